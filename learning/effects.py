@@ -1,0 +1,51 @@
+"""Effects: what the fold wants told outside."""
+
+import msgspec
+
+from learning.prediction import Prediction
+
+
+class Effect(msgspec.Struct, frozen=True, kw_only=True, tag_field="effect", tag=str.lower):
+    """Something to tell outside. `id` is `<task>/<partition>/<offset>/<row>/<n>`: equal when told again after a crash."""
+
+    id: str
+
+
+class Predicted(Effect, frozen=True, kw_only=True):
+    """The prediction that was scored for a sample, made before its label was learned."""
+
+    record: str | None
+    arm: str
+    prediction: Prediction | None
+    label: bool | int | float | str
+
+
+class Drift(Effect, frozen=True, kw_only=True):
+    """A detector saw the champion's error change: its mean and window width before and after the cut."""
+
+    arm: str
+    detector: str
+    before: float
+    after: float
+    width_before: float
+    width: float
+    time: float
+
+
+class Alert(Effect, frozen=True, kw_only=True):
+    """Something an operator should know; `code` is stable, `detail` is for people."""
+
+    code: str
+    detail: str
+    time: float
+
+
+class Quarantined(Effect, frozen=True, kw_only=True):
+    """A record that must not reach a model, whole, with the reason."""
+
+    code: str
+    reason: str
+    offset: int
+    row: int
+    key: bytes | None
+    value: bytes

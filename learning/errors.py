@@ -1,0 +1,70 @@
+"""The error tree of Headrace: each error has a code, a cause and a remedy."""
+
+
+class HeadraceError(Exception):
+    """An error that a user can act upon.
+
+    Parameters
+    ----------
+    what
+        What happened and why, one sentence that names the task, key or record concerned.
+    remedy
+        What to do about it, an imperative sentence.
+
+    Examples
+    --------
+    >>> print(SettingsError("headrace.toml: unknown key 'brokr'.", "Did you mean 'broker'?"))
+    headrace.toml: unknown key 'brokr'. Did you mean 'broker'?
+    """
+
+    code = "error"
+
+    def __init__(self, what: str, remedy: str = ""):
+        self.what = what
+        self.remedy = remedy
+        super().__init__(what, remedy)
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.remedy}".rstrip()
+
+
+class SettingsError(HeadraceError):
+    """`headrace.toml` cannot be used as it is."""
+
+    code = "settings"
+
+
+class ModelError(HeadraceError):
+    """A model cannot be built as asked."""
+
+    code = "model"
+
+
+class RecordError(HeadraceError):
+    """A record that must not reach a model; it goes to quarantine."""
+
+    code = "record"
+
+
+class SnapshotError(HeadraceError):
+    """A snapshot was refused: damaged, not authentic, or made by other makers."""
+
+    code = "snapshot"
+
+
+class TopicError(HeadraceError):
+    """A topic is missing or is not what the worker needs."""
+
+    code = "topic"
+
+
+class LogError(HeadraceError):
+    """The event log no longer has what a shard must fold next."""
+
+    code = "log"
+
+
+class BrokerError(HeadraceError):
+    """The broker cannot be reached, started or used."""
+
+    code = "broker"

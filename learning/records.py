@@ -1,0 +1,178 @@
+"""Records: the lines of the event log, decoded and checked before anything learns from them."""
+
+import json
+from typing import Annotated, Any, NoReturn
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from learning.errors import RecordError
+from learning.schema import Features, Number, Schema, Whole, find_bad_feature
+from learning.task import Label, Task, Value
+
+ROWS_MAX = 1_000
+"""Rows that one message may pack."""
+
+Id = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
+Time = Annotated[float, msgspec.Meta(ge=0, le=253_402_300_799)]  # the end of the year 9999
+
+LABELS = {"binary": bool, "multiclass": Whole | str, "regression": Whole | Number}
+
+
+class Record(msgspec.Struct, forbid_unknown_fields=True):
+    """A sample, a question or a label; which one follows from the parts it has.
+
+    Parameters
+    ----------
+    id
+        Joins a label to its question; free for samples.
+    features
+        Name to number, string or boolean.
+    label
+        The truth, in the task's domain.
+    time
+        Event time in seconds since the epoch, optional.
+    """
+
+    id: Id | UnsetType = UNSET
+    features: dict[str, Value] | UnsetType = UNSET
+    label: Label | UnsetType = UNSET
+    time: Time | UnsetType = UNSET
+
+
+class Control(msgspec.Struct, frozen=True):
+    """A command in the log: its name and its other fields."""
+
+    command: str
+    arguments: dict[str, Any]
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """A record that must not reach a model: its bytes, a stable code and the reason for people."""
+
+    code: str
+    reason: str
+    value: bytes
+
+
+class Reader:
+    """Decodes and checks the records of one task.
+
+    Parameters
+    ----------
+    task
+        Decides the label's domain and the features' schema.
+
+    Examples
+    --------
+    >>> reader = Reader(Task(name="ads", kind="binary"))
+    >>> reader.read(b'{"features": {"price": 3.5}, "label": true}')[0].label
+    True
+    >>> reader.read(b'{"features": {"price": 3.5}, "label": "maybe"}')[0].reason
+    "label 'maybe' is not one of true, false. Send true or false."
+    """
+
+    def __init__(self, task: Task):
+        self.task = task
+        self.schema = Schema(task)
+        label = LABELS[task.kind]
+        fields = [("id", Id | UnsetType, UNSET), ("features", Features | UnsetType, UNSET),
+                  ("label", label | UnsetType, UNSET), ("time", Time | UnsetType, UNSET)]  # fmt: skip
+        shape = msgspec.defstruct("Record", fields, bases=(Record,), forbid_unknown_fields=True)
+        self._decode = msgspec.json.Decoder(shape).decode
+        self._labels = None if task.labels is None else set(task.labels)
+
+    def read(self, value: bytes | None) -> list[Record | Control | Refused]:
+        """The records of one message, in their order; what cannot be read is a Refused in its place."""
+        if not value or value.isspace():
+            return [Refused("empty", "the message is empty. Send one JSON object a line.", value or b"")]
+        lines = value.split(b"\n")
+        if not lines[-1]:
+            lines.pop()
+        if len(lines) > ROWS_MAX:
+            return [Refused("too_many_rows", f"{len(lines)} rows in one message. Send up to {ROWS_MAX}.", value)]
+        return [self._read_line(line) for line in lines]
+
+    def _read_line(self, line: bytes) -> Record | Control | Refused:
+        try:
+            return self.read_record(line)
+        except RecordError as error:
+            return Refused(error.code, str(error), line)
+
+    def read_record(self, line: bytes) -> Record | Control:
+        """One record; RecordError with a code and a reason when it must not be folded."""
+        try:
+            record: Record = self._decode(line)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            return self._explain(line, error)
+        features = record.features
+        keys = (record.id is not UNSET) + (record.label is not UNSET) + (record.time is not UNSET)
+        if features is not UNSET:
+            keys += 1 + len(features)
+        # A key is always followed by a colon, so as many colons as distinct keys leave no room for a key that stands twice.
+        if line.count(b":") != keys:
+            refuse_duplicate_keys(line)
+        if features is not UNSET:
+            self.schema.check(features)
+        if record.label is not UNSET:
+            if self._labels is not None and record.label not in self._labels:
+                self._refuse_label(record.label)
+        elif features is UNSET:
+            raise _error("incomplete", "the record has neither 'features' nor 'label'.", "Send both, or one with an id.")
+        if record.id is UNSET and (features is UNSET or record.label is UNSET):
+            raise _error("incomplete", "a question or a label has no 'id'.", "Send the id that joins them.")
+        return record
+
+    def _explain(self, line: bytes, error: Exception) -> Control:
+        """Find words for what the fast decoder refused; a control record is read here too, being rare."""
+        try:
+            loose = msgspec.json.decode(line)
+        except msgspec.ValidationError as problem:
+            raise _error("not_json", f"the record holds what cannot be read: {problem}.", "Send finite numbers.") from None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
+            raise _error("not_json", f"the record is not JSON: {str(problem).rstrip('.')}.", "Send one JSON object a line.") from None
+        if not isinstance(loose, dict):
+            raise _error("not_an_object", "the record is not a JSON object.", 'Send {"features": {...}, "label": ...}.')
+        refuse_duplicate_keys(line)
+        if isinstance(loose.get("control"), str):
+            return Control(loose.pop("control"), loose)
+        if "label" in loose and str(error).endswith("`$.label`"):
+            self._refuse_label(loose["label"])
+        if "features" in loose and (bad := find_bad_feature(loose["features"])):
+            bad.code = "feature"
+            raise bad
+        raise _error("shape", f"the record is not of the right shape: {error}.", "See the event log in docs/design.md.")
+
+    def _refuse_label(self, label: object) -> NoReturn:
+        shown = repr(label)[:80]
+        if self.task.kind == "binary":
+            raise _error("label", f"label {shown} is not one of true, false.", "Send true or false.")
+        if self.task.kind == "regression":
+            raise _error("label", f"label {shown} is not a finite number within 2^64 of zero.", "Send a number.")
+        if self._labels is None:
+            raise _error("label", f"label {shown} is neither a string nor a whole number.", "Send one of these.")
+        known = ", ".join(map(str, self.task.labels or ()))
+        raise _error("label", f"label {shown} is not one of {known}.", "Send one of these, or declare it in headrace.toml.")
+
+
+def refuse_duplicate_keys(line: bytes) -> None:
+    """Raise RecordError if any object in this JSON text names a key twice: which one would count is anyone's guess."""
+
+    def pairs(items: list[tuple[str, object]]) -> dict[str, object]:
+        found: dict[str, object] = {}
+        for key, value in items:
+            if key in found:
+                raise _error("duplicate_key", f"the key '{key[:80]}' stands twice.", "Send each key once.")
+            found[key] = value
+        return found
+
+    try:
+        json.loads(line, object_pairs_hook=pairs)
+    except (ValueError, RecursionError):
+        raise _error("not_json", "the record is nested too deeply or is not JSON.", "Send flat features.") from None
+
+
+def _error(code: str, what: str, remedy: str) -> RecordError:
+    error = RecordError(what, remedy)
+    error.code = code
+    return error

@@ -1,0 +1,93 @@
+"""The features that a task accepts: any finite number or string, or just what it declares."""
+
+from typing import Annotated
+
+import msgspec
+
+from learning.errors import RecordError
+from learning.task import Feature, Task, Value
+
+# Squares of it, and sums of millions of those, stay finite; it is the largest count that 64 bits hold, so nothing honest is refused.
+LARGEST = 2.0**64
+
+Number = Annotated[float, msgspec.Meta(ge=-LARGEST, le=LARGEST)]
+Whole = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
+Text = Annotated[str, msgspec.Meta(max_length=4096)]
+Features = dict[Name, bool | Whole | Number | Text]
+"""What a JSON decoder accepts as features, before the task's own declaration is looked at."""
+
+
+class Schema:
+    """Checks features against what a task declares.
+
+    Parameters
+    ----------
+    task
+        The task whose `features` are the declaration; without one, types and finiteness alone count.
+
+    Examples
+    --------
+    >>> schema = Schema(Task(name="ads", kind="binary", features={"price": Feature(min=0, max=100)}))
+    >>> schema.check({"price": 12.5})
+    >>> schema.check({"price": 120})
+    Traceback (most recent call last):
+    ...
+    learning.errors.RecordError: feature 'price' is 120; declared are values up to 100. Send a value in the range, or widen it in headrace.toml.
+    """
+
+    def __init__(self, task: Task):
+        self.declared = task.features
+
+    def check(self, features: dict[str, Value]) -> None:
+        """Raise RecordError, naming the feature, unless they are what was declared."""
+        if self.declared is None:
+            return
+        for name, value in features.items():
+            feature = self.declared.get(name)
+            if feature is None:
+                raise RecordError(f"feature '{name}' is not declared.", "Leave it out, or declare it in headrace.toml.")
+            self._check_value(name, value, feature)
+        if len(features) < len(self.declared):
+            for name, feature in self.declared.items():
+                if name not in features and not feature.optional:
+                    raise RecordError(f"feature '{name}' is missing.", "Send it, or declare it optional.")
+
+    @staticmethod
+    def _check_value(name: str, value: Value, feature: Feature) -> None:
+        wanted = feature.type
+        if wanted == "string":
+            if type(value) is not str:
+                raise RecordError(f"feature '{name}' is {value!r}, not a string.", "Send a string.")
+            if feature.values is not None and value not in feature.values:
+                known = ", ".join(feature.values)
+                raise RecordError(f"feature '{name}' is {value!r}, not one of {known}.", "Send one of these.")
+            return
+        if wanted == "bool":
+            if type(value) is not bool:
+                raise RecordError(f"feature '{name}' is {value!r}, not true or false.", "Send true or false.")
+            return
+        if type(value) is not int and (wanted == "int" or type(value) is not float):
+            noun = "a whole number" if wanted == "int" else "a number"
+            raise RecordError(f"feature '{name}' is {value!r}, not {noun}.", f"Send {noun}.")
+        remedy = "Send a value in the range, or widen it in headrace.toml."
+        if feature.min is not None and value < feature.min:
+            raise RecordError(f"feature '{name}' is {value}; declared are values from {feature.min:g}.", remedy)
+        if feature.max is not None and value > feature.max:
+            raise RecordError(f"feature '{name}' is {value}; declared are values up to {feature.max:g}.", remedy)
+
+
+def find_bad_feature(features: object) -> RecordError | None:
+    """The first thing wrong with decoded features, by name; for the reason of a refusal, after the fast check has failed."""
+    if not isinstance(features, dict):
+        return RecordError("'features' is not an object.", 'Send {"name": value, ...}.')
+    for name, value in features.items():
+        if not 1 <= len(name) <= 256:
+            return RecordError(f"feature name '{name[:40]}...' has {len(name)} characters.", "Use 1 to 256.")
+        try:
+            msgspec.convert({name: value}, Features)
+        except msgspec.ValidationError:
+            shown = repr(value)[:80]
+            remedy = "Send a finite number within 2^64 of zero (whole numbers within 2^63), a string of up to 4,096 characters or a boolean."
+            return RecordError(f"feature '{name}' is {shown}.", remedy)
+    return None
