@@ -1,0 +1,1 @@
+"""What consumes streams: the learning agent and what it needs of Kafka."""

@@ -5,7 +5,7 @@ import msgspec
 from learning.prediction import Prediction
 
 
-class Effect(msgspec.Struct, frozen=True, kw_only=True, tag_field="effect", tag=str.lower):
+class Effect(msgspec.Struct, frozen=True, kw_only=True):
     """Something to tell outside. `id` is `<task>/<partition>/<offset>/<row>/<n>`: equal when told again after a crash."""
 
     id: str

@@ -107,6 +107,10 @@ class Learner:
         state.position = message.offset + 1
         self.between_messages = True
 
+    def pass_over(self, offset: int) -> None:
+        """Step over offsets that are known to hold no message: transaction markers, compacted records."""
+        self.state.position = max(self.state.position, offset)
+
     def apply(self, record: Record | Control | Refused, message: Message, row: int) -> list[Effect]:
         """Fold one record; what it wants told outside."""
         if isinstance(record, Refused):
@@ -133,7 +137,14 @@ class Learner:
                 if not arm.broken:
                     arm.broken = True
                     detail = f"arm '{name}' no longer predicts finite numbers at position {message.offset}; it goes unscored."
-                    effects.append(Alert(id=self._id(message, row, effects), code="not_finite", detail=detail, time=state.clock / 1000))
+                    effects.append(
+                        Alert(
+                            id=self._id(message, row, effects),
+                            code="not_finite",
+                            detail=detail,
+                            time=state.clock / 1000,
+                        )
+                    )
             change = arm.score(prediction, label)
             if change is not None:
                 effects.append(Drift(id=self._id(message, row, effects), arm=name, detector=arm.detector.name,
@@ -141,7 +152,11 @@ class Learner:
                                      width=change.width, time=state.clock / 1000))  # fmt: skip
             if self.task.predictions:
                 known = None if record.id is UNSET else record.id
-                effects.append(Predicted(id=self._id(message, row, effects), record=known, arm=name, prediction=prediction, label=label))
+                effects.append(
+                    Predicted(
+                        id=self._id(message, row, effects), record=known, arm=name, prediction=prediction, label=label
+                    )
+                )
             arm.learn(features, label)
         state.updates += 1
         state.probes.append(features)

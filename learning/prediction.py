@@ -1,5 +1,7 @@
 """A prediction: what a model says before it has seen the label."""
 
+from typing import Any
+
 import msgspec
 
 from learning.task import Label
@@ -28,3 +30,10 @@ class Prediction(msgspec.Struct, frozen=True):
     def of_classes(cls, probabilities: dict[Label, float]) -> "Prediction":
         """The most probable label; the first one wins a tie, as in River."""
         return cls(max(probabilities, key=probabilities.__getitem__), probabilities)
+
+    def told(self) -> dict[str, Any]:
+        """This prediction as JSON has it: the keys of an object are strings, so `true` stands for True."""
+        if self.probabilities is None:
+            return {"prediction": self.value, "probabilities": None}
+        named = {str(label).lower() if label is True or label is False else str(label): p for label, p in self.probabilities.items()}
+        return {"prediction": self.value, "probabilities": named}

@@ -118,7 +118,9 @@ class Reader:
             if self._labels is not None and record.label not in self._labels:
                 self._refuse_label(record.label)
         elif features is UNSET:
-            raise _error("incomplete", "the record has neither 'features' nor 'label'.", "Send both, or one with an id.")
+            raise _error(
+                "incomplete", "the record has neither 'features' nor 'label'.", "Send both, or one with an id."
+            )
         if record.id is UNSET and (features is UNSET or record.label is UNSET):
             raise _error("incomplete", "a question or a label has no 'id'.", "Send the id that joins them.")
         return record
@@ -128,9 +130,13 @@ class Reader:
         try:
             loose = msgspec.json.decode(line)
         except msgspec.ValidationError as problem:
-            raise _error("not_json", f"the record holds what cannot be read: {problem}.", "Send finite numbers.") from None
+            raise _error(
+                "not_json", f"the record holds what cannot be read: {problem}.", "Send finite numbers."
+            ) from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
-            raise _error("not_json", f"the record is not JSON: {str(problem).rstrip('.')}.", "Send one JSON object a line.") from None
+            raise _error(
+                "not_json", f"the record is not JSON: {str(problem).rstrip('.')}.", "Send one JSON object a line."
+            ) from None
         if not isinstance(loose, dict):
             raise _error("not_an_object", "the record is not a JSON object.", 'Send {"features": {...}, "label": ...}.')
         refuse_duplicate_keys(line)
@@ -152,7 +158,9 @@ class Reader:
         if self._labels is None:
             raise _error("label", f"label {shown} is neither a string nor a whole number.", "Send one of these.")
         known = ", ".join(map(str, self.task.labels or ()))
-        raise _error("label", f"label {shown} is not one of {known}.", "Send one of these, or declare it in headrace.toml.")
+        raise _error(
+            "label", f"label {shown} is not one of {known}.", "Send one of these, or declare it in headrace.toml."
+        )
 
 
 def refuse_duplicate_keys(line: bytes) -> None:

@@ -1,0 +1,75 @@
+"""The event log as a reader without a group: what Faust left out is read here, and the log's end is asked here."""
+
+from collections.abc import AsyncIterator, Iterable
+from typing import Protocol
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from learning.errors import LogError
+from learning.learner import Message
+
+
+class EventLog(Protocol):
+    """What a shard needs of the event log. Kafka's is below; tests have one that stops at any step."""
+
+    def read(self, partition: int, start: int, end: int) -> AsyncIterator[Message]:
+        """The messages of [start, end); offsets that hold none (transaction markers) are passed over.
+
+        Raises LogError when retention has removed `start`.
+        """
+        ...
+
+    async def ends(self, partitions: Iterable[int]) -> dict[int, int]:
+        """For each partition, the offset that the next message appended will get."""
+        ...
+
+
+class KafkaEventLog:
+    """One task's event log in Kafka.
+
+    Parameters
+    ----------
+    topic
+        `<task>.events`.
+    brokers
+        `host:port`, several separated by commas.
+    """
+
+    def __init__(self, topic: str, brokers: str):
+        self.topic = topic
+        self.brokers = brokers
+        self._asker: AIOKafkaConsumer | None = None
+
+    async def read(self, partition: int, start: int, end: int) -> AsyncIterator[Message]:
+        """The messages of [start, end); offsets that hold none are passed over. LogError if `start` is no longer there."""
+        shard = TopicPartition(self.topic, partition)
+        async with AIOKafkaConsumer(bootstrap_servers=self.brokers, enable_auto_commit=False) as consumer:
+            consumer.assign([shard])
+            first = (await consumer.beginning_offsets([shard]))[shard]
+            if start < first:
+                raise LogError(
+                    f"{self.topic}/{partition}: offset {start} must be folded next, but the broker has only {first} and later.",
+                    "Lengthen the topic's retention; restore the log, or start a new task.",
+                )
+            consumer.seek(shard, start)
+            while await consumer.position(shard) < end:
+                for message in (await consumer.getmany(shard, timeout_ms=1000)).get(shard, []):
+                    if message.offset >= end:
+                        return
+                    yield message
+
+    async def ends(self, partitions: Iterable[int]) -> dict[int, int]:
+        """For each partition, the offset that the next message appended will get."""
+        if self._asker is None:
+            asker = AIOKafkaConsumer(bootstrap_servers=self.brokers, enable_auto_commit=False)
+            await asker.start()
+            self._asker = asker
+        shards = [TopicPartition(self.topic, partition) for partition in partitions]
+        found = await self._asker.end_offsets(shards) if shards else {}
+        return {shard.partition: end for shard, end in found.items()}
+
+    async def stop(self) -> None:
+        """Close the connection to the broker."""
+        if self._asker is not None:
+            asker, self._asker = self._asker, None
+            await asker.stop()

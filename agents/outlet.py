@@ -1,0 +1,136 @@
+"""The outlet: tells effects outside, and knows when the broker has them all."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+import msgspec
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaConnectionError, KafkaTimeoutError, MessageSizeTooLargeError
+
+from learning.effects import Effect, Predicted, Quarantined
+
+REQUEST_MAX = 16 << 20
+"""Bytes in one record of the quarantine, whose topic is made for them; what is larger is cut, and says so."""
+
+CUT = 64 << 10
+
+
+class Outlet(Protocol):
+    """Where a shard's effects go. Kafka's is below; tests have one that stops at any step."""
+
+    async def tell(self, partition: int, effects: Sequence[Effect]) -> None:
+        """Send effects, in their order; they may still be under way when this returns."""
+        ...
+
+    async def flush(self, partition: int) -> None:
+        """Wait until the broker has all effects told so far for this shard; raises if it refused one."""
+        ...
+
+
+class Telling(NamedTuple):
+    """A message under way to the broker, with what it takes to send it again."""
+
+    topic: str
+    key: bytes | None
+    value: bytes
+    headers: list[tuple[str, bytes]]
+    sent: asyncio.Future[object]
+
+
+class KafkaOutlet:
+    """Effects of one task, in Kafka: predictions packed one a line, each other one a message.
+
+    A quarantined record keeps its original bytes as the message's value; what is to be said of it stands in the headers.
+
+    Parameters
+    ----------
+    task
+        Names the topics.
+    brokers
+        `host:port`, several separated by commas.
+    """
+
+    def __init__(self, task: str, brokers: str):
+        self.task = task
+        self.brokers = brokers
+        self._producer: AIOKafkaProducer | None = None
+        self._pending: defaultdict[int, list[Telling]] = defaultdict(list)
+
+    async def tell(self, partition: int, effects: Sequence[Effect]) -> None:
+        """Send effects, in their order; they may still be under way when this returns."""
+        packed = [effect for effect in effects if isinstance(effect, Predicted)]
+        if packed:
+            await self._send(partition, "predictions", None, b"\n".join(map(encode, packed)), [])
+        for effect in effects:
+            if isinstance(effect, Quarantined):
+                await self._send_quarantined(partition, effect)
+            elif not isinstance(effect, Predicted):
+                await self._send(partition, "signals", effect.id.encode(), encode(effect), [])
+
+    async def flush(self, partition: int) -> None:
+        """Wait until the broker has all effects told so far for this shard; raises if it refused one."""
+        pending = self._pending[partition]
+        while pending:
+            try:
+                await pending[0].sent
+            except (KafkaTimeoutError, KafkaConnectionError):  # not refused, only not acknowledged: tell it again
+                await self.stop()
+                untold, pending[:] = list(pending), []
+                for telling in untold:
+                    await self._send(partition, telling.topic, telling.key, telling.value, telling.headers)
+            else:
+                pending.pop(0)
+
+    async def stop(self) -> None:
+        """Send what is under way and close the connection to the broker."""
+        if self._producer is not None:
+            producer, self._producer = self._producer, None
+            await producer.stop()
+
+    async def _send_quarantined(self, partition: int, effect: Quarantined) -> None:
+        told = {
+            "id": effect.id,
+            "code": effect.code,
+            "reason": effect.reason,
+            "topic": f"{self.task}.events",
+            "partition": str(partition),
+            "offset": str(effect.offset),
+            "row": str(effect.row),
+        }
+        try:
+            await self._send(partition, "quarantine", effect.key, effect.value, _headers(told))
+        except MessageSizeTooLargeError:
+            told["cut_from_bytes"] = str(len(effect.value))
+            await self._send(partition, "quarantine", effect.key, effect.value[:CUT], _headers(told))
+
+    async def _send(
+        self, partition: int, topic: str, key: bytes | None, value: bytes, headers: list[tuple[str, bytes]]
+    ) -> None:
+        if self._producer is None:
+            # Compressed, so that a value that came through the event log's limit compressed comes through this one too.
+            producer = AIOKafkaProducer(
+                bootstrap_servers=self.brokers,
+                acks="all",
+                enable_idempotence=True,
+                linger_ms=2,
+                compression_type="gzip",
+                max_request_size=REQUEST_MAX,
+            )
+            await producer.start()
+            self._producer = producer
+        sent = await self._producer.send(f"{self.task}.{topic}", value, key=key, partition=partition, headers=headers)
+        self._pending[partition].append(Telling(topic, key, value, headers, sent))
+
+
+def encode(effect: Effect) -> bytes:
+    """An effect as JSON."""
+    told = msgspec.structs.asdict(effect)
+    if isinstance(effect, Predicted) and effect.prediction is not None:
+        told |= effect.prediction.told()
+    return msgspec.json.encode({"effect": type(effect).__name__.lower()} | told)
+
+
+def _headers(told: dict[str, str]) -> list[tuple[str, bytes]]:
+    return [(name, value.encode("utf-8", "replace")) for name, value in told.items()]

@@ -1,0 +1,281 @@
+"""A shard on the worker that owns it: brings the messages to the learner in order, and its state to safety."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from time import perf_counter
+from typing import Literal, Protocol
+
+import structlog
+from aiokafka.errors import KafkaError
+
+from agents.log import EventLog
+from agents.outlet import Outlet
+from learning.effects import Alert, Effect
+from learning.errors import HeadraceError, LogError
+from learning.learner import Learner, Message
+from learning.state import seal, unseal
+from learning.task import Task
+from tables.snapshots import Snapshots
+
+log = structlog.get_logger()
+
+BREATH = 0.001
+"""Seconds of folding after which requests are let in: well under the latency that is promised for them."""
+
+SHARE = 0.05
+"""The part of the loop's time that taking snapshots may use; a dear state is saved more seldom."""
+
+
+class Budget:
+    """Keeps the snapshots of all shards of a worker within a share of its time.
+
+    Parameters
+    ----------
+    share
+        The part of the time, 0 to 1.
+    clock
+        Seconds that never go back.
+
+    Examples
+    --------
+    >>> now = 0.0
+    >>> budget = Budget(share=0.05, clock=lambda: now)
+    >>> budget.spend(0.010)
+    >>> budget.is_free()
+    False
+    >>> now = 0.2
+    >>> budget.is_free()
+    True
+    """
+
+    def __init__(self, share: float = SHARE, clock: Callable[[], float] = perf_counter):
+        self.share = share
+        self.clock = clock
+        self._free_at = 0.0
+
+    def is_free(self) -> bool:
+        """Whether a snapshot may be taken now."""
+        return self.clock() >= self._free_at
+
+    def spend(self, seconds: float) -> None:
+        """Note what a snapshot has cost."""
+        self._free_at = max(self._free_at, self.clock()) + seconds / self.share
+
+
+class Surroundings(Protocol):
+    """What a shard acts upon, and how often it saves. The worker's are Kafka and RocksDB; tests have some that crash."""
+
+    log: EventLog
+    outlet: Outlet
+    snapshots: Snapshots
+    writer: str
+    key: bytes | None
+    also: Sequence[str]
+    budget: Budget
+    snapshot_records: int
+    snapshot_seconds: float
+    commit: Callable[[int, int], Awaitable[None]]
+
+
+Status = Literal["opening", "live", "stopped", "stale"]
+
+
+class Shard:
+    """One shard, from its assignment to this worker until it is revoked.
+
+    Only a live shard folds. Every `await` may be the moment at which the shard is taken away, so after each the status is looked
+    at again. A fold that raises stops this shard alone: the position stays, nothing more is saved, and the last model keeps
+    answering.
+
+    Parameters
+    ----------
+    task, partition
+        Which shard.
+    around
+        What it acts upon.
+    """
+
+    def __init__(self, task: Task, partition: int, around: Surroundings):
+        self.task = task
+        self.partition = partition
+        self.around = around
+        self.status: Status = "opening"
+        self.error: str | None = None
+        self.learner: Learner | None = None
+        self._folding = asyncio.Lock()
+        self._saving: asyncio.Task[None] | None = None
+        self._saved_position = 0
+        self._saved_at = 0.0
+        self._seen_position = -1
+
+    @property
+    def position(self) -> int:
+        """The offset of the next message to fold."""
+        return self.learner.state.position if self.learner else 0
+
+    async def open(self) -> None:
+        """Take up the furthest snapshot. Raises while the table cannot be opened yet: the old owner's lock, a broker away.
+
+        A snapshot that is refused, or that is further than the log itself, stops the shard.
+        """
+        around = self.around
+        await around.snapshots.table.open(self.partition)
+        end = (await around.log.ends([self.partition]))[self.partition]
+        try:
+            self.learner = self._take_up(end)
+        except HeadraceError as error:
+            await self._stop(error)
+            return
+        self._saved_position = self._seen_position = self.position
+        self._saved_at = around.budget.clock()
+        if self.status == "opening":
+            self.status = "live"
+
+    def _take_up(self, end: int) -> Learner:
+        found = self.around.snapshots.load(self.partition)
+        if found is None:
+            return Learner(self.task, self.partition)
+        state = unseal(found[1], self.task, self.partition, key=self.around.key, also=self.around.also)
+        if state.position > end:
+            raise LogError(
+                f"{self.task.events}/{self.partition} ends at {end}, but there is a snapshot for position {state.position}: "
+                "it is of another log.",
+                f"If the log was made anew, delete the topic {self.task.name}.snapshots too and start the worker again.",
+            )
+        return Learner(self.task, self.partition, state)
+
+    async def deliver(self, messages: Sequence[Message]) -> None:
+        """Fold these messages, reading from the log first whatever is missing before and between them."""
+        async with self._folding:
+            await self._guarded(self._fold_all(messages))
+
+    async def catch_up(self) -> None:
+        """Fold what the log has and was not delivered: the position has not moved since the last call, and the log goes on."""
+        stuck, self._seen_position = self._seen_position == self.position, self.position
+        if self.status != "live" or not stuck or self._folding.locked():
+            return
+        end = (await self.around.log.ends([self.partition]))[self.partition]
+        if self._seen_position == self.position < end and not self._folding.locked():
+            async with self._folding:
+                await self._guarded(self._read_gap(end))
+
+    async def save_if_due(self) -> None:
+        """Begin a snapshot when there is something to save and it is time."""
+        if self._is_due():
+            async with self._folding:
+                if self._is_due():
+                    self._begin_save()
+
+    async def save(self) -> None:
+        """Take a snapshot now and wait until it is durable and committed."""
+        async with self._folding:
+            if self._saving:
+                await asyncio.wait([self._saving])
+            if self.status == "live" and self.position > self._saved_position:
+                self._begin_save()
+        if self._saving:
+            await self._saving
+
+    def close(self) -> None:
+        """Fold no more. The last model stays, stale, to answer from."""
+        self.status = "stale"
+        if self._saving:
+            self._saving.cancel()
+        self.around.snapshots.table.close(self.partition)
+
+    def _is_due(self) -> bool:
+        """Whether there are enough messages or enough seconds since the last snapshot, and the budget allows one."""
+        unsaved = self.position - self._saved_position
+        if not unsaved or self.status != "live" or (self._saving and not self._saving.done()):
+            return False
+        around = self.around
+        waited = around.budget.clock() - self._saved_at
+        return (unsaved >= around.snapshot_records or waited >= around.snapshot_seconds) and around.budget.is_free()
+
+    async def _guarded(self, fold: Coroutine[None, None, None]) -> None:
+        try:
+            await fold
+        except (KafkaError, OSError) as error:
+            # The broker is away. Nothing was folded that the position does not count: what is missing is read again.
+            log.warning("the broker failed", task=self.task.name, partition=self.partition, error=repr(error))
+        except Exception as error:  # noqa: BLE001 a defect in a model or in the fold must not take the other shards along
+            await self._stop(error)
+
+    async def _fold_all(self, messages: Sequence[Message]) -> None:
+        learner, clock = self.learner, self.around.budget.clock
+        if learner is None or self.status != "live" or messages[-1].offset < learner.state.position:
+            return
+        state, breath, told = learner.state, clock(), list[Effect]()
+        for message in messages:
+            if message.offset != state.position:
+                if message.offset < state.position:
+                    continue
+                await self._read_gap(message.offset)
+                if message.offset != state.position:
+                    return
+            breathless = False
+            for effects in learner.fold(message):
+                told += effects
+                if clock() - breath > BREATH:
+                    breathless = True
+                    await asyncio.sleep(0)
+                    if self.status != "live":
+                        return
+                    breath = clock()
+            if told:
+                await self.around.outlet.tell(self.partition, told)
+                told = []
+            if breathless and self._is_due():
+                self._begin_save()
+            if self.status != "live":
+                return
+
+    async def _read_gap(self, end: int) -> None:
+        learner = self.learner
+        assert learner is not None
+        where = {"task": self.task.name, "partition": self.partition, "position": self.position, "end": end}
+        log.info("reading from the log what was not delivered", **where)
+        async for message in self.around.log.read(self.partition, self.position, end):
+            if self.status != "live":
+                return
+            if message.offset >= self.position:
+                learner.pass_over(message.offset)
+                await self._fold_all([message])
+        if self.status == "live":
+            learner.pass_over(end)
+
+    def _begin_save(self) -> None:
+        learner, around = self.learner, self.around
+        assert learner is not None
+        assert learner.between_messages
+        started = self._saved_at = around.budget.clock()
+        sealed = seal(learner.state, self.task, self.partition, writer=around.writer, key=around.key)
+        around.budget.spend(around.budget.clock() - started)
+        self._saving = asyncio.create_task(self._store(self.position, sealed))
+
+    async def _store(self, position: int, sealed: bytes) -> None:
+        """Told before durable, durable before committed."""
+        around = self.around
+        try:
+            await around.outlet.flush(self.partition)
+            await around.snapshots.save(self.partition, position, sealed)
+            self._saved_position = position
+            if self.status == "live":
+                await around.commit(self.partition, position)
+        except Exception as error:  # noqa: BLE001 the log still has it all, and the next snapshot is soon
+            log.warning("a snapshot was not saved", task=self.task.name, partition=self.partition, error=repr(error))
+
+    async def _stop(self, error: Exception) -> None:
+        """Stop this shard alone, and say so where an operator looks: its status, the log, the signals."""
+        if self.status not in ("opening", "live"):
+            return
+        self.status = "stopped"
+        self.error = str(error) if isinstance(error, HeadraceError) else repr(error)
+        log.error("a shard is stopped", task=self.task.name, partition=self.partition, error=self.error, exc_info=error)
+        time = self.learner.state.clock / 1000 if self.learner else 0.0
+        name = f"{self.task.name}/{self.partition}/{self.position}/0/stopped"
+        alert = Alert(id=name, code="shard_stopped", detail=self.error, time=time)
+        try:
+            await self.around.outlet.tell(self.partition, [alert])
+        except Exception as untold:  # noqa: BLE001 the status and the log have it
+            log.warning("an alert was not told", error=repr(untold))

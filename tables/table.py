@@ -1,0 +1,137 @@
+"""A table: keys and values a shard, durable in a changelog topic first, then at hand in a RocksDB."""
+
+import asyncio
+import hashlib
+import shutil
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+from rocksdict import BlockBasedOptions, Cache, DBCompressionType, Options, Rdict
+
+from tables.changelog import Changelog, Entry
+
+# RocksDB's own defaults take up to 2 GiB a database and there is one a shard; sizes are frozen when a database is created.
+WRITE_BUFFER = 8 << 20
+WRITE_BUFFERS = 2
+BLOCK_CACHE = 16 << 20
+
+# Kept in the database beside the entries; a key of the table never begins with a NUL byte.
+OFFSET = b"\0offset"
+LAST = b"\0last"
+
+
+class Table:
+    """Keys and values in shards; whoever opens a shard sees all that was ever acknowledged.
+
+    Writers do not exclude each other: a paused worker that still believes in its shard may write beside the new owner. A user of
+    a table chooses keys so that this does no harm (`tables/snapshots.py` puts the writer into the key).
+
+    The database remembers how far it has followed the changelog. It advances that offset only past a record that it has itself
+    applied, one after the other, so what another writer put between is read at the next opening. A database that belongs to
+    another changelog (the topic was deleted and made anew) is noticed by its last record and emptied.
+
+    Parameters
+    ----------
+    changelog
+        Where the truth is.
+    folder
+        Holds a database a shard; it may be deleted at any time that no worker runs.
+    """
+
+    def __init__(self, changelog: Changelog, folder: Path):
+        self.changelog = changelog
+        self.folder = folder
+        self._shards: dict[int, Rdict] = {}
+        self._locks: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def open(self, partition: int) -> None:
+        """Open one shard and bring it up to the end of the changelog. Raises if another process holds its lock."""
+        path = self.folder / str(partition)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._shards[partition] = Rdict(str(path), _options())
+        if not await self._is_of_this_changelog(partition):
+            self.close(partition)
+            shutil.rmtree(path)
+            self._shards[partition] = Rdict(str(path), _options())
+        await self._follow(partition)
+
+    def close(self, partition: int) -> None:
+        """Close one shard, if it is open."""
+        if database := self._shards.pop(partition, None):
+            database.close()
+
+    def opened(self) -> list[int]:
+        """The shards that are open."""
+        return sorted(self._shards)
+
+    async def put(self, partition: int, key: bytes, value: bytes | None) -> None:
+        """Write one key, or remove it (None): first in the changelog, then here."""
+        async with self._locks[partition]:
+            entry = Entry(await self.changelog.append(partition, key, value), key, value)
+            database = self._shards.get(partition)
+            if database is None:  # closed meanwhile; the next opening reads it
+                return
+            if entry.offset == _next_offset(database):
+                self._apply(database, entry)
+            else:  # another writer came between
+                await self._follow(partition)
+
+    async def _is_of_this_changelog(self, partition: int) -> bool:
+        database = self._shards[partition]
+        following = _next_offset(database)
+        if following == 0:
+            return True
+        async for entry in self.changelog.read(partition, following - 1):
+            # Compaction may have removed the record that was followed last; then there is nothing to compare.
+            return entry.offset >= following or fingerprint(entry) == database.get(LAST)
+        return False  # the changelog is shorter than what was followed of it
+
+    async def _follow(self, partition: int) -> None:
+        database = self._shards[partition]
+        async for entry in self.changelog.read(partition, _next_offset(database)):
+            if self._shards.get(partition) is not database:
+                return
+            self._apply(database, entry)
+
+    def get(self, partition: int, key: bytes) -> bytes | None:
+        """The value of a key, or None."""
+        value: bytes | None = self._shards[partition].get(key)
+        return value
+
+    def items(self, partition: int, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """The keys that begin with `prefix`, in their order, with their values."""
+        for key, value in self._shards[partition].items(from_key=prefix):
+            if not key.startswith(prefix):
+                return
+            yield key, value
+
+    @staticmethod
+    def _apply(database: Rdict, entry: Entry) -> None:
+        if entry.value is None:
+            database.delete(entry.key)
+        else:
+            database[entry.key] = entry.value
+        database[LAST] = fingerprint(entry)
+        database[OFFSET] = (entry.offset + 1).to_bytes(8, "big")
+
+
+def _next_offset(database: Rdict) -> int:
+    return int.from_bytes(database.get(OFFSET, b""), "big")
+
+
+def fingerprint(entry: Entry) -> bytes:
+    """Stands for one change, to recognise the changelog that it is from."""
+    return hashlib.sha256(b"%d\0%b\0%b" % (len(entry.key), entry.key, entry.value or b"")).digest()
+
+
+def _options() -> Options:
+    options = Options(raw_mode=True)
+    options.create_if_missing(True)
+    options.set_write_buffer_size(WRITE_BUFFER)
+    options.set_max_write_buffer_number(WRITE_BUFFERS)
+    options.set_compression_type(DBCompressionType.none())  # snapshots come compressed
+    blocks = BlockBasedOptions()
+    blocks.set_block_cache(Cache(BLOCK_CACHE))
+    options.set_block_based_table_factory(blocks)
+    return options
