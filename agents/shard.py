@@ -26,6 +26,10 @@ SHARE = 0.05
 """The part of the loop's time that taking snapshots may use; a dear state is saved more seldom."""
 
 
+STUCK_SECONDS = 1.0
+"""How long a position may stand still, the log being ahead, before the messages are read from the log."""
+
+
 class Budget:
     """Keeps the snapshots of all shards of a worker within a share of its time.
 
@@ -107,6 +111,7 @@ class Shard:
         self._saved_position = 0
         self._saved_at = 0.0
         self._seen_position = -1
+        self._moved_at = 0.0
 
     @property
     def position(self) -> int:
@@ -127,7 +132,7 @@ class Shard:
             await self._stop(error)
             return
         self._saved_position = self._seen_position = self.position
-        self._saved_at = around.budget.clock()
+        self._saved_at = self._moved_at = around.budget.clock()
         if self.status == "opening":
             self.status = "live"
 
@@ -150,9 +155,11 @@ class Shard:
             await self._guarded(self._fold_all(messages))
 
     async def catch_up(self) -> None:
-        """Fold what the log has and was not delivered: the position has not moved since the last call, and the log goes on."""
-        stuck, self._seen_position = self._seen_position == self.position, self.position
-        if self.status != "live" or not stuck or self._folding.locked():
+        """Fold what the log has and was not delivered: the position has not moved for a while, and the log goes on."""
+        now = self.around.budget.clock()
+        if self._seen_position != self.position:
+            self._seen_position, self._moved_at = self.position, now
+        if self.status != "live" or now - self._moved_at < STUCK_SECONDS or self._folding.locked():
             return
         end = (await self.around.log.ends([self.partition]))[self.partition]
         if self._seen_position == self.position < end and not self._folding.locked():

@@ -1,0 +1,96 @@
+"""The shards of one task on this worker: opened, watched and closed as the group assigns them."""
+
+import asyncio
+from collections.abc import Iterable
+
+import structlog
+
+from agents.shard import Shard, Surroundings
+from learning.task import Task
+
+log = structlog.get_logger()
+
+WATCH_SECONDS = 0.2
+"""How often a shard is looked at: whether a snapshot is due, and whether the log has what was not delivered."""
+
+LAST_SAVE_SECONDS = 5.0
+"""How long a shard that is taken away may take for its last snapshot; the log has it all without."""
+
+RETRY_SECONDS = 0.5
+
+
+class Shards:
+    """Holds a task's shards, and the last model of those that are gone.
+
+    Parameters
+    ----------
+    task
+        Whose shards.
+    around
+        What they act upon.
+    """
+
+    def __init__(self, task: Task, around: Surroundings):
+        self.task = task
+        self.around = around
+        self.owned: dict[int, Shard] = {}
+        self.last: dict[int, Shard] = {}
+        self._watches: dict[int, asyncio.Task[None]] = {}
+
+    def assign(self, partitions: Iterable[int]) -> None:
+        """Open these shards and no others, each in a task of its own: one that is fully read gets no event to open it."""
+        self._close()
+        for partition in sorted(partitions):
+            shard = self.owned[partition] = Shard(self.task, partition, self.around)
+            self._watches[partition] = asyncio.create_task(self._watch(shard))
+
+    async def revoke(self) -> None:
+        """Take a last snapshot of every shard, in limited time, and close them."""
+        saves = [asyncio.create_task(shard.save()) for shard in self.owned.values() if shard.status == "live"]
+        if saves:
+            _, late = await asyncio.wait(saves, timeout=LAST_SAVE_SECONDS)
+            for save in late:
+                save.cancel()
+        self._close()
+
+    def answering(self, partition: int) -> Shard | None:
+        """The shard to answer from: the owned one, or while that is being opened the last model there was."""
+        owned = self.owned.get(partition)
+        if owned is not None and owned.learner is not None:
+            return owned
+        return self.last.get(partition)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether every owned shard has been opened."""
+        return all(shard.status != "opening" for shard in self.owned.values())
+
+    def _close(self) -> None:
+        for watch in self._watches.values():
+            watch.cancel()
+        self._watches.clear()
+        for partition, shard in self.owned.items():
+            shard.close()
+            if shard.learner is not None:
+                self.last[partition] = shard
+        self.owned.clear()
+
+    async def _watch(self, shard: Shard) -> None:
+        await self._open(shard)
+        while shard.status == "live":
+            await asyncio.sleep(WATCH_SECONDS)
+            try:
+                await shard.save_if_due()
+                await shard.catch_up()
+            except Exception as error:  # noqa: BLE001 the broker is away; the next round tries again
+                log.warning("cannot look after a shard now", task=self.task.name, partition=shard.partition, error=repr(error))
+
+    async def _open(self, shard: Shard) -> None:
+        while shard.status == "opening":
+            try:
+                await shard.open()
+            except Exception as error:  # noqa: BLE001 the old owner's lock or the broker is not free yet
+                log.info("cannot open a shard yet", task=self.task.name, partition=shard.partition, error=repr(error))
+                self.around.snapshots.table.close(shard.partition)
+                await asyncio.sleep(RETRY_SECONDS)
+        log.info("shard", task=self.task.name, partition=shard.partition, status=shard.status, position=shard.position)

@@ -1,0 +1,112 @@
+"""The worker: one process that folds its share of the shards and answers from them."""
+
+import asyncio
+import logging
+import os
+import platform
+import secrets
+import sys
+from pathlib import Path
+
+import faust
+import structlog
+import uvloop
+
+from agents.learn import Around, LearningApp, follow_assignments
+from agents.shard import Budget
+from app.settings import Settings
+from app.views import add_views
+from tables.topics import prepare, topics_of
+
+GROUP_ID_MAX = 120
+
+
+def group_of(settings: Settings) -> str:
+    """The consumer group: workers with the same tasks share the work.
+
+    A committed position is only a hint, so a group that is renamed because a task was added loses nothing.
+    """
+    return ("headrace-" + "-".join(sorted(settings.tasks)))[:GROUP_ID_MAX]
+
+
+def make_app(settings: Settings, instance: str | None) -> LearningApp:
+    """Wire a Faust app for these settings."""
+    host, port = settings.web_host, settings.web_port
+    app = LearningApp(
+        group_of(settings),
+        buffer_bytes=settings.worker.buffer_bytes,
+        broker=f"kafka://{settings.brokers.replace(',', ';kafka://')}",
+        broker_client_id=f"headrace@{settings.address}",  # so that the group can tell who owns a shard, and where it answers
+        consumer_group_instance_id=instance,
+        datadir=str(settings.datadir / "faust"),
+        store="memory://",
+        topic_replication_factor=1,
+        # Every setting below was found by killing workers at random; docs/operations.md says what each is for.
+        stream_wait_empty=False,
+        stream_buffer_maxsize=1024,
+        producer_acks=-1,
+        producer_request_timeout=30,
+        broker_commit_interval=1.0,
+        broker_max_poll_records=1000,
+        broker_session_timeout=10,
+        broker_heartbeat_interval=2,
+        broker_request_timeout=15,
+        table_standby_replicas=0,
+        web_enabled=True,
+        web_router_enabled=False,
+        web_tables_enabled=False,
+        web_bind=host,
+        web_host=host,
+        web_port=port,
+        web_application_options={"client_max_size": settings.worker.body_limit},
+    )
+    budget = Budget()
+    writer = f"{platform.node()[:32]}.{os.getpid()}.{secrets.token_hex(4)}"
+    for task in settings.tasks.values():
+        around = Around(
+            app,
+            task,
+            settings.brokers,
+            settings.datadir,
+            writer="".join(c if c.isalnum() or c in "._-" else "-" for c in writer),
+            key=settings.snapshot_key(),
+            budget=budget,
+            snapshot_records=settings.worker.snapshot_records,
+            snapshot_seconds=settings.worker.snapshot_seconds,
+        )
+        app.learn(task, around)
+    follow_assignments(app)
+    add_views(app, settings)
+    return app
+
+
+def run(settings: Settings, instance: str | None = None, level: str = "info") -> None:
+    """Run a worker until it is told to stop (SIGTERM, SIGINT). Does not return."""
+    set_up_logging(level)
+    # A model's own module is looked for where the settings are, as the command would find it from there.
+    sys.path.insert(0, str(Path(settings.path).resolve().parent))
+    topics = [topic for task in settings.tasks.values() for topic in topics_of(task)]
+    asyncio.run(prepare(settings.brokers, topics))
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+    app = make_app(settings, instance)
+    worker = faust.Worker(app, loglevel="WARNING", redirect_stdouts=False, override_logging=False)
+    worker.execute_from_commandline()
+
+
+def set_up_logging(level: str) -> None:
+    """One line an event on stderr, for people on a terminal and as JSON elsewhere."""
+    number = logging.getLevelNamesMapping()[level.upper()]
+    # Faust's and aiokafka's own words about rebalances are noise to an operator, their warnings are not.
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    terminal = sys.stderr.isatty()
+    renderer = structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer()
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.ExceptionRenderer(),
+            renderer,
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
