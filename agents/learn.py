@@ -27,6 +27,7 @@ class LearningApp(faust.App):  # type: ignore[misc]
     def __init__(self, *args: Any, buffer_bytes: int, **options: Any):
         self.backlog = Backlog(buffer_bytes)
         self.learning: dict[str, Shards] = {}
+        self.has_joined = False
         super().__init__(*args, **options)
 
     def _new_transport(self) -> PollTransport:
@@ -61,6 +62,7 @@ def follow_assignments(app: LearningApp) -> None:
 
     @app.on_partitions_assigned.connect  # type: ignore[untyped-decorator]
     async def assigned(_: LearningApp, assigned: set[TP], **_options: Any) -> None:
+        app.has_joined = True
         for topic, shards in app.learning.items():
             shards.assign(tp.partition for tp in assigned if tp.topic == topic)
 

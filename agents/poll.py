@@ -73,7 +73,11 @@ class PollThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         """Commit; a refusal does no harm, since a committed offset is only a hint. Faust would end the worker."""
         owned = self.assignment()
-        wanted = {TopicPartition(tp.topic, tp.partition): OffsetAndMetadata(at, "") for tp, at in offsets.items() if tp in owned}
+        wanted = {
+            TopicPartition(tp.topic, tp.partition): OffsetAndMetadata(at, "")
+            for tp, at in offsets.items()
+            if tp in owned
+        }
         try:
             await self._ensure_consumer().commit(wanted)
         except (CommitFailedError, IllegalStateError, KafkaError) as error:

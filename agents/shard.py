@@ -13,7 +13,7 @@ from agents.outlet import Outlet
 from learning.effects import Alert, Effect
 from learning.errors import HeadraceError, LogError
 from learning.learner import Learner, Message
-from learning.state import seal, unseal
+from learning.state import digest, seal, unseal
 from learning.task import Task
 from tables.snapshots import Snapshots
 
@@ -112,6 +112,27 @@ class Shard:
         self._saved_at = 0.0
         self._seen_position = -1
         self._moved_at = 0.0
+        self._fresh_at = around.budget.clock()
+        self._mark: tuple[int, float] | None = None
+        self._digest: tuple[int, str] | None = None
+
+    @property
+    def staleness(self) -> float:
+        """At most how many seconds of the log the model has not seen: since when it was last known to have folded all there was."""
+        now = self.around.budget.clock()
+        if self.status == "live":
+            self._note_freshness()
+        return now - self._fresh_at
+
+    async def digest(self) -> tuple[int, str] | None:
+        """The position and the digest of the state there; None when the shard stopped in the middle of a message."""
+        while self.status == "live" and self.learner and not self.learner.between_messages:
+            await asyncio.sleep(0)
+        if self.learner is None or not self.learner.between_messages:
+            return None
+        if self._digest is None or self._digest[0] != self.position:
+            self._digest = self.position, digest(self.learner.state)
+        return self._digest
 
     @property
     def position(self) -> int:
@@ -157,14 +178,22 @@ class Shard:
     async def catch_up(self) -> None:
         """Fold what the log has and was not delivered: the position has not moved for a while, and the log goes on."""
         now = self.around.budget.clock()
+        end = (await self.around.log.ends([self.partition]))[self.partition]
+        self._note_freshness()
+        if self._mark is None:
+            self._mark = end, now
+            self._note_freshness()
         if self._seen_position != self.position:
             self._seen_position, self._moved_at = self.position, now
-        if self.status != "live" or now - self._moved_at < STUCK_SECONDS or self._folding.locked():
-            return
-        end = (await self.around.log.ends([self.partition]))[self.partition]
-        if self._seen_position == self.position < end and not self._folding.locked():
+        elif self.position < end and now - self._moved_at >= STUCK_SECONDS and not self._folding.locked():
             async with self._folding:
                 await self._guarded(self._read_gap(end))
+
+    def _note_freshness(self) -> None:
+        """When the position has reached where the log once ended, the model was up to date at that moment, or later."""
+        if self._mark is not None and self.position >= self._mark[0]:
+            self._fresh_at = self._mark[1]
+            self._mark = None
 
     async def save_if_due(self) -> None:
         """Begin a snapshot when there is something to save and it is time."""

@@ -62,8 +62,8 @@ class Shards:
 
     @property
     def is_ready(self) -> bool:
-        """Whether every owned shard has been opened."""
-        return all(shard.status != "opening" for shard in self.owned.values())
+        """Whether every owned shard has a model to answer from."""
+        return all(self.answering(partition) is not None for partition in self.owned)
 
     def _close(self) -> None:
         for watch in self._watches.values():
@@ -83,7 +83,9 @@ class Shards:
                 await shard.save_if_due()
                 await shard.catch_up()
             except Exception as error:  # noqa: BLE001 the broker is away; the next round tries again
-                log.warning("cannot look after a shard now", task=self.task.name, partition=shard.partition, error=repr(error))
+                log.warning(
+                    "cannot look after a shard now", task=self.task.name, partition=shard.partition, error=repr(error)
+                )
 
     async def _open(self, shard: Shard) -> None:
         while shard.status == "opening":

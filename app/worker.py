@@ -14,6 +14,7 @@ import uvloop
 
 from agents.learn import Around, LearningApp, follow_assignments
 from agents.shard import Budget
+from app.errors import answer_problems
 from app.settings import Settings
 from app.views import add_views
 from tables.topics import prepare, topics_of
@@ -58,7 +59,7 @@ def make_app(settings: Settings, instance: str | None) -> LearningApp:
         web_bind=host,
         web_host=host,
         web_port=port,
-        web_application_options={"client_max_size": settings.worker.body_limit},
+        web_application_options={"client_max_size": settings.worker.body_limit, "middlewares": [answer_problems]},
     )
     budget = Budget()
     writer = f"{platform.node()[:32]}.{os.getpid()}.{secrets.token_hex(4)}"
@@ -97,7 +98,9 @@ def set_up_logging(level: str) -> None:
     """One line an event on stderr, for people on a terminal and as JSON elsewhere."""
     number = logging.getLevelNamesMapping()[level.upper()]
     # Faust's and aiokafka's own words about rebalances are noise to an operator, their warnings are not.
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(
+        level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
     terminal = sys.stderr.isatty()
     renderer = structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer()
     structlog.configure(

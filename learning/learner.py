@@ -91,10 +91,10 @@ class Learner:
         return self.state.arms["champion"]
 
     def fold(self, message: Message) -> Iterator[list[Effect]]:
-        """Fold one message row by row, yielding each row's effects; the position moves after the last row.
+        """Fold one message row by row, yielding each row's effects; the position moves with the last row.
 
-        The caller must run it to its end before it looks at the state's digest or saves it: between two rows the state
-        belongs to no position (`between_messages` is False).
+        Between two rows of a message the state belongs to no position (`between_messages` is False): it must not be saved then,
+        and its digest says nothing.
         """
         state = self.state
         if message.offset < state.position:
@@ -102,10 +102,14 @@ class Learner:
             raise ValueError(msg)
         self.between_messages = False
         state.clock = max(state.clock, message.timestamp)
-        for row, record in enumerate(self.reader.read(message.value)):
-            yield self.apply(record, message, row)
-        state.position = message.offset + 1
-        self.between_messages = True
+        records = self.reader.read(message.value)
+        last = len(records) - 1
+        for row, record in enumerate(records):
+            effects = self.apply(record, message, row)
+            if row == last:
+                state.position = message.offset + 1
+                self.between_messages = True
+            yield effects
 
     def pass_over(self, offset: int) -> None:
         """Step over offsets that are known to hold no message: transaction markers, compacted records."""

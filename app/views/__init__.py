@@ -1,0 +1,25 @@
+"""The web views: one file a resource."""
+
+from agents.learn import LearningApp
+from app.settings import Settings
+from app.views.health import Healthy, Ready
+from app.views.predict import Predict, PredictBatch
+from app.views.samples import Samples
+from app.views.serving import Serving
+from app.views.task import TaskStatus
+
+ROUTES = {
+    "/healthz": Healthy,
+    "/readyz": Ready,
+    "/v1/{task}": TaskStatus,
+    "/v1/{task}/predict": Predict,
+    "/v1/{task}/predict/batch": PredictBatch,
+    "/v1/{task}/samples": Samples,
+}
+
+
+def add_views(app: LearningApp, settings: Settings) -> None:
+    """Give the app its routes."""
+    app.serving = Serving(app, settings)
+    for path, view in ROUTES.items():
+        app.web.add_view(view, prefix=path)

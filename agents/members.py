@@ -1,0 +1,59 @@
+"""Who owns which shard, as the consumer group has it: members carry their address in their client id."""
+
+from time import monotonic
+
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
+from aiokafka.errors import KafkaError
+
+CLIENT = "headrace@"
+KEEP_SECONDS = 1.0
+"""How long an answer of the broker is used: requests for another worker's shard must not become load on the broker."""
+
+
+class Members:
+    """Asks the broker for the members of a group.
+
+    Parameters
+    ----------
+    brokers
+        `host:port`, several separated by commas.
+    group
+        The consumer group.
+    """
+
+    def __init__(self, brokers: str, group: str):
+        self.brokers, self.group = brokers, group
+        self._admin: AIOKafkaAdminClient | None = None
+        self._owners: dict[tuple[str, int], str] = {}
+        self._asked_at = float("-inf")
+
+    async def owner(self, topic: str, partition: int) -> str | None:
+        """The address of the worker that owns a shard; None while the group does not know."""
+        if monotonic() - self._asked_at > KEEP_SECONDS:
+            self._asked_at = monotonic()
+            try:
+                self._owners = await self._ask()
+            except (KafkaError, OSError):
+                self._owners = {}
+        return self._owners.get((topic, partition))
+
+    async def stop(self) -> None:
+        """Close the connection to the broker."""
+        if self._admin is not None:
+            admin, self._admin = self._admin, None
+            await admin.close()
+
+    async def _ask(self) -> dict[tuple[str, int], str]:
+        if self._admin is None:
+            admin = AIOKafkaAdminClient(bootstrap_servers=self.brokers)
+            await admin.start()
+            self._admin = admin
+        owners = {}
+        for answer in await self._admin.describe_consumer_groups([self.group]):
+            for group in answer.groups:
+                for _, client, _, _, assignment, *_ in group[5]:
+                    if client.startswith(CLIENT) and assignment:
+                        for topic, partitions in ConsumerProtocolMemberAssignment.decode(assignment).assignment:
+                            owners |= {(topic, partition): client.removeprefix(CLIENT) for partition in partitions}
+        return owners

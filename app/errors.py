@@ -1,0 +1,76 @@
+"""What a request is refused with: RFC 9457 problem documents, and the one place that turns errors into them."""
+
+from collections.abc import Awaitable, Callable
+
+import msgspec
+import structlog
+from aiohttp import web
+
+from learning.errors import HeadraceError
+
+log = structlog.get_logger()
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Problem(Exception):
+    """A refusal of a request.
+
+    Parameters
+    ----------
+    status
+        The HTTP status.
+    code
+        Stable, for programs.
+    detail
+        What is wrong and why, for people.
+    remedy
+        What to do.
+    headers
+        Further headers of the answer.
+    """
+
+    def __init__(self, status: int, code: str, detail: str, remedy: str = "", headers: dict[str, str] | None = None):
+        super().__init__(detail)
+        self.status, self.code, self.detail, self.remedy = status, code, detail, remedy
+        self.headers = headers or {}
+
+    def response(self) -> web.Response:
+        """The problem document."""
+        body = {
+            "type": "about:blank",
+            "status": self.status,
+            "code": self.code,
+            "detail": self.detail,
+            "remedy": self.remedy,
+        }
+        return web.Response(
+            status=self.status,
+            body=msgspec.json.encode(body),
+            content_type="application/problem+json",
+            headers=self.headers,
+        )
+
+
+@web.middleware
+async def answer_problems(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer every refusal and every failure with a problem document."""
+    try:
+        return await handler(request)
+    except Problem as problem:
+        return problem.response()
+    except HeadraceError as error:
+        return Problem(422, error.code, error.what, error.remedy).response()
+    except web.HTTPRequestEntityTooLarge as error:
+        limit = "Send less at a time, or raise worker.body_limit in headrace.toml."
+        return Problem(413, "too_large", error.text or "the body is too large.", limit).response()
+    except web.HTTPException as error:
+        allowed = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
+        remedy = "See the routes in docs/operations.md."
+        detail = f"{request.method} {request.path}: {error.reason}."
+        return Problem(
+            error.status, (error.reason or "error").lower().replace(" ", "_"), detail, remedy, allowed
+        ).response()
+    except Exception as error:  # noqa: BLE001 nothing of a defect is told outside
+        log.error("a request failed", path=request.path, exc_info=error)
+        return Problem(500, "defect", "the request met a defect of the server.", "Look at the worker's log.").response()

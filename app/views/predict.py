@@ -1,0 +1,51 @@
+"""`POST /v1/{task}/predict` and `/predict/batch`: ask the model."""
+
+import msgspec
+from aiohttp import web
+
+from app.errors import Problem
+from app.views.serving import BATCH_MAX, Question, Resource, explain
+from learning.records import refuse_duplicate_keys
+
+decode_one = msgspec.json.Decoder(Question).decode
+decode_many = msgspec.json.Decoder(list[Question]).decode
+
+
+class Predict(Resource):
+    """One question, one answer."""
+
+    async def post(self, request: web.Request, task: str) -> web.Response:
+        """Answer from the live model of the shard that the key falls in."""
+        serving = self.serving
+        served = serving.task(task)
+        body = await request.read()
+        try:
+            question = decode_one(body)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            raise explain(body, error) from None
+        if body.count(b":") != _keys(question):
+            refuse_duplicate_keys(body)
+        return self.answer(await serving.answer(served, question))
+
+
+class PredictBatch(Resource):
+    """Several questions, as many answers, in their order."""
+
+    async def post(self, request: web.Request, task: str) -> web.Response:
+        """Answer up to a thousand questions, or refuse them all for the first that is wrong."""
+        serving = self.serving
+        served = serving.task(task)
+        body = await request.read()
+        try:
+            questions = decode_many(body)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            raise explain(body, error) from None
+        if len(questions) > BATCH_MAX:
+            raise Problem(422, "too_many", f"{len(questions)} questions in one batch.", f"Send up to {BATCH_MAX}.")
+        if body.count(b":") != sum(map(_keys, questions)):
+            refuse_duplicate_keys(body)
+        return self.answer([await serving.answer(served, question) for question in questions])
+
+
+def _keys(question: Question) -> int:
+    return 1 + len(question.features) + (question.id is not msgspec.UNSET) + (question.key is not msgspec.UNSET)
