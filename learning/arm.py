@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from learning.drift import Change, make_detector
+from learning.drift import Adwin, Change
 from learning.metrics import Scoreboard
 from learning.models import build
 from learning.prediction import Prediction
@@ -34,7 +34,7 @@ class Arm:
         self.version: str | None = None
         self.model = build(task.model, task.kind)
         self.scoreboard = Scoreboard(task.kind)
-        self.detector = make_detector()
+        self.detector = Adwin()
         self.broken = False  # whether it has ceased to predict finite numbers
         self._regression = task.kind == "regression"
 

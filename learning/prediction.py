@@ -35,5 +35,8 @@ class Prediction(msgspec.Struct, frozen=True):
         """This prediction as JSON has it: the keys of an object are strings, so `true` stands for True."""
         if self.probabilities is None:
             return {"prediction": self.value, "probabilities": None}
-        named = {str(label).lower() if label is True or label is False else str(label): p for label, p in self.probabilities.items()}
+        named = {
+            str(label).lower() if label is True or label is False else str(label): p
+            for label, p in self.probabilities.items()
+        }
         return {"prediction": self.value, "probabilities": named}

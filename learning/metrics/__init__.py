@@ -1,0 +1,93 @@
+"""Metrics: every prediction that is scored is counted here, over all of the log and over a moving window."""
+
+from collections import deque
+from typing import Any, Protocol
+
+from learning.metrics.accuracy import Accuracy
+from learning.metrics.f1 import F1
+from learning.metrics.log_loss import CrossEntropy, LogLoss
+from learning.metrics.mae import MAE
+from learning.metrics.r2 import R2
+from learning.metrics.rmse import RMSE
+from learning.metrics.rolling_roc_auc import rolling_roc_auc
+from learning.prediction import Prediction
+from learning.task import Kind, Label
+
+WINDOW = 1_000
+"""Scored predictions in the moving window."""
+
+
+Scored = tuple[Label, Label, float | None]
+"""A label, what was predicted, and the probability of true (two classes) or of the label (more)."""
+
+
+class Metric(Protocol):
+    """One figure, updated with each scored prediction; reading it changes nothing."""
+
+    def update(self, label: Label, prediction: Prediction) -> None:
+        """Count one prediction."""
+        ...
+
+    def get(self) -> float:
+        """The figure so far."""
+        ...
+
+
+METRICS: dict[Kind, dict[str, type[Any]]] = {
+    "binary": {"accuracy": Accuracy, "log_loss": LogLoss, "f1": F1},
+    "multiclass": {"accuracy": Accuracy, "log_loss": CrossEntropy, "f1": F1},
+    "regression": {"mae": MAE, "rmse": RMSE, "r2": R2},
+}
+
+
+class Scoreboard:
+    """All metrics of an arm.
+
+    Parameters
+    ----------
+    kind
+        Decides which metrics there are.
+
+    Examples
+    --------
+    >>> board = Scoreboard("regression")
+    >>> board.update(3.0, Prediction(2.0))
+    >>> board.update(5.0, Prediction(5.0))
+    >>> board.values()["mae"], board.values()["window"]["mae"]
+    (0.5, 0.5)
+    """
+
+    def __init__(self, kind: Kind):
+        self.kind = kind
+        self.scored = 0
+        self.metrics: dict[str, Metric] = {name: metric() for name, metric in METRICS[kind].items()}
+        self.window: deque[Scored] = deque(maxlen=WINDOW)
+
+    def update(self, label: Label, prediction: Prediction) -> None:
+        """Score one prediction against its label."""
+        self.scored += 1
+        for metric in self.metrics.values():
+            metric.update(label, prediction)
+        probabilities = prediction.probabilities
+        # What the metrics need of a prediction, as plain values: a thousand of them are in every snapshot.
+        p = probabilities and probabilities.get(True if self.kind == "binary" else label)
+        self.window.append((label, prediction.value, p))
+
+    def values(self) -> dict[str, Any]:
+        """Every metric by name, `window` holding those of the last predictions; None while nothing was scored."""
+        if not self.scored:
+            return {name: None for name in self.metrics} | {"window": {}}
+        found: dict[str, Any] = {name: metric.get() for name, metric in self.metrics.items()}
+        recent = {name: metric() for name, metric in METRICS[self.kind].items()}
+        rows = [(label, self._prediction(label, value, p)) for label, value, p in self.window]
+        for label, prediction in rows:
+            for metric in recent.values():
+                metric.update(label, prediction)
+        if self.kind == "binary":
+            found["rolling_roc_auc"] = rolling_roc_auc(rows)
+        return found | {"window": {name: metric.get() for name, metric in recent.items()}}
+
+    def _prediction(self, label: Label, value: Label, p: float | None) -> Prediction:
+        if self.kind == "regression":
+            return Prediction(value)
+        return Prediction(value, {} if p is None else {(True if self.kind == "binary" else label): p})

@@ -1,0 +1,30 @@
+"""R2."""
+
+from river import metrics
+
+from learning.prediction import Prediction
+from learning.task import Label
+
+
+class R2:
+    """The coefficient of determination: `river.metrics.R2`.
+
+    Examples
+    --------
+    >>> metric = R2()
+    >>> for label, value in [(1.0, 1.0), (2.0, 3.0), (3.0, 3.0)]:
+    ...     metric.update(label, Prediction(value))
+    >>> round(metric.get(), 4)
+    0.5
+    """
+
+    def __init__(self) -> None:
+        self._metric = metrics.R2()
+
+    def update(self, label: Label, prediction: Prediction) -> None:
+        """Count one prediction."""
+        self._metric.update(label, prediction.value)
+
+    def get(self) -> float:
+        """The figure so far."""
+        return float(self._metric.get())

@@ -1,0 +1,30 @@
+"""RMSE."""
+
+from river import metrics
+
+from learning.prediction import Prediction
+from learning.task import Label
+
+
+class RMSE:
+    """The root of the mean squared error: `river.metrics.RMSE`.
+
+    Examples
+    --------
+    >>> metric = RMSE()
+    >>> for label, value in [(1.0, 1.0), (2.0, 3.0), (3.0, 3.0)]:
+    ...     metric.update(label, Prediction(value))
+    >>> round(metric.get(), 4)
+    0.5774
+    """
+
+    def __init__(self) -> None:
+        self._metric = metrics.RMSE()
+
+    def update(self, label: Label, prediction: Prediction) -> None:
+        """Count one prediction."""
+        self._metric.update(label, prediction.value)
+
+    def get(self) -> float:
+        """The figure so far, in the label's unit."""
+        return float(self._metric.get())

@@ -1,0 +1,29 @@
+"""The approximate large margin algorithm."""
+
+from river import linear_model
+
+from learning.models.preparing import Prepared, Scale
+
+
+def alma(p: int = 2, alpha: float = 0.9) -> Prepared:
+    """Scaled features into ALMA, a linear classifier that learns only from what lies too near its margin.
+
+    Parameters
+    ----------
+    p
+        Order of the norm, 2 or more.
+    alpha
+        How near to the largest margin it aims, above 0 and up to 1.
+
+    Examples
+    --------
+    >>> model = alma()
+    >>> model.learn_one({"price": 1.0}, True)
+    >>> model.predict_one({"price": 1.0})
+    False
+
+    References
+    ----------
+    Gentile, "A new approximate maximal margin classification algorithm", 2001; `river.linear_model.ALMAClassifier`.
+    """
+    return Prepared(Scale(), linear_model.ALMAClassifier(p=p, alpha=alpha))

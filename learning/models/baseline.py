@@ -1,0 +1,38 @@
+"""Baselines: what a model has to beat."""
+
+from river import dummy, stats
+
+
+def no_change() -> dummy.NoChangeClassifier:
+    """Says the last label again.
+
+    Examples
+    --------
+    >>> model = no_change()
+    >>> model.learn_one({}, "b")
+    >>> model.predict_one({})
+    'b'
+
+    References
+    ----------
+    `river.dummy.NoChangeClassifier`.
+    """
+    return dummy.NoChangeClassifier()
+
+
+def mean() -> dummy.StatisticRegressor:
+    """Says the mean of all labels so far.
+
+    Examples
+    --------
+    >>> model = mean()
+    >>> for label in (1.0, 2.0, 6.0):
+    ...     model.learn_one({}, label)
+    >>> model.predict_one({})
+    3.0
+
+    References
+    ----------
+    `river.dummy.StatisticRegressor`.
+    """
+    return dummy.StatisticRegressor(stats.Mean())

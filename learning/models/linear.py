@@ -1,0 +1,33 @@
+"""Linear regression by stochastic gradient descent."""
+
+from river import linear_model, optim
+
+from learning.models.preparing import Prepared, Scale
+
+
+def linear(learning_rate: float = 0.01, l2: float = 0.0, intercept_learning_rate: float = 0.1) -> Prepared:
+    """Scaled features into a linear regression.
+
+    Parameters
+    ----------
+    learning_rate
+        Step of the gradient descent, above 0.
+    l2
+        Pull of the weights towards 0, 0 or more.
+    intercept_learning_rate
+        Step for the intercept, which has to find the scale of the target, above 0.
+
+    Examples
+    --------
+    >>> model = linear()
+    >>> for number in range(200):
+    ...     model.learn_one({"size": float(number % 10)}, 3.0 * (number % 10) + 5)
+    >>> round(model.predict_one({"size": 4.0}))
+    17
+
+    References
+    ----------
+    `river.linear_model.LinearRegression`, with the settings of River's own benchmark.
+    """
+    regression = linear_model.LinearRegression(optim.SGD(learning_rate), l2=l2, intercept_lr=intercept_learning_rate)
+    return Prepared(Scale(), regression)

@@ -1,0 +1,23 @@
+"""Gaussian naive Bayes."""
+
+from river import naive_bayes as river_naive_bayes
+
+from learning.models.preparing import OneHot, Prepared
+
+
+def naive_bayes() -> Prepared:
+    """A Gaussian a feature and class: no setting, no step, good from the first records on.
+
+    Examples
+    --------
+    >>> model = naive_bayes()
+    >>> for size, label in [(1.0, False), (1.2, False), (5.0, True), (5.5, True)]:
+    ...     model.learn_one({"size": size}, label)
+    >>> model.predict_one({"size": 5.2})
+    True
+
+    References
+    ----------
+    `river.naive_bayes.GaussianNB`.
+    """
+    return Prepared(OneHot(), river_naive_bayes.GaussianNB())

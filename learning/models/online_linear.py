@@ -1,0 +1,162 @@
+"""A linear model on numpy: online gradient descent over a feature index that grows."""
+
+from typing import Any
+
+import numpy as np
+from river import base
+
+from learning.models.preparing import OneHot, Prepared, Row
+from learning.task import Label
+
+INITIAL = 16
+"""Places in a new weight vector; it doubles when features outgrow it, so that growing costs nothing in the long run."""
+
+
+class _OnlineLinear(base.Estimator):  # type: ignore[misc]
+    """Weights, momentum and the feature index; a subclass says what a raw score means and which gradient it has."""
+
+    def __init__(self, learning_rate: float = 0.01, l2: float = 0.0, momentum: float = 0.0, clip: float = 1e3):
+        self.learning_rate = learning_rate
+        self.l2 = l2
+        self.momentum = momentum
+        self.clip = clip
+        self.intercept = 0.0
+        self._intercept_velocity = 0.0
+        self._index: dict[str, int] = {}
+        self._weights = np.zeros(INITIAL)
+        self._velocity = np.zeros(INITIAL)
+
+    @property
+    def _supervised(self) -> bool:
+        return True
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """The weight of every feature learned so far."""
+        return {name: float(self._weights[place]) for name, place in self._index.items()}
+
+    def _gradient(self, raw: float, y: Any) -> float:
+        """The derivative of the loss by the raw score."""
+        raise NotImplementedError
+
+    def raw(self, x: dict[str, Any]) -> float:
+        """The weighted sum; a feature that was never learned counts nothing, and is not remembered."""
+        index, weights = self._index, self._weights
+        known = [(index[name], value) for name, value in x.items() if name in index]
+        if not known:
+            return self.intercept
+        places, values = zip(*known, strict=True)
+        return self.intercept + float(np.dot(weights[list(places)], np.array(values, dtype=float)))
+
+    def learn_one(self, x: dict[str, Any], y: Any) -> None:
+        """One step down the gradient, limited to `clip` in each direction."""
+        places = [self._place(name) for name in x]
+        values = np.fromiter(x.values(), dtype=float, count=len(x))
+        weights = self._weights[places]
+        slope = self._gradient(self.intercept + float(np.dot(weights, values)), y)
+        steps = np.clip(slope * values + self.l2 * weights, -self.clip, self.clip)
+        velocity = self.momentum * self._velocity[places] + steps
+        self._velocity[places] = velocity
+        self._weights[places] = weights - self.learning_rate * velocity
+        self._intercept_velocity = self.momentum * self._intercept_velocity + min(max(slope, -self.clip), self.clip)
+        self.intercept -= self.learning_rate * self._intercept_velocity
+
+    def _place(self, name: str) -> int:
+        place = self._index.get(name)
+        if place is None:
+            place = self._index[name] = len(self._index)
+            if place == len(self._weights):
+                self._weights = np.concatenate([self._weights, np.zeros(place)])
+                self._velocity = np.concatenate([self._velocity, np.zeros(place)])
+        return place
+
+
+class OnlineLinearClassifier(_OnlineLinear, base.Classifier):  # type: ignore[misc]
+    """Online gradient descent on the log loss, for true and false.
+
+    Parameters
+    ----------
+    learning_rate
+        Step of the descent, above 0.
+    l2
+        Pull of the weights of present features towards 0, 0 or more.
+    momentum
+        Part of the last step that is taken again, 0 to 1.
+    clip
+        Largest absolute gradient of a weight, above 0.
+
+    Examples
+    --------
+    >>> model = OnlineLinearClassifier(learning_rate=0.1)
+    >>> for number in range(100):
+    ...     model.learn_one({"size": number % 2 - 0.5}, bool(number % 2))
+    >>> model.predict_one({"size": 0.5}), model.predict_one({"size": -0.5})
+    (True, False)
+
+    References
+    ----------
+    Zinkevich, "Online convex programming and generalized infinitesimal gradient ascent", 2003.
+    """
+
+    def predict_proba_one(self, x: dict[str, Any]) -> dict[Label, float]:
+        """The probability of true, and of false."""
+        p = _sigmoid(self.raw(x))
+        return {False: 1.0 - p, True: p}
+
+    def _gradient(self, raw: float, y: Any) -> float:
+        return _sigmoid(raw) - (1.0 if y else 0.0)
+
+
+class OnlineLinearRegressor(_OnlineLinear, base.Regressor):  # type: ignore[misc]
+    """Online gradient descent on half the squared error, for numbers.
+
+    Parameters
+    ----------
+    learning_rate, l2, momentum, clip
+        As for `OnlineLinearClassifier`.
+
+    Examples
+    --------
+    >>> model = OnlineLinearRegressor(learning_rate=0.1)
+    >>> for number in range(500):
+    ...     model.learn_one({"size": float(number % 3)}, 2.0 * (number % 3) + 1)
+    >>> round(model.predict_one({"size": 2.0}), 3)
+    5.0
+    """
+
+    def predict_one(self, x: Row) -> float:
+        """The predicted number."""
+        return self.raw(x)
+
+    def _gradient(self, raw: float, y: Any) -> float:
+        return float(raw - y)
+
+
+def online_linear_classifier(
+    learning_rate: float = 0.01, l2: float = 0.0, momentum: float = 0.0, clip: float = 1e3
+) -> Prepared:
+    """`OnlineLinearClassifier`, with strings made one-hot; see there for the parameters.
+
+    Examples
+    --------
+    >>> online_linear_classifier().predict_proba_one({"size": 1.0})
+    {False: 0.5, True: 0.5}
+    """
+    return Prepared(OneHot(), OnlineLinearClassifier(learning_rate, l2, momentum, clip))
+
+
+def online_linear_regressor(
+    learning_rate: float = 0.01, l2: float = 0.0, momentum: float = 0.0, clip: float = 1e3
+) -> Prepared:
+    """`OnlineLinearRegressor`, with strings made one-hot; see there for the parameters.
+
+    Examples
+    --------
+    >>> online_linear_regressor().predict_one({"size": 1.0})
+    0.0
+    """
+    return Prepared(OneHot(), OnlineLinearRegressor(learning_rate, l2, momentum, clip))
+
+
+def _sigmoid(raw: float) -> float:
+    return float(1.0 / (1.0 + np.exp(-min(max(raw, -500.0), 500.0))))

@@ -1,0 +1,30 @@
+"""Passive-aggressive classification."""
+
+from river import linear_model
+
+from learning.models.preparing import Prepared, Scale
+
+
+def pa(c: float = 1.0, mode: int = 1) -> Prepared:
+    """Scaled features into a passive-aggressive classifier: no step when it is right by a margin, a full one when not.
+
+    Parameters
+    ----------
+    c
+        The longest step, above 0.
+    mode
+        0, 1 or 2: PA, PA-I or PA-II.
+
+    Examples
+    --------
+    >>> model = pa()
+    >>> for price, label in [(1.0, False), (3.0, True), (1.0, False), (3.0, True)]:
+    ...     model.learn_one({"price": price}, label)
+    >>> model.predict_one({"price": 3.0})
+    True
+
+    References
+    ----------
+    Crammer et al., "Online passive-aggressive algorithms", 2006; `river.linear_model.PAClassifier`.
+    """
+    return Prepared(Scale(), linear_model.PAClassifier(C=c, mode=mode))

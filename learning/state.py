@@ -1,0 +1,7 @@
+"""State as bytes: the codec, the digest and the sealed snapshot, under one name."""
+
+from learning.codec import dump, load
+from learning.digest import digest
+from learning.snapshot import Header, peek, seal, unseal
+
+__all__ = ["Header", "digest", "dump", "load", "peek", "seal", "unseal"]
