@@ -1,0 +1,1 @@
+"""Wiring: settings, the worker, the command line and the web views."""

@@ -28,6 +28,9 @@ FUNCTIONS = frozenset(
         ("numpy.random._pickle", "__bit_generator_ctor"),
         ("numpy.random._pickle", "__generator_ctor"),
         ("numpy.random._pickle", "__randomstate_ctor"),
+        ("river.naive_bayes.gaussian", "GaussianNB._make_gaussian"),
+        ("river.tree.splitter.ebst_splitter", "EBSTNode._update_estimator_multivariate"),
+        ("river.tree.splitter.ebst_splitter", "EBSTNode._update_estimator_univariate"),
     }
 )
 CLASSES = frozenset(

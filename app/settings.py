@@ -1,0 +1,206 @@
+"""Settings: `headrace.toml`, read once, checked whole."""
+
+import difflib
+import os
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+
+from learning.errors import ModelError, SettingsError
+from learning.task import Task
+
+DEFAULT = "headrace.toml"
+EMBEDDED = "kafka://127.0.0.1:9092"
+"""Where the embedded broker listens; also what is meant when no broker is named."""
+
+
+class Broker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The Kafka to use; `url` left out means the embedded one, for development."""
+
+    url: Annotated[str, msgspec.Meta(pattern=r"^kafka://[^/\s]+:\d+(,[^/\s]+:\d+)*$")] | None = None
+
+
+class Worker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a worker runs.
+
+    Parameters
+    ----------
+    datadir
+        Folder of the databases, relative to the settings file.
+    web
+        `host:port` to listen on.
+    address
+        Where others reach this worker; left out, `http://` and `web`.
+    snapshot_records, snapshot_seconds
+        A snapshot is taken after so many messages or so many seconds, whichever comes first.
+    snapshot_key_file
+        Holds a secret that signs snapshots; left out, they are not signed. HEADRACE_SNAPSHOT_KEY does the same.
+    body_limit
+        Bytes that a request may have.
+    buffer_bytes
+        Bytes of messages that may wait in memory.
+    """
+
+    datadir: str = "data"
+    web: Annotated[str, msgspec.Meta(pattern=r"^[^:\s]+:\d{1,5}$")] = "127.0.0.1:6066"
+    address: str | None = None
+    snapshot_records: Annotated[int, msgspec.Meta(ge=1)] = 1_000
+    snapshot_seconds: Annotated[float, msgspec.Meta(gt=0)] = 1.0
+    snapshot_key_file: str | None = None
+    body_limit: Annotated[int, msgspec.Meta(ge=1024, le=1 << 30)] = 1 << 20
+    buffer_bytes: Annotated[int, msgspec.Meta(ge=1 << 20)] = 64 << 20
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """All settings, and the file that they are from.
+
+    Examples
+    --------
+    >>> settings = parse({"tasks": {"phishing": {"kind": "binary"}}}, Path("headrace.toml"))
+    >>> settings.brokers, settings.address, settings.tasks["phishing"].model
+    ('127.0.0.1:9092', 'http://127.0.0.1:6066', 'logistic')
+    """
+
+    path: Path
+    broker: Broker
+    worker: Worker
+    tasks: dict[str, Task]
+
+    @property
+    def brokers(self) -> str:
+        """`host:port` of the brokers, separated by commas."""
+        return (self.broker.url or EMBEDDED).removeprefix("kafka://")
+
+    @property
+    def web_host(self) -> str:
+        """The host to listen on."""
+        return self.worker.web.rpartition(":")[0]
+
+    @property
+    def web_port(self) -> int:
+        """The port to listen on."""
+        return int(self.worker.web.rpartition(":")[2])
+
+    @property
+    def address(self) -> str:
+        """Where this worker is reached."""
+        return self.worker.address or f"http://{self.worker.web}"
+
+    @property
+    def datadir(self) -> Path:
+        """The folder of the databases."""
+        return self.path.parent / self.worker.datadir
+
+    def snapshot_key(self) -> bytes | None:
+        """The secret that signs snapshots, if one is configured. SettingsError if its file cannot be read or is empty."""
+        if self.worker.snapshot_key_file is None:
+            return os.environ.get("HEADRACE_SNAPSHOT_KEY", "").encode() or None
+        path = self.path.parent / self.worker.snapshot_key_file
+        try:
+            key = path.read_bytes().strip()
+        except OSError as error:
+            raise _error(self.path, "worker.snapshot_key_file", f"cannot be read: {error}", "Name a readable file.") from None
+        if not key:
+            raise _error(self.path, "worker.snapshot_key_file", "is empty", "Put a secret into it, or leave the key out.")
+        return key
+
+
+def load(path: str | None = None) -> Settings:
+    """The settings of a file: the one named, or HEADRACE_CONFIG, or `headrace.toml` here.
+
+    Raises
+    ------
+    SettingsError
+        Names the file, the key and the remedy.
+    """
+    file = Path(path or os.environ.get("HEADRACE_CONFIG") or DEFAULT)
+    try:
+        raw = tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SettingsError(f"{file} is not there.", "Make one: headrace init. Or name it: --config FILE.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{file} cannot be read: {error}.", "Name a readable text file.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{file} is not TOML: {error}.", "Correct that line.") from None
+    return parse(raw, file)
+
+
+def parse(raw: dict[str, Any], path: Path) -> Settings:
+    """Settings from their plain form; SettingsError as for `load`."""
+    for key in raw:
+        if key not in ("broker", "worker", "tasks"):
+            raise _unknown(path, "", key, ["broker", "worker", "tasks"])
+    broker = _section(path, "broker", raw.get("broker", {}), Broker)
+    worker = _section(path, "worker", raw.get("worker", {}), Worker)
+    declared = raw.get("tasks", {})
+    if not isinstance(declared, dict) or not declared:
+        raise _error(path, "tasks", "has no task", "Declare one: [tasks.NAME] with a kind.")
+    tasks = {name: _task(path, name, table) for name, table in declared.items()}
+    return Settings(path=path, broker=broker, worker=worker, tasks=tasks)
+
+
+def _section(path: Path, where: str, raw: object, shape: type[Any]) -> Any:
+    if not isinstance(raw, dict):
+        raise _error(path, where, "is not a table", f"Write [{where}].")
+    known = [field.name for field in msgspec.structs.fields(shape) if field.name != "name"]
+    for key in raw:
+        if key not in known and not (where.startswith("tasks.") and key == "name"):
+            raise _unknown(path, where, key, known)
+    try:
+        return msgspec.convert(raw, shape)
+    except msgspec.ValidationError as error:
+        what, _, at = str(error).partition(" - at `$")
+        key = where + (at.rstrip("`") if at else "")
+        raise _error(path, key, f"is wrong: {what[0].lower()}{what[1:]}", "See docs/operations.md for what it takes.") from None
+
+
+def _task(path: Path, name: str, raw: object) -> Task:
+    from learning.models import build
+
+    where = f"tasks.{name}"
+    if not isinstance(raw, dict):
+        raise _error(path, where, "is not a table", f"Write [{where}].")
+    if "name" in raw:
+        raise _error(path, f"{where}.name", "is not a setting", "The table's own name is the task's.")
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,62}", name):
+        raise _error(path, where, "is no name for a task", "Use up to 63 lower-case letters, digits, '_' and '-'.")
+    if "kind" not in raw:
+        raise _error(path, f"{where}.kind", "is missing", "Set binary, multiclass or regression.")
+    features = raw.get("features")
+    if isinstance(features, dict):
+        for feature, table in features.items():
+            _check_feature(path, f"{where}.features.{feature}", table)
+    task: Task = _section(path, where, raw | {"name": name}, Task)
+    if task.labels is not None and task.kind != "multiclass":
+        raise _error(path, f"{where}.labels", f"is not for {task.kind} tasks", "Leave it out.")
+    try:
+        build(task.model, task.kind)
+    except ModelError as error:
+        raise _error(path, f"{where}.model", f"is wrong: {error.what.rstrip('.')}", error.remedy) from None
+    return task
+
+
+def _check_feature(path: Path, where: str, raw: object) -> None:
+    from learning.task import Feature
+
+    feature: Feature = _section(path, where, raw, Feature)
+    if feature.min is not None and feature.max is not None and feature.min > feature.max:
+        raise _error(path, where, f"has min {feature.min:g} above max {feature.max:g}", "Exchange them.")
+    numeric = feature.type in ("float", "int")
+    if not numeric and (feature.min is not None or feature.max is not None):
+        raise _error(path, where, f"has a range, but its type is {feature.type}", "Leave min and max out.")
+    if feature.values is not None and feature.type != "string":
+        raise _error(path, where, f"lists values, but its type is {feature.type}", "Leave values out.")
+
+
+def _unknown(path: Path, where: str, key: str, known: list[str]) -> SettingsError:
+    near = difflib.get_close_matches(key, known, 1)
+    remedy = f"Did you mean '{near[0]}'?" if near else f"Known here: {', '.join(known)}."
+    return SettingsError(f"{path}: unknown key '{where + '.' if where else ''}{key}'.", remedy)
+
+
+def _error(path: Path, key: str, what: str, remedy: str) -> SettingsError:
+    return SettingsError(f"{path}: '{key}' {what}.", remedy)
