@@ -39,7 +39,7 @@ def make_app(settings: Settings, instance: str | None) -> LearningApp:
         broker=f"kafka://{settings.brokers.replace(',', ';kafka://')}",
         broker_client_id=f"headrace@{settings.address}",  # so that the group can tell who owns a shard, and where it answers
         consumer_group_instance_id=instance,
-        datadir=str(settings.datadir / "faust"),
+        datadir=str(settings.datadir),
         store="memory://",
         topic_replication_factor=1,
         # Every setting below was found by killing workers at random; docs/operations.md says what each is for.
@@ -86,11 +86,12 @@ def run(settings: Settings, instance: str | None = None, level: str = "info") ->
     set_up_logging(level)
     # A model's own module is looked for where the settings are, as the command would find it from there.
     sys.path.insert(0, str(Path(settings.path).resolve().parent))
+    settings.datadir.mkdir(parents=True, exist_ok=True)
     topics = [topic for task in settings.tasks.values() for topic in topics_of(task)]
     asyncio.run(prepare(settings.brokers, topics))
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     app = make_app(settings, instance)
-    worker = faust.Worker(app, loglevel="WARNING", redirect_stdouts=False, override_logging=False)
+    worker = faust.Worker(app, loglevel="WARNING", redirect_stdouts=False, override_logging=False, quiet=True)
     worker.execute_from_commandline()
 
 

@@ -12,6 +12,9 @@ from learning.errors import BrokerError, TopicError
 from learning.task import Task
 
 TOPIC_ALREADY_EXISTS = 36
+COPIES = 3
+"""Replicas of a new topic, where there are as many brokers."""
+
 QUARANTINE_MAX = 16 << 20
 """Bytes: a quarantined record carries the whole of one that the event log took, and headers beside it."""
 
@@ -57,7 +60,8 @@ async def prepare(brokers: str, topics: list[Topic]) -> None:
     """
     admin = await connect(brokers)
     try:
-        missing = [NewTopic(t.name, t.partitions, -1, topic_configs=t.wanted | t.asked) for t in topics]
+        copies = min(COPIES, len((await admin.describe_cluster())["brokers"]))
+        missing = [NewTopic(t.name, t.partitions, copies, topic_configs=t.wanted | t.asked) for t in topics]
         answer = await admin.create_topics(missing)
         for name, code, *message in answer.topic_errors:
             if code not in (0, TOPIC_ALREADY_EXISTS):

@@ -1,0 +1,40 @@
+"""The command line: one file a command."""
+
+import sys
+
+import click
+
+from app.cli.broker import broker
+from app.cli.demo import demo
+from app.cli.doctor import doctor
+from app.cli.init import init
+from app.cli.predict import predict
+from app.cli.send import send
+from app.cli.status import status
+from app.cli.worker import worker
+from learning.errors import HeadraceError, SettingsError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="headrace")
+def headrace() -> None:
+    """Online learning on Kafka streams: exact after any crash, served while it learns."""
+
+
+for command in (demo, init, broker, worker, send, predict, status, doctor):
+    headrace.add_command(command)
+
+
+def main() -> None:
+    """Run a command. Exit status: 0 success, 1 failure, 2 wrong usage or settings."""
+    try:
+        headrace(standalone_mode=False)
+    except HeadraceError as error:
+        click.secho(str(error), fg="red", err=True)
+        sys.exit(2 if isinstance(error, SettingsError) else 1)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.Abort:
+        click.echo("Stopped.", err=True)
+        sys.exit(130)

@@ -22,4 +22,5 @@ def add_views(app: LearningApp, settings: Settings) -> None:
     """Give the app its routes."""
     app.serving = Serving(app, settings)
     for path, view in ROUTES.items():
-        app.web.add_view(view, prefix=path)
+        view.view_path, view.view_name = path, view.__name__
+        app.web.add_view(view, prefix="")

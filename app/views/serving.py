@@ -52,7 +52,7 @@ class Serving:
         self.members = Members(settings.brokers, app.conf.id)
         self.brokers = settings.brokers
         self._producer: AIOKafkaProducer | None = None
-        self._ids = (f"{secrets.token_hex(6)}-{number:x}" for number in itertools.count())
+        self._ids = map(f"{secrets.token_hex(6)}-{{:x}}".format, itertools.count())
 
     def task(self, name: str) -> "ServedTask":
         """The task of this name; a Problem 404 that names those there are."""

@@ -1,0 +1,7 @@
+"""`headrace demo`."""
+import click
+
+
+@click.command()
+def demo() -> None:
+    """To be written."""

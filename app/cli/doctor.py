@@ -1,0 +1,7 @@
+"""`headrace doctor`."""
+import click
+
+
+@click.command()
+def doctor() -> None:
+    """To be written."""

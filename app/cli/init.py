@@ -1,0 +1,7 @@
+"""`headrace init`."""
+import click
+
+
+@click.command()
+def init() -> None:
+    """To be written."""

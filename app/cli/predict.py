@@ -1,0 +1,58 @@
+"""`headrace predict`: ask a model."""
+
+import json
+from typing import Any
+
+import click
+
+from app.cli.client import ask
+from app.cli.options import as_json, task_of, with_settings
+from app.settings import Settings
+
+
+@click.command()
+@with_settings
+@click.argument("task")
+@click.argument("features", nargs=-1, metavar="NAME=VALUE...")
+@click.option("--features", "document", metavar="JSON", help="The features as one JSON object.")
+@click.option("--id", "identity", help="An id to answer with.")
+@click.option("--key", help="The entity's key, which decides the shard.")
+@as_json
+def predict(
+    settings: Settings, task: str, features: tuple[str, ...], document: str | None, identity: str | None, key: str | None, as_json: bool
+) -> None:
+    """Ask what the model of TASK says of some features now.
+
+    headrace predict phishing long_url=1.0 is_popular=0.5
+    """
+    question: dict[str, Any] = {"features": _parse(features, document)}
+    question |= {name: value for name, value in {"id": identity, "key": key}.items() if value is not None}
+    answer = ask(settings.address, "POST", f"/v1/{task_of(settings, task).name}/predict", question)
+    if as_json:
+        click.echo(json.dumps(answer, indent=2))
+        return
+    if answer["prediction"] is None:
+        click.echo("The model is cold: it has learned nothing yet. Send samples: headrace send.")
+        return
+    click.secho(str(answer["prediction"]).lower() if isinstance(answer["prediction"], bool) else str(answer["prediction"]), bold=True)
+    for label, probability in (answer["probabilities"] or {}).items():
+        click.echo(f"  {label}: {probability:.4f}")
+    click.echo(f"  position {answer['position']}, at most {answer['staleness_s']:g} s old")
+
+
+def _parse(pairs: tuple[str, ...], document: str | None) -> dict[str, Any]:
+    try:
+        features = json.loads(document) if document else {}
+    except ValueError as error:
+        raise click.UsageError(f"--features is not JSON: {error}.") from None
+    if not isinstance(features, dict):
+        raise click.UsageError("--features is not a JSON object.")
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise click.UsageError(f"'{pair}' is not NAME=VALUE.")
+        try:
+            features[name] = json.loads(value)
+        except ValueError:
+            features[name] = value
+    return features

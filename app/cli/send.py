@@ -1,0 +1,7 @@
+"""`headrace send`."""
+import click
+
+
+@click.command()
+def send() -> None:
+    """To be written."""

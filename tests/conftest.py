@@ -1,0 +1,22 @@
+"""One broker for all tests of a session: real Kafka where it can be run."""
+
+import os
+import sys
+
+import harness
+import pytest
+
+assert os.environ.get("PYTHONHASHSEED") == "0", "run the tests with PYTHONHASHSEED=0: make test"
+assert sys.version_info >= (3, 11)
+
+
+def pytest_report_header() -> str:
+    if harness.has_kafka():
+        return "broker: real Apache Kafka (deploy/kafka/run.sh)"
+    return "broker: EMBEDDED (Tansu), because Java or Maven is missing; the guarantees are claimed for real Kafka"
+
+
+@pytest.fixture(scope="session")
+def broker():
+    with harness.running_broker() as address:
+        yield address

@@ -1,0 +1,216 @@
+"""What tests, the chaos run and the benchmarks share: brokers, workers that can be killed, and the uninterrupted fold."""
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+
+from app import broker as embedded
+from learning.learner import Learner
+from learning.state import digest
+from learning.task import Task
+from tables.topics import prepare, topics_of
+
+ROOT = Path(__file__).resolve().parent.parent
+HEADRACE = [sys.executable, "-c", "from app.cli import main; main()"]
+
+
+def has_kafka() -> bool:
+    """Whether a real Kafka can be run here: Java, and Maven or jars that it fetched before."""
+    libs = Path(os.environ.get("KAFKA_LIBS", ROOT / ".kafka" / "libs"))
+    return shutil.which("java") is not None and (shutil.which("mvn") is not None or any(libs.glob("kafka_*.jar")))
+
+
+def free_port(count: int = 1) -> int:
+    """A port that nothing listens on, with as many after it."""
+    while True:
+        with contextlib.ExitStack() as stack:
+            probes = [stack.enter_context(socket.socket()) for _ in range(count)]
+            probes[0].bind(("127.0.0.1", 0))
+            port = probes[0].getsockname()[1]
+            try:
+                for after, probe in enumerate(probes[1:], 1):
+                    probe.bind(("127.0.0.1", port + after))
+            except OSError:
+                continue
+            return port
+
+
+@contextlib.contextmanager
+def running_broker(*, real: bool | None = None) -> Iterator[str]:
+    """A broker of its own on a free port, gone afterwards: real Kafka where it can be run, otherwise the embedded one."""
+    if real is None:
+        real = has_kafka()
+    port = free_port(2)
+    address = f"127.0.0.1:{port}"
+    if not real:
+        process = embedded.start(address)
+        try:
+            yield address
+        finally:
+            process.kill()
+            process.wait()
+        return
+    with tempfile.TemporaryDirectory(prefix="kafka-") as folder:
+        log = open(Path(folder) / "kafka.out", "wb")  # noqa: SIM115 the process writes to it
+        command = ["bash", str(ROOT / "deploy/kafka/run.sh"), folder, str(port)]
+        process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+        try:
+            deadline = time.monotonic() + 180
+            while not embedded.is_listening("127.0.0.1", port) or not embedded.is_reachable(address):
+                if process.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError("Kafka did not start:\n" + (Path(folder) / "kafka.out").read_text()[-3000:])
+                time.sleep(0.2)
+            yield address
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            log.close()
+
+
+class Worker:
+    """A worker process with a settings file of its own.
+
+    Parameters
+    ----------
+    folder
+        For its settings, data and log.
+    broker
+        `host:port`.
+    tasks
+        The `[tasks...]` part of the settings, as TOML.
+    worker
+        Further lines of the `[worker]` part.
+    instance
+        A name for static membership.
+    """
+
+    def __init__(self, folder: Path, broker: str, tasks: str, worker: str = "", instance: str | None = None):
+        self.folder, self.instance = folder, instance
+        self.port = free_port()
+        self.address = f"http://127.0.0.1:{self.port}"
+        folder.mkdir(parents=True, exist_ok=True)
+        self.config = folder / "headrace.toml"
+        head = f'[broker]\nurl = "kafka://{broker}"\n[worker]\nweb = "127.0.0.1:{self.port}"\n{worker}\n'
+        self.config.write_text(head + tasks)
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> "Worker":
+        """Start it; it is not ready yet."""
+        named = ["--instance", self.instance] if self.instance else []
+        environment = os.environ | {"PYTHONHASHSEED": "0", "PYTHONPATH": f"{ROOT}{os.pathsep}{self.folder}"}
+        with open(self.folder / "worker.log", "ab") as log:
+            command = [*HEADRACE, "worker", "--config", str(self.config), *named]
+            self.process = subprocess.Popen(
+                command, stdout=log, stderr=log, start_new_session=True, env=environment, cwd=self.folder
+            )
+        return self
+
+    def wait_ready(self, seconds: float = 60.0) -> "Worker":
+        """Wait until it can answer."""
+        wait_for(lambda: self.get("/readyz") is not None, seconds, f"{self.address} ready; log:\n{self.log()[-2000:]}")
+        return self
+
+    def signal(self, name: str) -> None:
+        """Send a signal to it."""
+        assert self.process is not None
+        os.killpg(self.process.pid, getattr(signal, name))
+
+    def stop(self, name: str = "SIGTERM") -> None:
+        """End it and wait until it is gone."""
+        if self.process is not None and self.process.poll() is None:
+            self.signal(name)
+            try:
+                self.process.wait(40)
+            except subprocess.TimeoutExpired:
+                self.signal("SIGKILL")
+                self.process.wait()
+                raise
+
+    def get(self, path: str, timeout: float = 2.0):
+        """The JSON at a path, or None while it does not answer 200."""
+        try:
+            with urllib.request.urlopen(self.address + path, timeout=timeout) as answer:
+                return json.load(answer)
+        except OSError:
+            return None
+
+    def post(self, path: str, body, timeout: float = 10.0):
+        """The status and the JSON of a POST; `body` is bytes or what becomes JSON."""
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        request = urllib.request.Request(self.address + path, data, {"Content-Type": "application/json"})
+        try:
+            with urllib.request.urlopen(request, timeout=timeout) as answer:
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as error:
+            return error.code, json.load(error)
+
+    def log(self) -> str:
+        """What it has logged."""
+        path = self.folder / "worker.log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+
+def wait_for(true, seconds: float, what: str) -> None:
+    """Wait until a condition holds; AssertionError when it does not come to hold."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {seconds} s: {what}")
+        time.sleep(0.1)
+
+
+def make_topics(broker: str, task: Task) -> None:
+    """Make a task's topics before any worker runs."""
+    asyncio.run(prepare(broker, topics_of(task)))
+
+
+async def append(broker: str, topic: str, rows: Iterable[tuple[int | None, bytes]], rate: float | None = None) -> int:
+    """Append (partition, value) rows, at most `rate` a second; how many there were."""
+    count, started = 0, time.monotonic()
+    async with AIOKafkaProducer(bootstrap_servers=broker, acks="all", enable_idempotence=True, linger_ms=5) as producer:
+        for count, (partition, value) in enumerate(rows, 1):  # noqa: B007
+            await producer.send(topic, value, partition=partition)
+            if rate and count % 100 == 0:
+                await asyncio.sleep(max(0.0, started + count / rate - time.monotonic()))
+    return count
+
+
+async def read_all(broker: str, topic: str, partition: int = 0) -> list:
+    """All messages of a partition as it stands now."""
+    shard = TopicPartition(topic, partition)
+    found = []
+    async with AIOKafkaConsumer(bootstrap_servers=broker, enable_auto_commit=False) as consumer:
+        consumer.assign([shard])
+        end = (await consumer.end_offsets([shard]))[shard]
+        await consumer.seek_to_beginning(shard)
+        while await consumer.position(shard) < end:
+            found += (await consumer.getmany(shard, timeout_ms=1000)).get(shard, [])
+    return found
+
+
+def fold(task: Task, partition: int, messages: Iterable) -> tuple[Learner, list]:
+    """The uninterrupted fold of these messages, and its effects."""
+    learner, effects = Learner(task, partition), []
+    for message in messages:
+        for told in learner.fold(message):
+            effects += told
+    return learner, effects
+
+
+def digest_of(learner: Learner) -> str:
+    """The digest of a learner's state."""
+    return digest(learner.state)
