@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PYTHONHASHSEED := 0
 
-.PHONY: demo check format test lock clean
+.PHONY: demo check format test kafka lock clean
 
 .venv: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Headrace needs Python 3.11 or newer; run: make PYTHON=python3.11 .venv")'
@@ -27,6 +27,9 @@ format: .venv
 
 test: .venv
 	$(BIN)/pytest
+
+kafka: # a real Apache Kafka on 127.0.0.1:9092 in the foreground; needs Java 17, and Maven the first time
+	deploy/kafka/run.sh .kafka/data
 
 lock: .venv # after a change of dependencies in pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --extra local --extra dev --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --upgrade -o requirements.txt

@@ -196,7 +196,7 @@ async def read_all(broker: str, topic: str, partition: int = 0) -> list:
     async with AIOKafkaConsumer(bootstrap_servers=broker, enable_auto_commit=False) as consumer:
         consumer.assign([shard])
         end = (await consumer.end_offsets([shard]))[shard]
-        await consumer.seek_to_beginning(shard)
+        consumer.seek(shard, (await consumer.beginning_offsets([shard]))[shard])
         while await consumer.position(shard) < end:
             found += (await consumer.getmany(shard, timeout_ms=1000)).get(shard, [])
     return found

@@ -16,7 +16,13 @@ port=${2:-9092}
 libs=${KAFKA_LIBS:-$here/../../.kafka/libs}
 
 if ! ls "$libs"/kafka_*.jar >/dev/null 2>&1; then
-  mvn --quiet --batch-mode --file "$here/pom.xml" dependency:copy-dependencies -DoutputDirectory="$libs" -DincludeScope=runtime >&2
+  # Into a folder of its own first: an interrupted download leaves no half of a Kafka behind.
+  mkdir -p "$(dirname "$libs")"
+  fetched=$(mktemp -d "$libs.XXXXXX")
+  trap 'rm -rf "$fetched"' EXIT
+  mvn --quiet --batch-mode --file "$here/pom.xml" dependency:copy-dependencies -DoutputDirectory="$fetched" -DincludeScope=runtime >&2
+  chmod 755 "$fetched"
+  mv -T "$fetched" "$libs" 2>/dev/null || ls "$libs"/kafka_*.jar >/dev/null # another start was faster
 fi
 
 cat > "$dir/server.properties" <<CONF
