@@ -1,0 +1,319 @@
+"""A shard that is stopped between any two steps, and started again, ends as if nothing had happened.
+
+The log, the changelog and the outlet are in memory and count steps; at drawn steps the process "dies": the step raises, and so does
+every later one. What was acknowledged before stays. The table is a real RocksDB, which sometimes loses its folder too.
+"""
+
+import asyncio
+import json
+import random
+import shutil
+import tempfile
+from pathlib import Path
+from types import SimpleNamespace
+
+import harness
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from agents.shard import Budget, Shard
+from learning.learner import Learner
+from learning.state import digest, peek
+from learning.task import Task
+from tables.changelog import Entry
+from tables.snapshots import Snapshots
+from tables.table import Table
+
+TASK = Task(name="steps", kind="binary", predictions=True)
+
+
+class Death(BaseException):
+    """The process is gone. No `except Exception` may catch it."""
+
+
+class Violation(AssertionError):
+    """A rule was broken at the moment when it could do harm."""
+
+
+def messages(count: int, seed: int) -> list[SimpleNamespace]:
+    """A log with single rows, packed rows, hostile rows and one offset in seven that holds nothing."""
+    dice, found, offset = random.Random(seed), [], 0
+    for _ in range(count):
+        rows = [
+            json.dumps({"features": {"x": dice.gauss(0, 1), "y": dice.choice("ab")}, "label": dice.random() < 0.5})
+            if dice.random() < 0.9
+            else "{"
+            for _ in range(dice.choice([1, 1, 3]))
+        ]
+        found.append(SimpleNamespace(offset=offset, timestamp=dice.randrange(10**6), key=None, value="\n".join(rows).encode()))
+        offset += dice.choice([1, 1, 1, 1, 1, 1, 2])
+    return found
+
+
+class World:
+    """What outlives a process: the log, the changelog, what was told, the committed offset."""
+
+    def __init__(self, log: list[SimpleNamespace]):
+        self.log = log
+        self.end = log[-1].offset + 1
+        self.changelog: list[tuple[bytes, bytes | None]] = []
+        self.told: set[str] = set()
+        self.committed = 0
+        self.fuse: int | None = None  # steps until the process dies
+        self.expected = {message.offset: set() for message in log}
+        learner = Learner(TASK, 0)
+        for message in log:
+            for effects in learner.fold(message):
+                self.expected[message.offset] |= {effect.id for effect in effects}
+        self.digest = digest(learner.state)
+
+    async def step(self) -> None:
+        """One more step; the process may die here."""
+        await asyncio.sleep(0)
+        if self.fuse is not None:
+            self.fuse -= 1
+            if self.fuse <= 0:
+                raise Death
+
+
+class Log:
+    def __init__(self, world: World):
+        self.world = world
+
+    async def read(self, partition, start, end):
+        for message in self.world.log:
+            if start <= message.offset < end:
+                await self.world.step()
+                yield message
+
+    async def ends(self, partitions):
+        await self.world.step()
+        return dict.fromkeys(partitions, self.world.end)
+
+
+class Changelog:
+    def __init__(self, world: World):
+        self.world = world
+
+    async def append(self, partition, key, value):
+        await self.world.step()
+        if key.startswith(b"manifest/") and value is not None:
+            self._check_told(value)
+        self.world.changelog.append((key, value))
+        offset = len(self.world.changelog) - 1
+        await self.world.step()
+        return offset
+
+    async def read(self, partition, start):
+        for offset, (key, value) in list(enumerate(self.world.changelog))[start:]:
+            await self.world.step()
+            yield Entry(offset, key, value)
+
+    def _check_told(self, manifest: bytes) -> None:
+        """Rule 4: what a snapshot covers was told before it is written."""
+        position = json.loads(manifest.split(b"\n", 1)[0])["position"]
+        untold = {name for offset, names in self.world.expected.items() if offset < position for name in names} - self.world.told
+        if untold:
+            raise Violation(f"a snapshot of {position} is written before {sorted(untold)[:3]} are told")
+
+
+class Outlet:
+    def __init__(self, world: World, dice: random.Random):
+        self.world, self.dice, self.pending = world, dice, []
+
+    async def tell(self, partition, effects):
+        await self.world.step()
+        for effect in effects:
+            if self.dice.random() < 0.3:  # the broker has some before they are acknowledged
+                self.world.told.add(effect.id)
+            self.pending.append(effect.id)
+
+    async def flush(self, partition):
+        while self.pending:
+            await self.world.step()
+            self.world.told.add(self.pending.pop(0))
+        await self.world.step()
+
+
+class Process:
+    """One life of the worker: everything in it is gone with it."""
+
+    def __init__(self, world: World, folder: Path, dice: random.Random, life: int, shard: type[Shard]):
+        self.world, self.dice, self.now = world, dice, 0.0
+        self.table = Table(Changelog(world), folder)
+        around = SimpleNamespace(
+            log=Log(world),
+            outlet=Outlet(world, dice),
+            snapshots=Snapshots(self.table, f"life{life}"),
+            writer=f"life{life}",
+            key=None,
+            also=(),
+            budget=Budget(share=1.0, clock=self.clock),
+            snapshot_records=dice.choice([1, 3, 10]),
+            snapshot_seconds=dice.choice([0.01, 1.0]),
+            commit=self.commit,
+        )
+        self.shard = shard(TASK, 0, around)
+
+    def clock(self) -> float:
+        """Time passes only by being looked at."""
+        self.now += 0.0004
+        return self.now
+
+    async def commit(self, partition: int, position: int) -> None:
+        await self.world.step()
+        durable = [json.loads(v.split(b"\n", 1)[0])["position"] for k, v in self.world.changelog if k.startswith(b"manifest/") and v]
+        if position > max(durable, default=0):
+            raise Violation(f"position {position} is committed, but the furthest snapshot is of {max(durable, default=0)}")
+        self.world.committed = position
+
+    async def live(self) -> None:
+        """Deliver the log as a bad transport does: from the committed offset, with polls lost and polls repeated."""
+        shard, dice, log = self.shard, self.dice, self.world.log
+        await shard.open()
+        at = next((number for number, message in enumerate(log) if message.offset >= self.world.committed), len(log))
+        while at < len(log):
+            size = dice.randint(1, 6)
+            fate = dice.random()
+            if fate > 0.15:
+                await shard.deliver(log[at : at + size])
+            if fate > 0.9 and at:
+                await shard.deliver(log[at - 1 : at + size])
+            await shard.save_if_due()
+            at += size
+        for _ in range(3):
+            self.now += 2.0  # longer than a position may stand still
+            await shard.catch_up()
+        await shard.save()
+        await shard.save()
+
+
+async def run(world: World, folder: Path, dice: random.Random, fuses: list[int], shard: type[Shard]) -> None:
+    """Live and die as the fuses say, then live to the end and check what is left."""
+    for life, fuse in enumerate([*fuses, None]):
+        world.fuse = fuse
+        process = Process(world, folder, dice, life, shard)
+        violation = None
+        try:
+            await process.live()
+        except Death:
+            pass
+        saving = process.shard._saving
+        if saving is not None:
+            try:
+                await saving
+            except Death:
+                pass
+        violation = process.shard.violation if hasattr(process.shard, "violation") else None
+        process.table.close(0)
+        if violation:
+            raise violation
+        if dice.random() < 0.2:
+            shutil.rmtree(folder)
+            folder.mkdir()
+    state = process.shard.learner.state
+    assert process.shard.status == "live", process.shard.error
+    assert state.position == world.end
+    assert digest(state) == world.digest, "the state is not the fold of the log"
+    assert world.told == set().union(*world.expected.values()), "the effects told are not those of the fold"
+    assert world.committed == world.end
+    table = Table(Changelog(world), folder)
+    await table.open(0)
+    position, data = Snapshots(table, "reader").load(0)
+    table.close(0)
+    assert (position, peek(data).digest) == (world.end, world.digest), "the furthest snapshot is not the last state"
+
+
+class Checked(Shard):
+    """A shard whose saving does not swallow a broken rule: `_store` takes every exception for a broker that is away."""
+
+    violation = None
+
+    async def _store(self, position, sealed):
+        around = self.around
+        original = around.snapshots.save, around.commit
+
+        async def noted(call, *arguments):
+            try:
+                await call(*arguments)
+            except Violation as violation:
+                self.violation = violation
+                raise
+
+        around.snapshots = SimpleNamespace(
+            save=lambda *a: noted(original[0], *a), table=around.snapshots.table, load=around.snapshots.load
+        )
+        around.commit = lambda *a: noted(original[1], *a)
+        real = original[0].__self__
+        try:
+            await self._store_in_order(position, sealed)
+        finally:
+            around.snapshots, around.commit = real, original[1]
+
+    async def _store_in_order(self, position, sealed):
+        await super()._store(position, sealed)
+
+
+def scenario(seed: int, fuses: list[int], shard: type[Shard] = Checked) -> None:
+    """One whole run, decided by its seed and fuses."""
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(run(World(messages(40, seed)), Path(folder), random.Random(seed), fuses, shard))
+
+
+@given(seed=st.integers(0, 10**6), fuses=st.lists(st.integers(1, 250), max_size=5))
+@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+def test_a_crash_between_any_two_steps_changes_neither_the_state_nor_the_effects(seed, fuses):
+    scenario(seed, fuses)
+
+
+class NoContiguity(Checked):
+    """Mutant: folds whatever comes next, as Faust hands it over."""
+
+    async def _fold_all(self, messages):
+        for message in messages:
+            if message.offset >= self.learner.state.position:
+                told = [effect for effects in self.learner.fold(message) for effect in effects]
+                await self.around.outlet.tell(0, told)
+
+
+class CommitFirst(Checked):
+    """Mutant: commits the position before its snapshot is durable."""
+
+    async def _store_in_order(self, position, sealed):
+        await self.around.commit(0, position)
+        await super()._store_in_order(position, sealed)
+
+
+class TellLast(Checked):
+    """Mutant: writes the snapshot before its effects are acknowledged."""
+
+    async def _store_in_order(self, position, sealed):
+        await self.around.snapshots.save(0, position, sealed)
+        await super()._store_in_order(position, sealed)
+
+
+class ForgetsItsPosition(Checked):
+    """Mutant: believes the committed offset, and takes its state for what it was at that offset."""
+
+    async def open(self):
+        await super().open()
+        self.learner.state.position = max(self.learner.state.position - 1, 0)
+
+
+@pytest.mark.parametrize("mutant", [NoContiguity, CommitFirst, TellLast, ForgetsItsPosition])
+def test_a_shard_that_breaks_a_rule_is_caught(mutant):
+    caught = 0
+    for seed in range(12):
+        try:
+            scenario(seed, [40 + seed * 9, 60], mutant)
+        except (Violation, AssertionError):
+            caught += 1
+    assert caught, f"{mutant.__doc__} went unnoticed"
+
+
+def test_the_harness_folds_like_the_learner():
+    world = World(messages(20, 1))
+    learner, effects = harness.fold(TASK, 0, world.log)
+    assert digest(learner.state) == world.digest
+    assert {effect.id for effect in effects} == set().union(*world.expected.values())
