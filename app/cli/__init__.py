@@ -28,7 +28,8 @@ for command in (demo, init, broker, worker, send, predict, status, doctor):
 def main() -> None:
     """Run a command. Exit status: 0 success, 1 failure, 2 wrong usage or settings."""
     try:
-        headrace(standalone_mode=False)
+        status = headrace(standalone_mode=False)  # what a command's own exit carries comes back as a number
+        sys.exit(status if type(status) is int else 0)
     except HeadraceError as error:
         click.secho(str(error), fg="red", err=True)
         sys.exit(2 if isinstance(error, SettingsError) else 1)

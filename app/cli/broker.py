@@ -19,6 +19,8 @@ def broker(listen: str) -> None:
 
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, stop)
-    click.echo(f"Kafka-compatible broker on {listen}, in memory only. For lasting logs use Kafka: deploy/kafka/. Stop: Ctrl-C.")
+    click.echo(
+        f"Kafka-compatible broker on {listen}, in memory only. For lasting logs use Kafka: deploy/kafka/. Stop: Ctrl-C."
+    )
     if process.wait() > 0:
         raise click.ClickException("the embedded broker ended unexpectedly.")

@@ -15,7 +15,7 @@ def with_settings(command: Command) -> Command:
 
     @click.option("--config", metavar="FILE", help="Settings; otherwise HEADRACE_CONFIG or headrace.toml.")
     @click.pass_context
-    def wrapped(context: click.Context, config: str | None, **options: Any) -> Any:
+    def wrapped(context: click.Context, /, config: str | None, **options: Any) -> Any:
         return context.invoke(command, settings=load(config), **options)
 
     wrapped.__doc__ = command.__doc__

@@ -19,7 +19,14 @@ from app.settings import Settings
 @click.option("--key", help="The entity's key, which decides the shard.")
 @as_json
 def predict(
-    settings: Settings, task: str, features: tuple[str, ...], document: str | None, identity: str | None, key: str | None, as_json: bool
+    *,
+    settings: Settings,
+    task: str,
+    features: tuple[str, ...],
+    document: str | None,
+    identity: str | None,
+    key: str | None,
+    as_json: bool,
 ) -> None:
     """Ask what the model of TASK says of some features now.
 
@@ -34,7 +41,10 @@ def predict(
     if answer["prediction"] is None:
         click.echo("The model is cold: it has learned nothing yet. Send samples: headrace send.")
         return
-    click.secho(str(answer["prediction"]).lower() if isinstance(answer["prediction"], bool) else str(answer["prediction"]), bold=True)
+    click.secho(
+        str(answer["prediction"]).lower() if isinstance(answer["prediction"], bool) else str(answer["prediction"]),
+        bold=True,
+    )
     for label, probability in (answer["probabilities"] or {}).items():
         click.echo(f"  {label}: {probability:.4f}")
     click.echo(f"  position {answer['position']}, at most {answer['staleness_s']:g} s old")

@@ -1,7 +1,221 @@
-"""`headrace send`."""
+"""`headrace send`: append samples to a task's event log."""
+
+import asyncio
+import sys
+import time
+from collections import deque
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
 import click
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from app.cli.options import task_of, with_settings
+from app.cli.sources import SAMPLE_MAX, Columns, Sample, Source, open_source
+from app.settings import Settings
+from learning.errors import BrokerError
+from learning.records import ROWS_MAX
+from learning.task import Task
+
+UNACKNOWLEDGED_MAX = 5_000
+"""Messages under way at once: enough to keep a broker busy, little enough to stop soon."""
+
+SHOW_SECONDS = 0.1
+"""How often the progress is shown."""
+
+SHOWN_MAX = 20
+"""Refused rows that are shown one by one."""
 
 
 @click.command()
-def send() -> None:
-    """To be written."""
+@with_settings
+@click.argument("task")
+@click.argument("source")
+@click.option("--label", metavar="COLUMN", help="CSV: the column of the label ('label' unless given).")
+@click.option("--id", "identity", metavar="COLUMN", help="CSV: the column of the id.")
+@click.option(
+    "--key", metavar="COLUMN", help="The column or feature whose value is the message key: it decides the shard."
+)
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="Send the first N rows only.")
+@click.option("--rate", type=click.FloatRange(0, min_open=True), metavar="ROWS_PER_S", help="Send no faster.")
+@click.option(
+    "--pack", type=click.IntRange(1, ROWS_MAX), default=1, metavar="ROWS", help="Put so many rows into a message."
+)
+@click.option("--skip-invalid", is_flag=True, help="Leave invalid rows out, instead of stopping at the first one.")
+def send(
+    *,
+    settings: Settings,
+    task: str,
+    source: str,
+    label: str | None,
+    identity: str | None,
+    key: str | None,
+    limit: int | None,
+    rate: float | None,
+    pack: int,
+    skip_invalid: bool,
+) -> None:
+    """Append the samples of SOURCE to the event log of TASK.
+
+    SOURCE is a CSV file with a header (.csv, .tsv), a file of one record a line (.ndjson, .jsonl), or river:NAME, a data set of
+    River (river:Phishing).
+
+    A CSV column has one type throughout: the one that the settings declare for the feature, or what its first 1,000 rows show to
+    be numbers, true/false, or strings (also numbers with leading zeros). An empty cell is a feature left out. The columns of
+    label, id and key are no features, unless declared. A binary label is true/false or 1/0.
+
+    Rows with the same key go to the same shard; without --key, messages go to the shards in turn. --pack puts together rows that
+    follow each other and have the same key.
+
+    Every row is checked before it is sent. The exit status is 0 only if every row was acknowledged by the broker.
+    """
+    wanted = task_of(settings, task)
+    opened = open_source(source, wanted, Columns(label, identity, key))
+    if opened.note:
+        click.secho(opened.note, fg="yellow", err=True)
+    sender = Sender(settings.brokers, wanted, rate, pack, skip_invalid=skip_invalid)
+    started = time.monotonic()
+    try:
+        with _progress(opened, limit) as progress:
+            asyncio.run(sender.send_all(opened, limit, progress))
+    except KeyboardInterrupt:
+        click.secho(f"Stopped: {sender.acknowledged:,} rows were acknowledged.", fg="red", err=True)
+        sys.exit(130)
+    seconds = time.monotonic() - started
+    rows = sender.acknowledged
+    click.echo(f"{rows:,} rows acknowledged in {seconds:.1f} s ({rows / max(seconds, 1e-9):,.0f} rows/s).")
+    if sender.refused:
+        for sample in sender.shown:
+            click.secho(f"line {sample.line}: {sample.reason}", fg="red", err=True)
+        more = f" The first {SHOWN_MAX} are shown." if sender.refused > len(sender.shown) else ""
+        end = (
+            f"{sender.refused:,} rows left out.{more}"
+            if skip_invalid
+            else "Stopped there. --skip-invalid goes on without it."
+        )
+        click.secho(end, fg="red", err=True)
+        sys.exit(1)
+
+
+class Sender:
+    """Appends samples to an event log and counts what became of them.
+
+    Parameters
+    ----------
+    brokers
+        `host:port`, several separated by commas.
+    task
+        Whose event log.
+    rate
+        Rows a second at most.
+    pack
+        Rows in a message at most.
+    skip_invalid
+        Whether to go on after a row that must not be sent.
+    """
+
+    def __init__(
+        self, brokers: str, task: Task, rate: float | None = None, pack: int = 1, *, skip_invalid: bool = False
+    ):
+        self.brokers, self.task, self.rate, self.pack, self.skip_invalid = brokers, task, rate, pack, skip_invalid
+        self.acknowledged = 0
+        self.refused = 0
+        self.shown: list[Sample] = []
+        self._turn = 0
+        self._under_way: deque[tuple[asyncio.Future[Any], int]] = deque()
+
+    async def send_all(self, source: Source, limit: int | None, progress: Progress) -> None:
+        """Send the samples, in their order; BrokerError says how many were acknowledged when the broker fails."""
+        from tables.topics import prepare, topics_of
+
+        await prepare(self.brokers, topics_of(self.task))
+        # Idempotent: a retry neither loses a row nor appends it twice.
+        async with AIOKafkaProducer(
+            bootstrap_servers=self.brokers, acks="all", enable_idempotence=True, linger_ms=5, max_batch_size=1 << 18
+        ) as producer:
+            started = shown = time.monotonic()
+            taken = 0
+            try:
+                for rows in packed(islice(self._valid(source.samples), limit), self.pack):
+                    if self.rate is not None:
+                        await asyncio.sleep(started + taken / self.rate - time.monotonic())
+                    await self._append(producer, rows)
+                    taken += len(rows)
+                    now = time.monotonic()
+                    if now < shown + SHOW_SECONDS:
+                        continue
+                    shown, done = now, source.done() if source.done and limit is None else taken
+                    progress.update(progress.task_ids[0], completed=done, rows=taken, speed=taken / (now - started))
+                await self._await_acknowledged(0)
+            except (KafkaError, OSError) as error:
+                await self._count_rest()
+                what = f"the broker at {self.brokers} failed: {error!r}. {self.acknowledged:,} rows were acknowledged."
+                raise BrokerError(what, "Look at the broker, then send the rest.") from None
+
+    def _valid(self, samples: Iterator[Sample]) -> Iterator[Sample]:
+        for sample in samples:
+            if not sample.reason:
+                yield sample
+                continue
+            self.refused += 1
+            if len(self.shown) < SHOWN_MAX:
+                self.shown.append(sample)
+            if not self.skip_invalid:
+                return
+
+    async def _append(self, producer: AIOKafkaProducer, rows: list[Sample]) -> None:
+        key, partition = rows[0].key, None
+        if key is None:
+            partition, self._turn = self._turn, (self._turn + 1) % self.task.partitions
+        value = b"\n".join(row.value for row in rows)
+        encoded = None if key is None else key.encode()
+        future = await producer.send(self.task.events, value, key=encoded, partition=partition)
+        self._under_way.append((future, len(rows)))
+        await self._await_acknowledged(UNACKNOWLEDGED_MAX)
+
+    async def _await_acknowledged(self, left: int) -> None:
+        while len(self._under_way) > left:
+            future, rows = self._under_way[0]
+            await future
+            self._under_way.popleft()
+            self.acknowledged += rows
+
+    async def _count_rest(self) -> None:
+        answers = await asyncio.gather(*(future for future, _ in self._under_way), return_exceptions=True)
+        for (_, rows), answer in zip(self._under_way, answers, strict=True):
+            self.acknowledged += 0 if isinstance(answer, BaseException) else rows
+
+
+def packed(samples: Iterator[Sample], count: int) -> Iterator[list[Sample]]:
+    """Samples that follow each other and have the same key, up to `count` and to what a broker takes."""
+    rows: list[Sample] = []
+    size = 0
+    for sample in samples:
+        if rows and (len(rows) == count or sample.key != rows[0].key or size + len(sample.value) > SAMPLE_MAX):
+            yield rows
+            rows, size = [], 0
+        rows.append(sample)
+        size += len(sample.value) + 1
+    if rows:
+        yield rows
+
+
+def _progress(source: Source, limit: int | None) -> Progress:
+    """A line on the terminal: rows, rows/s, time left; nothing where there is no terminal."""
+    console = Console(stderr=True)
+    speed = TextColumn("{task.fields[rows]:,} rows  {task.fields[speed]:,.0f} rows/s")
+    progress = Progress(
+        BarColumn(),
+        TaskProgressColumn(),
+        speed,
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+    )
+    total = limit if limit is not None and source.done else min(source.total, limit or source.total)
+    progress.add_task("send", total=total, rows=0, speed=0.0)
+    return progress

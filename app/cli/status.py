@@ -41,7 +41,9 @@ def as_table(answer: dict[str, Any]) -> Table:
         lag = "?" if shard["end"] is None else str(shard["end"] - shard["position"])
         counts = [str(shard["position"]), lag, str(shard["updates"]), str(shard["quarantined"])]
         metrics = shard.get("error") or "\n".join(figures)
-        table.add_row(str(shard["partition"]), shard["state"], *counts, arm["model"], metrics, (shard["digest"] or "")[:12])
+        table.add_row(
+            str(shard["partition"]), shard["state"], *counts, arm["model"], metrics, (shard["digest"] or "")[:12]
+        )
     if not answer["shards"]:
         table.caption = "This worker owns no shard of the task."
     return table

@@ -11,9 +11,14 @@ from app.settings import Settings
 
 @click.command()
 @with_settings
-@click.option("--instance", metavar="NAME", help="A fixed name in the group: a restarted worker has its shards back at once.")
 @click.option(
-    "--log-level", default="info", type=click.Choice(["debug", "info", "warning", "error"]), help="What is logged to stderr."
+    "--instance", metavar="NAME", help="A fixed name in the group: a restarted worker has its shards back at once."
+)
+@click.option(
+    "--log-level",
+    default="info",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    help="What is logged to stderr.",
 )
 def worker(settings: Settings, instance: str | None, log_level: str) -> None:
     """Learn from the event logs and answer over HTTP, until stopped by SIGTERM or Ctrl-C."""
