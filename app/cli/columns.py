@@ -87,7 +87,7 @@ def read_cell(name: str, kind: Type, cell: str) -> Value:
     >>> read_cell("price", "float", "cheap")
     Traceback (most recent call last):
     ...
-    app.cli.columns.InvalidCellError: column 'price' holds numbers, and 'cheap' is none. Correct it, or leave the cell empty.
+    app.cli.columns.InvalidCellError: 'price' holds numbers, and 'cheap' is none. Correct it, or leave it out.
     """
     if kind == "string":
         return cell
@@ -100,9 +100,7 @@ def read_cell(name: str, kind: Type, cell: str) -> Value:
     elif NUMBER.fullmatch(cell):
         return float(cell)
     noun = {"bool": "true or false", "int": "whole numbers", "float": "numbers"}[kind]
-    raise InvalidCellError(
-        f"column '{name}' holds {noun}, and '{cell[:80]}' is none. Correct it, or leave the cell empty."
-    )
+    raise InvalidCellError(f"'{name}' holds {noun}, and '{cell[:80]}' is none. Correct it, or leave it out.")
 
 
 def label_reader(task: Task, cells: Iterable[str]) -> Callable[[str], Value]:

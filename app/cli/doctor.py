@@ -1,7 +1,206 @@
-"""`headrace doctor`."""
+"""`headrace doctor`: what is as it should be, what is not, and what to do."""
+
+import asyncio
+import importlib.metadata
+import os
+import re
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from typing import Literal
+
 import click
+import msgspec
+from aiokafka.errors import KafkaError
+from aiokafka.protocol.admin import ApiVersionRequest
+from rich.console import Console
+from rich.table import Table
+
+from app import broker as embedded
+from app.cli.client import AnswerError, ask
+from app.cli.options import as_json as json_option
+from app.cli.options import with_settings
+from app.settings import Settings
+from learning.errors import BrokerError, HeadraceError
+
+DISK_MIN = 1 << 30
+"""Bytes free for the databases, below which a worker would soon stand still."""
+
+FETCH = 1
+"""Key of the Fetch request in Kafka's protocol; which versions of it a broker speaks tells how old it is."""
+
+FETCH_OF_KAFKA_4 = 4
+"""Kafka 4.0 forgot the older versions of Fetch than this."""
+
+EARLIEST = 1_767_225_600.0  # 2026: before this program was made
+LATEST = 4_102_444_800.0  # 2100
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One thing that was looked at: `ok`, a `note` that hinders nothing, or a `fault`."""
+
+    check: str
+    status: Literal["ok", "note", "fault"]
+    what: str
+    remedy: str = ""
 
 
 @click.command()
-def doctor() -> None:
-    """To be written."""
+@with_settings
+@json_option
+def doctor(settings: Settings, *, as_json: bool) -> None:
+    """Look at everything that a worker needs: exit status 1 if something is at fault, with what to do."""
+    found = [finding for check in CHECKS for finding in check(settings)]
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2))
+    else:
+        Console().print(as_table(found))
+    if any(finding.status == "fault" for finding in found):
+        sys.exit(1)
+
+
+def as_table(found: list[Finding]) -> Table:
+    """The findings, for people."""
+    table = Table(box=None, pad_edge=False)
+    for column in ("", "check", "found", "what to do"):
+        table.add_column(column)
+    marks = {"ok": "[green]ok[/]", "note": "[yellow]note[/]", "fault": "[red]fault[/]"}
+    for finding in found:
+        table.add_row(marks[finding.status], finding.check, finding.what, finding.remedy)
+    return table
+
+
+def check_settings(settings: Settings) -> Iterator[Finding]:
+    """The settings could be read, so only what is read later is left: the key that signs snapshots."""
+    try:
+        signed = "signed" if settings.snapshot_key() else "not signed"
+        yield Finding("settings", "ok", f"{settings.path} (tasks: {', '.join(settings.tasks)}); snapshots are {signed}")
+    except HeadraceError as error:
+        yield Finding("settings", "fault", error.what, error.remedy)
+
+
+def check_versions(settings: Settings) -> Iterator[Finding]:  # noqa: ARG001
+    """The libraries that are pinned are there in just that version: snapshots and the driver depend on them."""
+    wrong = []
+    for requirement in importlib.metadata.requires("headrace") or []:
+        pinned = re.fullmatch(r"([A-Za-z0-9_-]+)==([\w.]+)", requirement)  # what has a marker is optional
+        if pinned and (found := importlib.metadata.version(pinned[1])) != pinned[2]:
+            wrong.append(f"{pinned[1]} is {found}, not {pinned[2]}")
+    if wrong:
+        yield Finding("versions", "fault", "; ".join(wrong), "Install what requirements.txt locks.")
+    else:
+        python = ".".join(map(str, sys.version_info[:3]))
+        yield Finding("versions", "ok", f"Python {python}; every pinned library is as pinned")
+
+
+def check_hash_seed(settings: Settings) -> Iterator[Finding]:  # noqa: ARG001
+    """A worker starts itself again with the right seed; a program that folds by itself must be started with it."""
+    seed = os.environ.get("PYTHONHASHSEED")
+    if seed == "0":
+        yield Finding("hash seed", "ok", "PYTHONHASHSEED is 0")
+    else:
+        what = "PYTHONHASHSEED is not 0 here; a worker sets it for itself"
+        yield Finding("hash seed", "note", what, "Set it for programs of your own that fold: PYTHONHASHSEED=0.")
+
+
+def check_clock(settings: Settings) -> Iterator[Finding]:  # noqa: ARG001
+    """The clock, which stamps messages where the broker does not, is not plainly wrong."""
+    now = time.time()
+    told = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(now))
+    if EARLIEST < now < LATEST:
+        yield Finding("clock", "ok", f"{told} UTC")
+    else:
+        yield Finding("clock", "fault", f"the clock says {told} UTC", "Set it, and keep it right: NTP.")
+
+
+def check_datadir(settings: Settings) -> Iterator[Finding]:
+    """The databases' folder can be written and has room."""
+    folder = settings.datadir
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            probe.write(b"0")
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        yield Finding("datadir", "fault", f"{folder} cannot be written: {error.strerror}", "Set worker.datadir.")
+        return
+    told = f"{folder}: {free / (1 << 30):.1f} GiB free"
+    if free < DISK_MIN:
+        yield Finding("datadir", "fault", told, "Make room: 1 GiB at least.")
+    else:
+        yield Finding("datadir", "ok", told)
+
+
+def check_broker(settings: Settings) -> Iterator[Finding]:
+    """The broker answers, and the topics are there and right."""
+    try:
+        yield from asyncio.run(_ask_broker(settings))
+    except BrokerError as error:
+        yield Finding("broker", "fault", error.what, error.remedy)
+    except (KafkaError, OSError) as error:
+        yield Finding("broker", "fault", f"the broker at {settings.brokers} failed: {error!r}", "Look at its log.")
+
+
+async def _ask_broker(settings: Settings) -> list[Finding]:
+    from tables.topics import connect, find_problems, topics_of
+
+    admin = await connect(settings.brokers)
+    try:
+        cluster = await admin.describe_cluster()
+        # Faust's driver has no word for the version of a broker; its own request is asked here, and it is pinned.
+        versions = (await admin._send_request(ApiVersionRequest())).api_versions  # noqa: SLF001
+        lowest = {key: low for key, low, *_ in versions}.get(FETCH, 0)
+        age = "of Kafka 4.0 or newer" if lowest >= FETCH_OF_KAFKA_4 else "older than Kafka 4.0"
+        nodes = len(cluster["brokers"])
+        told = f"{settings.brokers}: {nodes} node{'s' * (nodes != 1)}, cluster {cluster['cluster_id']}, protocol {age}"
+        found = [Finding("broker", "ok", told)]
+        there = set(await admin.list_topics())
+        topics = [topic for task in settings.tasks.values() for topic in topics_of(task)]
+        problems = await find_problems(admin, [topic for topic in topics if topic.name in there])
+    finally:
+        await admin.close()
+    found += [Finding("topics", "fault", problem.what, problem.remedy) for problem in problems]
+    if missing := [topic.name for topic in topics if topic.name not in there]:
+        what = f"{len(missing)} of {len(topics)} topics are not there yet: {', '.join(missing[:5])}"
+        found.append(Finding("topics", "note", what, "A starting worker makes them."))
+    elif not problems:
+        found.append(Finding("topics", "ok", f"{len(topics)} topics are there and right"))
+    return found
+
+
+def check_worker(settings: Settings) -> Iterator[Finding]:
+    """Whether a worker answers at its address; none has to."""
+    try:
+        ask(settings.address, "GET", "/readyz", timeout=2.0)
+        yield Finding("worker", "ok", f"the worker at {settings.address} is ready")
+    except AnswerError as error:
+        yield Finding("worker", "note", error.what, error.remedy)
+
+
+def check_optional(settings: Settings) -> Iterator[Finding]:
+    """Where brokers for development could come from."""
+    try:
+        embedded.binary()
+        yield Finding("embedded broker", "ok", "installed (headrace broker)")
+    except BrokerError as error:
+        yield Finding("embedded broker", "note" if settings.broker.url else "fault", error.what, error.remedy)
+    missing = [program for program in ("java", "mvn") if shutil.which(program) is None]
+    if missing:
+        what = f"{' and '.join(missing)} not there; only make kafka and the tests on a real Kafka need it"
+        yield Finding("java, maven", "note", what, "Install Java 17 and Maven for these.")
+    else:
+        yield Finding("java, maven", "ok", "there, for make kafka")
+
+
+CHECKS: list[Callable[[Settings], Iterator[Finding]]] = [
+    check_settings,
+    check_versions,
+    check_hash_seed,
+    check_clock,
+    check_datadir,
+    check_broker,
+    check_worker,
+    check_optional,
+]

@@ -1,7 +1,170 @@
-"""`headrace init`."""
+"""`headrace init`: write settings to begin with."""
+
+import json
+import re
+import shlex
+import tomllib
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
 import click
+
+from app.cli.columns import BOOLEANS, WHOLE, Type, infer_type, read_rows
+from app.cli.sources import Columns, check_header
+from app.settings import parse
+from learning.task import Kind
+
+ROWS_READ = 100_000
+"""Rows of a CSV that are looked at."""
+
+CLASSES_MAX = 50
+"""More different whole numbers than these are taken for quantities, not for classes."""
+
+
+class Guess(NamedTuple):
+    """What a CSV seems to hold: the task's kind, and each feature's type and whether cells of it are empty."""
+
+    kind: Kind
+    features: dict[str, tuple[Type, bool]]
+    first: dict[str, str]
 
 
 @click.command()
-def init() -> None:
-    """To be written."""
+@click.option("--config", default="headrace.toml", show_default=True, metavar="FILE", help="The file to write.")
+@click.option(
+    "--csv", "table", type=click.Path(exists=True, dir_okay=False), metavar="FILE", help="Samples to begin with."
+)
+@click.option("--label", metavar="COLUMN", help="The column to predict ('label' unless given).")
+@click.option("--id", "identity", metavar="COLUMN", help="The column that identifies a row, which is no feature.")
+@click.option("--key", metavar="COLUMN", help="The column of the entity's key, which is no feature.")
+@click.option(
+    "--kind", type=click.Choice(["binary", "multiclass", "regression"]), help="Otherwise the label's cells say it."
+)
+@click.option("--task", metavar="NAME", help="The task's name; otherwise that of the CSV file.")
+def init(
+    *,
+    config: str,
+    table: str | None,
+    label: str | None,
+    identity: str | None,
+    key: str | None,
+    kind: Kind | None,
+    task: str | None,
+) -> None:
+    """Write a headrace.toml: for a CSV file of labelled samples (--csv, --label), or for an example.
+
+    Asks nothing and overwrites nothing. What is written is a guess from the file's first 100,000 rows: read it through.
+    """
+    path = Path(config)
+    if path.exists():
+        raise click.ClickException(f"{path} is there already. Move it away, or name another file: --config FILE.")
+    columns = Columns(label, identity, key)
+    if table is None:
+        if label or identity or key or kind:
+            raise click.UsageError("--label, --id, --key and --kind are about a CSV file: name it with --csv FILE.")
+        name = task or "phishing"
+        text = HEAD + EXAMPLE.replace("phishing]", f"{name}]")
+        send, features = "river:Phishing", "long_url=1 is_popular=0.5"
+    else:
+        name = task or re.sub(r"[^a-z0-9]+", "-", Path(table).stem.lower()).strip("-")[:40] or "task"
+        guess = look_at(Path(table), columns, kind)
+        text = HEAD + as_toml(name, guess, Path(table).name)
+        options = {"--label": label, "--id": identity, "--key": key}
+        send = " ".join(
+            [shlex.quote(table), *(f"{option} {shlex.quote(value)}" for option, value in options.items() if value)]
+        )
+        pairs = [f"{feature}={cell}" for feature, cell in guess.first.items()]
+        features = " ".join(map(shlex.quote, pairs))
+    parse(tomllib.loads(text), path)
+    path.write_text(text, encoding="utf-8")
+    named = "" if config == "headrace.toml" else f" --config {shlex.quote(config)}"
+    click.echo(f"Wrote {path}. Read it through; then, each in a terminal of its own:\n")
+    click.echo(f"  headrace broker               # or set broker.url to your Kafka\n  headrace worker{named}")
+    click.echo(f"  headrace send{named} {name} {send}\n  headrace status{named} {name}")
+    click.echo(f"  headrace predict{named} {name} {features}")
+
+
+def look_at(path: Path, columns: Columns, kind: Kind | None) -> Guess:
+    """Guess from the rows of a CSV what is to be learned."""
+    with path.open("rb") as lines:
+        rows = read_rows(lines)
+        first = next(rows, None)
+        header = first.cells if first else []
+        label = check_header(header, columns)
+        read = [row.cells for row in islice(rows, ROWS_READ) if len(row.cells) == len(header)]
+    if not read:
+        raise click.UsageError(f"{path} has no rows under its header.")
+    cells = {name: [row[place] for row in read] for place, name in enumerate(header)}
+    labels = set(cells[label])
+    apart = {label, columns.id, columns.key}
+    features = {name: (infer_type(found), "" in found) for name, found in cells.items() if name not in apart}
+    if not features:
+        raise click.UsageError(f"{path} has no column beside the label to learn from.")
+    shown = {name: next((cell for cell in cells[name] if cell), "") for name in islice(features, 4)}
+    return Guess(kind or _guess_kind(labels - {""}), features, shown)
+
+
+def _guess_kind(labels: set[str]) -> Kind:
+    if labels and all(label.lower() in BOOLEANS for label in labels):
+        return "binary"
+    if infer_type(labels) != "float":
+        return "multiclass"
+    whole = all(WHOLE.fullmatch(label) for label in labels)
+    return "multiclass" if whole and len(labels) <= CLASSES_MAX else "regression"
+
+
+def as_toml(name: str, guess: Guess, file: str) -> str:
+    """The task's part of the settings."""
+    lines = [
+        f"[tasks.{name}]                     # as {json.dumps(file, ensure_ascii=False)} shows it",
+        KINDS[guess.kind],
+        PARTITIONS,
+        "",
+    ]
+    lines += ['# What is not declared here is refused. Ranges and values can be declared too: min = 0, max = 1, values = ["a", "b"].',
+              f"[tasks.{name}.features]"]  # fmt: skip
+    for feature, (type_, optional) in guess.features.items():
+        bare = re.fullmatch(r"[A-Za-z0-9_-]+", feature)
+        written = feature if bare else json.dumps(feature, ensure_ascii=False)
+        lines.append(f'{written} = {{ type = "{type_}"{", optional = true" if optional else ""} }}')
+    return "\n".join(lines) + "\n"
+
+
+HEAD = """\
+# Settings of Headrace. All that is commented out shows the default.
+
+[broker]
+# url = "kafka://127.0.0.1:9092"       # left out: the embedded broker, in memory only, which `headrace broker` runs
+
+[worker]
+# datadir = "data"                     # databases; beside this file
+# web = "127.0.0.1:6066"               # where predictions are served
+# snapshot_records = 1000              # a snapshot after so many messages
+# snapshot_seconds = 1.0               # or so many seconds
+
+"""
+
+PARTITIONS = (
+    "partitions = 1                         # shards, each with a model of its own; keys decide which one a row goes to"
+)
+
+KINDS: dict[Kind, str] = {
+    "binary": 'kind = "binary"                        # binary | multiclass | regression\n'
+    'model = "logistic"                     # or alma, pa, naive_bayes, hoeffding_tree, hat, mondrian_forest, arf, ...',
+    "multiclass": 'kind = "multiclass"                    # binary | multiclass | regression\n'
+    'model = "softmax"                      # or naive_bayes, hoeffding_tree, hat, mondrian_forest, arf, ...',
+    "regression": 'kind = "regression"                    # binary | multiclass | regression\n'
+    'model = "linear"                       # or hoeffding_regressor, mondrian_regressor, online_linear, ...',
+}
+
+EXAMPLE = f"""\
+[tasks.phishing]                       # the data set of web pages that comes with River
+{KINDS["binary"]}
+{PARTITIONS}
+
+# What a sample may hold. Without this table any name goes, with a number, a string or a boolean.
+# [tasks.phishing.features]
+# long_url = {{ type = "float", min = 0, max = 1 }}
+# is_popular = {{ type = "float", optional = true }}
+"""

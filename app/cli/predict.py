@@ -6,8 +6,10 @@ from typing import Any
 import click
 
 from app.cli.client import ask
+from app.cli.columns import InvalidCellError, infer_type, read_cell
 from app.cli.options import as_json, task_of, with_settings
 from app.settings import Settings
+from learning.task import Task
 
 
 @click.command()
@@ -31,10 +33,13 @@ def predict(
     """Ask what the model of TASK says of some features now.
 
     headrace predict phishing long_url=1.0 is_popular=0.5
+
+    A VALUE is of the type that the settings declare for the feature; without one, a number, true or false, or else a string.
     """
-    question: dict[str, Any] = {"features": _parse(features, document)}
+    wanted = task_of(settings, task)
+    question: dict[str, Any] = {"features": parse_features(features, document, wanted)}
     question |= {name: value for name, value in {"id": identity, "key": key}.items() if value is not None}
-    answer = ask(settings.address, "POST", f"/v1/{task_of(settings, task).name}/predict", question)
+    answer = ask(settings.address, "POST", f"/v1/{wanted.name}/predict", question)
     if as_json:
         click.echo(json.dumps(answer, indent=2))
         return
@@ -50,7 +55,9 @@ def predict(
     click.echo(f"  position {answer['position']}, at most {answer['staleness_s']:g} s old")
 
 
-def _parse(pairs: tuple[str, ...], document: str | None) -> dict[str, Any]:
+def parse_features(pairs: tuple[str, ...], document: str | None, task: Task) -> dict[str, Any]:
+    """Features from a JSON object and from NAME=VALUE; a usage error for what is neither."""
+    declared = task.features or {}
     try:
         features = json.loads(document) if document else {}
     except ValueError as error:
@@ -62,7 +69,7 @@ def _parse(pairs: tuple[str, ...], document: str | None) -> dict[str, Any]:
         if not equals:
             raise click.UsageError(f"'{pair}' is not NAME=VALUE.")
         try:
-            features[name] = json.loads(value)
-        except ValueError:
-            features[name] = value
+            features[name] = read_cell(name, declared[name].type if name in declared else infer_type([value]), value)
+        except InvalidCellError as error:
+            raise click.UsageError(str(error)) from None
     return features

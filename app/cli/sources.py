@@ -107,7 +107,7 @@ def _read_csv(lines: Iterable[bytes], task: Task, columns: Columns) -> tuple[Ite
     """Rows of a CSV; each column has one type throughout: the declared one, or that of the first rows."""
     rows = read_rows(lines)
     header = next(rows, Row(0, [])).cells
-    label = _check_header(header, columns)
+    label = check_header(header, columns)
     sampled = list(itertools.islice(rows, SAMPLED))
     whole = [row.cells for row in sampled if len(row.cells) == len(header)]
     places = {name: place for place, name in enumerate(header)}
@@ -152,7 +152,7 @@ FORMATS: dict[str, Callable[[Lines, Task, Columns], tuple[Iterator[Sample], str]
 }
 
 
-def _check_header(header: list[str], columns: Columns) -> str:
+def check_header(header: list[str], columns: Columns) -> str:
     """The label's column; a usage error that names a column which is not there or stands twice."""
     label = columns.label or "label"
     for option, column in (("--label", label), ("--id", columns.id), ("--key", columns.key)):
