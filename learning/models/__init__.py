@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
+from river import base
 
 from learning.errors import ModelError
 from learning.models.adaptive_forest import arf
@@ -88,15 +89,18 @@ def build(spec: str | dict[str, Value], kind: Kind) -> Any:
     name = spec if isinstance(spec, str) else spec.get("use")
     if not isinstance(name, str):
         raise ModelError("the model has no name.", f"Set use to one of {', '.join(names_for(kind))}.")
-    make = _imported(name) if ":" in name else _catalogued(name, kind)
-    _check_parameters(name, make, parameters)
+    make = _import(name) if ":" in name else _look_up(name, kind)
+    parameters = _check_parameters(name, make, parameters)
     try:
-        return make(**parameters)
+        model = make(**parameters)
     except Exception as error:
         raise ModelError(f"the model '{name}' cannot be built: {error}.", "Correct its parameters.") from error
+    if ":" in name:
+        _check_model(name, model, kind)
+    return model
 
 
-def _catalogued(name: str, kind: Kind) -> Maker:
+def _look_up(name: str, kind: Kind) -> Maker:
     makers = CATALOGUE.get(name)
     if makers is None:
         near = difflib.get_close_matches(name, CATALOGUE, 1)
@@ -107,28 +111,50 @@ def _catalogued(name: str, kind: Kind) -> Maker:
     return makers[kind]
 
 
-def _imported(name: str) -> Maker:
+def _import(name: str) -> Maker:
     module, _, function = name.partition(":")
     try:
         make: Maker = getattr(importlib.import_module(module), function)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ModelError(
-            f"the model '{name}' cannot be imported: {error}.", "Install it, or run where it lies."
-        ) from error
+    except Exception as error:  # the module is the user's, and may raise what it likes
+        remedy = "Install it, or run where it lies."
+        raise ModelError(f"the model '{name}' cannot be imported: {error}.", remedy) from error
+    if not callable(make):
+        raise ModelError(f"'{name}' is not a function.", "Name a function that returns a River estimator.")
     return make
 
 
-def _check_parameters(name: str, make: Maker, parameters: dict[str, Value]) -> None:
-    known = inspect.signature(make).parameters
+def _check_parameters(name: str, make: Maker, parameters: dict[str, Value]) -> dict[str, Value]:
+    """The parameters, of the types that the function declares; what it does not declare is let pass."""
+    try:
+        known = inspect.signature(make, eval_str=True).parameters
+    except (NameError, TypeError, ValueError):
+        return parameters  # a user's function without a signature that can be read
+    checked: dict[str, Any] = {}
     for parameter, value in parameters.items():
         if parameter not in known:
+            if any(other.kind is inspect.Parameter.VAR_KEYWORD for other in known.values()):
+                checked[parameter] = value
+                continue
             near = difflib.get_close_matches(parameter, known, 1)
             remedy = f"Did you mean '{near[0]}'?" if near else f"It takes {', '.join(known) or 'none'}."
             raise ModelError(f"the model '{name}' has no parameter '{parameter}'.", remedy)
+        wanted = known[parameter].annotation
         try:
-            msgspec.convert(value, known[parameter].annotation)
-        except (msgspec.ValidationError, TypeError):
-            wanted = getattr(known[parameter].annotation, "__name__", known[parameter].annotation)
-            raise ModelError(
-                f"the model '{name}': {parameter} is {value!r}.", f"It takes a value of type {wanted}."
-            ) from None
+            checked[parameter] = msgspec.convert(value, Any if wanted is inspect.Parameter.empty else wanted)
+        except msgspec.ValidationError as error:
+            remedy = str(error).partition(", got")[0].replace("Expected", "It takes") + "."
+            raise ModelError(f"the model '{name}': {parameter} is {value!r}.", remedy) from None
+        except TypeError:  # a user's function may declare a type that only River knows
+            checked[parameter] = value
+    return checked
+
+
+def _check_model(name: str, model: Any, kind: Kind) -> None:
+    """Raise ModelError if a user's function gave what is no model for this kind of task."""
+    wanted = base.Regressor if kind == "regression" else base.Classifier
+    if not isinstance(model, wanted):
+        remedy = f"Return a River {wanted.__name__.lower()}, alone or at the end of a pipeline."
+        raise ModelError(f"'{name}' gave a {type(model).__name__}, which is not for {kind} tasks.", remedy)
+    if kind == "multiclass" and not model._multiclass:  # noqa: SLF001
+        remedy = "Wrap it in river.multiclass.OneVsRestClassifier."
+        raise ModelError(f"'{name}' gave a {type(model).__name__}, which knows two classes only.", remedy)

@@ -1,17 +1,55 @@
 """The adaptive random forest."""
 
+from typing import Any
+
 from river import forest
+from river.forest.adaptive_random_forest import BaseTreeClassifier
 
+from learning.models.classes import SortedClasses
+from learning.models.hoeffding import BoundedTree, leaf_probabilities
+from learning.models.parameters import Seed, Trees
 from learning.models.preparing import OneHot, Prepared
+from learning.task import Label
 
 
-def arf(n_trees: int = 10, seed: int = 42) -> Prepared:
+class ForestTree(BoundedTree, SortedClasses, BaseTreeClassifier):
+    """The tree of River's forest; its labels may be of mixed types."""
+
+    def predict_proba_one(self, x: dict[str, Any]) -> dict[Label, float]:
+        """The probabilities of the leaf that the features lead to."""
+        return leaf_probabilities(self, x)
+
+
+class AdaptiveForest(forest.ARFClassifier):
+    """River's forest, which neither a request nor a record without features can shape.
+
+    How many features a tree looks at follows from how many there are. River's takes that from the first features that it sees, be
+    they a request's or none at all; here it is the first record learned that has some.
+    """
+
+    def learn_one(self, x: dict[str, Any], y: Label, **kwargs: Any) -> None:
+        """Update the trees."""
+        if x or len(self):
+            super().learn_one(x, y, **kwargs)
+
+    def predict_proba_one(self, x: dict[str, Any], **kwargs: Any) -> dict[Label, float]:
+        """The trees' weighted vote; empty before the first record."""
+        return super().predict_proba_one(x, **kwargs) if len(self) else {}
+
+    def _new_base_model(self) -> ForestTree:
+        names = ("max_features", "grace_period", "split_criterion", "delta", "tau", "leaf_prediction", "nb_threshold",
+                 "nominal_attributes", "splitter", "max_depth", "binary_split", "min_branch_fraction", "max_share_to_split",
+                 "max_size", "memory_estimate_period", "stop_mem_management", "remove_poor_attrs", "merit_preprune")  # fmt: skip
+        return ForestTree(**{name: getattr(self, name) for name in names}, rng=self._rng)
+
+
+def arf(n_trees: Trees = 10, seed: Seed = 42) -> Prepared:
     """Hoeffding trees on resampled records, each with a drift detector and a tree that waits to replace it.
 
     Parameters
     ----------
     n_trees
-        Trees, 1 or more.
+        Trees, 1 to 1,000.
     seed
         Of its random numbers, which are part of its state.
 
@@ -27,4 +65,4 @@ def arf(n_trees: int = 10, seed: int = 42) -> Prepared:
     ----------
     Gomes et al., "Adaptive random forests for evolving data stream classification", 2017; `river.forest.ARFClassifier`.
     """
-    return Prepared(OneHot(), forest.ARFClassifier(n_models=n_trees, seed=seed))
+    return Prepared(OneHot(), AdaptiveForest(n_models=n_trees, seed=seed))

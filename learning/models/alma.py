@@ -1,17 +1,23 @@
 """The approximate large margin algorithm."""
 
+from typing import Annotated
+
+from msgspec import Meta
 from river import linear_model
 
+from learning.models.parameters import PositiveShare
 from learning.models.preparing import Prepared, Scale
 
+Order = Annotated[int, Meta(ge=2, le=100)]
 
-def alma(p: int = 2, alpha: float = 0.9) -> Prepared:
+
+def alma(p: Order = 2, alpha: PositiveShare = 0.9) -> Prepared:
     """Scaled features into ALMA, a linear classifier that learns only from what lies too near its margin.
 
     Parameters
     ----------
     p
-        Order of the norm, 2 or more.
+        Order of the norm, 2 to 100.
     alpha
         How near to the largest margin it aims, above 0 and up to 1.
 

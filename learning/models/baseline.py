@@ -2,8 +2,14 @@
 
 from river import dummy, stats
 
+from learning.models.classes import SortedClasses
 
-def no_change() -> dummy.NoChangeClassifier:
+
+class NoChange(SortedClasses, dummy.NoChangeClassifier):
+    """River's classifier, with its classes in order."""
+
+
+def no_change() -> NoChange:
     """Says the last label again.
 
     Examples
@@ -17,7 +23,7 @@ def no_change() -> dummy.NoChangeClassifier:
     ----------
     `river.dummy.NoChangeClassifier`.
     """
-    return dummy.NoChangeClassifier()
+    return NoChange()
 
 
 def mean() -> dummy.StatisticRegressor:

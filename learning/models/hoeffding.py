@@ -1,11 +1,57 @@
 """Hoeffding trees: decision trees that split once enough records have been seen to be sure."""
 
+from typing import Any
+
 from river import tree
+from river.tree.nodes.branch import DTBranch
 
+from learning.models.classes import SortedClasses
+from learning.models.parameters import Count, PositiveShare, Seed
 from learning.models.preparing import OneHot, Prepared, Scale
+from learning.task import Label
+
+LEAVES = 10_000
+"""A tree with as many leaves no longer grows; looked at once in a million records, as River looks at the size in memory."""
 
 
-def hoeffding_tree(grace_period: int = 200, delta: float = 1e-7, max_depth: int | None = None) -> Prepared:
+class BoundedTree:
+    """Bounds a Hoeffding tree by its leaves, where River does by its size in memory.
+
+    What `sys.getsizeof` says depends on how an object came to be, so a tree that came back from its bytes would go other ways than the
+    one that was saved.
+    """
+
+    def _estimate_model_size(self) -> None:
+        self._growth_allowed = self.n_leaves < LEAVES  # type: ignore[attr-defined]
+
+
+class TreeClassifier(BoundedTree, SortedClasses, tree.HoeffdingTreeClassifier):
+    """River's tree; its labels may be of mixed types."""
+
+    def predict_proba_one(self, x: dict[str, Any]) -> dict[Label, float]:
+        """The probabilities of the leaf that the features lead to."""
+        return leaf_probabilities(self, x)
+
+
+class AdaptiveTreeClassifier(BoundedTree, SortedClasses, tree.HoeffdingAdaptiveTreeClassifier):
+    """River's adaptive tree; its labels may be of mixed types."""
+
+
+class TreeRegressor(BoundedTree, tree.HoeffdingTreeRegressor):
+    """River's tree for numbers."""
+
+
+def leaf_probabilities(model: Any, x: dict[str, Any]) -> dict[Label, float]:
+    """River's `HoeffdingTreeClassifier.predict_proba_one`, without the sorting of labels, which are in order here."""
+    probabilities: dict[Label, float] = dict.fromkeys(model.classes, 0.0)
+    root = model._root  # noqa: SLF001
+    if root is not None:
+        leaf = root.traverse(x, until_leaf=True) if isinstance(root, DTBranch) else root
+        probabilities.update(leaf.prediction(x, tree=model))
+    return probabilities
+
+
+def hoeffding_tree(grace_period: Count = 200, delta: PositiveShare = 1e-7, max_depth: Count | None = None) -> Prepared:
     """The Hoeffding tree (VFDT): for streams that do not change.
 
     Parameters
@@ -13,7 +59,7 @@ def hoeffding_tree(grace_period: int = 200, delta: float = 1e-7, max_depth: int 
     grace_period
         Records a leaf sees between two looks for a split, 1 or more.
     delta
-        Allowed error of a split decision, 0 to 1.
+        Allowed error of a split decision, above 0 and up to 1.
     max_depth
         Deepest level; None leaves it open.
 
@@ -29,10 +75,12 @@ def hoeffding_tree(grace_period: int = 200, delta: float = 1e-7, max_depth: int 
     ----------
     Domingos and Hulten, "Mining high-speed data streams", 2000; `river.tree.HoeffdingTreeClassifier`.
     """
-    return Prepared(OneHot(), tree.HoeffdingTreeClassifier(grace_period=grace_period, delta=delta, max_depth=max_depth))
+    return Prepared(OneHot(), TreeClassifier(grace_period=grace_period, delta=delta, max_depth=max_depth))
 
 
-def hat(grace_period: int = 200, delta: float = 1e-7, max_depth: int | None = None, seed: int = 42) -> Prepared:
+def hat(
+    grace_period: Count = 200, delta: PositiveShare = 1e-7, max_depth: Count | None = None, seed: Seed = 42
+) -> Prepared:
     """The Hoeffding adaptive tree: replaces branches whose error rises; for streams that change.
 
     Parameters
@@ -55,10 +103,12 @@ def hat(grace_period: int = 200, delta: float = 1e-7, max_depth: int | None = No
     Bifet and Gavalda, "Adaptive learning from evolving data streams", 2009; `river.tree.HoeffdingAdaptiveTreeClassifier`.
     """
     settings = {"grace_period": grace_period, "delta": delta, "max_depth": max_depth, "seed": seed}
-    return Prepared(OneHot(), tree.HoeffdingAdaptiveTreeClassifier(**settings))
+    return Prepared(OneHot(), AdaptiveTreeClassifier(**settings))
 
 
-def hoeffding_regressor(grace_period: int = 200, delta: float = 1e-7, max_depth: int | None = None) -> Prepared:
+def hoeffding_regressor(
+    grace_period: Count = 200, delta: PositiveShare = 1e-7, max_depth: Count | None = None
+) -> Prepared:
     """A Hoeffding tree for numbers, with a model in every leaf, on scaled features.
 
     Parameters
@@ -78,4 +128,4 @@ def hoeffding_regressor(grace_period: int = 200, delta: float = 1e-7, max_depth:
     ----------
     `river.tree.HoeffdingTreeRegressor`, with the settings of River's own benchmark.
     """
-    return Prepared(Scale(), tree.HoeffdingTreeRegressor(grace_period=grace_period, delta=delta, max_depth=max_depth))
+    return Prepared(Scale(), TreeRegressor(grace_period=grace_period, delta=delta, max_depth=max_depth))

@@ -2,10 +2,13 @@
 
 from river import linear_model, optim
 
+from learning.models.parameters import NotNegative, Positive
 from learning.models.preparing import Prepared, Scale
 
 
-def linear(learning_rate: float = 0.01, l2: float = 0.0, intercept_learning_rate: float = 0.1) -> Prepared:
+def linear(
+    learning_rate: Positive = 0.01, l2: NotNegative = 0.0, intercept_learning_rate: NotNegative = 0.01
+) -> Prepared:
     """Scaled features into a linear regression.
 
     Parameters
@@ -15,12 +18,12 @@ def linear(learning_rate: float = 0.01, l2: float = 0.0, intercept_learning_rate
     l2
         Pull of the weights towards 0, 0 or more.
     intercept_learning_rate
-        Step for the intercept, which has to find the scale of the target, above 0.
+        Step for the intercept, which has to find the scale of the target, 0 or more.
 
     Examples
     --------
     >>> model = linear()
-    >>> for number in range(200):
+    >>> for number in range(2000):
     ...     model.learn_one({"size": float(number % 10)}, 3.0 * (number % 10) + 5)
     >>> round(model.predict_one({"size": 4.0}))
     17

@@ -2,10 +2,11 @@
 
 from river import linear_model, optim
 
+from learning.models.parameters import NotNegative, Positive
 from learning.models.preparing import Prepared, Scale
 
 
-def logistic(learning_rate: float = 0.005, l2: float = 0.0) -> Prepared:
+def logistic(learning_rate: Positive = 0.005, l2: NotNegative = 0.0) -> Prepared:
     """Scaled features into a logistic regression: fast, steady, with probabilities that can be trusted.
 
     Parameters

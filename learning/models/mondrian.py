@@ -2,16 +2,31 @@
 
 from river import forest
 
+from learning.models.classes import Classes
+from learning.models.parameters import Seed, Trees
 from learning.models.preparing import OneHot, Prepared, Scale
+from learning.task import Label
 
 
-def mondrian_forest(n_trees: int = 10, seed: int = 42) -> Prepared:
+class MondrianForest(forest.AMFClassifier):
+    """River's forest, with its classes in order."""
+
+    @property
+    def _classes(self) -> Classes:
+        return self._met
+
+    @_classes.setter
+    def _classes(self, labels: set[Label]) -> None:
+        self._met = Classes(labels)
+
+
+def mondrian_forest(n_trees: Trees = 10, seed: Seed = 42) -> Prepared:
     """An aggregated Mondrian forest for classes: accurate and dear, about a millisecond a record.
 
     Parameters
     ----------
     n_trees
-        Trees, 1 or more.
+        Trees, 1 to 1,000.
     seed
         Of its random numbers, which are part of its state.
 
@@ -27,10 +42,10 @@ def mondrian_forest(n_trees: int = 10, seed: int = 42) -> Prepared:
     ----------
     Mourtada, Gaiffas and Scornet, "AMF: Aggregated Mondrian forests for online learning", 2021; `river.forest.AMFClassifier`.
     """
-    return Prepared(OneHot(), forest.AMFClassifier(n_estimators=n_trees, seed=seed))
+    return Prepared(OneHot(), MondrianForest(n_estimators=n_trees, seed=seed))
 
 
-def mondrian_regressor(n_trees: int = 10, seed: int = 42) -> Prepared:
+def mondrian_regressor(n_trees: Trees = 10, seed: Seed = 42) -> Prepared:
     """An aggregated Mondrian forest for numbers, on scaled features.
 
     Parameters

@@ -1,18 +1,20 @@
 """A linear model on numpy: online gradient descent over a feature index that grows."""
 
+from math import exp
 from typing import Any
 
 import numpy as np
 from river import base
 
-from learning.models.preparing import OneHot, Prepared, Row
+from learning.models.parameters import NotNegative, Positive, Share
+from learning.models.preparing import Prepared, Scale
 from learning.task import Label
 
 INITIAL = 16
 """Places in a new weight vector; it doubles when features outgrow it, so that growing costs nothing in the long run."""
 
 
-class _OnlineLinear(base.Estimator):  # type: ignore[misc]
+class _OnlineLinear(base.Estimator):
     """Weights, momentum and the feature index; a subclass says what a raw score means and which gradient it has."""
 
     def __init__(self, learning_rate: float = 0.01, l2: float = 0.0, momentum: float = 0.0, clip: float = 1e3):
@@ -27,10 +29,6 @@ class _OnlineLinear(base.Estimator):  # type: ignore[misc]
         self._velocity = np.zeros(INITIAL)
 
     @property
-    def _supervised(self) -> bool:
-        return True
-
-    @property
     def weights(self) -> dict[str, float]:
         """The weight of every feature learned so far."""
         return {name: float(self._weights[place]) for name, place in self._index.items()}
@@ -42,24 +40,24 @@ class _OnlineLinear(base.Estimator):  # type: ignore[misc]
     def raw(self, x: dict[str, Any]) -> float:
         """The weighted sum; a feature that was never learned counts nothing, and is not remembered."""
         index, weights = self._index, self._weights
-        known = [(index[name], value) for name, value in x.items() if name in index]
-        if not known:
-            return self.intercept
-        places, values = zip(*known, strict=True)
-        return self.intercept + float(np.dot(weights[list(places)], np.array(values, dtype=float)))
+        known = [name for name in x if name in index]
+        places = [index[name] for name in known]
+        values = np.array([x[name] for name in known], dtype=float)
+        return self.intercept + float(weights[places] @ values) if known else self.intercept
 
     def learn_one(self, x: dict[str, Any], y: Any) -> None:
         """One step down the gradient, limited to `clip` in each direction."""
-        places = [self._place(name) for name in x]
-        values = np.fromiter(x.values(), dtype=float, count=len(x))
-        weights = self._weights[places]
-        slope = self._gradient(self.intercept + float(np.dot(weights, values)), y)
-        steps = np.clip(slope * values + self.l2 * weights, -self.clip, self.clip)
-        velocity = self.momentum * self._velocity[places] + steps
-        self._velocity[places] = velocity
-        self._weights[places] = weights - self.learning_rate * velocity
+        slope = self._gradient(self.raw(x), y)
         self._intercept_velocity = self.momentum * self._intercept_velocity + min(max(slope, -self.clip), self.clip)
         self.intercept -= self.learning_rate * self._intercept_velocity
+        if not x:
+            return
+        places = [self._place(name) for name in x]
+        weights = self._weights[places]
+        steps = slope * np.array(list(x.values()), dtype=float) + self.l2 * weights
+        velocity = self.momentum * self._velocity[places] + np.minimum(np.maximum(steps, -self.clip), self.clip)
+        self._velocity[places] = velocity
+        self._weights[places] = weights - self.learning_rate * velocity
 
     def _place(self, name: str) -> int:
         place = self._index.get(name)
@@ -71,7 +69,7 @@ class _OnlineLinear(base.Estimator):  # type: ignore[misc]
         return place
 
 
-class OnlineLinearClassifier(_OnlineLinear, base.Classifier):  # type: ignore[misc]
+class OnlineLinearClassifier(_OnlineLinear, base.Classifier):
     """Online gradient descent on the log loss, for true and false.
 
     Parameters
@@ -81,7 +79,7 @@ class OnlineLinearClassifier(_OnlineLinear, base.Classifier):  # type: ignore[mi
     l2
         Pull of the weights of present features towards 0, 0 or more.
     momentum
-        Part of the last step that is taken again, 0 to 1.
+        Part of a weight's last step that is taken again, 0 up to but not 1.
     clip
         Largest absolute gradient of a weight, above 0.
 
@@ -107,7 +105,7 @@ class OnlineLinearClassifier(_OnlineLinear, base.Classifier):  # type: ignore[mi
         return _sigmoid(raw) - (1.0 if y else 0.0)
 
 
-class OnlineLinearRegressor(_OnlineLinear, base.Regressor):  # type: ignore[misc]
+class OnlineLinearRegressor(_OnlineLinear, base.Regressor):
     """Online gradient descent on half the squared error, for numbers.
 
     Parameters
@@ -124,7 +122,7 @@ class OnlineLinearRegressor(_OnlineLinear, base.Regressor):  # type: ignore[misc
     5.0
     """
 
-    def predict_one(self, x: Row) -> float:
+    def predict_one(self, x: dict[str, Any]) -> float:
         """The predicted number."""
         return self.raw(x)
 
@@ -133,30 +131,30 @@ class OnlineLinearRegressor(_OnlineLinear, base.Regressor):  # type: ignore[misc
 
 
 def online_linear_classifier(
-    learning_rate: float = 0.01, l2: float = 0.0, momentum: float = 0.0, clip: float = 1e3
+    learning_rate: Positive = 0.01, l2: NotNegative = 0.0, momentum: Share = 0.0, clip: Positive = 1e3
 ) -> Prepared:
-    """`OnlineLinearClassifier`, with strings made one-hot; see there for the parameters.
+    """`OnlineLinearClassifier`, on scaled features; see there for the parameters.
 
     Examples
     --------
     >>> online_linear_classifier().predict_proba_one({"size": 1.0})
     {False: 0.5, True: 0.5}
     """
-    return Prepared(OneHot(), OnlineLinearClassifier(learning_rate, l2, momentum, clip))
+    return Prepared(Scale(), OnlineLinearClassifier(learning_rate, l2, momentum, clip))
 
 
 def online_linear_regressor(
-    learning_rate: float = 0.01, l2: float = 0.0, momentum: float = 0.0, clip: float = 1e3
+    learning_rate: Positive = 0.01, l2: NotNegative = 0.0, momentum: Share = 0.0, clip: Positive = 1e3
 ) -> Prepared:
-    """`OnlineLinearRegressor`, with strings made one-hot; see there for the parameters.
+    """`OnlineLinearRegressor`, on scaled features; see there for the parameters.
 
     Examples
     --------
     >>> online_linear_regressor().predict_one({"size": 1.0})
     0.0
     """
-    return Prepared(OneHot(), OnlineLinearRegressor(learning_rate, l2, momentum, clip))
+    return Prepared(Scale(), OnlineLinearRegressor(learning_rate, l2, momentum, clip))
 
 
 def _sigmoid(raw: float) -> float:
-    return float(1.0 / (1.0 + np.exp(-min(max(raw, -500.0), 500.0))))
+    return 1.0 / (1.0 + exp(-min(max(raw, -500.0), 500.0)))

@@ -1,11 +1,14 @@
 """Passive-aggressive classification."""
 
+from typing import Literal
+
 from river import linear_model
 
+from learning.models.parameters import Positive
 from learning.models.preparing import Prepared, Scale
 
 
-def pa(c: float = 1.0, mode: int = 1) -> Prepared:
+def pa(c: Positive = 1.0, mode: Literal[0, 1, 2] = 1) -> Prepared:
     """Scaled features into a passive-aggressive classifier: no step when it is right by a margin, a full one when not.
 
     Parameters

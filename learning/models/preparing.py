@@ -3,18 +3,19 @@
 from typing import Any
 
 from river import base
-from river.preprocessing import StandardScaler
 
 from learning.task import Label, Value
 
 Row = dict[str, Value]
-Numbers = dict[str, bool | int | float]
+Numbers = dict[str, Any]
+"""Features without strings: numbers and booleans."""
 
 
-class OneHot:
+class OneHot(base.Transformer):
     """Turns each string feature into a number: `country: "PT"` becomes `country=PT: 1.0`. It has no state.
 
     A feature may be a number in one record and a string in the next: they are then different features, and no model is upset.
+    The order of the features is kept.
 
     Examples
     --------
@@ -22,25 +23,33 @@ class OneHot:
     {'price': 3.5, 'country=PT': 1.0}
     """
 
-    def learn_one(self, x: Row) -> None:
-        """There is nothing to learn."""
-
     def transform_one(self, x: Row) -> Numbers:
         """The features with every string made a number; the same object when there is none."""
-        for value in x.values():
+        if str not in map(type, x.values()):
+            return x
+        numbers: Numbers = {}
+        for name, value in x.items():
             if type(value) is str:
-                return {
-                    (f"{name}={value}" if type(value) is str else name): (1.0 if type(value) is str else value)
-                    for name, value in x.items()
-                }  # type: ignore[misc]
-        return x  # type: ignore[return-value]
+                numbers[f"{name}={value}"] = 1.0
+            else:
+                numbers[name] = value
+        return numbers
+
+    def learn_transform_one(self, x: Row) -> Numbers:
+        """As `transform_one`: there is nothing to learn."""
+        return self.transform_one(x)
 
 
-class Scale(StandardScaler):  # type: ignore[misc]
+class Scale(base.Transformer):
     """River's StandardScaler, to the bit, for numbers; strings become one-hot features that are not scaled.
 
     A one-hot feature is 1 whenever it is there, so scaling would make it 0. And other than River's, looking a feature up that was
     never learned does not enter it into the state: a request must not change a model.
+
+    Attributes
+    ----------
+    seen
+        A number's name to how often it was seen, its mean and its variance.
 
     Examples
     --------
@@ -49,36 +58,57 @@ class Scale(StandardScaler):  # type: ignore[misc]
     ...     scale.learn_one({"price": price, "country": "PT"})
     >>> scale.transform_one({"price": 3.0, "country": "PT", "unknown": 7.0})
     {'price': 1.0, 'country=PT': 1.0, 'unknown': 0.0}
-    >>> dict(scale.counts)
-    {'price': 2}
+    >>> scale.seen
+    {'price': (2, 2.0, 1.0)}
+
+    References
+    ----------
+    `river.preprocessing.StandardScaler`.
     """
+
+    def __init__(self) -> None:
+        self.seen: dict[str, tuple[int, float, float]] = {}
 
     def learn_one(self, x: Row) -> None:
         """Update the mean and the variance of every number."""
-        counts, means, variances = self.counts, self.means, self.vars
-        for name, value in x.items():
-            if type(value) is str:
-                continue
-            count = counts[name] = counts.get(name, 0) + 1
-            old = means.get(name, 0.0)
-            mean = means[name] = old + (value - old) / count  # type: ignore[operator]
-            variance = variances.get(name, 0.0)
-            variances[name] = variance + ((value - old) * (value - mean) - variance) / count  # type: ignore[operator]
+        self.learn_transform_one(x)
 
     def transform_one(self, x: Row) -> Numbers:
         """Numbers, scaled; 0 where nothing varied yet."""
-        means, variances = self.means, self.vars
+        seen = self.seen
         scaled: Numbers = {}
         for name, value in x.items():
             if type(value) is str:
                 scaled[f"{name}={value}"] = 1.0
+            elif name in seen:
+                _, mean, variance = seen[name]
+                scaled[name] = (value - mean) / variance**0.5 if variance else 0.0  # type: ignore[operator]
             else:
-                variance = variances.get(name)
-                scaled[name] = (value - means[name]) / variance**0.5 if variance else 0.0  # type: ignore[operator]
+                scaled[name] = 0.0
+        return scaled
+
+    def learn_transform_one(self, x: Row) -> Numbers:
+        """`learn_one` and then `transform_one`, in one pass over the features."""
+        seen = self.seen
+        scaled: Numbers = {}
+        for name, value in x.items():
+            if type(value) is str:
+                scaled[f"{name}={value}"] = 1.0
+            elif name in seen:
+                count, mean, variance = seen[name]
+                count += 1
+                off = value - mean  # type: ignore[operator]
+                mean += off / count
+                variance += (off * (value - mean) - variance) / count  # type: ignore[operator]
+                seen[name] = count, mean, variance
+                scaled[name] = (value - mean) / variance**0.5 if variance else 0.0  # type: ignore[operator]
+            else:
+                seen[name] = 1, 0.0 + value, 0.0  # type: ignore[operator]
+                scaled[name] = 0.0
         return scaled
 
 
-class Prepared(base.Estimator):  # type: ignore[misc]
+class Prepared(base.Wrapper, base.Estimator):
     """A model behind a preparing step: River's `step | model`, without the cost and the caches of its general pipeline.
 
     Parameters
@@ -102,14 +132,12 @@ class Prepared(base.Estimator):  # type: ignore[misc]
         self.model = model
 
     @property
-    def _supervised(self) -> bool:
-        return True
+    def _wrapped_model(self) -> Any:
+        return self.model
 
     def learn_one(self, x: Row, y: Label) -> None:
         """Update the step, then the model with what the step now makes of the features."""
-        step = self.step
-        step.learn_one(x)
-        self.model.learn_one(step.transform_one(x), y)
+        self.model.learn_one(self.step.learn_transform_one(x), y)
 
     def predict_one(self, x: Row) -> Any:
         """The model's answer."""

@@ -2,10 +2,11 @@
 
 from river import linear_model, optim
 
+from learning.models.parameters import NotNegative, Positive
 from learning.models.preparing import Prepared, Scale
 
 
-def softmax(learning_rate: float = 0.01, l2: float = 0.0) -> Prepared:
+def softmax(learning_rate: Positive = 0.01, l2: NotNegative = 0.0) -> Prepared:
     """Scaled features into a softmax regression; classes are met as they come.
 
     Parameters
