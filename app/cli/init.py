@@ -116,12 +116,8 @@ def _guess_kind(labels: set[str]) -> Kind:
 
 def as_toml(name: str, guess: Guess, file: str) -> str:
     """The task's part of the settings."""
-    lines = [
-        f"[tasks.{name}]                     # as {json.dumps(file, ensure_ascii=False)} shows it",
-        KINDS[guess.kind],
-        PARTITIONS,
-        "",
-    ]
+    head = f"{f'[tasks.{name}]':<39}# as {json.dumps(file, ensure_ascii=False)} shows it"
+    lines = [head, KINDS[guess.kind], PARTITIONS, ""]
     lines += ['# What is not declared here is refused. Ranges and values can be declared too: min = 0, max = 1, values = ["a", "b"].',
               f"[tasks.{name}.features]"]  # fmt: skip
     for feature, (type_, optional) in guess.features.items():

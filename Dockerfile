@@ -1,0 +1,38 @@
+# A worker. Build and run:
+#
+#   docker build -t headrace .
+#   docker run -p 6066:6066 -v "$PWD/headrace.toml:/headrace/headrace.toml:ro" -v headrace:/headrace/data headrace
+#
+# In headrace.toml set broker.url to your Kafka, worker.web = "0.0.0.0:6066", and worker.address to where others reach it.
+# Any other command goes behind the image's name: docker run ... headrace status phishing
+
+FROM python:3.11-slim-bookworm AS build
+WORKDIR /build
+# Every file is checked against its hash as it arrives; what is installed below comes from these alone.
+COPY requirements.txt .
+RUN pip download --no-cache-dir --disable-pip-version-check --require-hashes --only-binary :all: --dest wheels -r requirements.txt
+COPY pyproject.toml README.md LICENSE ./
+COPY learning learning
+COPY tables tables
+COPY agents agents
+COPY app app
+RUN python -m venv /opt/headrace \
+    && /opt/headrace/bin/pip install --no-cache-dir --disable-pip-version-check --no-index --find-links wheels .
+
+FROM python:3.11-slim-bookworm
+RUN useradd --uid 10001 --create-home --home-dir /headrace headrace \
+    && install --directory --owner headrace --group headrace /headrace/data
+COPY --from=build /opt/headrace /opt/headrace
+# The fold must not depend on the order of a set, so the hash seed is fixed.
+ENV PATH=/opt/headrace/bin:$PATH \
+    PYTHONHASHSEED=0 \
+    PYTHONUNBUFFERED=1 \
+    HEADRACE_CONFIG=/headrace/headrace.toml
+USER 10001
+WORKDIR /headrace
+VOLUME /headrace/data
+EXPOSE 6066
+HEALTHCHECK --interval=10s --timeout=3s --start-period=30s \
+    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:6066/healthz', timeout=2)"]
+ENTRYPOINT ["headrace"]
+CMD ["worker"]
