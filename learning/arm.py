@@ -6,6 +6,7 @@ from learning.drift import Adwin, Change
 from learning.metrics import Scoreboard
 from learning.models import build
 from learning.prediction import Prediction
+from learning.schema import LARGEST
 from learning.task import Label, Task, Value
 
 
@@ -51,7 +52,8 @@ class Arm:
         if prediction is None:
             return None
         self.scoreboard.update(label, prediction)
-        error = abs(label - prediction.value) if self._regression else prediction.value != label  # type: ignore[operator]
+        # A regression that runs away has errors whose squares would turn the detector's window into infinity, and that for ever.
+        error = min(abs(label - prediction.value), LARGEST) if self._regression else prediction.value != label  # type: ignore[operator]
         return self.detector.update(float(error))
 
     def learn(self, features: dict[str, Value], label: Label) -> None:

@@ -1,10 +1,11 @@
 """Metrics: every prediction that is scored is counted here, over all of the log and over a moving window."""
 
+import math
 from collections import deque
 from typing import Any, Protocol
 
 from learning.metrics.accuracy import Accuracy
-from learning.metrics.f1 import F1
+from learning.metrics.f1 import F1, MacroF1
 from learning.metrics.log_loss import CrossEntropy, LogLoss
 from learning.metrics.mae import MAE
 from learning.metrics.r2 import R2
@@ -35,7 +36,7 @@ class Metric(Protocol):
 
 METRICS: dict[Kind, dict[str, type[Any]]] = {
     "binary": {"accuracy": Accuracy, "log_loss": LogLoss, "f1": F1},
-    "multiclass": {"accuracy": Accuracy, "log_loss": CrossEntropy, "f1": F1},
+    "multiclass": {"accuracy": Accuracy, "log_loss": CrossEntropy, "f1": MacroF1},
     "regression": {"mae": MAE, "rmse": RMSE, "r2": R2},
 }
 
@@ -68,26 +69,30 @@ class Scoreboard:
         self.scored += 1
         for metric in self.metrics.values():
             metric.update(label, prediction)
-        probabilities = prediction.probabilities
         # What the metrics need of a prediction, as plain values: a thousand of them are in every snapshot.
-        p = probabilities and probabilities.get(True if self.kind == "binary" else label)
+        probabilities = prediction.probabilities
+        p = None if probabilities is None else probabilities.get(True if self.kind == "binary" else label)
         self.window.append((label, prediction.value, p))
 
     def values(self) -> dict[str, Any]:
-        """Every metric by name, `window` holding those of the last predictions; None while nothing was scored."""
-        if not self.scored:
-            return {name: None for name in self.metrics} | {"window": {}}
-        found: dict[str, Any] = {name: metric.get() for name, metric in self.metrics.items()}
+        """Every metric by name, and under `window` those of the last predictions; None while there is no finite figure."""
+        found: dict[str, Any] = _figures(self.metrics, self.scored)
         recent = {name: metric() for name, metric in METRICS[self.kind].items()}
         rows = [(label, self._prediction(label, value, p)) for label, value, p in self.window]
-        for label, prediction in rows:
-            for metric in recent.values():
+        for metric in recent.values():
+            for label, prediction in rows:
                 metric.update(label, prediction)
         if self.kind == "binary":
-            found["rolling_roc_auc"] = rolling_roc_auc(rows)
-        return found | {"window": {name: metric.get() for name, metric in recent.items()}}
+            found["rolling_roc_auc"] = rolling_roc_auc(rows) if rows else None
+        found["window"] = _figures(recent, len(rows))
+        return found
 
     def _prediction(self, label: Label, value: Label, p: float | None) -> Prediction:
         if self.kind == "regression":
             return Prediction(value)
         return Prediction(value, {} if p is None else {(True if self.kind == "binary" else label): p})
+
+
+def _figures(metrics: dict[str, Metric], scored: int) -> dict[str, float | None]:
+    figures = {name: metric.get() if scored else None for name, metric in metrics.items()}
+    return {name: figure if figure is not None and math.isfinite(figure) else None for name, figure in figures.items()}

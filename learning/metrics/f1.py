@@ -1,4 +1,4 @@
-"""F1."""
+"""F1, for two classes and for more."""
 
 from river import metrics
 
@@ -7,7 +7,7 @@ from learning.task import Label
 
 
 class F1:
-    """The harmonic mean of precision and recall, 0 to 1: `river.metrics.F1` of true for two classes, `MacroF1` for more.
+    """The harmonic mean of precision and recall of true, 0 to 1: `river.metrics.F1`.
 
     Only the counts are kept; River's metric is made from them when it is asked for, because asking River's own may add to it.
 
@@ -20,18 +20,35 @@ class F1:
     0.6667
     """
 
+    _river: type = metrics.F1
+
     def __init__(self) -> None:
         self.counts: dict[tuple[Label, Label], int] = {}
 
     def update(self, label: Label, prediction: Prediction) -> None:
         """Count one prediction."""
-        pair = (label, prediction.value)
-        self.counts[pair] = self.counts.get(pair, 0) + 1
+        pair = label, prediction.value
+        counts = self.counts
+        counts[pair] = counts[pair] + 1 if pair in counts else 1
 
     def get(self) -> float:
-        """The F1 so far."""
-        binary = all(type(label) is bool for label, _ in self.counts)
-        metric = metrics.F1() if binary else metrics.MacroF1()
+        """The figure so far."""
+        metric = self._river()
         for (label, predicted), count in self.counts.items():
-            metric.cm.update(label, predicted, w=count)
+            metric.update(label, predicted, w=count)
         return float(metric.get())
+
+
+class MacroF1(F1):
+    """The mean of the F1 of every class, 0 to 1: `river.metrics.MacroF1`.
+
+    Examples
+    --------
+    >>> metric = MacroF1()
+    >>> metric.update("a", Prediction("a"))
+    >>> metric.update("b", Prediction("c"))
+    >>> round(metric.get(), 4)
+    0.3333
+    """
+
+    _river = metrics.MacroF1

@@ -1,5 +1,7 @@
 """RMSE."""
 
+import math
+
 from river import metrics
 
 from learning.prediction import Prediction
@@ -23,7 +25,10 @@ class RMSE:
 
     def update(self, label: Label, prediction: Prediction) -> None:
         """Count one prediction."""
-        self._metric.update(label, prediction.value)
+        try:
+            self._metric.update(label, prediction.value)
+        except OverflowError:  # the square of an error above 1e154
+            self._metric.update(math.inf, 0.0)
 
     def get(self) -> float:
         """The figure so far, in the label's unit."""
