@@ -1,8 +1,10 @@
 """Settings: `headrace.toml`, read once, checked whole."""
 
 import difflib
+import math
 import os
 import re
+import sys
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,6 +17,8 @@ from learning.task import Task
 DEFAULT = "headrace.toml"
 EMBEDDED = "kafka://127.0.0.1:9092"
 """Where the embedded broker listens; also what is meant when no broker is named."""
+
+PORT_MAX = 65_535
 
 
 class Broker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -102,9 +106,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         try:
             key = path.read_bytes().strip()
         except OSError as error:
-            raise _error(self.path, "worker.snapshot_key_file", f"cannot be read: {error}", "Name a readable file.") from None
+            raise _error(
+                self.path, "worker.snapshot_key_file", f"cannot be read: {error}", "Name a readable file."
+            ) from None
         if not key:
-            raise _error(self.path, "worker.snapshot_key_file", "is empty", "Put a secret into it, or leave the key out.")
+            raise _error(
+                self.path, "worker.snapshot_key_file", "is empty", "Put a secret into it, or leave the key out."
+            )
         return key
 
 
@@ -134,7 +142,11 @@ def parse(raw: dict[str, Any], path: Path) -> Settings:
         if key not in ("broker", "worker", "tasks"):
             raise _unknown(path, "", key, ["broker", "worker", "tasks"])
     broker = _section(path, "broker", raw.get("broker", {}), Broker)
-    worker = _section(path, "worker", raw.get("worker", {}), Worker)
+    worker: Worker = _section(path, "worker", raw.get("worker", {}), Worker)
+    if not 0 < int(worker.web.rpartition(":")[2]) <= PORT_MAX:
+        raise _error(path, "worker.web", "names a port that is not from 1 to 65535", "Name another port.")
+    if not math.isfinite(worker.snapshot_seconds):
+        raise _error(path, "worker.snapshot_seconds", "is not finite", "Give a number of seconds.")
     declared = raw.get("tasks", {})
     if not isinstance(declared, dict) or not declared:
         raise _error(path, "tasks", "has no task", "Declare one: [tasks.NAME] with a kind.")
@@ -154,7 +166,9 @@ def _section(path: Path, where: str, raw: object, shape: type[Any]) -> Any:
     except msgspec.ValidationError as error:
         what, _, at = str(error).partition(" - at `$")
         key = where + (at.rstrip("`") if at else "")
-        raise _error(path, key, f"is wrong: {what[0].lower()}{what[1:]}", "See docs/operations.md for what it takes.") from None
+        raise _error(
+            path, key, f"is wrong: {what[0].lower()}{what[1:]}", "See docs/operations.md for what it takes."
+        ) from None
 
 
 def _task(path: Path, name: str, raw: object) -> Task:
@@ -176,6 +190,9 @@ def _task(path: Path, name: str, raw: object) -> Task:
     task: Task = _section(path, where, raw | {"name": name}, Task)
     if task.labels is not None and task.kind != "multiclass":
         raise _error(path, f"{where}.labels", f"is not for {task.kind} tasks", "Leave it out.")
+    folder = str(path.resolve().parent)
+    if ":" in task.model_name and folder not in sys.path:
+        sys.path.append(folder)  # a model's own module may lie beside the settings
     try:
         build(task.model, task.kind)
     except ModelError as error:
@@ -187,6 +204,9 @@ def _check_feature(path: Path, where: str, raw: object) -> None:
     from learning.task import Feature
 
     feature: Feature = _section(path, where, raw, Feature)
+    for bound in ("min", "max"):
+        if math.isnan(getattr(feature, bound) or 0.0):
+            raise _error(path, f"{where}.{bound}", "is not a number", "Give a number, or leave it out.")
     if feature.min is not None and feature.max is not None and feature.min > feature.max:
         raise _error(path, where, f"has min {feature.min:g} above max {feature.max:g}", "Exchange them.")
     numeric = feature.type in ("float", "int")

@@ -1,0 +1,167 @@
+"""Settings: what is wrong is told with file, key and remedy, and nothing that is wrong gets through."""
+
+import sys
+
+import pytest
+
+from app.settings import load
+from learning.errors import SettingsError
+
+TASK = '[tasks.ads]\nkind = "binary"\n'
+
+
+def settings_of(folder, text):
+    path = folder / "headrace.toml"
+    path.write_text(text)
+    return load(str(path))
+
+
+def test_what_is_left_out_has_the_documented_defaults(tmp_path):
+    settings = settings_of(tmp_path, TASK)
+    assert settings.brokers == "127.0.0.1:9092"
+    assert (settings.web_host, settings.web_port, settings.address) == ("127.0.0.1", 6066, "http://127.0.0.1:6066")
+    assert settings.datadir == tmp_path / "data"
+    worker = settings.worker
+    assert (worker.snapshot_records, worker.snapshot_seconds) == (1000, 1.0)
+    assert (worker.body_limit, worker.buffer_bytes) == (1 << 20, 64 << 20)
+    task = settings.tasks["ads"]
+    assert (task.name, task.model, task.partitions) == ("ads", "logistic", 1)
+
+
+def test_all_that_the_design_shows_is_read(tmp_path):
+    settings = settings_of(
+        tmp_path,
+        """
+        [broker]
+        url = "kafka://one:9092,two:9093"
+        [worker]
+        datadir = "/var/data"
+        web = "0.0.0.0:80"
+        address = "http://me:80"
+        [tasks.phishing]
+        kind = "binary"
+        model = { use = "logistic", learning_rate = 0.05 }
+        partitions = 4
+        [tasks.phishing.features]
+        long_url = { type = "float", min = 0, max = 1 }
+        [tasks.digits]
+        kind = "multiclass"
+        labels = [0, 1, 2]
+        """,
+    )
+    assert settings.brokers == "one:9092,two:9093"
+    assert str(settings.datadir) == "/var/data"
+    assert settings.address == "http://me:80"
+    assert settings.tasks["phishing"].model_name == "logistic"
+    assert settings.tasks["phishing"].features["long_url"].max == 1
+    assert settings.tasks["digits"].labels == [0, 1, 2]
+
+
+WRONG = {
+    "no task": ("", "'tasks' has no task", "[tasks.NAME]"),
+    "unknown section": (f"[brokr]\n{TASK}", "unknown key 'brokr'", "Did you mean 'broker'?"),
+    "unknown key of the broker": (f"[broker]\nuri = 'x'\n{TASK}", "unknown key 'broker.uri'", "Did you mean 'url'?"),
+    "unknown key of the worker": (f"[worker]\ndatdir = 'x'\n{TASK}", "unknown key 'worker.datdir'", "'datadir'"),
+    "unknown key without a near one": (f"[worker]\nxyzzy = 1\n{TASK}", "'worker.xyzzy'", "Known here: datadir, "),
+    "unknown key of a task": (f"{TASK}modell = 'alma'", "unknown key 'tasks.ads.modell'", "Did you mean 'model'?"),
+    "unknown key of a feature": (
+        f"{TASK}[tasks.ads.features]\nprice = {{ typ = 'float' }}",
+        "unknown key 'tasks.ads.features.price.typ'",
+        "Did you mean 'type'?",
+    ),
+    "not a table": (f"worker = 3\n{TASK}", "'worker' is not a table", "[worker]"),
+    "no Kafka": (f"[broker]\nurl = 'http://here:1'\n{TASK}", "'broker.url' is wrong", ""),
+    "wrong type": (
+        f"[worker]\nsnapshot_records = 'many'\n{TASK}",
+        "'worker.snapshot_records' is wrong",
+        "expected `int`",
+    ),
+    "too little": (f"[worker]\nsnapshot_records = 0\n{TASK}", "'worker.snapshot_records'", ">= 1"),
+    "no seconds": (f"[worker]\nsnapshot_seconds = 0.0\n{TASK}", "'worker.snapshot_seconds'", ""),
+    "nan seconds": (f"[worker]\nsnapshot_seconds = nan\n{TASK}", "'worker.snapshot_seconds'", ""),
+    "endless seconds": (f"[worker]\nsnapshot_seconds = inf\n{TASK}", "'worker.snapshot_seconds'", "seconds"),
+    "no address": (f"[worker]\nweb = 'here'\n{TASK}", "'worker.web'", ""),
+    "no port": (f"[worker]\nweb = 'here:70000'\n{TASK}", "'worker.web'", "65535"),
+    "no kind": ("[tasks.ads]\nmodel = 'alma'", "'tasks.ads.kind' is missing", "binary"),
+    "unknown kind": ("[tasks.ads]\nkind = 'ternary'", "'tasks.ads.kind' is wrong", "ternary"),
+    "a task's name": ("[tasks.'My Ads']\nkind = 'binary'", "'tasks.My Ads' is no name for a task", "lower-case"),
+    "named twice": (f"{TASK}name = 'ads'", "'tasks.ads.name'", "table's own name"),
+    "no shards": (f"{TASK}partitions = 0", "'tasks.ads.partitions'", ">= 1"),
+    "a boolean for a number": (f"{TASK}partitions = true", "'tasks.ads.partitions'", "expected `int`"),
+    "unknown model": (f"{TASK}model = 'logstic'", "'tasks.ads.model'", "Did you mean 'logistic'?"),
+    "a model of another kind": (f"{TASK}model = 'linear'", "'tasks.ads.model'", "not for binary tasks"),
+    "unknown parameter": (
+        f"{TASK}model = {{ use = 'logistic', learning_rat = 1.0 }}",
+        "'tasks.ads.model'",
+        "Did you mean 'learning_rate'?",
+    ),
+    "wrong parameter": (f"{TASK}model = {{ use = 'logistic', learning_rate = 'x' }}", "'tasks.ads.model'", "float"),
+    "no such module": (f"{TASK}model = 'nowhere_at_all:make'", "'tasks.ads.model'", "cannot be imported"),
+    "min above max": (
+        f"{TASK}[tasks.ads.features]\nprice = {{ min = 2, max = 1 }}",
+        "'tasks.ads.features.price' has min 2 above max 1",
+        "Exchange",
+    ),
+    "nan for a bound": (
+        f"{TASK}[tasks.ads.features]\nprice = {{ min = nan }}",
+        "'tasks.ads.features.price.min'",
+        "number",
+    ),
+    "a range of strings": (
+        f"{TASK}[tasks.ads.features]\nc = {{ type = 'string', min = 1 }}",
+        "'tasks.ads.features.c'",
+        "",
+    ),
+    "values of numbers": (f"{TASK}[tasks.ads.features]\nc = {{ values = ['a'] }}", "'tasks.ads.features.c'", "values"),
+    "labels of a binary task": (f"{TASK}labels = [1, 2]", "'tasks.ads.labels'", "Leave it out"),
+    "not TOML": ("[tasks", "is not TOML", "Correct that line"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_is_wrong_is_refused_by_file_key_and_remedy(tmp_path, name):
+    text, key, remedy = WRONG[name]
+    with pytest.raises(SettingsError) as caught:
+        settings_of(tmp_path, text)
+    told = str(caught.value)
+    assert "headrace.toml" in told
+    assert key in told
+    assert remedy in told
+    assert caught.value.remedy
+
+
+def test_a_file_that_is_not_there_is_named_with_how_to_make_one(tmp_path):
+    with pytest.raises(SettingsError, match=r"other\.toml is not there.*headrace init"):
+        load(str(tmp_path / "other.toml"))
+
+
+def test_the_environment_names_the_file_unless_the_command_does(tmp_path, monkeypatch):
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.toml").write_text(f"[tasks.{name}]\nkind = 'binary'\n")
+    monkeypatch.setenv("HEADRACE_CONFIG", str(tmp_path / "one.toml"))
+    assert list(load().tasks) == ["one"]
+    assert list(load(str(tmp_path / "two.toml")).tasks) == ["two"]
+
+
+def test_a_model_of_ones_own_is_found_beside_the_settings(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (tmp_path / "beside_the_settings.py").write_text(
+        "from river import linear_model\ndef make():\n    return linear_model.LogisticRegression()\n"
+    )
+    settings = settings_of(tmp_path, f"{TASK}model = 'beside_the_settings:make'")
+    assert settings.tasks["ads"].model_name == "beside_the_settings:make"
+
+
+def test_the_key_that_signs_snapshots_is_read_from_its_file_or_the_environment(tmp_path, monkeypatch):
+    monkeypatch.delenv("HEADRACE_SNAPSHOT_KEY", raising=False)
+    assert settings_of(tmp_path, TASK).snapshot_key() is None
+    monkeypatch.setenv("HEADRACE_SNAPSHOT_KEY", "from the environment")
+    assert settings_of(tmp_path, TASK).snapshot_key() == b"from the environment"
+    settings = settings_of(tmp_path, f"[worker]\nsnapshot_key_file = 'key'\n{TASK}")
+    with pytest.raises(SettingsError, match=r"worker\.snapshot_key_file.*cannot be read"):
+        settings.snapshot_key()
+    (tmp_path / "key").write_text("\n")
+    with pytest.raises(SettingsError, match="is empty"):
+        settings.snapshot_key()
+    (tmp_path / "key").write_text("from the file\n")
+    assert settings.snapshot_key() == b"from the file"
