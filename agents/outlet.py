@@ -10,6 +10,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError, KafkaTimeoutError, MessageSizeTooLargeError
 
 from learning.effects import Effect, Predicted, Quarantined
+from tables.producer import start_producer
 
 REQUEST_MAX = 16 << 20
 """Bytes in one record of the quarantine, whose topic is made for them; what is larger is cut, and says so."""
@@ -110,16 +111,9 @@ class KafkaOutlet:
     ) -> None:
         if self._producer is None:
             # Compressed, so that a value that came through the event log's limit compressed comes through this one too.
-            producer = AIOKafkaProducer(
-                bootstrap_servers=self.brokers,
-                acks="all",
-                enable_idempotence=True,
-                linger_ms=2,
-                compression_type="gzip",
-                max_request_size=REQUEST_MAX,
+            self._producer = await start_producer(
+                self.brokers, linger_ms=2, compression_type="gzip", max_request_size=REQUEST_MAX
             )
-            await producer.start()
-            self._producer = producer
         sent = await self._producer.send(f"{self.task}.{topic}", value, key=key, partition=partition, headers=headers)
         self._pending[partition].append(Telling(topic, key, value, headers, sent))
 

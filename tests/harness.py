@@ -16,12 +16,13 @@ import urllib.request
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from app import broker as embedded
 from learning.learner import Learner
 from learning.state import digest
 from learning.task import Task
+from tables.producer import producing
 from tables.topics import prepare, topics_of
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -181,7 +182,7 @@ def make_topics(broker: str, task: Task) -> None:
 async def append(broker: str, topic: str, rows: Iterable[tuple[int | None, bytes]], rate: float | None = None) -> int:
     """Append (partition, value) rows, at most `rate` a second; how many there were."""
     count, started = 0, time.monotonic()
-    async with AIOKafkaProducer(bootstrap_servers=broker, acks="all", enable_idempotence=True, linger_ms=5) as producer:
+    async with producing(broker, linger_ms=5) as producer:
         for count, (partition, value) in enumerate(rows, 1):  # noqa: B007
             await producer.send(topic, value, partition=partition)
             if rate and count % 100 == 0:

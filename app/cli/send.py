@@ -130,13 +130,11 @@ class Sender:
 
     async def send_all(self, source: Source, limit: int | None, progress: Progress) -> None:
         """Send the samples, in their order; BrokerError says how many were acknowledged when the broker fails."""
+        from tables.producer import producing
         from tables.topics import prepare, topics_of
 
         await prepare(self.brokers, topics_of(self.task))
-        # Idempotent: a retry neither loses a row nor appends it twice.
-        async with AIOKafkaProducer(
-            bootstrap_servers=self.brokers, acks="all", enable_idempotence=True, linger_ms=5, max_batch_size=1 << 18
-        ) as producer:
+        async with producing(self.brokers, linger_ms=5, max_batch_size=1 << 18) as producer:
             started = shown = time.monotonic()
             taken = 0
             try:

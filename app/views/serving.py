@@ -21,6 +21,7 @@ from learning.learner import is_finite
 from learning.records import Id, Reader
 from learning.schema import Features, find_bad_feature
 from learning.task import Task
+from tables.producer import start_producer
 
 BATCH_MAX = 1_000
 
@@ -84,9 +85,7 @@ class Serving:
     async def producer(self) -> AIOKafkaProducer:
         """The producer that appends to event logs."""
         if self._producer is None:
-            producer = AIOKafkaProducer(bootstrap_servers=self.brokers, acks="all", enable_idempotence=True)
-            await producer.start()
-            self._producer = producer
+            self._producer = await start_producer(self.brokers)
         return self._producer
 
     async def stop(self) -> None:

@@ -1,0 +1,48 @@
+"""The one way to append to Kafka: acknowledged by all in-sync replicas, and never twice by a retry."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import structlog
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import UnknownError
+
+log = structlog.get_logger()
+
+
+async def start_producer(brokers: str, **options: Any) -> AIOKafkaProducer:
+    """A producer that is connected, idempotent where the broker knows how.
+
+    Kafka does. The embedded broker does not give out the producer ids that it takes, and answers "unknown error"; on it a retry may
+    append a record a second time, which the fold would see as a second record. It is for development only.
+
+    Parameters
+    ----------
+    brokers
+        `host:port`, several separated by commas.
+    options
+        Of `aiokafka.AIOKafkaProducer`.
+    """
+    producer = AIOKafkaProducer(bootstrap_servers=brokers, acks="all", enable_idempotence=True, **options)
+    try:
+        await producer.start()
+    except UnknownError:
+        await producer.stop()
+        log.debug("this broker has no idempotent producers", brokers=brokers)
+        producer = AIOKafkaProducer(bootstrap_servers=brokers, acks="all", **options)
+        await producer.start()
+    except BaseException:
+        await producer.stop()
+        raise
+    return producer
+
+
+@asynccontextmanager
+async def producing(brokers: str, **options: Any) -> AsyncIterator[AIOKafkaProducer]:
+    """A producer as of `start_producer`, which sends what is under way and stops at the end of the block."""
+    producer = await start_producer(brokers, **options)
+    try:
+        yield producer
+    finally:
+        await producer.stop()

