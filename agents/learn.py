@@ -1,23 +1,17 @@
 """The learning agent: from a task's event log, through its shards, to effects and snapshots."""
 
-from pathlib import Path
 from typing import Any
 
 import faust
 from faust.types import TP
 
-from agents.log import KafkaEventLog
-from agents.outlet import KafkaOutlet
+from agents.around import Around
 from agents.poll import Backlog, PollTransport
-from agents.shard import Budget
 from agents.shards import Shards
 from learning.task import Task
-from tables.changelog import KafkaChangelog
-from tables.snapshots import Snapshots
-from tables.table import Table
 
 
-class LearningApp(faust.App):  # type: ignore[misc]
+class LearningApp(faust.App):
     """A Faust app whose agents fold event logs.
 
     Faust brings the messages and balances the shards among workers. What makes the fold exact is not left to it: each shard
@@ -33,7 +27,7 @@ class LearningApp(faust.App):  # type: ignore[misc]
     def _new_transport(self) -> PollTransport:
         return PollTransport(self.conf.broker_consumer, self)
 
-    def learn(self, task: Task, around: "Around") -> Shards:
+    def learn(self, task: Task, around: Around) -> Shards:
         """Fold one task's event log: its shards come and go with the assignments of the group."""
         shards = self.learning[task.events] = Shards(task, around)
         topic = self.topic(
@@ -49,82 +43,30 @@ class LearningApp(faust.App):  # type: ignore[misc]
         self.agent(topic, name=f"learn.{task.name}", concurrency=1)(learn)
         return shards
 
+    async def commit(self, topic: str, partition: int, position: int) -> None:
+        """Tell the group from where to start reading next time."""
+        await self.consumer._commit({TP(topic, partition): position})  # noqa: SLF001
+
     async def on_stop(self) -> None:
         """Take the last snapshots while the connections still stand."""
         for shards in self.learning.values():
             await shards.revoke()
-            await shards.around.stop()  # type: ignore[attr-defined]
+            await shards.around.stop()
         await super().on_stop()
 
 
 def follow_assignments(app: LearningApp) -> None:
     """Open and close shards as the group assigns and revokes them."""
 
-    @app.on_partitions_assigned.connect  # type: ignore[untyped-decorator]
+    @app.on_partitions_assigned.connect
     async def assigned(_: LearningApp, assigned: set[TP], **_options: Any) -> None:
         app.has_joined = True
         for topic, shards in app.learning.items():
             shards.assign(tp.partition for tp in assigned if tp.topic == topic)
 
-    @app.on_partitions_revoked.connect  # type: ignore[untyped-decorator]
+    @app.on_partitions_revoked.connect
     async def revoked(_: LearningApp, **_options: Any) -> None:
         for shards in app.learning.values():
             await shards.revoke()
 
     app.keep = (assigned, revoked)  # Faust holds its listeners weakly
-
-
-class Around:
-    """What the shards of one task act upon: Kafka and RocksDB.
-
-    Parameters
-    ----------
-    app
-        Whose group membership commits positions.
-    task
-        Names the topics.
-    brokers
-        `host:port`, several separated by commas.
-    datadir
-        Where the databases are.
-    writer
-        Names this process among the writers of snapshots.
-    key
-        Authenticates snapshots, or None.
-    budget
-        Shared by all shards of the worker.
-    snapshot_records, snapshot_seconds
-        How often a snapshot is taken, the budget allowing.
-    """
-
-    def __init__(
-        self,
-        app: LearningApp,
-        task: Task,
-        brokers: str,
-        datadir: Path,
-        *,
-        writer: str,
-        key: bytes | None,
-        budget: Budget,
-        snapshot_records: int,
-        snapshot_seconds: float,
-    ):
-        self.app, self.task = app, task
-        self.writer, self.key, self.budget = writer, key, budget
-        self.snapshot_records, self.snapshot_seconds = snapshot_records, snapshot_seconds
-        self.also = (task.model_name.split(":")[0].split(".")[0],) if ":" in task.model_name else ()
-        self.changelog = KafkaChangelog(f"{task.name}.snapshots", brokers)
-        self.log = KafkaEventLog(task.events, brokers)
-        self.outlet = KafkaOutlet(task.name, brokers)
-        self.snapshots = Snapshots(Table(self.changelog, datadir / task.name / "snapshots"), writer)
-
-    async def commit(self, partition: int, position: int) -> None:
-        """Tell the group from where to start reading next time."""
-        await self.app.consumer._commit({TP(self.task.events, partition): position})  # noqa: SLF001
-
-    async def stop(self) -> None:
-        """Close the connections."""
-        await self.outlet.stop()
-        await self.log.stop()
-        await self.changelog.stop()

@@ -49,7 +49,7 @@ class Members:
             admin = AIOKafkaAdminClient(bootstrap_servers=self.brokers)
             await admin.start()
             self._admin = admin
-        owners = {}
+        owners: dict[tuple[str, int], str] = {}
         for answer in await self._admin.describe_consumer_groups([self.group]):
             for group in answer.groups:
                 for _, client, _, _, assignment, *_ in group[5]:

@@ -62,7 +62,7 @@ class Poll(list[Any]):
         self._backlog.size -= self._size
 
 
-class PollThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
+class PollThread(driver.AIOKafkaConsumerThread):
     """Faust's consumer thread, with short fetches and commits that cannot end the worker."""
 
     def _create_worker_consumer(self, transport: Any) -> Any:
@@ -86,7 +86,7 @@ class PollThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         return True
 
 
-class PollConsumer(driver.Consumer):  # type: ignore[misc]
+class PollConsumer(driver.Consumer):
     """Yields one message a poll and partition, whose records travel along as `message.batch`."""
 
     def _new_consumer_thread(self) -> PollThread:
@@ -114,7 +114,7 @@ class PollConsumer(driver.Consumer):  # type: ignore[misc]
                 yield tp, message
 
 
-class PollTransport(driver.Transport):  # type: ignore[misc]
+class PollTransport(driver.Transport):
     """Faust's Kafka transport with the consumer above."""
 
     Consumer = PollConsumer

@@ -1,84 +1,26 @@
 """A shard on the worker that owns it: brings the messages to the learner in order, and its state to safety."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from time import perf_counter
-from typing import Literal, Protocol
+from collections.abc import Coroutine, Sequence
+from typing import Literal
 
 import structlog
 from aiokafka.errors import KafkaError
 
-from agents.log import EventLog
-from agents.outlet import Outlet
+from agents.around import Around
 from learning.effects import Alert, Effect
 from learning.errors import HeadraceError, LogError
 from learning.learner import Learner, Message
 from learning.state import digest, seal, unseal
 from learning.task import Task
-from tables.snapshots import Snapshots
 
 log = structlog.get_logger()
 
 BREATH = 0.001
 """Seconds of folding after which requests are let in: well under the latency that is promised for them."""
 
-SHARE = 0.05
-"""The part of the loop's time that taking snapshots may use; a dear state is saved more seldom."""
-
-
 STUCK_SECONDS = 1.0
 """How long a position may stand still, the log being ahead, before the messages are read from the log."""
-
-
-class Budget:
-    """Keeps the snapshots of all shards of a worker within a share of its time.
-
-    Parameters
-    ----------
-    share
-        The part of the time, 0 to 1.
-    clock
-        Seconds that never go back.
-
-    Examples
-    --------
-    >>> now = 0.0
-    >>> budget = Budget(share=0.05, clock=lambda: now)
-    >>> budget.spend(0.010)
-    >>> budget.is_free()
-    False
-    >>> now = 0.2
-    >>> budget.is_free()
-    True
-    """
-
-    def __init__(self, share: float = SHARE, clock: Callable[[], float] = perf_counter):
-        self.share = share
-        self.clock = clock
-        self._free_at = 0.0
-
-    def is_free(self) -> bool:
-        """Whether a snapshot may be taken now."""
-        return self.clock() >= self._free_at
-
-    def spend(self, seconds: float) -> None:
-        """Note what a snapshot has cost."""
-        self._free_at = max(self._free_at, self.clock()) + seconds / self.share
-
-
-class Surroundings(Protocol):
-    """What a shard acts upon, and how often it saves. The worker's are Kafka and RocksDB; tests have some that crash."""
-
-    log: EventLog
-    outlet: Outlet
-    snapshots: Snapshots
-    writer: str
-    key: bytes | None
-    also: Sequence[str]
-    budget: Budget
-    snapshot_records: int
-    snapshot_seconds: float
-    commit: Callable[[int, int], Awaitable[None]]
 
 
 Status = Literal["opening", "live", "stopped", "stale"]
@@ -99,7 +41,7 @@ class Shard:
         What it acts upon.
     """
 
-    def __init__(self, task: Task, partition: int, around: Surroundings):
+    def __init__(self, task: Task, partition: int, around: Around):
         self.task = task
         self.partition = partition
         self.around = around

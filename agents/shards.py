@@ -5,7 +5,8 @@ from collections.abc import Iterable
 
 import structlog
 
-from agents.shard import Shard, Surroundings
+from agents.around import Around
+from agents.shard import Shard
 from learning.task import Task
 
 log = structlog.get_logger()
@@ -30,7 +31,7 @@ class Shards:
         What they act upon.
     """
 
-    def __init__(self, task: Task, around: Surroundings):
+    def __init__(self, task: Task, around: Around):
         self.task = task
         self.around = around
         self.owned: dict[int, Shard] = {}

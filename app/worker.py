@@ -12,8 +12,9 @@ import faust
 import structlog
 import uvloop
 
-from agents.learn import Around, LearningApp, follow_assignments
-from agents.shard import Budget
+from agents.around import Around
+from agents.budget import Budget
+from agents.learn import LearningApp, follow_assignments
 from app.errors import answer_problems
 from app.settings import Settings
 from app.views import add_views
@@ -65,10 +66,10 @@ def make_app(settings: Settings, instance: str | None) -> LearningApp:
     writer = f"{platform.node()[:32]}.{os.getpid()}.{secrets.token_hex(4)}"
     for task in settings.tasks.values():
         around = Around(
-            app,
             task,
             settings.brokers,
             settings.datadir,
+            app.commit,
             writer="".join(c if c.isalnum() or c in "._-" else "-" for c in writer),
             key=settings.snapshot_key(),
             budget=budget,

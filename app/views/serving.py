@@ -124,7 +124,7 @@ class ServedTask:
         self.task, self.shards, self.reader = task, shards, Reader(task)
 
 
-class Resource(View):  # type: ignore[misc]
+class Resource(View):
     """A view that knows what to answer from."""
 
     @property

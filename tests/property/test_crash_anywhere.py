@@ -17,7 +17,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agents.shard import Budget, Shard
+from agents.budget import Budget
+from agents.shard import Shard
 from learning.learner import Learner
 from learning.state import digest, peek
 from learning.task import Task

@@ -1,0 +1,74 @@
+"""What the shards of one task act upon: Kafka, RocksDB, and a budget of time."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+from agents.budget import Budget
+from agents.log import EventLog, KafkaEventLog
+from agents.outlet import KafkaOutlet, Outlet
+from learning.task import Task
+from tables.changelog import KafkaChangelog
+from tables.snapshots import Snapshots
+from tables.table import Table
+
+Commit = Callable[[str, int, int], Awaitable[None]]
+"""Tells the group a position: topic, partition, offset."""
+
+
+class Around:
+    """What a shard acts upon, and how often it saves. Tests have one of their own, whose every step may be the last.
+
+    Parameters
+    ----------
+    task
+        Names the topics.
+    brokers
+        `host:port`, several separated by commas.
+    datadir
+        Where the databases are.
+    tell_group
+        Commits a position to the consumer group.
+    writer
+        Names this process among the writers of snapshots.
+    key
+        Signs snapshots, or None.
+    budget
+        Shared by all shards of the worker.
+    snapshot_records, snapshot_seconds
+        How often a snapshot is taken, the budget allowing.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        brokers: str,
+        datadir: Path,
+        tell_group: Commit,
+        *,
+        writer: str,
+        key: bytes | None,
+        budget: Budget,
+        snapshot_records: int,
+        snapshot_seconds: float,
+    ):
+        self.task, self.tell_group = task, tell_group
+        self.writer, self.key, self.budget = writer, key, budget
+        self.snapshot_records, self.snapshot_seconds = snapshot_records, snapshot_seconds
+        module, imported, _ = task.model_name.partition(":")
+        self.also: Sequence[str] = (module.split(".")[0],) if imported else ()
+        self._changelog = KafkaChangelog(f"{task.name}.snapshots", brokers)
+        self._log = KafkaEventLog(task.events, brokers)
+        self._outlet = KafkaOutlet(task.name, brokers)
+        self.log: EventLog = self._log
+        self.outlet: Outlet = self._outlet
+        self.snapshots = Snapshots(Table(self._changelog, datadir / task.name / "snapshots"), writer)
+
+    async def commit(self, partition: int, position: int) -> None:
+        """Tell the group from where to start reading next time."""
+        await self.tell_group(self.task.events, partition, position)
+
+    async def stop(self) -> None:
+        """Close the connections."""
+        await self._outlet.stop()
+        await self._log.stop()
+        await self._changelog.stop()
