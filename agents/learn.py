@@ -65,7 +65,7 @@ def follow_assignments(app: LearningApp) -> None:
             shards.assign(tp.partition for tp in assigned if tp.topic == topic)
 
     @app.on_partitions_revoked.connect
-    async def revoked(_: LearningApp, **_options: Any) -> None:
+    async def revoked(_: LearningApp, _revoked: set[TP], **_options: Any) -> None:
         for shards in app.learning.values():
             await shards.revoke()
 
