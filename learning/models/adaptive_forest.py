@@ -5,14 +5,14 @@ from typing import Any
 from river import forest
 from river.forest.adaptive_random_forest import BaseTreeClassifier
 
-from learning.models.classes import SortedClasses
+from learning.models.classes import LastingClasses
 from learning.models.hoeffding import BoundedTree, leaf_probabilities
 from learning.models.parameters import Seed, Trees
 from learning.models.preparing import OneHot, Prepared
 from learning.task import Label
 
 
-class ForestTree(BoundedTree, SortedClasses, BaseTreeClassifier):
+class ForestTree(BoundedTree, LastingClasses, BaseTreeClassifier):
     """The tree of River's forest; its labels may be of mixed types."""
 
     def predict_proba_one(self, x: dict[str, Any]) -> dict[Label, float]:

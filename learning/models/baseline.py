@@ -2,11 +2,11 @@
 
 from river import dummy, stats
 
-from learning.models.classes import SortedClasses
+from learning.models.classes import LastingClasses
 
 
-class NoChange(SortedClasses, dummy.NoChangeClassifier):
-    """River's classifier, with its classes in order."""
+class NoChange(LastingClasses, dummy.NoChangeClassifier):
+    """River's classifier, with classes whose order lasts."""
 
 
 def no_change() -> NoChange:

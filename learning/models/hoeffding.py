@@ -5,7 +5,7 @@ from typing import Any
 from river import tree
 from river.tree.nodes.branch import DTBranch
 
-from learning.models.classes import SortedClasses
+from learning.models.classes import LastingClasses
 from learning.models.parameters import Count, PositiveShare, Seed
 from learning.models.preparing import OneHot, Prepared, Scale
 from learning.task import Label
@@ -25,7 +25,7 @@ class BoundedTree:
         self._growth_allowed = self.n_leaves < LEAVES  # type: ignore[attr-defined]
 
 
-class TreeClassifier(BoundedTree, SortedClasses, tree.HoeffdingTreeClassifier):
+class TreeClassifier(BoundedTree, LastingClasses, tree.HoeffdingTreeClassifier):
     """River's tree; its labels may be of mixed types."""
 
     def predict_proba_one(self, x: dict[str, Any]) -> dict[Label, float]:
@@ -33,8 +33,8 @@ class TreeClassifier(BoundedTree, SortedClasses, tree.HoeffdingTreeClassifier):
         return leaf_probabilities(self, x)
 
 
-class AdaptiveTreeClassifier(BoundedTree, SortedClasses, tree.HoeffdingAdaptiveTreeClassifier):
-    """River's adaptive tree; its labels may be of mixed types."""
+class AdaptiveTreeClassifier(BoundedTree, LastingClasses, tree.HoeffdingAdaptiveTreeClassifier):
+    """River's adaptive tree, with classes whose order lasts."""
 
 
 class TreeRegressor(BoundedTree, tree.HoeffdingTreeRegressor):
@@ -42,8 +42,8 @@ class TreeRegressor(BoundedTree, tree.HoeffdingTreeRegressor):
 
 
 def leaf_probabilities(model: Any, x: dict[str, Any]) -> dict[Label, float]:
-    """River's `HoeffdingTreeClassifier.predict_proba_one`, without the sorting of labels, which are in order here."""
-    probabilities: dict[Label, float] = dict.fromkeys(model.classes, 0.0)
+    """River's `HoeffdingTreeClassifier.predict_proba_one`, without sorting the labels on each call."""
+    probabilities: dict[Label, float] = dict.fromkeys(model.classes.sorted, 0.0)
     root = model._root  # noqa: SLF001
     if root is not None:
         leaf = root.traverse(x, until_leaf=True) if isinstance(root, DTBranch) else root

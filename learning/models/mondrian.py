@@ -9,7 +9,7 @@ from learning.task import Label
 
 
 class MondrianForest(forest.AMFClassifier):
-    """River's forest, with its classes in order."""
+    """River's forest, with classes whose order lasts."""
 
     @property
     def _classes(self) -> Classes:
