@@ -1,6 +1,7 @@
 """The embedded broker: started, used, stopped; and said clearly where it cannot be."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 from harness import free_port, read_all
@@ -48,7 +49,7 @@ def test_it_answers_once_started_and_not_once_stopped(running):
 
 def test_it_listens_on_the_loopback_only(running):
     port = int(running[0].split(":")[1])
-    with open("/proc/net/tcp") as table:
+    with Path("/proc/net/tcp").open() as table:
         bound = {line.split()[1].split(":")[0] for line in table if f":{port:04X} 00000000:0000" in line}
     assert bound == {"0100007F"}
 

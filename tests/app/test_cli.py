@@ -1,0 +1,320 @@
+"""The command line: exit statuses, errors without tracebacks, and what each command writes."""
+
+import csv
+import http.server
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import tomllib
+
+import pytest
+from harness import HEADRACE, ROOT, Worker, free_port, wait_for
+from river import datasets
+
+from app import broker as embedded
+from app.cli import headrace as group
+from app.settings import load
+
+TASK = '[tasks.ads]\nkind = "binary"\n'
+
+
+def test_every_command_of_the_design_is_there_and_explains_itself(headrace):
+    assert {"demo", "init", "broker", "worker", "send", "predict", "status", "doctor"} <= set(group.commands)
+    for name in group.commands:
+        called = headrace(name, "--help")
+        assert called.status == 0
+        assert "Usage" in called.out
+
+
+@pytest.mark.parametrize(
+    "command", [["worker"], ["status"], ["doctor"], ["predict", "ads", "a=1"], ["send", "ads", "river:Phishing"]]
+)
+def test_wrong_settings_end_every_command_with_status_2_and_one_line(headrace, tmp_path, command):
+    config = tmp_path / "headrace.toml"
+    config.write_text(f"[brokr]\n{TASK}")
+    called = headrace(*command, "--config", config)
+    assert called.status == 2
+    assert called.err.splitlines() == [f"{config}: unknown key 'brokr'. Did you mean 'broker'?"]
+
+
+def test_a_real_process_ends_with_the_same_status(tmp_path):
+    """Through the console script, with nothing of this process: 2 for settings and usage, 1 for a failure, 0 for success."""
+    config = tmp_path / "headrace.toml"
+    environment = os.environ | {"HEADRACE_CONFIG": str(config), "PYTHONPATH": str(ROOT)}
+
+    def status_of(*arguments):
+        ended = subprocess.run(
+            [*HEADRACE, *arguments], env=environment, capture_output=True, text=True, cwd=tmp_path, check=False
+        )
+        assert "Traceback" not in ended.stderr
+        return ended.returncode
+
+    assert status_of("status") == 2  # no settings
+    config.write_text(f'[worker]\nweb = "127.0.0.1:{free_port()}"\n{TASK}')
+    assert status_of("status", "--nonsense") == 2
+    assert status_of("status") == 1  # no worker
+    assert status_of("--version") == 0
+
+
+def test_without_a_worker_it_says_how_to_start_one(headrace, tmp_path):
+    (tmp_path / "headrace.toml").write_text(f'[worker]\nweb = "127.0.0.1:{free_port()}"\n{TASK}')
+    called = headrace("status", "--config", tmp_path / "headrace.toml")
+    assert called.status == 1
+    assert "no worker answers" in called.err
+    assert "headrace worker" in called.err
+
+
+def test_the_worker_starts_itself_again_with_a_fixed_hash_seed(tmp_path):
+    (tmp_path / "app_of_the_test.py").write_text(
+        "import os, sys, app.worker\n"
+        "app.worker.run = lambda settings, instance, level: print(os.environ['PYTHONHASHSEED'], hash('a'), instance)\n"
+        "from app.cli import main\n"
+        "main()\n"
+    )
+    config = tmp_path / "headrace.toml"
+    config.write_text(TASK)
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONHASHSEED"} | {
+        "PYTHONPATH": str(ROOT)
+    }
+    told = [
+        subprocess.run(
+            [sys.executable, "app_of_the_test.py", "worker", "--config", str(config), "--instance", "one"],
+            env=environment, capture_output=True, text=True, cwd=tmp_path, check=True,
+        ).stdout
+        for _ in range(2)
+    ]  # fmt: skip
+    assert told[0].startswith("0 ")
+    assert told[0].endswith(" one\n")
+    assert told[0] == told[1]
+
+
+# init
+
+
+def test_init_writes_settings_that_can_be_used_and_never_overwrites(headrace, tmp_path):
+    config = tmp_path / "headrace.toml"
+    called = headrace("init", "--config", config)
+    assert called.status == 0
+    assert load(str(config)).tasks["phishing"].kind == "binary"
+    assert "headrace send" in called.out
+    config.write_text("mine")
+    again = headrace("init", "--config", config)
+    assert again.status == 1
+    assert "is there already" in again.err
+    assert config.read_text() == "mine"
+
+
+def write_csv(path, header, rows):
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([header, *rows])
+    return path
+
+
+@pytest.mark.parametrize(
+    ("labels", "kind"),
+    [
+        (["true", "False"], "binary"),
+        (["1", "0"], "binary"),
+        (["1", "2", "3"], "multiclass"),
+        (["cat", "dog"], "multiclass"),
+        (["01", "02"], "multiclass"),
+        (["1.5", "2"], "regression"),
+        ([str(number) for number in range(100)], "regression"),
+    ],
+)
+def test_init_infers_the_kind_from_the_label(headrace, tmp_path, labels, kind):
+    table = write_csv(tmp_path / "My table.csv", ["a", "y"], [["1", label] for label in labels])
+    config = tmp_path / "headrace.toml"
+    assert headrace("init", "--config", config, "--csv", table, "--label", "y").status == 0
+    assert load(str(config)).tasks["my-table"].kind == kind
+
+
+def test_init_declares_each_column_and_says_the_commands_to_go_on_with(headrace, tmp_path):
+    header = ["id", "user", "amount", "post code", 'a "quoted" ü', "weekend", "gap", "bought"]
+    rows = [["i1", "ana", "1.5", "01234", "x", "true", "", "1"], ["i2", "ben", "2", "80331", "y", "false", "3", "0"]]
+    table = write_csv(tmp_path / "shop.csv", header, rows)
+    config = tmp_path / "headrace.toml"
+    called = headrace("init", "--config", config, "--csv", table, "--label", "bought", "--id", "id", "--key", "user")
+    assert called.status == 0
+    assert tomllib.loads(config.read_text())["tasks"]["shop"]["features"] == {
+        "amount": {"type": "float"},
+        "post code": {"type": "string"},
+        'a "quoted" ü': {"type": "string"},
+        "weekend": {"type": "bool"},
+        "gap": {"type": "float", "optional": True},
+    }
+    assert f"send --config {config} shop {table} --label bought --id id --key user" in called.out
+    assert "amount=1.5 'post code=01234'" in called.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--label", "y"], "name it with --csv"),
+        (["--csv", "table.csv", "--label", "x"], "there is no column 'x'"),
+        (["--csv", "table.csv", "--label", "label", "--id", "nr"], "there is no column 'nr'"),
+        (["--csv", "nowhere.csv"], "does not exist"),
+        (["--csv", "empty.csv"], "no rows"),
+    ],
+)
+def test_init_refuses_what_it_cannot_use(headrace, tmp_path, monkeypatch, arguments, told):
+    monkeypatch.chdir(tmp_path)
+    write_csv(tmp_path / "table.csv", ["a", "label"], [["1", "1"]])
+    write_csv(tmp_path / "empty.csv", ["a", "label"], [])
+    called = headrace("init", *arguments)
+    assert called.status == 2
+    assert told in called.err
+    assert not (tmp_path / "headrace.toml").exists()
+
+
+# doctor
+
+
+def settings_for(tmp_path, broker):
+    config = tmp_path / "headrace.toml"
+    config.write_text(f'[broker]\nurl = "kafka://{broker}"\n[worker]\nweb = "127.0.0.1:{free_port()}"\n{TASK}')
+    return config
+
+
+def findings(headrace, config):
+    called = headrace("doctor", "--config", config, "--json")
+    return called.status, {found["check"]: found for found in json.loads(called.out)}
+
+
+def test_doctor_finds_nothing_wrong_where_nothing_is(headrace, tmp_path, broker):
+    status, found = findings(headrace, settings_for(tmp_path, broker))
+    assert status == 0
+    assert {name for name, finding in found.items() if finding["status"] == "fault"} == set()
+    assert found["broker"]["status"] == found["datadir"]["status"] == found["versions"]["status"] == "ok"
+    assert found["worker"]["status"] == "note"
+
+
+def test_doctor_names_a_broker_that_is_away_and_goes_on(headrace, tmp_path):
+    status, found = findings(headrace, settings_for(tmp_path, f"127.0.0.1:{free_port()}"))
+    assert status == 1
+    assert found["broker"]["status"] == "fault"
+    assert "headrace broker" in found["broker"]["remedy"]
+    assert "worker" in found
+
+
+def test_doctor_names_what_is_wrong_with_this_machine(headrace, tmp_path, broker, monkeypatch):
+    config = settings_for(tmp_path, broker)
+    (tmp_path / "data").write_text("a file where the folder should be")
+    monkeypatch.setattr(sys.modules["app.cli.doctor"], "EARLIEST", 4e9)
+    monkeypatch.setattr("importlib.metadata.version", lambda name: "0.0")
+    status, found = findings(headrace, config)
+    assert status == 1
+    for check, remedy in (("datadir", "worker.datadir"), ("clock", "NTP"), ("versions", "requirements.txt")):
+        assert found[check]["status"] == "fault"
+        assert remedy in found[check]["remedy"]
+    assert "river is 0.0, not " in found["versions"]["what"]
+
+
+def test_doctor_prints_a_table_for_people(headrace, tmp_path, broker):
+    called = headrace("doctor", "--config", settings_for(tmp_path, broker))
+    assert called.status == 0
+    assert "datadir" in called.out
+
+
+# predict and status, against a worker
+
+
+@pytest.fixture(scope="module")
+def worker(tmp_path_factory, broker):
+    started = Worker(tmp_path_factory.mktemp("worker"), broker, '[tasks.clicmd]\nkind = "binary"\n').start()
+    yield started.wait_ready()
+    started.stop()
+
+
+def test_what_was_sent_is_learned_shown_and_asked(headrace, worker):
+    assert headrace("send", "clicmd", "river:Phishing", "--config", worker.config).status == 0
+    wait_for(lambda: worker.get("/v1/clicmd")["shards"][0].get("position") == 1250, 30, "all rows learned")
+    told = json.loads(headrace("status", "clicmd", "--config", worker.config, "--json").out)
+    assert (told["task"], told["kind"]) == ("clicmd", "binary")
+    shard = told["shards"][0]
+    assert (shard["state"], shard["position"], shard["end"], shard["updates"]) == ("live", 1250, 1250, 1250)
+    assert shard["arms"]["champion"]["metrics"]["accuracy"] == pytest.approx(0.8872)
+    assert "0.8872" in headrace("status", "--config", worker.config).out
+
+    features, _ = next(iter(datasets.Phishing()))
+    pairs = [f"{name}={value}" for name, value in features.items()]
+    by_pairs = json.loads(headrace("predict", "clicmd", *pairs, "--config", worker.config, "--json").out)
+    by_json = json.loads(
+        headrace(
+            "predict", "clicmd", "--features", json.dumps(features), "--id", "me", "--config", worker.config, "--json"
+        ).out
+    )
+    assert by_json["id"] == "me"
+    assert by_pairs["probabilities"] == by_json["probabilities"]
+    assert by_pairs["position"] == 1250
+    for_people = headrace("predict", "clicmd", *pairs, "--config", worker.config)
+    assert for_people.status == 0
+    assert "position 1250" in for_people.out
+
+
+def test_doctor_finds_a_worker_and_its_topics(headrace, worker):
+    status, found = findings(headrace, worker.config)
+    assert status == 0
+    assert found["worker"]["status"] == found["topics"]["status"] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "told"),
+    [
+        (["nothing", "a=1"], 2, "there is no task 'nothing'"),
+        (["clicmd", "a"], 2, "is not NAME=VALUE"),
+        (["clicmd", "--features", "[1]"], 2, "is not a JSON object"),
+        (["clicmd", "--features", "{"], 2, "is not JSON"),
+        (["clicmd", "--features", '{"a": null}'], 1, "feature 'a'"),
+    ],
+)
+def test_a_question_that_is_wrong_is_refused_with_its_reason(headrace, worker, arguments, status, told):
+    called = headrace("predict", *arguments, "--config", worker.config)
+    assert called.status == status
+    assert told in called.err
+
+
+def test_a_question_for_another_workers_shard_is_asked_there(headrace, worker, tmp_path):
+    """The worker of the settings answers 421 and names the owner; the command follows."""
+
+    class Other(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(421)
+            self.send_header("Location", worker.address)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Other) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        config = tmp_path / "headrace.toml"
+        config.write_text(f'[worker]\nweb = "127.0.0.1:{server.server_port}"\n[tasks.clicmd]\nkind = "binary"\n')
+        called = headrace("predict", "clicmd", "long_url=1", "--config", config, "--json")
+        server.shutdown()
+    assert called.status == 0, called.err
+    assert json.loads(called.out)["arm"] == "champion"
+
+
+# broker
+
+
+def test_the_broker_command_runs_until_it_is_told_to_stop():
+    address = f"127.0.0.1:{free_port()}"
+    process = subprocess.Popen([*HEADRACE, "broker", "--listen", address], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    try:
+        assert "in memory only" in process.stdout.readline()
+        assert embedded.is_reachable(address)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(15) == 0
+        host, port = address.split(":")
+        assert not embedded.is_listening(host, int(port))
+    finally:
+        process.kill()
+        process.stdout.close()
