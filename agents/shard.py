@@ -19,10 +19,6 @@ log = structlog.get_logger()
 BREATH = 0.001
 """Seconds of folding after which requests are let in: well under the latency that is promised for them."""
 
-STUCK_SECONDS = 1.0
-"""How long a position may stand still, the log being ahead, before the messages are read from the log."""
-
-
 Status = Literal["opening", "live", "stopped", "stale"]
 
 
@@ -117,8 +113,8 @@ class Shard:
         async with self._folding:
             await self._guarded(self._fold_all(messages))
 
-    async def catch_up(self) -> None:
-        """Fold what the log has and was not delivered: the position has not moved for a while, and the log goes on."""
+    async def catch_up(self, patience: float) -> None:
+        """Fold what the log has and was not delivered: the position has not moved for `patience` seconds, and the log goes on."""
         now = self.around.budget.clock()
         end = (await self.around.log.ends([self.partition]))[self.partition]
         self._note_freshness()
@@ -127,7 +123,7 @@ class Shard:
             self._note_freshness()
         if self._seen_position != self.position:
             self._seen_position, self._moved_at = self.position, now
-        elif self.position < end and now - self._moved_at >= STUCK_SECONDS and not self._folding.locked():
+        elif self.position < end and now - self._moved_at >= patience and not self._folding.locked():
             async with self._folding:
                 await self._guarded(self._read_gap(end))
 

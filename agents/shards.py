@@ -17,6 +17,9 @@ WATCH_SECONDS = 0.2
 LAST_SAVE_SECONDS = 5.0
 """How long a shard that is taken away may take for its last snapshot; the log has it all without."""
 
+STUCK_SECONDS = 1.0
+"""How long a position may stand still, the log being ahead, before the messages are read from the log."""
+
 RETRY_SECONDS = 0.5
 
 
@@ -78,11 +81,12 @@ class Shards:
 
     async def _watch(self, shard: Shard) -> None:
         await self._open(shard)
+        patience = 0.0  # what came while it was being opened was passed by, and is read at once
         while shard.status == "live":
-            await asyncio.sleep(WATCH_SECONDS)
             try:
+                await shard.catch_up(patience)
                 await shard.save_if_due()
-                await shard.catch_up()
+                patience = STUCK_SECONDS
             except Exception as error:  # noqa: BLE001 the broker is away; the next round tries again
                 log.warning(
                     "cannot look after a shard now", task=self.task.name, partition=shard.partition, error=repr(error)

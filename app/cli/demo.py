@@ -129,7 +129,7 @@ class Demo:
     async def _wait_ready(self, http: aiohttp.ClientSession) -> None:
         deadline = time.monotonic() + READY_SECONDS
         while time.monotonic() < deadline:
-            with contextlib.suppress(aiohttp.ClientError, TimeoutError):
+            with contextlib.suppress(aiohttp.ClientError, OSError):
                 async with http.get("/readyz") as answer:
                     if answer.status == 200:
                         return
@@ -157,8 +157,11 @@ class Demo:
             self.recovery = time.monotonic() - killed
             self.note = f"back after {self.recovery:.1f} s, learning on"
             await sending
-            while self.shard.get("position") != self.shard.get("end") or self.shard.get("updates") != len(self.rows):
+            while self.shard.get("updates") != len(self.rows):
                 await asyncio.sleep(0.05)
+                for other in others:
+                    if other.done():
+                        await other  # it has failed
             self.note = "all rows learned"
         finally:
             sending.cancel()
@@ -181,11 +184,13 @@ class Demo:
             try:
                 async with http.post(f"/v1/{self.task.name}/predict", json={"features": features}) as answer:
                     await answer.read()
-                    self.answered += answer.status == 200
-                    self.unanswered += answer.status != 200
-            except (aiohttp.ClientError, TimeoutError):
-                self.unanswered += 1
-                await asyncio.sleep(0.05)
+                    if answer.status == 200:
+                        self.answered += 1
+                        continue
+            except (aiohttp.ClientError, OSError):
+                pass
+            self.unanswered += 1
+            await asyncio.sleep(0.05)
 
     async def _watch(self, http: aiohttp.ClientSession) -> None:
         before, answered, updates = time.monotonic(), 0, 0
@@ -193,8 +198,9 @@ class Demo:
         with live if self.console.is_terminal else contextlib.nullcontext():
             while True:
                 await asyncio.sleep(0.5 if self.console.is_terminal else 2.0)
-                with contextlib.suppress(aiohttp.ClientError, TimeoutError):
-                    self.shard = (await self._status(http))["shards"][0]
+                with contextlib.suppress(aiohttp.ClientError, OSError):
+                    shards = (await self._status(http)).get("shards")
+                    self.shard = shards[0] if shards else self.shard
                 now = time.monotonic()
                 learned = self.shard.get("updates", 0)
                 rates = (max(learned - updates, 0) / (now - before), (self.answered - answered) / (now - before))

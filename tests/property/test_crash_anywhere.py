@@ -185,7 +185,7 @@ class Process:
             at += size
         for _ in range(3):
             self.now += 2.0  # longer than a position may stand still
-            await shard.catch_up()
+            await shard.catch_up(1.0)
         await shard.save()
         await shard.save()
 
