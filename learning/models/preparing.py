@@ -108,7 +108,7 @@ class Scale(base.Transformer):
         return scaled
 
 
-class Prepared(base.Wrapper, base.Estimator):
+class Prepared(base.Estimator):
     """A model behind a preparing step: River's `step | model`, without the cost and the caches of its general pipeline.
 
     Parameters
@@ -132,8 +132,13 @@ class Prepared(base.Wrapper, base.Estimator):
         self.model = model
 
     @property
-    def _wrapped_model(self) -> Any:
+    def _last_step(self) -> Any:
+        """What River looks at, as with a pipeline, when it asks whether this is a classifier or a regressor."""
         return self.model
+
+    @property
+    def _multiclass(self) -> bool:
+        return bool(self.model._multiclass)  # noqa: SLF001
 
     def learn_one(self, x: Row, y: Label) -> None:
         """Update the step, then the model with what the step now makes of the features."""
