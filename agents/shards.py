@@ -91,6 +91,7 @@ class Shards:
                 log.warning(
                     "cannot look after a shard now", task=self.task.name, partition=shard.partition, error=repr(error)
                 )
+            await asyncio.sleep(WATCH_SECONDS)
 
     async def _open(self, shard: Shard) -> None:
         while shard.status == "opening":

@@ -6,7 +6,6 @@ import os
 import platform
 import secrets
 import sys
-from pathlib import Path
 
 import faust
 import structlog
@@ -85,8 +84,6 @@ def make_app(settings: Settings, instance: str | None) -> LearningApp:
 def run(settings: Settings, instance: str | None = None, level: str = "info") -> None:
     """Run a worker until it is told to stop (SIGTERM, SIGINT). Does not return."""
     set_up_logging(level)
-    # A model's own module is looked for where the settings are, as the command would find it from there.
-    sys.path.insert(0, str(Path(settings.path).resolve().parent))
     settings.datadir.mkdir(parents=True, exist_ok=True)
     topics = [topic for task in settings.tasks.values() for topic in topics_of(task)]
     asyncio.run(prepare(settings.brokers, topics))

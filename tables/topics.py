@@ -1,5 +1,6 @@
 """The topics that a task owns: made by the worker, or checked and refused when they are there but wrong."""
 
+import asyncio
 import re
 from typing import Any
 
@@ -12,6 +13,10 @@ from learning.errors import BrokerError, TopicError
 from learning.task import Task
 
 TOPIC_ALREADY_EXISTS = 36
+MISSING = "missing_topic"
+APPEAR_SECONDS = 0.05
+APPEAR_ROUNDS = 200
+
 COPIES = 3
 """Replicas of a new topic, where there are as many brokers."""
 
@@ -73,6 +78,11 @@ async def prepare(brokers: str, topics: list[Topic]) -> None:
                     f"the topic {name} cannot be made: {reason}.", "Make it by hand, or grant the right to."
                 )
         problems = await find_problems(admin, topics)
+        for _ in range(APPEAR_ROUNDS):  # a broker acknowledges a topic a moment before it tells of it
+            if not problems or any(problem.code != MISSING for problem in problems):
+                break
+            await asyncio.sleep(APPEAR_SECONDS)
+            problems = await find_problems(admin, topics)
     finally:
         await admin.close()
     if problems:
@@ -87,6 +97,7 @@ async def find_problems(admin: AIOKafkaAdminClient, topics: list[Topic]) -> list
         found = described.get(topic.name)
         if found is None or found["error_code"]:
             problems.append(TopicError(f"the topic {topic.name} is missing.", "A starting worker makes it."))
+            problems[-1].code = MISSING
             continue
         count = len(found["partitions"])
         if count != topic.partitions:

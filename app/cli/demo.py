@@ -24,8 +24,6 @@ from app import broker as embedded
 from app.cli.worker import fix_hash_seed
 from app.settings import Settings, load
 from learning.errors import HeadraceError
-from learning.learner import Learner
-from learning.state import digest
 from tables.producer import producing
 
 ROWS_PER_SECOND = 125.0
@@ -234,6 +232,8 @@ class Demo:
     async def _compare(self, status: dict[str, Any]) -> bool:
         from river import evaluate, linear_model, metrics, optim, preprocessing
 
+        from learning.state import digest
+
         shard = status["shards"][0]
         served = f"{shard['arms']['champion']['metrics']['accuracy']:.6f}"
         model = preprocessing.StandardScaler() | linear_model.LogisticRegression(optim.SGD(0.005))
@@ -267,7 +267,9 @@ class Demo:
         )
         return equal
 
-    async def _uninterrupted(self, end: int) -> Learner:
+    async def _uninterrupted(self, end: int) -> Any:
+        from learning.learner import Learner
+
         learner, shard = Learner(self.task, 0), TopicPartition(self.task.events, 0)
         async with AIOKafkaConsumer(bootstrap_servers=self.settings.brokers, enable_auto_commit=False) as consumer:
             consumer.assign([shard])
