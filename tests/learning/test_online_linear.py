@@ -58,6 +58,37 @@ def test_it_is_gradient_descent(kind, settings):
     assert model.intercept == pytest.approx(intercept, rel=1e-9)
 
 
+def half_square(raw, y):
+    return (raw - y) ** 2 / 2
+
+
+def log_loss(raw, y):
+    return math.log1p(math.exp(-raw if y else raw))
+
+
+@pytest.mark.parametrize(("make", "loss"), [(OnlineLinearClassifier, log_loss), (OnlineLinearRegressor, half_square)])
+@pytest.mark.parametrize("y", [False, True])
+@pytest.mark.parametrize("l2", [0.0, 0.3])
+def test_a_step_is_down_the_slope_of_the_loss_measured_by_differences(make, loss, y, l2):
+    x, model, rate, h = {"a": 1.5, "b": -0.7, "c": 0.0}, make(0.1, l2), 0.1, 1e-6
+    for number in range(7):
+        model.learn_one({name: value + number / 9 for name, value in x.items()}, number % 2)
+    weights, intercept = model.weights, model.intercept
+
+    def cost(weights, intercept):
+        raw = intercept + sum(weights[name] * value for name, value in x.items())
+        return loss(raw, y) + l2 / 2 * sum(weight**2 for weight in weights.values())
+
+    model.learn_one(x, y)
+    for name, weight in weights.items():
+        slope = (cost(weights | {name: weight + h}, intercept) - cost(weights | {name: weight - h}, intercept)) / (
+            2 * h
+        )
+        assert model.weights[name] == pytest.approx(weight - rate * slope, abs=1e-8)
+    slope = (cost(weights, intercept + h) - cost(weights, intercept - h)) / (2 * h)
+    assert model.intercept == pytest.approx(intercept - rate * slope, abs=1e-8)
+
+
 def test_features_beyond_its_first_places_are_learned():
     model = OnlineLinearRegressor()
     for number in range(5 * INITIAL):
