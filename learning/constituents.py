@@ -116,6 +116,8 @@ class Finder:
 
 def bound_method(value: Any, name: str) -> Any:
     """A method bound to an object of a model: what `getattr` is needed for."""
+    if value is str and name in {"lower", "upper", "casefold"}:  # how a text is prepared
+        return getattr(value, name)
     found = None
     if not name.startswith("__") and type(value).__module__.split(".")[0] not in ("builtins", "functools"):
         found = getattr(value, name, None)

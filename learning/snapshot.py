@@ -2,82 +2,23 @@
 
 import hashlib
 import hmac
-import platform
 from collections.abc import Sequence
-from importlib.metadata import version
 from typing import Any
-
-import msgspec
-import numpy as np
 
 from learning.codec import dump, load
 from learning.digest import digest
 from learning.errors import SnapshotError
+from learning.header import FORMAT, LIBRARIES, REPLAY, Header, Parts, compare, join, split
 from learning.learner import State
 from learning.prediction import Prediction
 from learning.task import Task
 
-FORMAT = 1
-"""Raised by one whenever the shape of the state changes."""
-
-MAGIC = b"HRS1"
-TAG = 32  # bytes of an HMAC-SHA256
-REPLAY = "Delete the snapshots and let the worker replay the log."
-
-
-class Header(msgspec.Struct, frozen=True, kw_only=True):
-    """What a snapshot says of itself.
-
-    Parameters
-    ----------
-    format
-        Of the state's shape.
-    task, kind, partition
-        Whose state it is.
-    fingerprint
-        Of the task's configuration.
-    libraries
-        Name to version of what the bytes depend on.
-    position
-        The offset of the next message to fold.
-    digest
-        Of the state.
-    writer
-        The process that took it.
-    size, sha256
-        Of the payload: bytes, hex.
-    """
-
-    format: int
-    task: str
-    kind: str
-    partition: int
-    fingerprint: str
-    libraries: dict[str, str]
-    position: int
-    digest: str
-    writer: str
-    size: int
-    sha256: str
-
-
-def libraries() -> dict[str, str]:
-    """The versions that a snapshot is bound to.
-
-    Examples
-    --------
-    >>> sorted(libraries())
-    ['numpy', 'python', 'river']
-    """
-    return {
-        "numpy": np.__version__.split(".")[0],
-        "python": ".".join(platform.python_version_tuple()[:2]),
-        "river": version("river"),
-    }
-
 
 def seal(state: State, task: Task, partition: int, *, writer: str, key: bytes | None = None) -> bytes:
     """A state as bytes that another process can trust.
+
+    They are the header (see `join`), the HMAC-SHA256 of header and payload if there is a key, and the payload: the state, and what its
+    arms answer to its probes.
 
     Parameters
     ----------
@@ -89,34 +30,47 @@ def seal(state: State, task: Task, partition: int, *, writer: str, key: bytes | 
         Names this process.
     key
         Signs the snapshot, where one is configured.
+
+    Raises
+    ------
+    SnapshotError
+        The model cannot be saved: it holds a lambda, an open file.
     """
-    payload = dump((state, answers(state)))
+    expected = answers(state)
+    payload = dump((state, expected))
     header = Header(
         format=FORMAT,
         task=task.name,
         kind=task.kind,
         partition=partition,
         fingerprint=task.fingerprint,
-        libraries=libraries(),
+        libraries=LIBRARIES,
         position=state.position,
         digest=digest(state),
         writer=writer,
+        signed=bool(key),
         size=len(payload),
         sha256=hashlib.sha256(payload).hexdigest(),
     )
-    head = msgspec.json.encode(header)
-    body = MAGIC + len(head).to_bytes(4, "big") + head
-    tag = hmac.digest(key, body + payload, "sha256") if key else bytes(TAG)
-    return body + tag + payload
+    head = join(header)
+    return b"".join((head, _sign(key, head, payload) if key else b"", payload))
 
 
 def peek(data: bytes) -> Header:
-    """The header alone, unverified; SnapshotError when there is none."""
-    return _split(data)[0]
+    """The header alone, if it is whole; nothing is said of the payload, which may be left out.
+
+    Raises
+    ------
+    SnapshotError
+        There is no header, it is damaged, or it is of another format.
+    """
+    return split(data).header
 
 
 def unseal(data: bytes, task: Task, partition: int, *, key: bytes | None = None, also: Sequence[str] = ()) -> State:
     """The state of a sealed snapshot, if it is whole, authentic, of this shard and configuration, and answers as it did.
+
+    Nothing of the payload is read as a state before its sum, its signature and the header have been found right.
 
     Parameters
     ----------
@@ -125,44 +79,37 @@ def unseal(data: bytes, task: Task, partition: int, *, key: bytes | None = None,
     task, partition
         Whose state is wanted.
     key
-        As for `seal`. With a key, a snapshot that was signed with another or with none is refused.
+        As for `seal`. With a key, a snapshot that was signed with another or with none is refused; without one, a signed one is.
     also
-        Modules of the user's own models; see `load`.
+        Modules of the user's own models, beside the one that the task's model names; see `load`.
 
     Raises
     ------
     SnapshotError
         What is wrong, and what to do.
     """
-    header, body, tag, payload = _split(data)
-    if len(payload) != header.size or hashlib.sha256(payload).hexdigest() != header.sha256:
+    parts = split(data)
+    header = parts.header
+    if len(parts.payload) != header.size or hashlib.sha256(parts.payload).hexdigest() != header.sha256:
         raise SnapshotError("the snapshot is damaged: its payload is not what its header says.", REPLAY)
-    if key and not hmac.compare_digest(hmac.digest(key, body + payload, "sha256"), tag):
-        raise SnapshotError(
-            "the snapshot is not signed with the configured key.", "Configure the key it was signed with."
-        )
-    _compare("format", header.format, FORMAT, REPLAY)
-    _compare("task", header.task, task.name, "Give each task a topic and a folder of its own.")
-    _compare("kind", header.kind, task.kind, REPLAY)
-    _compare("shard", header.partition, partition, REPLAY)
-    remedy = (
-        "Take the task's configuration back, or give the changed task another name, or delete its snapshots to replay."
-    )
-    _compare("configuration", header.fingerprint, task.fingerprint, remedy)
-    for name, known in libraries().items():
-        _compare(
-            f"{name} version",
-            header.libraries.get(name),
-            known,
-            f"Install {name} {header.libraries.get(name)}. {REPLAY}",
-        )
-    loaded: Any = load(payload, also)
-    if not (isinstance(loaded, tuple) and len(loaded) == 2 and isinstance(loaded[0], State)):
+    _authenticate(parts, key)
+    header.check(task, partition)
+    module, imported, _ = task.model_name.partition(":")
+    loaded: Any = load(parts.payload, (*also, module) if imported else also)
+    if not (type(loaded) is tuple and len(loaded) == 2 and type(loaded[0]) is State):
         raise SnapshotError("the snapshot does not hold a state.", REPLAY)
-    state, expected = loaded
-    _compare("digest", digest(state), header.digest, REPLAY)
-    _compare("position", state.position, header.position, REPLAY)
-    if digest(answers(state)) != digest(expected):
+    state: State = loaded[0]
+    try:
+        compare("digest", digest(state), header.digest, REPLAY)
+        compare("position", state.position, header.position, REPLAY)
+        same = digest(answers(state)) == digest(loaded[1])
+    except SnapshotError:
+        raise
+    except (KeyboardInterrupt, SystemExit, GeneratorExit):
+        raise
+    except BaseException as error:  # noqa: BLE001 a state that is no state fails in any way, River's Rust parts with a PanicException
+        raise SnapshotError(f"the snapshot's state cannot be used: {type(error).__name__}: {error}.", REPLAY) from None
+    if not same:
         raise SnapshotError("the snapshot's model answers differently from when it was saved.", REPLAY)
     return state
 
@@ -176,19 +123,20 @@ def _plain(prediction: Prediction | None) -> tuple[Any, Any] | None:
     return None if prediction is None else (prediction.value, prediction.probabilities)
 
 
-def _compare(what: str, found: object, wanted: object, remedy: str) -> None:
-    if found != wanted:
-        raise SnapshotError(f"the snapshot's {what} is {found}, not {wanted}.", remedy)
+def _authenticate(parts: Parts, key: bytes | None) -> None:
+    if key and not parts.header.signed:
+        raise SnapshotError("the snapshot is not signed, and a key is configured.", f"If it is yours: {REPLAY}")
+    if not key and parts.header.signed:
+        raise SnapshotError(
+            "the snapshot is signed, and no key is configured.", "Configure the key it was signed with."
+        )
+    if key and not hmac.compare_digest(_sign(key, parts.head, parts.payload), parts.tag):
+        raise SnapshotError(
+            "the snapshot is not signed with the configured key.", "Configure the key it was signed with."
+        )
 
 
-def _split(data: bytes) -> tuple[Header, bytes, bytes, bytes]:
-    """Header, everything up to the tag, tag, payload."""
-    start = len(MAGIC) + 4
-    end = start + int.from_bytes(data[len(MAGIC) : start], "big")
-    if data[: len(MAGIC)] != MAGIC or end + TAG > len(data):
-        raise SnapshotError("this is not a snapshot, or it is damaged.", REPLAY)
-    try:
-        header = msgspec.json.decode(data[start:end], type=Header)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise SnapshotError(f"the snapshot's header is damaged: {error}.", REPLAY) from None
-    return header, data[:end], data[end : end + TAG], data[end + TAG :]
+def _sign(key: bytes, head: bytes, payload: bytes) -> bytes:
+    signature = hmac.new(key, head, "sha256")
+    signature.update(payload)
+    return signature.digest()

@@ -1,0 +1,124 @@
+"""The header of a snapshot: whose state it is, and what made it."""
+
+import hashlib
+import platform
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+import river
+
+from learning.errors import SnapshotError
+from learning.task import Task
+
+FORMAT = 1
+"""Raised by one whenever the shape of the state, of the header or of the snapshot changes."""
+
+MAGIC = b"HEADRACE"
+START = len(MAGIC) + 2 + 4
+"""Bytes before the header: the magic, the format, the header's length."""
+
+SUM = 32
+"""Bytes of a SHA-256 or an HMAC-SHA256."""
+
+REPLAY = "Delete the task's snapshots and let the worker replay the log."
+
+LIBRARIES = {
+    "numpy": ".".join(np.__version__.split(".")[:2]),
+    "python": ".".join(platform.python_version_tuple()[:2]),
+    "river": river.__version__,
+}
+"""The versions that a snapshot is bound to, as far as they decide what a model computes."""
+
+
+class Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a snapshot says of itself.
+
+    Parameters
+    ----------
+    format
+        Of the state's shape.
+    task, kind, partition
+        Whose state it is.
+    fingerprint
+        Of the task's configuration.
+    libraries
+        Name to version of what the bytes depend on.
+    position
+        The offset of the next message to fold.
+    digest
+        Of the state.
+    writer
+        The process that took it.
+    signed
+        Whether an HMAC stands before the payload.
+    size, sha256
+        Of the payload: bytes, hex.
+    """
+
+    format: int
+    task: str
+    kind: str
+    partition: int
+    fingerprint: str
+    libraries: dict[str, str]
+    position: int
+    digest: str
+    writer: str
+    signed: bool
+    size: int
+    sha256: str
+
+    def check(self, task: Task, partition: int) -> None:
+        """Raise SnapshotError, naming both sides, unless this is a snapshot of that shard, by makers like these."""
+        compare("task", self.task, task.name, "Give each task a topic and a folder of its own.")
+        compare("kind", self.kind, task.kind, REPLAY)
+        compare("shard", self.partition, partition, REPLAY)
+        remedy = f"Take the task's configuration back, or give the changed task another name. {REPLAY}"
+        compare("configuration", self.fingerprint, task.fingerprint, remedy)
+        for name in sorted(LIBRARIES.keys() | self.libraries.keys()):
+            there = self.libraries.get(name)
+            compare(f"{name} version", there, LIBRARIES.get(name), f"Install {name} {there}. Otherwise: {REPLAY}")
+
+
+class Parts(NamedTuple):
+    """A snapshot in its parts: the header, its bytes with all before them and their sum, the HMAC if there is one, the payload."""
+
+    header: Header
+    head: bytes
+    tag: bytes
+    payload: bytes
+
+
+def compare(what: str, found: object, wanted: object, remedy: str) -> None:
+    """Raise SnapshotError unless the two are equal."""
+    if found != wanted:
+        raise SnapshotError(f"the snapshot's {what} is {found}, not {wanted}.", remedy)
+
+
+def join(header: Header) -> bytes:
+    """The first part of a snapshot: magic, format, the header's length, the header as JSON, the SHA-256 of all these."""
+    told = msgspec.json.encode(header)
+    head = MAGIC + FORMAT.to_bytes(2, "big") + len(told).to_bytes(4, "big") + told
+    return head + hashlib.sha256(head).digest()
+
+
+def split(data: bytes) -> Parts:
+    """The parts of a snapshot, the header being whole; SnapshotError when it is not, or is of another format."""
+    if data[: len(MAGIC)] != MAGIC or len(data) < START:
+        raise SnapshotError("this is not a snapshot, or its beginning is damaged.", REPLAY)
+    compare(
+        "format",
+        int.from_bytes(data[len(MAGIC) : START - 4], "big"),
+        FORMAT,
+        f"Use the program that wrote it. {REPLAY}",
+    )
+    end = START + int.from_bytes(data[START - 4 : START], "big")
+    if hashlib.sha256(data[:end]).digest() != data[end : end + SUM]:
+        raise SnapshotError("the snapshot's header is damaged.", REPLAY)
+    try:
+        header = msgspec.json.decode(data[START:end], type=Header)
+    except msgspec.MsgspecError as error:
+        raise SnapshotError(f"the snapshot's header is no header: {error}.", REPLAY) from None
+    begin = end + SUM + (SUM if header.signed else 0)
+    return Parts(header, data[: end + SUM], data[end + SUM : begin], data[begin:])
