@@ -86,7 +86,7 @@ async def prepare(brokers: str, topics: list[Topic]) -> None:
     finally:
         await admin.close()
     if problems:
-        raise problems[0]
+        raise min(problems, key=lambda problem: problem.code == MISSING)
 
 
 async def find_problems(admin: AIOKafkaAdminClient, topics: list[Topic]) -> list[TopicError]:

@@ -1,0 +1,63 @@
+"""The private members of Faust that are used: each is there, and does what the transport relies upon."""
+
+import inspect
+
+import faust
+from aiokafka.errors import CommitFailedError
+from faust.transport.consumer import Consumer as AnyConsumer
+from faust.transport.consumer import ThreadDelegateConsumer
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+
+from agents.learn import LearningApp
+from agents.poll import FETCH_WAIT_MS, Backlog, Poll, PollConsumer, PollThread, PollTransport
+
+
+def test_faust_is_the_version_whose_private_members_are_known():
+    assert faust.__version__ == "0.15.3"
+
+
+def test_the_private_members_are_there():
+    assert inspect.iscoroutinefunction(AnyConsumer._wait_next_records)
+    assert inspect.iscoroutinefunction(driver.AIOKafkaConsumerThread._commit)
+    assert inspect.iscoroutinefunction(ThreadDelegateConsumer._commit)
+    assert callable(driver.Consumer._to_message)
+    assert callable(driver.Consumer._new_consumer_thread)
+    assert callable(driver.AIOKafkaConsumerThread._create_worker_consumer)
+    assert callable(faust.App._new_transport)
+
+
+def test_an_app_uses_the_poll_transport():
+    app = LearningApp("test", buffer_bytes=1 << 20, broker="kafka://127.0.0.1:1", store="memory://")
+    assert isinstance(app._new_transport(), PollTransport)
+    assert PollTransport.Consumer is PollConsumer
+
+
+def test_the_consumer_does_not_let_an_idle_topic_hold_up_a_busy_one(monkeypatch):
+    class Consumer:
+        _fetch_max_wait_ms = 1500
+
+    monkeypatch.setattr(driver.AIOKafkaConsumerThread, "_create_worker_consumer", lambda self, transport: Consumer())
+    thread = object.__new__(PollThread)
+    assert PollThread._create_worker_consumer(thread, None)._fetch_max_wait_ms == FETCH_WAIT_MS
+
+
+def test_a_refused_commit_does_not_end_the_worker():
+    import asyncio
+
+    class Refusing:
+        async def commit(self, offsets):
+            raise CommitFailedError("already rebalanced")
+
+    thread = object.__new__(PollThread)
+    thread._consumer = Refusing()
+    thread.assignment = lambda: {TP("t", 0)}
+    assert asyncio.run(PollThread._commit(thread, {TP("t", 0): 5})) is False
+
+
+def test_room_is_free_again_when_a_poll_is_gone_whoever_dropped_it():
+    backlog = Backlog(limit=10)
+    polls = [Poll([1], size=6, backlog=backlog) for _ in range(2)]
+    assert backlog.is_full
+    polls.clear()
+    assert backlog.size == 0

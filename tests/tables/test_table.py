@@ -1,0 +1,220 @@
+"""The table: durable in its changelog first, and able to find its way back from anything."""
+
+import asyncio
+import os
+import shutil
+
+import pytest
+
+from tables.changelog import CHUNK_MAX, Entry
+from tables.snapshots import Snapshots
+from tables.table import Table
+
+
+class Changelog:
+    """A changelog in memory."""
+
+    def __init__(self):
+        self.entries = []
+        self.fails = False
+
+    async def append(self, partition, key, value):
+        if self.fails:
+            raise ConnectionError
+        self.entries.append((key, value))
+        return len(self.entries) - 1
+
+    async def read(self, partition, start):
+        for offset, entry in list(enumerate(self.entries))[start:]:
+            if entry is not None:
+                yield Entry(offset, *entry)
+
+
+async def contents(table):
+    return dict(table.items(0, b"k"))
+
+
+def run(coroutine):
+    return asyncio.run(coroutine)
+
+
+def test_a_value_that_the_changelog_did_not_take_is_not_there(tmp_path):
+    async def check():
+        changelog = Changelog()
+        table = Table(changelog, tmp_path)
+        await table.open(0)
+        changelog.fails = True
+        with pytest.raises(ConnectionError):
+            await table.put(0, b"k1", b"v")
+        assert table.get(0, b"k1") is None
+        table.close(0)
+
+    run(check())
+
+
+def test_a_deleted_folder_is_filled_again_from_the_changelog(tmp_path):
+    async def check():
+        table = Table(Changelog(), tmp_path)
+        await table.open(0)
+        await table.put(0, b"k1", b"a")
+        await table.put(0, b"k2", b"b")
+        await table.put(0, b"k1", None)
+        table.close(0)
+        shutil.rmtree(tmp_path)
+        await table.open(0)
+        assert await contents(table) == {b"k2": b"b"}
+        table.close(0)
+
+    run(check())
+
+
+def test_what_another_writer_put_between_is_read_with_the_next_put(tmp_path):
+    async def check():
+        changelog = Changelog()
+        mine, other = Table(changelog, tmp_path / "a"), Table(changelog, tmp_path / "b")
+        await mine.open(0)
+        await other.open(0)
+        await mine.put(0, b"k1", b"mine")
+        await other.put(0, b"k2", b"other")
+        await mine.put(0, b"k3", b"mine")
+        assert await contents(mine) == {b"k1": b"mine", b"k2": b"other", b"k3": b"mine"}
+        mine.close(0)
+        other.close(0)
+
+    run(check())
+
+
+def test_an_opening_reads_only_what_is_new(tmp_path):
+    async def check():
+        changelog = Changelog()
+        table = Table(changelog, tmp_path)
+        await table.open(0)
+        for number in range(10):
+            await table.put(0, b"k%d" % number, b"v")
+        table.close(0)
+        changelog.entries[:9] = [None] * 9  # compacted away; a table that read them all would notice nothing of them
+        await table.open(0)
+        assert len(await contents(table)) == 10
+        table.close(0)
+
+    run(check())
+
+
+@pytest.mark.parametrize("length", [0, 1, 3, 6])
+def test_a_changelog_that_was_made_anew_empties_the_database(tmp_path, length):
+    async def check():
+        changelog = Changelog()
+        table = Table(changelog, tmp_path)
+        await table.open(0)
+        for number in range(3):
+            await table.put(0, b"k%d" % number, b"old")
+        table.close(0)
+        changelog.entries = [(b"k%d" % number, b"new") for number in range(length)]
+        await table.open(0)
+        assert await contents(table) == dict(changelog.entries)
+        table.close(0)
+
+    run(check())
+
+
+def test_one_process_at_a_time_opens_a_shard(tmp_path):
+    async def check():
+        first, second = Table(Changelog(), tmp_path), Table(Changelog(), tmp_path)
+        await first.open(0)
+        with pytest.raises(Exception, match="[Ll]ock"):
+            await second.open(0)
+        first.close(0)
+
+    run(check())
+
+
+def test_a_put_after_closing_is_in_the_changelog_and_read_at_the_next_opening(tmp_path):
+    async def check():
+        table = Table(Changelog(), tmp_path)
+        await table.open(0)
+        table.close(0)
+        await table.put(0, b"k1", b"late")
+        await table.open(0)
+        assert await contents(table) == {b"k1": b"late"}
+        table.close(0)
+
+    run(check())
+
+
+def test_a_snapshot_larger_than_a_chunk_comes_back_whole(tmp_path):
+    async def check():
+        changelog = Changelog()
+        table = Table(changelog, tmp_path)
+        await table.open(0)
+        snapshot = os.urandom(3 * CHUNK_MAX + 17)
+        await Snapshots(table, "w1").save(0, 5, snapshot)
+        assert max(len(value) for _, value in changelog.entries) < CHUNK_MAX + 200
+        assert Snapshots(table, "other").load(0) == (5, snapshot)
+        table.close(0)
+
+    run(check())
+
+
+def test_the_furthest_snapshot_wins_whoever_wrote_it_and_those_behind_are_removed(tmp_path):
+    async def check():
+        changelog = Changelog()
+        table = Table(changelog, tmp_path)
+        await table.open(0)
+        paused, owner = Snapshots(table, "paused"), Snapshots(table, "owner")
+        await paused.save(0, 10, b"ten")
+        await owner.save(0, 30, b"thirty")
+        await paused.save(0, 20, b"twenty")  # it wakes and still believes that it owns the shard
+        assert owner.load(0) == (30, b"thirty")
+        await owner.save(0, 40, b"forty")
+        assert {key for key, _ in table.items(0, b"manifest/")} == {b"manifest/owner/0", b"manifest/owner/1"}
+        table.close(0)
+
+    run(check())
+
+
+@pytest.mark.parametrize("after", range(1, 6))
+def test_a_crash_between_two_chunks_leaves_the_older_snapshot_whole(tmp_path, after):
+    class Dying(Changelog):
+        left = 10**9
+
+        async def append(self, partition, key, value):
+            if self.left == 0:
+                raise ConnectionError
+            self.left -= 1
+            return await super().append(partition, key, value)
+
+    async def check():
+        changelog = Dying()
+        table = Table(changelog, tmp_path)
+        await table.open(0)
+        snapshots = Snapshots(table, "w")
+        bodies = [os.urandom(4 * CHUNK_MAX + 1) for _ in range(3)]
+        await snapshots.save(0, 1, bodies[0])
+        await snapshots.save(0, 2, bodies[1])
+        changelog.left = after
+        if after < 5:  # four chunks and the manifest
+            with pytest.raises(ConnectionError):
+                await snapshots.save(0, 3, bodies[2])
+            assert snapshots.load(0) == (2, bodies[1])
+        else:
+            await snapshots.save(0, 3, bodies[2])
+            assert snapshots.load(0) == (3, bodies[2])
+        table.close(0)
+
+    run(check())
+
+
+def test_slots_alternate_shard_by_shard(tmp_path):
+    async def check():
+        table = Table(Changelog(), tmp_path)
+        await table.open(0)
+        await table.open(1)
+        snapshots = Snapshots(table, "w")
+        for position in (1, 2):
+            await snapshots.save(0, position, b"a")
+            await snapshots.save(1, position, b"b")
+        assert len(list(table.items(0, b"manifest/"))) == 2
+        table.close(0)
+        table.close(1)
+
+    run(check())
