@@ -26,6 +26,9 @@ PAUSE_SECONDS = 15.0
 still owns its shards."""
 
 
+SETTLED_SECONDS = 90.0
+
+
 def rows(count: int, shards: int, seed: int):
     """Labelled samples for each shard in turn; every hundredth is hostile, so that quarantine is part of what must be equal."""
     stream = synth.SEA(seed=seed, noise=0.1).take(count)
@@ -71,7 +74,8 @@ def run(options: argparse.Namespace, broker: str, folder: Path) -> bool:
             worker.wait_ready()
         feeder.start()
         for kill in range(options.kills):
-            time.sleep(dice.uniform(0.5, 4))
+            # Without static membership a kill is missed only after the session timeout: wait now and then until the group is whole.
+            time.sleep(dice.uniform(0.5, 5 if options.static else 12))
             worker, name = dice.choice(workers), dice.choice(options.signals.split(","))
             if name == "SIGSTOP":
                 worker.signal(name)
@@ -95,7 +99,12 @@ def run(options: argparse.Namespace, broker: str, folder: Path) -> bool:
             found = furthest(workers, task.name)
             return {shard: position for shard, (position, _, _) in found.items()} == ends
 
-        harness.wait_for(is_settled, 180, f"all of {ends} folded, but {furthest(workers, task.name)}")
+        try:
+            harness.wait_for(is_settled, SETTLED_SECONDS, f"all of {ends} folded")
+        except AssertionError:
+            for worker in workers:
+                print(f"--- {worker.folder.name}: {worker.get('/readyz')} {worker.get(f'/v1/{task.name}')}\n{worker.log()[-4000:]}")
+            raise
         print(f"settled {time.monotonic() - started:.1f} s after the last record")
         found = furthest(workers, task.name)
         gaps = sum(worker.log().count("reading from the log") for worker in workers)
