@@ -101,7 +101,8 @@ class Learner:
             msg = f"offset {message.offset} was folded before: the position is {state.position}"
             raise ValueError(msg)
         self.between_messages = False
-        state.clock = max(state.clock, message.timestamp)
+        if message.timestamp > state.clock:
+            state.clock = message.timestamp
         records = self.reader.read(message.value)
         last = len(records) - 1
         for row, record in enumerate(records):

@@ -36,12 +36,17 @@ class Adwin:
     def __init__(self, delta: float = 0.002):
         self.delta = delta
         self._adwin = ADWIN(delta=delta)
+        # River's window, counted along: asking it before every update costs more than the update.
+        self._total, self._width = 0.0, 0
 
     def update(self, error: float) -> Change | None:
         """Take one error; the change if this one revealed it."""
         adwin = self._adwin
-        before, width_before = adwin.estimation, adwin.width
         adwin.update(error)
         if not adwin.drift_detected:
+            self._total += error
+            self._width += 1
             return None
-        return Change(before, adwin.estimation, width_before, adwin.width)
+        before, width = self._total / max(self._width, 1), self._width
+        self._total, self._width = 0.0, 0  # River drops all of its window with the next error
+        return Change(before, adwin.estimation, width, adwin.width)
