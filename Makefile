@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PYTHONHASHSEED := 0
 
-.PHONY: demo check format test kafka lock clean
+.PHONY: demo check format test chaos bench kafka lock clean
 
 .venv: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Headrace needs Python 3.11 or newer; run: make PYTHON=python3.11 .venv")'
@@ -27,6 +27,15 @@ format: .venv
 
 test: .venv
 	$(BIN)/pytest
+
+SEED ?= 7
+CHAOS := PYTHONPATH=tests $(BIN)/python tests/crash/chaos.py --rows 200000 --kills 30 --rate 900 --seed $(SEED)
+
+chaos: .venv # about half an hour: random kills, ends and pauses against the uninterrupted fold; choose your own SEED
+	$(CHAOS) --workers 2 --model logistic --static
+	$(CHAOS) --workers 3 --model hoeffding_tree
+	$(CHAOS) --workers 3 --model logistic --wipe
+	$(CHAOS) --workers 2 --model hoeffding_tree --static
 
 kafka: # a real Apache Kafka on 127.0.0.1:9092 in the foreground; needs Java 17, and Maven the first time
 	deploy/kafka/run.sh .kafka/data

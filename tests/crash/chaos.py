@@ -57,7 +57,12 @@ def furthest(workers: list[harness.Worker], task: str) -> dict[int, tuple[int, s
 
 def run(options: argparse.Namespace, broker: str, folder: Path) -> bool:
     """One run; whether every shard came out equal."""
-    task = Task(name=f"chaos{random.SystemRandom().randrange(10**6)}", kind="binary", model=options.model, partitions=options.shards)
+    task = Task(
+        name=f"chaos{random.SystemRandom().randrange(10**6)}",
+        kind="binary",
+        model=options.model,
+        partitions=options.shards,
+    )
     harness.make_topics(broker, task)
     toml = f'[tasks.{task.name}]\nkind = "binary"\nmodel = "{options.model}"\npartitions = {options.shards}\n'
     paced = "snapshot_records = 300\nsnapshot_seconds = 0.5"
@@ -103,7 +108,9 @@ def run(options: argparse.Namespace, broker: str, folder: Path) -> bool:
             harness.wait_for(is_settled, SETTLED_SECONDS, f"all of {ends} folded")
         except AssertionError:
             for worker in workers:
-                print(f"--- {worker.folder.name}: {worker.get('/readyz')} {worker.get(f'/v1/{task.name}')}\n{worker.log()[-4000:]}")
+                print(
+                    f"--- {worker.folder.name}: {worker.get('/readyz')} {worker.get(f'/v1/{task.name}')}\n{worker.log()[-4000:]}"
+                )
             raise
         print(f"settled {time.monotonic() - started:.1f} s after the last record")
         found = furthest(workers, task.name)
@@ -119,8 +126,13 @@ def run(options: argparse.Namespace, broker: str, folder: Path) -> bool:
         expected = harness.digest_of(learner)
         same = found[shard][1] == expected
         equal &= same
-        print(f"shard {shard}: position {found[shard][0]}, {'EQUAL' if same else 'DIFFERENT'} {found[shard][1]} {expected}")
-        told = {dict(message.headers)["id"].decode() for message in asyncio.run(harness.read_all(broker, f"{task.name}.quarantine", shard))}
+        print(
+            f"shard {shard}: position {found[shard][0]}, {'EQUAL' if same else 'DIFFERENT'} {found[shard][1]} {expected}"
+        )
+        told = {
+            dict(message.headers)["id"].decode()
+            for message in asyncio.run(harness.read_all(broker, f"{task.name}.quarantine", shard))
+        }
         wanted = {effect.id for effect in effects if type(effect).__name__ == "Quarantined"}
         if told != wanted:
             equal = False

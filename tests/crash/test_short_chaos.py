@@ -15,6 +15,15 @@ import pytest
 )
 def test_every_shard_equals_the_uninterrupted_fold_after_five_kills(broker, tmp_path, model, static, wipe, signals):
     options = argparse.Namespace(
-        rows=16_000, kills=5, workers=2, shards=4, rate=1000.0, signals=signals, model=model, seed=11, static=static, wipe=wipe
+        rows=16_000,
+        kills=5,
+        workers=2,
+        shards=4,
+        rate=1000.0,
+        signals=signals,
+        model=model,
+        seed=11,
+        static=static,
+        wipe=wipe,
     )
     assert chaos.run(options, broker, tmp_path)

@@ -47,7 +47,9 @@ def messages(count: int, seed: int) -> list[SimpleNamespace]:
             else "{"
             for _ in range(dice.choice([1, 1, 3]))
         ]
-        found.append(SimpleNamespace(offset=offset, timestamp=dice.randrange(10**6), key=None, value="\n".join(rows).encode()))
+        found.append(
+            SimpleNamespace(offset=offset, timestamp=dice.randrange(10**6), key=None, value="\n".join(rows).encode())
+        )
         offset += dice.choice([1, 1, 1, 1, 1, 1, 2])
     return found
 
@@ -114,7 +116,9 @@ class Changelog:
     def _check_told(self, manifest: bytes) -> None:
         """Rule 4: what a snapshot covers was told before it is written."""
         position = json.loads(manifest.split(b"\n", 1)[0])["position"]
-        untold = {name for offset, names in self.world.expected.items() if offset < position for name in names} - self.world.told
+        untold = {
+            name for offset, names in self.world.expected.items() if offset < position for name in names
+        } - self.world.told
         if untold:
             raise Violation(f"a snapshot of {position} is written before {sorted(untold)[:3]} are told")
 
@@ -164,9 +168,15 @@ class Process:
 
     async def commit(self, partition: int, position: int) -> None:
         await self.world.step()
-        durable = [json.loads(v.split(b"\n", 1)[0])["position"] for k, v in self.world.changelog if k.startswith(b"manifest/") and v]
+        durable = [
+            json.loads(v.split(b"\n", 1)[0])["position"]
+            for k, v in self.world.changelog
+            if k.startswith(b"manifest/") and v
+        ]
         if position > max(durable, default=0):
-            raise Violation(f"position {position} is committed, but the furthest snapshot is of {max(durable, default=0)}")
+            raise Violation(
+                f"position {position} is committed, but the furthest snapshot is of {max(durable, default=0)}"
+            )
         self.world.committed = position
 
     async def live(self) -> None:
