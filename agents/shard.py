@@ -45,6 +45,8 @@ class Shard:
         self.error: str | None = None
         self.learner: Learner | None = None
         self._folding = asyncio.Lock()
+        self._untold: list[Effect] = []
+        self._telling = asyncio.Lock()
         self._saving: asyncio.Task[None] | None = None
         self._saved_position = 0
         self._saved_at = 0.0
@@ -179,7 +181,7 @@ class Shard:
         learner, clock = self.learner, self.around.budget.clock
         if learner is None or self.status != "live" or messages[-1].offset < learner.state.position:
             return
-        state, breath, told = learner.state, clock(), list[Effect]()
+        state, breath = learner.state, clock()
         for message in messages:
             if message.offset != state.position:
                 if message.offset < state.position:
@@ -189,16 +191,15 @@ class Shard:
                     return
             breathless = False
             for effects in learner.fold(message):
-                told += effects
+                self._untold += effects
                 if clock() - breath > BREATH:
                     breathless = True
                     await asyncio.sleep(0)
                     if self.status != "live":
                         return
                     breath = clock()
-            if told:
-                await self.around.outlet.tell(self.partition, told)
-                told = []
+            if self._untold:
+                await self._tell()
             if breathless and self._is_due():
                 self._begin_save()
             if self.status != "live":
@@ -218,6 +219,14 @@ class Shard:
         if self.status == "live":
             learner.pass_over(end)
 
+    async def _tell(self) -> None:
+        """Hand over the effects in their order; those that could not be handed over are kept for the next time."""
+        async with self._telling:
+            while self._untold:
+                effects = self._untold[:]
+                await self.around.outlet.tell(self.partition, effects)
+                del self._untold[: len(effects)]
+
     def _begin_save(self) -> None:
         learner, around = self.learner, self.around
         assert learner is not None
@@ -231,13 +240,16 @@ class Shard:
         """Told before durable, durable before committed."""
         around = self.around
         try:
+            await self._tell()
             await around.outlet.flush(self.partition)
             await around.snapshots.save(self.partition, position, sealed)
-            self._saved_position = position
+            self._saved_position, self.error = position, None
             if self.status == "live":
                 await around.commit(self.partition, position)
         except Exception as error:  # noqa: BLE001 the log still has it all, and the next snapshot is soon
             log.warning("a snapshot was not saved", task=self.task.name, partition=self.partition, error=repr(error))
+            if self.status == "live":
+                self.error = f"the last snapshot was not saved: {error!r}"
 
     async def _stop(self, error: Exception) -> None:
         """Stop this shard alone, and say so where an operator looks: its status, the log, the signals."""
@@ -250,6 +262,7 @@ class Shard:
         name = f"{self.task.name}/{self.partition}/{self.position}/0/stopped"
         alert = Alert(id=name, code="shard_stopped", detail=self.error, time=time)
         try:
-            await self.around.outlet.tell(self.partition, [alert])
+            self._untold.append(alert)
+            await self._tell()
         except Exception as untold:  # noqa: BLE001 the status and the log have it
             log.warning("an alert was not told", error=repr(untold))

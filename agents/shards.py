@@ -101,4 +101,6 @@ class Shards:
                 log.info("cannot open a shard yet", task=self.task.name, partition=shard.partition, error=repr(error))
                 self.around.snapshots.table.close(shard.partition)
                 await asyncio.sleep(RETRY_SECONDS)
+        if shard.learner is not None:
+            self.last.pop(shard.partition, None)
         log.info("shard", task=self.task.name, partition=shard.partition, status=shard.status, position=shard.position)

@@ -14,6 +14,7 @@ from types import SimpleNamespace
 
 import harness
 import pytest
+from aiokafka.errors import KafkaConnectionError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -64,6 +65,8 @@ class World:
         self.told: set[str] = set()
         self.committed = 0
         self.fuse: int | None = None  # steps until the process dies
+        self.dice: random.Random | None = None  # decides when the broker fails
+        self.flaky = 0.0
         self.expected = {message.offset: set() for message in log}
         learner = Learner(TASK, 0)
         for message in log:
@@ -72,8 +75,10 @@ class World:
         self.digest = digest(learner.state)
 
     async def step(self) -> None:
-        """One more step; the process may die here."""
+        """One more step; the broker may fail here, and the process may die."""
         await asyncio.sleep(0)
+        if self.dice is not None and self.dice.random() < self.flaky:
+            raise KafkaConnectionError
         if self.fuse is not None:
             self.fuse -= 1
             if self.fuse <= 0:
@@ -182,7 +187,11 @@ class Process:
     async def live(self) -> None:
         """Deliver the log as a bad transport does: from the committed offset, with polls lost and polls repeated."""
         shard, dice, log = self.shard, self.dice, self.world.log
-        await shard.open()
+        while shard.status == "opening":
+            try:
+                await shard.open()
+            except KafkaConnectionError:
+                self.table.close(0)
         at = next((number for number, message in enumerate(log) if message.offset >= self.world.committed), len(log))
         while at < len(log):
             size = dice.randint(1, 6)
@@ -193,6 +202,7 @@ class Process:
                 await shard.deliver(log[at - 1 : at + size])
             await shard.save_if_due()
             at += size
+        self.world.dice = None  # the broker is well again
         for _ in range(3):
             self.now += 2.0  # longer than a position may stand still
             await shard.catch_up(1.0)
@@ -204,6 +214,8 @@ async def run(world: World, folder: Path, dice: random.Random, fuses: list[int],
     """Live and die as the fuses say, then live to the end and check what is left."""
     for life, fuse in enumerate([*fuses, None]):
         world.fuse = fuse
+        world.dice = random.Random(life)
+        world.flaky = dice.choice([0.0, 0.0, 0.03])
         process = Process(world, folder, dice, life, shard)
         violation = None
         try:
@@ -304,6 +316,15 @@ class TellLast(Checked):
         await super()._store_in_order(position, sealed)
 
 
+class ForgetsTheUntold(Checked):
+    """Mutant: lets go of effects that the broker was not there to take."""
+
+    async def _tell(self):
+        effects, self._untold = self._untold, []
+        if effects:
+            await self.around.outlet.tell(0, effects)
+
+
 class ForgetsItsPosition(Checked):
     """Mutant: believes the committed offset, and takes its state for what it was at that offset."""
 
@@ -312,7 +333,7 @@ class ForgetsItsPosition(Checked):
         self.learner.state.position = max(self.learner.state.position - 1, 0)
 
 
-@pytest.mark.parametrize("mutant", [NoContiguity, CommitFirst, TellLast, ForgetsItsPosition])
+@pytest.mark.parametrize("mutant", [NoContiguity, CommitFirst, TellLast, ForgetsTheUntold, ForgetsItsPosition])
 def test_a_shard_that_breaks_a_rule_is_caught(mutant):
     caught = 0
     for seed in range(12):
