@@ -1,22 +1,32 @@
 """Records: the lines of the event log, decoded and checked before anything learns from them."""
 
 import json
+import re
 from typing import Annotated, Any, NoReturn
 
 import msgspec
+import numpy as np
 from msgspec import UNSET, UnsetType
 
 from learning.errors import RecordError
-from learning.schema import Features, Number, Schema, Whole, find_bad_feature
+from learning.schema import Features, Number, Schema, Text, Whole, find_bad_feature
 from learning.task import Label, Task, Value
 
 ROWS_MAX = 1_000
 """Rows that one message may pack."""
 
+DEPTH_MAX = 64
+"""Objects and arrays within each other that a refused record or a control record is looked into. A decoder's own limit is what is
+left of the call stack, so one record would be judged differently when it is read from elsewhere."""
+
+_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*+\\?(?:"|\Z)', re.DOTALL)  # the last one may lack its end
+_STEPS = np.zeros(256, np.int8)
+_STEPS[list(b"[{")], _STEPS[list(b"]}")] = 1, -1
+
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
 Time = Annotated[float, msgspec.Meta(ge=0, le=253_402_300_799)]  # the end of the year 9999
 
-LABELS = {"binary": bool, "multiclass": Whole | str, "regression": Whole | Number}
+LABELS = {"binary": bool, "multiclass": Whole | Text, "regression": Whole | Number}
 
 
 class Record(msgspec.Struct, forbid_unknown_fields=True):
@@ -102,7 +112,7 @@ class Reader:
     def read_record(self, line: bytes) -> Record | Control:
         """One record; RecordError with a code and a reason when it must not be folded."""
         try:
-            record: Record = self._decode(line)
+            record: Record = self._decode(line)  # type: ignore[assignment]
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             return self._explain(line, error)
         features = record.features
@@ -127,13 +137,15 @@ class Reader:
 
     def _explain(self, line: bytes, error: Exception) -> Control:
         """Find words for what the fast decoder refused; a control record is read here too, being rare."""
+        if is_deeper(line, DEPTH_MAX):
+            raise _error("not_json", f"the record is nested more than {DEPTH_MAX} deep.", "Send flat features.")
         try:
             loose = msgspec.json.decode(line)
         except msgspec.ValidationError as problem:
             raise _error(
                 "not_json", f"the record holds what cannot be read: {problem}.", "Send finite numbers."
             ) from None
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
+        except (msgspec.DecodeError, UnicodeDecodeError) as problem:
             raise _error(
                 "not_json", f"the record is not JSON: {str(problem).rstrip('.')}.", "Send one JSON object a line."
             ) from None
@@ -147,16 +159,19 @@ class Reader:
         if "features" in loose and (bad := find_bad_feature(loose["features"])):
             bad.code = "feature"
             raise bad
-        raise _error("shape", f"the record is not of the right shape: {error}.", "See the event log in docs/design.md.")
+        shown = str(error)[:200]  # it may quote a key of any length
+        raise _error("shape", f"the record is not of the right shape: {shown}.", "See the event log in docs/design.md.")
 
     def _refuse_label(self, label: object) -> NoReturn:
         shown = repr(label)[:80]
         if self.task.kind == "binary":
             raise _error("label", f"label {shown} is not one of true, false.", "Send true or false.")
         if self.task.kind == "regression":
-            raise _error("label", f"label {shown} is not a finite number within 2^64 of zero.", "Send a number.")
+            what = f"label {shown} is not a finite number within 2^64 of zero (whole numbers within 2^63)."
+            raise _error("label", what, "Send a number.")
         if self._labels is None:
-            raise _error("label", f"label {shown} is neither a string nor a whole number.", "Send one of these.")
+            what = f"label {shown} is neither a string of up to 4,096 characters nor a whole number."
+            raise _error("label", what, "Send one of these.")
         known = ", ".join(map(str, self.task.labels or ()))
         raise _error(
             "label", f"label {shown} is not one of {known}.", "Send one of these, or declare it in headrace.toml."
@@ -176,8 +191,16 @@ def refuse_duplicate_keys(line: bytes) -> None:
 
     try:
         json.loads(line, object_pairs_hook=pairs)
-    except (ValueError, RecursionError):
-        raise _error("not_json", "the record is nested too deeply or is not JSON.", "Send flat features.") from None
+    except ValueError:
+        raise _error("not_json", "the record is not JSON.", "Send one JSON object a line.") from None
+
+
+def is_deeper(line: bytes, limit: int) -> bool:
+    """Whether more than `limit` objects and arrays lie within each other in this text, be it JSON or not."""
+    if line.count(b"[") + line.count(b"{") <= limit:
+        return False
+    outside = np.frombuffer(_STRINGS.sub(b"", line), np.uint8)
+    return bool(_STEPS[outside].cumsum(dtype=np.int64).max(initial=0) > limit)
 
 
 def _error(code: str, what: str, remedy: str) -> RecordError:

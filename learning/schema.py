@@ -58,23 +58,27 @@ class Schema:
         wanted = feature.type
         if wanted == "string":
             if type(value) is not str:
-                raise RecordError(f"feature '{name}' is {value!r}, not a string.", "Send a string.")
+                raise RecordError(f"feature '{name}' is {_show(value)}, not a string.", "Send a string.")
             if feature.values is not None and value not in feature.values:
                 known = ", ".join(feature.values)
-                raise RecordError(f"feature '{name}' is {value!r}, not one of {known}.", "Send one of these.")
+                raise RecordError(f"feature '{name}' is {_show(value)}, not one of {known}.", "Send one of these.")
             return
         if wanted == "bool":
             if type(value) is not bool:
-                raise RecordError(f"feature '{name}' is {value!r}, not true or false.", "Send true or false.")
+                raise RecordError(f"feature '{name}' is {_show(value)}, not true or false.", "Send true or false.")
             return
         if type(value) is not int and (wanted == "int" or type(value) is not float):
             noun = "a whole number" if wanted == "int" else "a number"
-            raise RecordError(f"feature '{name}' is {value!r}, not {noun}.", f"Send {noun}.")
+            raise RecordError(f"feature '{name}' is {_show(value)}, not {noun}.", f"Send {noun}.")
         remedy = "Send a value in the range, or widen it in headrace.toml."
         if feature.min is not None and value < feature.min:
             raise RecordError(f"feature '{name}' is {value}; declared are values from {feature.min:g}.", remedy)
         if feature.max is not None and value > feature.max:
             raise RecordError(f"feature '{name}' is {value}; declared are values up to {feature.max:g}.", remedy)
+
+
+def _show(value: object) -> str:
+    return repr(value)[:80]
 
 
 def find_bad_feature(features: object) -> RecordError | None:
@@ -87,7 +91,6 @@ def find_bad_feature(features: object) -> RecordError | None:
         try:
             msgspec.convert({name: value}, Features)
         except msgspec.ValidationError:
-            shown = repr(value)[:80]
             remedy = "Send a finite number within 2^64 of zero (whole numbers within 2^63), a string of up to 4,096 characters or a boolean."
-            return RecordError(f"feature '{name}' is {shown}.", remedy)
+            return RecordError(f"feature '{name}' is {_show(value)}.", remedy)
     return None
