@@ -96,6 +96,8 @@ class Shard:
         self._saved_at = self._moved_at = around.budget.clock()
         if self.status == "opening":
             self.status = "live"
+            if self.position:  # a crash may have come between the snapshot and its commit
+                await around.commit(self.partition, self.position)
 
     def _take_up(self, end: int) -> Learner:
         found = self.around.snapshots.load(self.partition)

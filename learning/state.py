@@ -2,6 +2,7 @@
 
 from learning.codec import dump, load
 from learning.digest import digest
-from learning.snapshot import Header, peek, seal, unseal
+from learning.header import Header
+from learning.snapshot import peek, seal, unseal
 
 __all__ = ["Header", "digest", "dump", "load", "peek", "seal", "unseal"]
