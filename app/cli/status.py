@@ -28,22 +28,25 @@ def status(settings: Settings, task: str | None, as_json: bool) -> None:
 
 
 def as_table(answer: dict[str, Any]) -> Table:
-    """What `GET /v1/{task}` says, for people."""
+    """What `GET /v1/{task}` says, for people: a row a shard, with the champion's metrics below."""
     table = Table(title=f"{answer['task']} ({answer['kind']})", title_justify="left")
-    for column in ("shard", "state", "position", "lag", "updates", "quarantined", "champion", "metrics", "digest"):
-        table.add_column(column, justify="right" if column in ("position", "lag", "updates", "quarantined") else "left")
+    for column in ("shard", "state", "position", "lag", "updates", "quarantined", "digest"):
+        table.add_column(column, justify="left" if column in ("state", "digest") else "right", no_wrap=True)
+    notes = []
     for shard in answer["shards"]:
+        number = str(shard["partition"])
+        if shard.get("error"):
+            notes.append(f"shard {number}: {shard['error']}")
         if "position" not in shard:
-            table.add_row(str(shard["partition"]), shard["state"], "", "", "", "", "", shard.get("error", ""), "")
+            table.add_row(number, shard["state"])
             continue
-        arm = shard["arms"]["champion"]
-        figures = [f"{name} {value:.4f}" for name, value in arm["metrics"].items() if isinstance(value, float)]
         lag = "?" if shard["end"] is None else str(shard["end"] - shard["position"])
-        counts = [str(shard["position"]), lag, str(shard["updates"]), str(shard["quarantined"])]
-        metrics = shard.get("error") or "\n".join(figures)
-        table.add_row(
-            str(shard["partition"]), shard["state"], *counts, arm["model"], metrics, (shard["digest"] or "")[:12]
-        )
+        counts = [str(shard[name]) for name in ("updates", "quarantined")]
+        table.add_row(number, shard["state"], str(shard["position"]), lag, *counts, (shard["digest"] or "")[:12])
+        for name, arm in shard["arms"].items():
+            figures = [f"{metric} {value:.4f}" for metric, value in arm["metrics"].items() if isinstance(value, float)]
+            notes.append(f"shard {number}, {name} {arm['model']}: {', '.join(figures) or 'nothing scored yet'}")
     if not answer["shards"]:
-        table.caption = "This worker owns no shard of the task."
+        notes.append("This worker owns no shard of the task.")
+    table.caption, table.caption_justify = "\n".join(notes), "left"
     return table

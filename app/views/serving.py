@@ -145,7 +145,7 @@ def partition_of(key: str, partitions: int) -> int:
     Examples
     --------
     >>> partition_of("user-1", 4)
-    3
+    0
     """
     return int((murmur2(key.encode()) & 0x7FFFFFFF) % partitions)
 
