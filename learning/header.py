@@ -78,7 +78,8 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         compare("configuration", self.fingerprint, task.fingerprint, remedy)
         for name in sorted(LIBRARIES.keys() | self.libraries.keys()):
             there = self.libraries.get(name)
-            compare(f"{name} version", there, LIBRARIES.get(name), f"Install {name} {there}. Otherwise: {REPLAY}")
+            remedy = f"Install {name} {there}, or: {REPLAY}" if there else REPLAY
+            compare(f"{name} version", there, LIBRARIES.get(name), remedy)
 
 
 class Parts(NamedTuple):
