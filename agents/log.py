@@ -1,12 +1,17 @@
 """The event log as a reader without a group: what Faust left out is read here, and the log's end is asked here."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable
 from typing import Protocol
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 
 from learning.errors import LogError
 from learning.learner import Message
+
+EMBEDDED_CLUSTER = "headrace-embedded"
+"""The cluster id of the embedded broker. Asked for the end of a log, it tells that of the first record of the last batch."""
 
 
 class EventLog(Protocol):
@@ -39,6 +44,8 @@ class KafkaEventLog:
         self.topic = topic
         self.brokers = brokers
         self._asker: AIOKafkaConsumer | None = None
+        self._asking = asyncio.Lock()
+        self._tells_batches = False
 
     async def read(self, partition: int, start: int, end: int) -> AsyncIterator[Message]:
         """The messages of [start, end); offsets that hold none are passed over. LogError if `start` is no longer there."""
@@ -60,13 +67,38 @@ class KafkaEventLog:
 
     async def ends(self, partitions: Iterable[int]) -> dict[int, int]:
         """For each partition, the offset that the next message appended will get."""
+        shards = [TopicPartition(self.topic, partition) for partition in partitions]
+        if not shards:
+            return {}
+        async with self._asking:
+            asker = await self._connected()
+            found: dict[TopicPartition, int] = await asker.end_offsets(shards)
+            if self._tells_batches:
+                await self._correct(asker, found)
+        return {shard.partition: end for shard, end in found.items()}
+
+    async def _connected(self) -> AIOKafkaConsumer:
         if self._asker is None:
             asker = AIOKafkaConsumer(bootstrap_servers=self.brokers, enable_auto_commit=False)
             await asker.start()
+            admin = AIOKafkaAdminClient(bootstrap_servers=self.brokers)
+            await admin.start()
+            try:
+                self._tells_batches = (await admin.describe_cluster())["cluster_id"] == EMBEDDED_CLUSTER
+            finally:
+                await admin.close()
             self._asker = asker
-        shards = [TopicPartition(self.topic, partition) for partition in partitions]
-        found = await self._asker.end_offsets(shards) if shards else {}
-        return {shard.partition: end for shard, end in found.items()}
+        return self._asker
+
+    @staticmethod
+    async def _correct(asker: AIOKafkaConsumer, found: dict[TopicPartition, int]) -> None:
+        """Read the last batch: the answer to a fetch has the true end."""
+        asker.assign(list(found))
+        for shard, end in found.items():
+            asker.seek(shard, max(end - 1, 0))
+        await asker.getmany(timeout_ms=50)
+        for shard, end in found.items():
+            found[shard] = max(end, asker.highwater(shard) or 0)
 
     async def stop(self) -> None:
         """Close the connection to the broker."""

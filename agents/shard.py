@@ -234,8 +234,14 @@ class Shard:
         assert learner is not None
         assert learner.between_messages
         started = self._saved_at = around.budget.clock()
-        sealed = seal(learner.state, self.task, self.partition, writer=around.writer, key=around.key)
-        around.budget.spend(around.budget.clock() - started)
+        try:
+            sealed = seal(learner.state, self.task, self.partition, writer=around.writer, key=around.key)
+        except HeadraceError as error:  # a user's model that cannot be saved goes on learning, and says so
+            self.error = f"no snapshot can be taken: {error}"
+            log.error("no snapshot can be taken", task=self.task.name, partition=self.partition, error=self.error)  # noqa: TRY400
+            return
+        finally:
+            around.budget.spend(around.budget.clock() - started)
         self._saving = asyncio.create_task(self._store(self.position, sealed))
 
     async def _store(self, position: int, sealed: bytes) -> None:

@@ -7,6 +7,7 @@ import time
 from importlib.util import find_spec
 from pathlib import Path
 
+from agents.log import EMBEDDED_CLUSTER
 from learning.errors import BrokerError
 
 READY_SECONDS = 20.0
@@ -34,7 +35,7 @@ def start(address: str) -> subprocess.Popen[bytes]:
     url = f"tcp://{address}"
     command = [str(binary()), "broker", "--listener-url", url, "--advertised-listener-url", url]
     process = subprocess.Popen(  # noqa: S603 the program is the one installed
-        [*command, "--storage-engine", "memory://tansu/", "--silent"],
+        [*command, "--storage-engine", "memory://tansu/", "--cluster-id", EMBEDDED_CLUSTER, "--silent"],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -1,14 +1,12 @@
 """The one way to append to Kafka: acknowledged by all in-sync replicas, and never twice by a retry."""
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import UnknownError
-
-log = structlog.get_logger()
 
 
 async def start_producer(brokers: str, **options: Any) -> AIOKafkaProducer:
@@ -25,17 +23,22 @@ async def start_producer(brokers: str, **options: Any) -> AIOKafkaProducer:
         Of `aiokafka.AIOKafkaProducer`.
     """
     producer = AIOKafkaProducer(bootstrap_servers=brokers, acks="all", enable_idempotence=True, **options)
+    logging.getLogger("aiokafka.producer.sender").addFilter(_is_news)
     try:
         await producer.start()
     except UnknownError:
         await producer.stop()
-        log.debug("this broker has no idempotent producers", brokers=brokers)
         producer = AIOKafkaProducer(bootstrap_servers=brokers, acks="all", **options)
         await producer.start()
     except BaseException:
         await producer.stop()
         raise
     return producer
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Whether a line of aiokafka's says more than that there are no producer ids, which is known and mended above."""
+    return "InitProducerIdRequest" not in str(record.msg)
 
 
 @asynccontextmanager

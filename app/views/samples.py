@@ -5,15 +5,19 @@ from typing import Any
 
 import msgspec
 from aiohttp import web
+from aiokafka.errors import KafkaError
 
 from app.errors import Problem
 from app.views.serving import BATCH_MAX, Resource, ServedTask, partition_of
 from learning.errors import RecordError
 from learning.records import Control, refuse_duplicate_keys
 
+APPEND_SECONDS = 15.0
+"""How long the broker may take to acknowledge the samples of one request."""
+
 
 class Samples(Resource):
-    """Samples for the event log: all of a request, or none."""
+    """Samples for the event log: checked all before any is appended."""
 
     async def post(self, request: web.Request, task: str) -> web.Response:
         """Check one sample or a list, append them, and answer 202 with their positions once the broker has them."""
@@ -29,16 +33,20 @@ class Samples(Resource):
         if not 1 <= len(samples) <= BATCH_MAX:
             raise Problem(422, "too_many", f"{len(samples)} samples in one request.", f"Send 1 to {BATCH_MAX}.")
         checked = [self._check(served, number, sample) for number, sample in enumerate(samples)]
-        producer = await self.serving.producer()
-        sent = []
+        try:
+            written = await asyncio.wait_for(self._append(served, checked), APPEND_SECONDS)
+        except (KafkaError, OSError) as error:
+            detail = f"the broker did not take every sample: {error!r}. Some may be in the log."
+            raise Problem(503, "broker", detail, "Send them again with their ids.", {"Retry-After": "1"}) from None
+        return self.answer({"positions": written}, status=202)
+
+    async def _append(self, served: ServedTask, checked: list[tuple[str | None, bytes]]) -> list[dict[str, int]]:
+        producer, sent = await self.serving.producer(), []
         for key, value in checked:
             partition = None if key is None else partition_of(key, served.task.partitions)
             encoded = None if key is None else key.encode()
             sent.append(await producer.send(served.task.events, value, key=encoded, partition=partition))
-        written = await asyncio.gather(*sent)
-        return self.answer(
-            {"positions": [{"partition": at.partition, "offset": at.offset} for at in written]}, status=202
-        )
+        return [{"partition": at.partition, "offset": at.offset} for at in await asyncio.gather(*sent)]
 
     @staticmethod
     def _check(served: ServedTask, number: int, sample: Any) -> tuple[str | None, bytes]:

@@ -106,6 +106,8 @@ class Serving:
                     return shard
             partition = 0
         if partition in shards.owned:
+            if error := shards.owned[partition].error:
+                raise Problem(503, "stopped", f"shard {partition} of task '{served.task.name}' is stopped: {error}")
             detail = f"shard {partition} of task '{served.task.name}' is being opened."
             raise Problem(503, "opening", detail, "Ask again in a second.", {"Retry-After": "1"})
         owner = await self.members.owner(served.task.events, partition)

@@ -1,5 +1,6 @@
 """`GET /v1/{task}`: where each shard of this worker stands."""
 
+import asyncio
 from typing import Any
 
 from aiohttp import web
@@ -7,6 +8,9 @@ from aiokafka.errors import KafkaError
 
 from agents.shard import Shard
 from app.views.serving import Resource
+
+END_SECONDS = 2.0
+"""How long the broker may take to tell the end of the log; then `end` is null. A status must not hang with the broker."""
 
 
 class TaskStatus(Resource):
@@ -18,7 +22,7 @@ class TaskStatus(Resource):
         shards = served.shards
         found = {**shards.last, **shards.owned}
         try:
-            ends = await shards.around.log.ends(found)
+            ends = await asyncio.wait_for(shards.around.log.ends(found), END_SECONDS)
         except (KafkaError, OSError):
             ends = {}
         told = [await self._describe(shard, ends.get(partition)) for partition, shard in sorted(found.items())]

@@ -1,6 +1,6 @@
 """Kill, end and pause workers at random while they learn; every shard must equal the uninterrupted fold of its log.
 
-    python tests/crash/chaos.py --rows 200000 --kills 30 --workers 3 --seed 7 [--static] [--model hoeffding_tree] [--wipe]
+    PYTHONPATH=tests .venv/bin/python tests/crash/chaos.py --rows 200000 --kills 30 --workers 3 --seed 7 [--static] [--model hoeffding_tree] [--wipe]
 
 It starts a broker of its own unless one is named, stops by itself, and exits with status 0 only if all digests are equal.
 """
