@@ -66,7 +66,7 @@ def running_broker(*, real: bool | None = None) -> Iterator[str]:
             process.wait()
         return
     with tempfile.TemporaryDirectory(prefix="kafka-") as folder:
-        log = open(Path(folder) / "kafka.out", "wb")  # noqa: SIM115 the process writes to it
+        log = (Path(folder) / "kafka.out").open("wb")
         command = ["bash", str(ROOT / "deploy/kafka/run.sh"), folder, str(port)]
         process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
         try:
@@ -113,7 +113,7 @@ class Worker:
         """Start it; it is not ready yet."""
         named = ["--instance", self.instance] if self.instance else []
         environment = os.environ | {"PYTHONHASHSEED": "0", "PYTHONPATH": f"{ROOT}{os.pathsep}{self.folder}"}
-        with open(self.folder / "worker.log", "ab") as log:
+        with (self.folder / "worker.log").open("ab") as log:
             command = [*HEADRACE, "worker", "--config", str(self.config), *named]
             self.process = subprocess.Popen(
                 command, stdout=log, stderr=log, start_new_session=True, env=environment, cwd=self.folder
@@ -183,7 +183,7 @@ async def append(broker: str, topic: str, rows: Iterable[tuple[int | None, bytes
     """Append (partition, value) rows, at most `rate` a second; how many there were."""
     count, started = 0, time.monotonic()
     async with producing(broker, linger_ms=5) as producer:
-        for count, (partition, value) in enumerate(rows, 1):  # noqa: B007
+        for count, (partition, value) in enumerate(rows, 1):
             await producer.send(topic, value, partition=partition)
             if rate and count % 100 == 0:
                 await asyncio.sleep(max(0.0, started + count / rate - time.monotonic()))
