@@ -101,7 +101,7 @@ class Learner:
             msg = f"offset {message.offset} was folded before: the position is {state.position}"
             raise ValueError(msg)
         self.between_messages = False
-        if message.timestamp > state.clock:
+        if message.timestamp > state.clock:  # noqa: PLR1730 half the cost of max(), at every message
             state.clock = message.timestamp
         records = self.reader.read(message.value)
         last = len(records) - 1
