@@ -1,0 +1,68 @@
+"""The memory of a worker that finds a million rows waiting.
+
+    PYTHONPATH=tests .venv/bin/python benchmarks/memory.py [--rows 1000000] [--json]
+
+The rows are in the log before the worker starts. Its resident memory is read from /proc until all are learned.
+"""
+
+import argparse
+import asyncio
+import itertools
+import json
+import tempfile
+import time
+from pathlib import Path
+
+import harness
+import msgspec
+from river import datasets
+
+from learning.task import Task
+
+
+def resident_mb(pid: int) -> float:
+    """Resident memory of a process."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS"):
+            return int(line.split()[1]) / 1024
+    return 0.0
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    task = Task(name="phishing", kind="binary")
+    values = [msgspec.json.encode({"features": x, "label": y}) for x, y in datasets.Phishing()]
+    with harness.running_broker() as broker, tempfile.TemporaryDirectory() as folder:
+        harness.make_topics(broker, task)
+        waiting = ((0, value) for value in itertools.islice(itertools.cycle(values), options.rows))
+        asyncio.run(harness.append(broker, task.events, waiting))
+        worker = harness.Worker(Path(folder), broker, '[tasks.phishing]\nkind = "binary"\n').start()
+        try:
+            worker.wait_ready()
+            assert worker.process is not None
+            seen, position = [], 0
+            while position < options.rows:
+                time.sleep(0.5)
+                seen.append(resident_mb(worker.process.pid))
+                position = (worker.get("/v1/phishing", timeout=10) or {"shards": [{}]})["shards"][0].get("position", 0)
+        finally:
+            worker.stop("SIGKILL")
+    figures = {
+        "rows_waiting": options.rows,
+        "at_first_mb": round(seen[0]),
+        "most_mb": round(max(seen)),
+        "at_last_mb": round(seen[-1]),
+    }
+    if options.json:
+        print(json.dumps(figures))
+        return
+    for name, value in figures.items():
+        print(f"{name:14} {value:>10,}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,124 @@
+"""Predictions a second and their latency over HTTP, alone and while the worker learns, against a bare aiohttp server in the same run.
+
+    PYTHONPATH=tests .venv/bin/python benchmarks/prediction.py [--seconds 8] [--rounds 3] [--json]
+
+The load comes from wrk (Debian's package `wrk`), one thread, 16 connections, on loopback. Each round measures the bare server, the
+worker alone, and the worker while it learns 1,000 rows a second; the medians are printed.
+"""
+
+import argparse
+import asyncio
+import itertools
+import json
+import multiprocessing
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+
+import harness
+import msgspec
+from river import datasets
+
+from learning.task import Task
+
+SCRIPT = """
+wrk.method = "POST"
+wrk.body = '%s'
+wrk.headers["Content-Type"] = "application/json"
+done = function(summary, latency, requests)
+  local bad = summary.errors.status + summary.errors.connect + summary.errors.read + summary.errors.timeout
+  io.write(string.format("@ %%f %%d %%d %%d %%d\\n", summary.requests / (summary.duration / 1e6),
+    latency:percentile(50), latency:percentile(95), latency:percentile(99), bad))
+end
+"""
+LEARNED_PER_SECOND = 1_000
+
+
+def load(address: str, seconds: int, folder: Path) -> dict[str, float]:
+    """Requests a second, and milliseconds at three percentiles."""
+    features, _ = next(iter(datasets.Phishing()))
+    script = folder / "ask.lua"
+    script.write_text(SCRIPT % json.dumps({"features": features}))
+    command = ["wrk", "-t1", "-c16", f"-d{seconds}s", "-s", str(script), f"{address}/v1/phishing/predict"]
+    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    rate, p50, p95, p99, bad = re.search(r"@ (\S+) (\d+) (\d+) (\d+) (\d+)", output).groups()
+    if int(bad):
+        raise RuntimeError(f"{bad} requests failed:\n{output}")
+    return {"per_s": float(rate), "p50_ms": int(p50) / 1000, "p95_ms": int(p95) / 1000, "p99_ms": int(p99) / 1000}
+
+
+def feed(broker: str, topic: str, count: int, rate: float) -> None:
+    """Append rows at a rate; runs in a process of its own."""
+    rows = itertools.cycle(datasets.Phishing())
+    values = (msgspec.json.encode({"features": x, "label": y}) for x, y in itertools.islice(rows, count))
+    asyncio.run(harness.append(broker, topic, ((0, value) for value in values), rate))
+
+
+def measure(broker: str, seconds: int, rounds: int, folder: Path) -> dict[str, dict[str, float]]:
+    """Medians over the rounds, for the bare server, the worker alone and the worker that learns."""
+    task = Task(name="phishing", kind="binary")
+    harness.make_topics(broker, task)
+    feed(broker, task.events, 1250, 100_000)
+    worker = harness.Worker(folder / "w", broker, '[tasks.phishing]\nkind = "binary"\n').start()
+    port = harness.free_port()
+    bare = subprocess.Popen([sys.executable, str(Path(__file__).with_name("bare_server.py")), str(port)])
+    found: dict[str, list[dict[str, float]]] = {"bare": [], "alone": [], "learning": []}
+    try:
+        worker.wait_ready()
+        harness.wait_for(lambda: worker.get("/v1/phishing")["shards"][0]["position"] == 1250, 30, "all rows learned")
+        harness.wait_for(lambda: urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz"), 30, "the bare server")
+        for _ in range(rounds):
+            found["bare"].append(load(f"http://127.0.0.1:{port}", seconds, folder))
+            found["alone"].append(load(worker.address, seconds, folder))
+            count = int((seconds + 2) * LEARNED_PER_SECOND)
+            feeder = multiprocessing.get_context("spawn").Process(
+                target=feed, args=(broker, task.events, count, LEARNED_PER_SECOND)
+            )
+            feeder.start()
+            before = worker.get("/v1/phishing")["shards"][0]["position"]
+            harness.wait_for(lambda: worker.get("/v1/phishing")["shards"][0]["position"] > before, 30, "learning")  # noqa: B023
+            found["learning"].append(load(worker.address, seconds, folder))
+            feeder.join()
+            time.sleep(1)
+    finally:
+        bare.kill()
+        bare.wait()
+        worker.stop("SIGKILL")
+    return {
+        name: {figure: statistics.median(one[figure] for one in runs) for figure in runs[0]}
+        for name, runs in found.items()
+    }
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=int, default=8)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    if shutil.which("wrk") is None:
+        sys.exit("wrk is missing. Install it: apt-get install wrk.")
+    with harness.running_broker() as broker, tempfile.TemporaryDirectory() as folder:
+        found = measure(broker, options.seconds, options.rounds, Path(folder))
+    ratio = found["alone"]["per_s"] / found["bare"]["per_s"]
+    if options.json:
+        print(json.dumps(found | {"alone_to_bare": round(ratio, 2)}))
+        return
+    print(f"{'':10} {'per_s':>10} {'p50_ms':>8} {'p95_ms':>8} {'p99_ms':>8}")
+    for name, figures in found.items():
+        print(
+            f"{name:10} {figures['per_s']:>10,.0f} "
+            + " ".join(f"{figures[p]:>8.2f}" for p in ("p50_ms", "p95_ms", "p99_ms"))
+        )
+    print(f"alone, as part of bare: {ratio:.2f}")
+
+
+if __name__ == "__main__":
+    main()
