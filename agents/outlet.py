@@ -123,8 +123,8 @@ class KafkaOutlet:
 def encode(effect: Effect) -> bytes:
     """An effect as JSON."""
     told = msgspec.structs.asdict(effect)
-    if isinstance(effect, Predicted) and effect.prediction is not None:
-        told |= effect.prediction.told()
+    if isinstance(effect, Predicted):
+        told |= effect.prediction.told() if effect.prediction else {"prediction": None, "probabilities": None}
     return msgspec.json.encode({"effect": type(effect).__name__.lower()} | told)
 
 

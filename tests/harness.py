@@ -184,7 +184,8 @@ async def append(broker: str, topic: str, rows: Iterable[tuple[int | None, bytes
     count, started = 0, time.monotonic()
     async with producing(broker, linger_ms=5) as producer:
         for count, (partition, value) in enumerate(rows, 1):
-            await producer.send(topic, value, partition=partition)
+            # A message without a value must have a key: a tombstone.
+            await producer.send(topic, value, key=b"key" if value is None else None, partition=partition)
             if rate and count % 100 == 0:
                 await asyncio.sleep(max(0.0, started + count / rate - time.monotonic()))
     return count
