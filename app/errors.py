@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 import structlog
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
 
 from learning.errors import HeadraceError
 
@@ -53,7 +54,7 @@ class Problem(Exception):
 
 
 @web.middleware
-async def answer_problems(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def answer_problems(request: web.Request, handler: Handler) -> web.StreamResponse:  # noqa: PLR0911 one a kind
     """Answer every refusal and every failure with a problem document."""
     try:
         return await handler(request)
@@ -64,6 +65,9 @@ async def answer_problems(request: web.Request, handler: Handler) -> web.StreamR
     except web.HTTPRequestEntityTooLarge as error:
         limit = "Send less at a time, or raise worker.body_limit in headrace.toml."
         return Problem(413, "too_large", error.text or "the body is too large.", limit).response()
+    except (web.RequestPayloadError, HttpProcessingError) as error:
+        detail = f"the body cannot be read: {str(error).strip()[:200]}."
+        return Problem(400, "body", detail, "Send what the headers say.").response()
     except web.HTTPException as error:
         allowed = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
         remedy = "See the routes in docs/operations.md."

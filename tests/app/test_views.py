@@ -1,0 +1,75 @@
+"""The routes, as a client meets them."""
+
+import uuid
+
+import harness
+import pytest
+
+TASK = f"views-{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture(scope="module")
+def worker(broker, tmp_path_factory):
+    toml = f'[tasks.{TASK}]\nkind = "binary"\npartitions = 2\n'
+    started = harness.Worker(tmp_path_factory.mktemp("views"), broker, toml).start()
+    try:
+        yield started.wait_ready()
+    finally:
+        started.stop("SIGKILL")
+
+
+def shard(worker, partition=0):
+    return worker.get(f"/v1/{TASK}")["shards"][partition]
+
+
+def test_health_and_readiness(worker):
+    assert worker.get("/healthz") == {"status": "alive"}
+    assert worker.get("/readyz") == {"status": "ready"}
+
+
+def test_a_sample_is_appended_learned_and_seen_by_the_next_prediction(worker):
+    question = {"features": {"x": 3.0}, "key": "someone", "id": "q1"}
+    _, before = worker.post(f"/v1/{TASK}/predict", question)
+    status, answer = worker.post(f"/v1/{TASK}/samples", {"features": {"x": 3.0}, "label": True, "key": "someone"})
+    assert status == 202
+    (at,) = answer["positions"]
+    harness.wait_for(lambda: shard(worker, at["partition"])["position"] > at["offset"], 10, "learned")
+    _, after = worker.post(f"/v1/{TASK}/predict", question)
+    assert after["id"] == "q1"
+    assert after["position"] == at["offset"] + 1
+    assert after["probabilities"]["true"] > before["probabilities"]["true"]
+    assert after["prediction"] is True
+    assert (after["arm"], after["version"]) == ("champion", None)
+    assert after["staleness_s"] < 5
+
+
+def test_a_question_without_an_id_is_given_one_of_its_own(worker):
+    ids = {worker.post(f"/v1/{TASK}/predict", {"features": {}})[1]["id"] for _ in range(3)}
+    assert len(ids) == 3
+
+
+def test_a_batch_is_answered_in_its_order(worker):
+    status, answers = worker.post(
+        f"/v1/{TASK}/predict/batch", [{"features": {"x": n}, "id": f"b{n}"} for n in range(5)]
+    )
+    assert status == 200
+    assert [answer["id"] for answer in answers] == [f"b{n}" for n in range(5)]
+
+
+def test_the_status_has_its_shape(worker):
+    told = worker.get(f"/v1/{TASK}")
+    assert (told["task"], told["kind"], len(told["shards"])) == (TASK, "binary", 2)
+    one = told["shards"][0]
+    assert {"partition", "state", "position", "end", "updates", "quarantined", "digest", "arms"} <= set(one)
+    assert one["state"] == "live"
+    assert len(one["digest"]) == 64
+    champion = one["arms"]["champion"]
+    assert (champion["role"], champion["model"], champion["version"]) == ("champion", "logistic", None)
+    assert {"accuracy", "log_loss", "f1", "window"} <= set(champion["metrics"])
+
+
+def test_asking_changes_no_digest(worker):
+    before = shard(worker)["digest"]
+    for number in range(50):
+        worker.post(f"/v1/{TASK}/predict", {"features": {f"unknown{number}": number, "s": "text"}})
+    assert shard(worker)["digest"] == before
