@@ -72,7 +72,10 @@ async def _bare_loop(broker: str, topic: str, count: int) -> float:
             if time.perf_counter() - saved > 1:
                 saved = time.perf_counter()
                 await producer.send_and_wait(
-                    f"{topic.removesuffix('.events')}.snapshots", pickle.dumps((model, folded)), partition=0
+                    f"{topic.removesuffix('.events')}.snapshots",
+                    pickle.dumps((model, folded)),
+                    key=b"model",
+                    partition=0,
                 )
         return count / (time.perf_counter() - started)
 
