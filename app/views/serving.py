@@ -129,6 +129,11 @@ class ServedTask:
 class Resource(View):
     """A view that knows what to answer from."""
 
+    async def __call__(self, request: web.Request) -> web.StreamResponse:
+        """Answer a request. Faust's own way here counts and times each one, which costs a tenth of a prediction."""
+        answer: web.StreamResponse = await self.methods[request.method.lower()](request, **request.match_info)
+        return answer
+
     @property
     def serving(self) -> Serving:
         """What this worker serves."""
