@@ -10,7 +10,9 @@ import argparse
 import asyncio
 import json
 import multiprocessing
+import signal
 import statistics
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -45,6 +47,7 @@ async def fresh(broker: str, address: str, topic: str, samples: int) -> list[flo
 
 def main() -> None:
     """Measure and print."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # so that broker and worker go too
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--samples", type=int, default=300)
     parser.add_argument("--json", action="store_true")
@@ -57,7 +60,9 @@ def main() -> None:
             worker.wait_ready()
             for name in ("idle", "learning"):
                 feeder = multiprocessing.get_context("spawn").Process(
-                    target=feed, args=(broker, task.events, 60 * LEARNED_PER_SECOND, LEARNED_PER_SECOND)
+                    target=feed,
+                    args=(broker, task.events, 60 * LEARNED_PER_SECOND, LEARNED_PER_SECOND),
+                    daemon=True,
                 )
                 if name == "learning":
                     feeder.start()
@@ -70,6 +75,8 @@ def main() -> None:
                     "max_ms": round(max(took), 1),
                 }
                 if name == "learning":
+                    if not feeder.is_alive():
+                        raise RuntimeError("the rows ran out before the samples; ask for fewer samples")
                     feeder.kill()
         finally:
             worker.stop("SIGKILL")
