@@ -9,7 +9,7 @@ import msgspec
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError, KafkaTimeoutError, MessageSizeTooLargeError
 
-from learning.effects import Effect, Predicted, Quarantined
+from learning.effects import Effect, Predicted, Quarantined, Resolved
 from tables.producer import start_producer
 
 REQUEST_MAX = 16 << 20
@@ -61,13 +61,13 @@ class KafkaOutlet:
 
     async def tell(self, partition: int, effects: Sequence[Effect]) -> None:
         """Send effects, in their order; they may still be under way when this returns."""
-        packed = [effect for effect in effects if isinstance(effect, Predicted)]
+        packed = [effect for effect in effects if isinstance(effect, Predicted | Resolved)]
         if packed:
             await self._send(partition, "predictions", None, b"\n".join(map(encode, packed)), [])
         for effect in effects:
             if isinstance(effect, Quarantined):
                 await self._send_quarantined(partition, effect)
-            elif not isinstance(effect, Predicted):
+            elif not isinstance(effect, Predicted | Resolved):
                 await self._send(partition, "signals", effect.id.encode(), encode(effect), [])
 
     async def flush(self, partition: int) -> None:

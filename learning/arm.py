@@ -1,7 +1,9 @@
 """An arm: a model with its detector and its metrics."""
 
+from collections.abc import Sequence
 from typing import Any
 
+from learning.batch import Row
 from learning.drift import Adwin, Change
 from learning.metrics import Scoreboard
 from learning.models import build
@@ -59,6 +61,10 @@ class Arm:
     def learn(self, features: dict[str, Value], label: Label) -> None:
         """Update the model with one labelled sample."""
         self.model.learn_one(features, label)
+
+    def learn_mean(self, rows: Sequence[Row]) -> None:
+        """Update the model by one step along the mean gradient of these rows."""
+        self.model.learn_mean(rows)
 
     def describe(self, model: str) -> dict[str, Any]:
         """What `GET /v1/{task}` says of this arm."""

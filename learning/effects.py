@@ -1,8 +1,13 @@
 """Effects: what the fold wants told outside."""
 
+from typing import Literal
+
 import msgspec
 
 from learning.prediction import Prediction
+from learning.task import Label
+
+How = Literal["label", "assumed", "self_trained", "expired"]
 
 
 class Effect(msgspec.Struct, frozen=True, kw_only=True):
@@ -12,12 +17,21 @@ class Effect(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Predicted(Effect, frozen=True, kw_only=True):
-    """The prediction that was scored for a sample, made before its label was learned."""
+    """What an arm said of a sample before it learned the label, or of a question, whose label is None: it is to come."""
 
     record: str | None
     arm: str
     prediction: Prediction | None
-    label: bool | int | float | str
+    label: Label | None
+
+
+class Resolved(Effect, frozen=True, kw_only=True):
+    """What became of a question, `delay_s` log seconds later: its `label` came, was `assumed` or `self_trained`, or it `expired`."""
+
+    record: str
+    how: How
+    label: Label | None
+    delay_s: float
 
 
 class Drift(Effect, frozen=True, kw_only=True):

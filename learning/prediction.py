@@ -1,6 +1,6 @@
 """A prediction: what a model says before it has seen the label."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -40,3 +40,11 @@ class Prediction(msgspec.Struct, frozen=True):
             for label, p in self.probabilities.items()
         }
         return {"prediction": self.value, "probabilities": named}
+
+
+class Served(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a user was really told, when a question was answered by the prediction endpoint: by which arm, at which position."""
+
+    arm: Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
+    prediction: Label | None
+    position: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]

@@ -9,6 +9,7 @@ import numpy as np
 from msgspec import UNSET, UnsetType
 
 from learning.errors import RecordError
+from learning.prediction import Served
 from learning.schema import Features, Number, Schema, Text, Whole, find_bad_feature
 from learning.task import Label, Task, Value
 
@@ -26,6 +27,8 @@ _STEPS[list(b"[{")], _STEPS[list(b"]}")] = 1, -1
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
 Time = Annotated[float, msgspec.Meta(ge=0, le=253_402_300_799)]  # the end of the year 9999
 
+Source = Annotated[str, msgspec.Meta(pattern=r"^[^/]{1,249}/\d{1,10}/\d{1,18}(/\d{1,9})?$")]
+
 LABELS = {"binary": bool, "multiclass": Whole | Text, "regression": Whole | Number}
 
 
@@ -42,12 +45,19 @@ class Record(msgspec.Struct, forbid_unknown_fields=True):
         The truth, in the task's domain.
     time
         Event time in seconds since the epoch, optional.
+    served
+        Of a question: what the prediction endpoint answered.
+    source
+        `topic/partition/offset` or `topic/partition/offset/row`: where the record was before it came into the log. What was folded
+        from there is not folded again.
     """
 
     id: Id | UnsetType = UNSET
     features: dict[str, Value] | UnsetType = UNSET
     label: Label | UnsetType = UNSET
     time: Time | UnsetType = UNSET
+    served: Served | UnsetType = UNSET
+    source: Source | UnsetType = UNSET
 
 
 class Control(msgspec.Struct, frozen=True):
@@ -86,8 +96,12 @@ class Reader:
         self.task = task
         self.schema = Schema(task)
         label = LABELS[task.kind]
+        served = msgspec.defstruct(
+            "Served", [("prediction", label | None)], bases=(Served,), frozen=True, forbid_unknown_fields=True
+        )
         fields = [("id", Id | UnsetType, UNSET), ("features", Features | UnsetType, UNSET),
-                  ("label", label | UnsetType, UNSET), ("time", Time | UnsetType, UNSET)]  # fmt: skip
+                  ("label", label | UnsetType, UNSET), ("time", Time | UnsetType, UNSET),
+                  ("served", served | UnsetType, UNSET), ("source", Source | UnsetType, UNSET)]  # fmt: skip
         shape = msgspec.defstruct("Record", fields, bases=(Record,), forbid_unknown_fields=True)
         self._decode = msgspec.json.Decoder(shape).decode
         self._labels = None if task.labels is None else set(task.labels)
@@ -119,6 +133,10 @@ class Reader:
         keys = (record.id is not UNSET) + (record.label is not UNSET) + (record.time is not UNSET)
         if features is not UNSET:
             keys += 1 + len(features)
+        if record.source is not UNSET:
+            keys += 1
+        if record.served is not UNSET:
+            keys += 1 + len(record.served.__struct_fields__)
         # A key is always followed by a colon, so as many colons as distinct keys leave no room for a key that stands twice.
         if line.count(b":") != keys:
             refuse_duplicate_keys(line)

@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from learning.duration import seconds
+
 Kind = Literal["binary", "multiclass", "regression"]
 Value = bool | int | float | str
 Label = bool | int | float | str
@@ -18,6 +20,48 @@ class Feature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max: float | None = None
     values: list[str] | None = None
     optional: bool = False
+
+
+BATCH_MAX = 10_000
+"""Labels that are collected at most before they are learned."""
+
+Duration = Annotated[str, msgspec.Meta(max_length=40)] | Annotated[float, msgspec.Meta(ge=0)]
+
+
+class Update(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """When labels are learned: `batch` of them together, or after `every` in log time, whichever is first.
+
+    `gradient` is `each` (one step a label, in order) or `mean` (`online_linear` alone: one step along the mean of their gradients).
+    """
+
+    batch: Annotated[int, msgspec.Meta(ge=1, le=BATCH_MAX)] | None = None
+    every: Duration | None = None
+    gradient: Literal["each", "mean"] = "each"
+
+    def __post_init__(self) -> None:
+        if self.batch is None and self.every is None:
+            raise ValueError("update needs batch or every, or both")
+        if self.every is not None and seconds(self.every) == 0:
+            raise ValueError("every must be above 0")
+
+    @property
+    def every_ms(self) -> int | None:
+        """Log milliseconds that the first label of a batch waits at most."""
+        return None if self.every is None else milliseconds(self.every)
+
+
+class Unanswered(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What to learn from a question whose label did not come: the label that is assumed, or what the champion said of it.
+
+    `self_train` is the least probability that the champion must have given to what it said, above 0 and up to 1.
+    """
+
+    assume: Label | None = None
+    self_train: Annotated[float, msgspec.Meta(gt=0, le=1)] | None = None
+
+    def __post_init__(self) -> None:
+        if (self.assume is None) == (self.self_train is None):
+            raise ValueError("unanswered is 'drop', or has one of assume and self_train")
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -38,7 +82,20 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     labels
         For `multiclass`: the labels allowed. Left out, any string or whole number.
     predictions
-        Whether the prediction made for each *sample* is published to `<name>.predictions` as well.
+        Whether the prediction made for each sample and question is published to `<name>.predictions`, and what became of each
+        question.
+    wait
+        Log time that a question waits for its label, and a label for its question: `"7d"`, or seconds.
+    unanswered
+        What happens to a question whose label does not come: `drop`, `{ assume = LABEL }` or `{ self_train = PROBABILITY }`.
+    order
+        `arrival`: records are folded as they stand in the log. `event_time`: in the order of their times.
+    lateness
+        For `event_time`: how long a record waits for earlier ones.
+    late
+        For `event_time`: what becomes of a record that comes later than that, `learn` or `quarantine`.
+    update
+        When labels are learned; left out, each at once.
 
     Examples
     --------
@@ -56,8 +113,24 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     features: dict[str, Feature] | None = None
     labels: list[str | int] | None = None
     predictions: bool = False
+    wait: Duration = "7d"
+    unanswered: Literal["drop"] | Unanswered = "drop"
+    order: Literal["arrival", "event_time"] = "arrival"
+    lateness: Duration = "10s"
+    late: Literal["learn", "quarantine"] = "learn"
+    update: Update | None = None
 
     def __post_init__(self) -> None:
+        if self.wait_ms == 0:
+            raise ValueError("wait must be above 0")
+        seconds(self.lateness)
+        if self.update and self.update.gradient == "mean" and self.model_name != "online_linear":
+            raise ValueError("gradient = 'mean' is for the model online_linear alone")
+        if isinstance(self.unanswered, Unanswered):
+            if self.unanswered.assume is not None:
+                self._check_assumed(self.unanswered.assume)
+            elif self.kind == "regression":
+                raise ValueError("self_train is not for regression: there is no probability to go by")
         if self.model == "":
             default = {"binary": "logistic", "multiclass": "softmax", "regression": "linear"}[self.kind]
             msgspec.structs.force_setattr(self, "model", default)
@@ -68,6 +141,16 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         return f"{self.name}.events"
 
     @property
+    def wait_ms(self) -> int:
+        """Log milliseconds that a question waits for its label."""
+        return milliseconds(self.wait)
+
+    @property
+    def lateness_ms(self) -> int:
+        """Milliseconds that a record waits for earlier ones."""
+        return milliseconds(self.lateness)
+
+    @property
     def model_name(self) -> str:
         """The catalogue name or `module:function` of the champion."""
         return self.model if isinstance(self.model, str) else str(self.model.get("use", ""))
@@ -75,5 +158,28 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     @property
     def fingerprint(self) -> str:
         """SHA-256, as hex, of everything that decides how this task folds; partitions and publishing do not."""
-        decides = {"kind": self.kind, "model": self.model, "features": self.features, "labels": self.labels}
+        update = self.update and (self.update.batch, self.update.every_ms, self.update.gradient)
+        order = None if self.order == "arrival" else (self.lateness_ms, self.late)
+        decides = {"kind": self.kind, "model": self.model, "features": self.features, "labels": self.labels,
+                   "wait": self.wait_ms, "unanswered": self.unanswered, "order": order, "update": update}  # fmt: skip
         return hashlib.sha256(msgspec.json.encode(decides, order="sorted")).hexdigest()
+
+    def _check_assumed(self, label: Label) -> None:
+        fits = {
+            "binary": type(label) is bool,
+            "multiclass": type(label) in (str, int) and (self.labels is None or label in self.labels),
+            "regression": type(label) in (int, float),
+        }[self.kind]
+        if not fits:
+            raise ValueError(f"assume is {label!r}, which is no label of this task")
+
+
+def milliseconds(duration: str | float) -> int:
+    """Whole milliseconds of a duration.
+
+    Examples
+    --------
+    >>> milliseconds("1.5s")
+    1500
+    """
+    return round(seconds(duration) * 1000)

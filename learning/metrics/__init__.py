@@ -93,6 +93,34 @@ class Scoreboard:
         return Prediction(value, {} if p is None else {(True if self.kind == "binary" else label): p})
 
 
+class ServedScores:
+    """The metrics of what users were told: labels alone, without probabilities.
+
+    Examples
+    --------
+    >>> scores = ServedScores("binary")
+    >>> scores.update(True, True)
+    >>> scores.values()
+    {'scored': 1, 'accuracy': 1.0, 'f1': 1.0}
+    """
+
+    def __init__(self, kind: Kind):
+        self.scored = 0
+        self.metrics: dict[str, Metric] = {
+            name: metric() for name, metric in METRICS[kind].items() if name != "log_loss"
+        }
+
+    def update(self, label: Label, value: Label) -> None:
+        """Score what was told against the label."""
+        self.scored += 1
+        for metric in self.metrics.values():
+            metric.update(label, Prediction(value))
+
+    def values(self) -> dict[str, float | None]:
+        """How many were scored, and every metric by name; None while there is no finite figure."""
+        return {"scored": self.scored} | _figures(self.metrics, self.scored)
+
+
 def _figures(metrics: dict[str, Metric], scored: int) -> dict[str, float | None]:
     figures = {name: metric.get() if scored else None for name, metric in metrics.items()}
     return {name: figure if figure is not None and math.isfinite(figure) else None for name, figure in figures.items()}

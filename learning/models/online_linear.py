@@ -1,5 +1,6 @@
 """A linear model on numpy: online gradient descent over a feature index that grows."""
 
+from collections.abc import Sequence
 from math import exp
 from typing import Any
 
@@ -48,13 +49,27 @@ class _OnlineLinear(base.Estimator):
     def learn_one(self, x: dict[str, Any], y: Any) -> None:
         """One step down the gradient, limited to `clip` in each direction."""
         slope = self._gradient(self.raw(x), y)
+        self._step(slope, list(x), slope * np.array(list(x.values()), dtype=float))
+
+    def learn_mean(self, rows: Sequence[tuple[dict[str, Any], Any]]) -> None:
+        """One step down the mean of these rows' gradients, all taken at the same weights; a feature that a row lacks counts 0 there."""
+        slopes = [self._gradient(self.raw(x), y) for x, y in rows]
+        sums: dict[str, float] = {}
+        for slope, (x, _) in zip(slopes, rows, strict=True):
+            for name, value in x.items():
+                sums[name] = sums.get(name, 0.0) + slope * float(value)
+        count = len(rows)
+        self._step(sum(slopes) / count, list(sums), np.array(list(sums.values()), dtype=float) / count)
+
+    def _step(self, slope: float, names: list[str], gradient: "np.ndarray[Any, Any]") -> None:
+        """Move the intercept and the weights of these features against their gradients."""
         self._intercept_velocity = self.momentum * self._intercept_velocity + min(max(slope, -self.clip), self.clip)
         self.intercept -= self.learning_rate * self._intercept_velocity
-        if not x:
+        if not names:
             return
-        places = [self._place(name) for name in x]
+        places = [self._place(name) for name in names]
         weights = self._weights[places]
-        steps = slope * np.array(list(x.values()), dtype=float) + self.l2 * weights
+        steps = gradient + self.l2 * weights
         velocity = self.momentum * self._velocity[places] + np.minimum(np.maximum(steps, -self.clip), self.clip)
         self._velocity[places] = velocity
         self._weights[places] = weights - self.learning_rate * velocity

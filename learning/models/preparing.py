@@ -1,5 +1,6 @@
 """What stands before a catalogue model: strings become numbers, numbers are scaled, and reading leaves no trace."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from river import base
@@ -143,6 +144,10 @@ class Prepared(base.Estimator):
     def learn_one(self, x: Row, y: Label) -> None:
         """Update the step, then the model with what the step now makes of the features."""
         self.model.learn_one(self.step.learn_transform_one(x), y)
+
+    def learn_mean(self, rows: Sequence[tuple[Row, Label]]) -> None:
+        """Update the step row by row, then the model by one step along the mean gradient; for a model that can."""
+        self.model.learn_mean([(self.step.learn_transform_one(x), y) for x, y in rows])
 
     def predict_one(self, x: Row) -> Any:
         """The model's answer."""
