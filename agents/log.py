@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable
 from typing import Protocol
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from learning.errors import LogError
 from learning.learner import Message
+from tables.producer import start_producer
 
 EMBEDDED_CLUSTER = "headrace-embedded"
 """The cluster id of the embedded broker. Asked for the end of a log, it tells that of the first record of the last batch."""
@@ -28,6 +29,10 @@ class EventLog(Protocol):
         """For each partition, the offset that the next message appended will get."""
         ...
 
+    async def append(self, partition: int, value: bytes) -> None:
+        """Append a message; the broker has it when this returns."""
+        ...
+
 
 class KafkaEventLog:
     """One task's event log in Kafka.
@@ -44,6 +49,7 @@ class KafkaEventLog:
         self.topic = topic
         self.brokers = brokers
         self._asker: AIOKafkaConsumer | None = None
+        self._producer: AIOKafkaProducer | None = None
         self._asking = asyncio.Lock()
         self._tells_batches = False
 
@@ -77,6 +83,12 @@ class KafkaEventLog:
                 await self._correct(asker, found)
         return {shard.partition: end for shard, end in found.items()}
 
+    async def append(self, partition: int, value: bytes) -> None:
+        """Append a message; the broker has it when this returns."""
+        if self._producer is None:
+            self._producer = await start_producer(self.brokers)
+        await self._producer.send_and_wait(self.topic, value, partition=partition)
+
     async def _connected(self) -> AIOKafkaConsumer:
         if self._asker is None:
             asker = AIOKafkaConsumer(bootstrap_servers=self.brokers, enable_auto_commit=False)
@@ -101,7 +113,10 @@ class KafkaEventLog:
             found[shard] = max(end, asker.highwater(shard) or 0)
 
     async def stop(self) -> None:
-        """Close the connection to the broker."""
+        """Close the connections to the broker."""
+        if self._producer is not None:
+            producer, self._producer = self._producer, None
+            await producer.stop()
         if self._asker is not None:
             asker, self._asker = self._asker, None
             await asker.stop()

@@ -13,11 +13,16 @@ from learning.errors import HeadraceError, LogError
 from learning.learner import Learner, Message
 from learning.state import digest, seal, unseal
 from learning.task import Task
+from tables.pending import ShardPending
 
 log = structlog.get_logger()
 
 BREATH = 0.001
 """Seconds of folding after which requests are let in: well under the latency that is promised for them."""
+
+TICK = b'{"control": "tick"}'
+TICK_SECONDS = 1.0
+"""How often a tick is appended at most."""
 
 Status = Literal["opening", "live", "stopped", "stale"]
 
@@ -55,6 +60,9 @@ class Shard:
         self._fresh_at = around.budget.clock()
         self._mark: tuple[int, float] | None = None
         self._digest: tuple[int, str] | None = None
+        self._pending: ShardPending | None = None
+        self._end = -1
+        self._ticked_at = 0.0
 
     @property
     def staleness(self) -> float:
@@ -86,6 +94,7 @@ class Shard:
         """
         around = self.around
         await around.snapshots.table.open(self.partition)
+        await around.pending.open(self.partition)  # after the snapshots: what the furthest one needs is in it
         end = (await around.log.ends([self.partition]))[self.partition]
         try:
             self.learner = self._take_up(end)
@@ -100,17 +109,18 @@ class Shard:
                 await around.commit(self.partition, self.position)
 
     def _take_up(self, end: int) -> Learner:
+        self._pending = ShardPending(self.around.pending, self.partition)
         found = self.around.snapshots.load(self.partition)
         if found is None:
-            return Learner(self.task, self.partition)
+            return Learner(self.task, self.partition, pending=self._pending)
         state = unseal(found[1], self.task, self.partition, key=self.around.key, also=self.around.also)
         if state.position > end:
             raise LogError(
                 f"{self.task.events}/{self.partition} ends at {end}, but there is a snapshot for position {state.position}: "
                 "it is of another log.",
-                f"If the log was made anew, delete the topic {self.task.name}.snapshots too and start the worker again.",
+                f"If the log was made anew, delete {self.task.name}.snapshots and {self.task.name}.pending too and start again.",
             )
-        return Learner(self.task, self.partition, state)
+        return Learner(self.task, self.partition, state, self._pending)
 
     async def deliver(self, messages: Sequence[Message]) -> None:
         """Fold these messages, reading from the log first whatever is missing before and between them."""
@@ -120,7 +130,7 @@ class Shard:
     async def catch_up(self, patience: float) -> None:
         """Fold what the log has and was not delivered: the position has not moved for `patience` seconds, and the log goes on."""
         now = self.around.budget.clock()
-        end = (await self.around.log.ends([self.partition]))[self.partition]
+        self._end = end = (await self.around.log.ends([self.partition]))[self.partition]
         self._note_freshness()
         if self._mark is None:
             self._mark = end, now
@@ -130,6 +140,15 @@ class Shard:
         elif self.position < end and now - self._moved_at >= patience and not self._folding.locked():
             async with self._folding:
                 await self._guarded(self._read_gap(end))
+
+    async def tick_if_due(self) -> None:
+        """When the log is idle and something waits for a time that has come, append a tick: only times in the log count."""
+        now = self.around.wall()
+        if self.status != "live" or self.learner is None or now - self._ticked_at < TICK_SECONDS:
+            return
+        if self.learner.due_at <= now * 1000 and self.position == self._end and not self._folding.locked():
+            self._ticked_at = now
+            await self.around.log.append(self.partition, TICK)
 
     def _note_freshness(self) -> None:
         """When the position has reached where the log once ended, the model was up to date at that moment, or later."""
@@ -159,6 +178,13 @@ class Shard:
         self.status = "stale"
         if self._saving:
             self._saving.cancel()
+        self.let_go()
+
+    def let_go(self) -> None:
+        """Close the databases."""
+        if self._pending is not None:
+            self._pending.close()
+        self.around.pending.close(self.partition)
         self.around.snapshots.table.close(self.partition)
 
     def _is_due(self) -> bool:
@@ -202,6 +228,8 @@ class Shard:
                     breath = clock()
             if self._untold:
                 await self._tell()
+            if self._pending is not None and self._pending.is_full:
+                await self._pending.save()
             if breathless and self._is_due():
                 self._begin_save()
             if self.status != "live":
@@ -242,18 +270,21 @@ class Shard:
             return
         finally:
             around.budget.spend(around.budget.clock() - started)
-        self._saving = asyncio.create_task(self._store(self.position, sealed))
+        self._saving = asyncio.create_task(self._store(self.position, learner.state.clock, sealed))
 
-    async def _store(self, position: int, sealed: bytes) -> None:
+    async def _store(self, position: int, clock: int, sealed: bytes) -> None:
         """Told before durable, durable before committed."""
         around = self.around
         try:
             await self._tell()
             await around.outlet.flush(self.partition)
+            if self._pending is not None:
+                await self._pending.save()
             await around.snapshots.save(self.partition, position, sealed)
             self._saved_position, self.error = position, None
             if self.status == "live":
                 await around.commit(self.partition, position)
+                await around.pending.purge(self.partition, clock)
         except Exception as error:  # noqa: BLE001 the log still has it all, and the next snapshot is soon
             log.warning("a snapshot was not saved", task=self.task.name, partition=self.partition, error=repr(error))
             if self.status == "live":

@@ -86,6 +86,7 @@ class Shards:
             try:
                 await shard.catch_up(patience)
                 await shard.save_if_due()
+                await shard.tick_if_due()
                 patience = STUCK_SECONDS
             except Exception as error:  # noqa: BLE001 the broker is away; the next round tries again
                 log.warning(
@@ -99,7 +100,7 @@ class Shards:
                 await shard.open()
             except Exception as error:  # noqa: BLE001 the old owner's lock or the broker is not free yet
                 log.info("cannot open a shard yet", task=self.task.name, partition=shard.partition, error=repr(error))
-                self.around.snapshots.table.close(shard.partition)
+                shard.let_go()
                 await asyncio.sleep(RETRY_SECONDS)
         if shard.learner is not None:
             self.last.pop(shard.partition, None)

@@ -39,7 +39,7 @@ def topics_of(task: Task) -> list[Topic]:
     Examples
     --------
     >>> [topic.name for topic in topics_of(Task(name="ads", kind="binary"))]
-    ['ads.events', 'ads.predictions', 'ads.signals', 'ads.quarantine', 'ads.snapshots']
+    ['ads.events', 'ads.predictions', 'ads.signals', 'ads.quarantine', 'ads.snapshots', 'ads.pending']
     """
     count, keep, compact = task.partitions, {"cleanup.policy": "delete"}, {"cleanup.policy": "compact"}
     forever = {
@@ -53,6 +53,7 @@ def topics_of(task: Task) -> list[Topic]:
         Topic(f"{task.name}.quarantine", count, keep, {"max.message.bytes": str(QUARANTINE_MAX)}),
         # Small segments, so that compaction, which leaves the newest one alone, has something to do.
         Topic(f"{task.name}.snapshots", count, compact, {"segment.bytes": str(64 << 20)}),
+        Topic(f"{task.name}.pending", count, compact, {"segment.bytes": str(64 << 20)}),
     ]
 
 
