@@ -32,9 +32,9 @@ SEED ?= 7
 CHAOS := PYTHONPATH=tests $(BIN)/python tests/crash/chaos.py --rows 200000 --kills 30 --rate 900 --seed $(SEED)
 
 chaos: .venv # about half an hour: random kills, ends and pauses against the uninterrupted fold; choose your own SEED
-	$(CHAOS) --workers 2 --model logistic --static
+	$(CHAOS) --workers 2 --model logistic --static --event-time
 	$(CHAOS) --workers 3 --model hoeffding_tree
-	$(CHAOS) --workers 3 --model logistic --wipe
+	$(CHAOS) --workers 3 --model logistic --wipe --event-time
 	$(CHAOS) --workers 2 --model hoeffding_tree --static
 
 bench: .venv # every published figure, about ten minutes; prediction.py needs wrk
