@@ -6,6 +6,7 @@ import faust
 from faust.types import TP
 
 from agents.around import Around
+from agents.ingest import Ingest
 from agents.poll import Backlog, PollTransport
 from agents.shards import Shards
 from learning.task import Task
@@ -21,6 +22,7 @@ class LearningApp(faust.App):
     def __init__(self, *args: Any, buffer_bytes: int, **options: Any):
         self.backlog = Backlog(buffer_bytes)
         self.learning: dict[str, Shards] = {}
+        self.ingesting: dict[str, Ingest] = {}
         self.has_joined = False
         super().__init__(*args, **options)
 
@@ -43,12 +45,21 @@ class LearningApp(faust.App):
         self.agent(topic, name=f"learn.{task.name}", concurrency=1)(learn)
         return shards
 
+    def ingest(self, task: Task, ingest: Ingest) -> None:
+        """Bring a task's sources into its event log."""
+        self.ingesting[task.name] = ingest
+        topic = self.topic(*ingest.mappings, key_type=bytes, value_type=bytes, value_serializer="raw")
+        self.agent(topic, name=f"ingest.{task.name}", concurrency=1)(ingest.take)
+
     async def commit(self, topic: str, partition: int, position: int) -> None:
         """Tell the group from where to start reading next time."""
         await self.consumer._commit({TP(topic, partition): position})  # noqa: SLF001
 
     async def on_stop(self) -> None:
         """Take the last snapshots while the connections still stand."""
+        for ingest in self.ingesting.values():
+            await ingest.revoke()
+            await ingest.stop()
         for shards in self.learning.values():
             await shards.revoke()
             await shards.around.stop()
@@ -63,9 +74,13 @@ def follow_assignments(app: LearningApp) -> None:
         app.has_joined = True
         for topic, shards in app.learning.items():
             shards.assign(tp.partition for tp in assigned if tp.topic == topic)
+        for ingest in app.ingesting.values():
+            ingest.assign(assigned)
 
     @app.on_partitions_revoked.connect
     async def revoked(_: LearningApp, _revoked: set[TP], **_options: Any) -> None:
+        for ingest in app.ingesting.values():
+            await ingest.revoke()
         for shards in app.learning.values():
             await shards.revoke()
 

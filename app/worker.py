@@ -13,11 +13,12 @@ import uvloop
 
 from agents.around import Around
 from agents.budget import Budget
+from agents.ingest import Ingest
 from agents.learn import LearningApp, follow_assignments
 from app.errors import answer_problems
 from app.settings import Settings
 from app.views import add_views
-from tables.topics import prepare, topics_of
+from tables.topics import prepare, sources_of, topics_of
 
 GROUP_ID_MAX = 120
 
@@ -76,6 +77,8 @@ def make_app(settings: Settings, instance: str | None) -> LearningApp:
             snapshot_seconds=settings.worker.snapshot_seconds,
         )
         app.learn(task, around)
+        if task.sources:
+            app.ingest(task, Ingest(task, settings.brokers, app.commit))
     follow_assignments(app)
     add_views(app, settings)
     return app
@@ -86,7 +89,7 @@ def run(settings: Settings, instance: str | None = None, level: str = "info") ->
     set_up_logging(level)
     settings.datadir.mkdir(parents=True, exist_ok=True)
     topics = [topic for task in settings.tasks.values() for topic in topics_of(task)]
-    asyncio.run(prepare(settings.brokers, topics))
+    asyncio.run(prepare(settings.brokers, topics, sources_of(settings.tasks.values())))
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     app = make_app(settings, instance)
     worker = faust.Worker(app, loglevel="WARNING", redirect_stdouts=False, override_logging=False, quiet=True)

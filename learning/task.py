@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from learning.duration import seconds
+from learning.source import Source
 
 Kind = Literal["binary", "multiclass", "regression"]
 Value = bool | int | float | str
@@ -96,6 +97,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         For `event_time`: what becomes of a record that comes later than that, `learn` or `quarantine`.
     update
         When labels are learned; left out, each at once.
+    sources
+        Topics of others whose messages become records of this task.
 
     Examples
     --------
@@ -119,6 +122,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     lateness: Duration = "10s"
     late: Literal["learn", "quarantine"] = "learn"
     update: Update | None = None
+    sources: list[Source] | None = None
 
     def __post_init__(self) -> None:
         if self.wait_ms == 0:
@@ -157,7 +161,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256, as hex, of everything that decides how this task folds; partitions and publishing do not."""
+        """SHA-256, as hex, of everything that decides how this task folds; partitions, publishing and sources do not."""
         update = self.update and (self.update.batch, self.update.every_ms, self.update.gradient)
         order = None if self.order == "arrival" else (self.lateness_ms, self.late)
         decides = {"kind": self.kind, "model": self.model, "features": self.features, "labels": self.labels,

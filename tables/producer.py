@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import UnknownError
 
 
-async def start_producer(brokers: str, **options: Any) -> AIOKafkaProducer:
+async def start_producer(brokers: str, *, idempotent: bool = True, **options: Any) -> AIOKafkaProducer:
     """A producer that is connected, idempotent where the broker knows how.
 
     Kafka does. The embedded broker does not give out the producer ids that it takes, and answers "unknown error"; on it a retry may
@@ -19,10 +19,12 @@ async def start_producer(brokers: str, **options: Any) -> AIOKafkaProducer:
     ----------
     brokers
         `host:port`, several separated by commas.
+    idempotent
+        False where a record that stands twice does no harm.
     options
         Of `aiokafka.AIOKafkaProducer`.
     """
-    producer = AIOKafkaProducer(bootstrap_servers=brokers, acks="all", enable_idempotence=True, **options)
+    producer = AIOKafkaProducer(bootstrap_servers=brokers, acks="all", enable_idempotence=idempotent, **options)
     logging.getLogger("aiokafka.producer.sender").addFilter(_is_news)
     try:
         await producer.start()
