@@ -93,7 +93,7 @@ class Appender:
         for row in rows:
             if size_of(row) > RECORD_MAX:
                 raise MessageSizeTooLargeError
-            added = batch.append(timestamp=None, key=row.key, value=row.value, headers=row.headers)
+            added = batch.append(timestamp=None, key=row.key, value=row.value, headers=list(row.headers))
             assert added is not None, "a batch is packed to have room"
         batch.close()
         await (await producer.send_batch(batch, self.topic, partition=rows[0].partition))

@@ -164,7 +164,7 @@ class Way:
         """What an expression finds; RecordError that names it if it fails."""
         try:
             return expression(document)
-        except (JMESPathError, TypeError, ValueError, ArithmeticError, RecursionError) as error:
+        except Exception as error:  # noqa: BLE001 whatever a function makes of a value, it is this message alone
             said = " ".join(str(error).split())[:200]
             raise _error(
                 f"'{name}' of the mapping cannot be applied: {said}.", "Correct the message or the mapping."
@@ -271,7 +271,7 @@ def compile_expression(text: str) -> Find:
         return _follow(text.split("."))  # the same, at a fifth of the cost
     try:
         compiled = jmespath.compile(text)
-        _check_functions(compiled.parsed)
+        _check(compiled.parsed)
     except JMESPathError as error:
         raise ValueError(str(error).splitlines()[0].rstrip(":")) from None
     except RecursionError:
@@ -291,13 +291,16 @@ def _follow(names: list[str]) -> Find:
     return find
 
 
-def _check_functions(node: dict[str, Any]) -> None:
-    """JMESPath itself would find an unknown function only when it is called."""
-    if node["type"] == "function_expression" and node["value"] not in Functions.FUNCTION_TABLE:
+def _check(node: dict[str, Any], parent: str = "") -> None:
+    """Refuse what JMESPath itself would find out only when it is applied."""
+    kind = node["type"]
+    if kind == "function_expression" and node["value"] not in Functions.FUNCTION_TABLE:
         raise JMESPathError(f"there is no function {node['value']}()")
+    if kind == "expref" and parent != "function_expression":
+        raise JMESPathError("'&' stands outside of a function's arguments")
     for child in node["children"]:
         if isinstance(child, dict):
-            _check_functions(child)
+            _check(child, kind)
 
 
 def _show(found: object) -> str:
