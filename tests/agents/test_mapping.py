@@ -144,7 +144,7 @@ def test_one_topic_can_give_questions_and_labels_of_the_same_messages():
         (PLAIN | {"rows": "offer"}, GOOD, "mapping"),
         ({"features": "offer.price"}, GOOD, "mapping"),
         ({"features": {"n": "length(clicked)"}}, GOOD, "mapping"),
-        ({"features": {"n": "to_number(`\"1e999\"`)"}}, GOOD, "feature"),
+        ({"features": {"n": 'to_number(`"1e999"`)'}}, GOOD, "feature"),
         ({"id": "n", "label": "clicked"}, {"clicked": True}, "incomplete"),
         ({"id": "n", "label": "clicked"}, {"n": 1}, "incomplete"),
     ],
@@ -166,14 +166,20 @@ def test_declared_features_are_checked():
     assert sealed(how, GOOD | {"offer": {"price": 3}})[0]["features"] == {"price": 3, "country": "PT"}
 
 
-@pytest.mark.parametrize("expression", ["a[", "a b", "'x", "lenght(a)", "a[?nope(b)].c", "(" * 4000, "&a", "{x: &a}", ""])
+@pytest.mark.parametrize(
+    "expression", ["a[", "a b", "'x", "lenght(a)", "a[?nope(b)].c", "(" * 4000, "&a", "{x: &a}", ""]
+)
 def test_a_wrong_expression_is_refused_when_it_is_compiled(expression):
     with pytest.raises(ValueError, match="."):
         compile_expression(expression)
 
 
 DOCUMENTS = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**70), 2**70)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from("abcde"), inner, max_size=5),
     max_leaves=25,
 )
