@@ -49,6 +49,7 @@ class Appender:
         self.topic, self.brokers = topic, brokers
         self._producer: AIOKafkaProducer | None = None
         self._connecting = asyncio.Lock()
+        self._closing: set[asyncio.Task[None]] = set()
 
     async def append(self, rows: Sequence[Row]) -> list[int]:
         """Append rows, those of a partition in their order. The broker has all when this returns, but those it will never take.
@@ -64,14 +65,15 @@ class Appender:
         done = await asyncio.gather(*lines, return_exceptions=True)  # all have ended before anything is sent again
         for outcome in done:
             if isinstance(outcome, BaseException):
-                await self._drop(producer)
+                self._drop(producer)
                 raise outcome
         return sorted(number for refused in done for number in refused)  # type: ignore[union-attr]
 
     async def stop(self) -> None:
-        """Close the connection to the broker."""
+        """Close the connections to the broker."""
         if self._producer is not None:
-            await self._drop(self._producer)
+            self._drop(self._producer)
+        await asyncio.gather(*self._closing)
 
     async def _append_line(self, producer: AIOKafkaProducer, rows: Sequence[Row], numbers: Sequence[int]) -> list[int]:
         """Append the rows of one partition; the numbers of those refused."""
@@ -104,10 +106,15 @@ class Appender:
                 self._producer = await start_producer(self.brokers, idempotent=False, max_batch_size=BATCH_BYTES)
             return self._producer
 
-    async def _drop(self, producer: AIOKafkaProducer) -> None:
-        """Use this producer no more: some failures are final for it."""
+    def _drop(self, producer: AIOKafkaProducer) -> None:
+        """Use this producer no more: some failures are final for it. Closing it takes as long as the broker is away."""
         if self._producer is producer:
             self._producer = None
+            self._closing.add(closing := asyncio.create_task(self._close(producer)))
+            closing.add_done_callback(self._closing.discard)
+
+    @staticmethod
+    async def _close(producer: AIOKafkaProducer) -> None:
         with contextlib.suppress(KafkaError, OSError):  # it failed, which is why it goes
             await producer.stop()
 
