@@ -141,6 +141,11 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         return f"{self.name}.events"
 
     @property
+    def requests(self) -> str:
+        """The topic of questions that are asked over Kafka."""
+        return f"{self.name}.requests"
+
+    @property
     def wait_ms(self) -> int:
         """Log milliseconds that a question waits for its label."""
         return milliseconds(self.wait)

@@ -7,6 +7,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import UnknownError
+from aiokafka.partitioner import murmur2
 
 
 async def start_producer(brokers: str, **options: Any) -> AIOKafkaProducer:
@@ -49,3 +50,14 @@ async def producing(brokers: str, **options: Any) -> AsyncIterator[AIOKafkaProdu
         yield producer
     finally:
         await producer.stop()
+
+
+def partition_of(key: str, partitions: int) -> int:
+    """The partition of a message key: Kafka's default partitioner.
+
+    Examples
+    --------
+    >>> partition_of("user-1", 4)
+    0
+    """
+    return int((murmur2(key.encode()) & 0x7FFFFFFF) % partitions)

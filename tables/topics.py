@@ -39,7 +39,7 @@ def topics_of(task: Task) -> list[Topic]:
     Examples
     --------
     >>> [topic.name for topic in topics_of(Task(name="ads", kind="binary"))]
-    ['ads.events', 'ads.predictions', 'ads.signals', 'ads.quarantine', 'ads.snapshots', 'ads.pending']
+    ['ads.events', 'ads.requests', 'ads.predictions', 'ads.signals', 'ads.quarantine', 'ads.snapshots', 'ads.pending']
     """
     count, keep, compact = task.partitions, {"cleanup.policy": "delete"}, {"cleanup.policy": "compact"}
     forever = {
@@ -48,6 +48,7 @@ def topics_of(task: Task) -> list[Topic]:
     }  # the log is the truth: nothing of it is thrown away unasked
     return [
         Topic(task.events, count, keep, {"message.timestamp.type": "LogAppendTime"} | forever),
+        Topic(task.requests, count, keep),
         Topic(f"{task.name}.predictions", count, keep),
         Topic(f"{task.name}.signals", count, keep),
         Topic(f"{task.name}.quarantine", count, keep, {"max.message.bytes": str(QUARANTINE_MAX)}),

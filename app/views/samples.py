@@ -8,9 +8,10 @@ from aiohttp import web
 from aiokafka.errors import KafkaError
 
 from app.errors import Problem
-from app.views.serving import BATCH_MAX, Resource, ServedTask, partition_of
+from app.views.serving import BATCH_MAX, Resource, ServedTask
 from learning.errors import RecordError
 from learning.records import Control, refuse_duplicate_keys
+from tables.producer import partition_of
 
 APPEND_SECONDS = 15.0
 """How long the broker may take to acknowledge the samples of one request."""

@@ -7,7 +7,6 @@ from typing import Any
 import msgspec
 from aiohttp import web
 from aiokafka import AIOKafkaProducer
-from aiokafka.partitioner import murmur2
 from faust.web import View
 from msgspec import UNSET, UnsetType
 
@@ -21,7 +20,7 @@ from learning.learner import is_finite
 from learning.records import Id, Reader
 from learning.schema import Features, find_bad_feature
 from learning.task import Task
-from tables.producer import start_producer
+from tables.producer import partition_of, start_producer
 
 BATCH_MAX = 1_000
 
@@ -144,17 +143,6 @@ class Resource(View):
     def answer(value: object, status: int = 200) -> web.Response:
         """A JSON answer."""
         return web.Response(status=status, body=msgspec.json.encode(value), content_type="application/json")
-
-
-def partition_of(key: str, partitions: int) -> int:
-    """The shard of an entity's key: Kafka's default partitioner.
-
-    Examples
-    --------
-    >>> partition_of("user-1", 4)
-    0
-    """
-    return int((murmur2(key.encode()) & 0x7FFFFFFF) % partitions)
 
 
 def explain(body: bytes, error: Exception) -> Problem:

@@ -11,8 +11,8 @@ from harness import free_port, read_all
 from river import datasets
 
 import tables.producer
-from app.views.serving import partition_of
 from learning.models import names_for
+from tables.producer import partition_of
 
 numbers = itertools.count()
 

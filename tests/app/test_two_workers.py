@@ -5,7 +5,7 @@ import uuid
 import harness
 import pytest
 
-from app.views.serving import partition_of
+from tables.producer import partition_of
 
 KEYS = {partition_of(f"k{number}", 2): f"k{number}" for number in range(20)}
 
