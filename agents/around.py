@@ -8,7 +8,7 @@ from agents.budget import Budget
 from agents.log import EventLog, KafkaEventLog
 from agents.outlet import KafkaOutlet, Outlet
 from learning.task import Task
-from tables.changelog import KafkaChangelog
+from tables.changelog import Follower, KafkaChangelog, KafkaFollower
 from tables.pending import PendingTable
 from tables.snapshots import Snapshots
 from tables.table import Table
@@ -63,6 +63,7 @@ class Around:
         self._segments = KafkaChangelog(f"{task.name}.pending", brokers)
         self._log = KafkaEventLog(task.events, brokers)
         self._outlet = KafkaOutlet(task.name, brokers)
+        self.follower: Follower = KafkaFollower(f"{task.name}.snapshots", brokers)
         self.log: EventLog = self._log
         self.outlet: Outlet = self._outlet
         self.snapshots = Snapshots(Table(self._changelog, datadir / task.name / "snapshots"), writer)
@@ -76,6 +77,7 @@ class Around:
 
     async def stop(self) -> None:
         """Close the connections."""
+        await self.follower.stop()
         await self._outlet.stop()
         await self._log.stop()
         await self._changelog.stop()

@@ -1,5 +1,6 @@
 """The learning agent: from a task's event log, through its shards, to effects and snapshots."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import faust
@@ -22,6 +23,7 @@ class LearningApp(faust.App):
         self.backlog = Backlog(buffer_bytes)
         self.learning: dict[str, Shards] = {}
         self.has_joined = False
+        self.closing: list[Callable[[], Awaitable[None]]] = []
         super().__init__(*args, **options)
 
     def _new_transport(self) -> PollTransport:
@@ -47,12 +49,24 @@ class LearningApp(faust.App):
         """Tell the group from where to start reading next time."""
         await self.consumer._commit({TP(topic, partition): position})  # noqa: SLF001
 
+    async def on_start(self) -> None:
+        """Follow the snapshots at once: there is something to answer from before the group has shared out the shards."""
+        await super().on_start()
+        for shards in self.learning.values():
+            shards.replicas.start()
+
     async def on_stop(self) -> None:
         """Take the last snapshots while the connections still stand."""
         for shards in self.learning.values():
-            await shards.revoke()
+            await shards.stop()
             await shards.around.stop()
         await super().on_stop()
+
+    async def on_shutdown(self) -> None:
+        """Close what the answers need, now that no more are given."""
+        for close in self.closing:
+            await close()
+        await super().on_shutdown()
 
 
 def follow_assignments(app: LearningApp) -> None:

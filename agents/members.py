@@ -1,5 +1,6 @@
 """Who owns which shard, as the consumer group has it: members carry their address in their client id."""
 
+import asyncio
 from time import monotonic
 
 from aiokafka.admin import AIOKafkaAdminClient
@@ -27,15 +28,17 @@ class Members:
         self._admin: AIOKafkaAdminClient | None = None
         self._owners: dict[tuple[str, int], str] = {}
         self._asked_at = float("-inf")
+        self._asking = asyncio.Lock()
 
     async def owner(self, topic: str, partition: int) -> str | None:
         """The address of the worker that owns a shard; None while the group does not know."""
-        if monotonic() - self._asked_at > KEEP_SECONDS:
-            self._asked_at = monotonic()
-            try:
-                self._owners = await self._ask()
-            except (KafkaError, OSError):
-                self._owners = {}
+        async with self._asking:
+            if monotonic() - self._asked_at > KEEP_SECONDS:
+                try:
+                    self._owners = await self._ask()
+                except (KafkaError, OSError):
+                    self._owners = {}
+                self._asked_at = monotonic()
         return self._owners.get((topic, partition))
 
     async def stop(self) -> None:

@@ -1,6 +1,7 @@
 """A changelog: one partitioned, compacted Kafka topic, as a table writes and reads it."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Mapping
 from typing import NamedTuple, Protocol
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -28,6 +29,22 @@ class Changelog(Protocol):
 
     def read(self, partition: int, start: int) -> AsyncIterator[Entry]:
         """The entries from offset `start` to the end as it stands at the call."""
+        ...
+
+
+class Follower(Protocol):
+    """Reads several partitions of a changelog on and on. Kafka's is below."""
+
+    async def follow(self, starts: Mapping[int, int]) -> None:
+        """Follow these partitions and no others, each from an offset on."""
+        ...
+
+    async def poll(self, seconds: float) -> dict[int, list[Entry]]:
+        """What has come, by partition; waits up to so many seconds for something."""
+        ...
+
+    async def stop(self) -> None:
+        """Follow nothing any more."""
         ...
 
 
@@ -74,3 +91,51 @@ class KafkaChangelog:
         if self._producer is not None:
             producer, self._producer = self._producer, None
             await producer.stop()
+
+
+class KafkaFollower:
+    """Follows a changelog in Kafka with one consumer, which belongs to no group.
+
+    Parameters
+    ----------
+    topic
+        A compacted topic.
+    brokers
+        `host:port`, several separated by commas.
+    """
+
+    def __init__(self, topic: str, brokers: str):
+        self.topic = topic
+        self.brokers = brokers
+        self._consumer: AIOKafkaConsumer | None = None
+
+    async def follow(self, starts: Mapping[int, int]) -> None:
+        """Follow these partitions and no others, each from an offset on."""
+        if self._consumer is None:
+            consumer = AIOKafkaConsumer(
+                bootstrap_servers=self.brokers, enable_auto_commit=False, auto_offset_reset="none"
+            )
+            await consumer.start()
+            self._consumer = consumer
+        shards = {TopicPartition(self.topic, partition): start for partition, start in starts.items()}
+        firsts = await self._consumer.beginning_offsets(list(shards)) if shards else {}
+        self._consumer.assign(list(shards))
+        for shard, start in shards.items():
+            self._consumer.seek(shard, max(start, firsts[shard]))
+
+    async def poll(self, seconds: float) -> dict[int, list[Entry]]:
+        """What has come, by partition; waits up to so many seconds. OffsetOutOfRangeError when the topic was made anew."""
+        if self._consumer is None or not self._consumer.assignment():
+            await asyncio.sleep(seconds)
+            return {}
+        found = await self._consumer.getmany(timeout_ms=int(seconds * 1000))
+        return {
+            shard.partition: [Entry(record.offset, record.key or b"", record.value) for record in records]
+            for shard, records in found.items()
+        }
+
+    async def stop(self) -> None:
+        """Close the connection to the broker."""
+        if self._consumer is not None:
+            consumer, self._consumer = self._consumer, None
+            await consumer.stop()

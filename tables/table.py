@@ -44,22 +44,32 @@ class Table:
         self.folder = folder
         self._shards: dict[int, Rdict] = {}
         self._locks: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._opening: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def open(self, partition: int) -> None:
-        """Open one shard and bring it up to the end of the changelog. Raises if another process holds its lock."""
-        path = self.folder / str(partition)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._shards[partition] = Rdict(str(path), _options())
-        if not (self._is_usable(self._shards[partition]) and await self._is_of_this_changelog(partition)):
-            self.close(partition)
-            shutil.rmtree(path)
-            self._shards[partition] = Rdict(str(path), _options())
-        await self._follow(partition)
+        """Open one shard and bring it up to the end of the changelog. Raises if another process holds its lock.
+
+        A shard that is open already, as a replica's is when it is assigned, is only brought up.
+        """
+        async with self._opening[partition]:
+            if partition not in self._shards:
+                await self._open(partition)
+            await self._follow(partition)
 
     def close(self, partition: int) -> None:
         """Close one shard, if it is open."""
         if database := self._shards.pop(partition, None):
             database.close()
+
+    def followed(self, partition: int) -> int:
+        """The offset of the changelog up to which an open shard has followed it. KeyError when it is not open."""
+        return _next_offset(self._shards[partition])
+
+    def take(self, partition: int, entry: Entry) -> None:
+        """Apply what a reader of the changelog brought, from `followed` on and in its order. KeyError when it is not open."""
+        database = self._shards[partition]
+        if entry.offset >= _next_offset(database):
+            self._apply(database, entry)
 
     def opened(self) -> list[int]:
         """The shards that are open."""
@@ -80,8 +90,23 @@ class Table:
     def _is_usable(self, database: Rdict) -> bool:  # noqa: ARG002 a table that looks closer has its own
         return True
 
-    async def _is_of_this_changelog(self, partition: int) -> bool:
-        database = self._shards[partition]
+    async def _open(self, partition: int) -> None:
+        path = self.folder / str(partition)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        database = self._shards[partition] = Rdict(str(path), _options())
+        try:
+            if self._is_usable(database) and await self._is_of_this_changelog(partition, database):
+                return
+        except BaseException:  # what was not looked at whole is not left open as if it had been
+            if self._shards.get(partition) is database:
+                self.close(partition)
+            raise
+        if self._shards.get(partition) is database:
+            self.close(partition)
+            shutil.rmtree(path)
+            self._shards[partition] = Rdict(str(path), _options())
+
+    async def _is_of_this_changelog(self, partition: int, database: Rdict) -> bool:
         following = _next_offset(database)
         if following == 0:
             return True
@@ -95,7 +120,7 @@ class Table:
         async for entry in self.changelog.read(partition, _next_offset(database)):
             if self._shards.get(partition) is not database:
                 return
-            self._apply(database, entry)
+            self.take(partition, entry)
 
     def get(self, partition: int, key: bytes) -> bytes | None:
         """The value of a key, or None."""

@@ -21,6 +21,7 @@ ROUTES = {
 def add_views(app: LearningApp, settings: Settings) -> None:
     """Give the app its routes."""
     app.serving = Serving(app, settings)
+    app.closing.append(app.serving.stop)
     for path, view in ROUTES.items():
         view.view_path, view.view_name = path, view.__name__
         app.web.add_view(view, prefix="")

@@ -4,6 +4,7 @@ import msgspec
 from aiohttp import web
 
 from app.errors import Problem
+from app.views.owner import Asked
 from app.views.serving import BATCH_MAX, Question, Resource, explain
 from learning.records import refuse_duplicate_keys
 
@@ -15,7 +16,7 @@ class Predict(Resource):
     """One question, one answer."""
 
     async def post(self, request: web.Request, task: str) -> web.Response:
-        """Answer from the live model of the shard that the key falls in."""
+        """Answer from the furthest model of the shard that the key falls in, or as `fresh` and `min_position` ask."""
         serving = self.serving
         served = serving.task(task)
         body = await request.read()
@@ -25,7 +26,8 @@ class Predict(Resource):
             raise explain(body, error) from None
         if body.count(b":") != _keys(question):
             refuse_duplicate_keys(body)
-        return self.answer(await serving.answer(served, question))
+        (answer,) = await serving.answer(served, (question,), Asked.of(request))
+        return self.answer(answer)
 
 
 class PredictBatch(Resource):
@@ -44,8 +46,9 @@ class PredictBatch(Resource):
             raise Problem(422, "too_many", f"{len(questions)} questions in one batch.", f"Send up to {BATCH_MAX}.")
         if body.count(b":") != sum(map(_keys, questions)):
             refuse_duplicate_keys(body)
-        return self.answer([await serving.answer(served, question) for question in questions])
+        return self.answer(await serving.answer(served, questions, Asked.of(request)))
 
 
 def _keys(question: Question) -> int:
-    return 1 + len(question.features) + (question.id is not msgspec.UNSET) + (question.key is not msgspec.UNSET)
+    beside = (question.id, question.key, question.min_position, question.wait_s)
+    return 1 + len(question.features) + sum(part is not msgspec.UNSET for part in beside)

@@ -1,4 +1,4 @@
-"""`GET /v1/{task}`: where each shard of this worker stands."""
+"""`GET /v1/{task}`: where each shard stands, as this worker has it."""
 
 import asyncio
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from aiohttp import web
 from aiokafka.errors import KafkaError
 
-from agents.shard import Shard
+from agents.shards import Model
 from app.views.serving import Resource
 
 END_SECONDS = 2.0
@@ -17,19 +17,19 @@ class TaskStatus(Resource):
     """The state of a task's shards."""
 
     async def get(self, request: web.Request, task: str) -> web.Response:  # noqa: ARG002
-        """Position, end, updates, digest and metrics of every shard that this worker owns or still answers for."""
+        """Position, end, updates, digest and metrics of every shard that this worker owns or answers for."""
         served = self.serving.task(task)
         shards = served.shards
-        found = {**shards.last, **shards.owned}
+        found = shards.models()
         try:
             ends = await asyncio.wait_for(shards.around.log.ends(found), END_SECONDS)
         except (KafkaError, OSError):
             ends = {}
-        told = [await self._describe(shard, ends.get(partition)) for partition, shard in sorted(found.items())]
+        told = [await self._describe(shard, ends.get(partition)) for partition, shard in found.items()]
         return self.answer({"task": task, "kind": served.task.kind, "shards": told})
 
     @staticmethod
-    async def _describe(shard: Shard, end: int | None) -> dict[str, Any]:
+    async def _describe(shard: Model, end: int | None) -> dict[str, Any]:
         about: dict[str, Any] = {"partition": shard.partition, "state": shard.status}
         if shard.error:
             about["error"] = shard.error
