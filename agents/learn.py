@@ -1,6 +1,7 @@
 """The learning agent: from a task's event log, through its shards, to effects and snapshots."""
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import faust
@@ -24,6 +25,8 @@ class LearningApp(faust.App):
         self.learning: dict[str, Shards] = {}
         self.has_joined = False
         self.closing: list[Callable[[], Awaitable[None]]] = []
+        self.beside: list[Callable[[], Coroutine[Any, Any, None]]] = []
+        self._running: list[asyncio.Task[None]] = []
         super().__init__(*args, **options)
 
     def _new_transport(self) -> PollTransport:
@@ -54,9 +57,13 @@ class LearningApp(faust.App):
         await super().on_start()
         for shards in self.learning.values():
             shards.replicas.start()
+        self._running = [asyncio.create_task(run()) for run in self.beside]
 
     async def on_stop(self) -> None:
         """Take the last snapshots while the connections still stand."""
+        for running in self._running:
+            running.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
         for shards in self.learning.values():
             await shards.stop()
             await shards.around.stop()

@@ -14,7 +14,9 @@ import uvloop
 from agents.around import Around
 from agents.budget import Budget
 from agents.learn import LearningApp, follow_assignments
+from agents.requests import Requests
 from app.errors import answer_problems
+from app.requests import answering
 from app.settings import Settings
 from app.views import add_views
 from tables.topics import prepare, topics_of
@@ -78,6 +80,8 @@ def make_app(settings: Settings, instance: str | None) -> LearningApp:
         app.learn(task, around)
     follow_assignments(app)
     add_views(app, settings)
+    for served in app.serving.tasks.values():
+        app.beside.append(Requests(served.task, settings.brokers, app.conf.id, answering(app.serving, served)).run)
     return app
 
 

@@ -4,7 +4,7 @@ import asyncio
 
 import structlog
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from app.errors import Problem
 from learning.task import Task
@@ -48,10 +48,13 @@ class Appender:
         Raises
         ------
         Problem
-            503: the broker did not take them all.
+            413: one has more bytes than the broker takes. 503: the broker did not take them all.
         """
         try:
             return await asyncio.wait_for(self._append(task, rows), APPEND_SECONDS)
+        except MessageSizeTooLargeError:
+            detail = "a record has more bytes than the broker takes. Those before it may be in the log."
+            raise Problem(413, "too_large", detail, "Send less in one record.") from None
         except (KafkaError, OSError) as error:  # a time that is up is an OSError
             detail = f"the broker did not take every record: {error!r}. Some may be in the log."
             remedy = "Send them again; records with an id or a source are told apart."

@@ -20,13 +20,7 @@ class Predict(Resource):
         serving = self.serving
         served = serving.task(task)
         body = await request.read()
-        try:
-            question = decode_one(body)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            raise explain(body, error) from None
-        if body.count(b":") != _keys(question):
-            refuse_duplicate_keys(body)
-        (answer,) = await serving.answer(served, (question,), Asked.of(request))
+        (answer,) = await serving.answer(served, (read_question(body),), Asked.of(request))
         return self.answer(answer)
 
 
@@ -49,6 +43,17 @@ class PredictBatch(Resource):
         return self.answer(await serving.answer(served, questions, Asked.of(request)))
 
 
+def read_question(body: bytes) -> Question:
+    """The question that a body holds; a Problem that says what is wrong with it."""
+    try:
+        question = decode_one(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise explain(body, error) from None
+    if body.count(b":") != _keys(question):
+        refuse_duplicate_keys(body)
+    return question
+
+
 def _keys(question: Question) -> int:
     beside = (question.id, question.key, question.min_position, question.wait_s)
-    return 1 + len(question.features) + sum(part is not msgspec.UNSET for part in beside)
+    return 1 + len(question.features) + sum(part is not msgspec.UNSET for part in beside) + (question.log is not False)

@@ -4,11 +4,10 @@ import asyncio
 import itertools
 import secrets
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from aiohttp import web
-from aiokafka import AIOKafkaProducer
 from faust.web import View
 from msgspec import UNSET, Meta, UnsetType
 
@@ -18,12 +17,13 @@ from agents.members import Members
 from agents.shards import Model, Shards
 from app.errors import Problem
 from app.settings import Settings
+from app.views.appender import Appender
 from app.views.owner import AGAIN, Asked, Owners
 from learning.learner import is_finite
 from learning.records import Id, Reader
 from learning.schema import Features, find_bad_feature
 from learning.task import Task
-from tables.producer import partition_of, start_producer
+from tables.producer import partition_of
 
 BATCH_MAX = 1_000
 
@@ -34,12 +34,14 @@ WAIT_SECONDS = 2.0
 class Question(msgspec.Struct, forbid_unknown_fields=True):
     """What is asked: features, and optionally an id to answer with and the entity's key, which decides the shard.
 
-    `min_position` is a position that the answering model must have folded, and `wait_s` how many seconds may go by until it has.
+    `log` appends the question, with what was answered, to the event log, where its label may join it: `durable` (or true) answers when the
+    broker has it, `async` at once. `min_position` is a position that the answering model must have folded, and `wait_s` how many seconds may go by until it has.
     """
 
     features: Features
     id: Id | UnsetType = UNSET
     key: Id | UnsetType = UNSET
+    log: bool | Literal["durable", "async"] = False
     min_position: Annotated[int, Meta(ge=0, lt=1 << 63)] | UnsetType = UNSET
     wait_s: Annotated[float, Meta(ge=0, le=10)] | UnsetType = UNSET
 
@@ -61,8 +63,7 @@ class Serving:
         for task in settings.tasks.values():
             self.tasks[task.name] = ServedTask(task, app.learning[task.events])
         self.owners = Owners(Members(settings.brokers, app.conf.id), settings.address)
-        self.brokers = settings.brokers
-        self._producer: AIOKafkaProducer | None = None
+        self.appender = Appender(settings.brokers)
         self._ids = map(f"{secrets.token_hex(6)}-{{:x}}".format, itertools.count())
 
     def task(self, name: str) -> "ServedTask":
@@ -80,6 +81,8 @@ class Serving:
         answers: list[Any] = [None] * len(questions)
         elsewhere: dict[int, list[int]] = {}
         for number, question in enumerate(questions):
+            if question.id is UNSET:
+                question.id = next(self._ids)
             partition = served.partition(question)
             model = served.shards.answering(partition)
             if model is not None and suffices(model, question, asked):
@@ -96,19 +99,32 @@ class Serving:
             for numbers, told in zip(elsewhere.values(), found, strict=True):
                 for number, answer in zip(numbers, told, strict=True):
                     answers[number] = answer
+        # What another worker has answered, it has logged.
+        log = [pair for pair in zip(questions, answers, strict=True) if pair[0].log and type(pair[1]) is dict]
+        if log:
+            await self._log(served.task, log)
         return answers
-
-    async def producer(self) -> AIOKafkaProducer:
-        """The producer that appends to event logs."""
-        if self._producer is None:
-            self._producer = await start_producer(self.brokers)
-        return self._producer
 
     async def stop(self) -> None:
         """Close the connections."""
         await self.owners.stop()
-        if self._producer is not None:
-            await self._producer.stop()
+        await self.appender.stop()
+
+    async def _log(self, task: Task, answered: Sequence[tuple[Question, dict[str, Any]]]) -> None:
+        """Append questions with what was answered; each answer says under `logged` where it is, or whether it is on its way."""
+        durable: list[dict[str, Any]] = []
+        rows: list[tuple[str | None, bytes]] = []
+        for question, answer in answered:
+            served = {name: answer[name] for name in ("arm", "prediction", "position")}
+            record = msgspec.json.encode({"id": question.id, "features": question.features, "served": served})
+            if question.log == "async":
+                answer["logged"] = self.appender.append_later(task, shard_key(question), record)
+            else:
+                durable.append(answer)
+                rows.append((shard_key(question), record))
+        if rows:
+            for answer, at in zip(durable, await self.appender.append(task, rows), strict=True):
+                answer["logged"] = at
 
     async def _wait_or_forward(
         self, served: "ServedTask", partition: int, questions: list[Question], asked: Asked
@@ -149,7 +165,7 @@ class Serving:
             raise Problem(503, "not_finite", "the model no longer predicts finite numbers.", "See docs/operations.md.")
         told = {"prediction": None, "probabilities": None} if prediction is None else prediction.told()
         return {
-            "id": next(self._ids) if question.id is UNSET else question.id,
+            "id": question.id,
             **told,
             "arm": "champion",
             "version": learner.champion.version,
@@ -167,12 +183,14 @@ class ServedTask:
     def partition(self, question: Question) -> int:
         """The shard that a question goes to: that of its key; without one, a shard of this worker, where there is one.
 
+        A question that is logged goes by its id then, as its label will.
+
         A Problem 422 where a position is asked for and the shard that it is of is not told.
         """
-        if question.key is not UNSET:
-            return partition_of(question.key, self.task.partitions)
         if self.task.partitions == 1:
             return 0
+        if question.key is not UNSET or question.log:
+            return partition_of(shard_key(question), self.task.partitions)
         if question.min_position is not UNSET:
             detail = f"a position is one shard's, and the task '{self.task.name}' has {self.task.partitions}."
             raise Problem(422, "key", detail, "Send the key too.")
@@ -198,6 +216,13 @@ class Resource(View):
     def answer(value: object, status: int = 200) -> web.Response:
         """A JSON answer."""
         return web.Response(status=status, body=msgspec.json.encode(value), content_type="application/json")
+
+
+def shard_key(question: Question) -> str:
+    """What places a question that is logged: its key, or its id."""
+    key = question.id if question.key is UNSET else question.key
+    assert key is not UNSET
+    return key
 
 
 def suffices(model: Model, question: Question, asked: Asked) -> bool:
@@ -232,5 +257,5 @@ def explain(body: bytes, error: Exception) -> Problem:
         422,
         "shape",
         f"the body is not of the right shape: {error}.",
-        'Send {"features": {...}, "id"?, "key"?, "min_position"?, "wait_s"?}.',
+        'Send {"features": {...}, "id"?, "key"?, "log"?, "min_position"?, "wait_s"?}.',
     )

@@ -26,7 +26,9 @@ class TaskStatus(Resource):
         except (KafkaError, OSError):
             ends = {}
         told = [await self._describe(shard, ends.get(partition)) for partition, shard in found.items()]
-        return self.answer({"task": task, "kind": served.task.kind, "shards": told})
+        appender = self.serving.appender
+        logging = {"appended": appender.appended, "failed": appender.failed, "refused": appender.refused}
+        return self.answer({"task": task, "kind": served.task.kind, "logging": logging, "shards": told})
 
     @staticmethod
     async def _describe(shard: Model, end: int | None) -> dict[str, Any]:
