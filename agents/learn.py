@@ -26,7 +26,7 @@ class LearningApp(faust.App):
         self.has_joined = False
         self.closing: list[Callable[[], Awaitable[None]]] = []
         self.beside: list[Callable[[], Coroutine[Any, Any, None]]] = []
-        self._running: list[asyncio.Task[None]] = []
+        self._runs_beside: list[asyncio.Task[None]] = []
         super().__init__(*args, **options)
 
     def _new_transport(self) -> PollTransport:
@@ -57,13 +57,13 @@ class LearningApp(faust.App):
         await super().on_start()
         for shards in self.learning.values():
             shards.replicas.start()
-        self._running = [asyncio.create_task(run()) for run in self.beside]
+        self._runs_beside = [asyncio.create_task(run()) for run in self.beside]
 
     async def on_stop(self) -> None:
         """Take the last snapshots while the connections still stand."""
-        for running in self._running:
+        for running in self._runs_beside:
             running.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
+        await asyncio.gather(*self._runs_beside, return_exceptions=True)
         for shards in self.learning.values():
             await shards.stop()
             await shards.around.stop()

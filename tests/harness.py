@@ -122,7 +122,13 @@ class Worker:
 
     def wait_ready(self, seconds: float = 60.0) -> "Worker":
         """Wait until it can answer."""
-        wait_for(lambda: self.get("/readyz") is not None, seconds, f"{self.address} ready; log:\n{self.log()[-2000:]}")
+        assert self.process is not None
+
+        def is_ready() -> bool:
+            assert self.process.poll() is None, f"the worker has ended; log:\n{self.log()[-2000:]}"
+            return self.get("/readyz") is not None
+
+        wait_for(is_ready, seconds, f"{self.address} ready; log:\n{self.log()[-2000:]}")
         return self
 
     def signal(self, name: str) -> None:

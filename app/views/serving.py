@@ -42,7 +42,7 @@ class Question(msgspec.Struct, forbid_unknown_fields=True):
     id: Id | UnsetType = UNSET
     key: Id | UnsetType = UNSET
     log: bool | Literal["durable", "async"] = False
-    min_position: Annotated[int, Meta(ge=0, lt=1 << 63)] | UnsetType = UNSET
+    min_position: Annotated[int, Meta(ge=0, le=2**63 - 1)] | UnsetType = UNSET
     wait_s: Annotated[float, Meta(ge=0, le=10)] | UnsetType = UNSET
 
 
