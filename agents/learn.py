@@ -9,6 +9,7 @@ from agents.around import Around
 from agents.poll import Backlog, PollTransport
 from agents.shards import Shards
 from learning.task import Task
+from tables.enricher import Enricher
 
 
 class LearningApp(faust.App):
@@ -21,6 +22,7 @@ class LearningApp(faust.App):
     def __init__(self, *args: Any, buffer_bytes: int, **options: Any):
         self.backlog = Backlog(buffer_bytes)
         self.learning: dict[str, Shards] = {}
+        self.enrichers: dict[str, Enricher] = {}
         self.has_joined = False
         super().__init__(*args, **options)
 
@@ -47,11 +49,19 @@ class LearningApp(faust.App):
         """Tell the group from where to start reading next time."""
         await self.consumer._commit({TP(topic, partition): position})  # noqa: SLF001
 
+    async def on_start(self) -> None:
+        """Begin to follow stored features."""
+        await super().on_start()
+        for enricher in self.enrichers.values():
+            await enricher.store.start()
+
     async def on_stop(self) -> None:
         """Take the last snapshots while the connections still stand."""
         for shards in self.learning.values():
             await shards.revoke()
             await shards.around.stop()
+        for enricher in self.enrichers.values():
+            await enricher.store.stop()
         await super().on_stop()
 
 

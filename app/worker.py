@@ -16,7 +16,9 @@ from agents.budget import Budget
 from agents.learn import LearningApp, follow_assignments
 from app.errors import answer_problems
 from app.settings import Settings
+from app.stores import make_store
 from app.views import add_views
+from tables.enricher import Enricher
 from tables.topics import prepare, topics_of
 
 GROUP_ID_MAX = 120
@@ -76,6 +78,8 @@ def make_app(settings: Settings, instance: str | None) -> LearningApp:
             snapshot_seconds=settings.worker.snapshot_seconds,
         )
         app.learn(task, around)
+        if task.stored:
+            app.enrichers[task.name] = Enricher(task, make_store(settings, task), settings.features.budget_ms / 1000)
     follow_assignments(app)
     add_views(app, settings)
     return app

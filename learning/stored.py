@@ -1,8 +1,16 @@
 """Stored features: what a task takes from a feature store, and which values of it are good enough to take."""
 
+import msgspec
+
 from learning.errors import RecordError
-from learning.schema import check_value, find_bad_feature
+from learning.schema import Number, Text, Whole, check_value, find_bad_feature
 from learning.task import Feature, Task, Value
+
+
+class Single(msgspec.Struct):
+    """One value that a record may hold; a type of its own, because msgspec then prepares the check once."""
+
+    value: bool | Whole | Number | Text
 
 
 class StoredSchema:
@@ -42,8 +50,10 @@ class StoredSchema:
             known = ", ".join(self.stored)
             what = f"feature '{name[:80]}' is not a stored one; those are: {known}."
             raise RecordError(what, "Leave it out, or declare it in headrace.toml.")
-        if bad := find_bad_feature({name: value}):
-            raise bad
+        try:
+            msgspec.convert({"value": value}, Single)
+        except msgspec.ValidationError:
+            raise find_bad_feature({name: value}) or RecordError(f"feature '{name}' is none.") from None
         if expected := self._expected[name]:
             check_value(name, value, expected)
 

@@ -29,4 +29,7 @@ class Ready(Resource):
                 errors = [shard.error for shard in served.shards.owned.values() if shard.error]
                 detail = errors[0] if errors else f"shards of task '{served.task.name}' are being opened."
                 raise Problem(503, "stopped" if errors else "opening", detail, "Ask again, or see GET /v1/{task}.")
+            if served.enricher is not None and not served.enricher.store.is_current:
+                detail = f"stored features of task '{served.task.name}' are being read."
+                raise Problem(503, "opening", detail, "Ask again in a second.")
         return self.answer({"status": "ready"})

@@ -44,7 +44,8 @@ class PredictBatch(Resource):
             raise Problem(422, "too_many", f"{len(questions)} questions in one batch.", f"Send up to {BATCH_MAX}.")
         if body.count(b":") != sum(map(_keys, questions)):
             refuse_duplicate_keys(body)
-        return self.answer([await serving.answer(served, question) for question in questions])
+        await served.enrich(questions)
+        return self.answer([await serving.answer(served, question, is_enriched=True) for question in questions])
 
 
 def _keys(question: Question) -> int:

@@ -21,6 +21,7 @@ from learning.learner import is_finite
 from learning.records import Id, Reader
 from learning.schema import Features, find_bad_feature
 from learning.task import Task
+from tables.enricher import Enricher
 from tables.producer import start_producer
 
 BATCH_MAX = 1_000
@@ -49,7 +50,7 @@ class Serving:
         self.app = app
         self.tasks: dict[str, ServedTask] = {}
         for task in settings.tasks.values():
-            self.tasks[task.name] = ServedTask(task, app.learning[task.events])
+            self.tasks[task.name] = ServedTask(task, app.learning[task.events], app.enrichers.get(task.name))
         self.members = Members(settings.brokers, app.conf.id)
         self.brokers = settings.brokers
         self._producer: AIOKafkaProducer | None = None
@@ -63,8 +64,10 @@ class Serving:
             known = ", ".join(sorted(self.tasks))
             raise Problem(404, "unknown_task", f"there is no task '{name[:80]}'.", f"Tasks here: {known}.") from None
 
-    async def answer(self, served: "ServedTask", question: Question) -> dict[str, Any]:
+    async def answer(self, served: "ServedTask", question: Question, *, is_enriched: bool = False) -> dict[str, Any]:
         """What the model of the question's shard says now."""
+        if not is_enriched:
+            await served.enrich([question])
         shard = await self._shard(served, question.key)
         learner = shard.learner
         assert learner is not None
@@ -120,10 +123,17 @@ class Serving:
 
 
 class ServedTask:
-    """A task with its shards on this worker and the reader of its records."""
+    """A task with its shards on this worker, the reader of its records, and what adds stored features, if it has any."""
 
-    def __init__(self, task: Task, shards: Shards):
-        self.task, self.shards, self.reader = task, shards, Reader(task)
+    def __init__(self, task: Task, shards: Shards, enricher: Enricher | None = None):
+        self.task, self.shards, self.reader, self.enricher = task, shards, Reader(task), enricher
+
+    async def enrich(self, questions: list[Question]) -> None:
+        """Give questions the stored features that they do not carry, in one look-up."""
+        if self.enricher is not None:
+            rows = [(None if question.key is UNSET else question.key, question.features) for question in questions]
+            for question, features in zip(questions, await self.enricher.enrich(rows), strict=True):
+                question.features = features
 
 
 class Resource(View):
