@@ -116,7 +116,9 @@ class Enricher:
             self._retry_at = now + RETRY_SECONDS  # one tries; the others are not kept waiting
         try:
             async with asyncio.timeout(self.budget) as budget:
-                found: dict[str | None, dict[str, Value]] = dict(zip(keys, await self.store.look_up(keys), strict=True))
+                entities = await self.store.look_up(keys)
+            found: dict[str | None, dict[str, Value]]
+            found = {key: dict(features) for key, features in zip(keys, entities, strict=True)}
         except Exception as error:  # noqa: BLE001 whatever a store does, the answer goes on
             if not budget.expired():
                 self._fail(error)
