@@ -11,6 +11,7 @@ from agents.around import Around
 from agents.poll import Backlog, PollTransport
 from agents.shards import Shards
 from learning.task import Task
+from tables.enricher import Enricher
 
 
 class LearningApp(faust.App):
@@ -23,6 +24,7 @@ class LearningApp(faust.App):
     def __init__(self, *args: Any, buffer_bytes: int, **options: Any):
         self.backlog = Backlog(buffer_bytes)
         self.learning: dict[str, Shards] = {}
+        self.enrichers: dict[str, Enricher] = {}
         self.has_joined = False
         self.closing: list[Callable[[], Awaitable[None]]] = []
         self.beside: list[Callable[[], Coroutine[Any, Any, None]]] = []
@@ -57,6 +59,8 @@ class LearningApp(faust.App):
         await super().on_start()
         for shards in self.learning.values():
             shards.replicas.start()
+        for enricher in self.enrichers.values():
+            await enricher.store.start()
         self._runs_beside = [asyncio.create_task(run()) for run in self.beside]
 
     async def on_stop(self) -> None:
@@ -67,6 +71,8 @@ class LearningApp(faust.App):
         for shards in self.learning.values():
             await shards.stop()
             await shards.around.stop()
+        for enricher in self.enrichers.values():
+            await enricher.store.stop()
         await super().on_stop()
 
     async def on_shutdown(self) -> None:

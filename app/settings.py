@@ -8,17 +8,23 @@ import sys
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import msgspec
 
-from learning.errors import ModelError, SettingsError
-from learning.task import Task
+from learning.duration import seconds
+from learning.errors import ModelError, RecordError, SettingsError
+from learning.schema import find_bad_feature
+from learning.stored import StoredSchema
+from learning.task import Duration, Task
 
 DEFAULT = "headrace.toml"
 EMBEDDED = "kafka://127.0.0.1:9092"
 """Where the embedded broker listens; also what is meant when no broker is named."""
 
 PORT_MAX = 65_535
+
+SECTIONS = ["broker", "worker", "features", "tasks"]
 
 
 class Broker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -58,6 +64,34 @@ class Worker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     buffer_bytes: Annotated[int, msgspec.Meta(ge=1 << 20)] = 64 << 20
 
 
+class Features(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where stored features are kept, and how long a question may wait for them.
+
+    Parameters
+    ----------
+    url
+        `redis://` or `rediss://`; left out, every worker has them in a database of its own. It may hold a password: show it to no one.
+    ttl
+        How long a value counts: `"7d"`, or seconds; left out, for ever.
+    budget_ms
+        Milliseconds that one look-up may take.
+    """
+
+    url: str | None = None
+    ttl: Duration | None = None
+    budget_ms: Annotated[float, msgspec.Meta(gt=0, le=60_000)] = 5.0
+
+    @property
+    def ttl_seconds(self) -> float | None:
+        """How long a value counts, in seconds; None: for ever."""
+        return None if self.ttl is None else seconds(self.ttl)
+
+    @property
+    def shown(self) -> str:
+        """Where they are kept, without a password."""
+        return "embedded" if self.url is None else without_password(self.url)
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """All settings, and the file that they are from.
 
@@ -71,6 +105,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     path: Path
     broker: Broker
     worker: Worker
+    features: Features
     tasks: dict[str, Task]
 
     @property
@@ -139,19 +174,33 @@ def load(path: str | None = None) -> Settings:
 def parse(raw: dict[str, Any], path: Path) -> Settings:
     """Settings from their plain form; SettingsError as for `load`."""
     for key in raw:
-        if key not in ("broker", "worker", "tasks"):
-            raise _unknown(path, "", key, ["broker", "worker", "tasks"])
+        if key not in SECTIONS:
+            raise _unknown(path, "", key, SECTIONS)
     broker = _section(path, "broker", raw.get("broker", {}), Broker)
     worker: Worker = _section(path, "worker", raw.get("worker", {}), Worker)
     if not 0 < int(worker.web.rpartition(":")[2]) <= PORT_MAX:
         raise _error(path, "worker.web", "names a port that is not from 1 to 65535", "Name another port.")
     if not math.isfinite(worker.snapshot_seconds):
         raise _error(path, "worker.snapshot_seconds", "is not finite", "Give a number of seconds.")
+    features: Features = _section(path, "features", raw.get("features", {}), Features)
+    _check_features(path, features)
     declared = raw.get("tasks", {})
     if not isinstance(declared, dict) or not declared:
         raise _error(path, "tasks", "has no task", "Declare one: [tasks.NAME] with a kind.")
     tasks = {name: _task(path, name, table) for name, table in declared.items()}
-    return Settings(path=path, broker=broker, worker=worker, tasks=tasks)
+    return Settings(path=path, broker=broker, worker=worker, features=features, tasks=tasks)
+
+
+def without_password(url: str) -> str:
+    """A URL as it may be shown.
+
+    Examples
+    --------
+    >>> without_password("redis://me:secret@cache:6379/0?password=secret")
+    'redis://cache:6379/0'
+    """
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def _section(path: Path, where: str, raw: object, shape: type[Any]) -> Any:
@@ -190,6 +239,7 @@ def _task(path: Path, name: str, raw: object) -> Task:
     task: Task = _section(path, where, raw | {"name": name}, Task)
     if task.labels is not None and task.kind != "multiclass":
         raise _error(path, f"{where}.labels", f"is not for {task.kind} tasks", "Leave it out.")
+    _check_stored(path, task)
     folder = str(path.resolve().parent)
     if ":" in task.model_name and folder not in sys.path:
         sys.path.append(folder)  # a model's own module may lie beside the settings
@@ -214,6 +264,44 @@ def _check_feature(path: Path, where: str, raw: object) -> None:
         raise _error(path, where, f"has a range, but its type is {feature.type}", "Leave min and max out.")
     if feature.values is not None and feature.type != "string":
         raise _error(path, where, f"lists values, but its type is {feature.type}", "Leave values out.")
+
+
+def _check_features(path: Path, features: Features) -> None:
+    try:
+        if features.ttl_seconds == 0:
+            raise ValueError("0 is no time to live")
+    except ValueError as error:
+        raise _error(path, "features.ttl", f"is wrong: {error}", 'Write for example "7d", or leave it out.') from None
+    if features.url is None:
+        return
+    try:  # nothing of the URL is told, for there may be a password in any part of one that is wrong
+        parts = urlsplit(features.url)
+        fits = parts.scheme in ("redis", "rediss") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        fits = False
+    if not fits:
+        form = "redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE], or rediss:// for TLS"
+        raise _error(path, "features.url", f"is not {form}", "Percent-encode what is special in the password.")
+
+
+def _check_stored(path: Path, task: Task) -> None:
+    schema = StoredSchema(task)
+    for name, stored in schema.stored.items():
+        where = f"tasks.{task.name}.stored.{name}"
+        if bad := find_bad_feature({name: True}):
+            raise _error(path, where, f"is no name for a feature: {bad.what.rstrip('.')}", bad.remedy)
+        declared = None if task.features is None else task.features.get(name)
+        if task.features is not None and declared is None:
+            raise _error(path, where, "is not among the task's features", f"Declare it: [tasks.{task.name}.features].")
+        if stored.default is None:
+            if declared is not None and not declared.optional:
+                what = "has no default, and the feature is not optional: without the store there would be no answers"
+                raise _error(path, where, what, "Give it a default, or declare the feature optional.")
+            continue
+        try:
+            schema.check(name, stored.default)
+        except RecordError as error:
+            raise _error(path, f"{where}.default", f"is wrong: {error.what.rstrip('.')}", error.remedy) from None
 
 
 def _unknown(path: Path, where: str, key: str, known: list[str]) -> SettingsError:

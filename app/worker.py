@@ -18,7 +18,9 @@ from agents.requests import Requests
 from app.errors import answer_problems
 from app.requests import answering
 from app.settings import Settings
+from app.stores import make_store
 from app.views import add_views
+from tables.enricher import Enricher
 from tables.topics import prepare, topics_of
 
 GROUP_ID_MAX = 120
@@ -78,6 +80,8 @@ def make_app(settings: Settings, instance: str | None) -> LearningApp:
             snapshot_seconds=settings.worker.snapshot_seconds,
         )
         app.learn(task, around)
+        if task.stored:
+            app.enrichers[task.name] = Enricher(task, make_store(settings, task), settings.features.budget_ms / 1000)
     follow_assignments(app)
     add_views(app, settings)
     for served in app.serving.tasks.values():

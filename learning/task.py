@@ -22,6 +22,12 @@ class Feature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     optional: bool = False
 
 
+class Stored(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A feature that the feature store has; `default` stands in for it where the store has none, or none that is good."""
+
+    default: Value | None = None
+
+
 BATCH_MAX = 10_000
 """Labels that are collected at most before they are learned."""
 
@@ -96,6 +102,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         For `event_time`: what becomes of a record that comes later than that, `learn` or `quarantine`.
     update
         When labels are learned; left out, each at once.
+    stored
+        Features that are looked up in the feature store by the entity's key, unless they come with the question.
 
     Examples
     --------
@@ -119,6 +127,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     lateness: Duration = "10s"
     late: Literal["learn", "quarantine"] = "learn"
     update: Update | None = None
+    stored: dict[str, Stored] | None = None
 
     def __post_init__(self) -> None:
         if self.wait_ms == 0:
@@ -162,7 +171,10 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256, as hex, of everything that decides how this task folds; partitions and publishing do not."""
+        """SHA-256, as hex, of everything that decides how this task folds.
+
+        Partitions and publishing do not; nor does what is stored, since it is frozen into the records before they are folded.
+        """
         update = self.update and (self.update.batch, self.update.every_ms, self.update.gradient)
         order = None if self.order == "arrival" else (self.lateness_ms, self.late)
         decides = {"kind": self.kind, "model": self.model, "features": self.features, "labels": self.labels,

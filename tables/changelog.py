@@ -8,16 +8,23 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from tables.producer import start_producer
 
+FOLLOW_SECONDS = 1.0
+"""How long a follower waits for something new before it hands over that there is nothing."""
+
+FOLLOW_MAX = 100
+"""Entries that a follower hands over at once: what is done with them must not keep requests waiting."""
+
 CHUNK_MAX = 512 * 1024
 """Bytes in one record. A broker takes 1 MB; half of it leaves room for keys, headers and a tighter setting."""
 
 
 class Entry(NamedTuple):
-    """One change: a value for a key, or None for its removal."""
+    """One change: a value for a key, or None for its removal; `time` is Kafka's, in milliseconds since the epoch."""
 
     offset: int
     key: bytes
     value: bytes | None
+    time: int = 0
 
 
 class Changelog(Protocol):
@@ -29,6 +36,17 @@ class Changelog(Protocol):
 
     def read(self, partition: int, start: int) -> AsyncIterator[Entry]:
         """The entries from offset `start` to the end as it stands at the call."""
+        ...
+
+    def follow(self, partition: int, start: int) -> AsyncIterator[list[Entry]]:
+        """The entries from offset `start` on, as they come, for ever; an empty list every so often when nothing comes.
+
+        Raises when the topic does not have `start`, or not any more.
+        """
+        ...
+
+    async def stop(self) -> None:
+        """Close the connection to where it is."""
         ...
 
 
@@ -63,11 +81,13 @@ class KafkaChangelog:
         self.topic = topic
         self.brokers = brokers
         self._producer: AIOKafkaProducer | None = None
+        self._starting = asyncio.Lock()
 
     async def append(self, partition: int, key: bytes, value: bytes | None) -> int:
         """Append one change; the offset, once the broker has it on all in-sync replicas."""
-        if self._producer is None:
-            self._producer = await start_producer(self.brokers, max_request_size=2 * CHUNK_MAX)
+        async with self._starting:
+            if self._producer is None:
+                self._producer = await start_producer(self.brokers, max_request_size=2 * CHUNK_MAX)
         written = await self._producer.send_and_wait(self.topic, value, key=key, partition=partition)
         return int(written.offset)
 
@@ -84,7 +104,17 @@ class KafkaChangelog:
             # The position, not the last record, says when the end is reached: compaction leaves offsets without a record.
             while await consumer.position(shard) < end:
                 for record in (await consumer.getmany(shard, timeout_ms=1000)).get(shard, []):
-                    yield Entry(record.offset, record.key or b"", record.value)
+                    yield Entry(record.offset, record.key or b"", record.value, record.timestamp)
+
+    async def follow(self, partition: int, start: int) -> AsyncIterator[list[Entry]]:
+        """The entries from offset `start` on, as they come, for ever; an empty list every so often when nothing comes."""
+        follower = KafkaFollower(self.topic, self.brokers)
+        try:
+            await follower.follow({partition: start})
+            while True:
+                yield (await follower.poll(FOLLOW_SECONDS)).get(partition, [])
+        finally:
+            await follower.stop()
 
     async def stop(self) -> None:
         """Close the connection to the broker."""
@@ -112,8 +142,12 @@ class KafkaFollower:
     async def follow(self, starts: Mapping[int, int]) -> None:
         """Follow these partitions and no others, each from an offset on."""
         if self._consumer is None:
+            # Without "none" a topic that was made anew would be followed from its end, and what it holds passed over.
             consumer = AIOKafkaConsumer(
-                bootstrap_servers=self.brokers, enable_auto_commit=False, auto_offset_reset="none"
+                bootstrap_servers=self.brokers,
+                enable_auto_commit=False,
+                auto_offset_reset="none",
+                max_poll_records=FOLLOW_MAX,
             )
             await consumer.start()
             self._consumer = consumer
@@ -130,7 +164,9 @@ class KafkaFollower:
             return {}
         found = await self._consumer.getmany(timeout_ms=int(seconds * 1000))
         return {
-            shard.partition: [Entry(record.offset, record.key or b"", record.value) for record in records]
+            shard.partition: [
+                Entry(record.offset, record.key or b"", record.value, record.timestamp) for record in records
+            ]
             for shard, records in found.items()
         }
 

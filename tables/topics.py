@@ -31,6 +31,8 @@ class Topic(msgspec.Struct, frozen=True):
     partitions: int
     wanted: dict[str, str]
     asked: dict[str, str] = {}
+    of_task: bool = True
+    """Whether its partitions are the task's shards."""
 
 
 def topics_of(task: Task) -> list[Topic]:
@@ -46,7 +48,7 @@ def topics_of(task: Task) -> list[Topic]:
         "retention.ms": "-1",
         "retention.bytes": "-1",
     }  # the log is the truth: nothing of it is thrown away unasked
-    return [
+    topics = [
         Topic(task.events, count, keep, {"message.timestamp.type": "LogAppendTime"} | forever),
         Topic(task.requests, count, keep),
         Topic(f"{task.name}.predictions", count, keep),
@@ -56,6 +58,12 @@ def topics_of(task: Task) -> list[Topic]:
         Topic(f"{task.name}.snapshots", count, compact, {"segment.bytes": str(64 << 20)}),
         Topic(f"{task.name}.pending", count, compact, {"segment.bytes": str(64 << 20)}),
     ]
+    if task.stored:
+        # Every worker follows all of it, so partitions would divide no work; one of them decides what is the latest. Removals
+        # stay for a week, so that a worker that was away learns of them.
+        removals = {"delete.retention.ms": str(7 * 24 * 3_600_000)}
+        topics.append(Topic(f"{task.name}.features", 1, compact, removals, of_task=False))
+    return topics
 
 
 async def prepare(brokers: str, topics: list[Topic]) -> None:
@@ -106,7 +114,9 @@ async def find_problems(admin: AIOKafkaAdminClient, topics: list[Topic]) -> list
             problems.append(
                 TopicError(
                     f"the topic {topic.name} has {count} partitions, not {topic.partitions}.",
-                    f"Set partitions = {count} for the task in headrace.toml, or delete the topic.",
+                    f"Set partitions = {count} for the task in headrace.toml, or delete the topic."
+                    if topic.of_task
+                    else "Delete it; a starting worker makes it anew.",
                 )
             )
         settings = await _settings(admin, topic.name)

@@ -28,6 +28,8 @@ from learning.errors import BrokerError, HeadraceError
 DISK_MIN = 1 << 30
 """Bytes free for the databases, below which a worker would soon stand still."""
 
+REDIS_SECONDS = 2.0
+
 FETCH = 1
 """Key of the Fetch request in Kafka's protocol; which versions of it a broker speaks tells how old it is."""
 
@@ -170,6 +172,27 @@ async def _ask_broker(settings: Settings) -> list[Finding]:
     return found
 
 
+def check_features(settings: Settings) -> Iterator[Finding]:
+    """Where stored features are kept answers; only looked at if a task has any."""
+    features = settings.features
+    if not any(task.stored for task in settings.tasks.values()):
+        return
+    if features.url is None:
+        yield Finding("feature store", "ok", f"embedded, in {settings.datadir}")
+        return
+    try:
+        from tables.redis_features import ping
+
+        asyncio.run(ping(features.url, REDIS_SECONDS))
+        yield Finding("feature store", "ok", f"{features.shown} answers")
+    except ImportError:
+        what = f"{features.shown}: redis-py is not installed"
+        yield Finding("feature store", "fault", what, "Run: pip install 'headrace[redis]'.")
+    except Exception as error:  # noqa: BLE001 redis-py's own errors are known only where it is installed
+        what = f"{features.shown} does not answer: {error}"
+        yield Finding("feature store", "fault", what, "Start it, or set features.url. Answers have defaults meanwhile.")
+
+
 def check_worker(settings: Settings) -> Iterator[Finding]:
     """Whether a worker answers at its address; none has to."""
     try:
@@ -201,6 +224,7 @@ CHECKS: list[Callable[[Settings], Iterator[Finding]]] = [
     check_clock,
     check_datadir,
     check_broker,
+    check_features,
     check_worker,
     check_optional,
 ]

@@ -2,6 +2,7 @@
 
 from agents.learn import LearningApp
 from app.settings import Settings
+from app.views.features import StoredFeatures
 from app.views.health import Healthy, Ready
 from app.views.labels import Labels
 from app.views.predict import Predict, PredictBatch
@@ -17,6 +18,7 @@ ROUTES = {
     "/v1/{task}/predict/batch": PredictBatch,
     "/v1/{task}/samples": Samples,
     "/v1/{task}/labels": Labels,
+    "/v1/{task}/features/{key}": StoredFeatures,
 }
 
 

@@ -30,4 +30,7 @@ class Ready(Resource):
                 if error is None:
                     code, detail = "opening", f"shard {partition} of task '{served.task.name}' is being opened."
                 raise Problem(503, code, detail or "", "Ask again, or see GET /v1/{task}.")
+            if served.enricher is not None and not served.enricher.store.is_current:
+                detail = f"stored features of task '{served.task.name}' are being read."
+                raise Problem(503, "opening", detail, "Ask again in a second.")
         return self.answer({"status": "ready"})

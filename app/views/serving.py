@@ -23,6 +23,7 @@ from learning.learner import is_finite
 from learning.records import Id, Reader
 from learning.schema import Features, find_bad_feature
 from learning.task import Task
+from tables.enricher import Enricher
 from tables.producer import partition_of
 
 BATCH_MAX = 1_000
@@ -61,7 +62,7 @@ class Serving:
         self.app = app
         self.tasks: dict[str, ServedTask] = {}
         for task in settings.tasks.values():
-            self.tasks[task.name] = ServedTask(task, app.learning[task.events])
+            self.tasks[task.name] = ServedTask(task, app.learning[task.events], app.enrichers.get(task.name))
         self.owners = Owners(Members(settings.brokers, app.conf.id), settings.address)
         self.appender = Appender(settings.brokers)
         self._ids = map(f"{secrets.token_hex(6)}-{{:x}}".format, itertools.count())
@@ -78,6 +79,7 @@ class Serving:
         self, served: "ServedTask", questions: Sequence[Question], asked: Asked
     ) -> list[dict[str, Any] | msgspec.Raw]:
         """What the models of the questions' shards say now; a Problem for the first question that cannot be answered."""
+        await served.enrich(questions)
         answers: list[Any] = [None] * len(questions)
         elsewhere: dict[int, list[int]] = {}
         for number, question in enumerate(questions):
@@ -175,10 +177,11 @@ class Serving:
 
 
 class ServedTask:
-    """A task with its models on this worker, the reader of its records, and the requests that wait."""
+    """A task with its models on this worker, the reader of its records, the requests that wait, and what adds stored features, if it has any."""
 
-    def __init__(self, task: Task, shards: Shards):
+    def __init__(self, task: Task, shards: Shards, enricher: Enricher | None = None):
         self.task, self.shards, self.reader, self.arrivals = task, shards, Reader(task), Arrivals(shards)
+        self.enricher = enricher
 
     def partition(self, question: Question) -> int:
         """The shard that a question goes to: that of its key; without one, a shard of this worker, where there is one.
@@ -196,6 +199,13 @@ class ServedTask:
             raise Problem(422, "key", detail, "Send the key too.")
         known = (*self.shards.owned, *range(self.task.partitions))
         return next((partition for partition in known if self.shards.answering(partition) is not None), 0)
+
+    async def enrich(self, questions: Sequence[Question]) -> None:
+        """Give questions the stored features that they do not carry, in one look-up."""
+        if self.enricher is not None:
+            rows = [(None if question.key is UNSET else question.key, question.features) for question in questions]
+            for question, features in zip(questions, await self.enricher.enrich(rows), strict=True):
+                question.features = features
 
 
 class Resource(View):
