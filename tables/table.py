@@ -56,6 +56,12 @@ class Table:
                 await self._open(partition)
             await self._follow(partition)
 
+    def open_as_it_is(self, partition: int) -> None:
+        """Open one shard with what it holds, whether the changelog can be read or not. Raises if another process holds its lock."""
+        path = self.folder / str(partition)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._shards[partition] = Rdict(str(path), _options())
+
     async def catch_up(self, partition: int) -> None:
         """Bring an open shard up to the end of the changelog; if it is of another changelog, from nothing."""
         if not await self._continues(partition, self._shards[partition]):
@@ -110,9 +116,8 @@ class Table:
         return True
 
     async def _open(self, partition: int) -> None:
-        path = self.folder / str(partition)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        database = self._shards[partition] = Rdict(str(path), _options())
+        self.open_as_it_is(partition)
+        database = self._shards[partition]
         try:
             if self._is_usable(database) and await self._continues(partition, database):
                 return
@@ -124,10 +129,9 @@ class Table:
             self._empty(partition)
 
     def _empty(self, partition: int) -> None:
-        path = self.folder / str(partition)
         self.close(partition)
-        shutil.rmtree(path)
-        self._shards[partition] = Rdict(str(path), _options())
+        shutil.rmtree(self.folder / str(partition))
+        self.open_as_it_is(partition)
 
     async def _continues(self, partition: int, database: Rdict) -> bool:
         return await continues(self.changelog, partition, _next_offset(database), database.get(LAST))
