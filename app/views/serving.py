@@ -41,7 +41,7 @@ class Question(msgspec.Struct, forbid_unknown_fields=True):
     features: Features
     id: Id | UnsetType = UNSET
     key: Id | UnsetType = UNSET
-    min_position: Annotated[int, Meta(ge=0, lt=1 << 63)] | UnsetType = UNSET
+    min_position: Annotated[int, Meta(ge=0, le=(1 << 63) - 1)] | UnsetType = UNSET
     wait_s: Annotated[float, Meta(ge=0, le=10)] | UnsetType = UNSET
 
 
