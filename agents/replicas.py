@@ -79,8 +79,8 @@ class Replicas:
     that moment on nothing here touches it: an owner opens what belongs to a snapshot before it looks for the furthest one. When the
     shard is taken away its owner closes the table, which is noticed here, and it is opened again.
 
-    The newest snapshot of each shard is read in a thread, so that answers go on meanwhile, within a budget of time; those that come
-    faster are passed over.
+    The newest snapshot of each shard is read in a thread, so that answers go on meanwhile. All but the first are read within a budget of
+    time; those that come faster are passed over.
 
     Parameters
     ----------
@@ -146,7 +146,9 @@ class Replicas:
             partition = next(iter(self._news))
             del self._news[partition]
             if partition not in self.owned:
+                started = self._budget.clock()
                 await self._take_up(partition)
+                self._budget.spend(self._budget.clock() - started)
         await self._ask_ends()
 
     async def _open_all(self, partitions: Iterable[int]) -> set[int]:
@@ -176,7 +178,7 @@ class Replicas:
         replica = self.held.get(partition)
         if replica is None:
             replica = self.held[partition] = Replica(self.task, partition, self.around)
-        around, started = self.around, self._budget.clock()
+        around = self.around
         found = around.snapshots.load(partition)
         if found is None:
             if replica.learner is None:
@@ -190,7 +192,6 @@ class Replicas:
             except HeadraceError as error:
                 replica.error = str(error)
                 log.warning("a snapshot is refused", task=self.task.name, partition=partition, error=replica.error)
-        self._budget.spend(self._budget.clock() - started)
 
     async def _ask_ends(self) -> None:
         now = self.around.budget.clock()
