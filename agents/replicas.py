@@ -135,17 +135,17 @@ class Replicas:
         if opened or kept != self._following:
             self._following = kept | opened
             await self.around.follower.follow(
-                {at: self._table.followed(at) for at in self._following if at not in self.owned}
+                {at: self._table.followed(at) for at in self._following if self._is_open(at)}
             )
         for partition, entries in (await self.around.follower.poll(POLL_SECONDS)).items():
-            if partition not in self.owned:
+            if self._is_open(partition):
                 for entry in entries:
                     self._table.take(partition, entry)
                 self._news[partition] = None
         if self._news and self._budget.is_free():
             partition = next(iter(self._news))
             del self._news[partition]
-            if partition not in self.owned:
+            if self._is_open(partition):
                 started = self._budget.clock()
                 await self._take_up(partition)
                 self._budget.spend(self._budget.clock() - started)
@@ -159,13 +159,13 @@ class Replicas:
                 try:
                     if partition not in self.owned:
                         await self._table.open(partition)
-                    if partition not in self.owned:
+                    if self._is_open(partition):
                         await self._take_up(partition)
                 except Exception as error:  # noqa: BLE001 another process has the lock, or the broker is away
                     log.info("cannot follow a shard yet", task=self.task.name, partition=partition, error=repr(error))
                     self._close([partition])
                     return False
-                return partition in self._table.opened()
+                return self._is_open(partition)
 
         wanted = sorted(partitions)
         opened = await asyncio.gather(*map(open_one, wanted))
@@ -202,6 +202,10 @@ class Replicas:
             replica = self.held.get(partition)
             if replica is not None and end >= replica.position:  # otherwise the snapshot is of another log
                 replica.freshness.mark(end, now)
+
+    def _is_open(self, partition: int) -> bool:
+        """Whether a table is open, and for a replica: it may have been assigned, and taken away again, at any `await`."""
+        return partition not in self.owned and partition in self._table.opened()
 
     def _close(self, partitions: Iterable[int]) -> None:
         for partition in list(partitions):
