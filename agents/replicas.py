@@ -79,8 +79,8 @@ class Replicas:
     that moment on nothing here touches it: an owner opens what belongs to a snapshot before it looks for the furthest one. When the
     shard is taken away its owner closes the table, which is noticed here, and it is opened again.
 
-    The newest snapshot of each shard is read in a thread, so that answers go on meanwhile, within a budget of time; those that come
-    faster are passed over.
+    The newest snapshot of each shard is read in a thread, so that answers go on meanwhile. All but the first are read within a budget of
+    time; those that come faster are passed over.
 
     Parameters
     ----------
@@ -135,18 +135,20 @@ class Replicas:
         if opened or kept != self._following:
             self._following = kept | opened
             await self.around.follower.follow(
-                {at: self._table.followed(at) for at in self._following if at not in self.owned}
+                {at: self._table.followed(at) for at in self._following if self._is_open(at)}
             )
         for partition, entries in (await self.around.follower.poll(POLL_SECONDS)).items():
-            if partition not in self.owned:
+            if self._is_open(partition):
                 for entry in entries:
                     self._table.take(partition, entry)
                 self._news[partition] = None
         if self._news and self._budget.is_free():
             partition = next(iter(self._news))
             del self._news[partition]
-            if partition not in self.owned:
+            if self._is_open(partition):
+                started = self._budget.clock()
                 await self._take_up(partition)
+                self._budget.spend(self._budget.clock() - started)
         await self._ask_ends()
 
     async def _open_all(self, partitions: Iterable[int]) -> set[int]:
@@ -157,13 +159,13 @@ class Replicas:
                 try:
                     if partition not in self.owned:
                         await self._table.open(partition)
-                    if partition not in self.owned:
+                    if self._is_open(partition):
                         await self._take_up(partition)
                 except Exception as error:  # noqa: BLE001 another process has the lock, or the broker is away
                     log.info("cannot follow a shard yet", task=self.task.name, partition=partition, error=repr(error))
                     self._close([partition])
                     return False
-                return partition in self._table.opened()
+                return self._is_open(partition)
 
         wanted = sorted(partitions)
         opened = await asyncio.gather(*map(open_one, wanted))
@@ -176,7 +178,7 @@ class Replicas:
         replica = self.held.get(partition)
         if replica is None:
             replica = self.held[partition] = Replica(self.task, partition, self.around)
-        around, started = self.around, self._budget.clock()
+        around = self.around
         found = around.snapshots.load(partition)
         if found is None:
             if replica.learner is None:
@@ -190,7 +192,6 @@ class Replicas:
             except HeadraceError as error:
                 replica.error = str(error)
                 log.warning("a snapshot is refused", task=self.task.name, partition=partition, error=replica.error)
-        self._budget.spend(self._budget.clock() - started)
 
     async def _ask_ends(self) -> None:
         now = self.around.budget.clock()
@@ -201,6 +202,10 @@ class Replicas:
             replica = self.held.get(partition)
             if replica is not None and end >= replica.position:  # otherwise the snapshot is of another log
                 replica.freshness.mark(end, now)
+
+    def _is_open(self, partition: int) -> bool:
+        """Whether a table is open, and for a replica: it may have been assigned, and taken away again, at any `await`."""
+        return partition not in self.owned and partition in self._table.opened()
 
     def _close(self, partitions: Iterable[int]) -> None:
         for partition in list(partitions):

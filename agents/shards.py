@@ -88,10 +88,10 @@ class Shards:
                 del held[partition]
         return best
 
-    def models(self) -> dict[int, Model]:
-        """For each shard of the task that is known here, the model to answer from, or the shard that has none yet."""
-        known: dict[int, Model] = {**self.replicas.held, **self.last, **self.owned}
-        return {partition: self.answering(partition) or model for partition, model in sorted(known.items())}
+    def known(self) -> dict[int, Model]:
+        """Every shard of which there is something here: the owned one, or else the model that is answered from."""
+        held: dict[int, Model] = {**self.replicas.held, **self.last}
+        return dict(sorted({**{at: self.answering(at) or model for at, model in held.items()}, **self.owned}.items()))
 
     def lacking(self) -> Iterator[tuple[int, str | None]]:
         """The shards that there is nothing to answer from yet, with the error of those that are stopped.

@@ -20,24 +20,28 @@ class TaskStatus(Resource):
         """Position, end, updates, digest and metrics of every shard that this worker owns or answers for."""
         served = self.serving.task(task)
         shards = served.shards
-        found = shards.models()
+        found = shards.known()
         try:
             ends = await asyncio.wait_for(shards.around.log.ends(found), END_SECONDS)
         except (KafkaError, OSError):
             ends = {}
-        told = [await self._describe(shard, ends.get(partition)) for partition, shard in found.items()]
+        told = [
+            await self._describe(shard, shards.answering(partition), ends.get(partition))
+            for partition, shard in found.items()
+        ]
         appender = self.serving.appender
         logging = {"appended": appender.appended, "failed": appender.failed, "refused": appender.refused}
         return self.answer({"task": task, "kind": served.task.kind, "logging": logging, "shards": told})
 
     @staticmethod
-    async def _describe(shard: Model, end: int | None) -> dict[str, Any]:
+    async def _describe(shard: Model, model: Model | None, end: int | None) -> dict[str, Any]:
+        """The state of a shard, and of the model that is answered from: while an owned one is being opened, another."""
         about: dict[str, Any] = {"partition": shard.partition, "state": shard.status}
         if shard.error:
             about["error"] = shard.error
-        known = await shard.digest()
-        if shard.learner is None:
+        if model is None or model.learner is None:
             return about
-        told = shard.learner.describe()
-        about |= {"end": None if end is None else max(end, told["position"]), "staleness_s": round(shard.staleness, 3)}
+        known = await model.digest()
+        told = model.learner.describe()
+        about |= {"end": None if end is None else max(end, told["position"]), "staleness_s": round(model.staleness, 3)}
         return about | told | {"digest": known[1] if known and known[0] == told["position"] else None}
