@@ -8,6 +8,7 @@ import faust
 from faust.types import TP
 
 from agents.around import Around
+from agents.ingest import Ingest
 from agents.poll import Backlog, PollTransport
 from agents.shards import Shards
 from learning.task import Task
@@ -25,6 +26,7 @@ class LearningApp(faust.App):
         self.backlog = Backlog(buffer_bytes)
         self.learning: dict[str, Shards] = {}
         self.enrichers: dict[str, Enricher] = {}
+        self.ingesting: dict[str, Ingest] = {}
         self.has_joined = False
         self.closing: list[Callable[[], Awaitable[None]]] = []
         self.beside: list[Callable[[], Coroutine[Any, Any, None]]] = []
@@ -50,6 +52,12 @@ class LearningApp(faust.App):
         self.agent(topic, name=f"learn.{task.name}", concurrency=1)(learn)
         return shards
 
+    def ingest(self, task: Task, ingest: Ingest) -> None:
+        """Bring a task's sources into its event log."""
+        self.ingesting[task.name] = ingest
+        topic = self.topic(*ingest.mappings, key_type=bytes, value_type=bytes, value_serializer="raw")
+        self.agent(topic, name=f"ingest.{task.name}", concurrency=1)(ingest.take)
+
     async def commit(self, topic: str, partition: int, position: int) -> None:
         """Tell the group from where to start reading next time."""
         await self.consumer._commit({TP(topic, partition): position})  # noqa: SLF001
@@ -68,6 +76,9 @@ class LearningApp(faust.App):
         for running in self._runs_beside:
             running.cancel()
         await asyncio.gather(*self._runs_beside, return_exceptions=True)
+        for ingest in self.ingesting.values():
+            await ingest.revoke()
+            await ingest.stop()
         for shards in self.learning.values():
             await shards.stop()
             await shards.around.stop()
@@ -90,9 +101,13 @@ def follow_assignments(app: LearningApp) -> None:
         app.has_joined = True
         for topic, shards in app.learning.items():
             shards.assign(tp.partition for tp in assigned if tp.topic == topic)
+        for ingest in app.ingesting.values():
+            ingest.assign(assigned)
 
     @app.on_partitions_revoked.connect
     async def revoked(_: LearningApp, _revoked: set[TP], **_options: Any) -> None:
+        for ingest in app.ingesting.values():
+            await ingest.revoke()
         for shards in app.learning.values():
             await shards.revoke()
 

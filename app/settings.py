@@ -12,11 +12,14 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from agents.mapping import compile_expression
 from learning.duration import seconds
 from learning.errors import ModelError, RecordError, SettingsError
 from learning.schema import find_bad_feature
+from learning.source import Source
 from learning.stored import StoredSchema
 from learning.task import Duration, Task
+from tables.topics import topics_of
 
 DEFAULT = "headrace.toml"
 EMBEDDED = "kafka://127.0.0.1:9092"
@@ -236,10 +239,15 @@ def _task(path: Path, name: str, raw: object) -> Task:
     if isinstance(features, dict):
         for feature, table in features.items():
             _check_feature(path, f"{where}.features.{feature}", table)
+    if isinstance(sources := raw.get("sources"), list):
+        for number, table in enumerate(sources):
+            _check_source(path, f"{where}.sources[{number}]", table)
     task: Task = _section(path, where, raw | {"name": name}, Task)
     if task.labels is not None and task.kind != "multiclass":
         raise _error(path, f"{where}.labels", f"is not for {task.kind} tasks", "Leave it out.")
     _check_stored(path, task)
+    if own := {topic.name for topic in topics_of(task)} & {source.topic for source in task.sources or ()}:
+        raise _error(path, f"{where}.sources", f"names {own.pop()}, a topic of this task", "Name a topic of others.")
     folder = str(path.resolve().parent)
     if ":" in task.model_name and folder not in sys.path:
         sys.path.append(folder)  # a model's own module may lie beside the settings
@@ -248,6 +256,16 @@ def _task(path: Path, name: str, raw: object) -> Task:
     except ModelError as error:
         raise _error(path, f"{where}.model", f"is wrong: {error.what.rstrip('.')}", error.remedy) from None
     return task
+
+
+def _check_source(path: Path, where: str, raw: object) -> None:
+    source: Source = _section(path, where, raw, Source)
+    for key, expression in source.expressions():
+        try:
+            compile_expression(expression)
+        except ValueError as error:
+            remedy = "Correct the expression: https://jmespath.org says how they are written."
+            raise _error(path, f"{where}.{key}", f"is no JMESPath expression: {error}", remedy) from None
 
 
 def _check_feature(path: Path, where: str, raw: object) -> None:

@@ -13,6 +13,7 @@ import uvloop
 
 from agents.around import Around
 from agents.budget import Budget
+from agents.ingest import Ingest
 from agents.learn import LearningApp, follow_assignments
 from agents.requests import Requests
 from app.errors import answer_problems
@@ -21,7 +22,7 @@ from app.settings import Settings
 from app.stores import make_store
 from app.views import add_views
 from tables.enricher import Enricher
-from tables.topics import prepare, topics_of
+from tables.topics import prepare, sources_of, topics_of
 
 GROUP_ID_MAX = 120
 
@@ -82,6 +83,8 @@ def make_app(settings: Settings, instance: str | None) -> LearningApp:
         app.learn(task, around)
         if task.stored:
             app.enrichers[task.name] = Enricher(task, make_store(settings, task), settings.features.budget_ms / 1000)
+        if task.sources:
+            app.ingest(task, Ingest(task, settings.brokers, app.commit, app.enrichers.get(task.name)))
     follow_assignments(app)
     add_views(app, settings)
     for served in app.serving.tasks.values():
@@ -94,7 +97,7 @@ def run(settings: Settings, instance: str | None = None, level: str = "info") ->
     set_up_logging(level)
     settings.datadir.mkdir(parents=True, exist_ok=True)
     topics = [topic for task in settings.tasks.values() for topic in topics_of(task)]
-    asyncio.run(prepare(settings.brokers, topics))
+    asyncio.run(prepare(settings.brokers, topics, sources_of(settings.tasks.values())))
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     app = make_app(settings, instance)
     worker = faust.Worker(app, loglevel="WARNING", redirect_stdouts=False, override_logging=False, quiet=True)

@@ -7,10 +7,9 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import UnknownError
-from aiokafka.partitioner import murmur2
 
 
-async def start_producer(brokers: str, **options: Any) -> AIOKafkaProducer:
+async def start_producer(brokers: str, *, idempotent: bool = True, **options: Any) -> AIOKafkaProducer:
     """A producer that is connected, idempotent where the broker knows how.
 
     Kafka does. The embedded broker does not give out the producer ids that it takes, and answers "unknown error"; on it a retry may
@@ -20,10 +19,12 @@ async def start_producer(brokers: str, **options: Any) -> AIOKafkaProducer:
     ----------
     brokers
         `host:port`, several separated by commas.
+    idempotent
+        False where a record that stands twice does no harm.
     options
         Of `aiokafka.AIOKafkaProducer`.
     """
-    producer = AIOKafkaProducer(bootstrap_servers=brokers, acks="all", enable_idempotence=True, **options)
+    producer = AIOKafkaProducer(bootstrap_servers=brokers, acks="all", enable_idempotence=idempotent, **options)
     logging.getLogger("aiokafka.producer.sender").addFilter(_is_news)
     try:
         await producer.start()
@@ -50,14 +51,3 @@ async def producing(brokers: str, **options: Any) -> AsyncIterator[AIOKafkaProdu
         yield producer
     finally:
         await producer.stop()
-
-
-def partition_of(key: str, partitions: int) -> int:
-    """The partition of a message key: Kafka's default partitioner.
-
-    Examples
-    --------
-    >>> partition_of("user-1", 4)
-    0
-    """
-    return int((murmur2(key.encode()) & 0x7FFFFFFF) % partitions)

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -66,18 +67,25 @@ def topics_of(task: Task) -> list[Topic]:
     return topics
 
 
-async def prepare(brokers: str, topics: list[Topic]) -> None:
-    """Make the topics that are missing and check those that are there.
+def sources_of(tasks: Iterable[Task]) -> list[str]:
+    """The topics of others that these tasks bring into their event logs, which are not ours to make."""
+    return sorted({source.topic for task in tasks for source in task.sources or ()})
+
+
+async def prepare(brokers: str, topics: list[Topic], sources: Iterable[str] = ()) -> None:
+    """Make the topics that are missing and check those that are there; `sources` must be there.
 
     Raises
     ------
     BrokerError
         The broker cannot be reached.
     TopicError
-        A topic exists and cannot serve, or cannot be made.
+        A topic exists and cannot serve, or cannot be made, or a source is missing.
     """
     admin = await connect(brokers)
     try:
+        if sources and (missing_sources := find_missing(sources, await admin.list_topics())):
+            raise missing_sources[0]
         copies = min(COPIES, len((await admin.describe_cluster())["brokers"]))
         missing = [NewTopic(t.name, t.partitions, copies, topic_configs=t.wanted | t.asked) for t in topics]
         answer = await admin.create_topics(missing)
@@ -97,6 +105,12 @@ async def prepare(brokers: str, topics: list[Topic]) -> None:
         await admin.close()
     if problems:
         raise min(problems, key=lambda problem: problem.code == MISSING)
+
+
+def find_missing(sources: Iterable[str], there: Iterable[str]) -> list[TopicError]:
+    """What is wrong with sources as they are on the broker: some are not there."""
+    remedy = "Correct its name in headrace.toml, or make it: it is not one of Headrace's own."
+    return [TopicError(f"the source topic {name} is missing.", remedy) for name in sources if name not in set(there)]
 
 
 async def find_problems(admin: AIOKafkaAdminClient, topics: list[Topic]) -> list[TopicError]:

@@ -146,7 +146,7 @@ def check_broker(settings: Settings) -> Iterator[Finding]:
 
 
 async def _ask_broker(settings: Settings) -> list[Finding]:
-    from tables.topics import connect, find_problems, topics_of
+    from tables.topics import connect, find_missing, find_problems, sources_of, topics_of
 
     admin = await connect(settings.brokers)
     try:
@@ -161,6 +161,7 @@ async def _ask_broker(settings: Settings) -> list[Finding]:
         there = set(await admin.list_topics())
         topics = [topic for task in settings.tasks.values() for topic in topics_of(task)]
         problems = await find_problems(admin, [topic for topic in topics if topic.name in there])
+        problems += find_missing(sources_of(settings.tasks.values()), there)
     finally:
         await admin.close()
     found += [Finding("topics", "fault", problem.what, problem.remedy) for problem in problems]

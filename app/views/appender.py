@@ -8,7 +8,8 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from app.errors import Problem
 from learning.task import Task
-from tables.producer import partition_of, start_producer
+from tables.placing import partition_of
+from tables.producer import start_producer
 
 log = structlog.get_logger()
 

@@ -24,7 +24,7 @@ from learning.records import Id, Reader
 from learning.schema import Features, find_bad_feature
 from learning.task import Task
 from tables.enricher import Enricher
-from tables.producer import partition_of
+from tables.placing import partition_of
 
 BATCH_MAX = 1_000
 

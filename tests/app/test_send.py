@@ -12,7 +12,7 @@ from river import datasets
 
 import tables.producer
 from learning.models import names_for
-from tables.producer import partition_of
+from tables.placing import partition_of
 
 numbers = itertools.count()
 

@@ -9,7 +9,7 @@ import pytest
 
 from app.views.owner import HOPS, HOPS_MAX
 from learning.task import Task
-from tables.producer import partition_of
+from tables.placing import partition_of
 
 KEYS = {partition_of(f"k{number}", 2): f"k{number}" for number in range(20)}
 
