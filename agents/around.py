@@ -8,6 +8,7 @@ from agents.log import EventLog, KafkaEventLog
 from agents.outlet import KafkaOutlet, Outlet
 from learning.task import Task
 from tables.changelog import KafkaChangelog
+from tables.kafka import Brokers
 from tables.snapshots import Snapshots
 from tables.table import Table
 
@@ -23,7 +24,7 @@ class Around:
     task
         Names the topics.
     brokers
-        `host:port`, several separated by commas.
+        Where Kafka is: `Brokers`, or `host:port`, several separated by commas.
     datadir
         Where the databases are.
     tell_group
@@ -41,7 +42,7 @@ class Around:
     def __init__(
         self,
         task: Task,
-        brokers: str,
+        brokers: Brokers | str,
         datadir: Path,
         tell_group: Commit,
         *,

@@ -3,8 +3,9 @@
 from collections.abc import AsyncIterator
 from typing import NamedTuple, Protocol
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer, TopicPartition
 
+from tables.kafka import Brokers
 from tables.producer import start_producer
 
 CHUNK_MAX = 512 * 1024
@@ -39,12 +40,12 @@ class KafkaChangelog:
     topic
         A compacted topic.
     brokers
-        `host:port`, several separated by commas.
+        Where Kafka is: `Brokers`, or `host:port`, several separated by commas.
     """
 
-    def __init__(self, topic: str, brokers: str):
+    def __init__(self, topic: str, brokers: Brokers | str):
         self.topic = topic
-        self.brokers = brokers
+        self.brokers = Brokers.of(brokers)
         self._producer: AIOKafkaProducer | None = None
 
     async def append(self, partition: int, key: bytes, value: bytes | None) -> int:
@@ -57,7 +58,7 @@ class KafkaChangelog:
     async def read(self, partition: int, start: int) -> AsyncIterator[Entry]:
         """The entries from offset `start` to the end as it stands at the call."""
         shard = TopicPartition(self.topic, partition)
-        async with AIOKafkaConsumer(bootstrap_servers=self.brokers, enable_auto_commit=False) as consumer:
+        async with self.brokers.consumer() as consumer:
             consumer.assign([shard])
             end = (await consumer.end_offsets([shard]))[shard]
             if start >= end:

@@ -11,6 +11,7 @@ from aiokafka.errors import KafkaError
 
 from learning.errors import BrokerError, TopicError
 from learning.task import Task
+from tables.kafka import Brokers
 
 TOPIC_ALREADY_EXISTS = 36
 MISSING = "missing_topic"
@@ -56,7 +57,7 @@ def topics_of(task: Task) -> list[Topic]:
     ]
 
 
-async def prepare(brokers: str, topics: list[Topic]) -> None:
+async def prepare(brokers: Brokers | str, topics: list[Topic]) -> None:
     """Make the topics that are missing and check those that are there.
 
     Raises
@@ -119,9 +120,9 @@ async def find_problems(admin: AIOKafkaAdminClient, topics: list[Topic]) -> list
     return problems
 
 
-async def connect(brokers: str) -> AIOKafkaAdminClient:
+async def connect(brokers: Brokers | str) -> AIOKafkaAdminClient:
     """An admin client that is connected, or BrokerError."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=brokers, request_timeout_ms=10_000)
+    admin = Brokers.of(brokers).admin(request_timeout_ms=10_000)
     try:
         await admin.start()
     except (KafkaError, OSError) as error:

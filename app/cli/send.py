@@ -20,6 +20,7 @@ from app.settings import Settings
 from learning.errors import BrokerError
 from learning.records import ROWS_MAX
 from learning.task import Task
+from tables.kafka import Brokers
 
 UNACKNOWLEDGED_MAX = 5_000
 """Messages under way at once: enough to keep a broker busy, little enough to stop soon."""
@@ -107,7 +108,7 @@ class Sender:
     Parameters
     ----------
     brokers
-        `host:port`, several separated by commas.
+        Where Kafka is: `Brokers`, or `host:port`, several separated by commas.
     task
         Whose event log.
     rate
@@ -119,7 +120,13 @@ class Sender:
     """
 
     def __init__(
-        self, brokers: str, task: Task, rate: float | None = None, pack: int = 1, *, skip_invalid: bool = False
+        self,
+        brokers: Brokers | str,
+        task: Task,
+        rate: float | None = None,
+        pack: int = 1,
+        *,
+        skip_invalid: bool = False,
     ):
         self.brokers, self.task, self.rate, self.pack, self.skip_invalid = brokers, task, rate, pack, skip_invalid
         self.acknowledged = 0
