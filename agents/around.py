@@ -9,6 +9,7 @@ from agents.log import EventLog, KafkaEventLog
 from agents.outlet import KafkaOutlet, Outlet
 from learning.task import Task
 from tables.changelog import Follower, KafkaChangelog, KafkaFollower
+from tables.kafka import Brokers
 from tables.pending import PendingTable
 from tables.snapshots import Snapshots
 from tables.table import Table
@@ -25,7 +26,7 @@ class Around:
     task
         Names the topics.
     brokers
-        `host:port`, several separated by commas.
+        Where Kafka is: `Brokers`, or `host:port`, several separated by commas.
     datadir
         Where the databases are.
     tell_group
@@ -43,7 +44,7 @@ class Around:
     def __init__(
         self,
         task: Task,
-        brokers: str,
+        brokers: Brokers | str,
         datadir: Path,
         tell_group: Commit,
         *,

@@ -7,6 +7,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
 from aiokafka.errors import KafkaError
 
+from tables.kafka import Brokers
+
 CLIENT = "headrace@"
 KEEP_SECONDS = 1.0
 """How long an answer of the broker is used: requests for another worker's shard must not become load on the broker."""
@@ -18,13 +20,13 @@ class Members:
     Parameters
     ----------
     brokers
-        `host:port`, several separated by commas.
+        Where Kafka is: `Brokers`, or `host:port`, several separated by commas.
     group
         The consumer group.
     """
 
-    def __init__(self, brokers: str, group: str):
-        self.brokers, self.group = brokers, group
+    def __init__(self, brokers: Brokers | str, group: str):
+        self.brokers, self.group = Brokers.of(brokers), group
         self._admin: AIOKafkaAdminClient | None = None
         self._owners: dict[tuple[str, int], str] = {}
         self._asked_at = float("-inf")
@@ -49,7 +51,7 @@ class Members:
 
     async def _ask(self) -> dict[tuple[str, int], str]:
         if self._admin is None:
-            admin = AIOKafkaAdminClient(bootstrap_servers=self.brokers)
+            admin = self.brokers.admin()
             await admin.start()
             self._admin = admin
         owners: dict[tuple[str, int], str] = {}

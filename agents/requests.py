@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from learning.task import Task
+from tables.kafka import Brokers
 from tables.producer import producing
 
 log = structlog.get_logger()
@@ -33,15 +34,15 @@ class Requests:
     task
         Names the topics.
     brokers
-        `host:port`, several separated by commas.
+        Where Kafka is: `Brokers`, or `host:port`, several separated by commas.
     group
         The consumer group of the workers.
     answer
         What answers.
     """
 
-    def __init__(self, task: Task, brokers: str, group: str, answer: Answer):
-        self.task, self.brokers, self.group, self.answer = task, brokers, group, answer
+    def __init__(self, task: Task, brokers: Brokers | str, group: str, answer: Answer):
+        self.task, self.brokers, self.group, self.answer = task, Brokers.of(brokers), group, answer
 
     async def run(self) -> None:
         """Answer until cancelled; a broker that is away is tried again."""
@@ -53,14 +54,10 @@ class Requests:
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _serve(self) -> None:
-        consumer = AIOKafkaConsumer(
-            self.task.requests,
-            bootstrap_servers=self.brokers,
-            group_id=f"{self.group}-requests",
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            fetch_max_wait_ms=20,
+        consumer = self.brokers.consumer(
+            group_id=f"{self.group}-requests", auto_offset_reset="earliest", fetch_max_wait_ms=20
         )
+        consumer.subscribe([self.task.requests])
         async with consumer, producing(self.brokers) as producer:
             while True:
                 polled = await consumer.getmany(timeout_ms=200, max_records=POLL_MAX)

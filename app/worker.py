@@ -10,6 +10,7 @@ import sys
 import faust
 import structlog
 import uvloop
+from faust.auth import Credentials, SASLCredentials, SSLCredentials
 
 from agents.around import Around
 from agents.budget import Budget
@@ -22,6 +23,7 @@ from app.settings import Settings
 from app.stores import make_store
 from app.views import add_views
 from tables.enricher import Enricher
+from tables.kafka import Brokers
 from tables.topics import prepare, sources_of, topics_of
 
 GROUP_ID_MAX = 120
@@ -37,11 +39,12 @@ def group_of(settings: Settings) -> str:
 
 def make_app(settings: Settings, instance: str | None) -> LearningApp:
     """Wire a Faust app for these settings."""
-    host, port = settings.web_host, settings.web_port
+    host, port, brokers = settings.web_host, settings.web_port, settings.brokers
     app = LearningApp(
         group_of(settings),
         buffer_bytes=settings.worker.buffer_bytes,
-        broker=f"kafka://{settings.brokers.replace(',', ';kafka://')}",
+        broker=f"kafka://{brokers.hosts.replace(',', ';kafka://')}",
+        broker_credentials=credentials_of(brokers),
         broker_client_id=f"headrace@{settings.address}",  # so that the group can tell who owns a shard, and where it answers
         consumer_group_instance_id=instance,
         datadir=str(settings.datadir),
@@ -71,7 +74,7 @@ def make_app(settings: Settings, instance: str | None) -> LearningApp:
     for task in settings.tasks.values():
         around = Around(
             task,
-            settings.brokers,
+            brokers,
             settings.datadir,
             app.commit,
             writer="".join(c if c.isalnum() or c in "._-" else "-" for c in writer),
@@ -90,6 +93,16 @@ def make_app(settings: Settings, instance: str | None) -> LearningApp:
     for served in app.serving.tasks.values():
         app.beside.append(Requests(served.task, settings.brokers, app.conf.id, answering(app.serving, served)).run)
     return app
+
+
+def credentials_of(brokers: Brokers) -> Credentials | None:
+    """The same security in Faust's words, for its consumer and its producer."""
+    if brokers.login is not None:
+        login = brokers.login
+        return SASLCredentials(
+            mechanism=login.mechanism, username=login.username, password=login.password, ssl_context=brokers.tls
+        )
+    return None if brokers.tls is None else SSLCredentials(brokers.tls)
 
 
 def run(settings: Settings, instance: str | None = None, level: str = "info") -> None:

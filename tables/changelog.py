@@ -6,6 +6,7 @@ from typing import NamedTuple, Protocol
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
+from tables.kafka import Brokers
 from tables.producer import start_producer
 
 FOLLOW_SECONDS = 1.0
@@ -74,12 +75,12 @@ class KafkaChangelog:
     topic
         A compacted topic.
     brokers
-        `host:port`, several separated by commas.
+        Where Kafka is: `Brokers`, or `host:port`, several separated by commas.
     """
 
-    def __init__(self, topic: str, brokers: str):
+    def __init__(self, topic: str, brokers: Brokers | str):
         self.topic = topic
-        self.brokers = brokers
+        self.brokers = Brokers.of(brokers)
         self._producer: AIOKafkaProducer | None = None
         self._starting = asyncio.Lock()
 
@@ -94,7 +95,7 @@ class KafkaChangelog:
     async def read(self, partition: int, start: int) -> AsyncIterator[Entry]:
         """The entries from offset `start` to the end as it stands at the call."""
         shard = TopicPartition(self.topic, partition)
-        async with AIOKafkaConsumer(bootstrap_servers=self.brokers, enable_auto_commit=False) as consumer:
+        async with self.brokers.consumer() as consumer:
             consumer.assign([shard])
             end = (await consumer.end_offsets([shard]))[shard]
             if start >= end:
@@ -131,24 +132,19 @@ class KafkaFollower:
     topic
         A compacted topic.
     brokers
-        `host:port`, several separated by commas.
+        Where Kafka is: `Brokers`, or `host:port`, several separated by commas.
     """
 
-    def __init__(self, topic: str, brokers: str):
+    def __init__(self, topic: str, brokers: Brokers | str):
         self.topic = topic
-        self.brokers = brokers
+        self.brokers = Brokers.of(brokers)
         self._consumer: AIOKafkaConsumer | None = None
 
     async def follow(self, starts: Mapping[int, int]) -> None:
         """Follow these partitions and no others, each from an offset on."""
         if self._consumer is None:
             # Without "none" a topic that was made anew would be followed from its end, and what it holds passed over.
-            consumer = AIOKafkaConsumer(
-                bootstrap_servers=self.brokers,
-                enable_auto_commit=False,
-                auto_offset_reset="none",
-                max_poll_records=FOLLOW_MAX,
-            )
+            consumer = self.brokers.consumer(auto_offset_reset="none", max_poll_records=FOLLOW_MAX)
             await consumer.start()
             self._consumer = consumer
         shards = {TopicPartition(self.topic, partition): start for partition, start in starts.items()}

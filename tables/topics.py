@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaError
 
 from learning.errors import BrokerError, TopicError
 from learning.task import Task
+from tables.kafka import Brokers
 
 TOPIC_ALREADY_EXISTS = 36
 MISSING = "missing_topic"
@@ -72,7 +73,7 @@ def sources_of(tasks: Iterable[Task]) -> list[str]:
     return sorted({source.topic for task in tasks for source in task.sources or ()})
 
 
-async def prepare(brokers: str, topics: list[Topic], sources: Iterable[str] = ()) -> None:
+async def prepare(brokers: Brokers | str, topics: list[Topic], sources: Iterable[str] = ()) -> None:
     """Make the topics that are missing and check those that are there; `sources` must be there.
 
     Raises
@@ -145,9 +146,9 @@ async def find_problems(admin: AIOKafkaAdminClient, topics: list[Topic]) -> list
     return problems
 
 
-async def connect(brokers: str) -> AIOKafkaAdminClient:
+async def connect(brokers: Brokers | str) -> AIOKafkaAdminClient:
     """An admin client that is connected, or BrokerError."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=brokers, request_timeout_ms=10_000)
+    admin = Brokers.of(brokers).admin(request_timeout_ms=10_000)
     try:
         await admin.start()
     except (KafkaError, OSError) as error:

@@ -8,6 +8,7 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from app.errors import Problem
 from learning.task import Task
+from tables.kafka import Brokers
 from tables.placing import partition_of
 from tables.producer import start_producer
 
@@ -26,7 +27,7 @@ class Appender:
     Parameters
     ----------
     brokers
-        `host:port`, several separated by commas.
+        Where Kafka is: `Brokers`, or `host:port`, several separated by commas.
 
     Attributes
     ----------
@@ -34,8 +35,8 @@ class Appender:
         Questions for whose acknowledgement nobody waited: the broker has them, it did not take them, too many were under way. So far.
     """
 
-    def __init__(self, brokers: str):
-        self.brokers = brokers
+    def __init__(self, brokers: Brokers | str):
+        self.brokers = Brokers.of(brokers)
         self.appended = 0
         self.failed = 0
         self.refused = 0
