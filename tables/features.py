@@ -1,7 +1,6 @@
 """The feature store: for each entity the latest values of the features that a task does not get with its questions."""
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -100,10 +99,11 @@ class Following(FeatureStore):
 
     async def stop(self) -> None:
         """Follow no more, and close the connections."""
-        if self._following is not None:
+        while self._following is not None and not self._following.done():
             self._following.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._following
+            await asyncio.wait(
+                [self._following], timeout=0.1
+            )  # Python 3.11's wait_for, in a library, may lose a cancellation
         await self.changelog.stop()
 
     async def write(self, key: str, features: dict[str, Value] | None) -> int:

@@ -1,5 +1,6 @@
 """The feature store in Redis: shared by all workers, and by whoever else reads it."""
 
+import asyncio
 import math
 from collections.abc import Sequence
 from typing import Any, cast
@@ -68,7 +69,8 @@ class RedisStore(Following):
             url,
             max_connections=CONNECTIONS,
             timeout=ANSWER_SECONDS,
-            socket_timeout=ANSWER_SECONDS,
+            # With a timeout of its own redis-py waits in a way that loses cancellations on Python 3.11, and so the budget of answers.
+            socket_timeout=None,
             socket_connect_timeout=ANSWER_SECONDS,
             retry=Retry(NoBackoff(), 0),  # a second try would use up the budget of the answer
             protocol=2,
@@ -118,7 +120,8 @@ class RedisStore(Following):
     async def _position(self) -> tuple[int, bytes | None]:
         """How far Redis has followed the topic, and the fingerprint of the entry before."""
         try:
-            position, last = await self._redis.hmget(self._prefix.decode(), ["position", "last"])
+            async with asyncio.timeout(ANSWER_SECONDS):
+                position, last = await self._redis.hmget(self._prefix.decode(), ["position", "last"])
             return int(position or 0), cast("bytes | None", last)
         except (ValueError, ResponseError) as error:
             if isinstance(error, ResponseError) and not str(error).startswith("WRONGTYPE"):
@@ -134,7 +137,8 @@ class RedisStore(Following):
         while new := [entry for entry in entries if entry.offset >= position]:
             keys = [self._prefix, *(self._key(entry.key) for entry in new)]
             end = new[-1].offset + 1
-            reached = int(await self._script(keys, [position, end, fingerprint(new[-1]), *self._written(new)]))
+            async with asyncio.timeout(ANSWER_SECONDS):
+                reached = int(await self._script(keys, [position, end, fingerprint(new[-1]), *self._written(new)]))
             if reached < position:
                 return None
             position = reached
