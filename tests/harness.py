@@ -17,12 +17,13 @@ import urllib.request
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 
 from app import broker as embedded
 from learning.learner import Learner
 from learning.state import digest
 from learning.task import Task
+from tables.kafka import Brokers
 from tables.producer import producing
 from tables.topics import prepare, topics_of
 
@@ -207,11 +208,11 @@ async def append(broker: str, topic: str, rows: Iterable[tuple[int | None, bytes
     return count
 
 
-async def read_all(broker: str, topic: str, partition: int = 0) -> list:
+async def read_all(broker: Brokers | str, topic: str, partition: int = 0) -> list:
     """All messages of a partition as it stands now."""
     shard = TopicPartition(topic, partition)
     found = []
-    async with AIOKafkaConsumer(bootstrap_servers=broker, enable_auto_commit=False) as consumer:
+    async with Brokers.of(broker).consumer() as consumer:
         consumer.assign([shard])
         end = (await consumer.end_offsets([shard]))[shard]
         consumer.seek(shard, (await consumer.beginning_offsets([shard]))[shard])
