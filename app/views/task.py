@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+import msgspec
 from aiohttp import web
 from aiokafka.errors import KafkaError
 
@@ -31,7 +32,12 @@ class TaskStatus(Resource):
         ]
         appender = self.serving.appender
         logging = {"appended": appender.appended, "failed": appender.failed, "refused": appender.refused}
-        return self.answer({"task": task, "kind": served.task.kind, "logging": logging, "shards": told})
+        about: dict[str, Any] = {"task": task, "kind": served.task.kind, "logging": logging, "shards": told}
+        if ingest := self.serving.app.ingesting.get(task):
+            about["sources"] = ingest.describe()
+        if served.enricher is not None:
+            about["stored"] = msgspec.structs.asdict(served.enricher.counts)
+        return self.answer(about)
 
     @staticmethod
     async def _describe(shard: Model, model: Model | None, end: int | None) -> dict[str, Any]:
