@@ -21,6 +21,7 @@ from rich.live import Live
 from rich.table import Table
 
 from app import broker as embedded
+from app.cli.later import LaterLabels
 from app.cli.worker import fix_hash_seed
 from app.settings import Settings, load
 from learning.errors import HeadraceError
@@ -48,10 +49,21 @@ model = "logistic"
 """
 
 
+NEXT = """\
+Go on with your own data:
+  .venv/bin/headrace init --csv FILE --label COLUMN   writes headrace.toml
+  .venv/bin/headrace broker                           in a second terminal
+  .venv/bin/headrace worker                           in a third
+  .venv/bin/headrace send TASK FILE --label COLUMN    and watch it learn: .venv/bin/headrace status"""
+
+
 @click.command()
 @click.option("--broker", metavar="HOST:PORT", help="Use this broker; otherwise an embedded one is started.")
 def demo(broker: str | None) -> None:
-    """Watch a model learn from River's Phishing data, be killed with -9 and come back equal to the last bit."""
+    """Watch a model learn from River's Phishing data, be killed with -9 and come back equal to the last bit.
+
+    Then watch two workers answer questions whose labels come later, while one of them is killed.
+    """
     fix_hash_seed()
     console = Console()
     with contextlib.ExitStack() as stack:
@@ -69,9 +81,18 @@ def demo(broker: str | None) -> None:
             console.print(f"Broker: {broker}; the topics of this run begin with {task}.")
         config = folder / "headrace.toml"
         config.write_text(CONFIG.format(broker=broker, port=embedded.free_port(), task=task))
-        equal = asyncio.run(Demo(load(str(config)), console).run())
-    if not equal:
+        later = LaterLabels(folder, broker, f"{task}-later", console)
+        stack.callback(later.stop)
+        equal = asyncio.run(_play(Demo(load(str(config)), console), later))
+    if equal:
+        console.print(NEXT)
+    else:
         raise click.ClickException("the results differ, and they must not. Please report this.")
+
+
+async def _play(first: "Demo", second: LaterLabels) -> bool:
+    second.start()  # the workers have joined their group when they are needed
+    return await first.run() and await second.run()
 
 
 class Demo:
@@ -257,13 +278,6 @@ class Demo:
         self.console.print(
             f"{verdict} {self.answered} predictions answered while learning; back {self.recovery:.1f} s after the kill "
             f"({self.unanswered} requests met no worker: there was only one)."
-        )
-        self.console.print(
-            "Go on with your own data:\n"
-            "  .venv/bin/headrace init --csv FILE --label COLUMN   writes headrace.toml\n"
-            "  .venv/bin/headrace broker                           in a second terminal\n"
-            "  .venv/bin/headrace worker                           in a third\n"
-            "  .venv/bin/headrace send TASK FILE --label COLUMN    and watch it learn: .venv/bin/headrace status"
         )
         return equal
 
