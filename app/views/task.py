@@ -26,7 +26,10 @@ class TaskStatus(Resource):
         except (KafkaError, OSError):
             ends = {}
         told = [await self._describe(shard, ends.get(partition)) for partition, shard in sorted(found.items())]
-        return self.answer({"task": task, "kind": served.task.kind, "shards": told})
+        about: dict[str, Any] = {"task": task, "kind": served.task.kind, "shards": told}
+        if served.enricher is not None:
+            about["stored"] = served.enricher.counts
+        return self.answer(about)
 
     @staticmethod
     async def _describe(shard: Shard, end: int | None) -> dict[str, Any]:
