@@ -32,6 +32,7 @@ class Samples(Resource):
         samples = loose if isinstance(loose, list) else [loose]
         if not 1 <= len(samples) <= BATCH_MAX:
             raise Problem(422, "too_many", f"{len(samples)} samples in one request.", f"Send 1 to {BATCH_MAX}.")
+        await self._enrich(served, samples)
         checked = [self._check(served, number, sample) for number, sample in enumerate(samples)]
         try:
             written = await asyncio.wait_for(self._append(served, checked), APPEND_SECONDS)
@@ -39,6 +40,16 @@ class Samples(Resource):
             detail = f"the broker did not take every sample: {error!r}. Some may be in the log."
             raise Problem(503, "broker", detail, "Send them again with their ids.", {"Retry-After": "1"}) from None
         return self.answer({"positions": written}, status=202)
+
+    @staticmethod
+    async def _enrich(served: ServedTask, samples: list[Any]) -> None:
+        """Freeze into samples the stored features that they do not carry, as a question would get them."""
+        if served.enricher is None:
+            return
+        fit = [s for s in samples if isinstance(s, dict) and isinstance(s.get("features"), dict)]
+        rows = [(key if isinstance(key := sample.get("key"), str) else None, sample["features"]) for sample in fit]
+        for sample, features in zip(fit, await served.enricher.enrich(rows), strict=True):
+            sample["features"] = features
 
     async def _append(self, served: ServedTask, checked: list[tuple[str | None, bytes]]) -> list[dict[str, int]]:
         producer, sent = await self.serving.producer(), []

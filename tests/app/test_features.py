@@ -1,5 +1,6 @@
 """Stored features over HTTP: written, shown, removed, used in answers, and done without while Redis is down, slow or wrong."""
 
+import asyncio
 import json
 import urllib.error
 import urllib.parse
@@ -155,6 +156,18 @@ def test_answers_use_what_is_stored_unless_the_question_says_otherwise(worker):
     assert status == 200
     found = [answer["probabilities"]["true"] for answer in answers[:3]]
     assert found == [ask(worker, NAME, key) for key in ("u-many", "u-none", "u-many")]
+
+
+def test_a_sample_is_logged_with_what_is_stored_at_that_time(worker, broker):
+    put(worker, NAME, "u-frozen", {"clicks": 6})
+    status, answer = worker.post(f"/v1/{NAME}/samples", {"features": {"x": 0.5}, "label": True, "key": "u-frozen"})
+    assert status == 202
+    (at,) = answer["positions"]
+    messages = asyncio.run(harness.read_all(broker, f"{NAME}.events", at["partition"]))
+    (record,) = [json.loads(message.value) for message in messages if message.offset == at["offset"]]
+    assert record["features"] == {"x": 0.5, "clicks": 6, "country": "none"}
+    assert worker.post(f"/v1/{NAME}/samples", [1])[0] == 422
+    assert worker.post(f"/v1/{NAME}/samples", {"features": [], "label": True, "key": 5})[0] == 422
 
 
 def test_a_restarted_worker_has_what_was_stored(broker, tmp_path):
