@@ -32,13 +32,13 @@ SEED ?= 7
 CHAOS := PYTHONPATH=tests $(BIN)/python tests/crash/chaos.py --rows 200000 --kills 30 --rate 900 --seed $(SEED)
 
 chaos: .venv # about half an hour: random kills, ends and pauses against the uninterrupted fold; choose your own SEED
-	$(CHAOS) --workers 2 --model logistic --static
+	$(CHAOS) --workers 2 --model logistic --static --event-time
 	$(CHAOS) --workers 3 --model hoeffding_tree
-	$(CHAOS) --workers 3 --model logistic --wipe
+	$(CHAOS) --workers 3 --model logistic --wipe --event-time
 	$(CHAOS) --workers 2 --model hoeffding_tree --static
 
-bench: .venv # every published figure, about ten minutes; prediction.py needs wrk
-	@for figure in throughput prediction freshness recovery memory snapshot_bytes; do \
+bench: .venv # every published figure, about a quarter of an hour; prediction.py needs wrk
+	@for figure in throughput prediction freshness recovery availability memory pending snapshot_bytes; do \
 	  echo "== $$figure"; PYTHONPATH=tests $(BIN)/python benchmarks/$$figure.py || exit 1; done
 
 kafka: # a real Apache Kafka on 127.0.0.1:9092 in the foreground; needs Java 17, and Maven the first time

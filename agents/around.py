@@ -1,5 +1,6 @@
 """What the shards of one task act upon: Kafka, RocksDB, and a budget of time."""
 
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
@@ -7,7 +8,9 @@ from agents.budget import Budget
 from agents.log import EventLog, KafkaEventLog
 from agents.outlet import KafkaOutlet, Outlet
 from learning.task import Task
-from tables.changelog import KafkaChangelog
+from tables.changelog import Follower, KafkaChangelog, KafkaFollower
+from tables.kafka import Brokers
+from tables.pending import PendingTable
 from tables.snapshots import Snapshots
 from tables.table import Table
 
@@ -23,7 +26,7 @@ class Around:
     task
         Names the topics.
     brokers
-        `host:port`, several separated by commas.
+        Where Kafka is: `Brokers`, or `host:port`, several separated by commas.
     datadir
         Where the databases are.
     tell_group
@@ -41,7 +44,7 @@ class Around:
     def __init__(
         self,
         task: Task,
-        brokers: str,
+        brokers: Brokers | str,
         datadir: Path,
         tell_group: Commit,
         *,
@@ -56,12 +59,18 @@ class Around:
         self.snapshot_records, self.snapshot_seconds = snapshot_records, snapshot_seconds
         module, imported, _ = task.model_name.partition(":")
         self.also: Sequence[str] = (module.split(".")[0],) if imported else ()
+        self.wall: Callable[[], float] = time.time
         self._changelog = KafkaChangelog(f"{task.name}.snapshots", brokers)
+        self._segments = KafkaChangelog(f"{task.name}.pending", brokers)
         self._log = KafkaEventLog(task.events, brokers)
         self._outlet = KafkaOutlet(task.name, brokers)
+        self.follower: Follower = KafkaFollower(f"{task.name}.snapshots", brokers)
         self.log: EventLog = self._log
         self.outlet: Outlet = self._outlet
         self.snapshots = Snapshots(Table(self._changelog, datadir / task.name / "snapshots"), writer)
+        self.pending = PendingTable(
+            self._segments, datadir / task.name / "pending", writer=writer, fold=task.fingerprint, wait=task.wait_ms
+        )
 
     async def commit(self, partition: int, position: int) -> None:
         """Tell the group from where to start reading next time."""
@@ -69,6 +78,8 @@ class Around:
 
     async def stop(self) -> None:
         """Close the connections."""
+        await self.follower.stop()
         await self._outlet.stop()
         await self._log.stop()
         await self._changelog.stop()
+        await self._segments.stop()

@@ -1,11 +1,14 @@
 """The learning agent: from a task's event log, through its shards, to effects and snapshots."""
 
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import faust
 from faust.types import TP
 
 from agents.around import Around
+from agents.ingest import Ingest
 from agents.poll import Backlog, PollTransport
 from agents.shards import Shards
 from learning.task import Task
@@ -23,7 +26,11 @@ class LearningApp(faust.App):
         self.backlog = Backlog(buffer_bytes)
         self.learning: dict[str, Shards] = {}
         self.enrichers: dict[str, Enricher] = {}
+        self.ingesting: dict[str, Ingest] = {}
         self.has_joined = False
+        self.closing: list[Callable[[], Awaitable[None]]] = []
+        self.beside: list[Callable[[], Coroutine[Any, Any, None]]] = []
+        self._runs_beside: list[asyncio.Task[None]] = []
         super().__init__(*args, **options)
 
     def _new_transport(self) -> PollTransport:
@@ -45,24 +52,45 @@ class LearningApp(faust.App):
         self.agent(topic, name=f"learn.{task.name}", concurrency=1)(learn)
         return shards
 
+    def ingest(self, task: Task, ingest: Ingest) -> None:
+        """Bring a task's sources into its event log."""
+        self.ingesting[task.name] = ingest
+        topic = self.topic(*ingest.mappings, key_type=bytes, value_type=bytes, value_serializer="raw")
+        self.agent(topic, name=f"ingest.{task.name}", concurrency=1)(ingest.take)
+
     async def commit(self, topic: str, partition: int, position: int) -> None:
         """Tell the group from where to start reading next time."""
         await self.consumer._commit({TP(topic, partition): position})  # noqa: SLF001
 
     async def on_start(self) -> None:
-        """Begin to follow stored features."""
+        """Follow the snapshots at once: there is something to answer from before the group has shared out the shards."""
         await super().on_start()
+        for shards in self.learning.values():
+            shards.replicas.start()
         for enricher in self.enrichers.values():
             await enricher.store.start()
+        self._runs_beside = [asyncio.create_task(run()) for run in self.beside]
 
     async def on_stop(self) -> None:
         """Take the last snapshots while the connections still stand."""
+        for running in self._runs_beside:
+            running.cancel()
+        await asyncio.gather(*self._runs_beside, return_exceptions=True)
+        for ingest in self.ingesting.values():
+            await ingest.revoke()
+            await ingest.stop()
         for shards in self.learning.values():
-            await shards.revoke()
+            await shards.stop()
             await shards.around.stop()
         for enricher in self.enrichers.values():
             await enricher.store.stop()
         await super().on_stop()
+
+    async def on_shutdown(self) -> None:
+        """Close what the answers need, now that no more are given."""
+        for close in self.closing:
+            await close()
+        await super().on_shutdown()
 
 
 def follow_assignments(app: LearningApp) -> None:
@@ -73,9 +101,13 @@ def follow_assignments(app: LearningApp) -> None:
         app.has_joined = True
         for topic, shards in app.learning.items():
             shards.assign(tp.partition for tp in assigned if tp.topic == topic)
+        for ingest in app.ingesting.values():
+            ingest.assign(assigned)
 
     @app.on_partitions_revoked.connect
     async def revoked(_: LearningApp, _revoked: set[TP], **_options: Any) -> None:
+        for ingest in app.ingesting.values():
+            await ingest.revoke()
         for shards in app.learning.values():
             await shards.revoke()
 

@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable
 from typing import Protocol
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from learning.errors import LogError
 from learning.learner import Message
+from tables.kafka import Brokers
+from tables.producer import start_producer
 
 EMBEDDED_CLUSTER = "headrace-embedded"
 """The cluster id of the embedded broker. Asked for the end of a log, it tells that of the first record of the last batch."""
@@ -28,6 +29,10 @@ class EventLog(Protocol):
         """For each partition, the offset that the next message appended will get."""
         ...
 
+    async def append(self, partition: int, value: bytes) -> None:
+        """Append a message; the broker has it when this returns."""
+        ...
+
 
 class KafkaEventLog:
     """One task's event log in Kafka.
@@ -37,20 +42,21 @@ class KafkaEventLog:
     topic
         `<task>.events`.
     brokers
-        `host:port`, several separated by commas.
+        Where Kafka is: `Brokers`, or `host:port`, several separated by commas.
     """
 
-    def __init__(self, topic: str, brokers: str):
+    def __init__(self, topic: str, brokers: Brokers | str):
         self.topic = topic
-        self.brokers = brokers
+        self.brokers = Brokers.of(brokers)
         self._asker: AIOKafkaConsumer | None = None
+        self._producer: AIOKafkaProducer | None = None
         self._asking = asyncio.Lock()
         self._tells_batches = False
 
     async def read(self, partition: int, start: int, end: int) -> AsyncIterator[Message]:
         """The messages of [start, end); offsets that hold none are passed over. LogError if `start` is no longer there."""
         shard = TopicPartition(self.topic, partition)
-        async with AIOKafkaConsumer(bootstrap_servers=self.brokers, enable_auto_commit=False) as consumer:
+        async with self.brokers.consumer() as consumer:
             consumer.assign([shard])
             first = (await consumer.beginning_offsets([shard]))[shard]
             if start < first:
@@ -77,11 +83,17 @@ class KafkaEventLog:
                 await self._correct(asker, found)
         return {shard.partition: end for shard, end in found.items()}
 
+    async def append(self, partition: int, value: bytes) -> None:
+        """Append a message; the broker has it when this returns."""
+        if self._producer is None:
+            self._producer = await start_producer(self.brokers)
+        await self._producer.send_and_wait(self.topic, value, partition=partition)
+
     async def _connected(self) -> AIOKafkaConsumer:
         if self._asker is None:
-            asker = AIOKafkaConsumer(bootstrap_servers=self.brokers, enable_auto_commit=False)
+            asker = self.brokers.consumer()
             await asker.start()
-            admin = AIOKafkaAdminClient(bootstrap_servers=self.brokers)
+            admin = self.brokers.admin()
             await admin.start()
             try:
                 self._tells_batches = (await admin.describe_cluster())["cluster_id"] == EMBEDDED_CLUSTER
@@ -101,7 +113,10 @@ class KafkaEventLog:
             found[shard] = max(end, asker.highwater(shard) or 0)
 
     async def stop(self) -> None:
-        """Close the connection to the broker."""
+        """Close the connections to the broker."""
+        if self._producer is not None:
+            producer, self._producer = self._producer, None
+            await producer.stop()
         if self._asker is not None:
             asker, self._asker = self._asker, None
             await asker.stop()

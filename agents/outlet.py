@@ -10,6 +10,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError, KafkaTimeoutError, MessageSizeTooLargeError
 
 from learning.effects import Effect, Predicted, Quarantined, Resolved
+from tables.kafka import Brokers
 from tables.producer import start_producer
 
 REQUEST_MAX = 16 << 20
@@ -50,10 +51,10 @@ class KafkaOutlet:
     task
         Names the topics.
     brokers
-        `host:port`, several separated by commas.
+        Where Kafka is: `Brokers`, or `host:port`, several separated by commas.
     """
 
-    def __init__(self, task: str, brokers: str):
+    def __init__(self, task: str, brokers: Brokers | str):
         self.task = task
         self.brokers = brokers
         self._producer: AIOKafkaProducer | None = None
@@ -86,7 +87,13 @@ class KafkaOutlet:
                 if len(telling.value) <= CUT:
                     raise
                 pending.pop(0)
-                await self._send(partition, telling.topic, telling.key, telling.value[:CUT], _cut(telling))
+                await self._send(
+                    partition,
+                    telling.topic,
+                    telling.key,
+                    telling.value[:CUT],
+                    headers_of_cut(telling.headers, len(telling.value)),
+                )
             else:
                 pending.pop(0)
 
@@ -97,16 +104,8 @@ class KafkaOutlet:
             await producer.stop()
 
     async def _send_quarantined(self, partition: int, effect: Quarantined) -> None:
-        told = {
-            "id": effect.id,
-            "code": effect.code,
-            "reason": effect.reason,
-            "topic": f"{self.task}.events",
-            "partition": str(partition),
-            "offset": str(effect.offset),
-            "row": str(effect.row),
-        }
-        await self._send(partition, "quarantine", effect.key, effect.value, _headers(told))
+        headers = headers_of(effect, f"{self.task}.events", partition)
+        await self._send(partition, "quarantine", effect.key, effect.value, headers)
 
     async def _send(
         self, partition: int, topic: str, key: bytes | None, value: bytes, headers: list[tuple[str, bytes]]
@@ -128,10 +127,20 @@ def encode(effect: Effect) -> bytes:
     return msgspec.json.encode({"effect": type(effect).__name__.lower()} | told)
 
 
-def _headers(told: dict[str, str]) -> list[tuple[str, bytes]]:
+def headers_of(effect: Quarantined, topic: str, partition: int) -> list[tuple[str, bytes]]:
+    """What is said of a quarantined record: why it is there, and where it is from."""
+    told = {
+        "id": effect.id,
+        "code": effect.code,
+        "reason": effect.reason,
+        "topic": topic,
+        "partition": str(partition),
+        "offset": str(effect.offset),
+        "row": str(effect.row),
+    }
     return [(name, value.encode("utf-8", "replace")) for name, value in told.items()]
 
 
-def _cut(telling: Telling) -> list[tuple[str, bytes]]:
-    """The headers of a record whose value had to be cut: the whole of it is in the event log."""
-    return [*telling.headers, ("cut_from_bytes", str(len(telling.value)).encode())]
+def headers_of_cut(headers: Sequence[tuple[str, bytes]], size: int) -> list[tuple[str, bytes]]:
+    """The headers of a record whose value had to be cut: the whole of it is where the headers say that it is from."""
+    return [*headers, ("cut_from_bytes", str(size).encode())]

@@ -8,16 +8,22 @@ import structlog
 from aiokafka.errors import KafkaError
 
 from agents.around import Around
+from agents.freshness import Freshness, known_from
 from learning.effects import Alert, Effect
 from learning.errors import HeadraceError, LogError
 from learning.learner import Learner, Message
 from learning.state import digest, seal, unseal
 from learning.task import Task
+from tables.pending import ShardPending
 
 log = structlog.get_logger()
 
 BREATH = 0.001
 """Seconds of folding after which requests are let in: well under the latency that is promised for them."""
+
+TICK = b'{"control": "tick"}'
+TICK_SECONDS = 1.0
+"""How often a tick is appended at most."""
 
 Status = Literal["opening", "live", "stopped", "stale"]
 
@@ -52,17 +58,16 @@ class Shard:
         self._saved_at = 0.0
         self._seen_position = -1
         self._moved_at = 0.0
-        self._fresh_at = around.budget.clock()
-        self._mark: tuple[int, float] | None = None
+        self._freshness = Freshness(around.budget.clock())
         self._digest: tuple[int, str] | None = None
+        self._pending: ShardPending | None = None
+        self._end = -1
+        self._ticked_at = 0.0
 
     @property
     def staleness(self) -> float:
         """At most how many seconds of the log the model has not seen: since when it was last known to have folded all there was."""
-        now = self.around.budget.clock()
-        if self.status == "live":
-            self._note_freshness()
-        return now - self._fresh_at
+        return self._freshness.staleness(self.position, self.around.budget.clock())
 
     async def digest(self) -> tuple[int, str] | None:
         """The position and the digest of the state there; None when the shard stopped in the middle of a message."""
@@ -86,6 +91,8 @@ class Shard:
         """
         around = self.around
         await around.snapshots.table.open(self.partition)
+        await around.pending.open(self.partition)  # after the snapshots: what the furthest one needs is in it
+        asked = around.budget.clock()
         end = (await around.log.ends([self.partition]))[self.partition]
         try:
             self.learner = self._take_up(end)
@@ -94,23 +101,26 @@ class Shard:
             return
         self._saved_position = self._seen_position = self.position
         self._saved_at = self._moved_at = around.budget.clock()
+        self._freshness.know(known_from(self.learner.state.clock, asked, around.wall()))
+        self._freshness.mark(end, asked)
         if self.status == "opening":
             self.status = "live"
             if self.position:  # a crash may have come between the snapshot and its commit
                 await around.commit(self.partition, self.position)
 
     def _take_up(self, end: int) -> Learner:
+        self._pending = ShardPending(self.around.pending, self.partition)
         found = self.around.snapshots.load(self.partition)
         if found is None:
-            return Learner(self.task, self.partition)
+            return Learner(self.task, self.partition, pending=self._pending)
         state = unseal(found[1], self.task, self.partition, key=self.around.key, also=self.around.also)
         if state.position > end:
             raise LogError(
                 f"{self.task.events}/{self.partition} ends at {end}, but there is a snapshot for position {state.position}: "
                 "it is of another log.",
-                f"If the log was made anew, delete the topic {self.task.name}.snapshots too and start the worker again.",
+                f"If the log was made anew, delete {self.task.name}.snapshots and {self.task.name}.pending too and start again.",
             )
-        return Learner(self.task, self.partition, state)
+        return Learner(self.task, self.partition, state, self._pending)
 
     async def deliver(self, messages: Sequence[Message]) -> None:
         """Fold these messages, reading from the log first whatever is missing before and between them."""
@@ -120,22 +130,22 @@ class Shard:
     async def catch_up(self, patience: float) -> None:
         """Fold what the log has and was not delivered: the position has not moved for `patience` seconds, and the log goes on."""
         now = self.around.budget.clock()
-        end = (await self.around.log.ends([self.partition]))[self.partition]
-        self._note_freshness()
-        if self._mark is None:
-            self._mark = end, now
-            self._note_freshness()
+        self._end = end = (await self.around.log.ends([self.partition]))[self.partition]
+        self._freshness.mark(end, now)
         if self._seen_position != self.position:
             self._seen_position, self._moved_at = self.position, now
         elif self.position < end and now - self._moved_at >= patience and not self._folding.locked():
             async with self._folding:
                 await self._guarded(self._read_gap(end))
 
-    def _note_freshness(self) -> None:
-        """When the position has reached where the log once ended, the model was up to date at that moment, or later."""
-        if self._mark is not None and self.position >= self._mark[0]:
-            self._fresh_at = self._mark[1]
-            self._mark = None
+    async def tick_if_due(self) -> None:
+        """When the log is idle and something waits for a time that has come, append a tick: only times in the log count."""
+        now = self.around.wall()
+        if self.status != "live" or self.learner is None or now - self._ticked_at < TICK_SECONDS:
+            return
+        if self.learner.due_at <= now * 1000 and self.position == self._end and not self._folding.locked():
+            self._ticked_at = now
+            await self.around.log.append(self.partition, TICK)
 
     async def save_if_due(self) -> None:
         """Begin a snapshot when there is something to save and it is time."""
@@ -159,6 +169,13 @@ class Shard:
         self.status = "stale"
         if self._saving:
             self._saving.cancel()
+        self.let_go()
+
+    def let_go(self) -> None:
+        """Close the databases."""
+        if self._pending is not None:
+            self._pending.close()
+        self.around.pending.close(self.partition)
         self.around.snapshots.table.close(self.partition)
 
     def _is_due(self) -> bool:
@@ -202,6 +219,8 @@ class Shard:
                     breath = clock()
             if self._untold:
                 await self._tell()
+            if self._pending is not None and self._pending.is_full:
+                await self._pending.save()
             if breathless and self._is_due():
                 self._begin_save()
             if self.status != "live":
@@ -242,18 +261,21 @@ class Shard:
             return
         finally:
             around.budget.spend(around.budget.clock() - started)
-        self._saving = asyncio.create_task(self._store(self.position, sealed))
+        self._saving = asyncio.create_task(self._store(self.position, learner.state.clock, sealed))
 
-    async def _store(self, position: int, sealed: bytes) -> None:
+    async def _store(self, position: int, clock: int, sealed: bytes) -> None:
         """Told before durable, durable before committed."""
         around = self.around
         try:
             await self._tell()
             await around.outlet.flush(self.partition)
+            if self._pending is not None:
+                await self._pending.save()
             await around.snapshots.save(self.partition, position, sealed)
             self._saved_position, self.error = position, None
             if self.status == "live":
                 await around.commit(self.partition, position)
+                await around.pending.purge(self.partition, clock)
         except Exception as error:  # noqa: BLE001 the log still has it all, and the next snapshot is soon
             log.warning("a snapshot was not saved", task=self.task.name, partition=self.partition, error=repr(error))
             if self.status == "live":

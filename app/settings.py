@@ -12,11 +12,16 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from agents.mapping import compile_expression
+from app.credentials import BrokerTls, Sasl
 from learning.duration import seconds
 from learning.errors import ModelError, RecordError, SettingsError
 from learning.schema import find_bad_feature
+from learning.source import Source
 from learning.stored import StoredSchema
 from learning.task import Duration, Task
+from tables.kafka import Brokers
+from tables.topics import topics_of
 
 DEFAULT = "headrace.toml"
 EMBEDDED = "kafka://127.0.0.1:9092"
@@ -28,9 +33,21 @@ SECTIONS = ["broker", "worker", "features", "tasks"]
 
 
 class Broker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The Kafka to use; `url` left out means the embedded one, for development."""
+    """The Kafka to use.
+
+    Parameters
+    ----------
+    url
+        `kafka://host:port,...`; left out means the embedded broker, for development.
+    tls
+        Whether to speak TLS, or with which files.
+    sasl
+        User and password.
+    """
 
     url: Annotated[str, msgspec.Meta(pattern=r"^kafka://[^/\s]+:\d+(,[^/\s]+:\d+)*$")] | None = None
+    tls: bool | BrokerTls = False
+    sasl: Sasl | None = None
 
 
 class Worker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -98,7 +115,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     Examples
     --------
     >>> settings = parse({"tasks": {"phishing": {"kind": "binary"}}}, Path("headrace.toml"))
-    >>> settings.brokers, settings.address, settings.tasks["phishing"].model
+    >>> str(settings.brokers), settings.address, settings.tasks["phishing"].model
     ('127.0.0.1:9092', 'http://127.0.0.1:6066', 'logistic')
     """
 
@@ -109,9 +126,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     tasks: dict[str, Task]
 
     @property
-    def brokers(self) -> str:
-        """`host:port` of the brokers, separated by commas."""
-        return (self.broker.url or EMBEDDED).removeprefix("kafka://")
+    def brokers(self) -> Brokers:
+        """The brokers, with what they want to see; SettingsError if a certificate or a password cannot be read."""
+        tls = BrokerTls() if self.broker.tls is True else self.broker.tls or None
+        return Brokers(
+            (self.broker.url or EMBEDDED).removeprefix("kafka://"),
+            tls=tls.context(self.folder) if tls else None,
+            login=self.broker.sasl.login(self.folder) if self.broker.sasl else None,
+        )
 
     @property
     def web_host(self) -> str:
@@ -129,15 +151,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return self.worker.address or f"http://{self.worker.web}"
 
     @property
+    def folder(self) -> Path:
+        """What the files that are named here are relative to."""
+        return self.path.parent
+
+    @property
     def datadir(self) -> Path:
         """The folder of the databases."""
-        return self.path.parent / self.worker.datadir
+        return self.folder / self.worker.datadir
 
     def snapshot_key(self) -> bytes | None:
         """The secret that signs snapshots, if one is configured. SettingsError if its file cannot be read or is empty."""
         if self.worker.snapshot_key_file is None:
             return os.environ.get("HEADRACE_SNAPSHOT_KEY", "").encode() or None
-        path = self.path.parent / self.worker.snapshot_key_file
+        path = self.folder / self.worker.snapshot_key_file
         try:
             key = path.read_bytes().strip()
         except OSError as error:
@@ -176,7 +203,7 @@ def parse(raw: dict[str, Any], path: Path) -> Settings:
     for key in raw:
         if key not in SECTIONS:
             raise _unknown(path, "", key, SECTIONS)
-    broker = _section(path, "broker", raw.get("broker", {}), Broker)
+    broker = _section(path, "broker", raw.get("broker", {}), Broker, {"tls": BrokerTls, "sasl": Sasl})
     worker: Worker = _section(path, "worker", raw.get("worker", {}), Worker)
     if not 0 < int(worker.web.rpartition(":")[2]) <= PORT_MAX:
         raise _error(path, "worker.web", "names a port that is not from 1 to 65535", "Name another port.")
@@ -203,9 +230,13 @@ def without_password(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
-def _section(path: Path, where: str, raw: object, shape: type[Any]) -> Any:
+def _section(path: Path, where: str, raw: object, shape: type[Any], within: dict[str, type[Any]] | None = None) -> Any:
+    """A table as a struct; `within` names the tables in it that have a struct of their own."""
     if not isinstance(raw, dict):
         raise _error(path, where, "is not a table", f"Write [{where}].")
+    for key, inner in (within or {}).items():
+        if isinstance(raw.get(key), dict):
+            _section(path, f"{where}.{key}", raw[key], inner)
     known = [field.name for field in msgspec.structs.fields(shape) if field.name != "name"]
     for key in raw:
         if key not in known and not (where.startswith("tasks.") and key == "name"):
@@ -236,10 +267,15 @@ def _task(path: Path, name: str, raw: object) -> Task:
     if isinstance(features, dict):
         for feature, table in features.items():
             _check_feature(path, f"{where}.features.{feature}", table)
+    if isinstance(sources := raw.get("sources"), list):
+        for number, table in enumerate(sources):
+            _check_source(path, f"{where}.sources[{number}]", table)
     task: Task = _section(path, where, raw | {"name": name}, Task)
     if task.labels is not None and task.kind != "multiclass":
         raise _error(path, f"{where}.labels", f"is not for {task.kind} tasks", "Leave it out.")
     _check_stored(path, task)
+    if own := {topic.name for topic in topics_of(task)} & {source.topic for source in task.sources or ()}:
+        raise _error(path, f"{where}.sources", f"names {own.pop()}, a topic of this task", "Name a topic of others.")
     folder = str(path.resolve().parent)
     if ":" in task.model_name and folder not in sys.path:
         sys.path.append(folder)  # a model's own module may lie beside the settings
@@ -248,6 +284,16 @@ def _task(path: Path, name: str, raw: object) -> Task:
     except ModelError as error:
         raise _error(path, f"{where}.model", f"is wrong: {error.what.rstrip('.')}", error.remedy) from None
     return task
+
+
+def _check_source(path: Path, where: str, raw: object) -> None:
+    source: Source = _section(path, where, raw, Source)
+    for key, expression in source.expressions():
+        try:
+            compile_expression(expression)
+        except ValueError as error:
+            remedy = "Correct the expression: https://jmespath.org says how they are written."
+            raise _error(path, f"{where}.{key}", f"is no JMESPath expression: {error}", remedy) from None
 
 
 def _check_feature(path: Path, where: str, raw: object) -> None:

@@ -10,16 +10,21 @@ import sys
 import faust
 import structlog
 import uvloop
+from faust.auth import Credentials, SASLCredentials, SSLCredentials
 
 from agents.around import Around
 from agents.budget import Budget
+from agents.ingest import Ingest
 from agents.learn import LearningApp, follow_assignments
+from agents.requests import Requests
 from app.errors import answer_problems
+from app.requests import answering
 from app.settings import Settings
 from app.stores import make_store
 from app.views import add_views
 from tables.enricher import Enricher
-from tables.topics import prepare, topics_of
+from tables.kafka import Brokers
+from tables.topics import prepare, sources_of, topics_of
 
 GROUP_ID_MAX = 120
 
@@ -34,11 +39,12 @@ def group_of(settings: Settings) -> str:
 
 def make_app(settings: Settings, instance: str | None) -> LearningApp:
     """Wire a Faust app for these settings."""
-    host, port = settings.web_host, settings.web_port
+    host, port, brokers = settings.web_host, settings.web_port, settings.brokers
     app = LearningApp(
         group_of(settings),
         buffer_bytes=settings.worker.buffer_bytes,
-        broker=f"kafka://{settings.brokers.replace(',', ';kafka://')}",
+        broker=f"kafka://{brokers.hosts.replace(',', ';kafka://')}",
+        broker_credentials=credentials_of(brokers),
         broker_client_id=f"headrace@{settings.address}",  # so that the group can tell who owns a shard, and where it answers
         consumer_group_instance_id=instance,
         datadir=str(settings.datadir),
@@ -68,7 +74,7 @@ def make_app(settings: Settings, instance: str | None) -> LearningApp:
     for task in settings.tasks.values():
         around = Around(
             task,
-            settings.brokers,
+            brokers,
             settings.datadir,
             app.commit,
             writer="".join(c if c.isalnum() or c in "._-" else "-" for c in writer),
@@ -80,9 +86,23 @@ def make_app(settings: Settings, instance: str | None) -> LearningApp:
         app.learn(task, around)
         if task.stored:
             app.enrichers[task.name] = Enricher(task, make_store(settings, task), settings.features.budget_ms / 1000)
+        if task.sources:
+            app.ingest(task, Ingest(task, settings.brokers, app.commit, app.enrichers.get(task.name)))
     follow_assignments(app)
     add_views(app, settings)
+    for served in app.serving.tasks.values():
+        app.beside.append(Requests(served.task, settings.brokers, app.conf.id, answering(app.serving, served)).run)
     return app
+
+
+def credentials_of(brokers: Brokers) -> Credentials | None:
+    """The same security in Faust's words, for its consumer and its producer."""
+    if brokers.login is not None:
+        login = brokers.login
+        return SASLCredentials(
+            mechanism=login.mechanism, username=login.username, password=login.password, ssl_context=brokers.tls
+        )
+    return None if brokers.tls is None else SSLCredentials(brokers.tls)
 
 
 def run(settings: Settings, instance: str | None = None, level: str = "info") -> None:
@@ -90,7 +110,7 @@ def run(settings: Settings, instance: str | None = None, level: str = "info") ->
     set_up_logging(level)
     settings.datadir.mkdir(parents=True, exist_ok=True)
     topics = [topic for task in settings.tasks.values() for topic in topics_of(task)]
-    asyncio.run(prepare(settings.brokers, topics))
+    asyncio.run(prepare(settings.brokers, topics, sources_of(settings.tasks.values())))
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     app = make_app(settings, instance)
     worker = faust.Worker(app, loglevel="WARNING", redirect_stdouts=False, override_logging=False, quiet=True)

@@ -13,6 +13,9 @@ from learning.task import Label, Value
 DELAYS = 1_000
 """The last label delays, of which the quantiles are told."""
 
+ENTRY_MAX = 256 * 1024
+"""Bytes of an entry: what a changelog takes in one record with room to spare."""
+
 Frozen = tuple[Label, dict[Label, float] | None] | None
 
 
@@ -143,15 +146,17 @@ class Join:
                 label = written, entry
         return Found(question, label)
 
-    def ask(self, name: str, step: int, question: Question) -> None:
-        """Let a question wait."""
-        self._put(name, step, question)
-        self.state.waiting += 1
+    def ask(self, name: str, step: int, question: Question) -> bool:
+        """Let a question wait; whether it is small enough to."""
+        kept = self._keep(name, step, question)
+        self.state.waiting += kept
+        return kept
 
-    def keep(self, name: str, step: int, label: Early) -> None:
-        """Let a label wait."""
-        self._put(name, step, label)
-        self.state.early += 1
+    def expect(self, name: str, step: int, label: Early) -> bool:
+        """Let a label wait; whether it is small enough to."""
+        kept = self._keep(name, step, label)
+        self.state.early += kept
+        return kept
 
     def meet(self, name: str, step: int, marker: Marker, delay: int) -> None:
         """Note that a question and its label have met, `delay` log milliseconds after the question."""
@@ -191,10 +196,14 @@ class Join:
         }
         return {name: getattr(state, name) for name in names} | {"label_delay_s": quantile}
 
-    def _put(self, name: str, step: int, entry: Question | Early) -> None:
-        self.pending.put(Waiting(step, name, encode(entry)))
+    def _keep(self, name: str, step: int, entry: Question | Early) -> bool:
+        data = encode(entry)
+        if len(data) > ENTRY_MAX:
+            return False
+        self.pending.put(Waiting(step, name, data))
         if self.state.oldest is None:
             self.state.oldest = step, entry.time
+        return True
 
     def _move_on(self, start: int, step: int) -> None:
         """The oldest entry is the first question or label from `start` on."""

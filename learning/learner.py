@@ -10,7 +10,7 @@ from msgspec import UNSET
 from learning.arm import Arm
 from learning.batch import Batch, BatchState, Row
 from learning.effects import Alert, Drift, Effect, How, Predicted, Quarantined, Resolved
-from learning.join import Early, Frozen, Join, JoinState, Marker, Origin, Question
+from learning.join import ENTRY_MAX, Early, Frozen, Join, JoinState, Marker, Origin, Question
 from learning.metrics import ServedScores
 from learning.order import Held, Order, OrderState
 from learning.pending import InMemory, Pending
@@ -290,7 +290,8 @@ class Learner:
         served = None if record.served is UNSET else record.served
         question = Question(state.clock, features, predictions, served)
         if found.label is None:
-            self.join.ask(name, state.step, question)
+            if not self.join.ask(name, state.step, question):
+                self._refuse_large("question")
         else:
             step, early = found.label
             self.join.meet(name, state.step, Marker(state.clock, question=state.step, label=step), delay=0)
@@ -306,7 +307,8 @@ class Learner:
             state.join.duplicates += 1
             self._quarantine("duplicate_label", "there is a label for this id already. Send one label a question.")
         elif found.question is None:
-            self.join.keep(name, state.step, Early(state.clock, label, self._where()))
+            if not self.join.expect(name, state.step, Early(state.clock, label, self._where())):
+                self._refuse_large("label")
         else:
             step, question = found.question
             delay = state.clock - question.time
@@ -438,6 +440,11 @@ class Learner:
                 key=origin.key,
                 value=origin.line if value is None else value,
             )
+        )
+
+    def _refuse_large(self, kind: str) -> None:
+        self._quarantine(
+            "too_large", f"the {kind} has more than {ENTRY_MAX >> 10} KiB and cannot wait. Send less in one."
         )
 
     def _where(self) -> Origin:

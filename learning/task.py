@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from learning.duration import seconds
+from learning.source import Source
 
 Kind = Literal["binary", "multiclass", "regression"]
 Value = bool | int | float | str
@@ -104,6 +105,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         When labels are learned; left out, each at once.
     stored
         Features that are looked up in the feature store by the entity's key, unless they come with the question.
+    sources
+        Topics of others whose messages become records of this task.
 
     Examples
     --------
@@ -128,6 +131,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     late: Literal["learn", "quarantine"] = "learn"
     update: Update | None = None
     stored: dict[str, Stored] | None = None
+    sources: list[Source] | None = None
 
     def __post_init__(self) -> None:
         if self.wait_ms == 0:
@@ -150,6 +154,11 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         return f"{self.name}.events"
 
     @property
+    def requests(self) -> str:
+        """The topic of questions that are asked over Kafka."""
+        return f"{self.name}.requests"
+
+    @property
     def wait_ms(self) -> int:
         """Log milliseconds that a question waits for its label."""
         return milliseconds(self.wait)
@@ -168,7 +177,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     def fingerprint(self) -> str:
         """SHA-256, as hex, of everything that decides how this task folds.
 
-        Partitions and publishing do not; nor does what is stored, since it is frozen into the records before they are folded.
+        Partitions, publishing and sources do not; nor does what is stored, since it is frozen into the records before they are folded.
         """
         update = self.update and (self.update.batch, self.update.every_ms, self.update.gradient)
         order = None if self.order == "arrival" else (self.lateness_ms, self.late)

@@ -1,11 +1,12 @@
 """A changelog: one partitioned, compacted Kafka topic, as a table writes and reads it."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from typing import Any, NamedTuple, Protocol
+from collections.abc import AsyncIterator, Mapping
+from typing import NamedTuple, Protocol
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
+from tables.kafka import Brokers
 from tables.producer import start_producer
 
 FOLLOW_SECONDS = 1.0
@@ -50,6 +51,22 @@ class Changelog(Protocol):
         ...
 
 
+class Follower(Protocol):
+    """Reads several partitions of a changelog on and on. Kafka's is below."""
+
+    async def follow(self, starts: Mapping[int, int]) -> None:
+        """Follow these partitions and no others, each from an offset on."""
+        ...
+
+    async def poll(self, seconds: float) -> dict[int, list[Entry]]:
+        """What has come, by partition; waits up to so many seconds for something."""
+        ...
+
+    async def stop(self) -> None:
+        """Follow nothing any more."""
+        ...
+
+
 class KafkaChangelog:
     """A changelog in Kafka.
 
@@ -58,12 +75,12 @@ class KafkaChangelog:
     topic
         A compacted topic.
     brokers
-        `host:port`, several separated by commas.
+        Where Kafka is: `Brokers`, or `host:port`, several separated by commas.
     """
 
-    def __init__(self, topic: str, brokers: str):
+    def __init__(self, topic: str, brokers: Brokers | str):
         self.topic = topic
-        self.brokers = brokers
+        self.brokers = Brokers.of(brokers)
         self._producer: AIOKafkaProducer | None = None
         self._starting = asyncio.Lock()
 
@@ -78,7 +95,7 @@ class KafkaChangelog:
     async def read(self, partition: int, start: int) -> AsyncIterator[Entry]:
         """The entries from offset `start` to the end as it stands at the call."""
         shard = TopicPartition(self.topic, partition)
-        async with self._consumer() as consumer:
+        async with self.brokers.consumer() as consumer:
             consumer.assign([shard])
             end = (await consumer.end_offsets([shard]))[shard]
             if start >= end:
@@ -92,20 +109,65 @@ class KafkaChangelog:
 
     async def follow(self, partition: int, start: int) -> AsyncIterator[list[Entry]]:
         """The entries from offset `start` on, as they come, for ever; an empty list every so often when nothing comes."""
-        shard = TopicPartition(self.topic, partition)
-        # Without "none" a topic that was made anew would be followed from its end, and what it holds passed over.
-        async with self._consumer(auto_offset_reset="none", max_poll_records=FOLLOW_MAX) as consumer:
-            consumer.assign([shard])
-            consumer.seek(shard, max(start, (await consumer.beginning_offsets([shard]))[shard]))
+        follower = KafkaFollower(self.topic, self.brokers)
+        try:
+            await follower.follow({partition: start})
             while True:
-                found = (await consumer.getmany(shard, timeout_ms=int(1000 * FOLLOW_SECONDS))).get(shard, [])
-                yield [Entry(record.offset, record.key or b"", record.value, record.timestamp) for record in found]
-
-    def _consumer(self, **options: Any) -> AIOKafkaConsumer:
-        return AIOKafkaConsumer(bootstrap_servers=self.brokers, enable_auto_commit=False, **options)
+                yield (await follower.poll(FOLLOW_SECONDS)).get(partition, [])
+        finally:
+            await follower.stop()
 
     async def stop(self) -> None:
         """Close the connection to the broker."""
         if self._producer is not None:
             producer, self._producer = self._producer, None
             await producer.stop()
+
+
+class KafkaFollower:
+    """Follows a changelog in Kafka with one consumer, which belongs to no group.
+
+    Parameters
+    ----------
+    topic
+        A compacted topic.
+    brokers
+        Where Kafka is: `Brokers`, or `host:port`, several separated by commas.
+    """
+
+    def __init__(self, topic: str, brokers: Brokers | str):
+        self.topic = topic
+        self.brokers = Brokers.of(brokers)
+        self._consumer: AIOKafkaConsumer | None = None
+
+    async def follow(self, starts: Mapping[int, int]) -> None:
+        """Follow these partitions and no others, each from an offset on."""
+        if self._consumer is None:
+            # Without "none" a topic that was made anew would be followed from its end, and what it holds passed over.
+            consumer = self.brokers.consumer(auto_offset_reset="none", max_poll_records=FOLLOW_MAX)
+            await consumer.start()
+            self._consumer = consumer
+        shards = {TopicPartition(self.topic, partition): start for partition, start in starts.items()}
+        firsts = await self._consumer.beginning_offsets(list(shards)) if shards else {}
+        self._consumer.assign(list(shards))
+        for shard, start in shards.items():
+            self._consumer.seek(shard, max(start, firsts[shard]))
+
+    async def poll(self, seconds: float) -> dict[int, list[Entry]]:
+        """What has come, by partition; waits up to so many seconds. OffsetOutOfRangeError when the topic was made anew."""
+        if self._consumer is None or not self._consumer.assignment():
+            await asyncio.sleep(seconds)
+            return {}
+        found = await self._consumer.getmany(timeout_ms=int(seconds * 1000))
+        return {
+            shard.partition: [
+                Entry(record.offset, record.key or b"", record.value, record.timestamp) for record in records
+            ]
+            for shard, records in found.items()
+        }
+
+    async def stop(self) -> None:
+        """Close the connection to the broker."""
+        if self._consumer is not None:
+            consumer, self._consumer = self._consumer, None
+            await consumer.stop()

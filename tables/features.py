@@ -185,10 +185,9 @@ class EmbeddedStore(Following):
         return self.ttl is not None and self.clock() - _time(kept) > self.ttl
 
     async def _follow(self) -> None:
-        if self._table.opened():  # it stays open while the broker is away: what it has is still right
-            await self._table.catch_up(0)
-        else:
-            await self._table.open(0)
+        if not self._table.opened():  # it stays open while the broker is away: what it has is still right
+            self._table.open_as_it_is(0)
+        await self._table.catch_up(0)
         self.is_current = True
         async for _ in self._table.follow(0):
             if self.ttl is not None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -11,6 +12,7 @@ from aiokafka.errors import KafkaError
 
 from learning.errors import BrokerError, TopicError
 from learning.task import Task
+from tables.kafka import Brokers
 
 TOPIC_ALREADY_EXISTS = 36
 MISSING = "missing_topic"
@@ -41,7 +43,7 @@ def topics_of(task: Task) -> list[Topic]:
     Examples
     --------
     >>> [topic.name for topic in topics_of(Task(name="ads", kind="binary"))]
-    ['ads.events', 'ads.predictions', 'ads.signals', 'ads.quarantine', 'ads.snapshots']
+    ['ads.events', 'ads.requests', 'ads.predictions', 'ads.signals', 'ads.quarantine', 'ads.snapshots', 'ads.pending']
     """
     count, keep, compact = task.partitions, {"cleanup.policy": "delete"}, {"cleanup.policy": "compact"}
     forever = {
@@ -50,11 +52,13 @@ def topics_of(task: Task) -> list[Topic]:
     }  # the log is the truth: nothing of it is thrown away unasked
     topics = [
         Topic(task.events, count, keep, {"message.timestamp.type": "LogAppendTime"} | forever),
+        Topic(task.requests, count, keep),
         Topic(f"{task.name}.predictions", count, keep),
         Topic(f"{task.name}.signals", count, keep),
         Topic(f"{task.name}.quarantine", count, keep, {"max.message.bytes": str(QUARANTINE_MAX)}),
         # Small segments, so that compaction, which leaves the newest one alone, has something to do.
         Topic(f"{task.name}.snapshots", count, compact, {"segment.bytes": str(64 << 20)}),
+        Topic(f"{task.name}.pending", count, compact, {"segment.bytes": str(64 << 20)}),
     ]
     if task.stored:
         # Every worker follows all of it, so partitions would divide no work; one of them decides what is the latest. Removals
@@ -64,18 +68,25 @@ def topics_of(task: Task) -> list[Topic]:
     return topics
 
 
-async def prepare(brokers: str, topics: list[Topic]) -> None:
-    """Make the topics that are missing and check those that are there.
+def sources_of(tasks: Iterable[Task]) -> list[str]:
+    """The topics of others that these tasks bring into their event logs, which are not ours to make."""
+    return sorted({source.topic for task in tasks for source in task.sources or ()})
+
+
+async def prepare(brokers: Brokers | str, topics: list[Topic], sources: Iterable[str] = ()) -> None:
+    """Make the topics that are missing and check those that are there; `sources` must be there.
 
     Raises
     ------
     BrokerError
         The broker cannot be reached.
     TopicError
-        A topic exists and cannot serve, or cannot be made.
+        A topic exists and cannot serve, or cannot be made, or a source is missing.
     """
     admin = await connect(brokers)
     try:
+        if sources and (missing_sources := find_missing(sources, await admin.list_topics())):
+            raise missing_sources[0]
         copies = min(COPIES, len((await admin.describe_cluster())["brokers"]))
         missing = [NewTopic(t.name, t.partitions, copies, topic_configs=t.wanted | t.asked) for t in topics]
         answer = await admin.create_topics(missing)
@@ -95,6 +106,12 @@ async def prepare(brokers: str, topics: list[Topic]) -> None:
         await admin.close()
     if problems:
         raise min(problems, key=lambda problem: problem.code == MISSING)
+
+
+def find_missing(sources: Iterable[str], there: Iterable[str]) -> list[TopicError]:
+    """What is wrong with sources as they are on the broker: some are not there."""
+    remedy = "Correct its name in headrace.toml, or make it: it is not one of Headrace's own."
+    return [TopicError(f"the source topic {name} is missing.", remedy) for name in sources if name not in set(there)]
 
 
 async def find_problems(admin: AIOKafkaAdminClient, topics: list[Topic]) -> list[TopicError]:
@@ -129,9 +146,9 @@ async def find_problems(admin: AIOKafkaAdminClient, topics: list[Topic]) -> list
     return problems
 
 
-async def connect(brokers: str) -> AIOKafkaAdminClient:
+async def connect(brokers: Brokers | str) -> AIOKafkaAdminClient:
     """An admin client that is connected, or BrokerError."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=brokers, request_timeout_ms=10_000)
+    admin = Brokers.of(brokers).admin(request_timeout_ms=10_000)
     try:
         await admin.start()
     except (KafkaError, OSError) as error:

@@ -7,9 +7,6 @@ from urllib.parse import urlsplit
 
 from learning.errors import HeadraceError
 
-MISDIRECTED = 421
-"""Another worker owns the shard; its address is in `Location`."""
-
 
 class AnswerError(HeadraceError):
     """A worker refused, or could not be reached."""
@@ -18,7 +15,7 @@ class AnswerError(HeadraceError):
 
 
 def ask(address: str, method: str, path: str, body: Any = None, timeout: float = 10.0) -> Any:
-    """The JSON that a worker answers with, or the owner of the shard that it names; AnswerError with its reason otherwise."""
+    """The JSON that a worker answers with; AnswerError with its reason otherwise."""
     where = urlsplit(address)
     secure = where.scheme == "https"
     kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
@@ -36,8 +33,6 @@ def ask(address: str, method: str, path: str, body: Any = None, timeout: float =
         told = json.loads(content)
     except ValueError:
         raise AnswerError(f"{address} answered something else than JSON.", "Is it a Headrace worker?") from None
-    if response.status == MISDIRECTED and (owner := response.headers.get("Location")) and owner != address:
-        return ask(owner, method, path, body, timeout)
     if response.status >= 400:
         raise AnswerError(f"{told.get('detail', response.reason)}", told.get("remedy", ""))
     return told

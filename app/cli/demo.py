@@ -15,7 +15,7 @@ from typing import Any
 import aiohttp
 import click
 import msgspec
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
@@ -271,7 +271,7 @@ class Demo:
         from learning.learner import Learner
 
         learner, shard = Learner(self.task, 0), TopicPartition(self.task.events, 0)
-        async with AIOKafkaConsumer(bootstrap_servers=self.settings.brokers, enable_auto_commit=False) as consumer:
+        async with self.settings.brokers.consumer() as consumer:
             consumer.assign([shard])
             consumer.seek(shard, 0)
             while learner.state.position < end:

@@ -24,6 +24,7 @@ from app.cli.options import as_json as json_option
 from app.cli.options import with_settings
 from app.settings import Settings
 from learning.errors import BrokerError, HeadraceError
+from tables.kafka import Brokers
 
 DISK_MIN = 1 << 30
 """Bytes free for the databases, below which a worker would soon stand still."""
@@ -138,17 +139,18 @@ def check_datadir(settings: Settings) -> Iterator[Finding]:
 def check_broker(settings: Settings) -> Iterator[Finding]:
     """The broker answers, and the topics are there and right."""
     try:
-        yield from asyncio.run(_ask_broker(settings))
-    except BrokerError as error:
+        brokers = settings.brokers
+        yield from asyncio.run(_ask_broker(settings, brokers))
+    except HeadraceError as error:
         yield Finding("broker", "fault", error.what, error.remedy)
     except (KafkaError, OSError) as error:
-        yield Finding("broker", "fault", f"the broker at {settings.brokers} failed: {error!r}", "Look at its log.")
+        yield Finding("broker", "fault", f"the broker at {brokers} failed: {error!r}", "Look at its log.")
 
 
-async def _ask_broker(settings: Settings) -> list[Finding]:
-    from tables.topics import connect, find_problems, topics_of
+async def _ask_broker(settings: Settings, brokers: Brokers) -> list[Finding]:
+    from tables.topics import connect, find_missing, find_problems, sources_of, topics_of
 
-    admin = await connect(settings.brokers)
+    admin = await connect(brokers)
     try:
         cluster = await admin.describe_cluster()
         # Faust's driver has no word for the version of a broker; its own request is asked here, and it is pinned.
@@ -156,11 +158,12 @@ async def _ask_broker(settings: Settings) -> list[Finding]:
         lowest = {key: low for key, low, *_ in versions}.get(FETCH, 0)
         age = "of Kafka 4.0 or newer" if lowest >= FETCH_OF_KAFKA_4 else "older than Kafka 4.0"
         nodes = len(cluster["brokers"])
-        told = f"{settings.brokers}: {nodes} node{'s' * (nodes != 1)}, cluster {cluster['cluster_id']}, protocol {age}"
+        told = f"{brokers}: {nodes} node{'s' * (nodes != 1)}, cluster {cluster['cluster_id']}, protocol {age}"
         found = [Finding("broker", "ok", told)]
         there = set(await admin.list_topics())
         topics = [topic for task in settings.tasks.values() for topic in topics_of(task)]
         problems = await find_problems(admin, [topic for topic in topics if topic.name in there])
+        problems += find_missing(sources_of(settings.tasks.values()), there)
     finally:
         await admin.close()
     found += [Finding("topics", "fault", problem.what, problem.remedy) for problem in problems]

@@ -14,12 +14,14 @@ from aiokafka.errors import KafkaError
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from app.cli.delay import delayed
 from app.cli.options import task_of, with_settings
 from app.cli.sources import SAMPLE_MAX, Columns, Sample, Source, open_source
 from app.settings import Settings
 from learning.errors import BrokerError
 from learning.records import ROWS_MAX
 from learning.task import Task
+from tables.kafka import Brokers
 
 UNACKNOWLEDGED_MAX = 5_000
 """Messages under way at once: enough to keep a broker busy, little enough to stop soon."""
@@ -45,6 +47,12 @@ SHOWN_MAX = 20
 @click.option(
     "--pack", type=click.IntRange(1, ROWS_MAX), default=1, metavar="ROWS", help="Put so many rows into a message."
 )
+@click.option(
+    "--delay",
+    type=click.IntRange(0),
+    metavar="ROWS",
+    help="Send each sample as a question, and its label so many rows later.",
+)
 @click.option("--skip-invalid", is_flag=True, help="Leave invalid rows out, instead of stopping at the first one.")
 def send(
     *,
@@ -57,6 +65,7 @@ def send(
     limit: int | None,
     rate: float | None,
     pack: int,
+    delay: int | None,
     skip_invalid: bool,
 ) -> None:
     """Append the samples of SOURCE to the event log of TASK.
@@ -71,16 +80,19 @@ def send(
     Rows with the same key go to the same shard; without --key, messages go to the shards in turn. --pack puts together rows that
     follow each other and have the same key.
 
+    With --delay N each row is sent as a question and its label comes before the question N rows later: what a team sees whose labels
+    are known only after a while. Rows without an id get one.
+
     Every row is checked before it is sent. The exit status is 0 only if every row was acknowledged by the broker.
     """
     wanted = task_of(settings, task)
     opened = open_source(source, wanted, Columns(label, identity, key))
     if opened.note:
         click.secho(opened.note, fg="yellow", err=True)
-    sender = Sender(settings.brokers, wanted, rate, pack, skip_invalid=skip_invalid)
+    sender = Sender(settings.brokers, wanted, rate, pack, delay, skip_invalid=skip_invalid)
     started = time.monotonic()
     try:
-        with _progress(opened, limit) as progress:
+        with _progress(opened, limit, parts=1 if delay is None else 2) as progress:
             asyncio.run(sender.send_all(opened, limit, progress))
     except KeyboardInterrupt:
         click.secho(f"Stopped: {sender.acknowledged:,} rows were acknowledged.", fg="red", err=True)
@@ -107,21 +119,31 @@ class Sender:
     Parameters
     ----------
     brokers
-        `host:port`, several separated by commas.
+        Where Kafka is: `Brokers`, or `host:port`, several separated by commas.
     task
         Whose event log.
     rate
         Rows a second at most.
     pack
         Rows in a message at most.
+    delay
+        Rows after which the label of a sample follows its question; None sends samples whole.
     skip_invalid
         Whether to go on after a row that must not be sent.
     """
 
     def __init__(
-        self, brokers: str, task: Task, rate: float | None = None, pack: int = 1, *, skip_invalid: bool = False
+        self,
+        brokers: Brokers | str,
+        task: Task,
+        rate: float | None = None,
+        pack: int = 1,
+        delay: int | None = None,
+        *,
+        skip_invalid: bool = False,
     ):
-        self.brokers, self.task, self.rate, self.pack, self.skip_invalid = brokers, task, rate, pack, skip_invalid
+        self.brokers, self.task, self.rate, self.pack, self.delay = brokers, task, rate, pack, delay
+        self.skip_invalid = skip_invalid
         self.acknowledged = 0
         self.refused = 0
         self.shown: list[Sample] = []
@@ -138,7 +160,10 @@ class Sender:
             started = shown = time.monotonic()
             taken = 0
             try:
-                for rows in packed(islice(self._valid(source.samples), limit), self.pack):
+                samples: Iterator[Sample] = islice(self._valid(source.samples), limit)
+                if self.delay is not None:
+                    samples = delayed(samples, self.delay, self.task.partitions)
+                for rows in packed(samples, self.pack):
                     if self.rate is not None:
                         await asyncio.sleep(started + taken / self.rate - time.monotonic())
                     await self._append(producer, rows)
@@ -202,7 +227,7 @@ def packed(samples: Iterator[Sample], count: int) -> Iterator[list[Sample]]:
         yield rows
 
 
-def _progress(source: Source, limit: int | None) -> Progress:
+def _progress(source: Source, limit: int | None, parts: int) -> Progress:
     """A line on the terminal: rows, rows/s, time left; nothing where there is no terminal."""
     console = Console(stderr=True)
     speed = TextColumn("{task.fields[rows]:,} rows  {task.fields[speed]:,.0f} rows/s")
@@ -214,6 +239,9 @@ def _progress(source: Source, limit: int | None) -> Progress:
         console=console,
         disable=not console.is_terminal,
     )
+    counted = limit is not None or source.done is None
     total = limit if limit is not None and source.done else min(source.total, limit or source.total)
+    if counted and total is not None:
+        total *= parts
     progress.add_task("send", total=total, rows=0, speed=0.0)
     return progress

@@ -47,6 +47,6 @@ def as_table(answer: dict[str, Any]) -> Table:
             figures = [f"{metric} {value:.4f}" for metric, value in arm["metrics"].items() if isinstance(value, float)]
             notes.append(f"shard {number}, {name} {arm['model']}: {', '.join(figures) or 'nothing scored yet'}")
     if not answer["shards"]:
-        notes.append("This worker owns no shard of the task.")
+        notes.append("This worker knows no shard of the task yet.")
     table.caption, table.caption_justify = "\n".join(notes), "left"
     return table

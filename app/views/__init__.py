@@ -4,6 +4,7 @@ from agents.learn import LearningApp
 from app.settings import Settings
 from app.views.features import StoredFeatures
 from app.views.health import Healthy, Ready
+from app.views.labels import Labels
 from app.views.predict import Predict, PredictBatch
 from app.views.samples import Samples
 from app.views.serving import Serving
@@ -16,6 +17,7 @@ ROUTES = {
     "/v1/{task}/predict": Predict,
     "/v1/{task}/predict/batch": PredictBatch,
     "/v1/{task}/samples": Samples,
+    "/v1/{task}/labels": Labels,
     "/v1/{task}/features/{key}": StoredFeatures,
 }
 
@@ -23,6 +25,7 @@ ROUTES = {
 def add_views(app: LearningApp, settings: Settings) -> None:
     """Give the app its routes."""
     app.serving = Serving(app, settings)
+    app.closing.append(app.serving.stop)
     for path, view in ROUTES.items():
         view.view_path, view.view_name = path, view.__name__
         app.web.add_view(view, prefix="")

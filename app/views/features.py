@@ -9,7 +9,7 @@ from aiohttp import web
 from aiokafka.errors import KafkaError
 
 from app.errors import Problem
-from app.views.samples import APPEND_SECONDS
+from app.views.appender import APPEND_SECONDS
 from app.views.serving import Resource
 from learning.records import refuse_duplicate_keys
 from learning.task import Value

@@ -17,7 +17,7 @@ class Healthy(Resource):
 
 
 class Ready(Resource):
-    """Every shard that the group gave to this worker has a model to answer from."""
+    """Every shard of every task has a model here to answer from, whoever owns it."""
 
     async def get(self, request: web.Request) -> web.Response:  # noqa: ARG002
         """200 when ready; 503 with what is missing."""
@@ -25,10 +25,11 @@ class Ready(Resource):
         if not app.has_joined:
             raise Problem(503, "joining", "the worker has not joined its group yet.", "Ask again in a second.")
         for served in self.serving.tasks.values():
-            if not served.shards.is_ready:
-                errors = [shard.error for shard in served.shards.owned.values() if shard.error]
-                detail = errors[0] if errors else f"shards of task '{served.task.name}' are being opened."
-                raise Problem(503, "stopped" if errors else "opening", detail, "Ask again, or see GET /v1/{task}.")
+            for partition, error in served.shards.lacking():
+                code, detail = "stopped", error
+                if error is None:
+                    code, detail = "opening", f"shard {partition} of task '{served.task.name}' is being opened."
+                raise Problem(503, code, detail or "", "Ask again, or see GET /v1/{task}.")
             if served.enricher is not None and not served.enricher.store.is_current:
                 detail = f"stored features of task '{served.task.name}' are being read."
                 raise Problem(503, "opening", detail, "Ask again in a second.")

@@ -1,12 +1,13 @@
-"""`GET /v1/{task}`: where each shard of this worker stands."""
+"""`GET /v1/{task}`: where each shard stands, as this worker has it."""
 
 import asyncio
 from typing import Any
 
+import msgspec
 from aiohttp import web
 from aiokafka.errors import KafkaError
 
-from agents.shard import Shard
+from agents.shards import Model
 from app.views.serving import Resource
 
 END_SECONDS = 2.0
@@ -17,28 +18,36 @@ class TaskStatus(Resource):
     """The state of a task's shards."""
 
     async def get(self, request: web.Request, task: str) -> web.Response:  # noqa: ARG002
-        """Position, end, updates, digest and metrics of every shard that this worker owns or still answers for."""
+        """Position, end, updates, digest and metrics of every shard that this worker owns or answers for."""
         served = self.serving.task(task)
         shards = served.shards
-        found = {**shards.last, **shards.owned}
+        found = shards.known()
         try:
             ends = await asyncio.wait_for(shards.around.log.ends(found), END_SECONDS)
         except (KafkaError, OSError):
             ends = {}
-        told = [await self._describe(shard, ends.get(partition)) for partition, shard in sorted(found.items())]
-        about: dict[str, Any] = {"task": task, "kind": served.task.kind, "shards": told}
+        told = [
+            await self._describe(shard, shards.answering(partition), ends.get(partition))
+            for partition, shard in found.items()
+        ]
+        appender = self.serving.appender
+        logging = {"appended": appender.appended, "failed": appender.failed, "refused": appender.refused}
+        about: dict[str, Any] = {"task": task, "kind": served.task.kind, "logging": logging, "shards": told}
+        if ingest := self.serving.app.ingesting.get(task):
+            about["sources"] = ingest.describe()
         if served.enricher is not None:
-            about["stored"] = served.enricher.counts
+            about["stored"] = msgspec.structs.asdict(served.enricher.counts)
         return self.answer(about)
 
     @staticmethod
-    async def _describe(shard: Shard, end: int | None) -> dict[str, Any]:
+    async def _describe(shard: Model, model: Model | None, end: int | None) -> dict[str, Any]:
+        """The state of a shard, and of the model that is answered from: while an owned one is being opened, another."""
         about: dict[str, Any] = {"partition": shard.partition, "state": shard.status}
         if shard.error:
             about["error"] = shard.error
-        known = await shard.digest()
-        if shard.learner is None:
+        if model is None or model.learner is None:
             return about
-        told = shard.learner.describe()
-        about |= {"end": None if end is None else max(end, told["position"]), "staleness_s": round(shard.staleness, 3)}
+        known = await model.digest()
+        told = model.learner.describe()
+        about |= {"end": None if end is None else max(end, told["position"]), "staleness_s": round(model.staleness, 3)}
         return about | told | {"digest": known[1] if known and known[0] == told["position"] else None}

@@ -11,8 +11,8 @@ from harness import free_port, read_all
 from river import datasets
 
 import tables.producer
-from app.views.serving import partition_of
 from learning.models import names_for
+from tables.placing import partition_of
 
 numbers = itertools.count()
 
@@ -298,3 +298,26 @@ def test_when_the_broker_fails_it_says_how_many_rows_were_acknowledged(headrace,
     called = headrace("send", ads.task, "river:Phishing", "--config", ads.config, "--limit", 100)
     assert called.status == 1
     assert "99 rows were acknowledged" in called.err
+
+
+def test_with_a_delay_labels_follow_their_questions_so_many_rows_later(headrace, log, tmp_path):
+    ads, source = log(), write(tmp_path, "shop.csv", SHOP)
+    called = headrace(
+        "send", ads.task, source, "--config", ads.config, "--label", "returned", "--id", "order", "--delay", 2
+    )
+    assert called.status == 0, called.err
+    assert "6 rows acknowledged" in called.out
+    told = [(row["id"], "features" in row, row.get("label")) for row in ads.rows()]
+    assert told == [("o1", True, None), ("o2", True, None), ("o1", False, True), ("o3", True, None), ("o2", False, False),
+                    ("o3", False, True)]  # fmt: skip
+
+
+def test_a_delayed_label_comes_to_the_shard_of_its_question_and_rows_without_an_id_get_one(headrace, log):
+    ads = log(partitions=4)
+    options = ["--limit", 40, "--delay", 5, "--config", ads.config]
+    assert [headrace("send", ads.task, "river:Phishing", *options).status for _ in range(2)] == [0, 0]
+    parts = [(shard, row["id"], "label" in row) for shard in range(4) for row in ads.rows(shard)]
+    questions, labels = ({part[:2] for part in parts if part[2] == has_label} for has_label in (False, True))
+    assert questions == labels
+    assert len(questions) == 80
+    assert len({shard for shard, _ in questions}) == 4

@@ -18,7 +18,7 @@ def settings_of(folder, text):
 
 def test_what_is_left_out_has_the_documented_defaults(tmp_path):
     settings = settings_of(tmp_path, TASK)
-    assert settings.brokers == "127.0.0.1:9092"
+    assert str(settings.brokers) == "127.0.0.1:9092"
     assert (settings.web_host, settings.web_port, settings.address) == ("127.0.0.1", 6066, "http://127.0.0.1:6066")
     assert settings.datadir == tmp_path / "data"
     worker = settings.worker
@@ -49,7 +49,7 @@ def test_all_that_the_design_shows_is_read(tmp_path):
         labels = [0, 1, 2]
         """,
     )
-    assert settings.brokers == "one:9092,two:9093"
+    assert str(settings.brokers) == "one:9092,two:9093"
     assert str(settings.datadir) == "/var/data"
     assert settings.address == "http://me:80"
     assert settings.tasks["phishing"].model_name == "logistic"

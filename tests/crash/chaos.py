@@ -1,12 +1,17 @@
 """Kill, end and pause workers at random while they learn; every shard must equal the uninterrupted fold of its log.
 
     PYTHONPATH=tests .venv/bin/python tests/crash/chaos.py --rows 200000 --kills 30 --workers 3 --seed 7 [--static] [--model hoeffding_tree] [--wipe]
+        [--event-time]
+
+The log has samples, questions with labels that come late, early, twice or never, and hostile records. With --event-time records come out
+of order and labels are learned in batches.
 
 It starts a broker of its own unless one is named, stops by itself, and exits with status 0 only if all digests are equal.
 """
 
 import argparse
 import asyncio
+import heapq
 import json
 import multiprocessing
 import random
@@ -14,11 +19,15 @@ import shutil
 import sys
 import tempfile
 import time
+import tomllib
+from collections import Counter
 from pathlib import Path
 
 import harness
 from river.datasets import synth
 
+from app.settings import parse
+from learning.effects import Quarantined, Resolved
 from learning.task import Task
 
 PAUSE_SECONDS = 15.0
@@ -29,42 +38,88 @@ still owns its shards."""
 SETTLED_SECONDS = 90.0
 
 
+WAIT_SECONDS = 20.0
+"""How long a question waits for its label: short enough that many expire while workers are killed."""
+
+
 def rows(count: int, shards: int, seed: int):
-    """Labelled samples for each shard in turn; every hundredth is hostile, so that quarantine is part of what must be equal."""
-    stream = synth.SEA(seed=seed, noise=0.1).take(count)
+    """(partition, record) of so many rows: samples, questions, and labels as they may come; every hundredth is hostile."""
+    stream, dice = synth.SEA(seed=seed, noise=0.1).take(count), random.Random(seed)
+    later: list[tuple[int, int, bytes | dict]] = []  # (row at which it comes, partition, record): a heap
     for number, (features, label) in enumerate(stream):
+        while later and later[0][0] <= number:
+            yield heapq.heappop(later)[1:]
+        shard, fate = number % shards, dice.random()
+        question = {"id": str(number), "features": {str(name): value for name, value in features.items()}}
+        answer = {"id": str(number), "label": bool(label)}
         if number % 100 == 99:
-            yield number % shards, b'{"features": {"0": NaN}, "label": true}'
+            yield shard, b'{"features": {"0": NaN}, "label": true}'
+        elif fate < 0.5:
+            yield shard, question | answer
+        elif fate < 0.6:  # no label comes
+            yield shard, question
+        elif fate < 0.7:  # the label comes first
+            yield shard, answer
+            heapq.heappush(later, (number + dice.randint(1, 3_000), shard, Comparable(question)))
         else:
-            named = {str(name): value for name, value in features.items()}
-            yield number % shards, json.dumps({"id": str(number), "features": named, "label": bool(label)}).encode()
+            yield shard, question
+            for _ in range(1 if fate < 0.97 else 2):
+                heapq.heappush(later, (number + int(dice.expovariate(1 / 1_000)), shard, Comparable(answer)))
+    while later:
+        yield heapq.heappop(later)[1:]
+
+
+class Comparable(dict):
+    """A record in a heap."""
+
+    def __lt__(self, other):
+        return self["id"] < other["id"]
+
+
+def timed(found, seed: int):
+    """The records as bytes; each has the time at which it is sent, or one that is up to two seconds ago, now and then ten."""
+    dice = random.Random(seed)
+    for shard, record in found:
+        if isinstance(record, bytes):
+            yield shard, record
+        else:
+            ago = dice.choice([0, 0, 0, dice.uniform(0, 2), dice.uniform(0, 2), 10 if dice.random() < 0.01 else 0])
+            yield shard, json.dumps(record | {"time": round(time.time() - ago, 3)}).encode()
 
 
 def feed(broker: str, topic: str, count: int, shards: int, seed: int, rate: float) -> None:
     """Append all rows; runs in a process of its own."""
-    asyncio.run(harness.append(broker, topic, rows(count, shards, seed), rate))
+    asyncio.run(harness.append(broker, topic, timed(rows(count, shards, seed), seed), rate))
 
 
-def furthest(workers: list[harness.Worker], task: str) -> dict[int, tuple[int, str | None, int | None]]:
-    """For each shard the furthest live state that any worker tells: position, digest, end."""
-    found: dict[int, tuple[int, str | None, int | None]] = {}
+def furthest(workers: list[harness.Worker], task: str) -> dict[int, dict]:
+    """For each shard the furthest live state that any worker tells."""
+    found: dict[int, dict] = {}
     for worker in workers:
         for shard in (worker.get(f"/v1/{task}", timeout=5) or {"shards": []})["shards"]:
-            if shard["state"] == "live" and shard["position"] >= found.get(shard["partition"], (0, None, None))[0]:
-                found[shard["partition"]] = shard["position"], shard["digest"], shard["end"]
+            known = found.get(shard["partition"])
+            if shard["state"] == "live" and (known is None or shard["position"] >= known["position"]):
+                found[shard["partition"]] = shard
     return found
+
+
+def is_at_rest(shard: dict, least: int) -> bool:
+    """Whether a shard has folded all there is, and nothing waits in it any more."""
+    held, collected = shard.get("order", {"held": 0})["held"], shard.get("batch", {"collected": 0})["collected"]
+    waiting = shard["questions"]["waiting"] + shard["questions"]["early"] + held + collected
+    return least <= shard["position"] == shard["end"] and waiting == 0
 
 
 def run(options: argparse.Namespace, broker: str, folder: Path) -> bool:
     """One run; whether every shard came out equal."""
-    task = Task(
-        name=f"chaos{random.SystemRandom().randrange(10**6)}",
-        kind="binary",
-        model=options.model,
-        partitions=options.shards,
+    name = f"chaos{random.SystemRandom().randrange(10**6)}"
+    more = 'order = "event_time"\nlateness = "3s"\nlate = "quarantine"\nupdate = { batch = 16, every = "1s" }\n'
+    toml = (
+        f'[tasks.{name}]\nkind = "binary"\nmodel = "{options.model}"\npartitions = {options.shards}\npredictions = true\n'
+        f'wait = "{WAIT_SECONDS}s"\nunanswered = {{ assume = false }}\n{more if options.event_time else ""}'
     )
+    task = parse(tomllib.loads(toml), Path("headrace.toml")).tasks[name]
     harness.make_topics(broker, task)
-    toml = f'[tasks.{task.name}]\nkind = "binary"\nmodel = "{options.model}"\npartitions = {options.shards}\n'
     paced = "snapshot_records = 300\nsnapshot_seconds = 0.5"
     workers = [
         harness.Worker(folder / f"w{number}", broker, toml, paced, f"w{number}" if options.static else None).start()
@@ -94,18 +149,20 @@ def run(options: argparse.Namespace, broker: str, folder: Path) -> bool:
                 time.sleep(dice.uniform(0, 1.5))
                 worker.start()
                 name += " and its data deleted" * wiped
-            at = {shard: position for shard, (position, _, _) in sorted(furthest(workers, task.name).items())}
+            at = {shard: told["position"] for shard, told in sorted(furthest(workers, task.name).items())}
             print(f"{kill + 1}/{options.kills}: {name} to {worker.folder.name}; positions {at}", flush=True)
         feeder.join()
         started = time.monotonic()
-        ends = {shard: len(range(shard, options.rows, options.shards)) for shard in range(options.shards)}
+        counts = Counter(shard for shard, _ in rows(options.rows, options.shards, options.seed))
 
         def is_settled() -> bool:
             found = furthest(workers, task.name)
-            return {shard: position for shard, (position, _, _) in found.items()} == ends
+            return len(found) == options.shards and all(
+                is_at_rest(told, counts[shard]) for shard, told in found.items()
+            )
 
         try:
-            harness.wait_for(is_settled, SETTLED_SECONDS, f"all of {ends} folded")
+            harness.wait_for(is_settled, SETTLED_SECONDS, f"all of {counts} folded")
         except AssertionError:
             for worker in workers:
                 print(
@@ -124,21 +181,41 @@ def run(options: argparse.Namespace, broker: str, folder: Path) -> bool:
     for shard in range(options.shards):
         learner, effects = harness.fold(task, shard, asyncio.run(harness.read_all(broker, task.events, shard)))
         expected = harness.digest_of(learner)
-        same = found[shard][1] == expected
+        same = found[shard]["digest"] == expected
         equal &= same
         print(
-            f"shard {shard}: position {found[shard][0]}, {'EQUAL' if same else 'DIFFERENT'} {found[shard][1]} {expected}"
+            f"shard {shard}: position {found[shard]['position']}, {'EQUAL' if same else 'DIFFERENT'} {found[shard]['digest']} {expected}"
         )
+        print(f"  {learner.join.describe()}, late {learner.state.order.late}, updates {learner.state.updates}")
         told = {
             dict(message.headers)["id"].decode()
             for message in asyncio.run(harness.read_all(broker, f"{task.name}.quarantine", shard))
         }
-        wanted = {effect.id for effect in effects if type(effect).__name__ == "Quarantined"}
-        if told != wanted:
-            equal = False
-            print(f"shard {shard}: quarantined are {len(told)}, not {len(wanted)}: {sorted(told ^ wanted)[:5]}")
+        equal &= are_same(
+            shard, "quarantined", told, {effect.id for effect in effects if isinstance(effect, Quarantined)}
+        )
+        wanted = {(effect.id, effect.record, effect.how) for effect in effects if isinstance(effect, Resolved)}
+        equal &= are_same(shard, "resolved", resolved(broker, task, shard), wanted)
     print(f"{options.kills} kills, {gaps} gaps read from the log: {'EQUAL' if equal else 'DIFFERENT'}", flush=True)
     return equal
+
+
+def resolved(broker: str, task: Task, shard: int) -> set[tuple[str, str, str]]:
+    """What was told of questions: effect id, the question's id, how it came to a label."""
+    found = set()
+    for message in asyncio.run(harness.read_all(broker, f"{task.name}.predictions", shard)):
+        effects = map(json.loads, message.value.split(b"\n"))
+        found |= {
+            (effect["id"], effect["record"], effect["how"]) for effect in effects if effect["effect"] == "resolved"
+        }
+    return found
+
+
+def are_same(shard: int, what: str, told: set, wanted: set) -> bool:
+    """Whether two sets are equal; prints the difference."""
+    if told != wanted:
+        print(f"shard {shard}: {what} are {len(told)}, not {len(wanted)}: {sorted(told ^ wanted)[:5]}")
+    return told == wanted
 
 
 def main() -> None:
@@ -155,6 +232,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--static", action="store_true", help="static membership")
     parser.add_argument("--wipe", action="store_true", help="delete a worker's data at every third kill")
+    parser.add_argument("--event-time", action="store_true", help="fold in event-time order, learn in batches")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="chaos-") as folder:
         if options.broker:

@@ -7,13 +7,15 @@ import pytest
 
 
 @pytest.mark.parametrize(
-    ("model", "static", "wipe", "signals"),
+    ("model", "static", "wipe", "signals", "event_time"),
     [
-        ("logistic", True, False, "SIGKILL,SIGTERM"),
-        ("hoeffding_tree", False, True, "SIGKILL"),
+        ("logistic", True, False, "SIGKILL,SIGTERM", True),
+        ("hoeffding_tree", False, True, "SIGKILL", False),
     ],
 )
-def test_every_shard_equals_the_uninterrupted_fold_after_five_kills(broker, tmp_path, model, static, wipe, signals):
+def test_every_shard_equals_the_uninterrupted_fold_after_five_kills(
+    broker, tmp_path, model, static, wipe, signals, event_time
+):
     options = argparse.Namespace(
         rows=16_000,
         kills=5,
@@ -25,5 +27,6 @@ def test_every_shard_equals_the_uninterrupted_fold_after_five_kills(broker, tmp_
         seed=11,
         static=static,
         wipe=wipe,
+        event_time=event_time,
     )
     assert chaos.run(options, broker, tmp_path)

@@ -1,0 +1,165 @@
+"""The ingest agent: brings the topics of others, mapped, into a task's event log; each of their records counts once.
+
+Nothing is lost and nothing is folded twice, whatever is killed or paused, because of three rules:
+
+1. A *run* takes one partition of a source in its order, beginning at or before the first message that nobody has acknowledged, and
+   appends to each shard in that order: the next batch is not sent before the broker has acknowledged the last
+   (`agents/appender.py`).
+2. A position is committed only when the broker has all that came of the messages before it. So whichever committed position a run
+   begins at, even one that a late worker has put back, all before it is in the log.
+3. What comes of a message follows from the message alone (`agents/mapping.py`): the same records, for the same shards. Each names
+   its `source`, and the fold skips what is not ahead of the last one folded from there.
+
+By 1 and 2, when a record gets into a shard for the first time, all that come before it in its source are there already, for every
+run by itself; that runs overlap changes nothing, nor does a worker that wakes after a pause, or a batch that the network delivers
+late: they bring copies of what is there. So the first copies stand in the order of the source, and by 3 the fold takes just these.
+
+Faust brings the messages and shares out the partitions. It may lose some around a rebalance, which is seen by the position and
+read again. Its group's own offsets are only a hint where to start fetching.
+
+What that asks of an operator: a topic that is made anew needs a new name, since its records would be taken for old ones; and a
+mapping whose `key`, `rows` or order is changed should be changed between a clean end and a start of the workers, or the last
+second's records may come into two shards.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any, Protocol
+
+import msgspec
+import structlog
+from faust.types import TP
+
+from agents.appender import Appender
+from agents.intake import RETRY_SECONDS, Intake
+from agents.log import KafkaEventLog
+from agents.mapping import Mapping
+from agents.positions import Positions
+from learning.task import Task, Value
+from tables.kafka import Brokers
+
+log = structlog.get_logger()
+
+WATCH_SECONDS = 1.0
+"""How often a position is committed, and how long it may stand still, the source being ahead, before the source is read."""
+
+LAST_COMMIT_SECONDS = 5.0
+
+
+class Enricher(Protocol):
+    """Adds stored features to rows."""
+
+    async def enrich(self, rows: Sequence[tuple[str | None, dict[str, Value]]]) -> list[dict[str, Value]]:
+        """The features of each row, (entity's key, features), with the stored ones added. It never raises."""
+        ...
+
+
+class Counts(msgspec.Struct):
+    """What became of the rows that this worker has taken: appended, left out by `when`, or in the quarantine."""
+
+    mapped: int = 0
+    left_out: int = 0
+    rejected: int = 0
+
+
+class Ingest:
+    """Brings the sources of one task into its event log.
+
+    Parameters
+    ----------
+    task
+        A task with sources.
+    brokers
+        Where Kafka is: `Brokers`, or `host:port`, several separated by commas.
+    tell_group
+        Commits a position (topic, partition, offset) to the group of the workers.
+    enricher
+        Is asked for stored features, if there is one.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        brokers: Brokers | str,
+        tell_group: Callable[[str, int, int], Awaitable[None]],
+        enricher: Enricher | None = None,
+    ):
+        self.task, self.tell_group, self.enricher = task, tell_group, enricher
+        self.mappings = {source.topic: Mapping(task, source.topic) for source in task.sources or ()}
+        self.logs = {topic: KafkaEventLog(topic, brokers) for topic in self.mappings}
+        self.positions = Positions(task.name, brokers)
+        self.appender = Appender(task.events, brokers)
+        self.quarantine = Appender(f"{task.name}.quarantine", brokers)
+        self.counts = Counts()
+        self.intakes: dict[tuple[str, int], Intake] = {}
+        self._watches: list[asyncio.Task[None]] = []
+
+    async def take(self, stream: Any) -> None:
+        """The agent: hands each poll to the intake of its partition."""
+        async for event in stream.noack().events():
+            message = event.message
+            intake = self.intakes.get((message.topic, message.partition))
+            if intake is not None:
+                await intake.deliver(message.batch)
+
+    def assign(self, assigned: Iterable[TP]) -> None:
+        """Open the intakes of these partitions and no others."""
+        self._close()
+        for tp in sorted(assigned):
+            if tp.topic in self.mappings:
+                intake = self.intakes[tp.topic, tp.partition] = Intake(self, tp.topic, tp.partition)
+                self._watches.append(asyncio.create_task(self._watch(intake)))
+
+    async def revoke(self) -> None:
+        """Commit the positions, in limited time, and close the intakes."""
+        commits = [asyncio.create_task(intake.commit()) for intake in self.intakes.values()]
+        if commits:
+            ended, late = await asyncio.wait(commits, timeout=LAST_COMMIT_SECONDS)
+            for commit in late:
+                commit.cancel()
+            for commit in ended:
+                if error := commit.exception():
+                    log.info("a position was not committed", task=self.task.name, error=repr(error))
+        self._close()
+
+    async def stop(self) -> None:
+        """Close the connections."""
+        await self.appender.stop()
+        await self.quarantine.stop()
+        await self.positions.stop()
+        for source in self.logs.values():
+            await source.stop()
+
+    def describe(self) -> dict[str, Any]:
+        """The counts, and of each partition that is assigned here its position, the source's end, its state and its error."""
+        partitions = [
+            {"topic": topic, "partition": partition, "state": intake.status, "position": intake.position,
+             "end": max(intake.end, intake.position), "error": intake.error}
+            for (topic, partition), intake in sorted(self.intakes.items())
+        ]  # fmt: skip
+        return msgspec.structs.asdict(self.counts) | {"partitions": partitions}
+
+    def _close(self) -> None:
+        for watch in self._watches:
+            watch.cancel()
+        self._watches.clear()
+        for intake in self.intakes.values():
+            intake.close()
+        self.intakes.clear()
+
+    async def _watch(self, intake: Intake) -> None:
+        where = {"task": self.task.name, "source": f"{intake.topic}/{intake.partition}"}
+        while intake.status == "opening":
+            try:
+                await intake.open()
+            except Exception as error:  # noqa: BLE001 the broker is away; the next round tries again
+                log.info("cannot open an intake yet", error=repr(error), **where)
+                await asyncio.sleep(RETRY_SECONDS)
+        log.info("intake", status=intake.status, position=intake.position, **where)
+        while intake.status == "live":
+            try:
+                await intake.catch_up()
+                await intake.commit()
+            except Exception as error:  # noqa: BLE001 the broker is away; the next round tries again
+                log.warning("cannot look after an intake now", error=repr(error), **where)
+            await asyncio.sleep(WATCH_SECONDS)

@@ -1,0 +1,235 @@
+"""An intake: brings one partition of a source into the event log, in its order and without a gap."""
+
+import asyncio
+from collections.abc import Sequence
+from time import perf_counter
+from typing import TYPE_CHECKING, Literal
+
+import structlog
+from aiokafka.errors import KafkaError
+
+from agents.appender import Row
+from agents.mapping import LeftOut, Mapped, Rejected
+from agents.outlet import CUT, headers_of, headers_of_cut
+from learning.effects import Quarantined
+from learning.errors import HeadraceError, LogError, RecordError, TopicError
+from learning.learner import Message
+
+if TYPE_CHECKING:
+    from agents.ingest import Ingest
+
+log = structlog.get_logger()
+
+BREATH = 0.001
+"""Seconds of mapping after which requests are let in."""
+
+RUN_MAX = 1_000
+"""Messages that are mapped and appended together."""
+
+RETRY_SECONDS = 0.5
+
+RECOMMIT_SECONDS = 3_600.0
+"""How often a position that does not move is kept anew: Kafka forgets offsets that nobody has renewed for a week."""
+
+
+class Breath:
+    """Lets requests in every so often."""
+
+    def __init__(self) -> None:
+        self._at = perf_counter()
+
+    async def draw(self) -> None:
+        """Let others run if it is time."""
+        if perf_counter() - self._at > BREATH:
+            await asyncio.sleep(0)
+            self._at = perf_counter()
+
+
+class Intake:
+    """One source partition on the worker that it is assigned to.
+
+    Its position is the offset of the next message to map; it moves when the broker has all that came of the messages before, in the
+    event log or in the quarantine. What is not at the position is a duplicate, which is skipped, or a gap, which is read from the
+    source first.
+
+    Parameters
+    ----------
+    ingest
+        What it is part of, and acts upon.
+    topic, partition
+        Which part of the source.
+    """
+
+    def __init__(self, ingest: "Ingest", topic: str, partition: int):
+        self.ingest, self.topic, self.partition = ingest, topic, partition
+        self.mapping = ingest.mappings[topic]
+        self.status: Literal["opening", "live", "stopped", "closed"] = "opening"
+        self.error: str | None = None
+        self.position = 0
+        self.end = 0
+        self._committed: int | None = None
+        self._committed_at = 0.0
+        self._seen = -1
+        self._taking = asyncio.Lock()
+
+    async def open(self) -> None:
+        """Find out where to begin. Raises while the broker is away."""
+        try:
+            self.position = await self.ingest.positions.start(self.topic, self.partition)
+            self.end = await self._ask_end()
+            if self.position > self.end:
+                what = f"{self.topic}/{self.partition} ends at {self.end}, but was mapped up to {self.position}: it is another topic."
+                raise LogError(
+                    what, "A topic that is made anew needs a name of its own: records are known by their place."
+                )
+        except HeadraceError as error:
+            self._stop(error)
+            return
+        if self.status == "opening":
+            self.status = "live"
+
+    async def deliver(self, messages: Sequence[Message]) -> None:
+        """Map and append these messages; those that are missing before them are read from the source first.
+
+        Offsets that are missing within are trusted to hold nothing: messages that were fetched together have lost none.
+        """
+        async with self._taking:
+            if self.status == "live" and messages[-1].offset >= self.position:
+                await self._guarded(messages)
+
+    async def catch_up(self) -> None:
+        """Map what the source has and was not delivered: the position has not moved since the last call, and the source goes on."""
+        self.end = await self._ask_end()
+        stands, self._seen = self._seen == self.position, self.position
+        if stands and self.position < self.end and not self._taking.locked():
+            async with self._taking:
+                await self._guarded([])
+
+    async def commit(self) -> None:
+        """Keep the position, if it has moved or was kept long ago."""
+        position = self.position
+        is_old = perf_counter() - self._committed_at > RECOMMIT_SECONDS
+        if self.status == "live" and (position != self._committed or is_old):
+            await self.ingest.positions.commit(self.topic, self.partition, position)
+            self._committed, self._committed_at = position, perf_counter()
+            await self.ingest.tell_group(self.topic, self.partition, position)
+
+    def close(self) -> None:
+        """Map no more. What is under way may still reach the event log, where it does no harm."""
+        if self.status in ("opening", "live"):
+            self.status = "closed"
+
+    async def _guarded(self, messages: Sequence[Message]) -> None:
+        try:
+            await self._read_gap(messages[0].offset if messages else self.end)
+            await self._take([message for message in messages if message.offset >= self.position])
+            self.error = None
+        except (KafkaError, OSError) as error:
+            # The position has not moved: what was not appended is read again, and what was is known by its source.
+            self.error = f"the broker failed: {error!r}"
+            log.warning("the broker failed", task=self.ingest.task.name, source=self._place, error=repr(error))
+            await asyncio.sleep(RETRY_SECONDS)
+        except Exception as error:  # noqa: BLE001 a defect in the mapping must not take the others along
+            self._stop(error)
+
+    async def _read_gap(self, end: int) -> None:
+        if self.position >= end or self.status != "live":
+            return
+        log.info("reading from the source what was not delivered", source=self._place, position=self.position, end=end)
+        run: list[Message] = []
+        async for message in self.ingest.logs[self.topic].read(self.partition, self.position, end):
+            run.append(message)
+            if len(run) >= RUN_MAX:
+                await self._take(run)
+                run = []
+            if self.status != "live":
+                return
+        await self._take(run)
+        if self.status == "live":
+            self.position = max(self.position, end)
+
+    async def _take(self, messages: Sequence[Message]) -> None:
+        """Map, enrich, check and append one run; then the position is behind it."""
+        if not messages or self.status != "live":
+            return
+        found: list[tuple[Message, Mapped]] = []
+        rejected: list[tuple[Message, Rejected]] = []
+        left_out, breath = 0, Breath()
+        for message in messages:
+            for outcome in self.mapping.map(self.partition, message):
+                if isinstance(outcome, Mapped):
+                    found.append((message, outcome))
+                elif isinstance(outcome, LeftOut):
+                    left_out += 1
+                else:
+                    rejected.append((message, outcome))
+            await breath.draw()
+        await self._enrich([mapped for _, mapped in found])
+        rows: list[Row] = []
+        origins: list[tuple[Message, Mapped]] = []
+        for message, mapped in found:
+            try:
+                rows.append(Row(mapped.partition, mapped.key, self.mapping.seal(mapped)))
+                origins.append((message, mapped))
+            except RecordError as error:
+                rejected.append((message, Rejected(mapped.row, error.code, str(error), mapped.value)))
+            await breath.draw()
+        if self.status != "live":
+            return
+        too_large = await self.ingest.appender.append(rows)
+        for number in too_large:
+            message, mapped = origins[number]
+            reason = (
+                f"the event log does not take {len(rows[number].value)} bytes. Send less in one, or let it take more."
+            )
+            rejected.append((message, Rejected(mapped.row, "too_large", reason, mapped.value)))
+        await self._quarantine(rejected)
+        counts = self.ingest.counts
+        counts.mapped += len(rows) - len(too_large)
+        counts.left_out += left_out
+        counts.rejected += len(rejected)
+        self.position = messages[-1].offset + 1
+
+    async def _enrich(self, found: Sequence[Mapped]) -> None:
+        """Ask for stored features, once for all, and put them into the records, where they stay whatever becomes of the store."""
+        wanting = [mapped for mapped in found if "features" in mapped.parts]
+        if self.ingest.enricher is None or not wanting:
+            return
+        rows = [(mapped.entity, mapped.parts["features"]) for mapped in wanting]
+        enriched = await self.ingest.enricher.enrich(rows)
+        for mapped, features in zip(wanting, enriched, strict=True):
+            mapped.parts["features"] = features
+
+    async def _quarantine(self, rejected: Sequence[tuple[Message, Rejected]]) -> None:
+        if not rejected:
+            return
+        ingest, rows = self.ingest, []
+        for message, row in rejected:
+            name = f"{ingest.task.name}/{self._place}/{message.offset}/{row.row}"
+            effect = Quarantined(id=name, code=row.code, reason=row.reason, offset=message.offset, row=row.row,
+                                 key=message.key, value=row.value)  # fmt: skip
+            headers = headers_of(effect, self.topic, self.partition)
+            rows.append(Row(self.partition % ingest.task.partitions, message.key, row.value, headers))
+        cut = [
+            row._replace(value=row.value[:CUT], headers=headers_of_cut(row.headers, len(row.value)))
+            for row in (rows[number] for number in await ingest.quarantine.append(rows))
+        ]
+        if await ingest.quarantine.append(cut):
+            raise TopicError(f"the topic {ingest.quarantine.topic} does not take {CUT >> 10} KiB.", "Let it take more.")
+
+    async def _ask_end(self) -> int:
+        return (await self.ingest.logs[self.topic].ends([self.partition]))[self.partition]
+
+    @property
+    def _place(self) -> str:
+        return f"{self.topic}/{self.partition}"
+
+    def _stop(self, error: Exception) -> None:
+        """Stop this partition alone, and say so."""
+        if self.status == "closed":
+            return
+        self.status = "stopped"
+        self.error = str(error) if isinstance(error, HeadraceError) else repr(error)
+        log.error(
+            "an intake is stopped", task=self.ingest.task.name, source=self._place, error=self.error, exc_info=error
+        )

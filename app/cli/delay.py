@@ -1,0 +1,42 @@
+"""Samples taken apart: questions, and labels that follow them later."""
+
+import secrets
+from collections import deque
+from collections.abc import Iterator
+
+import msgspec
+
+from app.cli.sources import Sample
+
+
+def delayed(samples: Iterator[Sample], rows: int, partitions: int) -> Iterator[Sample]:
+    """Each sample as a question, and as a label that comes just before the question `rows` later: River's order of delayed labels.
+
+    A sample without an id is given one, unique to this call. Both parts must come to the same shard: where there are several and the
+    sample has no key, its id is the key.
+
+    Examples
+    --------
+    >>> samples = [Sample(n, b'{"id": "%d", "features": {}, "label": true}' % n) for n in (1, 2)]
+    >>> for sample in delayed(iter(samples), rows=1, partitions=1):
+    ...     print(sample.value.decode())
+    {"id":"1","features":{}}
+    {"id":"1","label":true}
+    {"id":"2","features":{}}
+    {"id":"2","label":true}
+    """
+    run = secrets.token_hex(4)
+    waiting: deque[tuple[int, Sample]] = deque()
+    for number, sample in enumerate(samples):
+        while waiting and waiting[0][0] <= number:
+            yield waiting.popleft()[1]
+        record = msgspec.json.decode(sample.value)
+        if "label" not in record or "features" not in record:
+            yield sample  # a question or a label by itself
+            continue
+        name = record.pop("id", f"{run}-{number}")
+        label = {"id": name, "label": record.pop("label")}
+        key = name if sample.key is None and partitions > 1 else sample.key
+        yield Sample(sample.line, msgspec.json.encode({"id": name} | record), key)
+        waiting.append((number + rows, Sample(sample.line, msgspec.json.encode(label), key)))
+    yield from (sample for _, sample in waiting)

@@ -1,0 +1,256 @@
+"""The pending table: what waits in the join, in RocksDB by step and by id; its changelog holds entries in segments."""
+
+import asyncio
+from bisect import bisect_left
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import msgspec
+import zstandard
+from rocksdict import Rdict, WriteBatch
+
+from learning.join import decode as decode_entry
+from learning.pending import Waiting
+from tables.changelog import Changelog, Entry
+from tables.table import LAST, OFFSET, Table, fingerprint
+
+SEGMENT_MAX = 256 * 1024
+"""Bytes of entries after which a segment is written: one record of the changelog, which takes twice as much in one entry."""
+
+STEP, UNDER, SEGMENT = b"s", b"i", b"g"
+"""What begins the keys of the entries, of the steps under an id, and of the segments' log times."""
+
+FOLD = b"\0fold"
+
+CHUNK = 500
+"""Entries removed between two breaths."""
+
+
+class Segment(msgspec.Struct, frozen=True, array_like=True):
+    """Entries that were written together, of a fold of this configuration; `clock` is the log time of the last one."""
+
+    fold: str
+    clock: int
+    entries: list[Waiting]
+
+
+decode = msgspec.msgpack.Decoder(Segment).decode
+encode = msgspec.msgpack.Encoder().encode
+decode_named = msgspec.msgpack.Decoder(tuple[str, bytes]).decode
+
+
+class PendingTable(Table):
+    """A table that is written in segments and read entry by entry.
+
+    An entry stays until its waiting time has passed at the clock of a durable snapshot: whoever takes the shard up goes on from that
+    snapshot or a further one, and does not ask for it. A process that was stopped may leave entries of steps that the shard has yet
+    to fold; the fold passes them by, and writes the same ones when it comes to their steps. So entries carry no writer. Segments do:
+    a short one of a paused writer must not take the place of a longer one.
+
+    Parameters
+    ----------
+    changelog, folder
+        As for `Table`.
+    writer
+        Names this process among all that ever wrote.
+    fold
+        The task's fingerprint: entries of another configuration are passed by.
+    wait
+        Log milliseconds that an entry waits.
+    """
+
+    def __init__(self, changelog: Changelog, folder: Path, *, writer: str, fold: str, wait: int):
+        super().__init__(changelog, folder)
+        self.writer, self.fold, self.wait = writer, fold, wait
+        self._numbers = count()
+
+    async def append(self, partition: int, entries: list[Waiting]) -> None:
+        """Write entries, in the order of their steps; they are durable when this returns."""
+        segment = Segment(self.fold, decode_entry(entries[-1].entry).time, entries)
+        key = f"{self.writer}/{next(self._numbers)}".encode()
+        await self.put(partition, key, zstandard.compress(encode(segment), 1))
+
+    def of(self, partition: int, name: str) -> Iterator[Waiting]:
+        """The entries under an id, in the order of their steps."""
+        database = self._shards[partition]
+        for step in _steps(database.get(UNDER + name.encode())):
+            _, entry = decode_named(database[STEP + step])
+            yield Waiting(int.from_bytes(step, "big"), name, entry)
+
+    def following(self, partition: int, step: int) -> Iterator[Waiting]:
+        """The entries from this step on, as they are at the call. Close it: while it is open, so is the database."""
+        for key, value in self.items(partition, STEP, STEP + step.to_bytes(8, "big")):
+            yield Waiting(int.from_bytes(key[1:], "big"), *decode_named(value))
+
+    async def purge(self, partition: int, clock: int) -> None:
+        """Remove what had expired at this log time, the clock of a durable snapshot."""
+        while (database := self._shards.get(partition)) is not None:
+            batch, under, full = WriteBatch(raw_mode=True), Under(database), False
+            for removed, waiting in enumerate(self.following(partition, 0), 1):
+                if decode_entry(waiting.entry).time + self.wait > clock:
+                    break
+                step = waiting.step.to_bytes(8, "big")
+                batch.delete(STEP + step)
+                under.remove(waiting.id, step)
+                if full := removed == CHUNK:
+                    break
+            if not batch.len():
+                return
+            under.write(batch)
+            database.write(batch)
+            await asyncio.sleep(0)
+            if not full:
+                break
+        if database is not None:
+            past = [key for key, at in self.items(partition, SEGMENT) if int.from_bytes(at, "big") + self.wait <= clock]
+            for key in past:
+                await self.put(partition, key.removeprefix(SEGMENT), None)
+
+    def _is_usable(self, database: Rdict) -> bool:
+        return database.get(FOLD) in (None, self.fold.encode())
+
+    def _apply(self, database: Rdict, entry: Entry) -> None:
+        batch = WriteBatch(raw_mode=True)
+        if entry.value is None:
+            batch.delete(SEGMENT + entry.key)
+        else:
+            segment = decode(zstandard.decompress(entry.value))
+            batch.put(SEGMENT + entry.key, segment.clock.to_bytes(8, "big"))
+            if segment.fold == self.fold:
+                under = Under(database)
+                for number, name, data in segment.entries:
+                    step = number.to_bytes(8, "big")
+                    batch.put(STEP + step, encode((name, data)))
+                    under.add(name, step)
+                under.write(batch)
+        batch.put(FOLD, self.fold.encode())
+        batch.put(LAST, fingerprint(entry))
+        batch.put(OFFSET, (entry.offset + 1).to_bytes(8, "big"))
+        database.write(batch)
+
+
+class Under:
+    """Changes of the steps under some ids, to be written together."""
+
+    def __init__(self, database: Rdict):
+        self.database = database
+        self.changed: dict[str, list[bytes]] = {}
+
+    def add(self, name: str, step: bytes) -> None:
+        """Put a step under an id, if it is not there."""
+        steps = self._steps(name)
+        if step not in steps:
+            steps.append(step)
+            steps.sort()
+
+    def remove(self, name: str, step: bytes) -> None:
+        """Take a step away from under an id."""
+        steps = self._steps(name)
+        if step in steps:
+            steps.remove(step)
+
+    def write(self, batch: WriteBatch) -> None:
+        """Add the changes to a batch."""
+        for name, steps in self.changed.items():
+            if steps:
+                batch.put(UNDER + name.encode(), b"".join(steps))
+            else:
+                batch.delete(UNDER + name.encode())
+
+    def _steps(self, name: str) -> list[bytes]:
+        if name not in self.changed:
+            self.changed[name] = _steps(self.database.get(UNDER + name.encode()))
+        return self.changed[name]
+
+
+class ShardPending:
+    """The entries of one shard as its fold reads and writes them: in memory until they are durable.
+
+    Parameters
+    ----------
+    table
+        Opened for this shard.
+    partition
+        The shard.
+    """
+
+    def __init__(self, table: PendingTable, partition: int):
+        self.table, self.partition = table, partition
+        self._unsaved: list[Waiting] = []
+        self._under: dict[str, list[Waiting]] = {}
+        self._bytes = 0
+        self._saving = asyncio.Lock()
+        self._stored: Iterator[Waiting] | None = None
+        self._ahead: Waiting | None = None
+        self._asked = 0
+
+    def put(self, waiting: Waiting) -> None:
+        """Keep an entry; it is durable after the next `save`."""
+        self._unsaved.append(waiting)
+        self._under.setdefault(waiting.id, []).append(waiting)
+        self._bytes += len(waiting.entry)
+
+    def of(self, name: str) -> list[Waiting]:
+        """The entries under an id, in the order of their steps."""
+        stored = self.table.of(self.partition, name)
+        unsaved = self._under.get(name)
+        if unsaved is None:
+            return list(stored)
+        return sorted({waiting.step: waiting for waiting in (*stored, *unsaved)}.values())
+
+    def following(self, step: int) -> Waiting | None:
+        """The first entry whose step is not before this one."""
+        at = bisect_left(self._unsaved, step, key=lambda waiting: waiting.step)
+        unsaved = self._unsaved[at] if at < len(self._unsaved) else None
+        stored = self._find_stored(step)
+        if stored is None or (unsaved is not None and unsaved.step <= stored.step):
+            return unsaved
+        return stored
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so much is unsaved that it is time to save it."""
+        return self._bytes >= SEGMENT_MAX
+
+    async def save(self) -> None:
+        """Make all entries put so far durable."""
+        async with self._saving:
+            left = len(self._unsaved)
+            while left:
+                size = taken = 0
+                while taken < left and size < SEGMENT_MAX:
+                    size += len(self._unsaved[taken].entry)
+                    taken += 1
+                await self.table.append(self.partition, self._unsaved[:taken])
+                self._forget(taken, size)
+                left -= taken
+
+    def close(self) -> None:
+        """Let go of the database, so that it can be closed."""
+        self._stored = self._ahead = None
+
+    def _forget(self, count: int, size: int) -> None:
+        """The first entries are stored now."""
+        for waiting in self._unsaved[:count]:
+            under = self._under[waiting.id]
+            under.remove(waiting)
+            if not under:
+                del self._under[waiting.id]
+        del self._unsaved[:count]
+        self._bytes -= size
+        self.close()  # it does not see them
+
+    def _find_stored(self, step: int) -> Waiting | None:
+        """Asked for steps that grow, this goes through the table once."""
+        if self._stored is None or step < self._asked:
+            self._stored = self.table.following(self.partition, step)
+            self._ahead = next(self._stored, None)
+        self._asked = step
+        while self._ahead is not None and self._ahead.step < step:
+            self._ahead = next(self._stored, None)
+        return self._ahead
+
+
+def _steps(joined: bytes | None) -> list[bytes]:
+    return [joined[at : at + 8] for at in range(0, len(joined), 8)] if joined else []

@@ -1,0 +1,315 @@
+"""The ingest agent loses and doubles nothing, whatever fails, dies, sleeps or comes late: worlds made at random, with the real fold."""
+
+import asyncio
+import json
+import logging
+from collections import defaultdict
+from types import SimpleNamespace
+
+import pytest
+import structlog
+from aiokafka.errors import KafkaConnectionError, KafkaError
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+import agents.appender
+import agents.intake
+from agents.appender import Appender, pack
+from agents.ingest import Ingest
+from agents.intake import Intake
+from learning.learner import Learner
+from learning.source import Source
+from learning.task import Task
+
+
+@pytest.fixture(autouse=True, scope="module")
+def quiet():
+    """Thousands of worlds fail on purpose; other tests read what is logged, so it is put back."""
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    yield
+    structlog.configure(**before)
+
+
+SHARDS, PARTITIONS, COUNT = 2, 2, 12
+TASK = Task(
+    name="ads",
+    kind="binary",
+    partitions=SHARDS,
+    sources=[Source(topic="clicks", rows="rows", key="k", label="y", features={"n": "n"})],
+)
+
+
+class Died(BaseException):
+    """The worker is killed here."""
+
+
+def source_message(partition, offset):
+    """Two rows, which often go to different shards; some messages hold nothing good."""
+    rows = [{"k": f"key-{(offset * 7 + row) % 5}", "y": True, "n": offset * 2 + row} for row in range(2)]
+    if offset % 5 == 4:
+        rows[1]["y"] = "maybe"
+    value = b"{" if offset % 7 == 6 else json.dumps({"rows": rows}).encode()
+    return SimpleNamespace(topic="clicks", partition=partition, offset=offset, timestamp=offset, key=None, value=value)
+
+
+SOURCE = {partition: [source_message(partition, at) for at in range(COUNT)] for partition in range(PARTITIONS)}
+
+
+class World:
+    """A broker whose every answer may be a failure, a death, or come late."""
+
+    def __init__(self, draw):
+        self.draw = draw
+        self.event_log = defaultdict(list)
+        self.rejected = set()
+        self.committed = {}
+        self.late = []
+        self.faults = 12  # after which all goes well, so that it ends
+
+    def fate(self, *fates):
+        if self.faults and (fate := self.draw(st.sampled_from(("well", "well", *fates)))) != "well":
+            self.faults -= 1
+            return fate
+        return "well"
+
+
+class Producer:
+    """Takes a batch whole, or fails before or after it did, or takes it at some later time."""
+
+    def __init__(self, world):
+        self.world = world
+
+    def create_batch(self):
+        rows = []
+        append = lambda **row: rows.append(row) or True  # noqa: E731
+        return SimpleNamespace(append=append, close=lambda: None, rows=rows)
+
+    async def send_batch(self, batch, topic, partition):
+        world = self.world
+        await asyncio.sleep(0)
+        fate = world.fate("refused", "unacknowledged", "late", "died before", "died after")
+        if fate == "died before":
+            raise Died
+        if fate == "late":
+            world.late.append((topic, partition, batch.rows))
+        elif fate != "refused":
+            take(world, topic, partition, batch.rows)
+        if fate == "died after":
+            raise Died
+        answer = asyncio.get_running_loop().create_future()
+        if fate == "well":
+            answer.set_result(None)
+        else:
+            answer.set_exception(KafkaConnectionError("lost"))
+        return answer
+
+    async def stop(self):
+        pass
+
+
+def take(world, topic, partition, rows):
+    if topic == TASK.events:
+        world.event_log[partition] += rows
+    else:
+        world.rejected |= {dict(row["headers"])["id"].decode() for row in rows}
+
+
+class FailingAppender(Appender):
+    def __init__(self, topic, world):
+        super().__init__(topic, "")
+        self.world = world
+
+    async def _connected(self):
+        if self._producer is None:
+            self._producer = Producer(self.world)
+        return self._producer
+
+
+class Hasty(FailingAppender):
+    """A mutant: sends all batches of a partition without waiting for each to be acknowledged."""
+
+    async def _append_line(self, producer, rows, numbers):
+        failed = None
+        for batch in pack(rows, numbers):
+            try:
+                await self._send(producer, [rows[number] for number in batch])
+            except KafkaError as error:
+                failed = error
+        if failed:
+            raise failed
+        return []
+
+
+class Positions:
+    def __init__(self, world):
+        self.world = world
+
+    async def start(self, topic, partition):
+        return self.world.committed.get(partition, 0)
+
+    async def commit(self, topic, partition, position):
+        fate = self.world.fate("refused", "died")
+        if fate == "refused":
+            raise KafkaConnectionError("lost")
+        self.world.committed[partition] = position
+        if fate == "died":
+            raise Died
+
+
+class Log:
+    async def read(self, partition, start, end):
+        for message in SOURCE[partition][start:end]:
+            yield message
+
+    async def ends(self, partitions):
+        return dict.fromkeys(partitions, COUNT)
+
+
+def worker(world, appender):
+    ingest = Ingest(TASK, "", lambda *_: asyncio.sleep(0))
+    ingest.appender, ingest.quarantine = appender(TASK.events, world), FailingAppender("ads.quarantine", world)
+    ingest.positions, ingest.logs = Positions(world), {"clicks": Log()}
+    return ingest
+
+
+async def live(world, appender, intake):
+    """Workers come, take what is delivered with losses and repetitions, die, or fall asleep and wake when another is at work."""
+    draw, asleep = world.draw, []
+    while world.faults:
+        world.faults -= 1
+        ingests = [worker(world, appender) for _ in range(PARTITIONS)]
+        for partition, ingest in enumerate(ingests):
+            ingest.intakes["clicks", partition] = intake(ingest, "clicks", partition)
+        try:
+            for ingest in ingests:
+                for each in ingest.intakes.values():
+                    await each.open()
+            for _ in range(draw(st.integers(1, 4))):
+                if world.late and draw(st.booleans()):
+                    take(world, *world.late.pop(draw(st.integers(0, len(world.late) - 1))))
+                awake = (
+                    draw(st.sampled_from(asleep)) if asleep and draw(st.booleans()) else draw(st.sampled_from(ingests))
+                )
+                for (_, partition), each in awake.intakes.items():
+                    start = draw(st.integers(0, COUNT))
+                    poll = SOURCE[partition][start : start + draw(st.integers(1, 6))]
+                    if poll:
+                        await each.deliver(poll)
+                    if draw(st.booleans()):
+                        await each.commit()
+        except Died:
+            continue
+        except KafkaError:
+            pass
+        if draw(st.booleans()):
+            asleep += ingests
+    for partition in range(PARTITIONS):
+        last = intake(worker(world, appender), "clicks", partition)
+        await last.open()
+        while last.position < COUNT:
+            await last.catch_up()
+    for batch in world.late:
+        take(world, *batch)
+
+
+def verify(world):
+    """The fold of what is in the event log has each good row just once, in the order of the source."""
+    expected, rejected = set(), set()
+    for partition, messages in SOURCE.items():
+        for message in messages:
+            if message.value == b"{":
+                rejected.add(f"ads/clicks/{partition}/{message.offset}/0")
+                continue
+            for row, document in enumerate(json.loads(message.value)["rows"]):
+                place = (partition, message.offset, row)
+                if document["y"] is True:
+                    expected.add(place)
+                else:
+                    rejected.add("ads/clicks/{}/{}/{}".format(*place))
+    folded = []
+    for shard in range(SHARDS):
+        learned, furthest = FoldedRows(shard), {}
+        for offset, row in enumerate(world.event_log[shard]):
+            learned.fold(offset, row)
+        for place in learned.places:
+            assert place[1:] > furthest.get(place[0], (-1, 0))
+            furthest[place[0]] = place[1:]
+        assert learned.learner.state.updates == len(learned.places)
+        folded += learned.places
+    assert sorted(folded) == sorted(expected)
+    assert world.rejected == rejected
+
+
+class FoldedRows:
+    """The learner of a shard, and where the rows are from that it did not skip."""
+
+    def __init__(self, shard):
+        self.learner, self.places = Learner(TASK, shard), []
+
+    def fold(self, offset, row):
+        before = self.learner.state.updates
+        for _ in self.learner.fold(SimpleNamespace(offset=offset, timestamp=0, key=row["key"], value=row["value"])):
+            pass
+        if self.learner.state.updates > before:
+            _, *place = json.loads(row["value"])["source"].split("/")
+            self.places.append(tuple(map(int, place)))
+
+
+def run(draw, appender=FailingAppender, intake=Intake):
+    world = World(draw)
+    asyncio.run(live(world, appender, intake))
+    verify(world)
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch):
+    monkeypatch.setattr(agents.intake, "RETRY_SECONDS", 0)
+    monkeypatch.setattr(agents.appender, "BATCH_BYTES", 1024 + 300)  # two rows
+
+
+MANY = settings(
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+
+
+@MANY
+@given(data=st.data())
+def test_every_row_is_folded_once_and_in_the_order_of_its_source(data):
+    run(data.draw)
+
+
+class CommitsEarly(Intake):
+    """A mutant: commits what is under way, before the broker has it."""
+
+    async def deliver(self, messages):
+        before, self.position = self.position, max(self.position, messages[-1].offset + 1)
+        try:
+            await self.commit()
+        finally:
+            self.position = before
+        await super().deliver(messages)
+
+
+class SkipsGaps(Intake):
+    """A mutant: trusts what it is given, as Faust's own acknowledgements do."""
+
+    async def _read_gap(self, end):
+        if self.position < end < COUNT:
+            self.position = end
+        else:
+            await super()._read_gap(end)
+
+
+@pytest.mark.parametrize(
+    ("appender", "intake"), [(Hasty, Intake), (FailingAppender, CommitsEarly), (FailingAppender, SkipsGaps)]
+)
+def test_a_mutant_is_noticed(appender, intake):
+    @settings(MANY, max_examples=1_000, phases=[Phase.generate], database=None)
+    @given(data=st.data())
+    def mutated(data):
+        run(data.draw, appender, intake)
+
+    with pytest.raises(AssertionError) as noticed:
+        mutated()
+    assert "verify" in [entry.name for entry in noticed.traceback]
