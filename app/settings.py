@@ -91,7 +91,7 @@ class Features(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ttl
         How long a value counts: `"7d"`, or seconds; left out, for ever.
     budget_ms
-        Milliseconds that one look-up may take.
+        Milliseconds that a look-up of up to 100 keys may take; one of more has as many times as much.
     """
 
     url: str | None = None

@@ -16,6 +16,9 @@ from tables.features import FeatureStore
 
 log = structlog.get_logger()
 
+KEYS = 100
+"""Keys that the budget is for; a look-up of more of them, which a batch needs, has as many times as much."""
+
 Trouble = Literal["missing", "failed", "slow", "wrong"]
 
 RETRY_SECONDS = 1.0
@@ -65,7 +68,7 @@ class Enricher:
     store
         Where they are looked up.
     budget
-        Seconds that one call may wait for the store.
+        Seconds that a call may wait for the store, for each hundred keys.
     clock
         Seconds that never go back.
 
@@ -115,7 +118,7 @@ class Enricher:
                 return "failed"
             self._retry_at = now + RETRY_SECONDS  # one tries; the others are not kept waiting
         try:
-            async with asyncio.timeout(self.budget) as budget:
+            async with asyncio.timeout(self.budget * math.ceil(len(keys) / KEYS)) as budget:
                 entities = await self.store.look_up(keys)
             found: dict[str | None, dict[str, Value]]
             found = {key: dict(features) for key, features in zip(keys, entities, strict=True)}

@@ -30,8 +30,19 @@ class Samples(Resource):
         records = loose if isinstance(loose, list) else [loose]
         if not 1 <= len(records) <= BATCH_MAX:
             raise Problem(422, "too_many", f"{len(records)} {self.noun}s in one request.", f"Send 1 to {BATCH_MAX}.")
+        await self._enrich(served, records)
         checked = [self._check(served, number, record) for number, record in enumerate(records)]
         return self.answer({"positions": await self.serving.appender.append(served.task, checked)}, status=202)
+
+    @staticmethod
+    async def _enrich(served: ServedTask, records: list[Any]) -> None:
+        """Freeze into samples the stored features that they do not carry, as a question would get them."""
+        if served.enricher is None:
+            return
+        fit = [told for told in records if isinstance(told, dict) and isinstance(told.get("features"), dict)]
+        rows = [(key if isinstance(key := told.get("key"), str) else None, told["features"]) for told in fit]
+        for told, features in zip(fit, await served.enricher.enrich(rows), strict=True):
+            told["features"] = features
 
     def _check(self, served: ServedTask, number: int, told: Any) -> tuple[str | None, bytes]:
         """The key and the bytes of one record; a Problem that names its place in the request."""
