@@ -183,7 +183,7 @@ class Intake:
                 f"the event log does not take {len(rows[number].value)} bytes. Send less in one, or let it take more."
             )
             rejected.append((message, Rejected(mapped.row, "too_large", reason, mapped.value)))
-        await self._quarantine(rejected)
+        await self._quarantine(sorted(rejected, key=lambda each: (each[0].offset, each[1].row)))
         counts = self.ingest.counts
         counts.mapped += len(rows) - len(too_large)
         counts.left_out += left_out

@@ -211,6 +211,16 @@ def test_doctor_names_what_is_wrong_with_this_machine(headrace, tmp_path, broker
     assert "river is 0.0, not " in found["versions"]["what"]
 
 
+def test_doctor_names_a_source_that_is_not_there(headrace, tmp_path, broker):
+    config = settings_for(tmp_path, broker)
+    config.write_text(config.read_text() + '[[tasks.ads.sources]]\ntopic = "nowhere"\nfeatures = "@"\n')
+    called = headrace("doctor", "--config", config, "--json")
+    assert called.status == 1
+    faults = [finding for finding in json.loads(called.out) if finding["status"] == "fault"]
+    assert [fault["what"] for fault in faults] == ["the source topic nowhere is missing."]
+    assert faults[0]["remedy"]
+
+
 def test_doctor_prints_a_table_for_people(headrace, tmp_path, broker):
     called = headrace("doctor", "--config", settings_for(tmp_path, broker))
     assert called.status == 0

@@ -69,6 +69,38 @@ WRONG = {
         "unknown key 'tasks.ads.features.price.typ'",
         "Did you mean 'type'?",
     ),
+    "unknown key of a source": (
+        f"{TASK}[[tasks.ads.sources]]\ntopic = 'clicks'\nlable = 'y'\nfeatures = 'x'",
+        "unknown key 'tasks.ads.sources[0].lable'",
+        "Did you mean 'label'?",
+    ),
+    "source without a topic": (
+        f"{TASK}[[tasks.ads.sources]]\nfeatures = 'x'",
+        "'tasks.ads.sources[0]' is wrong: object missing required field `topic`",
+        "",
+    ),
+    "source that gives nothing": (f"{TASK}[[tasks.ads.sources]]\ntopic = 'clicks'", "needs features or label", ""),
+    "labels without ids": (
+        f"{TASK}[[tasks.ads.sources]]\ntopic = 'clicks'\nlabel = 'y'",
+        "a source of labels alone needs id",
+        "",
+    ),
+    "wrong expression": (
+        f"{TASK}[[tasks.ads.sources]]\ntopic = 'clicks'\n[tasks.ads.sources.features]\nprice = 'offer['",
+        "'tasks.ads.sources[0].features.price' is no JMESPath expression: ",
+        "https://jmespath.org",
+    ),
+    "unknown function": (
+        f"{TASK}[[tasks.ads.sources]]\ntopic = 'clicks'\nfeatures = 'x'\nwhen = 'lenght(y)'",
+        "'tasks.ads.sources[0].when' is no JMESPath expression: there is no function lenght()",
+        "",
+    ),
+    "source that is the task's own": (
+        f"{TASK}[[tasks.ads.sources]]\ntopic = 'ads.predictions'\nfeatures = 'x'",
+        "'tasks.ads.sources' names ads.predictions",
+        "Name a topic of others",
+    ),
+    "sources that are no list": (f"{TASK}sources = 'clicks'", "'tasks.ads.sources' is wrong", ""),
     "not a table": (f"worker = 3\n{TASK}", "'worker' is not a table", "[worker]"),
     "no Kafka": (f"[broker]\nurl = 'http://here:1'\n{TASK}", "'broker.url' is wrong", ""),
     "wrong type": (

@@ -118,7 +118,7 @@ def test_every_record_of_a_source_is_folded_once_and_in_order_after_kills_and_a_
     harness.wait_for(is_settled, 60, "all is mapped")
     logs = [asyncio.run(harness.read_all(broker, task.events, shard)) for shard in range(SHARDS)]
 
-    sent = [list(part) for part in ([], [], [])]
+    sent = [[] for _ in range(PARTITIONS)]
     for partition, value in rows(COUNT):
         sent[partition].append(value)
     good, bad = set(), set()
@@ -146,12 +146,12 @@ def test_every_record_of_a_source_is_folded_once_and_in_order_after_kills_and_a_
     ends = {shard: len(messages) for shard, messages in enumerate(logs)}
 
     def is_folded():
-        return {at: position for at, (position, _, _) in chaos.furthest(workers, task.name).items()} == ends
+        return {at: shard["position"] for at, shard in chaos.furthest(workers, task.name).items()} == ends
 
     harness.wait_for(is_folded, 60, "all is folded")
-    for shard, (_, digest, _) in chaos.furthest(workers, task.name).items():
+    for shard, told in chaos.furthest(workers, task.name).items():
         learner, _ = harness.fold(task, shard, logs[shard])
-        assert digest == harness.digest_of(learner)
+        assert told["digest"] == harness.digest_of(learner)
         assert learner.state.updates == len(found[shard])
         assert learner.state.skipped == len(logs[shard]) - len(found[shard])
     gaps = sum(worker.log().count("reading from the source") for worker in workers)

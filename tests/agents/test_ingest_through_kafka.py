@@ -1,0 +1,144 @@
+"""A team's own topic through a worker and Kafka: what it takes, what it refuses, and what it says when it cannot go on."""
+
+import asyncio
+import json
+import uuid
+
+import harness
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient
+
+from agents.appender import Appender, Row
+from tables.producer import producing
+from tables.topics import Topic, prepare
+
+SOURCE = '[[tasks.{task}.sources]]\ntopic = "{topic}"\nlabel = "y"\nfeatures = "x"\n'
+
+
+@pytest.fixture
+def names(broker):
+    run = uuid.uuid4().hex[:8]
+    asyncio.run(prepare(broker, [Topic(f"rows-{run}", 1, {})]))
+    return f"own-{run}", f"rows-{run}"
+
+
+def toml_of(task, topic):
+    return f'[tasks.{task}]\nkind = "binary"\n' + SOURCE.format(task=task, topic=topic)
+
+
+def row(number, **more):
+    return json.dumps({"x": {"a": number} | more, "y": True}).encode()
+
+
+def sources(worker, task):
+    return (worker.get(f"/v1/{task}") or {"sources": {}})["sources"]
+
+
+def wait_mapped(worker, task, position):
+    def is_mapped():
+        return [part["position"] for part in sources(worker, task).get("partitions", [])] == [position]
+
+    harness.wait_for(is_mapped, 40, f"mapped up to {position}; {sources(worker, task)}\n{worker.log()[-2000:]}")
+
+
+def test_a_record_that_the_event_log_does_not_take_is_quarantined_and_holds_nothing_up(broker, names, tmp_path):
+    task, topic = names
+    long = {f"f{number}": "x" * 4_000 for number in range(280)}
+
+    async def send():
+        # Compressed, it gets through the limit of the source; the event log takes it only as large as it is.
+        async with producing(broker, compression_type="gzip", max_request_size=4 << 20) as producer:
+            for value in (row(0), row(1, **long), row(2), b"[]"):
+                await producer.send_and_wait(topic, value, key=b"k", partition=0)
+
+    asyncio.run(send())
+    worker = harness.Worker(tmp_path, broker, toml_of(task, topic)).start()
+    try:
+        worker.wait_ready()
+        wait_mapped(worker, task, 4)
+        told = sources(worker, task)
+        assert (told["mapped"], told["rejected"], told["left_out"]) == (2, 2, 0)
+        found = asyncio.run(harness.read_all(broker, f"{task}.events"))
+        assert [json.loads(message.value)["source"] for message in found] == [f"{topic}/0/0", f"{topic}/0/2"]
+        large, empty = asyncio.run(harness.read_all(broker, f"{task}.quarantine"))
+        headers = {name: value.decode() for name, value in large.headers}
+        assert (headers["code"], headers["topic"], headers["offset"]) == ("too_large", topic, "1")
+        assert len(large.value) > 1 << 20
+        assert large.key == b"k"
+        assert dict(empty.headers)["code"] == b"incomplete"
+        assert empty.value == b"[]"
+    finally:
+        worker.stop("SIGKILL")
+
+
+def test_a_task_that_comes_to_the_worker_does_not_make_it_map_anew_what_it_has_mapped(broker, names, tmp_path):
+    task, topic = names
+    asyncio.run(harness.append(broker, topic, [(0, row(number)) for number in range(50)]))
+    worker = harness.Worker(tmp_path, broker, toml_of(task, topic)).start()
+    try:
+        worker.wait_ready()
+        wait_mapped(worker, task, 50)
+        worker.stop("SIGTERM")
+        worker.config.write_text(worker.config.read_text() + toml_of(f"other-{task}", topic))
+        asyncio.run(harness.append(broker, topic, [(0, row(number)) for number in range(50, 60)]))
+        worker.start().wait_ready()
+        wait_mapped(worker, task, 60)
+        wait_mapped(worker, f"other-{task}", 60)
+        for name in (task, f"other-{task}"):
+            assert len(asyncio.run(harness.read_all(broker, f"{name}.events"))) == 60
+    finally:
+        worker.stop("SIGKILL")
+
+
+def test_records_that_are_gone_before_they_were_mapped_stop_the_intake_with_what_to_do(broker, names, tmp_path):
+    task, topic = names
+    asyncio.run(harness.append(broker, topic, [(0, row(number)) for number in range(10)]))
+    worker = harness.Worker(tmp_path, broker, toml_of(task, topic)).start()
+    try:
+        worker.wait_ready()
+        wait_mapped(worker, task, 10)
+        worker.stop("SIGTERM")
+        asyncio.run(harness.append(broker, topic, [(0, row(number)) for number in range(10)]))
+        asyncio.run(delete_before(broker, topic, 15))
+        worker.start().wait_ready()
+        harness.wait_for(lambda: sources(worker, task)["partitions"][0]["state"] == "stopped", 30, "stopped")
+        error = sources(worker, task)["partitions"][0]["error"]
+        assert "offset 10 must be mapped next, but the topic has only 15 and later" in error
+        assert f"--group headrace-{task}.sources" in error
+    finally:
+        worker.stop("SIGKILL")
+
+
+async def delete_before(broker, topic, offset):
+    from aiokafka import TopicPartition
+    from aiokafka.admin.records_to_delete import RecordsToDelete
+
+    admin = AIOKafkaAdminClient(bootstrap_servers=broker)
+    await admin.start()
+    try:
+        await admin.delete_records({TopicPartition(topic, 0): RecordsToDelete(before_offset=offset)})
+    finally:
+        await admin.close()
+
+
+def test_a_worker_does_not_start_without_its_source(broker, tmp_path):
+    worker = harness.Worker(tmp_path, broker, toml_of(f"own-{uuid.uuid4().hex[:8]}", "nowhere")).start()
+    try:
+        assert worker.process.wait(40) != 0
+        assert "the source topic nowhere is missing" in worker.log()
+    finally:
+        worker.stop("SIGKILL")
+
+
+def test_the_appender_keeps_the_order_and_names_what_is_too_large(broker, names):
+    _, topic = names
+    sizes = [10, 300_000, 2 << 20, 10, 200_000, 200_000, 20 << 20, 10]
+
+    async def append():
+        appender = Appender(topic, broker)
+        refused = await appender.append([Row(0, b"%d" % number, bytes(size)) for number, size in enumerate(sizes)])
+        await appender.stop()
+        return refused
+
+    assert asyncio.run(append()) == [2, 6]
+    assert [int(message.key) for message in asyncio.run(harness.read_all(broker, topic))] == [0, 1, 3, 4, 5, 7]
