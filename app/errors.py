@@ -14,6 +14,16 @@ log = structlog.get_logger()
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
+class ProblemDocument(msgspec.Struct, frozen=True):
+    """The body of a refusal: `code` is for programs and stays; `detail` says what is wrong, `remedy` what to do."""
+
+    status: int
+    code: str
+    detail: str
+    remedy: str
+    type: str = "about:blank"
+
+
 class Problem(Exception):
     """A refusal of a request.
 
@@ -38,13 +48,7 @@ class Problem(Exception):
 
     def response(self) -> web.Response:
         """The problem document."""
-        body = {
-            "type": "about:blank",
-            "status": self.status,
-            "code": self.code,
-            "detail": self.detail,
-            "remedy": self.remedy,
-        }
+        body = ProblemDocument(self.status, self.code, self.detail, self.remedy)
         return web.Response(
             status=self.status,
             body=msgspec.json.encode(body),

@@ -15,9 +15,11 @@ from faust.auth import Credentials, SASLCredentials, SSLCredentials
 from agents.around import Around
 from agents.budget import Budget
 from agents.learn import LearningApp, follow_assignments
+from app.contract import operations
+from app.doors import doors_of
 from app.errors import answer_problems
 from app.settings import Settings
-from app.views import add_views
+from app.views import ROUTES, add_views
 from tables.kafka import Brokers
 from tables.topics import prepare, topics_of
 
@@ -34,6 +36,7 @@ def group_of(settings: Settings) -> str:
 
 def make_app(settings: Settings, instance: str | None) -> LearningApp:
     """Wire a Faust app for these settings."""
+    doors = doors_of(settings, operations(ROUTES))
     host, port, brokers = settings.web_host, settings.web_port, settings.brokers
     app = LearningApp(
         group_of(settings),
@@ -62,7 +65,11 @@ def make_app(settings: Settings, instance: str | None) -> LearningApp:
         web_bind=host,
         web_host=host,
         web_port=port,
-        web_application_options={"client_max_size": settings.worker.body_limit, "middlewares": [answer_problems]},
+        web_application_options={
+            "client_max_size": settings.worker.body_limit,
+            "middlewares": [answer_problems, doors.admit],
+        },
+        web_ssl_context=settings.worker.tls.context(settings.folder) if settings.worker.tls else None,
     )
     budget = Budget()
     writer = f"{platform.node()[:32]}.{os.getpid()}.{secrets.token_hex(4)}"
@@ -97,6 +104,7 @@ def credentials_of(brokers: Brokers) -> Credentials | None:
 def run(settings: Settings, instance: str | None = None, level: str = "info") -> None:
     """Run a worker until it is told to stop (SIGTERM, SIGINT). Does not return."""
     set_up_logging(level)
+    doors_of(settings, ())  # what is refused is refused before anything is made
     settings.datadir.mkdir(parents=True, exist_ok=True)
     topics = [topic for task in settings.tasks.values() for topic in topics_of(task)]
     asyncio.run(prepare(settings.brokers, topics))

@@ -1,24 +1,53 @@
 """`POST /v1/{task}/samples`: append labelled samples to the event log."""
 
 import asyncio
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from aiohttp import web
 from aiokafka.errors import KafkaError
+from msgspec import UNSET, UnsetType
 
+from app.contract import TaskFeatures, TaskLabel, contract
 from app.errors import Problem
 from app.views.serving import BATCH_MAX, Resource, ServedTask, partition_of
 from learning.errors import RecordError
-from learning.records import Control, refuse_duplicate_keys
+from learning.records import Control, Id, Time, refuse_duplicate_keys
 
 APPEND_SECONDS = 15.0
 """How long the broker may take to acknowledge the samples of one request."""
 
 
+class Sample(msgspec.Struct, forbid_unknown_fields=True):
+    """Features with their label; optionally an id, the event's time in epoch seconds, and the entity's key, which decides the shard."""
+
+    features: TaskFeatures
+    label: TaskLabel
+    id: Id | UnsetType = UNSET
+    time: Time | UnsetType = UNSET
+    key: Id | UnsetType | None = UNSET
+
+
+Many = Annotated[list[Sample], msgspec.Meta(min_length=1, max_length=BATCH_MAX)]
+
+
+class At(msgspec.Struct, frozen=True):
+    """Where a record is in the event log."""
+
+    partition: int
+    offset: int
+
+
+class Appended(msgspec.Struct, frozen=True):
+    """Where the samples of a request are, in their order."""
+
+    positions: list[At]
+
+
 class Samples(Resource):
     """Samples for the event log: checked all before any is appended."""
 
+    @contract(role="feedback", takes=Sample | Many, gives=Appended, status=202, problems=(422, 503))
     async def post(self, request: web.Request, task: str) -> web.Response:
         """Check one sample or a list, append them, and answer 202 with their positions once the broker has them."""
         served = self.serving.task(task)
@@ -38,15 +67,15 @@ class Samples(Resource):
         except (KafkaError, OSError) as error:
             detail = f"the broker did not take every sample: {error!r}. Some may be in the log."
             raise Problem(503, "broker", detail, "Send them again with their ids.", {"Retry-After": "1"}) from None
-        return self.answer({"positions": written}, status=202)
+        return self.answer(Appended(written), status=202)
 
-    async def _append(self, served: ServedTask, checked: list[tuple[str | None, bytes]]) -> list[dict[str, int]]:
+    async def _append(self, served: ServedTask, checked: list[tuple[str | None, bytes]]) -> list[At]:
         producer, sent = await self.serving.producer(), []
         for key, value in checked:
             partition = None if key is None else partition_of(key, served.task.partitions)
             encoded = None if key is None else key.encode()
             sent.append(await producer.send(served.task.events, value, key=encoded, partition=partition))
-        return [{"partition": at.partition, "offset": at.offset} for at in await asyncio.gather(*sent)]
+        return [At(at.partition, at.offset) for at in await asyncio.gather(*sent)]
 
     @staticmethod
     def _check(served: ServedTask, number: int, sample: Any) -> tuple[str | None, bytes]:
@@ -65,7 +94,7 @@ class Samples(Resource):
             record = served.reader.read_record(value)
         except RecordError as error:
             raise Problem(422, error.code, f"sample {number}: {error.what}", error.remedy) from None
-        if isinstance(record, Control) or record.features is msgspec.UNSET or record.label is msgspec.UNSET:
+        if isinstance(record, Control) or record.features is UNSET or record.label is UNSET:
             raise Problem(
                 422, "incomplete", f"sample {number} lacks features or label.", "Send features and label together."
             )

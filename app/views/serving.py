@@ -15,11 +15,12 @@ from agents.learn import LearningApp
 from agents.members import Members
 from agents.shard import Shard
 from agents.shards import Shards
+from app.contract import METHODS, TaskFeatures
 from app.errors import Problem
 from app.settings import Settings
 from learning.learner import is_finite
 from learning.records import Id, Reader
-from learning.schema import Features, find_bad_feature
+from learning.schema import find_bad_feature
 from learning.task import Task
 from tables.producer import start_producer
 
@@ -29,7 +30,7 @@ BATCH_MAX = 1_000
 class Question(msgspec.Struct, forbid_unknown_fields=True):
     """What is asked: features, and optionally an id to answer with and the entity's key, which decides the shard."""
 
-    features: Features
+    features: TaskFeatures
     id: Id | UnsetType = UNSET
     key: Id | UnsetType = UNSET
 
@@ -133,6 +134,11 @@ class Resource(View):
         """Answer a request. Faust's own way here counts and times each one, which costs a tenth of a prediction."""
         answer: web.StreamResponse = await self.methods[request.method.lower()](request, **request.match_info)
         return answer
+
+    def get_methods(self) -> set[str]:
+        """The methods that have a contract, and HEAD where GET has one."""
+        said = {name.upper() for name in METHODS if hasattr(self.methods[name], "contract")}
+        return said | ({"HEAD"} if "GET" in said else set())
 
     @property
     def serving(self) -> Serving:
