@@ -1,5 +1,6 @@
 """What a request is refused with: RFC 9457 problem documents, and the one place that turns errors into them."""
 
+import logging
 from collections.abc import Awaitable, Callable
 
 import msgspec
@@ -55,6 +56,14 @@ class Problem(Exception):
             content_type="application/problem+json",
             headers=self.headers,
         )
+
+
+def is_news(record: logging.LogRecord) -> bool:
+    """Whether a line of aiohttp's says more than that a request was no HTTP.
+
+    Its client is told so. The line would quote what was sent, and that may hold a key.
+    """
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
 
 
 @web.middleware

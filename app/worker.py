@@ -17,7 +17,7 @@ from agents.budget import Budget
 from agents.learn import LearningApp, follow_assignments
 from app.contract import operations
 from app.doors import doors_of
-from app.errors import answer_problems
+from app.errors import answer_problems, is_news
 from app.settings import Settings
 from app.views import ROUTES, add_views
 from tables.kafka import Brokers
@@ -121,6 +121,7 @@ def set_up_logging(level: str) -> None:
     logging.basicConfig(
         level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
+    logging.getLogger("aiohttp.server").addFilter(is_news)
     terminal = sys.stderr.isatty()
     renderer = structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer()
     structlog.configure(
