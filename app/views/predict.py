@@ -20,7 +20,7 @@ decode_many = msgspec.json.Decoder(list[Question]).decode
 class Predict(Resource):
     """One question, one answer."""
 
-    @contract(role="predict", takes=Question, gives=Answer, problems=(422, 503))
+    @contract(role="predict", takes=Question, gives=Answer, problems=(421, 422, 503))
     async def post(self, request: web.Request, task: str) -> web.Response:
         """Answer from the live model of the shard that the key falls in."""
         serving = self.serving
@@ -38,7 +38,7 @@ class Predict(Resource):
 class PredictBatch(Resource):
     """Several questions, as many answers, in their order."""
 
-    @contract(role="predict", takes=Questions, gives=list[Answer], problems=(422, 503))
+    @contract(role="predict", takes=Questions, gives=list[Answer], problems=(421, 422, 503))
     async def post(self, request: web.Request, task: str) -> web.Response:
         """Answer up to a thousand questions, or refuse them all for the first that is wrong."""
         serving = self.serving
