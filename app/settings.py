@@ -13,7 +13,9 @@ from urllib.parse import urlsplit
 import msgspec
 
 from agents.mapping import compile_expression
-from app.credentials import BrokerTls, Sasl
+from app.access import Access
+from app.credentials import BrokerTls, Sasl, WebTls, read_secret, trusting
+from app.keys import Keys, parse_keys
 from learning.duration import seconds
 from learning.errors import ModelError, RecordError, SettingsError
 from learning.schema import find_bad_feature
@@ -65,8 +67,16 @@ class Worker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         A snapshot is taken after so many messages or so many seconds, whichever comes first.
     snapshot_key_file
         Holds a secret that signs snapshots; left out, they are not signed. HEADRACE_SNAPSHOT_KEY does the same.
-    body_limit
-        Bytes that a request may have.
+    body_limit, body_seconds
+        Bytes that a request may have, and how long they may take to arrive.
+    keys_file
+        The API keys; see `app.keys.parse_keys`. HEADRACE_KEYS adds to them. Without any key every request is answered,
+    insecure
+        but a worker that others can reach refuses to start without keys unless this is set.
+    rate_limit
+        Requests a second that a key may make, unless its line says otherwise; left out, any number.
+    tls
+        Certificate and key to answer with; left out, without TLS.
     buffer_bytes
         Bytes of messages that may wait in memory.
     """
@@ -78,6 +88,11 @@ class Worker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     snapshot_seconds: Annotated[float, msgspec.Meta(gt=0)] = 1.0
     snapshot_key_file: str | None = None
     body_limit: Annotated[int, msgspec.Meta(ge=1024, le=1 << 30)] = 1 << 20
+    body_seconds: Annotated[float, msgspec.Meta(gt=0, le=3600)] = 10.0
+    keys_file: str | None = None
+    insecure: bool = False
+    rate_limit: Annotated[float, msgspec.Meta(gt=0, le=1e9)] | None = None
+    tls: WebTls | None = None
     buffer_bytes: Annotated[int, msgspec.Meta(ge=1 << 20)] = 64 << 20
 
 
@@ -148,7 +163,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def address(self) -> str:
         """Where this worker is reached."""
-        return self.worker.address or f"http://{self.worker.web}"
+        return self.worker.address or f"{'https' if self.worker.tls else 'http'}://{self.worker.web}"
 
     @property
     def folder(self) -> Path:
@@ -159,6 +174,23 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def datadir(self) -> Path:
         """The folder of the databases."""
         return self.folder / self.worker.datadir
+
+    def keys(self) -> Keys:
+        """The API keys, of the file and of HEADRACE_KEYS (lines, or parted by `;`). SettingsError if they cannot be read."""
+        found = parse_keys(os.environ.get("HEADRACE_KEYS", "").replace(";", "\n"), "HEADRACE_KEYS")
+        if self.worker.keys_file is not None:
+            path = self.folder / self.worker.keys_file
+            kept = parse_keys(read_secret(path, "worker.keys_file"), str(path))
+            if not kept:
+                raise _error(self.path, "worker.keys_file", "names a file without a key", "Make one: headrace key.")
+            found += kept
+        return Keys(found)
+
+    def access(self) -> Access:
+        """How to ask a worker of these settings: HEADRACE_KEY is the key, `worker.tls.ca` signs the certificates."""
+        ca = self.worker.tls.ca if self.worker.tls else None
+        tls = trusting(ca, self.folder, "worker.tls.ca") if self.address.startswith("https:") else None
+        return Access(os.environ.get("HEADRACE_KEY") or None, tls)
 
     def snapshot_key(self) -> bytes | None:
         """The secret that signs snapshots, if one is configured. SettingsError if its file cannot be read or is empty."""
@@ -204,7 +236,7 @@ def parse(raw: dict[str, Any], path: Path) -> Settings:
         if key not in SECTIONS:
             raise _unknown(path, "", key, SECTIONS)
     broker = _section(path, "broker", raw.get("broker", {}), Broker, {"tls": BrokerTls, "sasl": Sasl})
-    worker: Worker = _section(path, "worker", raw.get("worker", {}), Worker)
+    worker: Worker = _section(path, "worker", raw.get("worker", {}), Worker, {"tls": WebTls})
     if not 0 < int(worker.web.rpartition(":")[2]) <= PORT_MAX:
         raise _error(path, "worker.web", "names a port that is not from 1 to 65535", "Name another port.")
     if not math.isfinite(worker.snapshot_seconds):

@@ -17,11 +17,13 @@ from agents.budget import Budget
 from agents.ingest import Ingest
 from agents.learn import LearningApp, follow_assignments
 from agents.requests import Requests
-from app.errors import answer_problems
+from app.contract import operations
+from app.doors import doors_of
+from app.errors import answer_problems, is_news
 from app.requests import answering
 from app.settings import Settings
 from app.stores import make_store
-from app.views import add_views
+from app.views import ROUTES, add_views
 from tables.enricher import Enricher
 from tables.kafka import Brokers
 from tables.topics import prepare, sources_of, topics_of
@@ -39,6 +41,7 @@ def group_of(settings: Settings) -> str:
 
 def make_app(settings: Settings, instance: str | None) -> LearningApp:
     """Wire a Faust app for these settings."""
+    doors = doors_of(settings, operations(ROUTES))
     host, port, brokers = settings.web_host, settings.web_port, settings.brokers
     app = LearningApp(
         group_of(settings),
@@ -67,7 +70,11 @@ def make_app(settings: Settings, instance: str | None) -> LearningApp:
         web_bind=host,
         web_host=host,
         web_port=port,
-        web_application_options={"client_max_size": settings.worker.body_limit, "middlewares": [answer_problems]},
+        web_application_options={
+            "client_max_size": settings.worker.body_limit,
+            "middlewares": [answer_problems, doors.admit],
+        },
+        web_ssl_context=settings.worker.tls.context(settings.folder) if settings.worker.tls else None,
     )
     budget = Budget()
     writer = f"{platform.node()[:32]}.{os.getpid()}.{secrets.token_hex(4)}"
@@ -108,6 +115,7 @@ def credentials_of(brokers: Brokers) -> Credentials | None:
 def run(settings: Settings, instance: str | None = None, level: str = "info") -> None:
     """Run a worker until it is told to stop (SIGTERM, SIGINT). Does not return."""
     set_up_logging(level)
+    doors_of(settings, ())  # what is refused is refused before anything is made
     settings.datadir.mkdir(parents=True, exist_ok=True)
     topics = [topic for task in settings.tasks.values() for topic in topics_of(task)]
     asyncio.run(prepare(settings.brokers, topics, sources_of(settings.tasks.values())))
@@ -124,6 +132,7 @@ def set_up_logging(level: str) -> None:
     logging.basicConfig(
         level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
+    logging.getLogger("aiohttp.server").addFilter(is_news)
     terminal = sys.stderr.isatty()
     renderer = structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer()
     structlog.configure(

@@ -22,6 +22,7 @@ from app import broker as embedded
 from app.cli.client import AnswerError, ask
 from app.cli.options import as_json as json_option
 from app.cli.options import with_settings
+from app.doors import doors_of
 from app.settings import Settings
 from learning.errors import BrokerError, HeadraceError
 from tables.kafka import Brokers
@@ -76,10 +77,13 @@ def as_table(found: list[Finding]) -> Table:
 
 
 def check_settings(settings: Settings) -> Iterator[Finding]:
-    """The settings could be read, so only what is read later is left: the key that signs snapshots."""
+    """The settings could be read, so only what is read later is left: the key that signs snapshots, and API keys."""
     try:
         signed = "signed" if settings.snapshot_key() else "not signed"
-        yield Finding("settings", "ok", f"{settings.path} (tasks: {', '.join(settings.tasks)}); snapshots are {signed}")
+        keys = len(doors_of(settings, ()).keys)
+        asked = f"{keys} API keys" if keys else "no API keys"
+        what = f"{settings.path} (tasks: {', '.join(settings.tasks)}); snapshots are {signed}; {asked}"
+        yield Finding("settings", "ok", what)
     except HeadraceError as error:
         yield Finding("settings", "fault", error.what, error.remedy)
 
@@ -199,7 +203,7 @@ def check_features(settings: Settings) -> Iterator[Finding]:
 def check_worker(settings: Settings) -> Iterator[Finding]:
     """Whether a worker answers at its address; none has to."""
     try:
-        ask(settings.address, "GET", "/readyz", timeout=2.0)
+        ask(settings, "GET", "/readyz", timeout=2.0)
         yield Finding("worker", "ok", f"the worker at {settings.address} is ready")
     except AnswerError as error:
         yield Finding("worker", "note", error.what, error.remedy)

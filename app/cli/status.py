@@ -19,7 +19,7 @@ from app.settings import Settings
 def status(settings: Settings, task: str | None, as_json: bool) -> None:
     """Show position, updates, digest and metrics of the worker's shards, of one task or of all."""
     names = [task_of(settings, task).name] if task else sorted(settings.tasks)
-    told = [ask(settings.address, "GET", f"/v1/{name}") for name in names]
+    told = [ask(settings, "GET", f"/v1/{name}") for name in names]
     if as_json:
         click.echo(json.dumps(told[0] if task else told, indent=2))
         return

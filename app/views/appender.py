@@ -7,6 +7,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from app.errors import Problem
+from app.views.answer import At
 from learning.task import Task
 from tables.kafka import Brokers
 from tables.placing import partition_of
@@ -44,7 +45,7 @@ class Appender:
         self._starting = asyncio.Lock()
         self._under_way: set[asyncio.Task[None]] = set()
 
-    async def append(self, task: Task, rows: list[tuple[str | None, bytes]]) -> list[dict[str, int]]:
+    async def append(self, task: Task, rows: list[tuple[str | None, bytes]]) -> list[At]:
         """Append (key, record) rows, in their order; partition and offset of each, once the broker has them all.
 
         Raises
@@ -88,13 +89,13 @@ class Appender:
             self.failed += 1
             log.warning("a question was not logged", task=task.name, error=repr(error))
 
-    async def _append(self, task: Task, rows: list[tuple[str | None, bytes]]) -> list[dict[str, int]]:
+    async def _append(self, task: Task, rows: list[tuple[str | None, bytes]]) -> list[At]:
         producer, sent = await self._started(), []
         for key, value in rows:
             partition = None if key is None else partition_of(key, task.partitions)
             encoded = None if key is None else key.encode()
             sent.append(await producer.send(task.events, value, key=encoded, partition=partition))
-        return [{"partition": at.partition, "offset": at.offset} for at in await asyncio.gather(*sent)]
+        return [At(at.partition, at.offset) for at in await asyncio.gather(*sent)]
 
     async def _started(self) -> AIOKafkaProducer:
         async with self._starting:

@@ -2,13 +2,15 @@
 
 import asyncio
 import time
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from aiohttp import web
 from aiokafka.errors import KafkaError
 
+from app.contract import contract
 from app.errors import Problem
+from app.views.answer import Appended, At
 from app.views.appender import APPEND_SECONDS
 from app.views.serving import Resource
 from learning.records import refuse_duplicate_keys
@@ -22,9 +24,34 @@ READ_SECONDS = 2.0
 decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
+class StoredValue(msgspec.Struct):
+    """A value, null if it cannot be read, and its age in seconds."""
+
+    value: Value | None
+    age_s: float | None
+
+
+class StoredEntity(msgspec.Struct):
+    """What a look-up of an entity gives."""
+
+    key: str
+    features: dict[str, StoredValue]
+
+
+Key = Annotated[str, msgspec.Meta(min_length=1, max_length=KEY_MAX)]
+
+
 class StoredFeatures(Resource):
     """The stored features of one entity."""
 
+    @contract(
+        role="feedback",
+        takes=dict[str, Value | None],
+        gives=Appended,
+        status=202,
+        problems=(404, 422, 503),
+        parameters={"key": Key},
+    )
     async def put(self, request: web.Request, task: str, key: str) -> web.Response:
         """Replace them by those of the body, a JSON object; 202 with the position once the broker has it."""
         enricher = self._enricher(task, key)
@@ -43,6 +70,7 @@ class StoredFeatures(Resource):
             enricher.schema.check(name, value)
         return await self._write(enricher, key, features)
 
+    @contract(role="predict", gives=StoredEntity, problems=(404, 422, 503), parameters={"key": Key})
     async def get(self, request: web.Request, task: str, key: str) -> web.Response:  # noqa: ARG002
         """What a look-up gives now, with the age of each value in seconds; a value that cannot be read is null."""
         store = self._enricher(task, key).store
@@ -59,6 +87,7 @@ class StoredFeatures(Resource):
         told = {name: {"value": value, "age_s": age} for name, value in entity.features.items()}
         return self.answer({"key": key, "features": told})
 
+    @contract(role="feedback", gives=Appended, status=202, problems=(404, 422, 503), parameters={"key": Key})
     async def delete(self, request: web.Request, task: str, key: str) -> web.Response:  # noqa: ARG002
         """Remove them; 202 with the position once the broker has it, whether there were any or not."""
         return await self._write(self._enricher(task, key), key, None)
@@ -78,4 +107,4 @@ class StoredFeatures(Resource):
         except (KafkaError, OSError) as error:
             detail = f"the broker did not take it: {error!r}. It may be in the topic."
             raise Problem(503, "broker", detail, "Send it again: it replaces itself.", {"Retry-After": "1"}) from None
-        return self.answer({"positions": [{"partition": 0, "offset": offset}]}, status=202)
+        return self.answer(Appended([At(0, offset)]), status=202)

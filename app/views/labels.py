@@ -1,9 +1,29 @@
 """`POST /v1/{task}/labels`: append the labels of questions to the event log."""
 
-import msgspec
+from typing import Annotated
 
+import msgspec
+from aiohttp import web
+from msgspec import UNSET, UnsetType
+
+from app.contract import TaskLabel, contract
+from app.views.answer import Appended
 from app.views.samples import Samples
-from learning.records import Record
+from app.views.serving import BATCH_MAX
+from learning.records import Id, Record, Source, Time
+
+
+class Label(msgspec.Struct, forbid_unknown_fields=True):
+    """The label of the question with this id; optionally its time in epoch seconds, and the key of the question, if it had one."""
+
+    id: Id
+    label: TaskLabel
+    time: Time | UnsetType = UNSET
+    source: Source | UnsetType = UNSET
+    key: Id | UnsetType | None = UNSET
+
+
+Many = Annotated[list[Label], msgspec.Meta(min_length=1, max_length=BATCH_MAX)]
 
 
 class Labels(Samples):
@@ -11,6 +31,11 @@ class Labels(Samples):
 
     noun = "label"
     shape = 'Send {"id": ..., "label": ...}, and the key of the question if it had one.'
+
+    @contract(role="feedback", takes=Label | Many, gives=Appended, status=202, problems=(413, 422, 503))
+    async def post(self, request: web.Request, task: str) -> web.Response:
+        """Check one label or a list, append them, and answer 202 with their positions once the broker has them."""
+        return await self._append(request, task)
 
     @staticmethod
     def is_wanted(record: Record) -> bool:

@@ -1,5 +1,7 @@
 """Asking the owner of a shard: over HTTP, with a time limit and a limit of hops."""
 
+from collections.abc import Mapping
+from ssl import SSLContext
 from typing import Any, NamedTuple
 
 import aiohttp
@@ -7,6 +9,7 @@ import msgspec
 from aiohttp import web
 
 from agents.members import Members
+from app.access import passed_on
 from app.errors import Problem
 from learning.task import Task
 
@@ -29,13 +32,13 @@ class Asked(NamedTuple):
         Whether only the owner may answer.
     hops
         How often it was passed on.
-    authorization
-        The header to pass on.
+    shown
+        The headers that show the caller's key, to pass on.
     """
 
     fresh: bool = False
     hops: int = 0
-    authorization: str | None = None
+    shown: Mapping[str, str] = {}
 
     @classmethod
     def of(cls, request: web.Request) -> "Asked":
@@ -47,7 +50,7 @@ class Asked(NamedTuple):
             )
         hops = request.headers.get(HOPS, "0")
         counted = int(hops) if hops.isascii() and hops.isdigit() and len(hops) < 4 else HOPS_MAX
-        return cls(fresh == "true", counted, request.headers.get("Authorization"))
+        return cls(fresh == "true", counted, passed_on(request))
 
 
 class Owners:
@@ -59,10 +62,12 @@ class Owners:
         Know who owns what.
     address
         Of this worker.
+    tls
+        How to check the certificates of the others, where they have them.
     """
 
-    def __init__(self, members: Members, address: str):
-        self.members, self.address = members, address
+    def __init__(self, members: Members, address: str, tls: SSLContext | None = None):
+        self.members, self.address, self.tls = members, address, tls
         self._http: aiohttp.ClientSession | None = None
 
     async def ask(
@@ -87,9 +92,7 @@ class Owners:
         owner = await self.members.owner(task.events, partition)
         if owner is None or owner == self.address:
             raise Problem(503, "no_owner", f"{which} is being taken over.", "Ask again in a second.", AGAIN)
-        headers = {HOPS: str(asked.hops + 1), "Content-Type": "application/json"}
-        if asked.authorization is not None:
-            headers["Authorization"] = asked.authorization
+        headers = {HOPS: str(asked.hops + 1), "Content-Type": "application/json", **asked.shown}
         try:
             async with self._session().post(
                 f"{owner}/v1/{task.name}/predict/batch",
@@ -119,7 +122,7 @@ class Owners:
 
     def _session(self) -> aiohttp.ClientSession:
         if self._http is None:
-            self._http = aiohttp.ClientSession()
+            self._http = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=self.tls or True))
         return self._http
 
 

@@ -1,12 +1,21 @@
 """`POST /v1/{task}/predict` and `/predict/batch`: ask the model."""
 
+from typing import Annotated
+
 import msgspec
 from aiohttp import web
 
+from app.contract import contract
 from app.errors import Problem
+from app.views.answer import Answer
 from app.views.owner import Asked
 from app.views.serving import BATCH_MAX, Question, Resource, explain
 from learning.records import refuse_duplicate_keys
+
+Questions = Annotated[list[Question], msgspec.Meta(max_length=BATCH_MAX)]
+
+FRESH = {"fresh": bool}
+"""Whether only the owner of the shard may answer."""
 
 decode_one = msgspec.json.Decoder(Question).decode
 decode_many = msgspec.json.Decoder(list[Question]).decode
@@ -15,6 +24,7 @@ decode_many = msgspec.json.Decoder(list[Question]).decode
 class Predict(Resource):
     """One question, one answer."""
 
+    @contract(role="predict", takes=Question, gives=Answer, problems=(422, 503), parameters=FRESH)
     async def post(self, request: web.Request, task: str) -> web.Response:
         """Answer from the furthest model of the shard that the key falls in, or as `fresh` and `min_position` ask."""
         serving = self.serving
@@ -27,6 +37,7 @@ class Predict(Resource):
 class PredictBatch(Resource):
     """Several questions, as many answers, in their order."""
 
+    @contract(role="predict", takes=Questions, gives=list[Answer], problems=(422, 503), parameters=FRESH)
     async def post(self, request: web.Request, task: str) -> web.Response:
         """Answer up to a thousand questions, or refuse them all for the first that is wrong."""
         serving = self.serving

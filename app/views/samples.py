@@ -1,14 +1,31 @@
 """`POST /v1/{task}/samples`: append labelled samples to the event log."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from aiohttp import web
+from msgspec import UNSET, UnsetType
 
+from app.contract import TaskFeatures, TaskLabel, contract
 from app.errors import Problem
+from app.views.answer import Appended
 from app.views.serving import BATCH_MAX, Resource, ServedTask
 from learning.errors import RecordError
-from learning.records import Record, refuse_duplicate_keys
+from learning.records import Id, Record, Source, Time, refuse_duplicate_keys
+
+
+class Sample(msgspec.Struct, forbid_unknown_fields=True):
+    """Features with their label; optionally an id, the event's time in epoch seconds, and the entity's key, which decides the shard."""
+
+    features: TaskFeatures
+    label: TaskLabel
+    id: Id | UnsetType = UNSET
+    time: Time | UnsetType = UNSET
+    source: Source | UnsetType = UNSET
+    key: Id | UnsetType | None = UNSET
+
+
+Many = Annotated[list[Sample], msgspec.Meta(min_length=1, max_length=BATCH_MAX)]
 
 
 class Samples(Resource):
@@ -17,8 +34,12 @@ class Samples(Resource):
     noun = "sample"
     shape = 'Send {"features": {...}, "label": ...}.'
 
+    @contract(role="feedback", takes=Sample | Many, gives=Appended, status=202, problems=(413, 422, 503))
     async def post(self, request: web.Request, task: str) -> web.Response:
-        """Check one record or a list, append them, and answer 202 with their positions once the broker has them."""
+        """Check one sample or a list, append them, and answer 202 with their positions once the broker has them."""
+        return await self._append(request, task)
+
+    async def _append(self, request: web.Request, task: str) -> web.Response:
         served = self.serving.task(task)
         body = await request.read()
         try:
@@ -32,7 +53,7 @@ class Samples(Resource):
             raise Problem(422, "too_many", f"{len(records)} {self.noun}s in one request.", f"Send 1 to {BATCH_MAX}.")
         await self._enrich(served, records)
         checked = [self._check(served, number, record) for number, record in enumerate(records)]
-        return self.answer({"positions": await self.serving.appender.append(served.task, checked)}, status=202)
+        return self.answer(Appended(await self.serving.appender.append(served.task, checked)), status=202)
 
     @staticmethod
     async def _enrich(served: ServedTask, records: list[Any]) -> None:

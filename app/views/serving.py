@@ -15,13 +15,14 @@ from agents.arrivals import Arrivals
 from agents.learn import LearningApp
 from agents.members import Members
 from agents.shards import Model, Shards
+from app.contract import METHODS, TaskFeatures
 from app.errors import Problem
 from app.settings import Settings
 from app.views.appender import Appender
 from app.views.owner import AGAIN, Asked, Owners
 from learning.learner import is_finite
 from learning.records import Id, Reader
-from learning.schema import Features, find_bad_feature
+from learning.schema import find_bad_feature
 from learning.task import Task
 from tables.enricher import Enricher
 from tables.placing import partition_of
@@ -39,7 +40,7 @@ class Question(msgspec.Struct, forbid_unknown_fields=True):
     broker has it, `async` at once. `min_position` is a position that the answering model must have folded, and `wait_s` how many seconds may go by until it has.
     """
 
-    features: Features
+    features: TaskFeatures
     id: Id | UnsetType = UNSET
     key: Id | UnsetType = UNSET
     log: bool | Literal["durable", "async"] = False
@@ -63,7 +64,7 @@ class Serving:
         self.tasks: dict[str, ServedTask] = {}
         for task in settings.tasks.values():
             self.tasks[task.name] = ServedTask(task, app.learning[task.events], app.enrichers.get(task.name))
-        self.owners = Owners(Members(settings.brokers, app.conf.id), settings.address)
+        self.owners = Owners(Members(settings.brokers, app.conf.id), settings.address, settings.access().tls)
         self.appender = Appender(settings.brokers)
         self._ids = map(f"{secrets.token_hex(6)}-{{:x}}".format, itertools.count())
 
@@ -215,6 +216,11 @@ class Resource(View):
         """Answer a request. Faust's own way here counts and times each one, which costs a tenth of a prediction."""
         answer: web.StreamResponse = await self.methods[request.method.lower()](request, **request.match_info)
         return answer
+
+    def get_methods(self) -> set[str]:
+        """The methods that have a contract, and HEAD where GET has one."""
+        said = {name.upper() for name in METHODS if hasattr(self.methods[name], "contract")}
+        return said | ({"HEAD"} if "GET" in said else set())
 
     @property
     def serving(self) -> Serving:

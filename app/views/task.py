@@ -1,22 +1,71 @@
 """`GET /v1/{task}`: where each shard stands, as this worker has it."""
 
 import asyncio
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from aiohttp import web
 from aiokafka.errors import KafkaError
+from msgspec import UNSET, UnsetType
 
+from agents.shard import Status
 from agents.shards import Model
+from app.contract import contract
+from app.views.answer import Position
 from app.views.serving import Resource
+from learning.task import Kind
 
 END_SECONDS = 2.0
 """How long the broker may take to tell the end of the log; then `end` is null. A status must not hang with the broker."""
 
 
+class ArmStanding(msgspec.Struct):
+    """One arm: what it is, and its metrics; None while there is no finite figure."""
+
+    role: Literal["champion", "challenger", "baseline"]
+    model: str
+    version: str | None
+    metrics: dict[str, Any]
+
+
+class ShardStanding(msgspec.Struct):
+    """One shard; of one that is being opened only partition and state are known.
+
+    `end` is None while the broker does not tell it, and `digest` while the shard stands in the middle of a message.
+    """
+
+    partition: Position
+    state: Status | Literal["replica"]
+    error: str | UnsetType = UNSET
+    position: Position | UnsetType = UNSET
+    end: Position | UnsetType | None = UNSET
+    staleness_s: float | UnsetType = UNSET
+    updates: Position | UnsetType = UNSET
+    quarantined: Position | UnsetType = UNSET
+    skipped: Position | UnsetType = UNSET
+    questions: dict[str, Any] | UnsetType = UNSET
+    served: dict[str, Any] | UnsetType = UNSET
+    order: dict[str, Position] | UnsetType = UNSET
+    batch: dict[str, Position] | UnsetType = UNSET
+    digest: str | UnsetType | None = UNSET
+    arms: dict[str, ArmStanding] | UnsetType = UNSET
+
+
+class Standing(msgspec.Struct):
+    """A task on this worker."""
+
+    task: str
+    kind: Kind
+    logging: dict[str, Position]
+    shards: list[ShardStanding]
+    sources: dict[str, Any] | UnsetType = UNSET
+    stored: dict[str, Position] | UnsetType = UNSET
+
+
 class TaskStatus(Resource):
     """The state of a task's shards."""
 
+    @contract(role="predict", gives=Standing)
     async def get(self, request: web.Request, task: str) -> web.Response:  # noqa: ARG002
         """Position, end, updates, digest and metrics of every shard that this worker owns or answers for."""
         served = self.serving.task(task)
