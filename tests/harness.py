@@ -134,12 +134,26 @@ class Worker:
         return self
 
     def is_settled(self) -> bool:
-        """Whether it can answer, and the shards that it owns are open: it is ready a little before that."""
+        """Whether it can answer, and the shards that it owns are open: it is ready a little before that.
+
+        A worker that asks for keys does not tell of its shards without one.
+        """
         if self.get("/readyz") is None:
             return False
         names = [line[7:-1] for line in self.config.read_text().splitlines() if re.fullmatch(r"\[tasks\.[^.]+\]", line)]
-        told = [self.get(f"/v1/{name}") for name in names]
-        return all(one is not None and all(s["state"] != "opening" for s in one["shards"]) for one in told)
+        for name in names:
+            try:
+                with urllib.request.urlopen(f"{self.address}/v1/{name}", timeout=2) as answer:
+                    told = json.load(answer)
+            except urllib.error.HTTPError as error:
+                if error.code != 401:
+                    return False
+            except OSError:
+                return False
+            else:
+                if any(shard["state"] == "opening" for shard in told["shards"]):
+                    return False
+        return True
 
     def signal(self, name: str) -> None:
         """Send a signal to it."""
