@@ -16,12 +16,14 @@ from agents.around import Around
 from agents.budget import Budget
 from agents.learn import LearningApp, follow_assignments
 from app.contract import operations
-from app.doors import doors_of
+from app.doors import doors_of, is_loopback
 from app.errors import answer_problems, is_news
 from app.settings import Settings
 from app.views import ROUTES, add_views
 from tables.kafka import Brokers
 from tables.topics import prepare, topics_of
+
+log = structlog.get_logger()
 
 GROUP_ID_MAX = 120
 
@@ -104,7 +106,9 @@ def credentials_of(brokers: Brokers) -> Credentials | None:
 def run(settings: Settings, instance: str | None = None, level: str = "info") -> None:
     """Run a worker until it is told to stop (SIGTERM, SIGINT). Does not return."""
     set_up_logging(level)
-    doors_of(settings, ())  # what is refused is refused before anything is made
+    doors = doors_of(settings, ())  # what is refused is refused before anything is made
+    if doors.keys and settings.worker.tls is None and not is_loopback(settings.web_host):
+        log.warning("keys travel in the clear: set worker.tls, or put a proxy with TLS before the worker")
     settings.datadir.mkdir(parents=True, exist_ok=True)
     topics = [topic for task in settings.tasks.values() for topic in topics_of(task)]
     asyncio.run(prepare(settings.brokers, topics))
