@@ -18,7 +18,7 @@ from agents.ingest import Ingest
 from agents.learn import LearningApp, follow_assignments
 from agents.requests import Requests
 from app.contract import operations
-from app.doors import doors_of
+from app.doors import doors_of, is_loopback
 from app.errors import answer_problems, is_news
 from app.requests import answering
 from app.settings import Settings
@@ -27,6 +27,8 @@ from app.views import ROUTES, add_views
 from tables.enricher import Enricher
 from tables.kafka import Brokers
 from tables.topics import prepare, sources_of, topics_of
+
+log = structlog.get_logger()
 
 GROUP_ID_MAX = 120
 
@@ -115,7 +117,9 @@ def credentials_of(brokers: Brokers) -> Credentials | None:
 def run(settings: Settings, instance: str | None = None, level: str = "info") -> None:
     """Run a worker until it is told to stop (SIGTERM, SIGINT). Does not return."""
     set_up_logging(level)
-    doors_of(settings, ())  # what is refused is refused before anything is made
+    doors = doors_of(settings, ())  # what is refused is refused before anything is made
+    if doors.keys and settings.worker.tls is None and not is_loopback(settings.web_host):
+        log.warning("keys travel in the clear: set worker.tls, or put a proxy with TLS before the worker")
     settings.datadir.mkdir(parents=True, exist_ok=True)
     topics = [topic for task in settings.tasks.values() for topic in topics_of(task)]
     asyncio.run(prepare(settings.brokers, topics, sources_of(settings.tasks.values())))

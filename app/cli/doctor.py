@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from app import broker as embedded
-from app.cli.client import AnswerError, ask
+from app.cli.client import ask
 from app.cli.options import as_json as json_option
 from app.cli.options import with_settings
 from app.doors import doors_of
@@ -205,7 +205,7 @@ def check_worker(settings: Settings) -> Iterator[Finding]:
     try:
         ask(settings, "GET", "/readyz", timeout=2.0)
         yield Finding("worker", "ok", f"the worker at {settings.address} is ready")
-    except AnswerError as error:
+    except HeadraceError as error:
         yield Finding("worker", "note", error.what, error.remedy)
 
 
