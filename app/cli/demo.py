@@ -65,6 +65,7 @@ def demo(broker: str | None) -> None:
     Then watch two workers answer questions whose labels come later, while one of them is killed.
     """
     fix_hash_seed()
+    os.environ.pop("HEADRACE_KEYS", None)  # the demo's workers are its own, and open
     console = Console()
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="headrace-demo-")))
@@ -91,8 +92,11 @@ def demo(broker: str | None) -> None:
 
 
 async def _play(first: "Demo", second: LaterLabels) -> bool:
-    second.start()  # the workers have joined their group when they are needed
-    return await first.run() and await second.run()
+    playing = asyncio.create_task(first.run())
+    while first.recovery is None and not playing.done():
+        await asyncio.sleep(0.1)
+    second.start()  # when the first worker is back: each is slower to join while others do
+    return await playing and await second.run()
 
 
 class Demo:
