@@ -179,11 +179,11 @@ class Worker:
         except OSError:
             return None
 
-    def post(self, path: str, body, timeout: float = 10.0, headers: dict[str, str] | None = None):
-        """The status and the JSON of a POST; `body` is bytes or what becomes JSON."""
+    def post(self, path: str, body, timeout: float = 10.0, headers: dict[str, str] | None = None, method: str = "POST"):
+        """The status and the JSON of a POST, or of another method; `body` is bytes or what becomes JSON."""
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         told = {"Content-Type": "application/json"} | (headers or {})
-        request = urllib.request.Request(self.address + path, data, told)
+        request = urllib.request.Request(self.address + path, data, told, method=method)
         try:
             with urllib.request.urlopen(request, timeout=timeout) as answer:
                 return answer.status, json.load(answer)
