@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PYTHONHASHSEED := 0
 
-.PHONY: demo check format test chaos bench kafka lock clean
+.PHONY: demo check format test chaos fuzz bench kafka lock clean
 
 .venv: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Headrace needs Python 3.11 or newer; run: make PYTHON=python3.11 .venv")'
@@ -37,8 +37,11 @@ chaos: .venv # about half an hour: random kills, ends and pauses against the uni
 	$(CHAOS) --workers 3 --model logistic --wipe --event-time
 	$(CHAOS) --workers 2 --model hoeffding_tree --static
 
-bench: .venv # every published figure, about ten minutes; prediction.py needs wrk
-	@for figure in throughput prediction freshness recovery memory pending snapshot_bytes; do \
+fuzz: .venv # 100,000 random requests: no digest may change, and the worker must live; choose your own SEED
+	PYTHONPATH=tests $(BIN)/python tests/crash/random_requests.py --requests 100000 --seed $(SEED)
+
+bench: .venv # every published figure, about a quarter of an hour; prediction.py needs wrk
+	@for figure in throughput prediction freshness recovery availability memory pending snapshot_bytes; do \
 	  echo "== $$figure"; PYTHONPATH=tests $(BIN)/python benchmarks/$$figure.py || exit 1; done
 
 kafka: # a real Apache Kafka on 127.0.0.1:9092 in the foreground; needs Java 17, and Maven the first time

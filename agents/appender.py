@@ -9,6 +9,7 @@ from typing import NamedTuple
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
+from tables.kafka import Brokers
 from tables.producer import start_producer
 
 BATCH_BYTES = 256 << 10
@@ -42,11 +43,11 @@ class Appender:
     topic
         `<task>.events` or `<task>.quarantine`.
     brokers
-        `host:port`, several separated by commas.
+        Where Kafka is: `Brokers`, or `host:port`, several separated by commas.
     """
 
-    def __init__(self, topic: str, brokers: str):
-        self.topic, self.brokers = topic, brokers
+    def __init__(self, topic: str, brokers: Brokers | str):
+        self.topic, self.brokers = topic, Brokers.of(brokers)
         self._producer: AIOKafkaProducer | None = None
         self._connecting = asyncio.Lock()
         self._closing: set[asyncio.Task[None]] = set()

@@ -8,7 +8,8 @@ from agents.budget import Budget
 from agents.log import EventLog, KafkaEventLog
 from agents.outlet import KafkaOutlet, Outlet
 from learning.task import Task
-from tables.changelog import KafkaChangelog
+from tables.changelog import Follower, KafkaChangelog, KafkaFollower
+from tables.kafka import Brokers
 from tables.pending import PendingTable
 from tables.snapshots import Snapshots
 from tables.table import Table
@@ -25,7 +26,7 @@ class Around:
     task
         Names the topics.
     brokers
-        `host:port`, several separated by commas.
+        Where Kafka is: `Brokers`, or `host:port`, several separated by commas.
     datadir
         Where the databases are.
     tell_group
@@ -43,7 +44,7 @@ class Around:
     def __init__(
         self,
         task: Task,
-        brokers: str,
+        brokers: Brokers | str,
         datadir: Path,
         tell_group: Commit,
         *,
@@ -63,6 +64,7 @@ class Around:
         self._segments = KafkaChangelog(f"{task.name}.pending", brokers)
         self._log = KafkaEventLog(task.events, brokers)
         self._outlet = KafkaOutlet(task.name, brokers)
+        self.follower: Follower = KafkaFollower(f"{task.name}.snapshots", brokers)
         self.log: EventLog = self._log
         self.outlet: Outlet = self._outlet
         self.snapshots = Snapshots(Table(self._changelog, datadir / task.name / "snapshots"), writer)
@@ -76,6 +78,7 @@ class Around:
 
     async def stop(self) -> None:
         """Close the connections."""
+        await self.follower.stop()
         await self._outlet.stop()
         await self._log.stop()
         await self._changelog.stop()

@@ -36,6 +36,7 @@ from agents.log import KafkaEventLog
 from agents.mapping import Mapping
 from agents.positions import Positions
 from learning.task import Task, Value
+from tables.kafka import Brokers
 
 log = structlog.get_logger()
 
@@ -69,7 +70,7 @@ class Ingest:
     task
         A task with sources.
     brokers
-        `host:port`, several separated by commas.
+        Where Kafka is: `Brokers`, or `host:port`, several separated by commas.
     tell_group
         Commits a position (topic, partition, offset) to the group of the workers.
     enricher
@@ -79,7 +80,7 @@ class Ingest:
     def __init__(
         self,
         task: Task,
-        brokers: str,
+        brokers: Brokers | str,
         tell_group: Callable[[str, int, int], Awaitable[None]],
         enricher: Enricher | None = None,
     ):

@@ -1,5 +1,7 @@
 """The learning agent: from a task's event log, through its shards, to effects and snapshots."""
 
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import faust
@@ -10,6 +12,7 @@ from agents.ingest import Ingest
 from agents.poll import Backlog, PollTransport
 from agents.shards import Shards
 from learning.task import Task
+from tables.enricher import Enricher
 
 
 class LearningApp(faust.App):
@@ -22,8 +25,12 @@ class LearningApp(faust.App):
     def __init__(self, *args: Any, buffer_bytes: int, **options: Any):
         self.backlog = Backlog(buffer_bytes)
         self.learning: dict[str, Shards] = {}
+        self.enrichers: dict[str, Enricher] = {}
         self.ingesting: dict[str, Ingest] = {}
         self.has_joined = False
+        self.closing: list[Callable[[], Awaitable[None]]] = []
+        self.beside: list[Callable[[], Coroutine[Any, Any, None]]] = []
+        self._runs_beside: list[asyncio.Task[None]] = []
         super().__init__(*args, **options)
 
     def _new_transport(self) -> PollTransport:
@@ -55,15 +62,35 @@ class LearningApp(faust.App):
         """Tell the group from where to start reading next time."""
         await self.consumer._commit({TP(topic, partition): position})  # noqa: SLF001
 
+    async def on_start(self) -> None:
+        """Follow the snapshots at once: there is something to answer from before the group has shared out the shards."""
+        await super().on_start()
+        for shards in self.learning.values():
+            shards.replicas.start()
+        for enricher in self.enrichers.values():
+            await enricher.store.start()
+        self._runs_beside = [asyncio.create_task(run()) for run in self.beside]
+
     async def on_stop(self) -> None:
         """Take the last snapshots while the connections still stand."""
+        for running in self._runs_beside:
+            running.cancel()
+        await asyncio.gather(*self._runs_beside, return_exceptions=True)
         for ingest in self.ingesting.values():
             await ingest.revoke()
             await ingest.stop()
         for shards in self.learning.values():
-            await shards.revoke()
+            await shards.stop()
             await shards.around.stop()
+        for enricher in self.enrichers.values():
+            await enricher.store.stop()
         await super().on_stop()
+
+    async def on_shutdown(self) -> None:
+        """Close what the answers need, now that no more are given."""
+        for close in self.closing:
+            await close()
+        await super().on_shutdown()
 
 
 def follow_assignments(app: LearningApp) -> None:

@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator, Iterable
 from typing import Protocol
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
 
 from learning.errors import LogError
 from learning.learner import Message
+from tables.kafka import Brokers
 from tables.producer import start_producer
 
 EMBEDDED_CLUSTER = "headrace-embedded"
@@ -42,12 +42,12 @@ class KafkaEventLog:
     topic
         `<task>.events`.
     brokers
-        `host:port`, several separated by commas.
+        Where Kafka is: `Brokers`, or `host:port`, several separated by commas.
     """
 
-    def __init__(self, topic: str, brokers: str):
+    def __init__(self, topic: str, brokers: Brokers | str):
         self.topic = topic
-        self.brokers = brokers
+        self.brokers = Brokers.of(brokers)
         self._asker: AIOKafkaConsumer | None = None
         self._producer: AIOKafkaProducer | None = None
         self._asking = asyncio.Lock()
@@ -56,7 +56,7 @@ class KafkaEventLog:
     async def read(self, partition: int, start: int, end: int) -> AsyncIterator[Message]:
         """The messages of [start, end); offsets that hold none are passed over. LogError if `start` is no longer there."""
         shard = TopicPartition(self.topic, partition)
-        async with AIOKafkaConsumer(bootstrap_servers=self.brokers, enable_auto_commit=False) as consumer:
+        async with self.brokers.consumer() as consumer:
             consumer.assign([shard])
             first = (await consumer.beginning_offsets([shard]))[shard]
             if start < first:
@@ -91,9 +91,9 @@ class KafkaEventLog:
 
     async def _connected(self) -> AIOKafkaConsumer:
         if self._asker is None:
-            asker = AIOKafkaConsumer(bootstrap_servers=self.brokers, enable_auto_commit=False)
+            asker = self.brokers.consumer()
             await asker.start()
-            admin = AIOKafkaAdminClient(bootstrap_servers=self.brokers)
+            admin = self.brokers.admin()
             await admin.start()
             try:
                 self._tells_batches = (await admin.describe_cluster())["cluster_id"] == EMBEDDED_CLUSTER

@@ -1,10 +1,13 @@
 """Who owns which shard, as the consumer group has it: members carry their address in their client id."""
 
+import asyncio
 from time import monotonic
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
 from aiokafka.errors import KafkaError
+
+from tables.kafka import Brokers
 
 CLIENT = "headrace@"
 KEEP_SECONDS = 1.0
@@ -17,25 +20,27 @@ class Members:
     Parameters
     ----------
     brokers
-        `host:port`, several separated by commas.
+        Where Kafka is: `Brokers`, or `host:port`, several separated by commas.
     group
         The consumer group.
     """
 
-    def __init__(self, brokers: str, group: str):
-        self.brokers, self.group = brokers, group
+    def __init__(self, brokers: Brokers | str, group: str):
+        self.brokers, self.group = Brokers.of(brokers), group
         self._admin: AIOKafkaAdminClient | None = None
         self._owners: dict[tuple[str, int], str] = {}
         self._asked_at = float("-inf")
+        self._asking = asyncio.Lock()
 
     async def owner(self, topic: str, partition: int) -> str | None:
         """The address of the worker that owns a shard; None while the group does not know."""
-        if monotonic() - self._asked_at > KEEP_SECONDS:
-            self._asked_at = monotonic()
-            try:
-                self._owners = await self._ask()
-            except (KafkaError, OSError):
-                self._owners = {}
+        async with self._asking:
+            if monotonic() - self._asked_at > KEEP_SECONDS:
+                try:
+                    self._owners = await self._ask()
+                except (KafkaError, OSError):
+                    self._owners = {}
+                self._asked_at = monotonic()
         return self._owners.get((topic, partition))
 
     async def stop(self) -> None:
@@ -46,7 +51,7 @@ class Members:
 
     async def _ask(self) -> dict[tuple[str, int], str]:
         if self._admin is None:
-            admin = AIOKafkaAdminClient(bootstrap_servers=self.brokers)
+            admin = self.brokers.admin()
             await admin.start()
             self._admin = admin
         owners: dict[tuple[str, int], str] = {}

@@ -10,6 +10,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError, KafkaTimeoutError, MessageSizeTooLargeError
 
 from learning.effects import Effect, Predicted, Quarantined, Resolved
+from tables.kafka import Brokers
 from tables.producer import start_producer
 
 REQUEST_MAX = 16 << 20
@@ -50,10 +51,10 @@ class KafkaOutlet:
     task
         Names the topics.
     brokers
-        `host:port`, several separated by commas.
+        Where Kafka is: `Brokers`, or `host:port`, several separated by commas.
     """
 
-    def __init__(self, task: str, brokers: str):
+    def __init__(self, task: str, brokers: Brokers | str):
         self.task = task
         self.brokers = brokers
         self._producer: AIOKafkaProducer | None = None

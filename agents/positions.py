@@ -5,6 +5,7 @@ import asyncio
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from learning.errors import LogError
+from tables.kafka import Brokers
 
 
 class Positions:
@@ -19,12 +20,12 @@ class Positions:
     task
         Names the group.
     brokers
-        `host:port`, several separated by commas.
+        Where Kafka is: `Brokers`, or `host:port`, several separated by commas.
     """
 
-    def __init__(self, task: str, brokers: str):
+    def __init__(self, task: str, brokers: Brokers | str):
         self.group = f"headrace-{task}.sources"
-        self.brokers = brokers
+        self.brokers = Brokers.of(brokers)
         self._client: AIOKafkaConsumer | None = None
         self._asking = asyncio.Lock()
 
@@ -66,7 +67,7 @@ class Positions:
 
     async def _connected(self) -> AIOKafkaConsumer:
         if self._client is None:
-            client = AIOKafkaConsumer(bootstrap_servers=self.brokers, group_id=self.group, enable_auto_commit=False)
+            client = self.brokers.consumer(group_id=self.group)
             try:
                 await client.start()
             except BaseException:

@@ -8,6 +8,7 @@ import structlog
 from aiokafka.errors import KafkaError
 
 from agents.around import Around
+from agents.freshness import Freshness, known_from
 from learning.effects import Alert, Effect
 from learning.errors import HeadraceError, LogError
 from learning.learner import Learner, Message
@@ -57,8 +58,7 @@ class Shard:
         self._saved_at = 0.0
         self._seen_position = -1
         self._moved_at = 0.0
-        self._fresh_at = around.budget.clock()
-        self._mark: tuple[int, float] | None = None
+        self._freshness = Freshness(around.budget.clock())
         self._digest: tuple[int, str] | None = None
         self._pending: ShardPending | None = None
         self._end = -1
@@ -67,10 +67,7 @@ class Shard:
     @property
     def staleness(self) -> float:
         """At most how many seconds of the log the model has not seen: since when it was last known to have folded all there was."""
-        now = self.around.budget.clock()
-        if self.status == "live":
-            self._note_freshness()
-        return now - self._fresh_at
+        return self._freshness.staleness(self.position, self.around.budget.clock())
 
     async def digest(self) -> tuple[int, str] | None:
         """The position and the digest of the state there; None when the shard stopped in the middle of a message."""
@@ -95,6 +92,7 @@ class Shard:
         around = self.around
         await around.snapshots.table.open(self.partition)
         await around.pending.open(self.partition)  # after the snapshots: what the furthest one needs is in it
+        asked = around.budget.clock()
         end = (await around.log.ends([self.partition]))[self.partition]
         try:
             self.learner = self._take_up(end)
@@ -103,6 +101,8 @@ class Shard:
             return
         self._saved_position = self._seen_position = self.position
         self._saved_at = self._moved_at = around.budget.clock()
+        self._freshness.know(known_from(self.learner.state.clock, asked, around.wall()))
+        self._freshness.mark(end, asked)
         if self.status == "opening":
             self.status = "live"
             if self.position:  # a crash may have come between the snapshot and its commit
@@ -131,10 +131,7 @@ class Shard:
         """Fold what the log has and was not delivered: the position has not moved for `patience` seconds, and the log goes on."""
         now = self.around.budget.clock()
         self._end = end = (await self.around.log.ends([self.partition]))[self.partition]
-        self._note_freshness()
-        if self._mark is None:
-            self._mark = end, now
-            self._note_freshness()
+        self._freshness.mark(end, now)
         if self._seen_position != self.position:
             self._seen_position, self._moved_at = self.position, now
         elif self.position < end and now - self._moved_at >= patience and not self._folding.locked():
@@ -149,12 +146,6 @@ class Shard:
         if self.learner.due_at <= now * 1000 and self.position == self._end and not self._folding.locked():
             self._ticked_at = now
             await self.around.log.append(self.partition, TICK)
-
-    def _note_freshness(self) -> None:
-        """When the position has reached where the log once ended, the model was up to date at that moment, or later."""
-        if self._mark is not None and self.position >= self._mark[0]:
-            self._fresh_at = self._mark[1]
-            self._mark = None
 
     async def save_if_due(self) -> None:
         """Begin a snapshot when there is something to save and it is time."""

@@ -1,11 +1,13 @@
 """The shards of one task on this worker: opened, watched and closed as the group assigns them."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import structlog
 
 from agents.around import Around
+from agents.replicas import Replica, Replicas
 from agents.shard import Shard
 from learning.task import Task
 
@@ -23,8 +25,12 @@ STUCK_SECONDS = 1.0
 RETRY_SECONDS = 0.5
 
 
+Model = Shard | Replica
+"""What answers: a learner with its position and its staleness."""
+
+
 class Shards:
-    """Holds a task's shards, and the last model of those that are gone.
+    """Holds the shards of a task that this worker owns, replicas of the others, and the last model of those that are gone.
 
     Parameters
     ----------
@@ -39,6 +45,7 @@ class Shards:
         self.around = around
         self.owned: dict[int, Shard] = {}
         self.last: dict[int, Shard] = {}
+        self.replicas = Replicas(task, around, self.owned)
         self._watches: dict[int, asyncio.Task[None]] = {}
 
     def assign(self, partitions: Iterable[int]) -> None:
@@ -57,17 +64,44 @@ class Shards:
                 save.cancel()
         self._close()
 
-    def answering(self, partition: int) -> Shard | None:
-        """The shard to answer from: the owned one, or while that is being opened the last model there was."""
-        owned = self.owned.get(partition)
-        if owned is not None and owned.learner is not None:
-            return owned
-        return self.last.get(partition)
+    async def stop(self) -> None:
+        """Follow no snapshots any more, and give all shards back."""
+        await self.replicas.stop()
+        await self.revoke()
 
-    @property
-    def is_ready(self) -> bool:
-        """Whether every owned shard has a model to answer from."""
-        return all(self.answering(partition) is not None for partition in self.owned)
+    def answering(self, partition: int) -> Model | None:
+        """The model to answer from: the furthest there is, so that no answer is of an earlier position than the one before.
+
+        That is the live one, but for a moment after its opening. One that has been passed is let go.
+        """
+        best: Model | None = self.owned.get(partition)
+        if best is not None and best.learner is None:
+            best = None
+        others: tuple[dict[int, Any], ...] = self.replicas.held, self.last
+        for held in others:
+            other = held.get(partition)
+            if other is None or other.learner is None:
+                continue
+            if best is None or other.position > best.position:
+                best = other
+            else:
+                del held[partition]
+        return best
+
+    def known(self) -> dict[int, Model]:
+        """Every shard of which there is something here: the owned one, or else the model that is answered from."""
+        held: dict[int, Model] = {**self.replicas.held, **self.last}
+        return dict(sorted({**{at: self.answering(at) or model for at, model in held.items()}, **self.owned}.items()))
+
+    def lacking(self) -> Iterator[tuple[int, str | None]]:
+        """The shards that there is nothing to answer from yet, with the error of those that are stopped.
+
+        A replica whose snapshot was refused is not among them: it is the owner's to stop, and must not take every worker along.
+        """
+        for partition in range(self.task.partitions):
+            if self.answering(partition) is None and not self.replicas.is_refused(partition):
+                owned = self.owned.get(partition)
+                yield partition, owned.error if owned is not None else None
 
     def _close(self) -> None:
         for watch in self._watches.values():
@@ -75,7 +109,8 @@ class Shards:
         self._watches.clear()
         for partition, shard in self.owned.items():
             shard.close()
-            if shard.learner is not None:
+            last = self.last.get(partition)
+            if shard.learner is not None and (last is None or last.position <= shard.position):
                 self.last[partition] = shard
         self.owned.clear()
 
@@ -102,6 +137,4 @@ class Shards:
                 log.info("cannot open a shard yet", task=self.task.name, partition=shard.partition, error=repr(error))
                 shard.let_go()
                 await asyncio.sleep(RETRY_SECONDS)
-        if shard.learner is not None:
-            self.last.pop(shard.partition, None)
         log.info("shard", task=self.task.name, partition=shard.partition, status=shard.status, position=shard.position)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from agents.log import EMBEDDED_CLUSTER
 from learning.errors import BrokerError
+from tables.kafka import Brokers
 
 READY_SECONDS = 20.0
 
@@ -57,7 +58,7 @@ def is_listening(host: str, port: int) -> bool:
         return probe.connect_ex((host, port)) == 0
 
 
-def is_reachable(brokers: str) -> bool:
+def is_reachable(brokers: Brokers | str) -> bool:
     """Whether a Kafka answers at one of these addresses."""
     from tables.topics import connect
 

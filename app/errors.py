@@ -1,5 +1,6 @@
 """What a request is refused with: RFC 9457 problem documents, and the one place that turns errors into them."""
 
+import logging
 from collections.abc import Awaitable, Callable
 
 import msgspec
@@ -12,6 +13,16 @@ from learning.errors import HeadraceError
 log = structlog.get_logger()
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class ProblemDocument(msgspec.Struct, frozen=True):
+    """The body of a refusal: `code` is for programs and stays; `detail` says what is wrong, `remedy` what to do."""
+
+    status: int
+    code: str
+    detail: str
+    remedy: str
+    type: str = "about:blank"
 
 
 class Problem(Exception):
@@ -38,19 +49,21 @@ class Problem(Exception):
 
     def response(self) -> web.Response:
         """The problem document."""
-        body = {
-            "type": "about:blank",
-            "status": self.status,
-            "code": self.code,
-            "detail": self.detail,
-            "remedy": self.remedy,
-        }
+        body = ProblemDocument(self.status, self.code, self.detail, self.remedy)
         return web.Response(
             status=self.status,
             body=msgspec.json.encode(body),
             content_type="application/problem+json",
             headers=self.headers,
         )
+
+
+def is_news(record: logging.LogRecord) -> bool:
+    """Whether a line of aiohttp's says more than that a request was no HTTP.
+
+    Its client is told so. The line would quote what was sent, and that may hold a key.
+    """
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
 
 
 @web.middleware

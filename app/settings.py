@@ -8,13 +8,21 @@ import sys
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import msgspec
 
 from agents.mapping import compile_expression
-from learning.errors import ModelError, SettingsError
+from app.access import Access
+from app.credentials import BrokerTls, Sasl, WebTls, read_secret, trusting
+from app.keys import Keys, parse_keys
+from learning.duration import seconds
+from learning.errors import ModelError, RecordError, SettingsError
+from learning.schema import find_bad_feature
 from learning.source import Source
-from learning.task import Task
+from learning.stored import StoredSchema
+from learning.task import Duration, Task
+from tables.kafka import Brokers
 from tables.topics import topics_of
 
 DEFAULT = "headrace.toml"
@@ -23,11 +31,25 @@ EMBEDDED = "kafka://127.0.0.1:9092"
 
 PORT_MAX = 65_535
 
+SECTIONS = ["broker", "worker", "features", "tasks"]
+
 
 class Broker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The Kafka to use; `url` left out means the embedded one, for development."""
+    """The Kafka to use.
+
+    Parameters
+    ----------
+    url
+        `kafka://host:port,...`; left out means the embedded broker, for development.
+    tls
+        Whether to speak TLS, or with which files.
+    sasl
+        User and password.
+    """
 
     url: Annotated[str, msgspec.Meta(pattern=r"^kafka://[^/\s]+:\d+(,[^/\s]+:\d+)*$")] | None = None
+    tls: bool | BrokerTls = False
+    sasl: Sasl | None = None
 
 
 class Worker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -45,8 +67,16 @@ class Worker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         A snapshot is taken after so many messages or so many seconds, whichever comes first.
     snapshot_key_file
         Holds a secret that signs snapshots; left out, they are not signed. HEADRACE_SNAPSHOT_KEY does the same.
-    body_limit
-        Bytes that a request may have.
+    body_limit, body_seconds
+        Bytes that a request may have, and how long they may take to arrive.
+    keys_file
+        The API keys; see `app.keys.parse_keys`. HEADRACE_KEYS adds to them. Without any key every request is answered,
+    insecure
+        but a worker that others can reach refuses to start without keys unless this is set.
+    rate_limit
+        Requests a second that a key may make, unless its line says otherwise; left out, any number.
+    tls
+        Certificate and key to answer with; left out, without TLS.
     buffer_bytes
         Bytes of messages that may wait in memory.
     """
@@ -58,7 +88,40 @@ class Worker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     snapshot_seconds: Annotated[float, msgspec.Meta(gt=0)] = 1.0
     snapshot_key_file: str | None = None
     body_limit: Annotated[int, msgspec.Meta(ge=1024, le=1 << 30)] = 1 << 20
+    body_seconds: Annotated[float, msgspec.Meta(gt=0, le=3600)] = 10.0
+    keys_file: str | None = None
+    insecure: bool = False
+    rate_limit: Annotated[float, msgspec.Meta(gt=0, le=1e9)] | None = None
+    tls: WebTls | None = None
     buffer_bytes: Annotated[int, msgspec.Meta(ge=1 << 20)] = 64 << 20
+
+
+class Features(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where stored features are kept, and how long a question may wait for them.
+
+    Parameters
+    ----------
+    url
+        `redis://` or `rediss://`; left out, every worker has them in a database of its own. It may hold a password: show it to no one.
+    ttl
+        How long a value counts: `"7d"`, or seconds; left out, for ever.
+    budget_ms
+        Milliseconds that a look-up of up to 100 keys may take; one of more has as many times as much.
+    """
+
+    url: str | None = None
+    ttl: Duration | None = None
+    budget_ms: Annotated[float, msgspec.Meta(gt=0, le=60_000)] = 5.0
+
+    @property
+    def ttl_seconds(self) -> float | None:
+        """How long a value counts, in seconds; None: for ever."""
+        return None if self.ttl is None else seconds(self.ttl)
+
+    @property
+    def shown(self) -> str:
+        """Where they are kept, without a password."""
+        return "embedded" if self.url is None else without_password(self.url)
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,19 +130,25 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     Examples
     --------
     >>> settings = parse({"tasks": {"phishing": {"kind": "binary"}}}, Path("headrace.toml"))
-    >>> settings.brokers, settings.address, settings.tasks["phishing"].model
+    >>> str(settings.brokers), settings.address, settings.tasks["phishing"].model
     ('127.0.0.1:9092', 'http://127.0.0.1:6066', 'logistic')
     """
 
     path: Path
     broker: Broker
     worker: Worker
+    features: Features
     tasks: dict[str, Task]
 
     @property
-    def brokers(self) -> str:
-        """`host:port` of the brokers, separated by commas."""
-        return (self.broker.url or EMBEDDED).removeprefix("kafka://")
+    def brokers(self) -> Brokers:
+        """The brokers, with what they want to see; SettingsError if a certificate or a password cannot be read."""
+        tls = BrokerTls() if self.broker.tls is True else self.broker.tls or None
+        return Brokers(
+            (self.broker.url or EMBEDDED).removeprefix("kafka://"),
+            tls=tls.context(self.folder) if tls else None,
+            login=self.broker.sasl.login(self.folder) if self.broker.sasl else None,
+        )
 
     @property
     def web_host(self) -> str:
@@ -94,18 +163,40 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def address(self) -> str:
         """Where this worker is reached."""
-        return self.worker.address or f"http://{self.worker.web}"
+        return self.worker.address or f"{'https' if self.worker.tls else 'http'}://{self.worker.web}"
+
+    @property
+    def folder(self) -> Path:
+        """What the files that are named here are relative to."""
+        return self.path.parent
 
     @property
     def datadir(self) -> Path:
         """The folder of the databases."""
-        return self.path.parent / self.worker.datadir
+        return self.folder / self.worker.datadir
+
+    def keys(self) -> Keys:
+        """The API keys, of the file and of HEADRACE_KEYS (lines, or parted by `;`). SettingsError if they cannot be read."""
+        found = parse_keys(os.environ.get("HEADRACE_KEYS", "").replace(";", "\n"), "HEADRACE_KEYS")
+        if self.worker.keys_file is not None:
+            path = self.folder / self.worker.keys_file
+            kept = parse_keys(read_secret(path, "worker.keys_file"), str(path))
+            if not kept:
+                raise _error(self.path, "worker.keys_file", "names a file without a key", "Make one: headrace key.")
+            found += kept
+        return Keys(found)
+
+    def access(self) -> Access:
+        """How to ask a worker of these settings: HEADRACE_KEY is the key, `worker.tls.ca` signs the certificates."""
+        ca = self.worker.tls.ca if self.worker.tls else None
+        tls = trusting(ca, self.folder, "worker.tls.ca") if self.address.startswith("https:") else None
+        return Access(os.environ.get("HEADRACE_KEY") or None, tls)
 
     def snapshot_key(self) -> bytes | None:
         """The secret that signs snapshots, if one is configured. SettingsError if its file cannot be read or is empty."""
         if self.worker.snapshot_key_file is None:
             return os.environ.get("HEADRACE_SNAPSHOT_KEY", "").encode() or None
-        path = self.path.parent / self.worker.snapshot_key_file
+        path = self.folder / self.worker.snapshot_key_file
         try:
             key = path.read_bytes().strip()
         except OSError as error:
@@ -142,24 +233,42 @@ def load(path: str | None = None) -> Settings:
 def parse(raw: dict[str, Any], path: Path) -> Settings:
     """Settings from their plain form; SettingsError as for `load`."""
     for key in raw:
-        if key not in ("broker", "worker", "tasks"):
-            raise _unknown(path, "", key, ["broker", "worker", "tasks"])
-    broker = _section(path, "broker", raw.get("broker", {}), Broker)
-    worker: Worker = _section(path, "worker", raw.get("worker", {}), Worker)
+        if key not in SECTIONS:
+            raise _unknown(path, "", key, SECTIONS)
+    broker = _section(path, "broker", raw.get("broker", {}), Broker, {"tls": BrokerTls, "sasl": Sasl})
+    worker: Worker = _section(path, "worker", raw.get("worker", {}), Worker, {"tls": WebTls})
     if not 0 < int(worker.web.rpartition(":")[2]) <= PORT_MAX:
         raise _error(path, "worker.web", "names a port that is not from 1 to 65535", "Name another port.")
     if not math.isfinite(worker.snapshot_seconds):
         raise _error(path, "worker.snapshot_seconds", "is not finite", "Give a number of seconds.")
+    features: Features = _section(path, "features", raw.get("features", {}), Features)
+    _check_features(path, features)
     declared = raw.get("tasks", {})
     if not isinstance(declared, dict) or not declared:
         raise _error(path, "tasks", "has no task", "Declare one: [tasks.NAME] with a kind.")
     tasks = {name: _task(path, name, table) for name, table in declared.items()}
-    return Settings(path=path, broker=broker, worker=worker, tasks=tasks)
+    return Settings(path=path, broker=broker, worker=worker, features=features, tasks=tasks)
 
 
-def _section(path: Path, where: str, raw: object, shape: type[Any]) -> Any:
+def without_password(url: str) -> str:
+    """A URL as it may be shown.
+
+    Examples
+    --------
+    >>> without_password("redis://me:secret@cache:6379/0?password=secret")
+    'redis://cache:6379/0'
+    """
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def _section(path: Path, where: str, raw: object, shape: type[Any], within: dict[str, type[Any]] | None = None) -> Any:
+    """A table as a struct; `within` names the tables in it that have a struct of their own."""
     if not isinstance(raw, dict):
         raise _error(path, where, "is not a table", f"Write [{where}].")
+    for key, inner in (within or {}).items():
+        if isinstance(raw.get(key), dict):
+            _section(path, f"{where}.{key}", raw[key], inner)
     known = [field.name for field in msgspec.structs.fields(shape) if field.name != "name"]
     for key in raw:
         if key not in known and not (where.startswith("tasks.") and key == "name"):
@@ -196,6 +305,7 @@ def _task(path: Path, name: str, raw: object) -> Task:
     task: Task = _section(path, where, raw | {"name": name}, Task)
     if task.labels is not None and task.kind != "multiclass":
         raise _error(path, f"{where}.labels", f"is not for {task.kind} tasks", "Leave it out.")
+    _check_stored(path, task)
     if own := {topic.name for topic in topics_of(task)} & {source.topic for source in task.sources or ()}:
         raise _error(path, f"{where}.sources", f"names {own.pop()}, a topic of this task", "Name a topic of others.")
     folder = str(path.resolve().parent)
@@ -232,6 +342,44 @@ def _check_feature(path: Path, where: str, raw: object) -> None:
         raise _error(path, where, f"has a range, but its type is {feature.type}", "Leave min and max out.")
     if feature.values is not None and feature.type != "string":
         raise _error(path, where, f"lists values, but its type is {feature.type}", "Leave values out.")
+
+
+def _check_features(path: Path, features: Features) -> None:
+    try:
+        if features.ttl_seconds == 0:
+            raise ValueError("0 is no time to live")
+    except ValueError as error:
+        raise _error(path, "features.ttl", f"is wrong: {error}", 'Write for example "7d", or leave it out.') from None
+    if features.url is None:
+        return
+    try:  # nothing of the URL is told, for there may be a password in any part of one that is wrong
+        parts = urlsplit(features.url)
+        fits = parts.scheme in ("redis", "rediss") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        fits = False
+    if not fits:
+        form = "redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE], or rediss:// for TLS"
+        raise _error(path, "features.url", f"is not {form}", "Percent-encode what is special in the password.")
+
+
+def _check_stored(path: Path, task: Task) -> None:
+    schema = StoredSchema(task)
+    for name, stored in schema.stored.items():
+        where = f"tasks.{task.name}.stored.{name}"
+        if bad := find_bad_feature({name: True}):
+            raise _error(path, where, f"is no name for a feature: {bad.what.rstrip('.')}", bad.remedy)
+        declared = None if task.features is None else task.features.get(name)
+        if task.features is not None and declared is None:
+            raise _error(path, where, "is not among the task's features", f"Declare it: [tasks.{task.name}.features].")
+        if stored.default is None:
+            if declared is not None and not declared.optional:
+                what = "has no default, and the feature is not optional: without the store there would be no answers"
+                raise _error(path, where, what, "Give it a default, or declare the feature optional.")
+            continue
+        try:
+            schema.check(name, stored.default)
+        except RecordError as error:
+            raise _error(path, f"{where}.default", f"is wrong: {error.what.rstrip('.')}", error.remedy) from None
 
 
 def _unknown(path: Path, where: str, key: str, known: list[str]) -> SettingsError:

@@ -10,15 +10,25 @@ import sys
 import faust
 import structlog
 import uvloop
+from faust.auth import Credentials, SASLCredentials, SSLCredentials
 
 from agents.around import Around
 from agents.budget import Budget
 from agents.ingest import Ingest
 from agents.learn import LearningApp, follow_assignments
-from app.errors import answer_problems
+from agents.requests import Requests
+from app.contract import operations
+from app.doors import doors_of, is_loopback
+from app.errors import answer_problems, is_news
+from app.requests import answering
 from app.settings import Settings
-from app.views import add_views
+from app.stores import make_store
+from app.views import ROUTES, add_views
+from tables.enricher import Enricher
+from tables.kafka import Brokers
 from tables.topics import prepare, sources_of, topics_of
+
+log = structlog.get_logger()
 
 GROUP_ID_MAX = 120
 
@@ -33,11 +43,13 @@ def group_of(settings: Settings) -> str:
 
 def make_app(settings: Settings, instance: str | None) -> LearningApp:
     """Wire a Faust app for these settings."""
-    host, port = settings.web_host, settings.web_port
+    doors = doors_of(settings, operations(ROUTES))
+    host, port, brokers = settings.web_host, settings.web_port, settings.brokers
     app = LearningApp(
         group_of(settings),
         buffer_bytes=settings.worker.buffer_bytes,
-        broker=f"kafka://{settings.brokers.replace(',', ';kafka://')}",
+        broker=f"kafka://{brokers.hosts.replace(',', ';kafka://')}",
+        broker_credentials=credentials_of(brokers),
         broker_client_id=f"headrace@{settings.address}",  # so that the group can tell who owns a shard, and where it answers
         consumer_group_instance_id=instance,
         datadir=str(settings.datadir),
@@ -60,14 +72,18 @@ def make_app(settings: Settings, instance: str | None) -> LearningApp:
         web_bind=host,
         web_host=host,
         web_port=port,
-        web_application_options={"client_max_size": settings.worker.body_limit, "middlewares": [answer_problems]},
+        web_application_options={
+            "client_max_size": settings.worker.body_limit,
+            "middlewares": [answer_problems, doors.admit],
+        },
+        web_ssl_context=settings.worker.tls.context(settings.folder) if settings.worker.tls else None,
     )
     budget = Budget()
     writer = f"{platform.node()[:32]}.{os.getpid()}.{secrets.token_hex(4)}"
     for task in settings.tasks.values():
         around = Around(
             task,
-            settings.brokers,
+            brokers,
             settings.datadir,
             app.commit,
             writer="".join(c if c.isalnum() or c in "._-" else "-" for c in writer),
@@ -77,16 +93,33 @@ def make_app(settings: Settings, instance: str | None) -> LearningApp:
             snapshot_seconds=settings.worker.snapshot_seconds,
         )
         app.learn(task, around)
+        if task.stored:
+            app.enrichers[task.name] = Enricher(task, make_store(settings, task), settings.features.budget_ms / 1000)
         if task.sources:
-            app.ingest(task, Ingest(task, settings.brokers, app.commit))
+            app.ingest(task, Ingest(task, settings.brokers, app.commit, app.enrichers.get(task.name)))
     follow_assignments(app)
     add_views(app, settings)
+    for served in app.serving.tasks.values():
+        app.beside.append(Requests(served.task, settings.brokers, app.conf.id, answering(app.serving, served)).run)
     return app
+
+
+def credentials_of(brokers: Brokers) -> Credentials | None:
+    """The same security in Faust's words, for its consumer and its producer."""
+    if brokers.login is not None:
+        login = brokers.login
+        return SASLCredentials(
+            mechanism=login.mechanism, username=login.username, password=login.password, ssl_context=brokers.tls
+        )
+    return None if brokers.tls is None else SSLCredentials(brokers.tls)
 
 
 def run(settings: Settings, instance: str | None = None, level: str = "info") -> None:
     """Run a worker until it is told to stop (SIGTERM, SIGINT). Does not return."""
     set_up_logging(level)
+    doors = doors_of(settings, ())  # what is refused is refused before anything is made
+    if doors.keys and settings.worker.tls is None and not is_loopback(settings.web_host):
+        log.warning("keys travel in the clear: set worker.tls, or put a proxy with TLS before the worker")
     settings.datadir.mkdir(parents=True, exist_ok=True)
     topics = [topic for task in settings.tasks.values() for topic in topics_of(task)]
     asyncio.run(prepare(settings.brokers, topics, sources_of(settings.tasks.values())))
@@ -103,6 +136,7 @@ def set_up_logging(level: str) -> None:
     logging.basicConfig(
         level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
+    logging.getLogger("aiohttp.server").addFilter(is_news)
     terminal = sys.stderr.isatty()
     renderer = structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer()
     structlog.configure(

@@ -3,8 +3,9 @@
     PYTHONPATH=tests .venv/bin/python benchmarks/prediction.py [--seconds 8] [--rounds 3] [--json]
 
 The load comes from wrk (Debian's package `wrk`), one thread, 16 connections, on loopback. Each round measures the bare server, the
-worker alone, and the worker while it learns 1,000 rows a second; the medians are printed. `learned_per_s` is what it really learned
-meanwhile.
+worker alone, with every question logged without and with waiting for the broker, with a stored feature looked up for each, and while
+it learns 1,000 rows a second; the medians are printed. A question that is logged is also folded: it waits for its label.
+`learned_per_s` is what was really learned meanwhile.
 """
 
 import argparse
@@ -41,13 +42,22 @@ end
 """
 LEARNED_PER_SECOND = 1_000
 
+TOML = """
+[tasks.phishing]
+kind = "binary"
+[tasks.enriched]
+kind = "binary"
+[tasks.enriched.stored]
+clicks = { default = 0 }
+"""
 
-def load(address: str, seconds: int, folder: Path) -> dict[str, float]:
+
+def load(address: str, seconds: int, folder: Path, task: str = "phishing", **more: str) -> dict[str, float]:
     """Requests a second, and milliseconds at three percentiles."""
     features, _ = next(iter(datasets.Phishing()))
     script = folder / "ask.lua"
-    script.write_text(SCRIPT % json.dumps({"features": features}))
-    command = ["wrk", "-t1", "-c16", f"-d{seconds}s", "-s", str(script), f"{address}/v1/phishing/predict"]
+    script.write_text(SCRIPT % json.dumps({"features": features} | more))
+    command = ["wrk", "-t1", "-c16", f"-d{seconds}s", "-s", str(script), f"{address}/v1/{task}/predict"]
     output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     rate, p50, p95, p99, bad = re.search(r"@ (\S+) (\d+) (\d+) (\d+) (\d+)", output).groups()
     if int(bad):
@@ -67,22 +77,35 @@ def position(worker: harness.Worker) -> int:
     return worker.get("/v1/phishing", timeout=10)["shards"][0]["position"]
 
 
+def is_at_end(worker: harness.Worker) -> bool:
+    """Whether the worker has folded all there is."""
+    (shard,) = worker.get("/v1/phishing", timeout=10)["shards"]
+    return shard["position"] == shard["end"]
+
+
 def measure(broker: str, seconds: int, rounds: int, folder: Path) -> dict[str, dict[str, float]]:
-    """Medians over the rounds, for the bare server, the worker alone and the worker that learns."""
+    """Medians over the rounds, for the bare server and for each thing that the worker does."""
     task = Task(name="phishing", kind="binary")
     harness.make_topics(broker, task)
     feed(broker, task.events, 1250, 100_000)
-    worker = harness.Worker(folder / "w", broker, '[tasks.phishing]\nkind = "binary"\n').start()
+    worker = harness.Worker(folder / "w", broker, TOML).start()
     port = harness.free_port()
     bare = subprocess.Popen([sys.executable, str(Path(__file__).with_name("bare_server.py")), str(port)])
-    found: dict[str, list[dict[str, float]]] = {"bare": [], "alone": [], "learning": []}
+    doing = ("bare", "alone", "log async", "log durable", "enriched", "learning")
+    found: dict[str, list[dict[str, float]]] = {name: [] for name in doing}
     try:
         worker.wait_ready()
-        harness.wait_for(lambda: position(worker) == 1250, 30, "all rows learned")
+        harness.wait_for(lambda: position(worker) >= 1250, 30, "all rows learned")
+        assert worker.post("/v1/enriched/features/u1", {"clicks": 3}, method="PUT")[0] == 202
+        harness.wait_for(lambda: worker.get("/v1/enriched/features/u1") is not None, 30, "the stored feature")
         harness.wait_for(lambda: embedded.is_listening("127.0.0.1", port), 30, "the bare server")
         for _ in range(rounds):
             found["bare"].append(load(f"http://127.0.0.1:{port}", seconds, folder))
             found["alone"].append(load(worker.address, seconds, folder))
+            for log in ("async", "durable"):
+                found[f"log {log}"].append(load(worker.address, seconds, folder, log=log))
+                harness.wait_for(lambda: is_at_end(worker), 120, "all questions folded")
+            found["enriched"].append(load(worker.address, seconds, folder, "enriched", key="u1"))
             count = int((seconds + 2) * LEARNED_PER_SECOND)
             feeder = multiprocessing.get_context("spawn").Process(
                 target=feed, args=(broker, task.events, count, LEARNED_PER_SECOND), daemon=True
@@ -123,10 +146,10 @@ def main() -> None:
     if options.json:
         print(json.dumps(found | {"alone_to_bare": round(ratio, 2)}))
         return
-    print(f"{'':10} {'per_s':>10} {'p50_ms':>8} {'p95_ms':>8} {'p99_ms':>8}")
+    print(f"{'':12} {'per_s':>10} {'p50_ms':>8} {'p95_ms':>8} {'p99_ms':>8}")
     for name, figures in found.items():
         print(
-            f"{name:10} {figures['per_s']:>10,.0f} "
+            f"{name:12} {figures['per_s']:>10,.0f} "
             + " ".join(f"{figures[p]:>8.2f}" for p in ("p50_ms", "p95_ms", "p99_ms"))
         )
     print(f"alone, as part of bare: {ratio:.2f}; learned meanwhile: {found['learning']['learned_per_s']:,.0f} rows/s")

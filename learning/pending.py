@@ -1,6 +1,6 @@
 """What waits: entries of the join, kept outside the state because there may be millions."""
 
-from bisect import bisect_left
+from bisect import bisect_left, insort
 from typing import NamedTuple, Protocol
 
 
@@ -50,9 +50,10 @@ class InMemory:
 
     def put(self, waiting: Waiting) -> None:
         """Keep an entry."""
-        self._steps.append(waiting.step)
+        if waiting.step not in self._entries:
+            insort(self._steps, waiting.step)
+            insort(self._under.setdefault(waiting.id, []), waiting.step)
         self._entries[waiting.step] = waiting
-        self._under.setdefault(waiting.id, []).append(waiting.step)
 
     def of(self, name: str) -> list[Waiting]:
         """The entries under an id, in the order of their steps."""

@@ -47,34 +47,35 @@ class Schema:
             feature = self.declared.get(name)
             if feature is None:
                 raise RecordError(f"feature '{name}' is not declared.", "Leave it out, or declare it in headrace.toml.")
-            self._check_value(name, value, feature)
+            check_value(name, value, feature)
         if len(features) < len(self.declared):
             for name, feature in self.declared.items():
                 if name not in features and not feature.optional:
                     raise RecordError(f"feature '{name}' is missing.", "Send it, or declare it optional.")
 
-    @staticmethod
-    def _check_value(name: str, value: Value, feature: Feature) -> None:
-        wanted = feature.type
-        if wanted == "string":
-            if type(value) is not str:
-                raise RecordError(f"feature '{name}' is {_show(value)}, not a string.", "Send a string.")
-            if feature.values is not None and value not in feature.values:
-                known = ", ".join(feature.values)
-                raise RecordError(f"feature '{name}' is {_show(value)}, not one of {known}.", "Send one of these.")
-            return
-        if wanted == "bool":
-            if type(value) is not bool:
-                raise RecordError(f"feature '{name}' is {_show(value)}, not true or false.", "Send true or false.")
-            return
-        if type(value) is not int and (wanted == "int" or type(value) is not float):
-            noun = "a whole number" if wanted == "int" else "a number"
-            raise RecordError(f"feature '{name}' is {_show(value)}, not {noun}.", f"Send {noun}.")
-        remedy = "Send a value in the range, or widen it in headrace.toml."
-        if feature.min is not None and value < feature.min:
-            raise RecordError(f"feature '{name}' is {value}; declared are values from {feature.min:g}.", remedy)
-        if feature.max is not None and value > feature.max:
-            raise RecordError(f"feature '{name}' is {value}; declared are values up to {feature.max:g}.", remedy)
+
+def check_value(name: str, value: Value, feature: Feature) -> None:
+    """Raise RecordError, naming the feature, unless the value is of the declared type and in its range."""
+    wanted = feature.type
+    if wanted == "string":
+        if type(value) is not str:
+            raise RecordError(f"feature '{name}' is {_show(value)}, not a string.", "Send a string.")
+        if feature.values is not None and value not in feature.values:
+            known = ", ".join(feature.values)
+            raise RecordError(f"feature '{name}' is {_show(value)}, not one of {known}.", "Send one of these.")
+        return
+    if wanted == "bool":
+        if type(value) is not bool:
+            raise RecordError(f"feature '{name}' is {_show(value)}, not true or false.", "Send true or false.")
+        return
+    if type(value) is not int and (wanted == "int" or type(value) is not float):
+        noun = "a whole number" if wanted == "int" else "a number"
+        raise RecordError(f"feature '{name}' is {_show(value)}, not {noun}.", f"Send {noun}.")
+    remedy = "Send a value in the range, or widen it in headrace.toml."
+    if feature.min is not None and value < feature.min:
+        raise RecordError(f"feature '{name}' is {value}; declared are values from {feature.min:g}.", remedy)
+    if feature.max is not None and value > feature.max:
+        raise RecordError(f"feature '{name}' is {value}; declared are values up to {feature.max:g}.", remedy)
 
 
 def _show(value: object) -> str:

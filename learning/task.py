@@ -23,6 +23,12 @@ class Feature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     optional: bool = False
 
 
+class Stored(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A feature that the feature store has; `default` stands in for it where the store has none, or none that is good."""
+
+    default: Value | None = None
+
+
 BATCH_MAX = 10_000
 """Labels that are collected at most before they are learned."""
 
@@ -97,6 +103,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         For `event_time`: what becomes of a record that comes later than that, `learn` or `quarantine`.
     update
         When labels are learned; left out, each at once.
+    stored
+        Features that are looked up in the feature store by the entity's key, unless they come with the question.
     sources
         Topics of others whose messages become records of this task.
 
@@ -122,6 +130,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     lateness: Duration = "10s"
     late: Literal["learn", "quarantine"] = "learn"
     update: Update | None = None
+    stored: dict[str, Stored] | None = None
     sources: list[Source] | None = None
 
     def __post_init__(self) -> None:
@@ -145,6 +154,11 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         return f"{self.name}.events"
 
     @property
+    def requests(self) -> str:
+        """The topic of questions that are asked over Kafka."""
+        return f"{self.name}.requests"
+
+    @property
     def wait_ms(self) -> int:
         """Log milliseconds that a question waits for its label."""
         return milliseconds(self.wait)
@@ -161,7 +175,10 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256, as hex, of everything that decides how this task folds; partitions, publishing and sources do not."""
+        """SHA-256, as hex, of everything that decides how this task folds.
+
+        Partitions, publishing and sources do not; nor does what is stored, since it is frozen into the records before they are folded.
+        """
         update = self.update and (self.update.batch, self.update.every_ms, self.update.gradient)
         order = None if self.order == "arrival" else (self.lateness_ms, self.late)
         decides = {"kind": self.kind, "model": self.model, "features": self.features, "labels": self.labels,

@@ -1,22 +1,31 @@
 """A changelog: one partitioned, compacted Kafka topic, as a table writes and reads it."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Mapping
 from typing import NamedTuple, Protocol
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
+from tables.kafka import Brokers
 from tables.producer import start_producer
+
+FOLLOW_SECONDS = 1.0
+"""How long a follower waits for something new before it hands over that there is nothing."""
+
+FOLLOW_MAX = 100
+"""Entries that a follower hands over at once: what is done with them must not keep requests waiting."""
 
 CHUNK_MAX = 512 * 1024
 """Bytes in one record. A broker takes 1 MB; half of it leaves room for keys, headers and a tighter setting."""
 
 
 class Entry(NamedTuple):
-    """One change: a value for a key, or None for its removal."""
+    """One change: a value for a key, or None for its removal; `time` is Kafka's, in milliseconds since the epoch."""
 
     offset: int
     key: bytes
     value: bytes | None
+    time: int = 0
 
 
 class Changelog(Protocol):
@@ -30,6 +39,33 @@ class Changelog(Protocol):
         """The entries from offset `start` to the end as it stands at the call."""
         ...
 
+    def follow(self, partition: int, start: int) -> AsyncIterator[list[Entry]]:
+        """The entries from offset `start` on, as they come, for ever; an empty list every so often when nothing comes.
+
+        Raises when the topic does not have `start`, or not any more.
+        """
+        ...
+
+    async def stop(self) -> None:
+        """Close the connection to where it is."""
+        ...
+
+
+class Follower(Protocol):
+    """Reads several partitions of a changelog on and on. Kafka's is below."""
+
+    async def follow(self, starts: Mapping[int, int]) -> None:
+        """Follow these partitions and no others, each from an offset on."""
+        ...
+
+    async def poll(self, seconds: float) -> dict[int, list[Entry]]:
+        """What has come, by partition; waits up to so many seconds for something."""
+        ...
+
+    async def stop(self) -> None:
+        """Follow nothing any more."""
+        ...
+
 
 class KafkaChangelog:
     """A changelog in Kafka.
@@ -39,25 +75,27 @@ class KafkaChangelog:
     topic
         A compacted topic.
     brokers
-        `host:port`, several separated by commas.
+        Where Kafka is: `Brokers`, or `host:port`, several separated by commas.
     """
 
-    def __init__(self, topic: str, brokers: str):
+    def __init__(self, topic: str, brokers: Brokers | str):
         self.topic = topic
-        self.brokers = brokers
+        self.brokers = Brokers.of(brokers)
         self._producer: AIOKafkaProducer | None = None
+        self._starting = asyncio.Lock()
 
     async def append(self, partition: int, key: bytes, value: bytes | None) -> int:
         """Append one change; the offset, once the broker has it on all in-sync replicas."""
-        if self._producer is None:
-            self._producer = await start_producer(self.brokers, max_request_size=2 * CHUNK_MAX)
+        async with self._starting:
+            if self._producer is None:
+                self._producer = await start_producer(self.brokers, max_request_size=2 * CHUNK_MAX)
         written = await self._producer.send_and_wait(self.topic, value, key=key, partition=partition)
         return int(written.offset)
 
     async def read(self, partition: int, start: int) -> AsyncIterator[Entry]:
         """The entries from offset `start` to the end as it stands at the call."""
         shard = TopicPartition(self.topic, partition)
-        async with AIOKafkaConsumer(bootstrap_servers=self.brokers, enable_auto_commit=False) as consumer:
+        async with self.brokers.consumer() as consumer:
             consumer.assign([shard])
             end = (await consumer.end_offsets([shard]))[shard]
             if start >= end:
@@ -67,10 +105,69 @@ class KafkaChangelog:
             # The position, not the last record, says when the end is reached: compaction leaves offsets without a record.
             while await consumer.position(shard) < end:
                 for record in (await consumer.getmany(shard, timeout_ms=1000)).get(shard, []):
-                    yield Entry(record.offset, record.key or b"", record.value)
+                    yield Entry(record.offset, record.key or b"", record.value, record.timestamp)
+
+    async def follow(self, partition: int, start: int) -> AsyncIterator[list[Entry]]:
+        """The entries from offset `start` on, as they come, for ever; an empty list every so often when nothing comes."""
+        follower = KafkaFollower(self.topic, self.brokers)
+        try:
+            await follower.follow({partition: start})
+            while True:
+                yield (await follower.poll(FOLLOW_SECONDS)).get(partition, [])
+        finally:
+            await follower.stop()
 
     async def stop(self) -> None:
         """Close the connection to the broker."""
         if self._producer is not None:
             producer, self._producer = self._producer, None
             await producer.stop()
+
+
+class KafkaFollower:
+    """Follows a changelog in Kafka with one consumer, which belongs to no group.
+
+    Parameters
+    ----------
+    topic
+        A compacted topic.
+    brokers
+        Where Kafka is: `Brokers`, or `host:port`, several separated by commas.
+    """
+
+    def __init__(self, topic: str, brokers: Brokers | str):
+        self.topic = topic
+        self.brokers = Brokers.of(brokers)
+        self._consumer: AIOKafkaConsumer | None = None
+
+    async def follow(self, starts: Mapping[int, int]) -> None:
+        """Follow these partitions and no others, each from an offset on."""
+        if self._consumer is None:
+            # Without "none" a topic that was made anew would be followed from its end, and what it holds passed over.
+            consumer = self.brokers.consumer(auto_offset_reset="none", max_poll_records=FOLLOW_MAX)
+            await consumer.start()
+            self._consumer = consumer
+        shards = {TopicPartition(self.topic, partition): start for partition, start in starts.items()}
+        firsts = await self._consumer.beginning_offsets(list(shards)) if shards else {}
+        self._consumer.assign(list(shards))
+        for shard, start in shards.items():
+            self._consumer.seek(shard, max(start, firsts[shard]))
+
+    async def poll(self, seconds: float) -> dict[int, list[Entry]]:
+        """What has come, by partition; waits up to so many seconds. OffsetOutOfRangeError when the topic was made anew."""
+        if self._consumer is None or not self._consumer.assignment():
+            await asyncio.sleep(seconds)
+            return {}
+        found = await self._consumer.getmany(timeout_ms=int(seconds * 1000))
+        return {
+            shard.partition: [
+                Entry(record.offset, record.key or b"", record.value, record.timestamp) for record in records
+            ]
+            for shard, records in found.items()
+        }
+
+    async def stop(self) -> None:
+        """Close the connection to the broker."""
+        if self._consumer is not None:
+            consumer, self._consumer = self._consumer, None
+            await consumer.stop()

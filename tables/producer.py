@@ -8,8 +8,10 @@ from typing import Any
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import UnknownError
 
+from tables.kafka import Brokers
 
-async def start_producer(brokers: str, *, idempotent: bool = True, **options: Any) -> AIOKafkaProducer:
+
+async def start_producer(brokers: Brokers | str, *, idempotent: bool = True, **options: Any) -> AIOKafkaProducer:
     """A producer that is connected, idempotent where the broker knows how.
 
     Kafka does. The embedded broker does not give out the producer ids that it takes, and answers "unknown error"; on it a retry may
@@ -18,19 +20,20 @@ async def start_producer(brokers: str, *, idempotent: bool = True, **options: An
     Parameters
     ----------
     brokers
-        `host:port`, several separated by commas.
+        Where Kafka is: `Brokers`, or `host:port`, several separated by commas.
     idempotent
         False where a record that stands twice does no harm.
     options
         Of `aiokafka.AIOKafkaProducer`.
     """
-    producer = AIOKafkaProducer(bootstrap_servers=brokers, acks="all", enable_idempotence=idempotent, **options)
+    brokers = Brokers.of(brokers)
+    producer = brokers.producer(enable_idempotence=idempotent, **options)
     logging.getLogger("aiokafka.producer.sender").addFilter(_is_news)
     try:
         await producer.start()
     except UnknownError:
         await producer.stop()
-        producer = AIOKafkaProducer(bootstrap_servers=brokers, acks="all", **options)
+        producer = brokers.producer(**options)
         await producer.start()
     except BaseException:
         await producer.stop()
@@ -44,7 +47,7 @@ def _is_news(record: logging.LogRecord) -> bool:
 
 
 @asynccontextmanager
-async def producing(brokers: str, **options: Any) -> AsyncIterator[AIOKafkaProducer]:
+async def producing(brokers: Brokers | str, **options: Any) -> AsyncIterator[AIOKafkaProducer]:
     """A producer as of `start_producer`, which sends what is under way and stops at the end of the block."""
     producer = await start_producer(brokers, **options)
     try:

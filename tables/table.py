@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import shutil
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 from rocksdict import BlockBasedOptions, Cache, DBCompressionType, Options, Rdict
@@ -44,22 +44,57 @@ class Table:
         self.folder = folder
         self._shards: dict[int, Rdict] = {}
         self._locks: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._opening: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def open(self, partition: int) -> None:
-        """Open one shard and bring it up to the end of the changelog. Raises if another process holds its lock."""
+        """Open one shard and bring it up to the end of the changelog. Raises if another process holds its lock.
+
+        A shard that is open already, as a replica's is when it is assigned, is only brought up.
+        """
+        async with self._opening[partition]:
+            if partition not in self._shards:
+                await self._open(partition)
+            await self._follow(partition)
+
+    def open_as_it_is(self, partition: int) -> None:
+        """Open one shard with what it holds, whether the changelog can be read or not. Raises if another process holds its lock."""
         path = self.folder / str(partition)
         path.parent.mkdir(parents=True, exist_ok=True)
         self._shards[partition] = Rdict(str(path), _options())
-        if not (self._is_usable(self._shards[partition]) and await self._is_of_this_changelog(partition)):
-            self.close(partition)
-            shutil.rmtree(path)
-            self._shards[partition] = Rdict(str(path), _options())
+
+    async def catch_up(self, partition: int) -> None:
+        """Bring an open shard up to the end of the changelog; if it is of another changelog, from nothing."""
+        if not await self._continues(partition, self._shards[partition]):
+            self._empty(partition)
         await self._follow(partition)
+
+    async def follow(self, partition: int) -> AsyncIterator[None]:
+        """Apply what others append to an open shard, as it comes, for ever; yields after each round, empty ones too.
+
+        Raises when the changelog cannot be read on; catch up then, and follow again.
+        """
+        database = self._shards[partition]
+        async for entries in self.changelog.follow(partition, _next_offset(database)):
+            if self._shards.get(partition) is not database:
+                return
+            for entry in entries:
+                self.take(partition, entry)
+            yield
 
     def close(self, partition: int) -> None:
         """Close one shard, if it is open."""
         if database := self._shards.pop(partition, None):
             database.close()
+
+    def followed(self, partition: int) -> int:
+        """The offset of the changelog up to which an open shard has followed it. KeyError when it is not open."""
+        return _next_offset(self._shards[partition])
+
+    def take(self, partition: int, entry: Entry) -> None:
+        """Apply what a reader of the changelog brought, from `followed` on and in its order. KeyError when it is not open."""
+        database = self._shards[partition]
+        if entry.offset >= _next_offset(database):
+            self._apply(database, entry)
 
     def opened(self) -> list[int]:
         """The shards that are open."""
@@ -80,22 +115,33 @@ class Table:
     def _is_usable(self, database: Rdict) -> bool:  # noqa: ARG002 a table that looks closer has its own
         return True
 
-    async def _is_of_this_changelog(self, partition: int) -> bool:
+    async def _open(self, partition: int) -> None:
+        self.open_as_it_is(partition)
         database = self._shards[partition]
-        following = _next_offset(database)
-        if following == 0:
-            return True
-        async for entry in self.changelog.read(partition, following - 1):
-            # Compaction may have removed the record that was followed last; then there is nothing to compare.
-            return entry.offset >= following or fingerprint(entry) == database.get(LAST)
-        return False  # the changelog is shorter than what was followed of it
+        try:
+            if self._is_usable(database) and await self._continues(partition, database):
+                return
+        except BaseException:  # what was not looked at whole is not left open as if it had been
+            if self._shards.get(partition) is database:
+                self.close(partition)
+            raise
+        if self._shards.get(partition) is database:
+            self._empty(partition)
+
+    def _empty(self, partition: int) -> None:
+        self.close(partition)
+        shutil.rmtree(self.folder / str(partition))
+        self.open_as_it_is(partition)
+
+    async def _continues(self, partition: int, database: Rdict) -> bool:
+        return await continues(self.changelog, partition, _next_offset(database), database.get(LAST))
 
     async def _follow(self, partition: int) -> None:
         database = self._shards[partition]
         async for entry in self.changelog.read(partition, _next_offset(database)):
             if self._shards.get(partition) is not database:
                 return
-            self._apply(database, entry)
+            self.take(partition, entry)
 
     def get(self, partition: int, key: bytes) -> bytes | None:
         """The value of a key, or None."""
@@ -109,17 +155,36 @@ class Table:
                 return
             yield key, value
 
+    def remove(self, partition: int, key: bytes) -> None:
+        """Remove one key here, but not from the changelog: for what has had its time."""
+        self._shards[partition].delete(key)
+
+    def kept(self, entry: Entry) -> tuple[bytes, bytes | None]:
+        """The key and the value that stand for an entry of the changelog here; None removes the key."""
+        return entry.key, entry.value
+
     def _apply(self, database: Rdict, entry: Entry) -> None:
-        if entry.value is None:
-            database.delete(entry.key)
+        key, value = self.kept(entry)
+        if value is None:
+            database.delete(key)
         else:
-            database[entry.key] = entry.value
+            database[key] = value
         database[LAST] = fingerprint(entry)
         database[OFFSET] = (entry.offset + 1).to_bytes(8, "big")
 
 
 def _next_offset(database: Rdict) -> int:
     return int.from_bytes(database.get(OFFSET, b""), "big")
+
+
+async def continues(changelog: Changelog, partition: int, following: int, last: bytes | None) -> bool:
+    """Whether a changelog is the one that was followed up to offset `following`, by the fingerprint of the last entry applied."""
+    if following == 0:
+        return True
+    async for entry in changelog.read(partition, following - 1):
+        # Compaction may have removed the record that was followed last; then there is nothing to compare.
+        return entry.offset >= following or fingerprint(entry) == last
+    return False  # the changelog is shorter than what was followed of it
 
 
 def fingerprint(entry: Entry) -> bytes:

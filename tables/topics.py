@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaError
 
 from learning.errors import BrokerError, TopicError
 from learning.task import Task
+from tables.kafka import Brokers
 
 TOPIC_ALREADY_EXISTS = 36
 MISSING = "missing_topic"
@@ -32,6 +33,8 @@ class Topic(msgspec.Struct, frozen=True):
     partitions: int
     wanted: dict[str, str]
     asked: dict[str, str] = {}
+    of_task: bool = True
+    """Whether its partitions are the task's shards."""
 
 
 def topics_of(task: Task) -> list[Topic]:
@@ -40,15 +43,16 @@ def topics_of(task: Task) -> list[Topic]:
     Examples
     --------
     >>> [topic.name for topic in topics_of(Task(name="ads", kind="binary"))]
-    ['ads.events', 'ads.predictions', 'ads.signals', 'ads.quarantine', 'ads.snapshots', 'ads.pending']
+    ['ads.events', 'ads.requests', 'ads.predictions', 'ads.signals', 'ads.quarantine', 'ads.snapshots', 'ads.pending']
     """
     count, keep, compact = task.partitions, {"cleanup.policy": "delete"}, {"cleanup.policy": "compact"}
     forever = {
         "retention.ms": "-1",
         "retention.bytes": "-1",
     }  # the log is the truth: nothing of it is thrown away unasked
-    return [
+    topics = [
         Topic(task.events, count, keep, {"message.timestamp.type": "LogAppendTime"} | forever),
+        Topic(task.requests, count, keep),
         Topic(f"{task.name}.predictions", count, keep),
         Topic(f"{task.name}.signals", count, keep),
         Topic(f"{task.name}.quarantine", count, keep, {"max.message.bytes": str(QUARANTINE_MAX)}),
@@ -56,6 +60,12 @@ def topics_of(task: Task) -> list[Topic]:
         Topic(f"{task.name}.snapshots", count, compact, {"segment.bytes": str(64 << 20)}),
         Topic(f"{task.name}.pending", count, compact, {"segment.bytes": str(64 << 20)}),
     ]
+    if task.stored:
+        # Every worker follows all of it, so partitions would divide no work; one of them decides what is the latest. Removals
+        # stay for a week, so that a worker that was away learns of them.
+        removals = {"delete.retention.ms": str(7 * 24 * 3_600_000)}
+        topics.append(Topic(f"{task.name}.features", 1, compact, removals, of_task=False))
+    return topics
 
 
 def sources_of(tasks: Iterable[Task]) -> list[str]:
@@ -63,7 +73,7 @@ def sources_of(tasks: Iterable[Task]) -> list[str]:
     return sorted({source.topic for task in tasks for source in task.sources or ()})
 
 
-async def prepare(brokers: str, topics: list[Topic], sources: Iterable[str] = ()) -> None:
+async def prepare(brokers: Brokers | str, topics: list[Topic], sources: Iterable[str] = ()) -> None:
     """Make the topics that are missing and check those that are there; `sources` must be there.
 
     Raises
@@ -119,7 +129,9 @@ async def find_problems(admin: AIOKafkaAdminClient, topics: list[Topic]) -> list
             problems.append(
                 TopicError(
                     f"the topic {topic.name} has {count} partitions, not {topic.partitions}.",
-                    f"Set partitions = {count} for the task in headrace.toml, or delete the topic.",
+                    f"Set partitions = {count} for the task in headrace.toml, or delete the topic."
+                    if topic.of_task
+                    else "Delete it; a starting worker makes it anew.",
                 )
             )
         settings = await _settings(admin, topic.name)
@@ -134,9 +146,9 @@ async def find_problems(admin: AIOKafkaAdminClient, topics: list[Topic]) -> list
     return problems
 
 
-async def connect(brokers: str) -> AIOKafkaAdminClient:
+async def connect(brokers: Brokers | str) -> AIOKafkaAdminClient:
     """An admin client that is connected, or BrokerError."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=brokers, request_timeout_ms=10_000)
+    admin = Brokers.of(brokers).admin(request_timeout_ms=10_000)
     try:
         await admin.start()
     except (KafkaError, OSError) as error:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -16,12 +17,13 @@ import urllib.request
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 
 from app import broker as embedded
 from learning.learner import Learner
 from learning.state import digest
 from learning.task import Task
+from tables.kafka import Brokers
 from tables.producer import producing
 from tables.topics import prepare, topics_of
 
@@ -121,9 +123,37 @@ class Worker:
         return self
 
     def wait_ready(self, seconds: float = 60.0) -> "Worker":
-        """Wait until it can answer."""
-        wait_for(lambda: self.get("/readyz") is not None, seconds, f"{self.address} ready; log:\n{self.log()[-2000:]}")
+        """Wait until it can answer and no shard of its own is being opened any more."""
+        assert self.process is not None
+
+        def is_ready() -> bool:
+            assert self.process.poll() is None, f"the worker has ended; log:\n{self.log()[-2000:]}"
+            return self.is_settled()
+
+        wait_for(is_ready, seconds, f"{self.address} ready; log:\n{self.log()[-2000:]}")
         return self
+
+    def is_settled(self) -> bool:
+        """Whether it can answer, and the shards that it owns are open: it is ready a little before that.
+
+        A worker that asks for keys does not tell of its shards without one.
+        """
+        if self.get("/readyz") is None:
+            return False
+        names = [line[7:-1] for line in self.config.read_text().splitlines() if re.fullmatch(r"\[tasks\.[^.]+\]", line)]
+        for name in names:
+            try:
+                with urllib.request.urlopen(f"{self.address}/v1/{name}", timeout=2) as answer:
+                    told = json.load(answer)
+            except urllib.error.HTTPError as error:
+                if error.code != 401:
+                    return False
+            except OSError:
+                return False
+            else:
+                if any(shard["state"] == "opening" for shard in told["shards"]):
+                    return False
+        return True
 
     def signal(self, name: str) -> None:
         """Send a signal to it."""
@@ -149,10 +179,11 @@ class Worker:
         except OSError:
             return None
 
-    def post(self, path: str, body, timeout: float = 10.0):
-        """The status and the JSON of a POST; `body` is bytes or what becomes JSON."""
+    def post(self, path: str, body, timeout: float = 10.0, headers: dict[str, str] | None = None, method: str = "POST"):
+        """The status and the JSON of a POST, or of another method; `body` is bytes or what becomes JSON."""
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        request = urllib.request.Request(self.address + path, data, {"Content-Type": "application/json"})
+        told = {"Content-Type": "application/json"} | (headers or {})
+        request = urllib.request.Request(self.address + path, data, told, method=method)
         try:
             with urllib.request.urlopen(request, timeout=timeout) as answer:
                 return answer.status, json.load(answer)
@@ -191,11 +222,11 @@ async def append(broker: str, topic: str, rows: Iterable[tuple[int | None, bytes
     return count
 
 
-async def read_all(broker: str, topic: str, partition: int = 0) -> list:
+async def read_all(broker: Brokers | str, topic: str, partition: int = 0) -> list:
     """All messages of a partition as it stands now."""
     shard = TopicPartition(topic, partition)
     found = []
-    async with AIOKafkaConsumer(bootstrap_servers=broker, enable_auto_commit=False) as consumer:
+    async with Brokers.of(broker).consumer() as consumer:
         consumer.assign([shard])
         end = (await consumer.end_offsets([shard]))[shard]
         consumer.seek(shard, (await consumer.beginning_offsets([shard]))[shard])

@@ -8,6 +8,7 @@ from app.cli.broker import broker
 from app.cli.demo import demo
 from app.cli.doctor import doctor
 from app.cli.init import init
+from app.cli.key import key
 from app.cli.predict import predict
 from app.cli.send import send
 from app.cli.status import status
@@ -21,7 +22,7 @@ def headrace() -> None:
     """Online learning on Kafka streams: exact after any crash, served while it learns."""
 
 
-for command in (demo, init, broker, worker, send, predict, status, doctor):
+for command in (demo, init, broker, worker, send, predict, status, doctor, key):
     headrace.add_command(command)
 
 

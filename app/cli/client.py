@@ -5,10 +5,8 @@ import json
 from typing import Any
 from urllib.parse import urlsplit
 
+from app.settings import Settings
 from learning.errors import HeadraceError
-
-MISDIRECTED = 421
-"""Another worker owns the shard; its address is in `Location`."""
 
 
 class AnswerError(HeadraceError):
@@ -17,15 +15,22 @@ class AnswerError(HeadraceError):
     code = "answer"
 
 
-def ask(address: str, method: str, path: str, body: Any = None, timeout: float = 10.0) -> Any:
-    """The JSON that a worker answers with, or the owner of the shard that it names; AnswerError with its reason otherwise."""
+def ask(settings: Settings, method: str, path: str, body: Any = None, timeout: float = 10.0) -> Any:
+    """The JSON that a worker answers with; AnswerError with its reason otherwise.
+
+    The key to show is in HEADRACE_KEY; the certificate must be signed by `worker.tls.ca`, or by one that the system trusts.
+    """
+    address, access = settings.address, settings.access()
     where = urlsplit(address)
-    secure = where.scheme == "https"
-    kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
-    connection = kind(where.hostname or "127.0.0.1", where.port or (443 if secure else 80), timeout=timeout)
+    host = where.hostname or "127.0.0.1"
+    connection = (
+        http.client.HTTPSConnection(host, where.port or 443, timeout=timeout, context=access.tls)
+        if where.scheme == "https"
+        else http.client.HTTPConnection(host, where.port or 80, timeout=timeout)
+    )
     try:
         data = None if body is None else json.dumps(body)
-        connection.request(method, path, data, {"Content-Type": "application/json"})
+        connection.request(method, path, data, {"Content-Type": "application/json", **access.headers})
         response = connection.getresponse()
         content = response.read()
     except (OSError, http.client.HTTPException) as error:
@@ -36,8 +41,6 @@ def ask(address: str, method: str, path: str, body: Any = None, timeout: float =
         told = json.loads(content)
     except ValueError:
         raise AnswerError(f"{address} answered something else than JSON.", "Is it a Headrace worker?") from None
-    if response.status == MISDIRECTED and (owner := response.headers.get("Location")) and owner != address:
-        return ask(owner, method, path, body, timeout)
     if response.status >= 400:
         raise AnswerError(f"{told.get('detail', response.reason)}", told.get("remedy", ""))
     return told

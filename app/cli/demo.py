@@ -15,12 +15,13 @@ from typing import Any
 import aiohttp
 import click
 import msgspec
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
 from app import broker as embedded
+from app.cli.later import LaterLabels
 from app.cli.worker import fix_hash_seed
 from app.settings import Settings, load
 from learning.errors import HeadraceError
@@ -48,11 +49,23 @@ model = "logistic"
 """
 
 
+NEXT = """\
+Go on with your own data:
+  .venv/bin/headrace init --csv FILE --label COLUMN   writes headrace.toml
+  .venv/bin/headrace broker                           in a second terminal
+  .venv/bin/headrace worker                           in a third
+  .venv/bin/headrace send TASK FILE --label COLUMN    and watch it learn: .venv/bin/headrace status"""
+
+
 @click.command()
 @click.option("--broker", metavar="HOST:PORT", help="Use this broker; otherwise an embedded one is started.")
 def demo(broker: str | None) -> None:
-    """Watch a model learn from River's Phishing data, be killed with -9 and come back equal to the last bit."""
+    """Watch a model learn from River's Phishing data, be killed with -9 and come back equal to the last bit.
+
+    Then watch two workers answer questions whose labels come later, while one of them is killed.
+    """
     fix_hash_seed()
+    os.environ.pop("HEADRACE_KEYS", None)  # the demo's workers are its own, and open
     console = Console()
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="headrace-demo-")))
@@ -69,9 +82,21 @@ def demo(broker: str | None) -> None:
             console.print(f"Broker: {broker}; the topics of this run begin with {task}.")
         config = folder / "headrace.toml"
         config.write_text(CONFIG.format(broker=broker, port=embedded.free_port(), task=task))
-        equal = asyncio.run(Demo(load(str(config)), console).run())
-    if not equal:
+        later = LaterLabels(folder, broker, f"{task}-later", console)
+        stack.callback(later.stop)
+        equal = asyncio.run(_play(Demo(load(str(config)), console), later))
+    if equal:
+        console.print(NEXT)
+    else:
         raise click.ClickException("the results differ, and they must not. Please report this.")
+
+
+async def _play(first: "Demo", second: LaterLabels) -> bool:
+    playing = asyncio.create_task(first.run())
+    while first.recovery is None and not playing.done():
+        await asyncio.sleep(0.1)
+    second.start()  # when the first worker is back: each is slower to join while others do
+    return await playing and await second.run()
 
 
 class Demo:
@@ -258,20 +283,13 @@ class Demo:
             f"{verdict} {self.answered} predictions answered while learning; back {self.recovery:.1f} s after the kill "
             f"({self.unanswered} requests met no worker: there was only one)."
         )
-        self.console.print(
-            "Go on with your own data:\n"
-            "  .venv/bin/headrace init --csv FILE --label COLUMN   writes headrace.toml\n"
-            "  .venv/bin/headrace broker                           in a second terminal\n"
-            "  .venv/bin/headrace worker                           in a third\n"
-            "  .venv/bin/headrace send TASK FILE --label COLUMN    and watch it learn: .venv/bin/headrace status"
-        )
         return equal
 
     async def _uninterrupted(self, end: int) -> Any:
         from learning.learner import Learner
 
         learner, shard = Learner(self.task, 0), TopicPartition(self.task.events, 0)
-        async with AIOKafkaConsumer(bootstrap_servers=self.settings.brokers, enable_auto_commit=False) as consumer:
+        async with self.settings.brokers.consumer() as consumer:
             consumer.assign([shard])
             consumer.seek(shard, 0)
             while learner.state.position < end:

@@ -19,14 +19,18 @@ from rich.console import Console
 from rich.table import Table
 
 from app import broker as embedded
-from app.cli.client import AnswerError, ask
+from app.cli.client import ask
 from app.cli.options import as_json as json_option
 from app.cli.options import with_settings
+from app.doors import doors_of
 from app.settings import Settings
 from learning.errors import BrokerError, HeadraceError
+from tables.kafka import Brokers
 
 DISK_MIN = 1 << 30
 """Bytes free for the databases, below which a worker would soon stand still."""
+
+REDIS_SECONDS = 2.0
 
 FETCH = 1
 """Key of the Fetch request in Kafka's protocol; which versions of it a broker speaks tells how old it is."""
@@ -73,10 +77,13 @@ def as_table(found: list[Finding]) -> Table:
 
 
 def check_settings(settings: Settings) -> Iterator[Finding]:
-    """The settings could be read, so only what is read later is left: the key that signs snapshots."""
+    """The settings could be read, so only what is read later is left: the key that signs snapshots, and API keys."""
     try:
         signed = "signed" if settings.snapshot_key() else "not signed"
-        yield Finding("settings", "ok", f"{settings.path} (tasks: {', '.join(settings.tasks)}); snapshots are {signed}")
+        keys = len(doors_of(settings, ()).keys)
+        asked = f"{keys} API keys" if keys else "no API keys"
+        what = f"{settings.path} (tasks: {', '.join(settings.tasks)}); snapshots are {signed}; {asked}"
+        yield Finding("settings", "ok", what)
     except HeadraceError as error:
         yield Finding("settings", "fault", error.what, error.remedy)
 
@@ -136,17 +143,18 @@ def check_datadir(settings: Settings) -> Iterator[Finding]:
 def check_broker(settings: Settings) -> Iterator[Finding]:
     """The broker answers, and the topics are there and right."""
     try:
-        yield from asyncio.run(_ask_broker(settings))
-    except BrokerError as error:
+        brokers = settings.brokers
+        yield from asyncio.run(_ask_broker(settings, brokers))
+    except HeadraceError as error:
         yield Finding("broker", "fault", error.what, error.remedy)
     except (KafkaError, OSError) as error:
-        yield Finding("broker", "fault", f"the broker at {settings.brokers} failed: {error!r}", "Look at its log.")
+        yield Finding("broker", "fault", f"the broker at {brokers} failed: {error!r}", "Look at its log.")
 
 
-async def _ask_broker(settings: Settings) -> list[Finding]:
+async def _ask_broker(settings: Settings, brokers: Brokers) -> list[Finding]:
     from tables.topics import connect, find_missing, find_problems, sources_of, topics_of
 
-    admin = await connect(settings.brokers)
+    admin = await connect(brokers)
     try:
         cluster = await admin.describe_cluster()
         # Faust's driver has no word for the version of a broker; its own request is asked here, and it is pinned.
@@ -154,7 +162,7 @@ async def _ask_broker(settings: Settings) -> list[Finding]:
         lowest = {key: low for key, low, *_ in versions}.get(FETCH, 0)
         age = "of Kafka 4.0 or newer" if lowest >= FETCH_OF_KAFKA_4 else "older than Kafka 4.0"
         nodes = len(cluster["brokers"])
-        told = f"{settings.brokers}: {nodes} node{'s' * (nodes != 1)}, cluster {cluster['cluster_id']}, protocol {age}"
+        told = f"{brokers}: {nodes} node{'s' * (nodes != 1)}, cluster {cluster['cluster_id']}, protocol {age}"
         found = [Finding("broker", "ok", told)]
         there = set(await admin.list_topics())
         topics = [topic for task in settings.tasks.values() for topic in topics_of(task)]
@@ -171,12 +179,33 @@ async def _ask_broker(settings: Settings) -> list[Finding]:
     return found
 
 
+def check_features(settings: Settings) -> Iterator[Finding]:
+    """Where stored features are kept answers; only looked at if a task has any."""
+    features = settings.features
+    if not any(task.stored for task in settings.tasks.values()):
+        return
+    if features.url is None:
+        yield Finding("feature store", "ok", f"embedded, in {settings.datadir}")
+        return
+    try:
+        from tables.redis_features import ping
+
+        asyncio.run(ping(features.url, REDIS_SECONDS))
+        yield Finding("feature store", "ok", f"{features.shown} answers")
+    except ImportError:
+        what = f"{features.shown}: redis-py is not installed"
+        yield Finding("feature store", "fault", what, "Run: pip install 'headrace[redis]'.")
+    except Exception as error:  # noqa: BLE001 redis-py's own errors are known only where it is installed
+        what = f"{features.shown} does not answer: {error}"
+        yield Finding("feature store", "fault", what, "Start it, or set features.url. Answers have defaults meanwhile.")
+
+
 def check_worker(settings: Settings) -> Iterator[Finding]:
     """Whether a worker answers at its address; none has to."""
     try:
-        ask(settings.address, "GET", "/readyz", timeout=2.0)
+        ask(settings, "GET", "/readyz", timeout=2.0)
         yield Finding("worker", "ok", f"the worker at {settings.address} is ready")
-    except AnswerError as error:
+    except HeadraceError as error:
         yield Finding("worker", "note", error.what, error.remedy)
 
 
@@ -202,6 +231,7 @@ CHECKS: list[Callable[[Settings], Iterator[Finding]]] = [
     check_clock,
     check_datadir,
     check_broker,
+    check_features,
     check_worker,
     check_optional,
 ]

@@ -39,7 +39,7 @@ def predict(
     wanted = task_of(settings, task)
     question: dict[str, Any] = {"features": parse_features(features, document, wanted)}
     question |= {name: value for name, value in {"id": identity, "key": key}.items() if value is not None}
-    answer = ask(settings.address, "POST", f"/v1/{wanted.name}/predict", question)
+    answer = ask(settings, "POST", f"/v1/{wanted.name}/predict", question)
     if as_json:
         click.echo(json.dumps(answer, indent=2))
         return

@@ -21,6 +21,7 @@ from app.settings import Settings
 from learning.errors import BrokerError
 from learning.records import ROWS_MAX
 from learning.task import Task
+from tables.kafka import Brokers
 
 UNACKNOWLEDGED_MAX = 5_000
 """Messages under way at once: enough to keep a broker busy, little enough to stop soon."""
@@ -118,7 +119,7 @@ class Sender:
     Parameters
     ----------
     brokers
-        `host:port`, several separated by commas.
+        Where Kafka is: `Brokers`, or `host:port`, several separated by commas.
     task
         Whose event log.
     rate
@@ -133,7 +134,7 @@ class Sender:
 
     def __init__(
         self,
-        brokers: str,
+        brokers: Brokers | str,
         task: Task,
         rate: float | None = None,
         pack: int = 1,

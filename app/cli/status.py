@@ -19,7 +19,7 @@ from app.settings import Settings
 def status(settings: Settings, task: str | None, as_json: bool) -> None:
     """Show position, updates, digest and metrics of the worker's shards, of one task or of all."""
     names = [task_of(settings, task).name] if task else sorted(settings.tasks)
-    told = [ask(settings.address, "GET", f"/v1/{name}") for name in names]
+    told = [ask(settings, "GET", f"/v1/{name}") for name in names]
     if as_json:
         click.echo(json.dumps(told[0] if task else told, indent=2))
         return
@@ -47,6 +47,6 @@ def as_table(answer: dict[str, Any]) -> Table:
             figures = [f"{metric} {value:.4f}" for metric, value in arm["metrics"].items() if isinstance(value, float)]
             notes.append(f"shard {number}, {name} {arm['model']}: {', '.join(figures) or 'nothing scored yet'}")
     if not answer["shards"]:
-        notes.append("This worker owns no shard of the task.")
+        notes.append("This worker knows no shard of the task yet.")
     table.caption, table.caption_justify = "\n".join(notes), "left"
     return table

@@ -1,8 +1,13 @@
 """The web views: one file a resource."""
 
 from agents.learn import LearningApp
+from app.contract import operations
+from app.openapi import write_document
 from app.settings import Settings
+from app.views.document import Document
+from app.views.features import StoredFeatures
 from app.views.health import Healthy, Ready
+from app.views.labels import Labels
 from app.views.predict import Predict, PredictBatch
 from app.views.samples import Samples
 from app.views.serving import Serving
@@ -11,16 +16,21 @@ from app.views.task import TaskStatus
 ROUTES = {
     "/healthz": Healthy,
     "/readyz": Ready,
+    "/openapi.json": Document,
     "/v1/{task}": TaskStatus,
     "/v1/{task}/predict": Predict,
     "/v1/{task}/predict/batch": PredictBatch,
     "/v1/{task}/samples": Samples,
+    "/v1/{task}/labels": Labels,
+    "/v1/{task}/features/{key}": StoredFeatures,
 }
 
 
 def add_views(app: LearningApp, settings: Settings) -> None:
     """Give the app its routes."""
     app.serving = Serving(app, settings)
+    app.closing.append(app.serving.stop)
+    app.document = write_document(operations(ROUTES), settings.tasks.values(), has_keys=len(settings.keys()) > 0)
     for path, view in ROUTES.items():
         view.view_path, view.view_name = path, view.__name__
         app.web.add_view(view, prefix="")

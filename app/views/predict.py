@@ -1,11 +1,21 @@
 """`POST /v1/{task}/predict` and `/predict/batch`: ask the model."""
 
+from typing import Annotated
+
 import msgspec
 from aiohttp import web
 
+from app.contract import contract
 from app.errors import Problem
+from app.views.answer import Answer
+from app.views.owner import Asked
 from app.views.serving import BATCH_MAX, Question, Resource, explain
 from learning.records import refuse_duplicate_keys
+
+Questions = Annotated[list[Question], msgspec.Meta(max_length=BATCH_MAX)]
+
+FRESH = {"fresh": bool}
+"""Whether only the owner of the shard may answer."""
 
 decode_one = msgspec.json.Decoder(Question).decode
 decode_many = msgspec.json.Decoder(list[Question]).decode
@@ -14,23 +24,20 @@ decode_many = msgspec.json.Decoder(list[Question]).decode
 class Predict(Resource):
     """One question, one answer."""
 
+    @contract(role="predict", takes=Question, gives=Answer, problems=(422, 503), parameters=FRESH)
     async def post(self, request: web.Request, task: str) -> web.Response:
-        """Answer from the live model of the shard that the key falls in."""
+        """Answer from the furthest model of the shard that the key falls in, or as `fresh` and `min_position` ask."""
         serving = self.serving
         served = serving.task(task)
         body = await request.read()
-        try:
-            question = decode_one(body)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            raise explain(body, error) from None
-        if body.count(b":") != _keys(question):
-            refuse_duplicate_keys(body)
-        return self.answer(await serving.answer(served, question))
+        (answer,) = await serving.answer(served, (read_question(body),), Asked.of(request))
+        return self.answer(answer)
 
 
 class PredictBatch(Resource):
     """Several questions, as many answers, in their order."""
 
+    @contract(role="predict", takes=Questions, gives=list[Answer], problems=(422, 503), parameters=FRESH)
     async def post(self, request: web.Request, task: str) -> web.Response:
         """Answer up to a thousand questions, or refuse them all for the first that is wrong."""
         serving = self.serving
@@ -44,8 +51,20 @@ class PredictBatch(Resource):
             raise Problem(422, "too_many", f"{len(questions)} questions in one batch.", f"Send up to {BATCH_MAX}.")
         if body.count(b":") != sum(map(_keys, questions)):
             refuse_duplicate_keys(body)
-        return self.answer([await serving.answer(served, question) for question in questions])
+        return self.answer(await serving.answer(served, questions, Asked.of(request)))
+
+
+def read_question(body: bytes) -> Question:
+    """The question that a body holds; a Problem that says what is wrong with it."""
+    try:
+        question = decode_one(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise explain(body, error) from None
+    if body.count(b":") != _keys(question):
+        refuse_duplicate_keys(body)
+    return question
 
 
 def _keys(question: Question) -> int:
-    return 1 + len(question.features) + (question.id is not msgspec.UNSET) + (question.key is not msgspec.UNSET)
+    beside = (question.id, question.key, question.min_position, question.wait_s)
+    return 1 + len(question.features) + sum(part is not msgspec.UNSET for part in beside) + (question.log is not False)

@@ -1,73 +1,93 @@
 """`POST /v1/{task}/samples`: append labelled samples to the event log."""
 
-import asyncio
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from aiohttp import web
-from aiokafka.errors import KafkaError
+from msgspec import UNSET, UnsetType
 
+from app.contract import TaskFeatures, TaskLabel, contract
 from app.errors import Problem
+from app.views.answer import Appended
 from app.views.serving import BATCH_MAX, Resource, ServedTask
 from learning.errors import RecordError
-from learning.records import Control, refuse_duplicate_keys
-from tables.placing import partition_of
+from learning.records import Id, Record, Source, Time, refuse_duplicate_keys
 
-APPEND_SECONDS = 15.0
-"""How long the broker may take to acknowledge the samples of one request."""
+
+class Sample(msgspec.Struct, forbid_unknown_fields=True):
+    """Features with their label; optionally an id, the event's time in epoch seconds, and the entity's key, which decides the shard."""
+
+    features: TaskFeatures
+    label: TaskLabel
+    id: Id | UnsetType = UNSET
+    time: Time | UnsetType = UNSET
+    source: Source | UnsetType = UNSET
+    key: Id | UnsetType | None = UNSET
+
+
+Many = Annotated[list[Sample], msgspec.Meta(min_length=1, max_length=BATCH_MAX)]
 
 
 class Samples(Resource):
     """Samples for the event log: checked all before any is appended."""
 
+    noun = "sample"
+    shape = 'Send {"features": {...}, "label": ...}.'
+
+    @contract(role="feedback", takes=Sample | Many, gives=Appended, status=202, problems=(413, 422, 503))
     async def post(self, request: web.Request, task: str) -> web.Response:
         """Check one sample or a list, append them, and answer 202 with their positions once the broker has them."""
+        return await self._append(request, task)
+
+    async def _append(self, request: web.Request, task: str) -> web.Response:
         served = self.serving.task(task)
         body = await request.read()
         try:
             loose = msgspec.json.decode(body)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             problem = f"the body is not JSON: {str(error).rstrip('.')}."
-            raise Problem(400, "not_json", problem, "Send a sample or a list of them.") from None
+            raise Problem(400, "not_json", problem, f"Send a {self.noun} or a list of them.") from None
         refuse_duplicate_keys(body)
-        samples = loose if isinstance(loose, list) else [loose]
-        if not 1 <= len(samples) <= BATCH_MAX:
-            raise Problem(422, "too_many", f"{len(samples)} samples in one request.", f"Send 1 to {BATCH_MAX}.")
-        checked = [self._check(served, number, sample) for number, sample in enumerate(samples)]
-        try:
-            written = await asyncio.wait_for(self._append(served, checked), APPEND_SECONDS)
-        except (KafkaError, OSError) as error:
-            detail = f"the broker did not take every sample: {error!r}. Some may be in the log."
-            raise Problem(503, "broker", detail, "Send them again with their ids.", {"Retry-After": "1"}) from None
-        return self.answer({"positions": written}, status=202)
-
-    async def _append(self, served: ServedTask, checked: list[tuple[str | None, bytes]]) -> list[dict[str, int]]:
-        producer, sent = await self.serving.producer(), []
-        for key, value in checked:
-            partition = None if key is None else partition_of(key, served.task.partitions)
-            encoded = None if key is None else key.encode()
-            sent.append(await producer.send(served.task.events, value, key=encoded, partition=partition))
-        return [{"partition": at.partition, "offset": at.offset} for at in await asyncio.gather(*sent)]
+        records = loose if isinstance(loose, list) else [loose]
+        if not 1 <= len(records) <= BATCH_MAX:
+            raise Problem(422, "too_many", f"{len(records)} {self.noun}s in one request.", f"Send 1 to {BATCH_MAX}.")
+        await self._enrich(served, records)
+        checked = [self._check(served, number, record) for number, record in enumerate(records)]
+        return self.answer(Appended(await self.serving.appender.append(served.task, checked)), status=202)
 
     @staticmethod
-    def _check(served: ServedTask, number: int, sample: Any) -> tuple[str | None, bytes]:
-        """The key and the bytes of one sample; a Problem that names its place in the request."""
-        if not isinstance(sample, dict):
-            raise Problem(
-                422, "not_an_object", f"sample {number} is not a JSON object.", 'Send {"features": ..., "label": ...}.'
-            )
-        key = sample.pop("key", None)
+    async def _enrich(served: ServedTask, records: list[Any]) -> None:
+        """Freeze into samples the stored features that they do not carry, as a question would get them."""
+        if served.enricher is None:
+            return
+        fit = [told for told in records if isinstance(told, dict) and isinstance(told.get("features"), dict)]
+        rows = [(key if isinstance(key := told.get("key"), str) else None, told["features"]) for told in fit]
+        for told, features in zip(fit, await served.enricher.enrich(rows), strict=True):
+            told["features"] = features
+
+    def _check(self, served: ServedTask, number: int, told: Any) -> tuple[str | None, bytes]:
+        """The key and the bytes of one record; a Problem that names its place in the request."""
+        which = f"{self.noun} {number}"
+        if not isinstance(told, dict):
+            raise Problem(422, "not_an_object", f"{which} is not a JSON object.", self.shape)
+        key = told.pop("key", None)
         if key is not None and not (isinstance(key, str) and 1 <= len(key) <= 256):
-            raise Problem(
-                422, "key", f"sample {number}: the key is not a string of 1 to 256 characters.", "Send a string."
-            )
-        value = msgspec.json.encode(sample)
+            raise Problem(422, "key", f"{which}: the key is not a string of 1 to 256 characters.", "Send a string.")
+        value = msgspec.json.encode(told)
         try:
             record = served.reader.read_record(value)
         except RecordError as error:
-            raise Problem(422, error.code, f"sample {number}: {error.what}", error.remedy) from None
-        if isinstance(record, Control) or record.features is msgspec.UNSET or record.label is msgspec.UNSET:
-            raise Problem(
-                422, "incomplete", f"sample {number} lacks features or label.", "Send features and label together."
-            )
-        return key, value
+            raise Problem(422, error.code, f"{which}: {error.what}", error.remedy) from None
+        if not isinstance(record, Record) or not self.is_wanted(record):
+            raise Problem(422, "incomplete", f"{which} is none.", self.shape)
+        return key or self.key_of(record), value
+
+    @staticmethod
+    def is_wanted(record: Record) -> bool:
+        """Whether this is a record of the resource's kind."""
+        return record.features is not msgspec.UNSET and record.label is not msgspec.UNSET
+
+    @staticmethod
+    def key_of(record: Record) -> str | None:  # noqa: ARG004 a sample's id says nothing of its entity
+        """The key of a record that was sent without one."""
+        return None

@@ -1,37 +1,51 @@
-"""What the views answer from: the shards of this worker, and who owns the others."""
+"""What the views answer from: the models of this worker, or the owner of a shard where only that will do."""
 
+import asyncio
 import itertools
 import secrets
-from typing import Any
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
 
 import msgspec
 from aiohttp import web
-from aiokafka import AIOKafkaProducer
 from faust.web import View
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
+from agents.arrivals import Arrivals
 from agents.learn import LearningApp
 from agents.members import Members
-from agents.shard import Shard
-from agents.shards import Shards
+from agents.shards import Model, Shards
+from app.contract import METHODS, TaskFeatures
 from app.errors import Problem
 from app.settings import Settings
+from app.views.appender import Appender
+from app.views.owner import AGAIN, Asked, Owners
 from learning.learner import is_finite
 from learning.records import Id, Reader
-from learning.schema import Features, find_bad_feature
+from learning.schema import find_bad_feature
 from learning.task import Task
+from tables.enricher import Enricher
 from tables.placing import partition_of
-from tables.producer import start_producer
 
 BATCH_MAX = 1_000
 
+WAIT_SECONDS = 2.0
+"""How long a question waits for a position, or for a first model, unless it says so itself."""
+
 
 class Question(msgspec.Struct, forbid_unknown_fields=True):
-    """What is asked: features, and optionally an id to answer with and the entity's key, which decides the shard."""
+    """What is asked: features, and optionally an id to answer with and the entity's key, which decides the shard.
 
-    features: Features
+    `log` appends the question, with what was answered, to the event log, where its label may join it: `durable` (or true) answers when the
+    broker has it, `async` at once. `min_position` is a position that the answering model must have folded, and `wait_s` how many seconds may go by until it has.
+    """
+
+    features: TaskFeatures
     id: Id | UnsetType = UNSET
     key: Id | UnsetType = UNSET
+    log: bool | Literal["durable", "async"] = False
+    min_position: Annotated[int, Meta(ge=0, le=2**63 - 1)] | UnsetType = UNSET
+    wait_s: Annotated[float, Meta(ge=0, le=10)] | UnsetType = UNSET
 
 
 class Serving:
@@ -49,10 +63,9 @@ class Serving:
         self.app = app
         self.tasks: dict[str, ServedTask] = {}
         for task in settings.tasks.values():
-            self.tasks[task.name] = ServedTask(task, app.learning[task.events])
-        self.members = Members(settings.brokers, app.conf.id)
-        self.brokers = settings.brokers
-        self._producer: AIOKafkaProducer | None = None
+            self.tasks[task.name] = ServedTask(task, app.learning[task.events], app.enrichers.get(task.name))
+        self.owners = Owners(Members(settings.brokers, app.conf.id), settings.address, settings.access().tls)
+        self.appender = Appender(settings.brokers)
         self._ids = map(f"{secrets.token_hex(6)}-{{:x}}".format, itertools.count())
 
     def task(self, name: str) -> "ServedTask":
@@ -63,10 +76,91 @@ class Serving:
             known = ", ".join(sorted(self.tasks))
             raise Problem(404, "unknown_task", f"there is no task '{name[:80]}'.", f"Tasks here: {known}.") from None
 
-    async def answer(self, served: "ServedTask", question: Question) -> dict[str, Any]:
-        """What the model of the question's shard says now."""
-        shard = await self._shard(served, question.key)
-        learner = shard.learner
+    async def answer(
+        self, served: "ServedTask", questions: Sequence[Question], asked: Asked
+    ) -> list[dict[str, Any] | msgspec.Raw]:
+        """What the models of the questions' shards say now; a Problem for the first question that cannot be answered."""
+        await served.enrich(questions)
+        answers: list[Any] = [None] * len(questions)
+        elsewhere: dict[int, list[int]] = {}
+        for number, question in enumerate(questions):
+            if question.id is UNSET:
+                question.id = next(self._ids)
+            partition = served.partition(question)
+            model = served.shards.answering(partition)
+            if model is not None and suffices(model, question, asked):
+                answers[number] = self._tell(served, model, question)
+            else:
+                elsewhere.setdefault(partition, []).append(number)
+        if elsewhere:
+            found = await asyncio.gather(
+                *(
+                    self._wait_or_forward(served, partition, [questions[number] for number in numbers], asked)
+                    for partition, numbers in elsewhere.items()
+                )
+            )
+            for numbers, told in zip(elsewhere.values(), found, strict=True):
+                for number, answer in zip(numbers, told, strict=True):
+                    answers[number] = answer
+        # What another worker has answered, it has logged.
+        log = [pair for pair in zip(questions, answers, strict=True) if pair[0].log and type(pair[1]) is dict]
+        if log:
+            await self._log(served.task, log)
+        return answers
+
+    async def stop(self) -> None:
+        """Close the connections."""
+        await self.owners.stop()
+        await self.appender.stop()
+
+    async def _log(self, task: Task, answered: Sequence[tuple[Question, dict[str, Any]]]) -> None:
+        """Append questions with what was answered; each answer says under `logged` where it is, or whether it is on its way."""
+        durable: list[dict[str, Any]] = []
+        rows: list[tuple[str | None, bytes]] = []
+        for question, answer in answered:
+            served = {name: answer[name] for name in ("arm", "prediction", "position")}
+            record = msgspec.json.encode({"id": question.id, "features": question.features, "served": served})
+            if question.log == "async":
+                answer["logged"] = self.appender.append_later(task, shard_key(question), record)
+            else:
+                durable.append(answer)
+                rows.append((shard_key(question), record))
+        if rows:
+            for answer, at in zip(durable, await self.appender.append(task, rows), strict=True):
+                answer["logged"] = at
+
+    async def _wait_or_forward(
+        self, served: "ServedTask", partition: int, questions: list[Question], asked: Asked
+    ) -> list[dict[str, Any]] | list[msgspec.Raw]:
+        """Answers to questions of one shard for which there is no model here, or none that suffices.
+
+        A worker that does not own the shard asks the owner at once, rather than wait for a snapshot. Where a fresh answer was not
+        asked for and the owner cannot give one, it waits all the same: it may be about to own the shard itself.
+        """
+        loop, shards, task = asyncio.get_running_loop(), served.shards, served.task.name
+        seconds = max(WAIT_SECONDS if question.wait_s is UNSET else question.wait_s for question in questions)
+        until = loop.time() + seconds
+        owned = shards.owned.get(partition)
+        if owned is None:
+            try:
+                return await self.owners.ask(served.task, partition, questions, asked, seconds)
+            except Problem as problem:
+                if asked.fresh or problem.status != 503:
+                    raise
+        elif owned.status == "stopped" and (asked.fresh or owned.learner is None):
+            detail = f"shard {partition} of task '{task}' is stopped: {owned.error}"
+            raise Problem(503, "stopped", detail, "See GET /v1/{task}.")
+        model = await served.arrivals.wait(
+            partition,
+            lambda model: all(suffices(model, question, asked) for question in questions),
+            until - loop.time(),
+        )
+        if model is None:
+            raise _not_yet(served, partition, seconds)
+        return [self._tell(served, model, question) for question in questions]
+
+    def _tell(self, served: "ServedTask", model: Model, question: Question) -> dict[str, Any]:
+        learner = model.learner
         assert learner is not None
         served.reader.schema.check(question.features)
         prediction = learner.champion.predict(question.features)
@@ -74,56 +168,45 @@ class Serving:
             raise Problem(503, "not_finite", "the model no longer predicts finite numbers.", "See docs/operations.md.")
         told = {"prediction": None, "probabilities": None} if prediction is None else prediction.told()
         return {
-            "id": next(self._ids) if question.id is UNSET else question.id,
+            "id": question.id,
             **told,
             "arm": "champion",
             "version": learner.champion.version,
             "position": learner.state.position,
-            "staleness_s": round(shard.staleness, 3),
+            "staleness_s": round(model.staleness, 3),
         }
-
-    async def producer(self) -> AIOKafkaProducer:
-        """The producer that appends to event logs."""
-        if self._producer is None:
-            self._producer = await start_producer(self.brokers)
-        return self._producer
-
-    async def stop(self) -> None:
-        """Close the connections."""
-        await self.members.stop()
-        if self._producer is not None:
-            await self._producer.stop()
-
-    async def _shard(self, served: "ServedTask", key: str | UnsetType) -> Shard:
-        shards, count = served.shards, served.task.partitions
-        if key is not UNSET:
-            partition = partition_of(key, count)
-            if shard := shards.answering(partition):
-                return shard
-        else:
-            for partition in range(count):
-                if shard := shards.answering(partition):
-                    return shard
-            partition = 0
-        if partition in shards.owned:
-            if error := shards.owned[partition].error:
-                raise Problem(503, "stopped", f"shard {partition} of task '{served.task.name}' is stopped: {error}")
-            detail = f"shard {partition} of task '{served.task.name}' is being opened."
-            raise Problem(503, "opening", detail, "Ask again in a second.", {"Retry-After": "1"})
-        owner = await self.members.owner(served.task.events, partition)
-        detail = f"shard {partition} of task '{served.task.name}' is not on this worker."
-        if owner is None:
-            raise Problem(
-                503, "no_owner", detail + " The group is settling.", "Ask again in a second.", {"Retry-After": "1"}
-            )
-        raise Problem(421, "other_worker", detail, f"Ask its owner: {owner}.", {"Location": owner})
 
 
 class ServedTask:
-    """A task with its shards on this worker and the reader of its records."""
+    """A task with its models on this worker, the reader of its records, the requests that wait, and what adds stored features, if it has any."""
 
-    def __init__(self, task: Task, shards: Shards):
-        self.task, self.shards, self.reader = task, shards, Reader(task)
+    def __init__(self, task: Task, shards: Shards, enricher: Enricher | None = None):
+        self.task, self.shards, self.reader, self.arrivals = task, shards, Reader(task), Arrivals(shards)
+        self.enricher = enricher
+
+    def partition(self, question: Question) -> int:
+        """The shard that a question goes to: that of its key; without one, a shard of this worker, where there is one.
+
+        A question that is logged goes by its id then, as its label will.
+
+        A Problem 422 where a position is asked for and the shard that it is of is not told.
+        """
+        if self.task.partitions == 1:
+            return 0
+        if question.key is not UNSET or question.log:
+            return partition_of(shard_key(question), self.task.partitions)
+        if question.min_position is not UNSET:
+            detail = f"a position is one shard's, and the task '{self.task.name}' has {self.task.partitions}."
+            raise Problem(422, "key", detail, "Send the key too.")
+        known = (*self.shards.owned, *range(self.task.partitions))
+        return next((partition for partition in known if self.shards.answering(partition) is not None), 0)
+
+    async def enrich(self, questions: Sequence[Question]) -> None:
+        """Give questions the stored features that they do not carry, in one look-up."""
+        if self.enricher is not None:
+            rows = [(None if question.key is UNSET else question.key, question.features) for question in questions]
+            for question, features in zip(questions, await self.enricher.enrich(rows), strict=True):
+                question.features = features
 
 
 class Resource(View):
@@ -133,6 +216,11 @@ class Resource(View):
         """Answer a request. Faust's own way here counts and times each one, which costs a tenth of a prediction."""
         answer: web.StreamResponse = await self.methods[request.method.lower()](request, **request.match_info)
         return answer
+
+    def get_methods(self) -> set[str]:
+        """The methods that have a contract, and HEAD where GET has one."""
+        said = {name.upper() for name in METHODS if hasattr(self.methods[name], "contract")}
+        return said | ({"HEAD"} if "GET" in said else set())
 
     @property
     def serving(self) -> Serving:
@@ -144,6 +232,30 @@ class Resource(View):
     def answer(value: object, status: int = 200) -> web.Response:
         """A JSON answer."""
         return web.Response(status=status, body=msgspec.json.encode(value), content_type="application/json")
+
+
+def shard_key(question: Question) -> str:
+    """What places a question that is logged: its key, or its id."""
+    key = question.id if question.key is UNSET else question.key
+    assert key is not UNSET
+    return key
+
+
+def suffices(model: Model, question: Question, asked: Asked) -> bool:
+    """Whether a model may answer a question."""
+    if asked.fresh and model.status != "live":
+        return False
+    return question.min_position is UNSET or model.position >= question.min_position
+
+
+def _not_yet(served: ServedTask, partition: int, seconds: float) -> Problem:
+    model, which = served.shards.answering(partition), f"shard {partition} of task '{served.task.name}'"
+    if model is None:
+        return Problem(503, "opening", f"{which} is being opened.", "Ask again in a second.", AGAIN)
+    detail = f"after {seconds:g} s {which} is at position {model.position} here, {model.status}."
+    return Problem(
+        503, "not_yet", detail, "Ask again, with a longer wait_s (up to 10), or for an earlier position.", AGAIN
+    )
 
 
 def explain(body: bytes, error: Exception) -> Problem:
@@ -158,5 +270,8 @@ def explain(body: bytes, error: Exception) -> Problem:
         if isinstance(question, dict) and (bad := find_bad_feature(question.get("features", {}))):
             return Problem(422, "feature", bad.what, bad.remedy)
     return Problem(
-        422, "shape", f"the body is not of the right shape: {error}.", 'Send {"features": {...}, "id"?, "key"?}.'
+        422,
+        "shape",
+        f"the body is not of the right shape: {error}.",
+        'Send {"features": {...}, "id"?, "key"?, "log"?, "min_position"?, "wait_s"?}.',
     )

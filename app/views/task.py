@@ -1,44 +1,102 @@
-"""`GET /v1/{task}`: where each shard of this worker stands."""
+"""`GET /v1/{task}`: where each shard stands, as this worker has it."""
 
 import asyncio
-from typing import Any
+from typing import Any, Literal
 
+import msgspec
 from aiohttp import web
 from aiokafka.errors import KafkaError
+from msgspec import UNSET, UnsetType
 
-from agents.shard import Shard
+from agents.shard import Status
+from agents.shards import Model
+from app.contract import contract
+from app.views.answer import Position
 from app.views.serving import Resource
+from learning.task import Kind
 
 END_SECONDS = 2.0
 """How long the broker may take to tell the end of the log; then `end` is null. A status must not hang with the broker."""
 
 
+class ArmStanding(msgspec.Struct):
+    """One arm: what it is, and its metrics; None while there is no finite figure."""
+
+    role: Literal["champion", "challenger", "baseline"]
+    model: str
+    version: str | None
+    metrics: dict[str, Any]
+
+
+class ShardStanding(msgspec.Struct):
+    """One shard; of one that is being opened only partition and state are known.
+
+    `end` is None while the broker does not tell it, and `digest` while the shard stands in the middle of a message.
+    """
+
+    partition: Position
+    state: Status | Literal["replica"]
+    error: str | UnsetType = UNSET
+    position: Position | UnsetType = UNSET
+    end: Position | UnsetType | None = UNSET
+    staleness_s: float | UnsetType = UNSET
+    updates: Position | UnsetType = UNSET
+    quarantined: Position | UnsetType = UNSET
+    skipped: Position | UnsetType = UNSET
+    questions: dict[str, Any] | UnsetType = UNSET
+    served: dict[str, Any] | UnsetType = UNSET
+    order: dict[str, Position] | UnsetType = UNSET
+    batch: dict[str, Position] | UnsetType = UNSET
+    digest: str | UnsetType | None = UNSET
+    arms: dict[str, ArmStanding] | UnsetType = UNSET
+
+
+class Standing(msgspec.Struct):
+    """A task on this worker."""
+
+    task: str
+    kind: Kind
+    logging: dict[str, Position]
+    shards: list[ShardStanding]
+    sources: dict[str, Any] | UnsetType = UNSET
+    stored: dict[str, Position] | UnsetType = UNSET
+
+
 class TaskStatus(Resource):
     """The state of a task's shards."""
 
+    @contract(role="predict", gives=Standing)
     async def get(self, request: web.Request, task: str) -> web.Response:  # noqa: ARG002
-        """Position, end, updates, digest and metrics of every shard that this worker owns or still answers for."""
+        """Position, end, updates, digest and metrics of every shard that this worker owns or answers for."""
         served = self.serving.task(task)
         shards = served.shards
-        found = {**shards.last, **shards.owned}
+        found = shards.known()
         try:
             ends = await asyncio.wait_for(shards.around.log.ends(found), END_SECONDS)
         except (KafkaError, OSError):
             ends = {}
-        told = [await self._describe(shard, ends.get(partition)) for partition, shard in sorted(found.items())]
-        about: dict[str, Any] = {"task": task, "kind": served.task.kind, "shards": told}
+        told = [
+            await self._describe(shard, shards.answering(partition), ends.get(partition))
+            for partition, shard in found.items()
+        ]
+        appender = self.serving.appender
+        logging = {"appended": appender.appended, "failed": appender.failed, "refused": appender.refused}
+        about: dict[str, Any] = {"task": task, "kind": served.task.kind, "logging": logging, "shards": told}
         if ingest := self.serving.app.ingesting.get(task):
             about["sources"] = ingest.describe()
+        if served.enricher is not None:
+            about["stored"] = msgspec.structs.asdict(served.enricher.counts)
         return self.answer(about)
 
     @staticmethod
-    async def _describe(shard: Shard, end: int | None) -> dict[str, Any]:
+    async def _describe(shard: Model, model: Model | None, end: int | None) -> dict[str, Any]:
+        """The state of a shard, and of the model that is answered from: while an owned one is being opened, another."""
         about: dict[str, Any] = {"partition": shard.partition, "state": shard.status}
         if shard.error:
             about["error"] = shard.error
-        known = await shard.digest()
-        if shard.learner is None:
+        if model is None or model.learner is None:
             return about
-        told = shard.learner.describe()
-        about |= {"end": None if end is None else max(end, told["position"]), "staleness_s": round(shard.staleness, 3)}
+        known = await model.digest()
+        told = model.learner.describe()
+        about |= {"end": None if end is None else max(end, told["position"]), "staleness_s": round(model.staleness, 3)}
         return about | told | {"digest": known[1] if known and known[0] == told["position"] else None}

@@ -5,10 +5,11 @@
 #
 # DIR keeps the log and may be used again; PORT (default 9092) and the one after it must be free. Needs Java 17 or newer, and
 # Maven for the first run, which fetches the jars from Maven Central into .kafka/libs (KAFKA_LIBS names another folder).
-# For development and tests: one node, no replication, no authentication.
+# For development and tests: one node, no replication, no authentication. KAFKA_PROPERTIES names a file of further settings, which
+# win over those below; KAFKA_SCRAM is a user for the first run, as in kafka-storage's --add-scram.
 set -euo pipefail
 
-[ $# -ge 1 ] || { sed -n '2,9p' "$0" >&2; exit 2; }
+[ $# -ge 1 ] || { sed -n '2,10p' "$0" >&2; exit 2; }
 here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$1"
 dir=$(cd "$1" && pwd)
@@ -44,6 +45,7 @@ share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
 group.coordinator.rebalance.protocols=classic
 CONF
+[ -z "${KAFKA_PROPERTIES:-}" ] || cat "$KAFKA_PROPERTIES" >> "$dir/server.properties"
 cat > "$dir/log4j2.yaml" <<'CONF'
 Configuration:
   Appenders:
@@ -54,5 +56,5 @@ Configuration:
     Root: {level: WARN, AppenderRef: {ref: out}}
 CONF
 [ -d "$dir/log" ] || java -cp "$libs/*" kafka.tools.StorageTool format --cluster-id aGVhZHJhY2UtZGV2LTAwMQ \
-  --config "$dir/server.properties" >/dev/null 2>&1
+  --config "$dir/server.properties" ${KAFKA_SCRAM:+--add-scram "$KAFKA_SCRAM"} >/dev/null 2>&1
 exec java -Xms128m -Xmx512m -XX:+UseSerialGC -Dlog4j2.configurationFile="$dir/log4j2.yaml" -cp "$libs/*" kafka.Kafka "$dir/server.properties"

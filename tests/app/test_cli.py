@@ -1,13 +1,11 @@
 """The command line: exit statuses, errors without tracebacks, and what each command writes."""
 
 import csv
-import http.server
 import json
 import os
 import signal
 import subprocess
 import sys
-import threading
 import tomllib
 
 import pytest
@@ -285,31 +283,6 @@ def test_a_question_that_is_wrong_is_refused_with_its_reason(headrace, worker, a
     called = headrace("predict", *arguments, "--config", worker.config)
     assert called.status == status
     assert told in called.err
-
-
-def test_a_question_for_another_workers_shard_is_asked_there(headrace, worker, tmp_path):
-    """The worker of the settings answers 421 and names the owner; the command follows."""
-
-    class Other(http.server.BaseHTTPRequestHandler):
-        def do_POST(self):
-            self.rfile.read(int(self.headers["Content-Length"]))
-            self.send_response(421)
-            self.send_header("Location", worker.address)
-            self.send_header("Content-Length", "2")
-            self.end_headers()
-            self.wfile.write(b"{}")
-
-        def log_message(self, *_):
-            pass
-
-    with http.server.HTTPServer(("127.0.0.1", 0), Other) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        config = tmp_path / "headrace.toml"
-        config.write_text(f'[worker]\nweb = "127.0.0.1:{server.server_port}"\n[tasks.clicmd]\nkind = "binary"\n')
-        called = headrace("predict", "clicmd", "long_url=1", "--config", config, "--json")
-        server.shutdown()
-    assert called.status == 0, called.err
-    assert json.loads(called.out)["arm"] == "champion"
 
 
 # broker

@@ -18,7 +18,7 @@ def settings_of(folder, text):
 
 def test_what_is_left_out_has_the_documented_defaults(tmp_path):
     settings = settings_of(tmp_path, TASK)
-    assert settings.brokers == "127.0.0.1:9092"
+    assert str(settings.brokers) == "127.0.0.1:9092"
     assert (settings.web_host, settings.web_port, settings.address) == ("127.0.0.1", 6066, "http://127.0.0.1:6066")
     assert settings.datadir == tmp_path / "data"
     worker = settings.worker
@@ -49,7 +49,7 @@ def test_all_that_the_design_shows_is_read(tmp_path):
         labels = [0, 1, 2]
         """,
     )
-    assert settings.brokers == "one:9092,two:9093"
+    assert str(settings.brokers) == "one:9092,two:9093"
     assert str(settings.datadir) == "/var/data"
     assert settings.address == "http://me:80"
     assert settings.tasks["phishing"].model_name == "logistic"
@@ -146,6 +146,32 @@ WRONG = {
     ),
     "values of numbers": (f"{TASK}[tasks.ads.features]\nc = {{ values = ['a'] }}", "'tasks.ads.features.c'", "values"),
     "labels of a binary task": (f"{TASK}labels = [1, 2]", "'tasks.ads.labels'", "Leave it out"),
+    "unknown key of the features": (f"[features]\nuri = 'x'\n{TASK}", "unknown key 'features.uri'", "'url'"),
+    "no Redis": (f"[features]\nurl = 'http://here:1'\n{TASK}", "'features.url' is not redis://", "Percent-encode"),
+    "no time to live": (f"[features]\nttl = 'soon'\n{TASK}", "'features.ttl' is wrong: 'soon'", "7d"),
+    "nothing to live": (f"[features]\nttl = 0\n{TASK}", "'features.ttl' is wrong", "7d"),
+    "no budget": (f"[features]\nbudget_ms = 0\n{TASK}", "'features.budget_ms' is wrong", ""),
+    "a stored feature that is not declared": (
+        f"{TASK}[tasks.ads.features]\nprice = {{}}\n[tasks.ads.stored]\nclicks = {{ default = 0 }}",
+        "'tasks.ads.stored.clicks' is not among the task's features",
+        "Declare it",
+    ),
+    "a stored feature that may be missing and must not": (
+        f"{TASK}[tasks.ads.features]\nclicks = {{}}\n[tasks.ads.stored]\nclicks = {{}}",
+        "'tasks.ads.stored.clicks' has no default",
+        "optional",
+    ),
+    "a default that the feature cannot have": (
+        f"{TASK}[tasks.ads.features]\nclicks = {{ min = 1 }}\n[tasks.ads.stored]\nclicks = {{ default = 0 }}",
+        "'tasks.ads.stored.clicks.default' is wrong",
+        "range",
+    ),
+    "a default that is not finite": (
+        f"{TASK}[tasks.ads.stored]\nclicks = {{ default = nan }}",
+        "'tasks.ads.stored.clicks.default' is wrong",
+        "finite",
+    ),
+    "a stored feature without a name": (f"{TASK}[tasks.ads.stored]\n'' = {{}}", "is no name for a feature", "1 to 256"),
     "not TOML": ("[tasks", "is not TOML", "Correct that line"),
 }
 
@@ -160,6 +186,30 @@ def test_what_is_wrong_is_refused_by_file_key_and_remedy(tmp_path, name):
     assert key in told
     assert remedy in told
     assert caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    "url", ["redis://:pa/ss-secret@here", "redis://:ss-secret@here:x", "http://:ss-secret@here", "redis://:ss-secret@"]
+)
+def test_a_redis_url_that_is_wrong_is_refused_without_a_word_of_its_password(tmp_path, url):
+    with pytest.raises(SettingsError) as caught:
+        settings_of(tmp_path, f"[features]\nurl = '{url}'\n{TASK}")
+    assert "ss-secret" not in str(caught.value)
+
+
+def test_where_stored_features_are_kept_is_read_and_shown_without_a_password(tmp_path):
+    text = f"[features]\nurl = 'rediss://me:secret@cache:6380/2'\nttl = '7d'\nbudget_ms = 10\n{TASK}"
+    features = settings_of(tmp_path, text).features
+    assert (features.ttl_seconds, features.budget_ms, features.shown) == (604_800, 10, "rediss://cache:6380/2")
+    features = settings_of(tmp_path, TASK).features
+    assert (features.ttl_seconds, features.budget_ms, features.shown) == (None, 5, "embedded")
+
+
+def test_stored_features_do_not_change_how_a_task_folds(tmp_path):
+    plain = settings_of(tmp_path, TASK).tasks["ads"]
+    stored = settings_of(tmp_path, f"{TASK}[tasks.ads.stored]\nclicks = {{ default = 0 }}").tasks["ads"]
+    assert stored.stored["clicks"].default == 0
+    assert stored.fingerprint == plain.fingerprint
 
 
 def test_a_file_that_is_not_there_is_named_with_how_to_make_one(tmp_path):

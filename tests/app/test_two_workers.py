@@ -1,11 +1,15 @@
-"""Two workers share the shards; the one that does not own a shard says who does, and one that has served it goes on answering."""
+"""Two workers share the shards; each answers for every key, asks the owner where that is wanted, and goes on when the other is gone."""
 
+import asyncio
+import time
 import uuid
 
 import harness
 import pytest
 
-from app.views.serving import partition_of
+from app.views.owner import HOPS, HOPS_MAX
+from learning.task import Task
+from tables.placing import partition_of
 
 KEYS = {partition_of(f"k{number}", 2): f"k{number}" for number in range(20)}
 
@@ -13,9 +17,15 @@ KEYS = {partition_of(f"k{number}", 2): f"k{number}" for number in range(20)}
 @pytest.fixture(scope="module")
 def workers(broker, tmp_path_factory):
     folder = tmp_path_factory.mktemp("two")
-    toml = f'[tasks.two-{uuid.uuid4().hex[:8]}]\nkind = "binary"\npartitions = 2\n'
-    started = [harness.Worker(folder / name, broker, toml, instance=name).start() for name in ("a", "b")]
+    name = f"two-{uuid.uuid4().hex[:8]}"
+    toml = f'[tasks.{name}]\nkind = "binary"\npartitions = 2\n'
+    # Snapshots are seldom, so that a replica is behind its owner for long enough to be seen to be.
+    paced = "snapshot_seconds = 3.0\nsnapshot_records = 100000"
+    started = [harness.Worker(folder / name, broker, toml, paced, instance=name) for name in ("a", "b")]
     try:
+        for worker in started:
+            worker.task = name
+            worker.start()
         for worker in started:
             worker.wait_ready()
         harness.wait_for(lambda: all(len(owned(worker)) == 1 for worker in started), 60, "a shard each")
@@ -25,34 +35,164 @@ def workers(broker, tmp_path_factory):
             worker.stop("SIGKILL")
 
 
-def task_of(worker):
-    return worker.config.read_text().split("[tasks.")[1].split("]")[0]
+def shards(worker):
+    return {shard["partition"]: shard for shard in (worker.get(f"/v1/{worker.task}") or {"shards": []})["shards"]}
 
 
 def owned(worker):
-    answer = worker.get(f"/v1/{task_of(worker)}") or {"shards": []}
-    return [shard["partition"] for shard in answer["shards"] if shard["state"] == "live"]
+    return [partition for partition, shard in shards(worker).items() if shard["state"] == "live"]
 
 
-def test_a_worker_that_does_not_own_a_shard_names_the_owner(workers):
-    for worker, other in (workers, workers[::-1]):
-        (mine,) = owned(worker)
-        path, question = f"/v1/{task_of(worker)}/predict", {"features": {"x": 1.0}}
-        assert worker.post(path, question | {"key": KEYS[mine]})[0] == 200
-        theirs = question | {"key": KEYS[1 - mine]}
-        if any(shard["partition"] == 1 - mine for shard in worker.get(f"/v1/{task_of(worker)}")["shards"]):
-            assert worker.post(path, theirs)[0] == 200  # it has owned that one before, and its last model answers
-            continue
-        status, problem = worker.post(path, theirs)
-        assert status == 421, problem
-        assert other.address in problem["remedy"]
+def ask(worker, key, query="", headers=None, **parts):
+    question = {"features": {"x": 1.0}, "key": key} | parts
+    return worker.post(f"/v1/{worker.task}/predict{query}", question, headers=headers)
 
 
-def test_when_one_is_gone_the_other_takes_its_shard(workers):
-    workers[0].stop("SIGTERM")
-    harness.wait_for(lambda: sorted(owned(workers[1])) == [0, 1], 60, "both shards on the worker that is left")
-    path, question = f"/v1/{task_of(workers[1])}/predict", {"features": {"x": 1.0}}
+def learn(worker, key, count=20):
+    """Append samples for a key's shard; the position that a model has when it has folded them."""
+    samples = [{"features": {"x": n - count / 2}, "label": n > count / 2, "key": key} for n in range(count)]
+    status, told = worker.post(f"/v1/{worker.task}/samples", samples)
+    assert status == 202, told
+    return told["positions"][-1]["offset"] + 1
+
+
+def of_other(workers):
+    """A worker, the other one, and a key of the other's shard."""
+    worker, other = workers
+    (theirs,) = owned(other)
+    return worker, other, KEYS[theirs]
+
+
+def test_every_worker_lists_the_shards_it_owns_as_live_and_the_others_as_replicas(workers):
+    for worker in workers:
+        harness.wait_for(
+            lambda: sorted(shard["state"] for shard in shards(worker).values()) == ["live", "replica"],  # noqa: B023
+            30,
+            "a live shard and a replica",
+        )
+
+
+def test_every_worker_answers_for_every_key(workers):
+    for worker in workers:
+        for key in KEYS.values():
+            status, answer = ask(worker, key)
+            assert (status, answer["arm"]) == (200, "champion")
+            assert answer["staleness_s"] < 60
+
+
+def test_a_replica_comes_to_the_owners_position_and_digest(workers):
+    worker, other, key = of_other(workers)
+    partition, position = partition_of(key, 2), learn(worker, key)
+    harness.wait_for(lambda: shards(worker)[partition]["position"] == position, 30, "the replica has the samples")
+    mine, theirs = shards(worker)[partition], shards(other)[partition]
+    assert (mine["state"], theirs["state"]) == ("replica", "live")
+    assert mine["digest"] == theirs["digest"]
+    harness.wait_for(lambda: shards(worker)[partition]["staleness_s"] < 3, 30, "an idle log leaves a replica fresh")
+    assert ask(worker, key)[1]["probabilities"] == ask(other, key)[1]["probabilities"]
+
+
+def test_a_replica_answers_what_the_fold_up_to_its_position_answers(broker, workers):
+    """While the owner learns on, each answer is that of an uninterrupted fold to the position that the answer names."""
+    worker, _, key = of_other(workers)
+    partition, found = partition_of(key, 2), {}
+    position = 0
+    while len(found) < 4:
+        position = learn(worker, key, 7)
+        time.sleep(0.2)
+        _, answer = ask(worker, key)
+        found[answer["position"]] = answer["probabilities"], answer["prediction"]
+        assert answer["position"] <= position
+    task = Task(name=worker.task, kind="binary", partitions=2)
+    messages = asyncio.run(harness.read_all(broker, task.events, partition))
+    for at, (probabilities, predicted) in found.items():
+        learner, _ = harness.fold(task, partition, [message for message in messages if message.offset < at])
+        expected = learner.champion.predict({"x": 1.0})
+        told = expected.told() if expected else {"prediction": None, "probabilities": None}
+        assert (told["probabilities"], told["prediction"]) == (probabilities, predicted)
+
+
+def test_a_fresh_answer_is_the_owners(workers):
+    worker, _, key = of_other(workers)
+    position = learn(worker, key)
+    harness.wait_for(lambda: ask(worker, key, "?fresh=true")[1].get("position", 0) >= position, 10, "asked the owner")
+    batch = [{"features": {"x": 1.0}, "key": key, "id": f"{number}"} for number, key in enumerate(KEYS.values())]
+    status, answers = worker.post(f"/v1/{worker.task}/predict/batch?fresh=true", batch * 3)
+    assert status == 200, answers
+    assert [answer["id"] for answer in answers] == ["0", "1"] * 3
+
+
+@pytest.mark.parametrize("asker", [0, 1])
+def test_one_reads_what_one_has_written_whoever_is_asked(workers, asker):
     for key in KEYS.values():
-        status, answer = workers[1].post(path, question | {"key": key})
+        for _ in range(10):
+            position = learn(workers[1 - asker], key, 3)
+            status, answer = ask(workers[asker], key, min_position=position, wait_s=10)
+            assert status == 200, answer
+            assert answer["position"] >= position
+
+
+def test_a_position_that_does_not_come_is_refused_when_the_time_is_up(workers):
+    for worker in workers:
+        for key in KEYS.values():
+            status, problem = ask(worker, key, min_position=10**9, wait_s=0.1)
+            assert (status, problem["code"]) == (503, "not_yet")
+
+
+def test_a_position_without_a_key_is_refused_where_there_are_several_shards(workers):
+    status, problem = workers[0].post(f"/v1/{workers[0].task}/predict", {"features": {}, "min_position": 3})
+    assert (status, problem["code"]) == (422, "key")
+
+
+@pytest.mark.parametrize("hops", [str(HOPS_MAX), "x", "99999999999"])
+def test_a_question_that_has_come_too_far_is_passed_on_no_more(workers, hops):
+    worker, other, key = of_other(workers)
+    status, problem = ask(worker, key, "?fresh=true", {HOPS: hops})
+    assert (status, problem["code"]) == (503, "no_owner")
+    assert ask(other, key, "?fresh=true", {HOPS: hops})[0] == 200  # the owner need not pass it on
+
+
+def test_fresh_is_true_or_false(workers):
+    assert ask(workers[0], KEYS[0], "?fresh=perhaps")[0] == 422
+
+
+def test_when_the_owner_is_killed_the_other_answers_on_and_then_takes_the_shard(workers):
+    worker, other, key = of_other(workers)
+    partition = partition_of(key, 2)
+    position = learn(worker, key)
+    harness.wait_for(lambda: shards(worker)[partition]["position"] >= position, 30, "the replica has the samples")
+    other.stop("SIGKILL")
+    answered, states = [], set()
+    while "live" not in states:
+        status, answer = ask(worker, key)
+        assert status == 200, answer
+        answered.append(answer["position"])
+        states.add(shards(worker)[partition]["state"])
+        assert len(answered) < 2_000
+        time.sleep(0.05)
+    assert "replica" in states
+    assert answered == sorted(answered)  # no answer is of an earlier position than the one before
+    status, problem = ask(worker, key, "?fresh=true")
+    assert status == 200, problem
+    other.start().wait_ready()
+    for key in KEYS.values():
+        assert ask(other, key)[0] == 200
+
+
+def test_a_fresh_answer_without_an_owner_is_refused_and_a_plain_one_is_given(workers):
+    worker, other = workers
+    harness.wait_for(lambda: all(len(owned(one)) == 1 for one in workers), 60, "a shard each")
+    (theirs,) = owned(other)
+    other.stop("SIGKILL")
+    status, problem = ask(worker, KEYS[theirs], "?fresh=true")
+    assert status == 503
+    assert problem["code"] in ("owner_unreachable", "no_owner")
+    assert "fresh=true" in problem["remedy"] or "again" in problem["remedy"]
+    assert ask(worker, KEYS[theirs])[0] == 200
+
+
+def test_when_one_has_gone_for_good_the_other_owns_every_shard(workers):
+    harness.wait_for(lambda: sorted(owned(workers[0])) == [0, 1], 60, "both shards on the worker that is left")
+    for key in KEYS.values():
+        status, answer = ask(workers[0], key, "?fresh=true")
         assert status == 200
         assert answer["staleness_s"] < 5

@@ -21,7 +21,15 @@ from learning.learner import Learner
 from learning.source import Source
 from learning.task import Task
 
-structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+
+@pytest.fixture(autouse=True, scope="module")
+def quiet():
+    """Thousands of worlds fail on purpose; other tests read what is logged, so it is put back."""
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    yield
+    structlog.configure(**before)
+
 
 SHARDS, PARTITIONS, COUNT = 2, 2, 12
 TASK = Task(

@@ -117,6 +117,66 @@ def test_a_changelog_that_was_made_anew_empties_the_database(tmp_path, length):
     run(check())
 
 
+def test_what_was_followed_already_does_not_set_a_table_back(tmp_path):
+    async def check():
+        changelog = Changelog()
+        table = Table(changelog, tmp_path)
+        await table.open(0)
+        for value in (b"old", b"new"):
+            await table.put(0, b"k1", value)
+        table.take(0, Entry(0, b"k1", b"old"))
+        assert await contents(table) == {b"k1": b"new"}
+        assert table.followed(0) == 2
+        table.take(0, Entry(2, b"k1", b"newer"))
+        assert await contents(table) == {b"k1": b"newer"}
+        table.close(0)
+        with pytest.raises(KeyError):
+            table.take(0, Entry(3, b"k1", b"x"))
+
+    run(check())
+
+
+def test_a_shard_that_is_open_is_opened_again_by_following_on(tmp_path):
+    async def check():
+        changelog = Changelog()
+        mine, other = Table(changelog, tmp_path / "a"), Table(changelog, tmp_path / "b")
+        await other.open(0)
+        await other.put(0, b"k1", b"v")
+        await asyncio.gather(mine.open(0), mine.open(0))
+        await other.put(0, b"k2", b"v")
+        await mine.open(0)
+        assert await contents(mine) == {b"k1": b"v", b"k2": b"v"}
+        mine.close(0)
+        other.close(0)
+
+    run(check())
+
+
+def test_an_opening_that_fails_leaves_nothing_open(tmp_path):
+    async def check():
+        changelog = Changelog()
+        table = Table(changelog, tmp_path)
+        await table.open(0)
+        await table.put(0, b"k1", b"v")
+        table.close(0)
+
+        class Away(Changelog):
+            async def read(self, partition, start):
+                raise ConnectionError
+                yield
+
+        table.changelog = Away()
+        with pytest.raises(ConnectionError):
+            await table.open(0)
+        assert table.opened() == []
+        table.changelog = changelog
+        await table.open(0)
+        assert await contents(table) == {b"k1": b"v"}
+        table.close(0)
+
+    run(check())
+
+
 def test_one_process_at_a_time_opens_a_shard(tmp_path):
     async def check():
         first, second = Table(Changelog(), tmp_path), Table(Changelog(), tmp_path)

@@ -3,11 +3,12 @@
 import asyncio
 import uuid
 
+import msgspec
 import pytest
 from aiokafka.admin import NewTopic
 
 from learning.errors import BrokerError, TopicError
-from learning.task import Task
+from learning.task import Stored, Task
 from tables.topics import connect, find_problems, prepare, topics_of
 
 
@@ -42,6 +43,14 @@ def test_a_compacted_event_log_is_refused(broker, task):
 def test_an_uncompacted_changelog_is_refused(broker, task):
     asyncio.run(make(broker, NewTopic(f"{task.name}.snapshots", 2, 1)))
     with pytest.raises(TopicError, match="cleanup.policy=delete, not compact"):
+        asyncio.run(prepare(broker, topics_of(task)))
+
+
+def test_stored_features_have_one_compacted_topic_and_only_where_they_are_declared(broker, task):
+    assert f"{task.name}.features" not in [topic.name for topic in topics_of(task)]
+    task = msgspec.structs.replace(task, stored={"clicks": Stored()})
+    asyncio.run(make(broker, NewTopic(f"{task.name}.features", 3, 1, topic_configs={"cleanup.policy": "compact"})))
+    with pytest.raises(TopicError, match="features has 3 partitions, not 1. Delete it"):
         asyncio.run(prepare(broker, topics_of(task)))
 
 

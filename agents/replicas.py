@@ -1,0 +1,213 @@
+"""Replicas: models of the shards that other workers own, kept up by following their snapshots."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from typing import Literal
+
+import structlog
+
+from agents.around import Around
+from agents.budget import Budget
+from agents.freshness import Freshness, known_from
+from learning.errors import HeadraceError
+from learning.learner import Learner, State
+from learning.state import digest, unseal
+from learning.task import Task
+
+log = structlog.get_logger()
+
+POLL_SECONDS = 0.1
+"""How long to wait for news; also how soon a change of the owned shards is noticed."""
+
+ENDS_SECONDS = 1.0
+"""How often the log is asked for its ends."""
+
+RETRY_SECONDS = 0.5
+OPENING_MAX = 8
+"""Shards that are opened at a time: each reads the changelog with a consumer of its own."""
+
+
+class Replica:
+    """A read-only model of a shard that another worker owns, as of a snapshot.
+
+    Parameters
+    ----------
+    task, partition
+        Which shard.
+    around
+        Tells the time.
+    """
+
+    status: Literal["replica"] = "replica"
+
+    def __init__(self, task: Task, partition: int, around: Around):
+        self.task, self.partition, self.around = task, partition, around
+        self.learner: Learner | None = None
+        self.error: str | None = None
+        self.freshness = Freshness(around.budget.clock())
+        self._digest: str | None = None
+
+    @property
+    def position(self) -> int:
+        """The position of the snapshot."""
+        return self.learner.state.position if self.learner else 0
+
+    @property
+    def staleness(self) -> float:
+        """At most how many seconds of the log the model has not seen."""
+        return self.freshness.staleness(self.position, self.around.budget.clock())
+
+    async def digest(self) -> tuple[int, str] | None:
+        """The position and the digest of the state there."""
+        if self.learner is None:
+            return None
+        if self._digest is None:
+            self._digest = digest(self.learner.state)
+        return self.position, self._digest
+
+    def take_up(self, state: State | None) -> None:
+        """Answer from this state from now on; None is that of a shard without a snapshot."""
+        if self.position == 0 and state is not None:
+            self.freshness.know(known_from(state.clock, self.around.budget.clock(), self.around.wall()))
+        self.learner, self.error, self._digest = Learner(self.task, self.partition, state), None, None
+
+
+class Replicas:
+    """Follows the snapshots of all shards of a task that this worker does not own.
+
+    The table of such a shard is opened and followed like an owner's, so when the shard is assigned its table is there already. From
+    that moment on nothing here touches it: an owner opens what belongs to a snapshot before it looks for the furthest one. When the
+    shard is taken away its owner closes the table, which is noticed here, and it is opened again.
+
+    The newest snapshot of each shard is read in a thread, so that answers go on meanwhile. All but the first are read within a budget of
+    time; those that come faster are passed over.
+
+    Parameters
+    ----------
+    task
+        Whose shards.
+    around
+        What they act upon.
+    owned
+        The shards of this worker, as they come and go.
+    """
+
+    def __init__(self, task: Task, around: Around, owned: Mapping[int, object]):
+        self.task, self.around, self.owned = task, around, owned
+        self.held: dict[int, Replica] = {}
+        self._table = around.snapshots.table
+        self._budget = Budget(clock=around.budget.clock)
+        self._following: set[int] = set()
+        self._news: dict[int, None] = {}  # an ordered set: whose table has changed since it was looked at
+        self._asked_at = float("-inf")
+        self._run: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Follow, in a task of its own, until stopped."""
+        self._run = asyncio.create_task(self._follow_all())
+
+    async def stop(self) -> None:
+        """Follow no more, and close the databases. The models stay to answer from."""
+        if self._run is not None:
+            self._run.cancel()
+            await asyncio.wait([self._run])
+            self._close(self._table.opened())
+
+    def is_refused(self, partition: int) -> bool:
+        """Whether there is a snapshot of this shard, and no model because it was refused."""
+        replica = self.held.get(partition)
+        return replica is not None and replica.learner is None and replica.error is not None
+
+    async def _follow_all(self) -> None:
+        while True:
+            try:
+                await self._round()
+            except Exception as error:  # noqa: BLE001 a broker that is away, a full disk: begin again with what is there
+                log.info("cannot follow snapshots now", task=self.task.name, error=repr(error))
+                self._close(self._following)
+                self._following.clear()
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _round(self) -> None:
+        wanted = {partition for partition in range(self.task.partitions) if partition not in self.owned}
+        kept = wanted & self._following & set(self._table.opened())
+        opened = await self._open_all(wanted - kept)
+        if opened or kept != self._following:
+            self._following = kept | opened
+            await self.around.follower.follow(
+                {at: self._table.followed(at) for at in self._following if self._is_open(at)}
+            )
+        for partition, entries in (await self.around.follower.poll(POLL_SECONDS)).items():
+            if self._is_open(partition):
+                for entry in entries:
+                    self._table.take(partition, entry)
+                self._news[partition] = None
+        if self._news and self._budget.is_free():
+            partition = next(iter(self._news))
+            del self._news[partition]
+            if self._is_open(partition):
+                started = self._budget.clock()
+                await self._take_up(partition)
+                self._budget.spend(self._budget.clock() - started)
+        await self._ask_ends()
+
+    async def _open_all(self, partitions: Iterable[int]) -> set[int]:
+        room = asyncio.Semaphore(OPENING_MAX)
+
+        async def open_one(partition: int) -> bool:
+            async with room:
+                try:
+                    if partition not in self.owned:
+                        await self._table.open(partition)
+                    if self._is_open(partition):
+                        await self._take_up(partition)
+                except Exception as error:  # noqa: BLE001 another process has the lock, or the broker is away
+                    log.info("cannot follow a shard yet", task=self.task.name, partition=partition, error=repr(error))
+                    self._close([partition])
+                    return False
+                return self._is_open(partition)
+
+        wanted = sorted(partitions)
+        opened = await asyncio.gather(*map(open_one, wanted))
+        if not all(opened):
+            await asyncio.sleep(RETRY_SECONDS)
+        return {partition for partition, is_open in zip(wanted, opened, strict=True) if is_open}
+
+    async def _take_up(self, partition: int) -> None:
+        """Answer from the furthest snapshot there is."""
+        replica = self.held.get(partition)
+        if replica is None:
+            replica = self.held[partition] = Replica(self.task, partition, self.around)
+        around = self.around
+        found = around.snapshots.load(partition)
+        if found is None:
+            if replica.learner is None:
+                replica.take_up(None)
+        elif replica.learner is None or found[0] > replica.position:
+            try:
+                state = await asyncio.to_thread(
+                    unseal, found[1], self.task, partition, key=around.key, also=around.also
+                )
+                replica.take_up(state)
+            except HeadraceError as error:
+                replica.error = str(error)
+                log.warning("a snapshot is refused", task=self.task.name, partition=partition, error=replica.error)
+
+    async def _ask_ends(self) -> None:
+        now = self.around.budget.clock()
+        if now - self._asked_at < ENDS_SECONDS or not self._following:
+            return
+        self._asked_at = now
+        for partition, end in (await self.around.log.ends(sorted(self._following))).items():
+            replica = self.held.get(partition)
+            if replica is not None and end >= replica.position:  # otherwise the snapshot is of another log
+                replica.freshness.mark(end, now)
+
+    def _is_open(self, partition: int) -> bool:
+        """Whether a table is open, and for a replica: it may have been assigned, and taken away again, at any `await`."""
+        return partition not in self.owned and partition in self._table.opened()
+
+    def _close(self, partitions: Iterable[int]) -> None:
+        for partition in list(partitions):
+            if partition not in self.owned:
+                self._table.close(partition)

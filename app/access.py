@@ -1,0 +1,42 @@
+"""What it takes to be let in by a worker: for the command line, and for a worker that asks another."""
+
+from ssl import SSLContext
+
+import msgspec
+from aiohttp import web
+
+KEY_HEADERS = ("Authorization", "X-API-Key")
+
+
+class Access(msgspec.Struct, frozen=True):
+    """How to ask a worker.
+
+    Parameters
+    ----------
+    key
+        The API key to show, if any.
+    tls
+        How to check a worker's certificate; None for workers without TLS. With aiohttp:
+        `ClientSession(connector=TCPConnector(ssl=access.tls or True))`.
+
+    Examples
+    --------
+    >>> Access("secret").headers
+    {'Authorization': 'Bearer secret'}
+    """
+
+    key: str | None = None
+    tls: SSLContext | None = None
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers that show the key."""
+        return {} if self.key is None else {"Authorization": f"Bearer {self.key}"}
+
+    def __repr__(self) -> str:
+        return "Access(with a key)" if self.key else "Access(without a key)"
+
+
+def passed_on(request: web.Request) -> dict[str, str]:
+    """The headers of a request that show its key, to pass it on to another worker: that one asks the same of the caller."""
+    return {name: request.headers[name] for name in KEY_HEADERS if name in request.headers}

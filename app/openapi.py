@@ -1,0 +1,180 @@
+"""The OpenAPI document, made of the contracts: of the structs that read bodies, and of what each task declares."""
+
+import re
+from collections.abc import Iterable
+from http import HTTPStatus
+from importlib.metadata import version
+from typing import Annotated, Any
+
+import msgspec
+
+from app.contract import OF_TASK, Operation
+from app.errors import ProblemDocument
+from learning.records import LABELS
+from learning.schema import Features, Number, Text, Whole
+from learning.task import Feature, Task
+
+COMPONENT = "#/components/schemas/"
+ANY_TEXT = Annotated[str, msgspec.Meta(min_length=1)]
+ADMITTING = (401, 403, 429)
+"""Problems of every operation that asks for a role, the first two where there are keys."""
+
+READING = (400, 408, 413)
+"""Problems of every operation that takes a body."""
+
+HEADERS: dict[int, dict[str, Any]] = {
+    401: {"WWW-Authenticate": {"schema": {"type": "string"}}},
+    429: {"Retry-After": {"schema": {"type": "integer", "minimum": 1}}},
+}
+SCHEMES = {
+    "bearer": {"type": "http", "scheme": "bearer"},
+    "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+}
+
+
+def write_document(operations: Iterable[Operation], tasks: Iterable[Task], *, has_keys: bool) -> dict[str, Any]:
+    """The document of a worker with these operations: a path for each task, with the features and labels that it declares.
+
+    Parameters
+    ----------
+    operations
+        What there is.
+    tasks
+        In whose names `{task}` is resolved.
+    has_keys
+        Whether the worker asks for keys.
+    """
+    operations, tasks = list(operations), list(tasks)
+    types = {id(kind): kind for one in operations for kind in _types(one)}
+    schemas, components = msgspec.json.schema_components(types.values(), ref_template=COMPONENT + "{name}")
+    writer = Writer(dict(zip(types, schemas, strict=True)), components, has_keys=has_keys)
+    paths: dict[str, dict[str, Any]] = {}
+    for one in operations:
+        for task in tasks if "{task}" in one.path else [None]:
+            path = one.path if task is None else one.path.replace("{task}", task.name)
+            paths.setdefault(path, {})[one.method] = writer.operation(one, task)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Headrace", "version": version("headrace")},
+        "paths": paths,
+        "components": {"schemas": writer.components, **({"securitySchemes": SCHEMES} if has_keys else {})},
+    }
+
+
+class Writer:
+    """Writes operations.
+
+    Parameters
+    ----------
+    schemas
+        Of the types, by their `id`.
+    components
+        What the schemas refer to; those that differ by task are added.
+    has_keys
+        Whether the worker asks for keys.
+    """
+
+    def __init__(self, schemas: dict[int, dict[str, Any]], components: dict[str, Any], *, has_keys: bool):
+        self.schemas, self.components, self.has_keys = schemas, components, has_keys
+
+    def operation(self, one: Operation, task: Task | None) -> dict[str, Any]:
+        """One operation, of a task or of none."""
+        said = one.contract
+        responses = {str(said.status): self._response(HTTPStatus(said.status).phrase, said.gives, task)}
+        for status in sorted(self._problems(one)):
+            answer = self._response(HTTPStatus(status).phrase, ProblemDocument, task, "application/problem+json")
+            responses[str(status)] = answer | ({"headers": HEADERS[status]} if status in HEADERS else {})
+        written: dict[str, Any] = {
+            "operationId": f"{one.view}.{one.method}" + (f".{task.name}" if task else ""),
+            "summary": one.summary,
+            "responses": responses,
+        }
+        if parameters := self._parameters(one):
+            written["parameters"] = parameters
+        if said.takes is not None:
+            content = {"application/json": {"schema": self._schema(said.takes, task)}}
+            written["requestBody"] = {"required": True, "content": content}
+        if self.has_keys:
+            written["security"] = [] if said.role is None else [{name: []} for name in SCHEMES]
+            if said.role is not None:
+                written["description"] = f"Takes the role `{said.role}`."
+        return written
+
+    def _problems(self, one: Operation) -> set[int]:
+        said = one.contract
+        admitting = ADMITTING if self.has_keys else ADMITTING[2:]
+        return {*said.problems, *(admitting if said.role else ()), *(READING if said.takes is not None else ())}
+
+    def _parameters(self, one: Operation) -> list[dict[str, Any]]:
+        within = [name for name in re.findall(r"{(\w+)}", one.path) if name != "task"]
+        types = {name: one.contract.parameters.get(name, ANY_TEXT) for name in within} | dict(one.contract.parameters)
+        return [
+            {
+                "name": name,
+                "in": "path" if name in within else "query",
+                "required": name in within,
+                "schema": self._schema(kind, None),
+            }
+            for name, kind in types.items()
+        ]
+
+    def _response(self, phrase: str, gives: Any, task: Task | None, media: str = "application/json") -> dict[str, Any]:
+        return {"description": phrase, "content": {media: {"schema": self._schema(gives, task)}}}
+
+    def _schema(self, kind: Any, task: Task | None) -> Any:
+        schema = self.schemas[id(kind)]
+        return schema if task is None else self._of_task(schema, task)
+
+    def _of_task(self, node: Any, task: Task) -> Any:
+        """A schema with what the task declares in the marked places; a component that has such a place gets a copy for the task."""
+        if isinstance(node, list):
+            return [self._of_task(part, task) for part in node]
+        if not isinstance(node, dict):
+            return node
+        if OF_TASK in node:
+            return features_schema(task) if node[OF_TASK] == "features" else label_schema(task)
+        if "$ref" in node:
+            name = node["$ref"].removeprefix(COMPONENT)
+            special = self._of_task(self.components[name], task)
+            if special == self.components[name]:
+                return node
+            self.components[f"{name}.{task.name}"] = special
+            return {"$ref": f"{COMPONENT}{name}.{task.name}"}
+        return {key: self._of_task(part, task) for key, part in node.items()}
+
+
+def _types(one: Operation) -> list[Any]:
+    takes = [] if one.contract.takes is None else [one.contract.takes]
+    return [one.contract.gives, ProblemDocument, ANY_TEXT, *takes, *one.contract.parameters.values()]
+
+
+def features_schema(task: Task) -> dict[str, Any]:
+    """What a task takes as features: what it declares, or any.
+
+    Examples
+    --------
+    >>> features_schema(Task(name="ads", kind="binary", features={"shown": Feature(type="bool", optional=True)}))
+    {'type': 'object', 'properties': {'shown': {'type': 'boolean'}}, 'required': [], 'additionalProperties': False}
+    """
+    if task.features is None:
+        return msgspec.json.schema(Features)
+    return {
+        "type": "object",
+        "properties": {name: feature_schema(feature) for name, feature in task.features.items()},
+        "required": [
+            name for name, feature in task.features.items() if not feature.optional and name not in (task.stored or {})
+        ],
+        "additionalProperties": False,
+    }
+
+
+def feature_schema(feature: Feature) -> dict[str, Any]:
+    """The values that a declared feature may have."""
+    schema = msgspec.json.schema({"float": Number, "int": Whole, "bool": bool, "string": Text}[feature.type])
+    bounds = {"minimum": feature.min, "maximum": feature.max, "enum": feature.values}
+    return schema | {name: bound for name, bound in bounds.items() if bound is not None}
+
+
+def label_schema(task: Task) -> dict[str, Any]:
+    """The labels of a task."""
+    return {"enum": task.labels} if task.labels is not None else msgspec.json.schema(LABELS[task.kind])

@@ -1,0 +1,21 @@
+"""Which feature store the settings ask for."""
+
+from app.settings import Settings
+from learning.errors import SettingsError
+from learning.task import Task
+from tables.changelog import KafkaChangelog
+from tables.features import EmbeddedStore, FeatureStore
+
+
+def make_store(settings: Settings, task: Task) -> FeatureStore:
+    """The feature store of a task: embedded, or in Redis. SettingsError if what talks to Redis is not installed."""
+    features = settings.features
+    changelog = KafkaChangelog(f"{task.name}.features", settings.brokers)
+    if features.url is None:
+        return EmbeddedStore(task, changelog, features.ttl_seconds, settings.datadir / task.name / "features")
+    try:
+        from tables.redis_features import RedisStore
+    except ImportError:
+        what = f"{settings.path}: 'features.url' names Redis, but redis-py is not installed."
+        raise SettingsError(what, "Run: pip install 'headrace[redis]'.") from None
+    return RedisStore(task, changelog, features.ttl_seconds, features.url)

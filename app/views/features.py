@@ -1,0 +1,110 @@
+"""`PUT`, `GET` and `DELETE /v1/{task}/features/{key}`: what is stored of an entity."""
+
+import asyncio
+import time
+from typing import Annotated, Any
+
+import msgspec
+from aiohttp import web
+from aiokafka.errors import KafkaError
+
+from app.contract import contract
+from app.errors import Problem
+from app.views.answer import Appended, At
+from app.views.appender import APPEND_SECONDS
+from app.views.serving import Resource
+from learning.records import refuse_duplicate_keys
+from learning.task import Value
+from tables.enricher import Enricher
+
+KEY_MAX = 256
+READ_SECONDS = 2.0
+"""How long the store may take for someone who looks at it; a question has less patience."""
+
+decode = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+class StoredValue(msgspec.Struct):
+    """A value, null if it cannot be read, and its age in seconds."""
+
+    value: Value | None
+    age_s: float | None
+
+
+class StoredEntity(msgspec.Struct):
+    """What a look-up of an entity gives."""
+
+    key: str
+    features: dict[str, StoredValue]
+
+
+Key = Annotated[str, msgspec.Meta(min_length=1, max_length=KEY_MAX)]
+
+
+class StoredFeatures(Resource):
+    """The stored features of one entity."""
+
+    @contract(
+        role="feedback",
+        takes=dict[str, Value | None],
+        gives=Appended,
+        status=202,
+        problems=(404, 422, 503),
+        parameters={"key": Key},
+    )
+    async def put(self, request: web.Request, task: str, key: str) -> web.Response:
+        """Replace them by those of the body, a JSON object; 202 with the position once the broker has it."""
+        enricher = self._enricher(task, key)
+        body = await request.read()
+        try:
+            loose = decode(body)
+        except msgspec.ValidationError:
+            detail = "the body is not a JSON object."
+            raise Problem(422, "not_an_object", detail, 'Send {"name": value, ...}.') from None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            detail = f"the body is not JSON: {str(error).rstrip('.')}."
+            raise Problem(400, "not_json", detail, "Send JSON with finite numbers.") from None
+        refuse_duplicate_keys(body)
+        features: dict[str, Value] = {name: value for name, value in loose.items() if value is not None}
+        for name, value in features.items():
+            enricher.schema.check(name, value)
+        return await self._write(enricher, key, features)
+
+    @contract(role="predict", gives=StoredEntity, problems=(404, 422, 503), parameters={"key": Key})
+    async def get(self, request: web.Request, task: str, key: str) -> web.Response:  # noqa: ARG002
+        """What a look-up gives now, with the age of each value in seconds; a value that cannot be read is null."""
+        store = self._enricher(task, key).store
+        try:
+            (entity,) = await asyncio.wait_for(store.read([key]), READ_SECONDS)
+        except Exception as error:
+            detail = f"the feature store does not answer: {type(error).__name__}."
+            raise Problem(503, "store", detail, "See headrace doctor.", {"Retry-After": "1"}) from error
+        if entity is None:
+            raise Problem(
+                404, "unknown_entity", "nothing is stored of this entity, or not any more.", "PUT its features."
+            )
+        age = None if entity.time is None else round(time.time() - entity.time, 3)
+        told = {name: {"value": value, "age_s": age} for name, value in entity.features.items()}
+        return self.answer({"key": key, "features": told})
+
+    @contract(role="feedback", gives=Appended, status=202, problems=(404, 422, 503), parameters={"key": Key})
+    async def delete(self, request: web.Request, task: str, key: str) -> web.Response:  # noqa: ARG002
+        """Remove them; 202 with the position once the broker has it, whether there were any or not."""
+        return await self._write(self._enricher(task, key), key, None)
+
+    def _enricher(self, task: str, key: str) -> Enricher:
+        served = self.serving.task(task)
+        if served.enricher is None:
+            detail = f"task '{task}' has no stored features."
+            raise Problem(404, "no_stored_features", detail, f"Declare them: [tasks.{task}.stored] in headrace.toml.")
+        if not 1 <= len(key) <= KEY_MAX:
+            raise Problem(422, "key", f"the key has {len(key)} characters.", f"Use 1 to {KEY_MAX}.")
+        return served.enricher
+
+    async def _write(self, enricher: Enricher, key: str, features: dict[str, Value] | None) -> web.Response:
+        try:
+            offset = await asyncio.wait_for(enricher.store.write(key, features), APPEND_SECONDS)
+        except (KafkaError, OSError) as error:
+            detail = f"the broker did not take it: {error!r}. It may be in the topic."
+            raise Problem(503, "broker", detail, "Send it again: it replaces itself.", {"Retry-After": "1"}) from None
+        return self.answer(Appended([At(0, offset)]), status=202)

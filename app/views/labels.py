@@ -1,0 +1,48 @@
+"""`POST /v1/{task}/labels`: append the labels of questions to the event log."""
+
+from typing import Annotated
+
+import msgspec
+from aiohttp import web
+from msgspec import UNSET, UnsetType
+
+from app.contract import TaskLabel, contract
+from app.views.answer import Appended
+from app.views.samples import Samples
+from app.views.serving import BATCH_MAX
+from learning.records import Id, Record, Source, Time
+
+
+class Label(msgspec.Struct, forbid_unknown_fields=True):
+    """The label of the question with this id; optionally its time in epoch seconds, and the key of the question, if it had one."""
+
+    id: Id
+    label: TaskLabel
+    time: Time | UnsetType = UNSET
+    source: Source | UnsetType = UNSET
+    key: Id | UnsetType | None = UNSET
+
+
+Many = Annotated[list[Label], msgspec.Meta(min_length=1, max_length=BATCH_MAX)]
+
+
+class Labels(Samples):
+    """Labels for questions that were logged; one goes to the shard of its question by the same key, or by the id."""
+
+    noun = "label"
+    shape = 'Send {"id": ..., "label": ...}, and the key of the question if it had one.'
+
+    @contract(role="feedback", takes=Label | Many, gives=Appended, status=202, problems=(413, 422, 503))
+    async def post(self, request: web.Request, task: str) -> web.Response:
+        """Check one label or a list, append them, and answer 202 with their positions once the broker has them."""
+        return await self._append(request, task)
+
+    @staticmethod
+    def is_wanted(record: Record) -> bool:
+        """Whether this is a label: an id and a label, without features."""
+        return record.features is msgspec.UNSET
+
+    @staticmethod
+    def key_of(record: Record) -> str | None:
+        """The id places a label whose question had no key."""
+        return None if record.id is msgspec.UNSET else record.id

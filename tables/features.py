@@ -1,0 +1,224 @@
+"""The feature store: for each entity the latest values of the features that a task does not get with its questions."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import msgspec
+import structlog
+
+from learning.task import Task, Value
+from tables.changelog import Changelog, Entry
+from tables.table import Table
+
+log = structlog.get_logger()
+
+RETRY_SECONDS = 0.5
+"""How long a follower waits after its topic or its store failed."""
+
+SLICE = 1_000
+"""Entities that are looked at between two rounds of the follower for what has expired: about 0.2 ms."""
+
+ENTITY = b"k"
+"""Begins every key in the database, so that no entity's key is one of the table's own."""
+
+decode = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+class Entity(NamedTuple):
+    """What is stored of an entity, of the features that the task declares, and its time in seconds since the epoch.
+
+    A value that is there and cannot be read is NaN, which no feature may be. The time is None where it cannot be read.
+    """
+
+    features: dict[str, Value]
+    time: float | None
+
+
+class FeatureStore(Protocol):
+    """Features by entity, as the topic `<task>.features` has them.
+
+    A message's key is the entity's, its value a JSON object with *all* features of that entity: it replaces those before. (The topic
+    is compacted: of each key only the last message is sure to stay, so it must be enough.) A feature that is `null` is as one left
+    out; a message without a value removes the entity. What the messages say is as old as their Kafka timestamps; after the time to
+    live it is as if it were not there.
+    """
+
+    is_current: bool
+    """Whether the store has once had all that the topic held when this process began to follow it."""
+
+    async def start(self) -> None:
+        """Begin to follow the topic. Returns at once; a topic or store that is away is tried again for ever."""
+        ...
+
+    async def stop(self) -> None:
+        """Follow no more, and close the connections."""
+        ...
+
+    async def read(self, keys: Sequence[str]) -> list[Entity | None]:
+        """What is stored of each entity, in the keys' order; None where there is nothing, or nothing any more."""
+        ...
+
+    async def look_up(self, keys: Sequence[str]) -> list[dict[str, Value]]:
+        """The stored features of each entity, in the keys' order: only those that are there and have not expired."""
+        return [entity.features if entity else {} for entity in await self.read(keys)]
+
+    async def write(self, key: str, features: dict[str, Value] | None) -> int:
+        """Replace what is stored of an entity, or remove it (None).
+
+        Returns the offset in the topic, once the broker has it. Look-ups see it a moment later.
+        """
+        ...
+
+
+class Following(FeatureStore):
+    """What the stores have in common: to write is to append to the topic, and a task follows the topic for ever.
+
+    Parameters
+    ----------
+    task
+        Names the topic, and declares the features to look up.
+    changelog
+        The topic `<task>.features`; it has one partition, so that "the latest" is not a matter of opinion.
+    ttl
+        Seconds after which a value is as if it were not there; None: never.
+    """
+
+    def __init__(self, task: Task, changelog: Changelog, ttl: float | None):
+        self.task, self.changelog, self.ttl = task, changelog, ttl
+        self.names = list(task.stored or {})
+        self.is_current = False
+        self.refused = 0
+        self._following: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin to follow the topic. Returns at once; a topic or store that is away is tried again for ever."""
+        self._following = asyncio.create_task(self._follow_for_ever())
+
+    async def stop(self) -> None:
+        """Follow no more, and close the connections."""
+        while self._following is not None and not self._following.done():
+            self._following.cancel()
+            await asyncio.wait(
+                [self._following], timeout=0.1
+            )  # Python 3.11's wait_for, in a library, may lose a cancellation
+        await self.changelog.stop()
+
+    async def write(self, key: str, features: dict[str, Value] | None) -> int:
+        """Replace what is stored of an entity, or remove it (None); the offset, once the broker has it."""
+        return await self.changelog.append(0, key.encode(), None if features is None else msgspec.json.encode(features))
+
+    def features_of(self, entry: Entry) -> dict[str, Any]:
+        """What an entry of the topic says. One that is not a JSON object says nothing; it is counted in `refused` and logged."""
+        if entry.value is None:
+            return {}
+        try:
+            return {name: value for name, value in decode(entry.value).items() if value is not None}
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            self.refused += 1
+            where = {"topic": f"{self.task.name}.features", "offset": entry.offset}
+            log.warning(
+                "a message is not a JSON object of features; its entity has none now", error=str(error), **where
+            )
+            return {}
+
+    async def _follow(self) -> None:
+        """Follow the topic from where the store stands; ends, or raises, when that has to be found out anew."""
+        raise NotImplementedError
+
+    async def _follow_for_ever(self) -> None:
+        told = None
+        while True:
+            try:
+                await self._follow()
+            except Exception as error:  # noqa: BLE001 the broker or the store is away: look-ups go on, or fail and are counted
+                if repr(error) != told:
+                    told = repr(error)
+                    log.warning("cannot follow stored features now", task=self.task.name, error=told)
+                await asyncio.sleep(RETRY_SECONDS)
+
+
+class EmbeddedStore(Following):
+    """The feature store inside the worker: every worker follows the whole topic into a RocksDB and looks up in that.
+
+    Parameters
+    ----------
+    task, changelog, ttl
+        As for `Following`.
+    folder
+        Of the database; it may be deleted at any time that no worker runs.
+    clock
+        Seconds since the epoch, as Kafka's timestamps have them.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        changelog: Changelog,
+        ttl: float | None,
+        folder: Path,
+        clock: Callable[[], float] = time.time,
+    ):
+        super().__init__(task, changelog, ttl)
+        self.clock = clock
+        self._table = Entities(self, folder)
+        self._purged_to = b""
+
+    async def read(self, keys: Sequence[str]) -> list[Entity | None]:
+        """What is stored of each entity; KeyError while the database is not open."""
+        return [self._read(self._table.get(0, ENTITY + key.encode())) for key in keys]
+
+    async def stop(self) -> None:
+        """Follow no more, and close the connection and the database."""
+        await super().stop()
+        self._table.close(0)
+
+    def _read(self, kept: bytes | None) -> Entity | None:
+        if kept is None or self._is_expired(kept):
+            return None
+        features = decode(kept[8:])
+        return Entity({name: features[name] for name in self.names if name in features}, _time(kept))
+
+    def _is_expired(self, kept: bytes) -> bool:
+        return self.ttl is not None and self.clock() - _time(kept) > self.ttl
+
+    async def _follow(self) -> None:
+        if not self._table.opened():  # it stays open while the broker is away: what it has is still right
+            self._table.open_as_it_is(0)
+        await self._table.catch_up(0)
+        self.is_current = True
+        async for _ in self._table.follow(0):
+            if self.ttl is not None:
+                self._purge()
+
+    def _purge(self) -> None:
+        """Remove what has expired among the next slice of entities."""
+        looked_at = 0
+        for looked_at, (key, kept) in enumerate(self._table.items(0, ENTITY, self._purged_to), 1):
+            if self._is_expired(kept):
+                self._table.remove(0, key)
+            if looked_at == SLICE:
+                self._purged_to = key
+                return
+        self._purged_to = b""
+
+
+class Entities(Table):
+    """A table of entities: what the features topic says of each, after the time at which it said so."""
+
+    def __init__(self, store: Following, folder: Path):
+        super().__init__(store.changelog, folder)
+        self._features_of = store.features_of
+
+    def kept(self, entry: Entry) -> tuple[bytes, bytes | None]:
+        """The entity's key; eight bytes of milliseconds and the features as JSON, or None if there are none."""
+        features = self._features_of(entry)
+        return ENTITY + entry.key, max(entry.time, 0).to_bytes(8, "big") + msgspec.json.encode(
+            features
+        ) if features else None
+
+
+def _time(kept: bytes) -> float:
+    return int.from_bytes(kept[:8], "big") / 1000

@@ -1,0 +1,86 @@
+"""The one place that makes Kafka clients: where the brokers are, and what they want to see before they answer."""
+
+from ssl import SSLContext
+from typing import Any, Literal
+
+import msgspec
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
+
+Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
+
+
+class Login(msgspec.Struct, frozen=True, kw_only=True):
+    """A user and a password for SASL; the password is not shown."""
+
+    mechanism: Mechanism
+    username: str
+    password: str
+
+    def __repr__(self) -> str:
+        return f"Login({self.mechanism}, {self.username!r})"
+
+
+class Brokers(msgspec.Struct, frozen=True):
+    """The brokers of one Kafka.
+
+    Parameters
+    ----------
+    hosts
+        `host:port`, several separated by commas.
+    tls
+        How to check their certificates, and which one to show them; None speaks without TLS.
+    login
+        Who we are, by SASL; None says nothing of it.
+
+    Examples
+    --------
+    >>> brokers = Brokers("one:9092", login=Login(mechanism="PLAIN", username="mill", password="secret"))
+    >>> print(brokers, brokers.security["security_protocol"])
+    one:9092 SASL_PLAINTEXT
+    >>> Brokers.of("one:9092").security
+    {'security_protocol': 'PLAINTEXT'}
+    """
+
+    hosts: str
+    tls: SSLContext | None = None
+    login: Login | None = None
+
+    @classmethod
+    def of(cls, brokers: "Brokers | str") -> "Brokers":
+        """Brokers that may be named by their hosts alone."""
+        return cls(brokers) if isinstance(brokers, str) else brokers
+
+    @property
+    def security(self) -> dict[str, Any]:
+        """What every client of aiokafka is told about security. It holds the password."""
+        channel = "PLAINTEXT" if self.tls is None else "SSL"
+        options: dict[str, Any] = {"security_protocol": channel if self.login is None else f"SASL_{channel}"}
+        if self.tls is not None:
+            options["ssl_context"] = self.tls
+        if self.login is not None:
+            options["sasl_mechanism"] = self.login.mechanism
+            options["sasl_plain_username"] = self.login.username
+            options["sasl_plain_password"] = self.login.password
+        return options
+
+    def consumer(self, **options: Any) -> AIOKafkaConsumer:
+        """A consumer, not started, that commits nothing by itself; `options` are aiokafka's."""
+        return AIOKafkaConsumer(**self._with(enable_auto_commit=False, **options))
+
+    def producer(self, **options: Any) -> AIOKafkaProducer:
+        """A producer, not started, whose records are acknowledged by all in-sync replicas; see `tables.producer`."""
+        return AIOKafkaProducer(**self._with(acks="all", **options))
+
+    def admin(self, **options: Any) -> AIOKafkaAdminClient:
+        """An admin client, not started."""
+        return AIOKafkaAdminClient(**self._with(**options))
+
+    def _with(self, **options: Any) -> dict[str, Any]:
+        return {"bootstrap_servers": self.hosts, **self.security, **options}
+
+    def __str__(self) -> str:
+        return self.hosts
+
+    def __repr__(self) -> str:
+        return f"Brokers({self.hosts!r}, {self.security['security_protocol']})"

@@ -1,0 +1,197 @@
+"""The feature store in Redis: shared by all workers, and by whoever else reads it."""
+
+import asyncio
+import math
+from collections.abc import Sequence
+from itertools import accumulate, pairwise
+from typing import Any, cast
+
+import msgspec
+import structlog
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import ResponseError
+
+from learning.task import Task, Value
+from tables.changelog import Changelog, Entry
+from tables.features import Entity, Following
+from tables.table import continues, fingerprint
+
+log = structlog.get_logger()
+
+CONNECTIONS = 32
+ANSWER_SECONDS = 5.0
+"""How long Redis may take to connect or to answer the follower; look-ups have their own budget."""
+
+TIME = b""
+"""The field of an entity's hash that holds its time; no feature has an empty name."""
+
+# All or nothing, and only onto the very position that the entries follow: whichever worker is first writes them, once and in order.
+APPLY = """
+local known = tonumber(redis.call('HGET', KEYS[1], 'position') or '0')
+if known ~= tonumber(ARGV[1]) then return known end
+local at = 4
+for number = 2, #KEYS do
+  local expires, fields = ARGV[at], tonumber(ARGV[at + 1])
+  at = at + 2
+  redis.call('DEL', KEYS[number])
+  for _ = 1, fields do
+    redis.call('HSET', KEYS[number], ARGV[at], ARGV[at + 1])
+    at = at + 2
+  end
+  if fields > 0 and expires ~= '' then redis.call('PEXPIREAT', KEYS[number], expires) end
+end
+redis.call('HSET', KEYS[1], 'position', ARGV[2], 'last', ARGV[3])
+return tonumber(ARGV[2])
+"""
+
+# One answer for all, the lengths before the values: redis-py takes a hundred times as long to take thousands of values one by one.
+READ = """
+local lengths, found = {}, {}
+for _, key in ipairs(KEYS) do
+  local values = redis.pcall('HMGET', key, unpack(ARGV))
+  for field = 1, #ARGV do
+    local value = values.err and 'no hash' or values[field] or ''
+    lengths[#lengths + 1] = #value
+    found[#found + 1] = value
+  end
+end
+return table.concat(lengths, ',') .. ';' .. table.concat(found)
+"""
+
+
+class RedisStore(Following):
+    """The feature store in Redis: a hash an entity, `headrace:{<task>}:<key>`, with a field a feature (its value as JSON).
+
+    Every worker follows the topic. Redis itself holds the position up to which it has the topic, in the hash `headrace:{<task>}`, and
+    takes entries only onto that: so each is written once, by whichever worker is first, and never an older one over a newer. A Redis
+    that has lost what it held has lost its position with it, and is filled again from the topic.
+
+    Parameters
+    ----------
+    task, changelog, ttl
+        As for `Following`; expiry is left to Redis.
+    url
+        `redis://[[user]:password@]host[:port][/database]`, or `rediss://` for TLS.
+    """
+
+    def __init__(self, task: Task, changelog: Changelog, ttl: float | None, url: str):
+        super().__init__(task, changelog, ttl)
+        self.is_current = True  # it was filled before this process began
+        self._prefix = f"headrace:{{{task.name}}}".encode()
+        pool: BlockingConnectionPool = BlockingConnectionPool.from_url(
+            url,
+            max_connections=CONNECTIONS,
+            timeout=ANSWER_SECONDS,
+            # With a timeout of its own redis-py waits in a way that loses cancellations on Python 3.11, and so the budget of answers.
+            socket_timeout=None,
+            socket_connect_timeout=ANSWER_SECONDS,
+            retry=Retry(NoBackoff(), 0),  # a second try would use up the budget of the answer
+            protocol=2,
+        )
+        self._redis: Redis = Redis.from_pool(pool)
+        self._apply_script: Any = self._redis.register_script(APPLY)
+        self._read_script: Any = self._redis.register_script(READ)
+
+    async def stop(self) -> None:
+        """Follow no more, and close the connections."""
+        await super().stop()
+        await self._redis.aclose()
+
+    async def read(self, keys: Sequence[str]) -> list[Entity | None]:
+        """What is stored of each entity, asked for in one go; raises when Redis does not answer."""
+        answer: bytes = await self._read_script([self._key(key.encode()) for key in keys], [TIME, *self.names])
+        lengths, _, found = answer.partition(b";")
+        ends = list(accumulate(map(int, lengths.split(b","))))
+        values = [found[start:end] for start, end in pairwise([0, *ends])]
+        width = 1 + len(self.names)
+        return [self._entity(*values[at : at + width]) for at in range(0, len(values), width)]
+
+    def _entity(self, stamp: bytes, *values: bytes) -> Entity | None:
+        features = {name: _decode(value) for name, value in zip(self.names, values, strict=True) if value}
+        if not stamp and not features:
+            return None
+        return Entity(features, int(stamp) / 1000 if stamp.isdigit() else None)
+
+    async def _follow(self) -> None:
+        position, last = await self._position()
+        if not await continues(self.changelog, 0, position, last):
+            log.warning(
+                "the topic was made anew, or is not the one that Redis has followed; it is read again",
+                task=self.task.name,
+            )
+            await self._redis.hdel(self._prefix.decode(), "position")
+            position = 0
+        async for entries in self.changelog.follow(0, position):
+            reached = await self._apply(entries, position)
+            if reached is None:
+                log.warning("Redis has lost stored features; the topic is read again", task=self.task.name)
+                return
+            position = reached
+
+    async def _position(self) -> tuple[int, bytes | None]:
+        """How far Redis has followed the topic, and the fingerprint of the entry before."""
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                position, last = await self._redis.hmget(self._prefix.decode(), ["position", "last"])
+            return int(position or 0), cast("bytes | None", last)
+        except (ValueError, ResponseError) as error:
+            if isinstance(error, ResponseError) and not str(error).startswith("WRONGTYPE"):
+                raise
+            await self._redis.delete(self._prefix)
+            return 0, None
+
+    async def _apply(self, entries: list[Entry], position: int) -> int | None:
+        """Write what Redis does not have yet; the position that it has then reached, or None if it fell back behind `position`."""
+        if not any(entry.offset >= position for entry in entries):
+            known, _ = await self._position()
+            return None if known < position else known
+        while new := [entry for entry in entries if entry.offset >= position]:
+            keys = [self._prefix, *(self._key(entry.key) for entry in new)]
+            end = new[-1].offset + 1
+            async with asyncio.timeout(ANSWER_SECONDS):
+                reached = int(
+                    await self._apply_script(keys, [position, end, fingerprint(new[-1]), *self._written(new)])
+                )
+            if reached < position:
+                return None
+            position = reached
+        return position
+
+    def _written(self, entries: list[Entry]) -> list[bytes | int | str]:
+        """What the script takes of each entry: when it expires, how many fields there are, and these."""
+        written: list[bytes | int | str] = []
+        for entry in entries:
+            features = self.features_of(entry)
+            fields: list[bytes | int | str] = []
+            for name, value in features.items():
+                if name:
+                    fields += [name, msgspec.json.encode(value)]
+            if fields:
+                fields += [TIME, max(entry.time, 0)]
+            expires = "" if self.ttl is None else max(entry.time, 0) + round(self.ttl * 1000)
+            written += [expires, len(fields) // 2, *fields]
+        return written
+
+    def _key(self, key: bytes) -> bytes:
+        return self._prefix + b":" + key
+
+
+def _decode(value: bytes) -> Value:
+    try:
+        decoded: Value = msgspec.json.decode(value)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return math.nan
+    return decoded
+
+
+async def ping(url: str, seconds: float) -> None:
+    """Whether Redis answers, and takes the password: raises if it does not, within so many seconds."""
+    client: Redis = Redis.from_url(
+        url, socket_timeout=seconds, socket_connect_timeout=seconds, retry=Retry(NoBackoff(), 0), protocol=2
+    )
+    try:
+        await client.ping()
+    finally:
+        await client.aclose()

@@ -1,0 +1,372 @@
+"""Replicas: what they answer, and how a shard's table passes between a replica and the owner in the same process.
+
+The log and the changelog are in memory; the tables are real.
+"""
+
+import asyncio
+import json
+import random
+import time
+from types import SimpleNamespace
+
+import harness
+import pytest
+
+from agents import replicas as replicas_module
+from agents.budget import Budget
+from agents.shards import Shards
+from learning.state import digest
+from learning.task import Task
+from tables.changelog import Entry
+from tables.pending import PendingTable
+from tables.snapshots import Snapshots
+from tables.table import Table
+
+FEATURES = {"x": 0.3, "y": "a"}
+
+
+def messages(count, seed=1):
+    dice = random.Random(seed)
+    for offset in range(count):
+        sample = {"features": {"x": dice.gauss(0, 1), "y": dice.choice("ab")}, "label": dice.random() < 0.5}
+        yield SimpleNamespace(offset=offset, timestamp=offset, key=None, value=json.dumps(sample).encode())
+
+
+class Log:
+    """The event logs, one a partition, each as far as it has been let grow."""
+
+    def __init__(self, partitions, count=400):
+        self.all = {partition: list(messages(count, partition)) for partition in range(partitions)}
+        self.end = dict.fromkeys(self.all, 0)
+
+    def grow(self, partition, count):
+        self.end[partition] = min(self.end[partition] + count, len(self.all[partition]))
+
+    async def read(self, partition, start, end):
+        for message in self.all[partition][start:end]:
+            await asyncio.sleep(0)
+            yield message
+
+    async def ends(self, partitions):
+        await asyncio.sleep(0)
+        return {partition: self.end[partition] for partition in partitions}
+
+
+class Changelog:
+    """One in memory, with its follower."""
+
+    def __init__(self):
+        self.entries = {}
+        self.reads = 0
+
+    async def append(self, partition, key, value):
+        await asyncio.sleep(0)
+        self.entries.setdefault(partition, []).append((key, value))
+        offset = len(self.entries[partition]) - 1
+        await asyncio.sleep(0)
+        return offset
+
+    async def read(self, partition, start):
+        for offset, (key, value) in list(enumerate(self.entries.get(partition, [])))[start:]:
+            self.reads += 1
+            await asyncio.sleep(0)
+            yield Entry(offset, key, value)
+
+    def follower(self):
+        changelog = self
+
+        class Follower:
+            def __init__(self):
+                self.starts = {}
+
+            async def follow(self, starts):
+                await asyncio.sleep(0)
+                self.starts = dict(starts)
+
+            async def poll(self, seconds):
+                await asyncio.sleep(0.001)
+                found = {}
+                for partition, start in self.starts.items():
+                    known = changelog.entries.get(partition, [])
+                    found[partition] = [Entry(offset, *known[offset]) for offset in range(start, len(known))]
+                    self.starts[partition] = len(known)
+                return {partition: entries for partition, entries in found.items() if entries}
+
+            async def stop(self):
+                self.starts = {}
+
+        return Follower()
+
+
+class Outlet:
+    async def tell(self, partition, effects):
+        await asyncio.sleep(0)
+
+    async def flush(self, partition):
+        await asyncio.sleep(0)
+
+
+class Worker:
+    """A process with its own tables, around a shared log and shared changelogs."""
+
+    def __init__(self, task, log, changelog, segments, folder, name, key=None):
+        async def commit(partition, position):
+            await asyncio.sleep(0)
+
+        self.table = Table(changelog, folder / name / "snapshots")
+        self.around = SimpleNamespace(
+            log=log,
+            outlet=Outlet(),
+            follower=changelog.follower(),
+            snapshots=Snapshots(self.table, name),
+            pending=PendingTable(
+                segments, folder / name / "pending", writer=name, fold=task.fingerprint, wait=task.wait_ms
+            ),
+            wall=time.time,
+            writer=name,
+            key=key,
+            also=(),
+            budget=Budget(share=1.0),
+            snapshot_records=5,
+            snapshot_seconds=0.01,
+            commit=commit,
+        )
+        self.shards = Shards(task, self.around)
+
+    async def stop(self):
+        await self.shards.stop()
+
+
+@pytest.fixture
+def world(tmp_path, monkeypatch):
+    monkeypatch.setattr(replicas_module, "RETRY_SECONDS", 0.02)
+    monkeypatch.setattr(replicas_module, "ENDS_SECONDS", 0.02)
+    monkeypatch.setattr("agents.shards.WATCH_SECONDS", 0.005)
+    monkeypatch.setattr("agents.shards.STUCK_SECONDS", 0.0)  # nothing is delivered here: all is read from the log
+    monkeypatch.setattr("agents.shards.RETRY_SECONDS", 0.02)
+
+    def make(task):
+        log, changelog, segments = Log(task.partitions), Changelog(), Changelog()
+
+        def worker(name, key=None):
+            return Worker(task, log, changelog, segments, tmp_path, name, key)
+
+        return SimpleNamespace(task=task, log=log, changelog=changelog, worker=worker)
+
+    return make
+
+
+async def until(true, seconds=20):
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "it did not come to be"
+        await asyncio.sleep(0.005)
+
+
+def fold(task, log, partition, position):
+    return harness.fold(task, partition, log.all[partition][:position])[0]
+
+
+def run(coroutine):
+    return asyncio.run(coroutine)
+
+
+@pytest.mark.parametrize("model", ["logistic", "naive_bayes", "hoeffding_tree", "hat", "arf", "mondrian_forest"])
+def test_a_replica_is_the_fold_up_to_its_position(world, model):
+    async def check():
+        at = world(Task(name="ads", kind="binary", model=model))
+        owner, other = at.worker("owner"), at.worker("other")
+        owner.shards.assign([0])
+        other.shards.replicas.start()
+        for _ in range(3):
+            at.log.grow(0, 40)
+            await until(lambda: (r := other.shards.answering(0)) is not None and r.position == at.log.end[0])
+            replica = other.shards.answering(0)
+            assert replica.status == "replica"
+            learner = fold(at.task, at.log, 0, replica.position)
+            assert await replica.digest() == (replica.position, digest(learner.state))
+            mine, theirs = replica.learner.champion.predict(FEATURES), learner.champion.predict(FEATURES)
+            assert (mine.value, mine.probabilities) == (theirs.value, theirs.probabilities)
+        await until(lambda: replica.staleness < 1)
+        await owner.stop()
+        await other.stop()
+
+    run(check())
+
+
+def test_a_task_without_any_snapshot_has_an_empty_model_to_answer_from(world):
+    async def check():
+        at = world(Task(name="ads", kind="binary", partitions=3))
+        worker = at.worker("one")
+        assert [partition for partition, _ in worker.shards.lacking()] == [0, 1, 2]
+        worker.shards.replicas.start()
+        await until(lambda: not list(worker.shards.lacking()))
+        for partition in range(3):
+            state = worker.shards.answering(partition).learner.state
+            assert (state.position, state.updates) == (0, 0)
+        await worker.stop()
+
+    run(check())
+
+
+def test_a_table_passes_between_replica_and_owner_and_is_whole_and_closed_at_the_end(world, tmp_path):
+    """Two workers exchange four shards at random, at any moment of each other's openings."""
+
+    async def check():
+        at = world(Task(name="ads", kind="binary", partitions=4))
+        dice, workers = random.Random(7), [at.worker("a"), at.worker("b")]
+        for worker in workers:
+            worker.shards.replicas.start()
+        for _ in range(25):
+            mine = {partition for partition in range(4) if dice.random() < 0.5}
+            for worker in workers:
+                await worker.shards.revoke()
+            workers[0].shards.assign(mine)
+            workers[1].shards.assign(set(range(4)) - mine)
+            for partition in range(4):
+                at.log.grow(partition, dice.randint(0, 15))
+            await asyncio.sleep(dice.choice([0.0, 0.001, 0.005, 0.02, 0.2]))
+            assert all(worker.shards.answering(p) is None or worker.shards.answering(p).learner for worker in workers for p in range(4))  # fmt: skip
+
+        def settled():
+            models = [worker.shards.answering(p) for worker in workers for p in range(4)]
+            return all(model is not None for model in models) and [model.position for model in models] == [
+                at.log.end[p] for _ in workers for p in range(4)
+            ]
+
+        await until(settled)
+        states = [worker.shards.answering(p).status for worker in workers for p in range(4)]
+        await until(lambda: sorted({worker.shards.answering(p).status for worker in workers for p in range(4)}) == ["live", "replica"])  # fmt: skip
+        assert states.count("live") == 4
+        for worker in workers:
+            assert worker.table.opened() == [0, 1, 2, 3]
+            for partition in range(4):
+                at_position, known = await worker.shards.answering(partition).digest()
+                assert known == digest(fold(at.task, at.log, partition, at_position).state)
+        for worker in workers:
+            await worker.stop()
+            assert worker.table.opened() == []
+        for name in ("a", "b"):  # no lock was left, and each table holds what the changelog holds
+            again = Table(at.changelog, tmp_path / name / "snapshots")
+            for partition in range(4):
+                await again.open(partition)
+                expected = {}
+                for key, value in at.changelog.entries[partition]:
+                    expected[key] = value
+                expected = {key: value for key, value in expected.items() if value is not None}
+                assert {
+                    k: v for prefix in (b"chunk", b"manifest") for k, v in again.items(partition, prefix)
+                } == expected
+                again.close(partition)
+
+    run(check())
+
+
+def test_a_shard_that_was_followed_is_opened_from_what_is_there(world):
+    async def check():
+        at = world(Task(name="ads", kind="binary"))
+        owner, other = at.worker("owner"), at.worker("other")
+        other.shards.replicas.start()
+        owner.shards.assign([0])
+        for _ in range(20):
+            at.log.grow(0, 10)
+            await until(lambda: owner.shards.owned[0].position == at.log.end[0])
+        await owner.shards.revoke()
+        await until(lambda: (r := other.shards.answering(0)) is not None and r.position == at.log.end[0])
+        assert len(at.changelog.entries[0]) > 10
+        at.changelog.reads = 0
+        other.shards.assign([0])
+        await until(lambda: other.shards.answering(0).status == "live")
+        assert at.changelog.reads == 0  # all of it was followed before
+        await owner.stop()
+        await other.stop()
+
+    run(check())
+
+
+def test_nothing_is_applied_for_an_owned_shard(world):
+    """What a snapshot needs of other tables is read before the furthest is looked for; a follower must not put a further one."""
+
+    async def check():
+        at = world(Task(name="ads", kind="binary"))
+        worker = at.worker("one")
+        worker.shards.replicas.start()
+        await until(lambda: worker.table.opened() == [0])
+        worker.shards.owned[0] = None
+        for _ in range(5):
+            await at.changelog.append(0, b"manifest/x/0", b"{}")
+            await asyncio.sleep(0.01)
+        assert worker.table.followed(0) == 0
+        del worker.shards.owned[0]
+        await worker.stop()
+
+    run(check())
+
+
+def test_a_refused_snapshot_keeps_the_last_model_and_no_worker_from_being_ready(world):
+    async def check():
+        at = world(Task(name="ads", kind="binary"))
+        owner, signed = at.worker("owner"), at.worker("signed", key=b"secret")
+        owner.shards.assign([0])
+        at.log.grow(0, 10)
+        await until(lambda: owner.shards.owned[0]._saved_position == 10)
+        signed.shards.replicas.start()
+        await until(lambda: signed.shards.replicas.is_refused(0))
+        assert "not signed" in signed.shards.known()[0].error
+        assert signed.shards.answering(0) is None
+        assert not list(signed.shards.lacking())
+        other = at.worker("other")
+        other.shards.replicas.start()
+        await until(lambda: (r := other.shards.answering(0)) is not None and r.position == 10)
+        other.around.key = b"secret"
+        at.log.grow(0, 10)
+        await until(lambda: other.shards.answering(0).error is not None)
+        assert other.shards.answering(0).position == 10
+        for worker in (owner, signed, other):
+            await worker.stop()
+
+    run(check())
+
+
+def test_snapshots_that_come_faster_than_the_budget_allows_are_passed_over(world, monkeypatch):
+    async def check():
+        at, read = world(Task(name="ads", kind="binary")), []
+        unseal = replicas_module.unseal
+        monkeypatch.setattr(
+            replicas_module, "unseal", lambda *a, **k: (time.sleep(0.01), read.append(1), unseal(*a, **k))[2]
+        )
+        owner, other = at.worker("owner"), at.worker("other")
+        other.shards.replicas.start()
+        owner.shards.assign([0])
+        for _ in range(40):
+            at.log.grow(0, 10)
+            await until(lambda: owner.shards.owned[0]._saved_position == at.log.end[0])
+        await until(lambda: (r := other.shards.answering(0)) is not None and r.position == at.log.end[0])
+        manifests = [key for key, value in at.changelog.entries[0] if key.startswith(b"manifest/") and value]
+        assert 1 <= len(read) < len(manifests) / 2
+        await owner.stop()
+        await other.stop()
+
+    run(check())
+
+
+def test_answers_never_go_back(world):
+    """A shard that is opened behind what was last answered from answers only when it has passed it."""
+
+    async def check():
+        at = world(Task(name="ads", kind="binary"))
+        worker = at.worker("one")
+        worker.shards.assign([0])
+        at.log.grow(0, 30)
+        await until(lambda: worker.shards.owned[0].position == 30)
+        ahead = worker.shards.last[0] = SimpleNamespace(
+            learner=fold(at.task, at.log, 0, 35), position=35, status="stale", staleness=1.0
+        )
+        assert worker.shards.answering(0) is ahead
+        at.log.grow(0, 10)
+        await until(lambda: worker.shards.owned[0].position == 40)
+        assert worker.shards.answering(0) is worker.shards.owned[0]
+        assert not worker.shards.last
+        await worker.stop()
+
+    run(check())

@@ -1,0 +1,33 @@
+"""What one worker shows to another."""
+
+import ssl
+
+from aiohttp.test_utils import make_mocked_request
+from certificates import make_certificates
+
+from app.access import Access, passed_on
+from app.settings import parse
+
+
+def test_a_request_is_passed_on_with_the_callers_key_and_nothing_else():
+    headers = {"authorization": "Bearer a", "Cookie": "b", "X-Forwarded-For": "c", "Content-Length": "5"}
+    assert passed_on(make_mocked_request("POST", "/", headers=headers)) == {"Authorization": "Bearer a"}
+    assert passed_on(make_mocked_request("POST", "/", headers={"x-api-key": "a"})) == {"X-API-Key": "a"}
+    assert passed_on(make_mocked_request("POST", "/")) == {}
+
+
+def test_access_is_of_the_environment_and_the_settings(tmp_path, monkeypatch):
+    files = make_certificates(tmp_path)
+    tls = {"cert": files.cert.name, "key": files.key.name, "ca": files.ca.name}
+    monkeypatch.setenv("HEADRACE_KEY", "grain")
+    tasks = {"ads": {"kind": "binary"}}
+    settings = parse({"worker": {"tls": tls}, "tasks": tasks}, tmp_path / "headrace.toml")
+    access = settings.access()
+    assert settings.address == "https://127.0.0.1:6066"
+    assert access.headers == {"Authorization": "Bearer grain"}
+    assert access.tls.verify_mode == ssl.CERT_REQUIRED
+    assert access.tls.check_hostname
+    assert len(access.tls.get_ca_certs()) == 1
+    assert "grain" not in repr(access)
+    monkeypatch.delenv("HEADRACE_KEY")
+    assert parse({"tasks": tasks}, tmp_path / "headrace.toml").access() == Access()

@@ -1,0 +1,249 @@
+"""Stored features over HTTP: written, shown, removed, used in answers, and done without while Redis is down, slow or wrong."""
+
+import asyncio
+import json
+import urllib.error
+import urllib.parse
+import urllib.request
+import uuid
+
+import harness
+import pytest
+from redis_server import NEEDED, running_redis
+
+NAME = f"stored-{uuid.uuid4().hex[:8]}"
+STORED = """
+[tasks.{name}.features]
+x = {{ type = "float" }}
+clicks = {{ type = "int", min = 0 }}
+country = {{ type = "string", values = ["PT", "DE", "none"] }}
+[tasks.{name}.stored]
+clicks = {{ default = 0 }}
+country = {{ default = "none" }}
+[features]
+budget_ms = 100
+ttl = "1h"
+{url}
+"""
+
+
+def toml(name, url="", partitions=2):
+    return f'[tasks.{name}]\nkind = "binary"\npartitions = {partitions}\n' + STORED.format(name=name, url=url)
+
+
+def call(worker, method, path, body=None):
+    data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+    request = urllib.request.Request(worker.address + path, data, method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        return error.code, json.load(error)
+
+
+def path_of(name, key):
+    return f"/v1/{name}/features/{urllib.parse.quote(key, safe='')}"
+
+
+def put(worker, name, key, features):
+    """Write features and wait until a look-up has them."""
+    status, answer = call(worker, "PUT", path_of(name, key), features)
+    assert status == 202, answer
+    wanted = {feature: value for feature, value in features.items() if value is not None}
+    harness.wait_for(lambda: values(worker, name, key) == wanted, 20, f"{wanted} stored")
+    return answer
+
+
+def values(worker, name, key):
+    _, told = call(worker, "GET", path_of(name, key))
+    return {feature: found["value"] for feature, found in told.get("features", {}).items()}
+
+
+@pytest.fixture(scope="module")
+def worker(broker, tmp_path_factory):
+    plain = '[tasks.plain]\nkind = "binary"\n'
+    started = harness.Worker(tmp_path_factory.mktemp("stored"), broker, toml(NAME) + plain).start()
+    try:
+        yield started.wait_ready()
+    finally:
+        started.stop("SIGKILL")
+
+
+@pytest.mark.parametrize("key", ["u1", "a/b", "..", "ü %25?#&", "\0offset", "k" * 256])
+def test_what_is_put_is_shown_with_its_age_and_is_gone_when_it_is_deleted(worker, key):
+    before = call(worker, "GET", path_of(NAME, key))
+    assert (before[0], before[1]["code"]) == (404, "unknown_entity")
+    answer = put(worker, NAME, key, {"clicks": 3, "country": "PT"})
+    assert answer["positions"][0]["partition"] == 0
+    status, told = call(worker, "GET", path_of(NAME, key))
+    assert (status, told["key"]) == (200, key)
+    assert -1 < told["features"]["clicks"]["age_s"] < 60
+    put(worker, NAME, key, {"clicks": 4, "country": None})
+    assert call(worker, "DELETE", path_of(NAME, key))[0] == 202
+    harness.wait_for(lambda: call(worker, "GET", path_of(NAME, key))[0] == 404, 20, "removed")
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        (b"", 400, "not_json"),
+        (b"{", 400, "not_json"),
+        (b'{"clicks": NaN}', 400, "not_json"),
+        (b'{"clicks":' + b"[" * 5000, 400, "not_json"),
+        (b'{"clicks":' + b"[" * 900 + b"]" * 900 + b"}", 422, "record"),
+        (b"[1]", 422, "not_an_object"),
+        (b"null", 422, "not_an_object"),
+        (b'{"clicks": 1, "clicks": 2}', 422, "duplicate_key"),
+        ({"clicks": "many"}, 422, "record"),
+        ({"clicks": -1}, 422, "record"),
+        ({"clicks": [1]}, 422, "record"),
+        ({"country": "XX"}, 422, "record"),
+        ({"x": 1.0}, 422, "record"),
+        ({"another": 1}, 422, "record"),
+    ],
+)
+def test_what_no_record_could_hold_is_refused_and_not_stored(worker, body, status, code):
+    found, problem = call(worker, "PUT", path_of(NAME, "refused"), body)
+    assert (found, problem["code"]) == (status, code), problem
+    assert call(worker, "GET", path_of(NAME, "refused"))[0] == 404
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
+def test_a_task_without_stored_features_and_a_key_that_is_too_long_are_problems(worker, method):
+    body = {"clicks": 1} if method == "PUT" else None
+    assert call(worker, method, path_of("plain", "u1"), body)[1]["code"] == "no_stored_features"
+    assert call(worker, method, path_of("nothing", "u1"), body)[1]["code"] == "unknown_task"
+    assert call(worker, method, path_of(NAME, "k" * 257), body)[1]["code"] == "key"
+
+
+def learn_that_clicks_decide(worker, name):
+    """Samples of which the features that are stored elsewhere tell the label: a model that is given them says what it was given."""
+    samples = [
+        {
+            "features": {"x": 0.5, "clicks": 10 * (n % 2), "country": ["DE", "PT"][n % 2]},
+            "label": bool(n % 2),
+            "key": key,
+        }
+        for key in ("u-many", "u-none")
+        for n in range(400)
+    ]
+    status, answer = worker.post(f"/v1/{name}/samples", samples)
+    assert status == 202
+    ends = {at["partition"]: at["offset"] + 1 for at in answer["positions"]}
+    harness.wait_for(
+        lambda: all(
+            shard["position"] >= ends.get(shard["partition"], 0) for shard in worker.get(f"/v1/{name}")["shards"]
+        ),
+        30,
+        "learned",
+    )
+
+
+def ask(worker, name, key, **features):
+    status, answer = worker.post(f"/v1/{name}/predict", {"features": {"x": 0.5} | features, "key": key})
+    assert status == 200, answer
+    return answer["probabilities"]["true"]
+
+
+def test_answers_use_what_is_stored_unless_the_question_says_otherwise(worker):
+    learn_that_clicks_decide(worker, NAME)
+    put(worker, NAME, "u-many", {"clicks": 10, "country": "PT"})
+    assert ask(worker, NAME, "u-many") == ask(worker, NAME, "u-many", clicks=10, country="PT") > 0.5
+    assert ask(worker, NAME, "u-many", clicks=0, country="DE") < 0.5
+    assert ask(worker, NAME, "u-none") == ask(worker, NAME, "u-none", clicks=0, country="none")
+    questions = [{"features": {"x": 0.5}, "key": key} for key in ("u-many", "u-none", "u-many")]
+    status, answers = worker.post(f"/v1/{NAME}/predict/batch", [*questions, {"features": {"x": 0.5}}])
+    assert status == 200
+    found = [answer["probabilities"]["true"] for answer in answers[:3]]
+    assert found == [ask(worker, NAME, key) for key in ("u-many", "u-none", "u-many")]
+
+
+def test_a_sample_is_logged_with_what_is_stored_at_that_time(worker, broker):
+    put(worker, NAME, "u-frozen", {"clicks": 6})
+    status, answer = worker.post(f"/v1/{NAME}/samples", {"features": {"x": 0.5}, "label": True, "key": "u-frozen"})
+    assert status == 202
+    (at,) = answer["positions"]
+    messages = asyncio.run(harness.read_all(broker, f"{NAME}.events", at["partition"]))
+    (record,) = [json.loads(message.value) for message in messages if message.offset == at["offset"]]
+    assert record["features"] == {"x": 0.5, "clicks": 6, "country": "none"}
+    assert worker.post(f"/v1/{NAME}/samples", [1])[0] == 422
+    assert worker.post(f"/v1/{NAME}/samples", {"features": [], "label": True, "key": 5})[0] == 422
+
+
+def test_a_restarted_worker_has_what_was_stored(broker, tmp_path):
+    name = f"again-{uuid.uuid4().hex[:8]}"
+    worker = harness.Worker(tmp_path, broker, toml(name, partitions=1)).start()
+    try:
+        put(worker.wait_ready(), name, "u1", {"clicks": 5})
+        worker.stop("SIGKILL")
+        worker.start().wait_ready()
+        assert values(worker, name, "u1") == {"clicks": 5}
+    finally:
+        worker.stop("SIGKILL")
+
+
+@NEEDED
+def test_redis_down_slow_or_wrong_in_the_middle_costs_no_answer_and_loses_nothing(broker, tmp_path):
+    name = f"redis-{uuid.uuid4().hex[:8]}"
+    with running_redis(tmp_path / "redis", password="open-sesame") as redis:
+        worker = harness.Worker(tmp_path / "worker", broker, toml(name, f'url = "{redis.url}"', partitions=1)).start()
+        try:
+            worker.wait_ready()
+            learn_that_clicks_decide(worker, name)
+            put(worker, name, "u-many", {"clicks": 10, "country": "PT"})
+            digest = worker.get(f"/v1/{name}")["shards"][0]["digest"]
+            stored, default = ask(worker, name, "u-many"), ask(worker, name, "u-nobody")
+            assert stored != default
+
+            redis.kill()
+            assert [ask(worker, name, "u-many") for _ in range(20)] == [default] * 20
+            assert call(worker, "GET", path_of(name, "u-many"))[0] == 503
+            assert call(worker, "PUT", path_of(name, "u-late"), {"clicks": 7})[0] == 202  # the topic takes it
+            redis.start()
+            harness.wait_for(lambda: ask(worker, name, "u-many") == stored, 30, "filled again")
+            harness.wait_for(lambda: values(worker, name, "u-late") == {"clicks": 7}, 30, "what was written meanwhile")
+
+            redis.signal("SIGSTOP")
+            assert [ask(worker, name, "u-many") for _ in range(20)] == [default] * 20
+            redis.signal("SIGCONT")
+            harness.wait_for(lambda: ask(worker, name, "u-many") == stored, 30, "quick again")
+
+            redis.client.set(f"headrace:{{{name}}}:u-many", "no hash")
+            assert ask(worker, name, "u-many") == default
+            put(worker, name, "u-many", {"clicks": 10, "country": "PT"})
+            assert ask(worker, name, "u-many") == stored
+
+            assert worker.get(f"/v1/{name}")["shards"][0]["digest"] == digest
+            counts = worker.get(f"/v1/{name}")["stored"]
+            assert counts["failed"] > 0
+            assert counts["slow"] > 0
+            assert counts["wrong"] == 2
+            assert counts["defaulted"] == sum(counts[why] for why in ("missing", "failed", "slow", "wrong"))
+            assert "open-sesame" not in worker.log()
+        finally:
+            worker.stop("SIGKILL")
+
+
+def findings(headrace, folder, broker, url):
+    config = folder / "headrace.toml"
+    config.write_text(f'[broker]\nurl = "kafka://{broker}"\n{toml("ads", url)}')
+    called = headrace("doctor", "--config", config, "--json")
+    return called, {found["check"]: found for found in json.loads(called.out)}["feature store"]
+
+
+@NEEDED
+@pytest.mark.parametrize("state", ["right", "locked", "away"])
+def test_doctor_says_whether_redis_answers_and_shows_no_password(headrace, broker, tmp_path, state):
+    with running_redis(tmp_path / "redis", password="open-sesame") as redis:
+        url = redis.url.replace("open-sesame", "close-sesame") if state == "locked" else redis.url
+        if state == "away":
+            redis.kill()
+        called, found = findings(headrace, tmp_path, broker, f'url = "{url}"')
+    assert found["status"] == ("ok" if state == "right" else "fault"), found
+    assert f"redis://127.0.0.1:{redis.port}/0" in found["what"]
+    assert "sesame" not in called.out + called.err
+
+
+def test_doctor_has_no_fault_to_find_in_the_embedded_store(headrace, broker, tmp_path):
+    _, found = findings(headrace, tmp_path, broker, "")
+    assert (found["status"], found["what"].split(",")[0]) == ("ok", "embedded")

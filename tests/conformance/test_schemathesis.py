@@ -1,0 +1,114 @@
+"""schemathesis against a running worker, with all of its checks: no 5xx, and no answer that the OpenAPI document does not have."""
+
+import hashlib
+import json
+import re
+import subprocess
+import sys
+import urllib.request
+import uuid
+
+import harness
+import pytest
+
+SECRET = "for-all"
+SEED = 7
+EXAMPLES = 100
+ST = [sys.executable, "-c", "from schemathesis.cli import schemathesis; schemathesis()", "run"]
+TASK = f"conforms-{uuid.uuid4().hex[:8]}"
+# No feature is declared as `int`: for JSON Schema 1.0 is a whole number too, and a worker takes 1 only.
+TOML = f"""
+[tasks.{TASK}]
+kind = "binary"
+[tasks.{TASK}-declared]
+kind = "multiclass"
+labels = ["a", "b", 3]
+[tasks.{TASK}-declared.features]
+"long url" = {{ type = "float", min = 0, max = 1 }}
+country = {{ type = "string", values = ["PT", "DE"] }}
+clicks = {{ type = "float", min = -5, optional = true }}
+new = {{ type = "bool", optional = true }}
+[tasks.{TASK}-number]
+kind = "regression"
+partitions = 2
+"""
+
+
+@pytest.fixture(scope="module")
+def start(broker, tmp_path_factory):
+    """Starts workers: `start(tasks, line of [worker])`."""
+    workers = []
+
+    def start(tasks, line=""):
+        folder = tmp_path_factory.mktemp("conforms")
+        folder.joinpath("keys").write_text(f"all admin {hashlib.sha256(SECRET.encode()).hexdigest()}")
+        workers.append(harness.Worker(folder, broker, tasks, worker=line).start())
+        return workers[-1].wait_ready()
+
+    yield start
+    for worker in workers:
+        worker.stop("SIGKILL")
+
+
+@pytest.fixture(scope="module")
+def worker(start):
+    return start(TOML)
+
+
+def schemathesis(worker, folder, document, examples):
+    """Its exit status and what it says of the worker, judged by a document."""
+    (folder / "openapi.json").write_text(json.dumps(document))
+    command = [*ST, "openapi.json", "--url", worker.address, "-H", f"Authorization: Bearer {SECRET}", "--no-color"]
+    command += ["--phases", "coverage,fuzzing", "--max-examples", str(examples)]
+    command += ["--seed", str(SEED), "--generation-database", "none"]
+    ran = subprocess.run(command, check=False, capture_output=True, text=True, cwd=folder, timeout=300)
+    return ran.returncode, ran.stdout + ran.stderr
+
+
+def document_of(worker):
+    request = urllib.request.Request(f"{worker.address}/openapi.json", headers={"X-API-Key": SECRET})
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return json.load(answer)
+
+
+def test_every_answer_is_in_the_document_and_none_is_a_defect(worker, tmp_path):
+    status, told = schemathesis(worker, tmp_path, document_of(worker), EXAMPLES)
+    assert status == 0, told[-5000:]
+    assert int(re.search(r"(\d+) generated", told)[1]) > 1000, told[-2000:]
+    assert worker.process.poll() is None
+    assert '"level": "error"' not in worker.log()
+
+
+def test_no_operation_ignores_that_it_asks_for_a_key(start, tmp_path):
+    guarded = start(TOML.replace(TASK, f"{TASK}-guarded"), "keys_file = 'keys'")
+    document = document_of(guarded)
+    # With two ways to show a key, schemathesis shows one in both at once, which is refused.
+    document["components"]["securitySchemes"].pop("key")
+    for item in document["paths"].values():
+        for operation in item.values():
+            operation["security"] = [scheme for scheme in operation["security"] if "key" not in scheme]
+    status, told = schemathesis(guarded, tmp_path, document, 10)
+    assert status == 0, told[-5000:]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda said: said["responses"].pop("422"), "Undocumented status code"),
+        (
+            lambda said: said["responses"]["200"].update(content={"application/json": {"schema": {"type": "array"}}}),
+            "violates schema",
+        ),
+        (
+            lambda said: said["requestBody"]["content"]["application/json"].update(schema={"type": "object"}),
+            "Schema-valid request rejected",
+        ),
+    ],
+)
+def test_an_answer_that_the_document_lacks_is_noticed(worker, tmp_path, change, said):
+    document, path = document_of(worker), f"/v1/{TASK}/predict"
+    document["paths"] = {path: document["paths"][path]}
+    change(document["paths"][path]["post"])
+    status, told = schemathesis(worker, tmp_path, document, 10)
+    assert status == 1, told[-3000:]
+    assert said in told

@@ -1,0 +1,64 @@
+"""What was folded from a source position is not folded again."""
+
+import json
+from types import SimpleNamespace
+
+import pytest
+
+from learning.learner import Learner
+from learning.records import Reader, Record, Refused
+from learning.task import Task
+
+TASK = Task(name="t", kind="binary")
+
+
+def fold(*records):
+    learner = Learner(TASK, 0)
+    for offset, record in enumerate(records):
+        value = json.dumps({"features": {"x": 1}, "label": True} | record).encode()
+        for _ in learner.fold(SimpleNamespace(offset=offset, timestamp=0, key=None, value=value)):
+            pass
+    return learner.state
+
+
+@pytest.mark.parametrize(
+    ("places", "learned"),
+    [
+        (["a/0/1", "a/0/2", "a/0/2", "a/0/1", "a/0/3"], 3),
+        (["a/0/5", "a/0/5/0", "a/0/5/1", "a/0/5/1", "a/0/6"], 3),
+        (["a/0/1", "b/0/1", "a/1/1", "a/0/1"], 3),
+        (["a/0/9", "a/0/10", "a/0/9"], 2),
+    ],
+)
+def test_a_source_position_counts_once_for_each_topic_and_partition(places, learned):
+    state = fold(*({"source": place} for place in places))
+    assert (state.updates, state.skipped, state.quarantined) == (learned, len(places) - learned, 0)
+
+
+def test_records_without_a_source_all_count():
+    assert fold({}, {}, {"source": "a/0/1"}, {}).updates == 4
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"source": "a"}, {"source": "a/0"}, {"source": "a/b/1"}, {"source": "a/0/-1"}, {"source": "a/0/1/2/3"}, {"source": ""},
+        {"source": 7}, {"source": None}, {"source": "a/0/1234567890123456789"},
+        {"served": {}}, {"served": None}, {"served": {"arm": "champion", "prediction": True}},
+        {"served": {"arm": "champion", "prediction": "yes", "position": 1}},
+        {"served": {"arm": "champion", "prediction": True, "position": -1}},
+        {"served": {"arm": "", "prediction": True, "position": 1}},
+        {"served": {"arm": "champion", "prediction": True, "position": 1, "more": 1}},
+    ],
+)  # fmt: skip
+def test_a_source_or_an_answer_of_another_form_is_refused(more):
+    (record,) = Reader(TASK).read(json.dumps({"id": "q", "features": {"x": 1}} | more).encode())
+    assert isinstance(record, Refused)
+
+
+def test_a_key_that_stands_twice_in_what_was_served_is_refused():
+    line = b'{"id":"q","features":{"x":1},"served":{"arm":"a","prediction":true,"prediction":false,"position":1}}'
+    (record,) = Reader(TASK).read(line)
+    assert (record.code, "prediction" in record.reason) == ("duplicate_key", True)
+    (whole,) = Reader(TASK).read(line.replace(b'"prediction":false,', b""))
+    assert isinstance(whole, Record)

@@ -1,0 +1,241 @@
+"""The pending table: what was put is found by id and by step, stored or not, whoever wrote it, until its time has passed."""
+
+import asyncio
+import shutil
+
+import pytest
+
+from learning.join import Question, encode
+from learning.pending import InMemory, Waiting
+from tables.changelog import Entry
+from tables.pending import CHUNK, SEGMENT_MAX, PendingTable, ShardPending
+
+WAIT = 10_000
+
+
+class Changelog:
+    """A changelog in memory."""
+
+    def __init__(self):
+        self.entries = []
+
+    async def append(self, partition, key, value):
+        await asyncio.sleep(0)
+        self.entries.append(Entry(len(self.entries), key, value))
+        return len(self.entries) - 1
+
+    async def read(self, partition, start):
+        for entry in self.entries[start:]:
+            yield entry
+
+    def compacted(self):
+        """What a broker leaves of it."""
+        last = {entry.key: entry for entry in self.entries}
+        log = Changelog()
+        log.entries = sorted(entry for entry in last.values() if entry.value is not None)
+        return log
+
+
+def waiting(step, name="q", time=None, size=0):
+    return Waiting(step, name, encode(Question(step if time is None else time, {"x": "x" * size}, {}, None)))
+
+
+def table(log, folder, writer="one", fold="a"):
+    return PendingTable(log, folder, writer=writer, fold=fold, wait=WAIT)
+
+
+def with_shard(log, folder, work, **options):
+    async def run():
+        opened = table(log, folder, **options)
+        await opened.open(0)
+        shard = ShardPending(opened, 0)
+        try:
+            return await work(shard)
+        finally:
+            shard.close()
+            opened.close(0)
+
+    return asyncio.run(run())
+
+
+def everything(shard, names=("q", "r")):
+    """All entries, as they are found by step and by id."""
+    found, step = [], 0
+    while (one := shard.following(step)) is not None:
+        found.append(one)
+        step = one.step + 1
+    by_id = sorted(entry for name in names for entry in shard.of(name))
+    assert by_id == found
+    return found
+
+
+ENTRIES = [waiting(1), waiting(3, "r"), waiting(4), waiting(9, "r")]
+
+
+@pytest.mark.parametrize("saved", range(len(ENTRIES) + 1))
+def test_entries_are_found_whether_they_are_stored_or_still_in_memory(tmp_path, saved):
+    async def work(shard):
+        for number, entry in enumerate(ENTRIES):
+            if number == saved:
+                await shard.save()
+            shard.put(entry)
+            assert everything(shard) == ENTRIES[: number + 1]
+        assert shard.following(5) == ENTRIES[3]
+        assert shard.following(10) is None
+        assert shard.of("nobody") == []
+
+    with_shard(Changelog(), tmp_path, work)
+
+
+def test_what_was_saved_is_found_by_another_process_with_and_without_the_folder(tmp_path):
+    log = Changelog()
+
+    async def write(shard):
+        for entry in ENTRIES:
+            shard.put(entry)
+        await shard.save()
+        shard.put(waiting(12))  # this one is lost with the process
+
+    async def read(shard):
+        return everything(shard)
+
+    with_shard(log, tmp_path, write)
+    assert with_shard(log, tmp_path, read) == ENTRIES
+    shutil.rmtree(tmp_path)
+    assert with_shard(log, tmp_path, read, writer="two") == ENTRIES
+
+
+def test_a_shorter_segment_of_a_late_writer_takes_nothing_from_a_longer_one(tmp_path):
+    log = Changelog()
+
+    async def write(shard):
+        for entry in ENTRIES:
+            shard.put(entry)
+        await shard.save()
+
+    async def write_less(shard):
+        shard.put(ENTRIES[0])
+        await shard.save()
+
+    async def read(shard):
+        return everything(shard)
+
+    with_shard(log, tmp_path / "one", write, writer="one")
+    with_shard(log, tmp_path / "two", write_less, writer="two")
+    assert with_shard(log.compacted(), tmp_path / "three", read) == ENTRIES
+
+
+def test_large_amounts_go_into_several_segments(tmp_path):
+    log = Changelog()
+
+    async def work(shard):
+        for step in range(30):
+            shard.put(waiting(step, size=SEGMENT_MAX // 10))
+        assert shard.is_full
+        await shard.save()
+        assert not shard.is_full
+        assert len(log.entries) == 3
+        assert [entry.step for entry in everything(shard)] == list(range(30))
+
+    with_shard(log, tmp_path, work)
+
+
+def test_what_is_put_while_others_are_being_saved_is_not_lost(tmp_path):
+    async def work(shard):
+        shard.put(waiting(1))
+        saving = asyncio.create_task(shard.save())
+        await asyncio.sleep(0)
+        shard.put(waiting(2))
+        await saving
+        assert everything(shard) == [waiting(1), waiting(2)]
+        await shard.save()
+        assert everything(shard) == [waiting(1), waiting(2)]
+
+    with_shard(Changelog(), tmp_path, work)
+
+
+def test_only_what_had_expired_at_the_given_clock_is_purged_and_its_segments_with_it(tmp_path):
+    log = Changelog()
+
+    async def work(shard):
+        for step in (1, 2):
+            shard.put(waiting(step))
+        await shard.save()
+        for step in (3, 4):
+            shard.put(waiting(step))
+        await shard.save()
+        await shard.table.purge(0, WAIT + 1)
+        assert [entry.step for entry in everything(shard)] == [2, 3, 4]
+        assert len(log.compacted().entries) == 2
+        await shard.table.purge(0, WAIT + 3)
+        assert [entry.step for entry in everything(shard)] == [4]
+        assert len(log.compacted().entries) == 1
+
+    async def read(shard):
+        return [entry.step for entry in everything(shard)]
+
+    with_shard(log, tmp_path / "one", work)
+    assert with_shard(log.compacted(), tmp_path / "two", read) == [3, 4]  # the rest of a segment stays with it
+
+
+def test_a_purge_of_many_goes_on_to_the_end(tmp_path):
+    async def work(shard):
+        for step in range(2 * CHUNK + 7):
+            shard.put(waiting(step, time=0))
+        await shard.save()
+        await shard.table.purge(0, WAIT)
+        assert everything(shard) == []
+
+    with_shard(Changelog(), tmp_path, work)
+
+
+@pytest.mark.parametrize("same_folder", [True, False])
+def test_entries_of_another_configuration_are_passed_by(tmp_path, same_folder):
+    log = Changelog()
+
+    async def write(shard):
+        shard.put(waiting(1))
+        await shard.save()
+
+    async def read(shard):
+        return everything(shard)
+
+    with_shard(log, tmp_path, write, fold="a")
+    folder = tmp_path if same_folder else tmp_path / "other"
+    assert with_shard(log, folder, read, fold="b") == []
+    assert with_shard(log, folder, read, fold="a") == [waiting(1)]
+
+
+def test_a_closed_shard_gives_its_lock_back_even_in_the_middle_of_a_reading(tmp_path):
+    async def run():
+        log = Changelog()
+        for _ in range(2):
+            opened = table(log, tmp_path)
+            await opened.open(0)
+            shard = ShardPending(opened, 0)
+            for step in range(100):
+                shard.put(waiting(step))
+            await shard.save()
+            assert shard.following(5).step == 5
+            shard.close()
+            opened.close(0)
+
+    asyncio.run(run())
+
+
+def test_the_table_finds_what_the_one_in_memory_finds(tmp_path):
+    memory = InMemory()
+
+    async def work(shard):
+        for step in range(0, 300, 3):
+            entry = waiting(step, f"q{step % 17}")
+            shard.put(entry)
+            memory.put(entry)
+            if step % 40 == 0:
+                await shard.save()
+            for name in ("q3", "q5", "nobody"):
+                assert shard.of(name) == memory.of(name)
+            for start in (0, step // 2, step, step + 1):
+                assert shard.following(start) == memory.following(start)
+
+    with_shard(Changelog(), tmp_path, work)
