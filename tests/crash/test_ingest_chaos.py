@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-import multiprocessing
+import threading
 import time
 import uuid
 
@@ -83,31 +83,28 @@ def partitions_told(workers, task):
 
 def test_every_record_of_a_source_is_folded_once_and_in_order_after_kills_and_a_pause(ingesting):
     broker, task, topic, workers = ingesting
-    feeder = multiprocessing.get_context("spawn").Process(target=feed, args=(broker, topic, 400.0))
+    feeder = threading.Thread(target=feed, args=(broker, topic, 400.0), daemon=True)
     for worker in workers:
         worker.wait_ready()
     feeder.start()
-    try:
-        for number, name, seconds in [
-            (0, "SIGKILL", 2),
-            (1, "SIGKILL", 2),
-            (1, "SIGSTOP", chaos.PAUSE_SECONDS - 3),
-            (0, "SIGKILL", 2),
-            (1, "SIGTERM", 1),
-            (0, "SIGKILL", 0),
-        ]:
-            time.sleep(2)
-            if name == "SIGSTOP":
-                workers[number].signal(name)
-                time.sleep(seconds)
-                workers[number].signal("SIGCONT")
-            else:
-                workers[number].stop(name)
-                workers[number].start()
-                time.sleep(seconds)
-        feeder.join()
-    finally:
-        feeder.kill()
+    for number, name, seconds in [
+        (0, "SIGKILL", 2),
+        (1, "SIGKILL", 2),
+        (1, "SIGSTOP", chaos.PAUSE_SECONDS - 3),
+        (0, "SIGKILL", 2),
+        (1, "SIGTERM", 1),
+        (0, "SIGKILL", 0),
+    ]:
+        time.sleep(2)
+        if name == "SIGSTOP":
+            workers[number].signal(name)
+            time.sleep(seconds)
+            workers[number].signal("SIGCONT")
+        else:
+            workers[number].stop(name)
+            workers[number].start()
+            time.sleep(seconds)
+    feeder.join()
 
     def is_settled():
         told = partitions_told(workers, task.name)
