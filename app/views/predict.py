@@ -24,7 +24,7 @@ decode_many = msgspec.json.Decoder(list[Question]).decode
 class Predict(Resource):
     """One question, one answer."""
 
-    @contract(role="predict", takes=Question, gives=Answer, problems=(412, 422, 503), parameters=FRESH)
+    @contract(role="predict", takes=Question, gives=Answer, problems=(409, 422, 503), parameters=FRESH)
     async def post(self, request: web.Request, task: str) -> web.Response:
         """Answer from the furthest model of the shard that the key falls in, or as `fresh` and `min_position` ask."""
         serving = self.serving
@@ -37,7 +37,7 @@ class Predict(Resource):
 class PredictBatch(Resource):
     """Several questions, as many answers, in their order."""
 
-    @contract(role="predict", takes=Questions, gives=list[Answer], problems=(412, 422, 503), parameters=FRESH)
+    @contract(role="predict", takes=Questions, gives=list[Answer], problems=(409, 422, 503), parameters=FRESH)
     async def post(self, request: web.Request, task: str) -> web.Response:
         """Answer up to a thousand questions, or refuse them all for the first that is wrong."""
         serving = self.serving

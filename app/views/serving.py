@@ -44,7 +44,7 @@ class Question(msgspec.Struct, forbid_unknown_fields=True):
     id: Id | UnsetType = UNSET
     key: Id | UnsetType = UNSET
     log: bool | Literal["durable", "async"] = False
-    min_position: Annotated[float, Meta(ge=0, le=2**53)] | UnsetType = UNSET
+    min_position: Annotated[float, Meta(ge=0, le=2**52)] | UnsetType = UNSET
     wait_s: Annotated[float, Meta(ge=0, le=10)] | UnsetType = UNSET
 
 
@@ -254,7 +254,7 @@ def _not_yet(served: ServedTask, partition: int, seconds: float) -> Problem:
         return Problem(503, "opening", f"{which} is being opened.", "Ask again in a second.", AGAIN)
     detail = f"after {seconds:g} s {which} is at position {model.position} here, {model.status}."
     return Problem(
-        412, "not_yet", detail, "Ask again, with a longer wait_s (up to 10), or for an earlier position.", AGAIN
+        409, "not_yet", detail, "Ask again, with a longer wait_s (up to 10), or for an earlier position.", AGAIN
     )
 
 

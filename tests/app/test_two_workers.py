@@ -135,7 +135,7 @@ def test_a_position_that_does_not_come_is_refused_when_the_time_is_up(workers):
     for worker in workers:
         for key in KEYS.values():
             status, problem = ask(worker, key, min_position=10**9, wait_s=0.1)
-            assert (status, problem["code"]) == (412, "not_yet")
+            assert (status, problem["code"]) == (409, "not_yet")
 
 
 def test_a_position_without_a_key_is_refused_where_there_are_several_shards(workers):
