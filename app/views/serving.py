@@ -189,7 +189,7 @@ class ServedTask:
 
         A question that is logged goes by its id then, as its label will.
 
-        A Problem 422 where a position is asked for and the shard that it is of is not told.
+        A Problem 409 where a position is asked for and the shard that it is of is not told.
         """
         if self.task.partitions == 1:
             return 0
@@ -197,7 +197,7 @@ class ServedTask:
             return partition_of(shard_key(question), self.task.partitions)
         if question.min_position is not UNSET:
             detail = f"a position is one shard's, and the task '{self.task.name}' has {self.task.partitions}."
-            raise Problem(422, "key", detail, "Send the key too.")
+            raise Problem(409, "key", detail, "Send the key too.")
         known = (*self.shards.owned, *range(self.task.partitions))
         return next((partition for partition in known if self.shards.answering(partition) is not None), 0)
 

@@ -140,7 +140,7 @@ def test_a_position_that_does_not_come_is_refused_when_the_time_is_up(workers):
 
 def test_a_position_without_a_key_is_refused_where_there_are_several_shards(workers):
     status, problem = workers[0].post(f"/v1/{workers[0].task}/predict", {"features": {}, "min_position": 3})
-    assert (status, problem["code"]) == (422, "key")
+    assert (status, problem["code"]) == (409, "key")
 
 
 @pytest.mark.parametrize("hops", [str(HOPS_MAX), "x", "99999999999"])
