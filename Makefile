@@ -25,11 +25,11 @@ format: .venv
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# Each folder has a process of its own. In one process, what runs event loops in tests/tables and tests/property fails after all of the
-# other folders, and the cause is not found yet; after tests/learning and after tests/crash alone it passes.
+# The worlds of tests/property have a process of their own: after some 4,000 other tests in one process they meet a recursion limit that
+# is not theirs (Python 3.11: "AST constructor recursion depth mismatch"), and the cause is not found yet.
 test: .venv
-	@for folder in agents app conformance crash learning property tables; do $(BIN)/pytest tests/$$folder || exit 1; done
-	$(BIN)/pytest learning tables agents app
+	$(BIN)/pytest tests/property
+	$(BIN)/pytest --ignore=tests/property
 
 SEED ?= 7
 CHAOS := PYTHONPATH=tests $(BIN)/python tests/crash/chaos.py --rows 200000 --kills 30 --rate 900 --seed $(SEED)
