@@ -5,6 +5,7 @@ import sys
 
 import harness
 import pytest
+import structlog
 
 assert os.environ.get("PYTHONHASHSEED") == "0", "run the tests with PYTHONHASHSEED=0: make test"
 assert sys.version_info >= (3, 11)
@@ -20,3 +21,10 @@ def pytest_report_header() -> str:
 def broker():
     with harness.running_broker() as address:
         yield address
+
+
+@pytest.fixture(autouse=True)
+def log_as_before():
+    """A command that a test calls sets up the log to go to that test's own stderr, which is closed when later tests log."""
+    yield
+    structlog.reset_defaults()
