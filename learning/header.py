@@ -11,7 +11,7 @@ import river
 from learning.errors import SnapshotError
 from learning.task import Task
 
-FORMAT = 1
+FORMAT = 2
 """Raised by one whenever the shape of the state, of the header or of the snapshot changes."""
 
 MAGIC = b"HEADRACE"

@@ -29,8 +29,8 @@ class OrderState:
         A heap of the records that wait.
     came
         Log time at which the last one came.
-    late, overflows
-        Records that came too late, and that could not wait because too many did. So far.
+    late, ahead, overflows
+        Records that came too late, whose time lay too far ahead, and that could not wait because too many did. So far.
     """
 
     def __init__(self) -> None:
@@ -38,6 +38,7 @@ class OrderState:
         self.held: list[Held] = []
         self.came = 0
         self.late = 0
+        self.ahead = 0
         self.overflows = 0
 
 
@@ -45,7 +46,8 @@ class Order:
     """Holds records until the watermark, the largest event time less the lateness, has reached theirs.
 
     Only times in the log count, so the same log gives the same order. When no record has come for as long as the lateness, in log
-    time, nothing is waited for any more and all are released.
+    time, nothing is waited for any more and all are released. A record whose time lies further ahead of log time than the lateness
+    must not wait: it would take the watermark past all that is still to come.
 
     Parameters
     ----------
@@ -58,7 +60,7 @@ class Order:
     --------
     >>> order = Order(OrderState(), lateness=5)
     >>> for time in (10, 8, 14, 20):
-    ...     _ = order.hold(Held(time, 1, 0, 0, None, b""), clock=0)
+    ...     _ = order.hold(Held(time, 1, 0, 0, None, b""), clock=20)
     ...     while (held := order.release()) is not None:
     ...         print(f"{held.time} released at {time}")
     8 released at 14
@@ -78,6 +80,10 @@ class Order:
     def is_late(self, time: int) -> bool:
         """Whether a record of this event time comes too late."""
         return time < self.state.watermark
+
+    def is_ahead(self, time: int, clock: int) -> bool:
+        """Whether a record of this event time cannot have come at this log time."""
+        return time > clock + self.lateness
 
     def hold(self, held: Held, clock: int) -> bool:
         """Let a record wait that has come at this log time; whether there are too many now, for the first time in a while."""

@@ -100,7 +100,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     lateness
         For `event_time`: how long a record waits for earlier ones.
     late
-        For `event_time`: what becomes of a record that comes later than that, `learn` or `quarantine`.
+        For `event_time`: what becomes of a record that comes later than that, or whose time lies so far ahead of the log's: `learn`
+        (at once) or `quarantine`.
     update
         When labels are learned; left out, each at once.
     stored

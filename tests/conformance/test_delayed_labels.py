@@ -60,12 +60,12 @@ def events(rows, moment, delay):
         yield {"id": str(number), "features": x} if y is None else {"id": str(number), "label": y}
 
 
-def fold(task, records):
+def fold(task, records, clock=0):
     learner = Learner(task, 0)
     lines = [json.dumps(record).encode() for record in records]
     for offset, start in enumerate(range(0, len(lines), 50)):
         value = b"\n".join(lines[start : start + 50])
-        for _ in learner.fold(SimpleNamespace(offset=offset, timestamp=offset, key=None, value=value)):
+        for _ in learner.fold(SimpleNamespace(offset=offset, timestamp=clock + offset, key=None, value=value)):
             pass
     return learner
 
@@ -116,7 +116,7 @@ def test_records_that_come_out_of_order_are_put_in_the_order_of_their_times(name
     shuffled = sorted(records, key=lambda record: record["time"] + dice.uniform(0, 30))
     end = {"id": "end", "features": {"x": 0.0}, "time": 10_000}
     task = Task(name="t", kind=kind, model=name, order="event_time", lateness="31s", late="quarantine")
-    learner = fold(task, [*shuffled, end])
+    learner = fold(task, [*shuffled, end], clock=10_000_000)
     assert told(learner, kind) == by_river(rows, name, None, uneven)
     assert learner.state.order.late == learner.state.quarantined == 0
     arrived = fold(Task(name="t", kind=kind, model=name), [*shuffled, end])

@@ -77,13 +77,14 @@ class Comparable(dict):
 
 
 def timed(found, seed: int):
-    """The records as bytes; each has the time at which it is sent, or one that is up to two seconds ago, now and then ten."""
+    """The records as bytes; each has the time at which it is sent, or one that is up to two seconds ago, now and then ten seconds ago or an hour ahead."""
     dice = random.Random(seed)
     for shard, record in found:
         if isinstance(record, bytes):
             yield shard, record
         else:
-            ago = dice.choice([0, 0, 0, dice.uniform(0, 2), dice.uniform(0, 2), 10 if dice.random() < 0.01 else 0])
+            rare = dice.choice([10, -3600]) if dice.random() < 0.02 else 0
+            ago = dice.choice([0, 0, 0, dice.uniform(0, 2), dice.uniform(0, 2), rare])
             yield shard, json.dumps(record | {"time": round(time.time() - ago, 3)}).encode()
 
 
@@ -186,7 +187,8 @@ def run(options: argparse.Namespace, broker: str, folder: Path) -> bool:
         print(
             f"shard {shard}: position {found[shard]['position']}, {'EQUAL' if same else 'DIFFERENT'} {found[shard]['digest']} {expected}"
         )
-        print(f"  {learner.join.describe()}, late {learner.state.order.late}, updates {learner.state.updates}")
+        order = learner.state.order
+        print(f"  {learner.join.describe()}, late {order.late}, ahead {order.ahead}, updates {learner.state.updates}")
         told = {
             dict(message.headers)["id"].decode()
             for message in asyncio.run(harness.read_all(broker, f"{task.name}.quarantine", shard))

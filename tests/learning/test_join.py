@@ -252,7 +252,7 @@ def test_a_state_in_which_much_waits_survives_its_snapshot():
     about = task(order="event_time", lateness="5s", update=Update(batch=10), model="online_linear")
     learner = Learner(about, 0)
     records = [question(str(n), time=float(n)) for n in range(20)] + [label(str(n), time=n + 3.0) for n in range(9)]
-    fold(learner, *(message(offset, record, at=offset / 10) for offset, record in enumerate(records)))
+    fold(learner, *(message(offset, record, at=20 + offset / 10) for offset, record in enumerate(records)))
     assert learner.state.order.held
     assert learner.state.batch.rows
     again = unseal(seal(learner.state, about, 0, writer="w"), about, 0)

@@ -15,7 +15,7 @@ def learner(**more):
     return Learner(Task(name="t", kind="binary", predictions=True, order="event_time", lateness="10s", **more), 0)
 
 
-def message(offset, *records, at=0.0):
+def message(offset, *records, at=100.0):
     rows = [json.dumps(record).encode() for record in records]
     return SimpleNamespace(offset=offset, timestamp=int(at * 1000), key=None, value=b"\n".join(rows))
 
@@ -37,7 +37,7 @@ def test_records_are_acted_upon_in_the_order_of_their_times_once_the_watermark_h
     assert acted(fold(one, message(0, sample("c", 30), sample("a", 21), sample("b", 25)))) == []
     assert acted(fold(one, message(1, sample("d", 36)))) == ["a", "b"]
     assert acted(fold(one, message(2, sample("e", 90)))) == ["c", "d"]
-    assert one.describe()["order"] == {"held": 1, "late": 0, "overflows": 0}
+    assert one.describe()["order"] == {"held": 1, "late": 0, "ahead": 0, "overflows": 0}
 
 
 def test_of_one_time_labels_come_first_then_the_order_of_the_log():
@@ -55,7 +55,7 @@ def test_of_one_time_labels_come_first_then_the_order_of_the_log():
 def test_a_record_without_a_time_has_that_of_the_log():
     one = learner()
     fold(one, message(0, sample("a", None), at=50), message(1, sample("b", 45), at=51))
-    assert acted(fold(one, message(2, sample("c", 70), at=52))) == ["b", "a"]
+    assert acted(fold(one, message(2, sample("c", 60), at=52))) == ["b", "a"]
 
 
 @pytest.mark.parametrize(("late", "learned", "refused"), [("learn", ["late"], []), ("quarantine", [], ["late"])])
@@ -70,9 +70,29 @@ def test_what_comes_after_the_watermark_is_learned_at_once_or_refused(late, lear
     assert one.state.order.late == 1
 
 
+@pytest.mark.parametrize(("late", "learned", "refused"), [("learn", ["ahead"], []), ("quarantine", [], ["ahead"])])
+def test_a_time_too_far_ahead_of_the_log_does_not_move_the_watermark(late, learned, refused):
+    one = learner(late=late)
+    told = fold(one, message(0, sample("ahead", 110.001), at=100))
+    assert acted(told) == learned
+    assert [effect.code for effect in told if isinstance(effect, Quarantined)] == refused
+    assert (one.state.order.watermark, one.state.order.ahead) == (0, 1)
+    assert fold(one, message(1, sample("b", 99), sample("a", 98), at=101)) == []
+    assert acted(fold(one, message(2, sample("c", 109), at=101))) == ["a", "b"]
+    assert (one.state.order.late, one.state.order.ahead) == (0, 1)
+
+
+def test_the_watermark_never_passes_the_log_time():
+    one = learner()
+    fold(one, message(0, sample("a", 110), at=100))
+    assert one.state.order.watermark == 100_000
+    fold(one, message(1, {"control": "tick"}, at=110))
+    assert one.state.order.watermark == 110_000
+
+
 def test_when_no_record_has_come_for_the_lateness_none_is_waited_for():
     one = learner()
-    fold(one, message(0, sample("b", 12), at=1), message(1, sample("a", 11), at=3))
+    fold(one, message(0, sample("b", 12), at=2), message(1, sample("a", 11), at=3))
     assert one.due_at == 13_000
     assert acted(fold(one, message(2, {"control": "tick"}, at=12.999))) == []
     assert acted(fold(one, message(3, {"control": "tick"}, at=13))) == ["a", "b"]

@@ -63,7 +63,7 @@ def messages(count: int, seed: int) -> list[SimpleNamespace]:
     def row(now):
         nonlocal asked, source
         fate, label = dice.random(), dice.random() < 0.5
-        late = {"time": now / 1000 - dice.choice([0, 0, 1, 3, 6])} if dice.random() < 0.8 else {}
+        late = {"time": now / 1000 - dice.choice([0, 0, 1, 3, 6, -90])} if dice.random() < 0.8 else {}
         if fate < 0.25:
             source += dice.choice([-1, 0, 1, 1, 1])
             more = {"source": f"clicks/0/{max(source, 0)}"} if dice.random() < 0.3 else {}
