@@ -184,8 +184,7 @@ class Learner:
             "served": state.served.values(),
         }
         if self.order is not None:
-            order = state.order
-            told["order"] = {"held": len(order.held), "late": order.late, "ahead": order.ahead, "overflows": order.overflows}
+            told["order"] = state.order.describe()
         if self.batch is not None:
             told["batch"] = {"collected": len(state.batch.rows), "overflows": state.batch.overflows}
         return told | {"arms": {name: arm.describe(self.task.model_name) for name, arm in state.arms.items()}}
@@ -226,24 +225,13 @@ class Learner:
     def _hold(self, order: Order, record: Record) -> None:
         state = self.state
         time = state.clock if record.time is UNSET else round(record.time * 1000)
-        if order.is_late(time):
-            state.order.late += 1
-            past = (state.order.watermark - time) / 1000
-            self._act_out_of_order(record, "late", f"the record came {past:g} s after the watermark had passed its time.")
-            return
-        if order.is_ahead(time, state.clock):
-            state.order.ahead += 1
-            ahead = (time - state.clock) / 1000
-            reason = f"its time is {ahead:g} s ahead of the log's. Send seconds since 1970."
-            self._act_out_of_order(record, "ahead", reason)
-            return
-        rank = 0 if record.features is UNSET else 1
-        if order.hold(Held(time, rank, *self._where()), state.clock):
-            self._alert("order_full", "so many records wait for their time that the earliest wait no longer.")
-
-    def _act_out_of_order(self, record: Record, code: str, reason: str) -> None:
-        if self.task.late == "quarantine":
-            self._quarantine(code, reason)
+        fault = order.find_fault(time, state.clock)
+        if fault is None:
+            rank = 0 if record.features is UNSET else 1
+            if order.hold(Held(time, rank, *self._where()), state.clock):
+                self._alert("order_full", "so many records wait for their time that the earliest wait no longer.")
+        elif self.task.late == "quarantine":
+            self._quarantine(*fault)
         else:
             self._act(record)
 

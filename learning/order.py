@@ -41,6 +41,10 @@ class OrderState:
         self.ahead = 0
         self.overflows = 0
 
+    def describe(self) -> dict[str, int]:
+        """Figures for people and metrics."""
+        return {"held": len(self.held), "late": self.late, "ahead": self.ahead, "overflows": self.overflows}
+
 
 class Order:
     """Holds records until the watermark, the largest event time less the lateness, has reached theirs.
@@ -77,13 +81,17 @@ class Order:
         """The log time at which all are released, should no record come."""
         return self.state.came + self.lateness if self.state.held else None
 
-    def is_late(self, time: int) -> bool:
-        """Whether a record of this event time comes too late."""
-        return time < self.state.watermark
-
-    def is_ahead(self, time: int, clock: int) -> bool:
-        """Whether a record of this event time cannot have come at this log time."""
-        return time > clock + self.lateness
+    def find_fault(self, time: int, clock: int) -> tuple[str, str] | None:
+        """Why a record of this event time must not wait at this log time, as a code and a reason; it is counted."""
+        state = self.state
+        if time < state.watermark:
+            state.late += 1
+            past = (state.watermark - time) / 1000
+            return "late", f"the record came {past:g} s after the watermark had passed its time."
+        if time > clock + self.lateness:
+            state.ahead += 1
+            return "ahead", f"its time is {(time - clock) / 1000:g} s ahead of the log's. Send seconds since 1970."
+        return None
 
     def hold(self, held: Held, clock: int) -> bool:
         """Let a record wait that has come at this log time; whether there are too many now, for the first time in a while."""
