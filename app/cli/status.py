@@ -1,6 +1,7 @@
 """`headrace status`: where the shards stand."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -28,9 +29,9 @@ def status(settings: Settings, task: str | None, as_json: bool) -> None:
 
 
 def as_table(answer: dict[str, Any]) -> Table:
-    """What `GET /v1/{task}` says, for people: a row a shard, with the champion's metrics below."""
+    """What `GET /v1/{task}` says, for people: a row a shard, with the arms' metrics and what waits below."""
     table = Table(title=f"{answer['task']} ({answer['kind']})", title_justify="left")
-    for column in ("shard", "state", "position", "lag", "updates", "quarantined", "digest"):
+    for column in ("shard", "state", "position", "lag", "updates", "waiting", "quarantined", "digest"):
         table.add_column(column, justify="left" if column in ("state", "digest") else "right", no_wrap=True)
     notes = []
     for shard in answer["shards"]:
@@ -41,12 +42,31 @@ def as_table(answer: dict[str, Any]) -> Table:
             table.add_row(number, shard["state"])
             continue
         lag = "?" if shard["end"] is None else str(shard["end"] - shard["position"])
-        counts = [str(shard[name]) for name in ("updates", "quarantined")]
-        table.add_row(number, shard["state"], str(shard["position"]), lag, *counts, (shard["digest"] or "")[:12])
+        counts = [str(shard["updates"]), str(shard["questions"]["waiting"]), str(shard["quarantined"])]
+        table.add_row(number, shard["state"], str(shard["position"]), lag, *counts, (shard["digest"] or "")[:8])
         for name, arm in shard["arms"].items():
             figures = [f"{metric} {value:.4f}" for metric, value in arm["metrics"].items() if isinstance(value, float)]
             notes.append(f"shard {number}, {name} {arm['model']}: {', '.join(figures) or 'nothing scored yet'}")
+        notes += [f"shard {number}, {what}" for what in describe_waiting(shard)]
     if not answer["shards"]:
         notes.append("This worker knows no shard of the task yet.")
     table.caption, table.caption_justify = "\n".join(notes), "left"
     return table
+
+
+def describe_waiting(shard: dict[str, Any]) -> Iterator[str]:
+    """A line each on questions, on event-time order and on batches, where there are such.
+
+    Examples
+    --------
+    >>> shard = {"questions": {"waiting": 3, "answered": 9, "label_delay_s": {"p50": 1.5, "p99": None}}, "order": {"held": 0}}
+    >>> list(describe_waiting(shard))
+    ['questions: 3 waiting, 9 answered', 'label delay: p50 1.5 s']
+    """
+    for part in ("questions", "order", "batch"):
+        counts = {name: count for name, count in shard.get(part, {}).items() if isinstance(count, int)}
+        if any(counts.values()):
+            yield f"{part}: " + ", ".join(f"{count} {name}" for name, count in counts.items())
+    delays = [f"{name} {delay:g} s" for name, delay in shard["questions"]["label_delay_s"].items() if delay is not None]
+    if delays:
+        yield f"label delay: {', '.join(delays)}"
