@@ -92,6 +92,13 @@ class PollConsumer(driver.Consumer):
     def _new_consumer_thread(self) -> PollThread:
         return PollThread(self, loop=self.loop, beacon=self.beacon)
 
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """Note nothing: a message that stands for a poll jumps over all but the last of its offsets.
+
+        Faust would keep each jump in a tree, for acknowledgements that are not used here, and rebuild the tree at every poll: a worker
+        would slow down without end.
+        """
+
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:  # noqa: ASYNC109 Faust's signature
         """Fetch, once there is room, and hand over each partition's messages as one."""
         backlog: Backlog = self.app.backlog

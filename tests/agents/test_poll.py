@@ -1,8 +1,11 @@
 """The private members of Faust that are used: each is there, and does what the transport relies upon."""
 
+import asyncio
 import inspect
+from types import SimpleNamespace
 
 import faust
+import pytest
 from aiokafka.errors import CommitFailedError
 from faust.transport.consumer import Consumer as AnyConsumer
 from faust.transport.consumer import ThreadDelegateConsumer
@@ -43,8 +46,6 @@ def test_the_consumer_does_not_let_an_idle_topic_hold_up_a_busy_one(monkeypatch)
 
 
 def test_a_refused_commit_does_not_end_the_worker():
-    import asyncio
-
     class Refusing:
         async def commit(self, offsets):
             raise CommitFailedError("already rebalanced")
@@ -53,6 +54,38 @@ def test_a_refused_commit_does_not_end_the_worker():
     thread._consumer = Refusing()
     thread.assignment = lambda: {TP("t", 0)}
     assert asyncio.run(PollThread._commit(thread, {TP("t", 0): 5})) is False
+
+
+@pytest.mark.parametrize("mutant", [False, True])
+def test_polls_that_jump_over_offsets_leave_nothing_behind(mutant, monkeypatch):
+    if mutant:
+        monkeypatch.delattr(PollConsumer, "_add_gap")
+    app = LearningApp("test", buffer_bytes=1 << 20, broker="kafka://127.0.0.1:1", store="memory://")
+    app.topic("t")
+
+    async def drain():
+        polled = []
+
+        async def callback(message):
+            polled.append(message.offset)
+
+        consumer = app._new_transport().create_consumer(
+            callback, on_partitions_revoked=callback, on_partitions_assigned=callback
+        )
+        fetcher, tp = SimpleNamespace(_stopped=asyncio.Event()), TP("t", 0)
+
+        async def getmany(timeout):
+            for offset in range(99, 1000, 100):
+                yield tp, SimpleNamespace(offset=offset, topic="t")
+            fetcher._stopped.set()
+
+        consumer.getmany = getmany
+        monkeypatch.setattr(app.topics, "acks_enabled_for", lambda topic: True)
+        await consumer._drain_messages(fetcher)
+        assert polled == list(range(99, 1000, 100))
+        return len(consumer._gap[tp])
+
+    assert asyncio.run(drain()) == (9 if mutant else 0)
 
 
 def test_room_is_free_again_when_a_poll_is_gone_whoever_dropped_it():
