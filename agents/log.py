@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterable
 from typing import Protocol
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.errors import OffsetOutOfRangeError
 
 from learning.errors import LogError
 from learning.learner import Message
@@ -56,20 +57,29 @@ class KafkaEventLog:
     async def read(self, partition: int, start: int, end: int) -> AsyncIterator[Message]:
         """The messages of [start, end); offsets that hold none are passed over. LogError if `start` is no longer there."""
         shard = TopicPartition(self.topic, partition)
-        async with self.brokers.consumer() as consumer:
+        # Without "none" the consumer would go on at the end when retention overtakes it.
+        async with self.brokers.consumer(auto_offset_reset="none") as consumer:
             consumer.assign([shard])
             first = (await consumer.beginning_offsets([shard]))[shard]
             if start < first:
-                raise LogError(
-                    f"{self.topic}/{partition}: offset {start} must be folded next, but the broker has only {first} and later.",
-                    "Lengthen the topic's retention; restore the log, or start a new task.",
-                )
+                raise self._gone(partition, start, first)
             consumer.seek(shard, start)
-            while await consumer.position(shard) < end:
-                for message in (await consumer.getmany(shard, timeout_ms=1000)).get(shard, []):
+            while (following := await consumer.position(shard)) < end:
+                try:
+                    found = await consumer.getmany(shard, timeout_ms=1000)
+                except OffsetOutOfRangeError:
+                    first = (await consumer.beginning_offsets([shard]))[shard]
+                    raise self._gone(partition, following, first) from None
+                for message in found.get(shard, []):
                     if message.offset >= end:
                         return
                     yield message
+
+    def _gone(self, partition: int, wanted: int, first: int) -> LogError:
+        return LogError(
+            f"{self.topic}/{partition}: offset {wanted} must be folded next, but the broker has only {first} and later.",
+            "Lengthen the topic's retention; restore the log, or start a new task.",
+        )
 
     async def ends(self, partitions: Iterable[int]) -> dict[int, int]:
         """For each partition, the offset that the next message appended will get."""

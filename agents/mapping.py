@@ -1,6 +1,5 @@
 """The mapping: a pure function from a message of a team's own topic to records of a task."""
 
-import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ from jmespath.functions import Functions
 from learning.errors import RecordError
 from learning.learner import Message
 from learning.records import DEPTH_MAX, Reader, is_deeper
+from learning.schema import LARGEST
 from learning.source import Source
 from learning.task import Task
 from tables.placing import partition_of
@@ -213,7 +213,7 @@ class Way:
                 moment = None
             if moment is not None:
                 return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-        elif unit != "iso8601" and type(found) in (int, float) and math.isfinite(found):
+        elif unit != "iso8601" and type(found) in (int, float) and -LARGEST <= found <= LARGEST:
             return float(found / UNITS[unit])
         wanted = "a time of ISO 8601" if unit == "iso8601" else f"a number of {unit}"
         raise _error(

@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaConnectionError, KafkaTimeoutError, MessageSizeTooLargeError
+from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
 
 from learning.effects import Effect, Predicted, Quarantined, Resolved
 from tables.kafka import Brokers
@@ -78,22 +78,14 @@ class KafkaOutlet:
             telling = pending[0]
             try:
                 await telling.sent
-            except (KafkaTimeoutError, KafkaConnectionError):  # not refused, only not acknowledged: tell it again
-                await self.stop()
-                untold, pending[:] = list(pending), []
-                for again in untold:
-                    await self._send(partition, again.topic, again.key, again.value, again.headers)
-            except MessageSizeTooLargeError:  # a topic that was made by hand takes less
-                if len(telling.value) <= CUT:
-                    raise
-                pending.pop(0)
-                await self._send(
-                    partition,
-                    telling.topic,
-                    telling.key,
-                    telling.value[:CUT],
-                    headers_of_cut(telling.headers, len(telling.value)),
-                )
+            except KafkaError as error:
+                is_large = isinstance(error, MessageSizeTooLargeError) and len(telling.value) > CUT
+                if is_large:  # a topic that was made by hand takes less
+                    headers = headers_of_cut(telling.headers, len(telling.value))
+                    pending[0] = telling._replace(value=telling.value[:CUT], headers=headers)
+                await self._tell_again(partition)
+                if not is_large and not isinstance(error, KafkaTimeoutError | KafkaConnectionError):
+                    raise  # refused, not only not acknowledged: perhaps it is mended when the next snapshot asks
             else:
                 pending.pop(0)
 
@@ -102,6 +94,13 @@ class KafkaOutlet:
         if self._producer is not None:
             producer, self._producer = self._producer, None
             await producer.stop()
+
+    async def _tell_again(self, partition: int) -> None:
+        """Send what is not acknowledged once more, through a new producer: after a refusal the old one's sequence has a hole."""
+        await self.stop()
+        untold, self._pending[partition][:] = list(self._pending[partition]), []
+        for again in untold:
+            await self._send(partition, again.topic, again.key, again.value, again.headers)
 
     async def _send_quarantined(self, partition: int, effect: Quarantined) -> None:
         headers = headers_of(effect, f"{self.task}.events", partition)

@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
+import msgspec
 import structlog
 from aiokafka import AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
+from learning.records import ROWS_MAX
 from learning.task import Task
 from tables.kafka import Brokers
 from tables.producer import producing
@@ -18,8 +20,14 @@ POLL_MAX = 500
 
 RETRY_SECONDS = 1.0
 
-Answer = Callable[[Sequence[bytes]], Awaitable[Sequence[bytes]]]
-"""Answers questions, one line each, in their order; raises for none of them: a refusal is an answer."""
+DETAIL_MAX = 1_000
+"""Characters of a refusal's detail, which may quote the question."""
+
+ANSWER_BYTES = 1 << 19
+"""Bytes of answers in one message, about: half of what a broker usually takes."""
+
+Answer = Callable[[Sequence[tuple[str, bytes]]], Awaitable[Sequence[bytes]]]
+"""Answers questions, one line each, with the id of those that have none; raises for none of them: a refusal is an answer."""
 
 
 class Requests:
@@ -27,7 +35,10 @@ class Requests:
 
     The requests of one partition are read in their order, and their answers go to the same partition. Offsets are committed when the broker
     has the answers, so what a worker had in hand when it was killed is answered by another. An answer that is told twice carries the
-    same id; it may be of another position of the model. Unlike the event log, a request changes no model, so it needs no more order than this.
+    same id, that of the question or else its place in the topic; it may be of another position of the model. Unlike the event log, a
+    request changes no model, so it needs no more order than this; of a question that is logged twice the fold takes the first.
+
+    The consumer group is the task's own, so that its offsets outlive a change of the worker's tasks.
 
     Parameters
     ----------
@@ -35,14 +46,12 @@ class Requests:
         Names the topics.
     brokers
         Where Kafka is: `Brokers`, or `host:port`, several separated by commas.
-    group
-        The consumer group of the workers.
     answer
         What answers.
     """
 
-    def __init__(self, task: Task, brokers: Brokers | str, group: str, answer: Answer):
-        self.task, self.brokers, self.group, self.answer = task, Brokers.of(brokers), group, answer
+    def __init__(self, task: Task, brokers: Brokers | str, answer: Answer):
+        self.task, self.brokers, self.answer = task, Brokers.of(brokers), answer
 
     async def run(self) -> None:
         """Answer until cancelled; a broker that is away is tried again."""
@@ -55,7 +64,7 @@ class Requests:
 
     async def _serve(self) -> None:
         consumer = self.brokers.consumer(
-            group_id=f"{self.group}-requests", auto_offset_reset="earliest", fetch_max_wait_ms=20
+            group_id=f"headrace-{self.task.requests}", auto_offset_reset="earliest", fetch_max_wait_ms=20
         )
         consumer.subscribe([self.task.requests])
         async with consumer, producing(self.brokers) as producer:
@@ -69,12 +78,53 @@ class Requests:
     async def _answer(
         self, producer: AIOKafkaProducer, shard: TopicPartition, messages: Sequence[ConsumerRecord]
     ) -> None:
-        asked = [(message, (message.value or b"").split(b"\n")) for message in messages]
-        lines = [line for _, rows in asked for line in rows]
-        told = iter(await self.answer(lines))
+        asked: list[tuple[ConsumerRecord, list[tuple[str, bytes]]]] = []
+        for message in messages:
+            place = f"{message.topic}/{message.partition}/{message.offset}"
+            rows = (message.value or b"").split(b"\n")
+            asked.append((message, [(f"{place}/{row}", line) for row, line in enumerate(rows)]))
+        told = iter(await self.answer([line for _, lines in asked if len(lines) <= ROWS_MAX for line in lines]))
         sent = []
-        for message, rows in asked:
-            value = b"\n".join(next(told) for _ in rows)
-            topic = f"{self.task.name}.predictions"
-            sent.append(await producer.send(topic, value, key=message.key, partition=shard.partition))
+        for message, lines in asked:
+            answers = [next(told) for _ in lines] if len(lines) <= ROWS_MAX else [too_many(len(lines))]
+            for value in pack(answers):
+                topic = f"{self.task.name}.predictions"
+                sent.append(await producer.send(topic, value, key=message.key, partition=shard.partition))
         await asyncio.gather(*sent)
+
+
+def refusal(name: str | None, code: str, detail: str, remedy: str) -> bytes:
+    """The answer that says why there is none."""
+    told = {"effect": "refused", "id": name, "code": code, "detail": detail[:DETAIL_MAX], "remedy": remedy}
+    return msgspec.json.encode(told)
+
+
+def too_many(rows: int) -> bytes:
+    """The one answer to a message of too many questions."""
+    return refusal(None, "too_many", f"{rows} questions in one message.", f"Send up to {ROWS_MAX}.")
+
+
+def pack(answers: Sequence[bytes]) -> list[bytes]:
+    r"""Answers as messages that a broker takes, one answer a line; one that is too large by itself is refused.
+
+    Examples
+    --------
+    >>> pack([b"a", b"b"])
+    [b'a\nb']
+    >>> [len(message) for message in pack([bytes(300_000), bytes(300_000)])]
+    [300000, 300000]
+    >>> pack([bytes(900_000)])[0][:39]
+    b'{"effect":"refused","id":null,"code":"t'
+    """
+    packed: list[list[bytes]] = [[]]
+    room = ANSWER_BYTES
+    for answer in answers:
+        line = answer
+        if len(line) > ANSWER_BYTES:
+            line = refusal(None, "too_large", f"the answer has {len(answer)} bytes.", "Use fewer or shorter labels.")
+        if len(line) > room:
+            packed.append([])
+            room = ANSWER_BYTES
+        packed[-1].append(line)
+        room -= len(line) + 1
+    return [b"\n".join(lines) for lines in packed if lines]

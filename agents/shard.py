@@ -1,7 +1,7 @@
 """A shard on the worker that owns it: brings the messages to the learner in order, and its state to safety."""
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from typing import Literal
 
 import structlog
@@ -209,7 +209,7 @@ class Shard:
                 if message.offset != state.position:
                     return
             breathless = False
-            for effects in learner.fold(message):
+            for effects in folded(learner, message):
                 self._untold += effects
                 if clock() - breath > BREATH:
                     breathless = True
@@ -296,3 +296,12 @@ class Shard:
             await self._tell()
         except Exception as untold:  # noqa: BLE001 the status and the log have it
             log.warning("an alert was not told", error=repr(untold))
+
+
+def folded(learner: Learner, message: Message) -> Iterator[list[Effect]]:
+    """The effects of a message. What a model raises is a defect, even if it looks as if the broker was away: half a message is folded."""
+    try:
+        yield from learner.fold(message)
+    except (KafkaError, OSError) as error:
+        msg = f"the fold failed: {error!r}"
+        raise RuntimeError(msg) from error

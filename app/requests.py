@@ -2,12 +2,11 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 import structlog
 
-from agents.requests import Answer
+from agents.requests import Answer, refusal
 from app.errors import Problem
 from app.views.owner import Asked
 from app.views.predict import read_question
@@ -16,41 +15,40 @@ from learning.errors import HeadraceError
 
 log = structlog.get_logger()
 
+NAME_MAX = 256
+
 
 def answering(serving: Serving, served: ServedTask) -> Answer:
     """What answers the requests of a task: each line an answer, or a refusal with the id of the question, where it has one."""
 
-    async def answer(lines: Sequence[bytes]) -> Sequence[bytes]:
-        return await asyncio.gather(*(one(line) for line in lines))
+    async def answer(lines: Sequence[tuple[str, bytes]]) -> Sequence[bytes]:
+        return await asyncio.gather(*(one(*line) for line in lines))
 
-    async def one(line: bytes) -> bytes:
-        told: dict[str, Any]
+    async def one(place: str, line: bytes) -> bytes:
         try:
-            (given,) = await serving.answer(served, (read_question(line),), Asked())
+            question = read_question(line)
+            if question.id is msgspec.UNSET:
+                question.id = place
+            (given,) = await serving.answer(served, (question,), Asked())
             found = given if isinstance(given, dict) else msgspec.json.decode(given)
-            told = {"effect": "answered"} | found
+            return msgspec.json.encode({"effect": "answered"} | found)
         except Problem as problem:
-            told = _refused(line, problem.code, problem.detail, problem.remedy)
+            return refusal(_name_of(line), problem.code, problem.detail, problem.remedy)
         except HeadraceError as error:
-            told = _refused(line, error.code, error.what, error.remedy)
+            return refusal(_name_of(line), error.code, error.what, error.remedy)
         except Exception:  # one request must not hold up those behind it
             log.exception("a request failed", task=served.task.name)
-            told = _refused(line, "defect", "the request met a defect of the server.", "Look at the worker's log.")
-        return msgspec.json.encode(told)
+            detail = "the request met a defect of the server."
+            return refusal(_name_of(line), "defect", detail, "Look at the worker's log.")
 
     return answer
 
 
-def _refused(line: bytes, code: str, detail: str, remedy: str) -> dict[str, Any]:
+def _name_of(line: bytes) -> str | None:
+    """The id of a question that was refused, if it has one that could be an id."""
     try:
         loose = msgspec.json.decode(line)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        loose = None
+        return None
     name = loose.get("id") if isinstance(loose, dict) else None
-    return {
-        "effect": "refused",
-        "id": name if isinstance(name, str) else None,
-        "code": code,
-        "detail": detail,
-        "remedy": remedy,
-    }
+    return name if isinstance(name, str) and len(name) <= NAME_MAX else None

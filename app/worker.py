@@ -100,7 +100,7 @@ def make_app(settings: Settings, instance: str | None) -> LearningApp:
     follow_assignments(app)
     add_views(app, settings)
     for served in app.serving.tasks.values():
-        app.beside.append(Requests(served.task, settings.brokers, app.conf.id, answering(app.serving, served)).run)
+        app.beside.append(Requests(served.task, settings.brokers, answering(app.serving, served)).run)
     return app
 
 

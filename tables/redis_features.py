@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import time
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
 from typing import Any, cast
@@ -112,7 +113,10 @@ class RedisStore(Following):
         features = {name: _decode(value) for name, value in zip(self.names, values, strict=True) if value}
         if not stamp and not features:
             return None
-        return Entity(features, int(stamp) / 1000 if stamp.isdigit() else None)
+        written = int(stamp) / 1000 if stamp.isdigit() else None
+        if self.ttl is not None and written is not None and time.time() - written > self.ttl:
+            return None  # it was stored when the time to live was longer
+        return Entity(features, written)
 
     async def _follow(self) -> None:
         position, last = await self._position()

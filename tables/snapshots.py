@@ -48,7 +48,7 @@ class Snapshots:
 
     async def save(self, partition: int, position: int, snapshot: bytes) -> None:
         """Write one snapshot; it is durable when this returns."""
-        slot = self._slots[partition] = (self._slots.get(partition, 0) + 1) % SLOTS
+        slot = (self._slots.get(partition, 0) + 1) % SLOTS
         place = f"{self.writer}/{slot}"
         data = zstandard.compress(snapshot, 1)
         *chunks, last = [data[at : at + CHUNK_MAX] for at in range(0, len(data), CHUNK_MAX)] or [b""]
@@ -56,6 +56,7 @@ class Snapshots:
             await self.table.put(partition, _chunk_key(place, number), chunk)
         manifest = Manifest(position, len(chunks), hashlib.sha256(data).hexdigest())
         await self.table.put(partition, _manifest_key(place), msgspec.json.encode(manifest) + b"\n" + last)
+        self._slots[partition] = slot  # not before: what was left torn is written over first
         if partition in self.table.opened():
             await self._remove_stale(partition, position)
 

@@ -3,6 +3,7 @@
 import secrets
 from collections import deque
 from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 
@@ -11,6 +12,8 @@ from app.cli.sources import Sample
 
 def delayed(samples: Iterator[Sample], rows: int, partitions: int) -> Iterator[Sample]:
     """Each sample as a question, and as a label that comes just before the question `rows` later: River's order of delayed labels.
+
+    Where the samples have a time, a label has that of the question it comes before, so that both orders agree.
 
     A sample without an id is given one, unique to this call. Both parts must come to the same shard: where there are several and the
     sample has no key, its id is the key.
@@ -26,17 +29,26 @@ def delayed(samples: Iterator[Sample], rows: int, partitions: int) -> Iterator[S
     {"id":"2","label":true}
     """
     run = secrets.token_hex(4)
-    waiting: deque[tuple[int, Sample]] = deque()
+    waiting: deque[tuple[int, Sample, dict[str, Any]]] = deque()
+    time: dict[str, Any] = {}
+
+    def answered() -> Sample:
+        _, question, label = waiting.popleft()
+        return Sample(question.line, msgspec.json.encode(label | time), question.key)
+
     for number, sample in enumerate(samples):
-        while waiting and waiting[0][0] <= number:
-            yield waiting.popleft()[1]
         record = msgspec.json.decode(sample.value)
+        time = {"time": record["time"]} if "time" in record else {}
+        while waiting and waiting[0][0] <= number:
+            yield answered()
         if "label" not in record or "features" not in record:
             yield sample  # a question or a label by itself
             continue
         name = record.pop("id", f"{run}-{number}")
         label = {"id": name, "label": record.pop("label")}
         key = name if sample.key is None and partitions > 1 else sample.key
-        yield Sample(sample.line, msgspec.json.encode({"id": name} | record), key)
-        waiting.append((number + rows, Sample(sample.line, msgspec.json.encode(label), key)))
-    yield from (sample for _, sample in waiting)
+        question = Sample(sample.line, msgspec.json.encode({"id": name} | record), key)
+        yield question
+        waiting.append((number + rows, question, label))
+    while waiting:
+        yield answered()

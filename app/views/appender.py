@@ -1,6 +1,7 @@
 """What the views append to event logs: samples, labels, and the questions that were answered."""
 
 import asyncio
+import contextlib
 
 import structlog
 from aiokafka import AIOKafkaProducer
@@ -44,6 +45,7 @@ class Appender:
         self._producer: AIOKafkaProducer | None = None
         self._starting = asyncio.Lock()
         self._under_way: set[asyncio.Task[None]] = set()
+        self._closing: set[asyncio.Task[None]] = set()
 
     async def append(self, task: Task, rows: list[tuple[str | None, bytes]]) -> list[At]:
         """Append (key, record) rows, in their order; partition and offset of each, once the broker has them all.
@@ -95,7 +97,24 @@ class Appender:
             partition = None if key is None else partition_of(key, task.partitions)
             encoded = None if key is None else key.encode()
             sent.append(await producer.send(task.events, value, key=encoded, partition=partition))
-        return [At(at.partition, at.offset) for at in await asyncio.gather(*sent)]
+        try:
+            return [At(at.partition, at.offset) for at in await asyncio.gather(*sent)]
+        except KafkaError:
+            self._drop(producer)
+            raise
+
+    @staticmethod
+    async def _close(producer: AIOKafkaProducer) -> None:
+        with contextlib.suppress(KafkaError, OSError):  # it failed, which is why it goes
+            await producer.stop()
+
+    def _drop(self, producer: AIOKafkaProducer) -> None:
+        """Use this producer no more: after a refusal its sequence has a hole. It still sends what others have given it."""
+        if self._producer is producer:
+            self._producer = None
+            closing: asyncio.Task[None] = asyncio.create_task(self._close(producer))
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
 
     async def _started(self) -> AIOKafkaProducer:
         async with self._starting:

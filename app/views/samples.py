@@ -80,6 +80,9 @@ class Samples(Resource):
             raise Problem(422, error.code, f"{which}: {error.what}", error.remedy) from None
         if not isinstance(record, Record) or not self.is_wanted(record):
             raise Problem(422, "incomplete", f"{which} is none.", self.shape)
+        if record.source is not UNSET and record.source.partition("/")[0] in served.sources:
+            detail = f"{which}: its source is a topic that the workers bring in themselves."
+            raise Problem(422, "source", detail, "Leave it out, or name where this record is from.")
         return key or self.key_of(record), value
 
     @staticmethod

@@ -183,6 +183,7 @@ class ServedTask:
     def __init__(self, task: Task, shards: Shards, enricher: Enricher | None = None):
         self.task, self.shards, self.reader, self.arrivals = task, shards, Reader(task), Arrivals(shards)
         self.enricher = enricher
+        self.sources = {source.topic for source in task.sources or ()}
 
     def partition(self, question: Question) -> int:
         """The shard that a question goes to: that of its key; without one, a shard of this worker, where there is one.

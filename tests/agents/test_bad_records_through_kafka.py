@@ -84,7 +84,7 @@ from river import linear_model
 class Fragile(linear_model.LogisticRegression):
     def learn_one(self, x, y, w=1.0):
         if x.get("poison"):
-            raise RuntimeError("a defect of the model")
+            raise (RuntimeError, ConnectionError)[x["poison"] - 1]("a defect of the model")
         super().learn_one(x, y, w)
 
 
@@ -93,7 +93,8 @@ def make():
 '''
 
 
-def test_a_model_that_raises_stops_its_shard_alone(broker, tmp_path):
+@pytest.mark.parametrize("poison", [1, 2])
+def test_a_model_that_raises_stops_its_shard_alone_whatever_it_raises(broker, tmp_path, poison):
     run = uuid.uuid4().hex[:8]
     (tmp_path / f"fragile_{run}.py").write_text(MODEL)
     toml = (
@@ -102,7 +103,8 @@ def test_a_model_that_raises_stops_its_shard_alone(broker, tmp_path):
     )
     worker = harness.Worker(tmp_path, broker, toml).start()
     fragile, sound = f"fragile-{run}", f"sound-{run}"
-    row, poison = b'{"features": {"x": 1.0}, "label": true}', b'{"features": {"x": 1.0, "poison": 1}, "label": true}'
+    row = b'{"features": {"x": 1.0}, "label": true}'
+    poisoned = row + b'\n{"features": {"x": 1.0, "poison": %d}, "label": true}' % poison
 
     def shards(task):
         return {shard["partition"]: shard for shard in worker.get(f"/v1/{task}")["shards"]}
@@ -110,7 +112,9 @@ def test_a_model_that_raises_stops_its_shard_alone(broker, tmp_path):
     try:
         worker.wait_ready()
         asyncio.run(
-            harness.append(broker, f"{fragile}.events", [(0, row), (0, row), (0, poison), (0, row), (1, row), (1, row)])
+            harness.append(
+                broker, f"{fragile}.events", [(0, row), (0, row), (0, poisoned), (0, row), (1, row), (1, row)]
+            )
         )
         asyncio.run(harness.append(broker, f"{sound}.events", [(0, row)] * 3))
         for _ in range(2):

@@ -9,6 +9,8 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
 from agents.appender import Appender, Row
+from agents.log import KafkaEventLog
+from learning.errors import LogError
 from tables.producer import producing
 from tables.topics import Topic, prepare
 
@@ -107,6 +109,23 @@ def test_records_that_are_gone_before_they_were_mapped_stop_the_intake_with_what
         assert f"--group headrace-{task}.sources" in error
     finally:
         worker.stop("SIGKILL")
+
+
+def test_a_log_that_retention_cuts_while_it_is_read_says_so_and_passes_nothing_over(broker, names):
+    _, topic = names
+
+    async def check():
+        log, taken = KafkaEventLog(topic, broker), []
+        with pytest.raises(LogError, match="the broker has only 399 and later"):
+            async for message in log.read(0, 0, 400):
+                if not taken:
+                    await delete_before(broker, topic, 399)
+                taken.append(message.offset)
+        assert taken == list(range(len(taken)))
+        assert 0 < len(taken) < 399
+
+    asyncio.run(harness.append(broker, topic, [(0, bytes(20_000))] * 400))
+    asyncio.run(check())
 
 
 async def delete_before(broker, topic, offset):

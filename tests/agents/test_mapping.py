@@ -139,6 +139,8 @@ def test_one_topic_can_give_questions_and_labels_of_the_same_messages():
         (PLAIN | {"time": "t"}, GOOD | {"t": "now"}, "mapping"),
         (PLAIN | {"time": "t"}, GOOD | {"t": True}, "mapping"),
         (PLAIN | {"time": "t"}, GOOD | {"t": -1}, "shape"),
+        (PLAIN | {"time": "t"}, GOOD | {"t": 10**400}, "mapping"),
+        (PLAIN | {"time": "t", "time_unit": "ms"}, GOOD | {"t": 10**400}, "mapping"),
         (PLAIN | {"time": "t", "time_unit": "iso8601"}, GOOD | {"t": 12}, "mapping"),
         (PLAIN | {"time": "t", "time_unit": "iso8601"}, GOOD | {"t": "yesterday"}, "mapping"),
         (PLAIN | {"rows": "offer"}, GOOD, "mapping"),

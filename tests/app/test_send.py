@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import json
 import time
+from types import SimpleNamespace
 
 import pytest
 from aiokafka.errors import KafkaTimeoutError
@@ -11,7 +12,11 @@ from harness import free_port, read_all
 from river import datasets
 
 import tables.producer
+from app.cli.delay import delayed
+from app.cli.sources import Sample
+from learning.learner import Learner
 from learning.models import names_for
+from learning.task import Task
 from tables.placing import partition_of
 
 numbers = itertools.count()
@@ -310,6 +315,22 @@ def test_with_a_delay_labels_follow_their_questions_so_many_rows_later(headrace,
     told = [(row["id"], "features" in row, row.get("label")) for row in ads.rows()]
     assert told == [("o1", True, None), ("o2", True, None), ("o1", False, True), ("o3", True, None), ("o2", False, False),
                     ("o3", False, True)]  # fmt: skip
+
+
+def test_a_delayed_label_has_the_time_of_the_question_that_it_comes_before():
+    rows = [
+        Sample(n, json.dumps({"id": str(n), "features": {}, "label": True, "time": 100 + n}).encode()) for n in range(4)
+    ]
+    told = [json.loads(sample.value) for sample in delayed(iter(rows), rows=2, partitions=1)]
+    assert [(row["id"], "label" in row, row["time"]) for row in told] == [
+        ("0", False, 100), ("1", False, 101), ("0", True, 102), ("2", False, 102), ("1", True, 103), ("3", False, 103),
+        ("2", True, 103), ("3", True, 103),
+    ]  # fmt: skip
+    one = Learner(Task(name="t", kind="binary", order="event_time", lateness=0, late="quarantine"), 0)
+    for offset, row in enumerate(told):
+        message = SimpleNamespace(offset=offset, timestamp=10**9, key=None, value=json.dumps(row).encode())
+        assert [effect for effects in one.fold(message) for effect in effects] == []
+    assert one.state.updates == 4
 
 
 def test_a_delayed_label_comes_to_the_shard_of_its_question_and_rows_without_an_id_get_one(headrace, log):

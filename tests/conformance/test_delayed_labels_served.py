@@ -121,6 +121,10 @@ def test_requests_over_kafka_are_answered_in_their_order_and_refusals_are_answer
         b"{",
         json.dumps({"id": "r3", "features": {"a": None}}).encode(),
         json.dumps({"id": "r4", "features": {}}).encode(),
+        b"\n" * 20_000,
+        json.dumps({"id": "i" * 300_000, "features": {}}).encode(),
+        json.dumps({"id": "r5", "features": {}, "u" * 300_000: 1}).encode(),
+        json.dumps({"features": {}, "log": True}).encode(),
     ]  # fmt: skip
     asyncio.run(harness.append(broker, f"{task}.requests", ((0, value) for value in asked)))
 
@@ -128,12 +132,15 @@ def test_requests_over_kafka_are_answered_in_their_order_and_refusals_are_answer
         found = asyncio.run(harness.read_all(broker, f"{task}.predictions"))
         return [json.loads(line) for message in found for line in message.value.split(b"\n")]
 
-    harness.wait_for(lambda: len(told()) >= 5, 30, "five answers")
+    harness.wait_for(lambda: len(told()) >= 9, 30, "nine answers")
     answers = told()
     assert [(answer["effect"], answer["id"]) for answer in answers] == [
         ("answered", "r1"), ("answered", "r2"), ("refused", None), ("refused", "r3"), ("answered", "r4"),
+        ("refused", None), ("refused", None), ("refused", "r5"), ("answered", f"{task}.requests/0/7/0"),
     ]  # fmt: skip
     _, direct = worker.post(f"/v1/{task}/predict", {"features": x})
     assert answers[0]["probabilities"] == direct["probabilities"]
     assert answers[1]["logged"]["offset"] >= 0
     assert [answer["code"] for answer in answers[2:4]] == ["not_json", "feature"]
+    assert [answer["code"] for answer in answers[5:8]] == ["too_many", "shape", "shape"]
+    assert max(len(json.dumps(answer)) for answer in answers) < 3_000

@@ -106,6 +106,17 @@ def test_values_expire_in_redis_by_the_time_of_their_record(redis, topic):
     with_stores(topic, redis, check, ttl=100)
 
 
+def test_a_shorter_time_to_live_counts_for_what_is_stored_already(redis, topic):
+    async def check(store):
+        topic.put(b"old", value(clicks=1), time=topic.now - 50_000)
+        await caught_up(redis, topic)
+        assert await store.look_up(["old"]) == [{"clicks": 1}]
+        store.ttl = 40.0
+        assert await store.look_up(["old"]) == [{}]
+
+    with_stores(topic, redis, check, ttl=100)
+
+
 def test_several_workers_write_as_one_and_come_to_what_the_embedded_store_has(redis, topic, tmp_path):
     chance = random.Random(5)
     keys = [f"u{number}" for number in range(12)]

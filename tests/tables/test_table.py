@@ -264,6 +264,37 @@ def test_a_crash_between_two_chunks_leaves_the_older_snapshot_whole(tmp_path, af
     run(check())
 
 
+def test_a_failed_snapshot_and_a_crash_in_the_next_one_leave_the_last_whole_one(tmp_path):
+    class Failing(Changelog):
+        left = 10**9
+
+        async def append(self, partition, key, value):
+            if self.left == 0:
+                raise ConnectionError
+            self.left -= 1
+            return await super().append(partition, key, value)
+
+    async def check():
+        changelog = Failing()
+        table = Table(changelog, tmp_path)
+        await table.open(0)
+        snapshots = Snapshots(table, "w")
+        bodies = [os.urandom(2 * CHUNK_MAX + 1) for _ in range(4)]
+        await snapshots.save(0, 1, bodies[0])
+        await snapshots.save(0, 2, bodies[1])
+        for position in (3, 4):
+            changelog.left = 1
+            with pytest.raises(ConnectionError):
+                await snapshots.save(0, position, bodies[position - 1])
+            assert snapshots.load(0) == (2, bodies[1])
+        changelog.left = 10**9
+        await snapshots.save(0, 4, bodies[3])
+        assert snapshots.load(0) == (4, bodies[3])
+        table.close(0)
+
+    run(check())
+
+
 def test_slots_alternate_shard_by_shard(tmp_path):
     async def check():
         table = Table(Changelog(), tmp_path)
