@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Sequence
+from time import monotonic
+from typing import Any
 
 import msgspec
 import structlog
@@ -10,12 +12,18 @@ from agents.requests import Answer, refusal
 from app.errors import Problem
 from app.views.owner import Asked
 from app.views.predict import read_question
-from app.views.serving import ServedTask, Serving
+from app.views.serving import Question, ServedTask, Serving
 from learning.errors import HeadraceError
 
 log = structlog.get_logger()
 
 NAME_MAX = 256
+
+SETTLING = {"opening", "no_owner", "owner_unreachable"}
+"""Refusals that pass: the worker has just started, or the shards are moving."""
+
+PATIENCE_SECONDS = 30.0
+RETRY_SECONDS = 0.5
 
 
 def answering(serving: Serving, served: ServedTask) -> Answer:
@@ -24,12 +32,23 @@ def answering(serving: Serving, served: ServedTask) -> Answer:
     async def answer(lines: Sequence[tuple[str, bytes]]) -> Sequence[bytes]:
         return await asyncio.gather(*(one(*line) for line in lines))
 
+    async def patiently(question: Question) -> list[dict[str, Any] | msgspec.Raw]:
+        """Nobody asks a second time over Kafka, so this does, for a while."""
+        until = monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                return await serving.answer(served, (question,), Asked())
+            except Problem as problem:
+                if problem.code not in SETTLING or monotonic() > until:
+                    raise
+                await asyncio.sleep(RETRY_SECONDS)
+
     async def one(place: str, line: bytes) -> bytes:
         try:
             question = read_question(line)
             if question.id is msgspec.UNSET:
                 question.id = place
-            (given,) = await serving.answer(served, (question,), Asked())
+            (given,) = await patiently(question)
             found = given if isinstance(given, dict) else msgspec.json.decode(given)
             return msgspec.json.encode({"effect": "answered"} | found)
         except Problem as problem:

@@ -95,7 +95,7 @@ class KafkaChangelog:
     async def read(self, partition: int, start: int) -> AsyncIterator[Entry]:
         """The entries from offset `start` to the end as it stands at the call."""
         shard = TopicPartition(self.topic, partition)
-        async with self.brokers.consumer() as consumer:
+        async with self.brokers.consumer(auto_offset_reset="earliest") as consumer:
             consumer.assign([shard])
             end = (await consumer.end_offsets([shard]))[shard]
             if start >= end:

@@ -112,6 +112,9 @@ class Owners:
             detail = f"the owner of {which}, {owner}, does not answer: {type(error).__name__}."
             remedy = "Ask again in a second, or without fresh=true for an answer that may be a little old."
             raise Problem(503, "owner_unreachable", detail, remedy, AGAIN) from None
+        if status in (401, 403):  # a question that came over Kafka shows no key
+            detail = f"the owner of {which}, {owner}, does not admit the question: {told.detail}"
+            raise Problem(503, "owner_unreachable", detail, "Give all workers the same keys.", AGAIN)
         raise Problem(status, told.code, told.detail, told.remedy, AGAIN if status == 503 else None)
 
     async def stop(self) -> None:

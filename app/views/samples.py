@@ -44,10 +44,10 @@ class Samples(Resource):
         body = await request.read()
         try:
             loose = msgspec.json.decode(body)
+            refuse_duplicate_keys(body)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             problem = f"the body is not JSON: {str(error).rstrip('.')}."
             raise Problem(400, "not_json", problem, f"Send a {self.noun} or a list of them.") from None
-        refuse_duplicate_keys(body)
         records = loose if isinstance(loose, list) else [loose]
         if not 1 <= len(records) <= BATCH_MAX:
             raise Problem(422, "too_many", f"{len(records)} {self.noun}s in one request.", f"Send 1 to {BATCH_MAX}.")

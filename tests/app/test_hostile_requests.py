@@ -44,6 +44,7 @@ def bad_bodies():
               b'{"features": {"x": 1}, "label": "maybe"}', b'{"features": {"x": 1}, "label": 1}', b'{"features": {"x": 1}, "label": null}',
               b'{"label": true}', b'{"id": "q", "label": true}', b'{"control": "rollback", "to": "previous"}']  # fmt: skip
     bodies += [b'{"features": {"x": ' + value + b"}}" for value in bad_values()]
+    bodies += [b'{"features": ' + b"[" * depth + b"]" * depth + b"}" for depth in range(900, 1000)]
     return bodies
 
 

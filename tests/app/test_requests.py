@@ -1,0 +1,81 @@
+"""Requests over Kafka while workers settle: a refusal that passes is not told."""
+
+import asyncio
+import json
+from types import SimpleNamespace
+
+import pytest
+from aiohttp import web
+
+import app.requests
+from app.errors import Problem
+from app.requests import answering
+from app.views.owner import Asked, Owners
+from learning.task import Task
+
+SERVED = SimpleNamespace(task=Task(name="t", kind="binary"))
+
+
+class Serving:
+    def __init__(self, *problems):
+        self.problems = list(problems)
+
+    async def answer(self, served, questions, asked):
+        if self.problems:
+            raise self.problems.pop(0)
+        return [{"id": questions[0].id}]
+
+
+def ask(*problems):
+    answer = answering(Serving(*problems), SERVED)
+    (told,) = asyncio.run(answer([("t.requests/0/1/0", b'{"features": {}}')]))
+    return json.loads(told)
+
+
+def test_a_worker_that_has_just_started_answers_when_it_can(monkeypatch):
+    monkeypatch.setattr(app.requests, "RETRY_SECONDS", 0.0)
+    settling = [Problem(503, code, "not yet.", "Ask again.") for code in ("opening", "no_owner", "owner_unreachable")]
+    assert ask(*settling) == {"effect": "answered", "id": "t.requests/0/1/0"}
+
+
+@pytest.mark.parametrize("code", ["stopped", "not_finite", "feature"])
+def test_other_refusals_are_told_at_once(code):
+    assert ask(Problem(503, code, "no.", "Look."))["code"] == code
+
+
+def test_patience_ends(monkeypatch):
+    monkeypatch.setattr(app.requests, "PATIENCE_SECONDS", -1.0)
+    assert ask(Problem(503, "opening", "not yet.", "Ask again."))["code"] == "opening"
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_an_owner_that_asks_for_a_key_is_one_that_cannot_be_asked(status):
+    async def refuse(request):
+        return web.json_response({"code": "no_key", "detail": "no key was sent."}, status=status)
+
+    async def check():
+        server = web.Application()
+        server.router.add_post("/v1/t/predict/batch", refuse)
+        runner = web.AppRunner(server)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        port = runner.addresses[0][1]
+
+        async def owner(topic, partition):
+            return f"http://127.0.0.1:{port}"
+
+        async def stop():
+            pass
+
+        owners = Owners(SimpleNamespace(owner=owner, stop=stop), "http://127.0.0.1:1")
+        try:
+            with pytest.raises(Problem) as raised:
+                await owners.ask(SERVED.task, 0, [], Asked(), 1.0)
+        finally:
+            await owners.stop()
+            await runner.cleanup()
+        return raised.value
+
+    problem = asyncio.run(check())
+    assert (problem.status, problem.code) == (503, "owner_unreachable")
