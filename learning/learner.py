@@ -21,6 +21,9 @@ from learning.task import Label, Task, Unanswered, Value
 PROBES = 32
 """Recent inputs kept in the state; a loaded snapshot must answer them as it did when it was saved."""
 
+SOURCES_MAX = 10_000
+"""Partitions of sources whose last position the state keeps."""
+
 CHUNK = 64
 """Rows of a batch that are learned between two breaths."""
 
@@ -197,30 +200,36 @@ class Learner:
             self._quarantine(record.code, record.reason, record.value)
         elif isinstance(record, Control):
             self._command(record)
-        elif record.source is not UNSET and self._was_folded(record.source):
-            self.state.skipped += 1
-        elif self.order is None:
-            self._act(record)
-        else:
-            self._hold(self.order, record)
+        elif record.source is UNSET or self._is_to_be_folded(record.source):
+            if self.order is None:
+                self._act(record)
+            else:
+                self._hold(self.order, record)
 
     def _command(self, control: Control) -> None:
         if control.command != "tick":  # which has done all it can by moving the clock
             reason = f"the command '{control.command[:80]}' is not known. See docs/design.md for those that are."
             self._quarantine("control", reason)
 
-    def _was_folded(self, source: str) -> bool:
-        """Whether this source position is behind the last one folded; otherwise it is the last one now.
+    def _is_to_be_folded(self, source: str) -> bool:
+        """Whether this source position is ahead of the last one folded, which it is now.
 
         Whoever brings records from a source brings them in its order, beginning at one that is not in the log yet or before it. So
         what is not ahead of the last one is in the log already.
         """
         topic, partition, offset, *row = source.split("/")
         place, at = f"{topic}/{partition}", (int(offset), int(row[0]) if row else 0)
-        if at <= self.state.sources.get(place, (-1, 0)):
-            return True
-        self.state.sources[place] = at
-        return False
+        sources = self.state.sources
+        if at <= sources.get(place, (-1, 0)):
+            self.state.skipped += 1
+            return False
+        if len(sources) >= SOURCES_MAX and place not in sources:
+            self._quarantine(
+                "source", f"records came from {SOURCES_MAX} partitions of sources already, and not from this."
+            )
+            return False
+        sources[place] = at
+        return True
 
     def _hold(self, order: Order, record: Record) -> None:
         state = self.state
