@@ -1,16 +1,15 @@
 """The appender: brings records into a task's event log so that what comes later in a source never gets in without what is before."""
 
 import asyncio
-import contextlib
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+from aiokafka.errors import MessageSizeTooLargeError
 
 from tables.kafka import Brokers
-from tables.producer import start_producer
+from tables.producer import LastingProducer
 
 BATCH_BYTES = 256 << 10
 """Bytes in one batch. A broker takes 1 MB by default; a smaller batch leaves room for a tighter setting."""
@@ -47,10 +46,8 @@ class Appender:
     """
 
     def __init__(self, topic: str, brokers: Brokers | str):
-        self.topic, self.brokers = topic, Brokers.of(brokers)
-        self._producer: AIOKafkaProducer | None = None
-        self._connecting = asyncio.Lock()
-        self._closing: set[asyncio.Task[None]] = set()
+        self.topic = topic
+        self._producer = LastingProducer(brokers, idempotent=False, max_batch_size=BATCH_BYTES)
 
     async def append(self, rows: Sequence[Row]) -> list[int]:
         """Append rows, those of a partition in their order. The broker has all when this returns, but those it will never take.
@@ -61,20 +58,18 @@ class Appender:
         shards: defaultdict[int, list[int]] = defaultdict(list)
         for number, row in enumerate(rows):
             shards[row.partition].append(number)
-        producer = await self._connected()
+        producer = await self._producer.get()
         lines = [self._append_line(producer, rows, numbers) for numbers in shards.values()]
         done = await asyncio.gather(*lines, return_exceptions=True)  # all have ended before anything is sent again
         for outcome in done:
             if isinstance(outcome, BaseException):
-                self._drop(producer)
+                self._producer.replace(producer)
                 raise outcome
         return sorted(number for refused in done for number in refused)  # type: ignore[union-attr]
 
     async def stop(self) -> None:
         """Close the connections to the broker."""
-        if self._producer is not None:
-            self._drop(self._producer)
-        await asyncio.gather(*self._closing)
+        await self._producer.stop()
 
     async def _append_line(self, producer: AIOKafkaProducer, rows: Sequence[Row], numbers: Sequence[int]) -> list[int]:
         """Append the rows of one partition; the numbers of those refused."""
@@ -100,24 +95,6 @@ class Appender:
             assert added is not None, "a batch is packed to have room"
         batch.close()
         await (await producer.send_batch(batch, self.topic, partition=rows[0].partition))
-
-    async def _connected(self) -> AIOKafkaProducer:
-        async with self._connecting:
-            if self._producer is None:
-                self._producer = await start_producer(self.brokers, idempotent=False, max_batch_size=BATCH_BYTES)
-            return self._producer
-
-    def _drop(self, producer: AIOKafkaProducer) -> None:
-        """Use this producer no more: some failures are final for it. Closing it takes as long as the broker is away."""
-        if self._producer is producer:
-            self._producer = None
-            self._closing.add(closing := asyncio.create_task(self._close(producer)))
-            closing.add_done_callback(self._closing.discard)
-
-    @staticmethod
-    async def _close(producer: AIOKafkaProducer) -> None:
-        with contextlib.suppress(KafkaError, OSError):  # it failed, which is why it goes
-            await producer.stop()
 
 
 def size_of(row: Row) -> int:

@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable
 from typing import Protocol
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import OffsetOutOfRangeError
 
 from learning.errors import LogError
 from learning.learner import Message
 from tables.kafka import Brokers
-from tables.producer import start_producer
+from tables.producer import LastingProducer
 
 EMBEDDED_CLUSTER = "headrace-embedded"
 """The cluster id of the embedded broker. Asked for the end of a log, it tells that of the first record of the last batch."""
@@ -50,7 +50,7 @@ class KafkaEventLog:
         self.topic = topic
         self.brokers = Brokers.of(brokers)
         self._asker: AIOKafkaConsumer | None = None
-        self._producer: AIOKafkaProducer | None = None
+        self._producer = LastingProducer(self.brokers)
         self._asking = asyncio.Lock()
         self._tells_batches = False
 
@@ -95,9 +95,8 @@ class KafkaEventLog:
 
     async def append(self, partition: int, value: bytes) -> None:
         """Append a message; the broker has it when this returns."""
-        if self._producer is None:
-            self._producer = await start_producer(self.brokers)
-        await self._producer.send_and_wait(self.topic, value, partition=partition)
+        producer = await self._producer.get()
+        await producer.send_and_wait(self.topic, value, partition=partition)
 
     async def _connected(self) -> AIOKafkaConsumer:
         if self._asker is None:
@@ -124,9 +123,7 @@ class KafkaEventLog:
 
     async def stop(self) -> None:
         """Close the connections to the broker."""
-        if self._producer is not None:
-            producer, self._producer = self._producer, None
-            await producer.stop()
+        await self._producer.stop()
         if self._asker is not None:
             asker, self._asker = self._asker, None
             await asker.stop()

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 import msgspec
-from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
 
 from learning.effects import Effect, Predicted, Quarantined, Resolved
 from tables.kafka import Brokers
-from tables.producer import start_producer
+from tables.producer import LastingProducer
 
 REQUEST_MAX = 16 << 20
 """Bytes in one record of the quarantine, whose topic is made for them; what is larger is cut, and says so."""
@@ -56,8 +55,8 @@ class KafkaOutlet:
 
     def __init__(self, task: str, brokers: Brokers | str):
         self.task = task
-        self.brokers = brokers
-        self._producer: AIOKafkaProducer | None = None
+        # Compressed, so that a value that came through the event log's limit compressed comes through this one too.
+        self._producer = LastingProducer(brokers, linger_ms=2, compression_type="gzip", max_request_size=REQUEST_MAX)
         self._pending: defaultdict[int, list[Telling]] = defaultdict(list)
 
     async def tell(self, partition: int, effects: Sequence[Effect]) -> None:
@@ -91,9 +90,7 @@ class KafkaOutlet:
 
     async def stop(self) -> None:
         """Send what is under way and close the connection to the broker."""
-        if self._producer is not None:
-            producer, self._producer = self._producer, None
-            await producer.stop()
+        await self._producer.stop()
 
     async def _tell_again(self, partition: int) -> None:
         """Send what is not acknowledged once more, through a new producer: after a refusal the old one's sequence has a hole."""
@@ -109,12 +106,8 @@ class KafkaOutlet:
     async def _send(
         self, partition: int, topic: str, key: bytes | None, value: bytes, headers: list[tuple[str, bytes]]
     ) -> None:
-        if self._producer is None:
-            # Compressed, so that a value that came through the event log's limit compressed comes through this one too.
-            self._producer = await start_producer(
-                self.brokers, linger_ms=2, compression_type="gzip", max_request_size=REQUEST_MAX
-            )
-        sent = await self._producer.send(f"{self.task}.{topic}", value, key=key, partition=partition, headers=headers)
+        producer = await self._producer.get()
+        sent = await producer.send(f"{self.task}.{topic}", value, key=key, partition=partition, headers=headers)
         self._pending[partition].append(Telling(topic, key, value, headers, sent))
 
 

@@ -36,7 +36,7 @@ wrk.body = '%s'
 wrk.headers["Content-Type"] = "application/json"
 done = function(summary, latency, requests)
   local bad = summary.errors.status + summary.errors.connect + summary.errors.read + summary.errors.timeout
-  io.write(string.format("@ %%f %%d %%d %%d %%d\\n", summary.requests / (summary.duration / 1e6),
+  io.write(string.format("@ %%d %%f %%d %%d %%d %%d\\n", summary.requests, summary.requests / (summary.duration / 1e6),
     latency:percentile(50), latency:percentile(95), latency:percentile(99), bad))
 end
 """
@@ -53,16 +53,17 @@ clicks = { default = 0 }
 
 
 def load(address: str, seconds: int, folder: Path, task: str = "phishing", **more: str) -> dict[str, float]:
-    """Requests a second, and milliseconds at three percentiles."""
+    """Requests, how many a second, and milliseconds at three percentiles."""
     features, _ = next(iter(datasets.Phishing()))
     script = folder / "ask.lua"
     script.write_text(SCRIPT % json.dumps({"features": features} | more))
     command = ["wrk", "-t1", "-c16", f"-d{seconds}s", "-s", str(script), f"{address}/v1/{task}/predict"]
     output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    rate, p50, p95, p99, bad = re.search(r"@ (\S+) (\d+) (\d+) (\d+) (\d+)", output).groups()
+    asked, rate, p50, p95, p99, bad = re.search(r"@ (\d+) (\S+) (\d+) (\d+) (\d+) (\d+)", output).groups()
     if int(bad):
         raise RuntimeError(f"{bad} requests failed:\n{output}")
-    return {"per_s": float(rate), "p50_ms": int(p50) / 1000, "p95_ms": int(p95) / 1000, "p99_ms": int(p99) / 1000}
+    figures = {"per_s": float(rate), "p50_ms": int(p50) / 1000, "p95_ms": int(p95) / 1000, "p99_ms": int(p99) / 1000}
+    return {"asked": int(asked), **figures}
 
 
 def feed(broker: str, topic: str, count: int, rate: float) -> None:
@@ -81,6 +82,14 @@ def is_at_end(worker: harness.Worker) -> bool:
     """Whether the worker has folded all there is."""
     (shard,) = worker.get("/v1/phishing", timeout=10)["shards"]
     return shard["position"] == shard["end"]
+
+
+def has_logged(worker: harness.Worker, asked: int) -> bool:
+    """Whether as many questions are in the log as were asked with nobody waiting for it. None may have been left out."""
+    logging = worker.get("/v1/phishing", timeout=10)["logging"]
+    if logging["refused"] or logging["failed"]:
+        raise RuntimeError(f"questions were not logged: {logging}")
+    return logging["appended"] >= asked
 
 
 def measure(broker: str, seconds: int, rounds: int, folder: Path) -> dict[str, dict[str, float]]:
@@ -104,6 +113,8 @@ def measure(broker: str, seconds: int, rounds: int, folder: Path) -> dict[str, d
             found["alone"].append(load(worker.address, seconds, folder))
             for log in ("async", "durable"):
                 found[f"log {log}"].append(load(worker.address, seconds, folder, log=log))
+                asked = sum(run["asked"] for run in found["log async"])
+                harness.wait_for(lambda: has_logged(worker, asked), 120, "all questions logged")  # noqa: B023
                 harness.wait_for(lambda: is_at_end(worker), 120, "all questions folded")
             found["enriched"].append(load(worker.address, seconds, folder, "enriched", key="u1"))
             count = int((seconds + 2) * LEARNED_PER_SECOND)

@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from typing import NamedTuple, Protocol
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from tables.kafka import Brokers
-from tables.producer import start_producer
+from tables.producer import LastingProducer
 
 FOLLOW_SECONDS = 1.0
 """How long a follower waits for something new before it hands over that there is nothing."""
@@ -81,15 +81,12 @@ class KafkaChangelog:
     def __init__(self, topic: str, brokers: Brokers | str):
         self.topic = topic
         self.brokers = Brokers.of(brokers)
-        self._producer: AIOKafkaProducer | None = None
-        self._starting = asyncio.Lock()
+        self._producer = LastingProducer(self.brokers, max_request_size=2 * CHUNK_MAX)
 
     async def append(self, partition: int, key: bytes, value: bytes | None) -> int:
         """Append one change; the offset, once the broker has it on all in-sync replicas."""
-        async with self._starting:
-            if self._producer is None:
-                self._producer = await start_producer(self.brokers, max_request_size=2 * CHUNK_MAX)
-        written = await self._producer.send_and_wait(self.topic, value, key=key, partition=partition)
+        producer = await self._producer.get()
+        written = await producer.send_and_wait(self.topic, value, key=key, partition=partition)
         return int(written.offset)
 
     async def read(self, partition: int, start: int) -> AsyncIterator[Entry]:
@@ -119,9 +116,7 @@ class KafkaChangelog:
 
     async def stop(self) -> None:
         """Close the connection to the broker."""
-        if self._producer is not None:
-            producer, self._producer = self._producer, None
-            await producer.stop()
+        await self._producer.stop()
 
 
 class KafkaFollower:

@@ -1,12 +1,14 @@
 """The one way to append to Kafka: acknowledged by all in-sync replicas, and never twice by a retry."""
 
+import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import UnknownError
+from aiokafka.errors import KafkaError, UnknownError
 
 from tables.kafka import Brokers
 
@@ -44,6 +46,51 @@ async def start_producer(brokers: Brokers | str, *, idempotent: bool = True, **o
 def _is_news(record: logging.LogRecord) -> bool:
     """Whether a line of aiokafka's says more than that there are no producer ids, which is known and mended above."""
     return "InitProducerIdRequest" not in str(record.msg)
+
+
+class LastingProducer:
+    """One producer for all who append to the same place: started when it is first asked for, another once it has failed.
+
+    Parameters
+    ----------
+    brokers
+        Where Kafka is: `Brokers`, or `host:port`, several separated by commas.
+    options
+        Of `start_producer`.
+    """
+
+    def __init__(self, brokers: Brokers | str, **options: Any):
+        self.brokers, self.options = Brokers.of(brokers), options
+        self._producer: AIOKafkaProducer | None = None
+        self._starting = asyncio.Lock()
+        self._closing: set[asyncio.Task[None]] = set()
+
+    async def get(self) -> AIOKafkaProducer:
+        """The producer, connected."""
+        if self._producer is not None:  # a lock lets only one through at each turn of the loop
+            return self._producer
+        async with self._starting:
+            if self._producer is None:
+                self._producer = await start_producer(self.brokers, **self.options)
+            return self._producer
+
+    def replace(self, producer: AIOKafkaProducer) -> None:
+        """Hand out another one from now on: after a refusal this one's sequence has a hole. It still sends what others have given it."""
+        if self._producer is producer:
+            self._producer = None
+            self._closing.add(closing := asyncio.create_task(self._close(producer)))
+            closing.add_done_callback(self._closing.discard)
+
+    async def stop(self) -> None:
+        """Send what is under way and close the connections, which takes as long as the broker is away."""
+        if self._producer is not None:
+            self.replace(self._producer)
+        await asyncio.gather(*self._closing)
+
+    @staticmethod
+    async def _close(producer: AIOKafkaProducer) -> None:
+        with contextlib.suppress(KafkaError, OSError):  # whoever waits for what it has not sent is told
+            await producer.stop()
 
 
 @asynccontextmanager

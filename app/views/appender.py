@@ -1,10 +1,8 @@
 """What the views append to event logs: samples, labels, and the questions that were answered."""
 
 import asyncio
-import contextlib
 
 import structlog
-from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from app.errors import Problem
@@ -12,7 +10,7 @@ from app.views.answer import At
 from learning.task import Task
 from tables.kafka import Brokers
 from tables.placing import partition_of
-from tables.producer import start_producer
+from tables.producer import LastingProducer
 
 log = structlog.get_logger()
 
@@ -38,14 +36,11 @@ class Appender:
     """
 
     def __init__(self, brokers: Brokers | str):
-        self.brokers = Brokers.of(brokers)
         self.appended = 0
         self.failed = 0
         self.refused = 0
-        self._producer: AIOKafkaProducer | None = None
-        self._starting = asyncio.Lock()
+        self._producer = LastingProducer(brokers)
         self._under_way: set[asyncio.Task[None]] = set()
-        self._closing: set[asyncio.Task[None]] = set()
 
     async def append(self, task: Task, rows: list[tuple[str | None, bytes]]) -> list[At]:
         """Append (key, record) rows, in their order; partition and offset of each, once the broker has them all.
@@ -79,9 +74,7 @@ class Appender:
         """Send what is under way, for a limited time, and close the connection."""
         if self._under_way:
             await asyncio.wait(self._under_way, timeout=APPEND_SECONDS)
-        if self._producer is not None:
-            producer, self._producer = self._producer, None
-            await producer.stop()
+        await self._producer.stop()
 
     async def _send(self, task: Task, key: str | None, record: bytes) -> None:
         try:
@@ -92,7 +85,7 @@ class Appender:
             log.warning("a question was not logged", task=task.name, error=repr(error))
 
     async def _append(self, task: Task, rows: list[tuple[str | None, bytes]]) -> list[At]:
-        producer, sent = await self._started(), []
+        producer, sent = await self._producer.get(), []
         for key, value in rows:
             partition = None if key is None else partition_of(key, task.partitions)
             encoded = None if key is None else key.encode()
@@ -100,24 +93,5 @@ class Appender:
         try:
             return [At(at.partition, at.offset) for at in await asyncio.gather(*sent)]
         except KafkaError:
-            self._drop(producer)
+            self._producer.replace(producer)
             raise
-
-    @staticmethod
-    async def _close(producer: AIOKafkaProducer) -> None:
-        with contextlib.suppress(KafkaError, OSError):  # it failed, which is why it goes
-            await producer.stop()
-
-    def _drop(self, producer: AIOKafkaProducer) -> None:
-        """Use this producer no more: after a refusal its sequence has a hole. It still sends what others have given it."""
-        if self._producer is producer:
-            self._producer = None
-            closing: asyncio.Task[None] = asyncio.create_task(self._close(producer))
-            self._closing.add(closing)
-            closing.add_done_callback(self._closing.discard)
-
-    async def _started(self) -> AIOKafkaProducer:
-        async with self._starting:
-            if self._producer is None:
-                self._producer = await start_producer(self.brokers)
-            return self._producer

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from aiokafka.errors import KafkaTimeoutError, MessageSizeTooLargeError, TopicAuthorizationFailedError
 
-import agents.outlet
+import tables.producer
 from agents.outlet import CUT, KafkaOutlet
 from learning.effects import Alert, Quarantined
 
@@ -44,7 +44,7 @@ def run(check, refuses, monkeypatch):
     async def start(brokers, **options):
         return Producer(taken, refuses)
 
-    monkeypatch.setattr(agents.outlet, "start_producer", start)
+    monkeypatch.setattr(tables.producer, "start_producer", start)
     asyncio.run(check(KafkaOutlet("t", "127.0.0.1:1"), taken))
 
 

@@ -75,10 +75,16 @@ class World:
 
 
 class Producer:
-    """Takes a batch whole, or fails before or after it did, or takes it at some later time."""
+    """Takes a batch whole, or fails before or after it did, or takes it at some later time; stays itself when replaced."""
 
     def __init__(self, world):
         self.world = world
+
+    async def get(self):
+        return self
+
+    def replace(self, producer):
+        assert producer is self
 
     def create_batch(self):
         rows = []
@@ -118,12 +124,7 @@ def take(world, topic, partition, rows):
 class FailingAppender(Appender):
     def __init__(self, topic, world):
         super().__init__(topic, "")
-        self.world = world
-
-    async def _connected(self):
-        if self._producer is None:
-            self._producer = Producer(self.world)
-        return self._producer
+        self._producer = Producer(world)
 
 
 class Hasty(FailingAppender):

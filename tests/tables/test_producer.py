@@ -1,0 +1,69 @@
+"""The producer that lasts: one for all who append, handed out at once, another after a failure."""
+
+import asyncio
+
+import pytest
+
+import tables.producer
+from tables.producer import LastingProducer
+
+
+class Producer:
+    def __init__(self):
+        self.is_stopped = False
+
+    async def stop(self):
+        await asyncio.sleep(0)
+        self.is_stopped = True
+
+
+@pytest.fixture
+def started(monkeypatch):
+    producers = []
+
+    async def start(brokers, **options):
+        await asyncio.sleep(0)
+        producers.append(Producer())
+        return producers[-1]
+
+    monkeypatch.setattr(tables.producer, "start_producer", start)
+    return producers
+
+
+def test_all_who_ask_at_once_are_handed_the_one_producer(started):
+    async def check():
+        lasting = LastingProducer("127.0.0.1:1")
+        assert await asyncio.gather(*(lasting.get() for _ in range(10))) == started * 10
+        assert len(started) == 1
+
+    asyncio.run(check())
+
+
+def test_once_started_nobody_who_asks_waits_for_another(started):
+    """A lock would let one through at each turn of the loop: under load, those who append would wait for seconds."""
+
+    async def check():
+        lasting = LastingProducer("127.0.0.1:1")
+        await lasting.get()
+        turns, asking = 0, asyncio.gather(*(lasting.get() for _ in range(1000)))
+        while not asking.done():
+            await asyncio.sleep(0)
+            turns += 1
+        assert turns < 10
+
+    asyncio.run(check())
+
+
+def test_one_that_has_failed_is_replaced_once_and_closed(started):
+    async def check():
+        lasting = LastingProducer("127.0.0.1:1")
+        first = await lasting.get()
+        for _ in range(2):  # two who appended through it see it fail, one after the other
+            lasting.replace(first)
+            second = await lasting.get()
+        assert started == [first, second]
+        await lasting.stop()
+        assert first.is_stopped
+        assert second.is_stopped
+
+    asyncio.run(check())
