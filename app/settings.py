@@ -84,7 +84,7 @@ class Worker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     datadir: str = "data"
     web: Annotated[str, msgspec.Meta(pattern=r"^[^:\s]+:\d{1,5}$")] = "127.0.0.1:6066"
     address: str | None = None
-    snapshot_records: Annotated[int, msgspec.Meta(ge=1)] = 1_000
+    snapshot_records: Annotated[int, msgspec.Meta(ge=1)] = 10_000
     snapshot_seconds: Annotated[float, msgspec.Meta(gt=0)] = 1.0
     snapshot_key_file: str | None = None
     body_limit: Annotated[int, msgspec.Meta(ge=1024, le=1 << 30)] = 1 << 20

@@ -136,7 +136,7 @@ HEAD = """\
 [worker]
 # datadir = "data"                     # databases; beside this file
 # web = "127.0.0.1:6066"               # where predictions are served
-# snapshot_records = 1000              # a snapshot after so many messages
+# snapshot_records = 10000             # a snapshot after so many messages
 # snapshot_seconds = 1.0               # or so many seconds
 
 """

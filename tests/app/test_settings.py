@@ -22,7 +22,7 @@ def test_what_is_left_out_has_the_documented_defaults(tmp_path):
     assert (settings.web_host, settings.web_port, settings.address) == ("127.0.0.1", 6066, "http://127.0.0.1:6066")
     assert settings.datadir == tmp_path / "data"
     worker = settings.worker
-    assert (worker.snapshot_records, worker.snapshot_seconds) == (1000, 1.0)
+    assert (worker.snapshot_records, worker.snapshot_seconds) == (10000, 1.0)
     assert (worker.body_limit, worker.buffer_bytes) == (1 << 20, 64 << 20)
     task = settings.tasks["ads"]
     assert (task.name, task.model, task.partitions) == ("ads", "logistic", 1)
