@@ -109,7 +109,7 @@ class PollConsumer(driver.Consumer):
         if records is None or self.should_stop:
             return
         if not self.flow_active:
-            await self.perform_seek()
+            await self._seek_back()
             return
         for tp, batch in records.items():
             if not self.flow_active or self.app.consumer_generation_id != generation:
@@ -119,6 +119,13 @@ class PollConsumer(driver.Consumer):
                 size = sum(len(record.value or b"") + len(record.key or b"") for record in batch)
                 message.batch, message.value = Poll(batch, size, backlog), b""
                 yield tp, message
+
+    async def _seek_back(self) -> None:
+        """Have what was thrown away delivered again. If the partition is just being taken away, it is read from the log as a gap instead."""
+        try:
+            await self.perform_seek()
+        except KafkaError as error:
+            log.info("could not seek back; the log has what was thrown away", error=repr(error))
 
 
 class PollTransport(driver.Transport):

@@ -99,8 +99,8 @@ class Shards:
         A replica whose snapshot was refused is not among them: it is the owner's to stop, and must not take every worker along.
         """
         for partition in range(self.task.partitions):
-            if self.answering(partition) is None and not self.replicas.is_refused(partition):
-                owned = self.owned.get(partition)
+            owned = self.owned.get(partition)
+            if self.answering(partition) is None and (owned or not self.replicas.is_refused(partition)):
                 yield partition, owned.error if owned is not None else None
 
     def _close(self) -> None:

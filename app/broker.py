@@ -30,7 +30,9 @@ def start(address: str) -> subprocess.Popen[bytes]:
 
     It keeps everything in memory: what it held is gone when it stops.
     """
-    host, _, port = address.partition(":")
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 1 << 16:
+        raise BrokerError(f"'{address}' is no address to listen on.", "Write HOST:PORT, for example 127.0.0.1:9092.")
     if is_listening(host, int(port)):
         raise BrokerError(f"something listens on {address} already.", "Stop it, or use it: set broker.url.")
     url = f"tcp://{address}"

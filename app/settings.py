@@ -7,7 +7,7 @@ import re
 import sys
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
 
 import msgspec
@@ -47,7 +47,12 @@ class Broker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         User and password.
     """
 
-    url: Annotated[str, msgspec.Meta(pattern=r"^kafka://[^/\s]+:\d+(,[^/\s]+:\d+)*$")] | None = None
+    url: (
+        Annotated[
+            str, msgspec.Meta(pattern=r"^kafka://[^/\s]+:\d+(,[^/\s]+:\d+)*$", examples=["kafka://127.0.0.1:9092"])
+        ]
+        | None
+    ) = None
     tls: bool | BrokerTls = False
     sasl: Sasl | None = None
 
@@ -82,7 +87,7 @@ class Worker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     datadir: str = "data"
-    web: Annotated[str, msgspec.Meta(pattern=r"^[^:\s]+:\d{1,5}$")] = "127.0.0.1:6066"
+    web: Annotated[str, msgspec.Meta(pattern=r"^[^:\s]+:\d{1,5}$", examples=["127.0.0.1:6066"])] = "127.0.0.1:6066"
     address: str | None = None
     snapshot_records: Annotated[int, msgspec.Meta(ge=1)] = 10_000
     snapshot_seconds: Annotated[float, msgspec.Meta(gt=0)] = 1.0
@@ -278,9 +283,19 @@ def _section(path: Path, where: str, raw: object, shape: type[Any], within: dict
     except msgspec.ValidationError as error:
         what, _, at = str(error).partition(" - at `$")
         key = where + (at.rstrip("`") if at else "")
-        raise _error(
-            path, key, f"is wrong: {what[0].lower()}{what[1:]}", "See docs/operations.md for what it takes."
-        ) from None
+        raise _error(path, key, f"is wrong: {what[0].lower()}{what[1:]}", _remedy(shape, at.rstrip("`"))) from None
+
+
+def _remedy(shape: type[Any], at: str) -> str:
+    """What the member of a struct at `at` may be: its choices, or an example."""
+    hint = get_type_hints(shape, include_extras=True).get(at.removeprefix("."))
+    for part in (hint, *get_args(hint)):
+        if get_origin(part) is Literal:
+            return f"Write one of: {', '.join(map(str, get_args(part)))}."
+        for meta in getattr(part, "__metadata__", ()):
+            if isinstance(meta, msgspec.Meta) and meta.examples:
+                return f"Write it like {meta.examples[0]}."
+    return "See docs/operations.md for what it takes."
 
 
 def _task(path: Path, name: str, raw: object) -> Task:
@@ -331,6 +346,8 @@ def _check_source(path: Path, where: str, raw: object) -> None:
 def _check_feature(path: Path, where: str, raw: object) -> None:
     from learning.task import Feature
 
+    if not isinstance(raw, dict):
+        raise _error(path, where, "is not a table", 'Write for example { type = "float" }.')
     feature: Feature = _section(path, where, raw, Feature)
     for bound in ("min", "max"):
         if math.isnan(getattr(feature, bound) or 0.0):

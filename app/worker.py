@@ -18,6 +18,7 @@ from agents.budget import Budget
 from agents.ingest import Ingest
 from agents.learn import LearningApp, follow_assignments
 from agents.requests import Requests
+from app.claims import check_port, claim_folder
 from app.contract import operations
 from app.doors import doors_of, is_loopback
 from app.errors import answer_problems, is_news
@@ -125,12 +126,16 @@ def run(settings: Settings, instance: str | None = None, level: str = "info") ->
     doors = doors_of(settings, ())  # what is refused is refused before anything is made
     if doors.keys and settings.worker.tls is None and not is_loopback(settings.web_host):
         log.warning("keys travel in the clear: set worker.tls, or put a proxy with TLS before the worker")
-    settings.datadir.mkdir(parents=True, exist_ok=True)
+    check_port(settings.web_host, settings.web_port)
+    claimed = claim_folder(settings.datadir)
+    log.info("starting", web=settings.address, broker=str(settings.brokers), tasks=sorted(settings.tasks))
     topics = [topic for task in settings.tasks.values() for topic in topics_of(task)]
     asyncio.run(prepare(settings.brokers, topics, sources_of(settings.tasks.values())))
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     app = make_app(settings, instance)
     worker = faust.Worker(app, loglevel="WARNING", redirect_stdouts=False, override_logging=False, quiet=True)
+    worker.spinner = None
+    worker.claimed = claimed  # for as long as it runs
     sys.setswitchinterval(SWITCH_SECONDS)
     gc.collect()
     gc.freeze()  # all that is imported and wired stays for good: to look through it took 0.1 s of every full collection
@@ -141,19 +146,21 @@ def set_up_logging(level: str) -> None:
     """One line an event on stderr, for people on a terminal and as JSON elsewhere."""
     number = logging.getLevelNamesMapping()[level.upper()]
     # Faust's and aiokafka's own words about rebalances are noise to an operator, their warnings are not.
-    logging.basicConfig(
-        level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    logging.getLogger("aiohttp.server").addFilter(is_news)
     terminal = sys.stderr.isatty()
     renderer = structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer()
+    shared: list[structlog.typing.Processor] = [
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.ExceptionRenderer(),
+    ]
+    theirs = logging.StreamHandler(sys.stderr)
+    plain = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    named = [structlog.stdlib.add_log_level, structlog.stdlib.add_logger_name, *shared[1:]]
+    theirs.setFormatter(structlog.stdlib.ProcessorFormatter(processors=[plain, renderer], foreign_pre_chain=named))
+    logging.basicConfig(level=logging.WARNING, handlers=[theirs])
+    logging.getLogger("aiohttp.server").addFilter(is_news)
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.ExceptionRenderer(),
-            renderer,
-        ],
+        processors=[*shared, renderer],
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )

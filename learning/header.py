@@ -21,7 +21,7 @@ START = len(MAGIC) + 2 + 4
 SUM = 32
 """Bytes of a SHA-256 or an HMAC-SHA256."""
 
-REPLAY = "Delete the task's snapshots and let the worker replay the log."
+REPLAY = "Delete the topics <task>.snapshots and <task>.pending, and let the worker replay the log."
 
 LIBRARIES = {
     "numpy": ".".join(np.__version__.split(".")[:2]),
@@ -74,8 +74,9 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         compare("task", self.task, task.name, "Give each task a topic and a folder of its own.")
         compare("kind", self.kind, task.kind, REPLAY)
         compare("shard", self.partition, partition, REPLAY)
-        remedy = f"Take the task's configuration back, or give the changed task another name. {REPLAY}"
-        compare("configuration", self.fingerprint, task.fingerprint, remedy)
+        if self.fingerprint != task.fingerprint:
+            what = "the snapshot is of another configuration of the task: its model, features, labels or policies were changed."
+            raise SnapshotError(what, f"Take the change back, or give the changed task another name. Or: {REPLAY}")
         for name in sorted(LIBRARIES.keys() | self.libraries.keys()):
             there = self.libraries.get(name)
             remedy = f"Install {name} {there}, or: {REPLAY}" if there else REPLAY

@@ -105,11 +105,11 @@ def check_versions(settings: Settings) -> Iterator[Finding]:  # noqa: ARG001
 def check_hash_seed(settings: Settings) -> Iterator[Finding]:  # noqa: ARG001
     """A worker starts itself again with the right seed; a program that folds by itself must be started with it."""
     seed = os.environ.get("PYTHONHASHSEED")
-    if seed == "0":
-        yield Finding("hash seed", "ok", "PYTHONHASHSEED is 0")
+    if seed in (None, "0"):
+        yield Finding("hash seed", "ok", "PYTHONHASHSEED is 0" if seed else "a worker sets PYTHONHASHSEED for itself")
     else:
-        what = "PYTHONHASHSEED is not 0 here; a worker sets it for itself"
-        yield Finding("hash seed", "note", what, "Set it for programs of your own that fold: PYTHONHASHSEED=0.")
+        what = f"PYTHONHASHSEED is {seed} here; a worker sets 0 for itself"
+        yield Finding("hash seed", "note", what, "Set 0 for programs of your own that fold.")
 
 
 def check_clock(settings: Settings) -> Iterator[Finding]:  # noqa: ARG001
@@ -172,7 +172,7 @@ async def _ask_broker(settings: Settings, brokers: Brokers) -> list[Finding]:
         await admin.close()
     found += [Finding("topics", "fault", problem.what, problem.remedy) for problem in problems]
     if missing := [topic.name for topic in topics if topic.name not in there]:
-        what = f"{len(missing)} of {len(topics)} topics are not there yet: {', '.join(missing[:5])}"
+        what = f"{len(missing)} of {len(topics)} topics are not there yet: {', '.join(missing)}"
         found.append(Finding("topics", "note", what, "A starting worker makes them."))
     elif not problems:
         found.append(Finding("topics", "ok", f"{len(topics)} topics are there and right"))
@@ -201,12 +201,27 @@ def check_features(settings: Settings) -> Iterator[Finding]:
 
 
 def check_worker(settings: Settings) -> Iterator[Finding]:
-    """Whether a worker answers at its address; none has to."""
+    """Whether a worker answers at its address, which none has to, and whether one of its shards is stopped."""
+    stopped = False
     try:
+        for task in settings.tasks:
+            told = ask(settings, "GET", f"/v1/{task}", timeout=2.0)
+            for shard in told["shards"]:
+                if error := shard.get("error"):
+                    stopped = True
+                    what = f"shard {shard['partition']} of '{task}' is {shard['state']}: {error}"
+                    yield Finding("worker", "fault", what, "docs/operations.md says what to do: A stopped shard.")
+            for source in told.get("sources", {}).get("partitions", ()):
+                if error := source["error"]:
+                    stopped = True
+                    what = f"source {source['topic']}/{source['partition']} of '{task}' is {source['state']}: {error}"
+                    yield Finding("worker", "fault", what, "docs/operations.md says what to do: A stopped shard.")
         ask(settings, "GET", "/readyz", timeout=2.0)
-        yield Finding("worker", "ok", f"the worker at {settings.address} is ready")
+        if not stopped:
+            yield Finding("worker", "ok", f"the worker at {settings.address} is ready")
     except HeadraceError as error:
-        yield Finding("worker", "note", error.what, error.remedy)
+        if not stopped:
+            yield Finding("worker", "note", error.what, error.remedy)
 
 
 def check_optional(settings: Settings) -> Iterator[Finding]:

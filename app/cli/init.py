@@ -90,9 +90,16 @@ def look_at(path: Path, columns: Columns, kind: Kind | None) -> Guess:
     with path.open("rb") as lines:
         rows = read_rows(lines)
         first = next(rows, None)
-        header = first.cells if first else []
+        if first is None:
+            raise click.UsageError(f"{path} is empty.")
+        header = first.cells
         label = check_header(header, columns)
         read = [row.cells for row in islice(rows, ROWS_READ) if len(row.cells) == len(header)]
+    try:
+        for row in (header, *read):
+            "".join(row).encode()
+    except UnicodeEncodeError:
+        raise click.UsageError(f"{path} is not UTF-8. Convert it: iconv -f LATIN1 -t UTF-8.") from None
     if not read:
         raise click.UsageError(f"{path} has no rows under its header.")
     cells = {name: [row[place] for row in read] for place, name in enumerate(header)}

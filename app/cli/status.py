@@ -48,10 +48,28 @@ def as_table(answer: dict[str, Any]) -> Table:
             figures = [f"{metric} {value:.4f}" for metric, value in arm["metrics"].items() if isinstance(value, float)]
             notes.append(f"shard {number}, {name} {arm['model']}: {', '.join(figures) or 'nothing scored yet'}")
         notes += [f"shard {number}, {what}" for what in describe_waiting(shard)]
+    notes += describe_sources(answer.get("sources", {}))
     if not answer["shards"]:
         notes.append("This worker knows no shard of the task yet.")
     table.caption, table.caption_justify = "\n".join(notes), "left"
     return table
+
+
+def describe_sources(sources: dict[str, Any]) -> Iterator[str]:
+    """A line on what this worker has brought in from the task's sources, and one each on their partitions.
+
+    Examples
+    --------
+    >>> partition = {"topic": "orders", "partition": 0, "state": "live", "position": 7, "end": 9, "error": None}
+    >>> list(describe_sources({"mapped": 5, "rejected": 2, "partitions": [partition]}))
+    ['sources: 5 mapped, 2 rejected', 'source orders/0: live, position 7, lag 2']
+    """
+    counts = {name: count for name, count in sources.items() if isinstance(count, int)}
+    if counts:
+        yield "sources: " + ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items())
+    for told in sources.get("partitions", ()):
+        lag, error = told["end"] - told["position"], f": {told['error']}" if told["error"] else ""
+        yield f"source {told['topic']}/{told['partition']}: {told['state']}, position {told['position']}, lag {lag}{error}"
 
 
 def describe_waiting(shard: dict[str, Any]) -> Iterator[str]:

@@ -57,7 +57,7 @@ class Appender:
             raise Problem(413, "too_large", detail, "Send less in one record.") from None
         except (KafkaError, OSError) as error:  # a time that is up is an OSError
             detail = f"the broker did not take every record: {error!r}. Some may be in the log."
-            remedy = "Send them again; records with an id or a source are told apart."
+            remedy = "Send them again. Of questions and labels the fold takes the first of an id; of samples only those with a `source` are told apart."
             raise Problem(503, "broker", detail, remedy, {"Retry-After": "1"}) from None
 
     def append_later(self, task: Task, key: str | None, record: bytes) -> bool:

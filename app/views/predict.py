@@ -46,7 +46,7 @@ class PredictBatch(Resource):
         try:
             questions = decode_many(body)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            raise explain(body, error) from None
+            raise explain(body, error, many=True) from None
         if len(questions) > BATCH_MAX:
             raise Problem(422, "too_many", f"{len(questions)} questions in one batch.", f"Send up to {BATCH_MAX}.")
         if body.count(b":") != sum(map(_keys, questions)):

@@ -259,7 +259,7 @@ def _not_yet(served: ServedTask, partition: int, seconds: float) -> Problem:
     )
 
 
-def explain(body: bytes, error: Exception) -> Problem:
+def explain(body: bytes, error: Exception, *, many: bool = False) -> Problem:
     """Why a body cannot be read, naming the feature where it is one."""
     try:
         loose = msgspec.json.decode(body)
@@ -270,9 +270,6 @@ def explain(body: bytes, error: Exception) -> Problem:
     for question in loose if isinstance(loose, list) else [loose]:
         if isinstance(question, dict) and (bad := find_bad_feature(question.get("features", {}))):
             return Problem(422, "feature", bad.what, bad.remedy)
-    return Problem(
-        422,
-        "shape",
-        f"the body is not of the right shape: {error}.",
-        'Send {"features": {...}, "id"?, "key"?, "log"?, "min_position"?, "wait_s"?}.',
-    )
+    shape = '{"features": {...}, "id"?, "key"?, "log"?, "min_position"?, "wait_s"?}'
+    remedy = f"Send a list, each like {shape}." if many else f"Send {shape}."
+    return Problem(422, "shape", f"the body is not of the right shape: {error}.", remedy)

@@ -57,4 +57,5 @@ Configuration:
 CONF
 [ -d "$dir/log" ] || java -cp "$libs/*" kafka.tools.StorageTool format --cluster-id aGVhZHJhY2UtZGV2LTAwMQ \
   --config "$dir/server.properties" ${KAFKA_SCRAM:+--add-scram "$KAFKA_SCRAM"} >/dev/null 2>&1
+echo "Kafka on 127.0.0.1:$port, ready in a few seconds; its data is in $dir. Stop: Ctrl-C."
 exec java -Xms128m -Xmx512m -XX:+UseSerialGC -Dlog4j2.configurationFile="$dir/log4j2.yaml" -cp "$libs/*" kafka.Kafka "$dir/server.properties"

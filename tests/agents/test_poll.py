@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import faust
 import pytest
-from aiokafka.errors import CommitFailedError
+from aiokafka.errors import CommitFailedError, IllegalStateError
 from faust.transport.consumer import Consumer as AnyConsumer
 from faust.transport.consumer import ThreadDelegateConsumer
 from faust.transport.drivers import aiokafka as driver
@@ -54,6 +54,27 @@ def test_a_refused_commit_does_not_end_the_worker():
     thread._consumer = Refusing()
     thread.assignment = lambda: {TP("t", 0)}
     assert asyncio.run(PollThread._commit(thread, {TP("t", 0): 5})) is False
+
+
+def test_a_partition_taken_away_while_flow_is_stopped_does_not_end_the_worker():
+    """The group takes a partition away between a poll, which is thrown away, and the seek back to it."""
+    app = LearningApp("test", buffer_bytes=1 << 20, broker="kafka://127.0.0.1:1", store="memory://")
+
+    async def poll():
+        async def nothing(*_):
+            return {}, set()
+
+        async def taken_away():
+            raise IllegalStateError("No current assignment for partition")
+
+        consumer = app._new_transport().create_consumer(
+            nothing, on_partitions_revoked=nothing, on_partitions_assigned=nothing
+        )
+        consumer._wait_next_records, consumer.seek_to_committed = nothing, taken_away
+        consumer.stop_flow()
+        return [polled async for polled in consumer.getmany(timeout=1.0)]
+
+    assert asyncio.run(poll()) == []
 
 
 @pytest.mark.parametrize("mutant", [False, True])

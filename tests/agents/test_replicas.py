@@ -315,6 +315,9 @@ def test_a_refused_snapshot_keeps_the_last_model_and_no_worker_from_being_ready(
         assert "not signed" in signed.shards.known()[0].error
         assert signed.shards.answering(0) is None
         assert not list(signed.shards.lacking())
+        signed.shards.owned[0] = SimpleNamespace(learner=None, error="the snapshot is not signed")
+        assert list(signed.shards.lacking()) == [(0, "the snapshot is not signed")]
+        del signed.shards.owned[0]
         other = at.worker("other")
         other.shards.replicas.start()
         await until(lambda: (r := other.shards.answering(0)) is not None and r.position == 10)

@@ -156,12 +156,16 @@ def test_init_declares_each_column_and_says_the_commands_to_go_on_with(headrace,
         (["--csv", "table.csv", "--label", "label", "--id", "nr"], "there is no column 'nr'"),
         (["--csv", "nowhere.csv"], "does not exist"),
         (["--csv", "empty.csv"], "no rows"),
+        (["--csv", "nothing.csv"], "is empty"),
+        (["--csv", "latin.csv"], "is not UTF-8"),
     ],
 )
 def test_init_refuses_what_it_cannot_use(headrace, tmp_path, monkeypatch, arguments, told):
     monkeypatch.chdir(tmp_path)
     write_csv(tmp_path / "table.csv", ["a", "label"], [["1", "1"]])
     write_csv(tmp_path / "empty.csv", ["a", "label"], [])
+    (tmp_path / "nothing.csv").touch()
+    (tmp_path / "latin.csv").write_bytes("größe,label\n1,1\n".encode("latin1"))
     called = headrace("init", *arguments)
     assert called.status == 2
     assert told in called.err
@@ -219,6 +223,19 @@ def test_doctor_names_a_source_that_is_not_there(headrace, tmp_path, broker):
     faults = [finding for finding in json.loads(called.out) if finding["status"] == "fault"]
     assert [fault["what"] for fault in faults] == ["the source topic nowhere is missing."]
     assert faults[0]["remedy"]
+
+
+def test_doctor_names_a_shard_and_a_source_that_are_stopped(headrace, tmp_path, broker, monkeypatch):
+    shard = {"partition": 0, "state": "stopped", "error": "the snapshot is damaged."}
+    source = {"topic": "orders", "partition": 3, "state": "stopped", "error": "offset 7 is gone."}
+    told = {"shards": [shard], "sources": {"mapped": 0, "partitions": [source]}}
+    monkeypatch.setattr(sys.modules["app.cli.doctor"], "ask", lambda *_, **__: told)
+    called = headrace("doctor", "--config", settings_for(tmp_path, broker), "--json")
+    assert called.status == 1
+    assert [finding["what"] for finding in json.loads(called.out) if finding["check"] == "worker"] == [
+        "shard 0 of 'ads' is stopped: the snapshot is damaged.",
+        "source orders/3 of 'ads' is stopped: offset 7 is gone.",
+    ]
 
 
 def test_doctor_prints_a_table_for_people(headrace, tmp_path, broker):

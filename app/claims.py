@@ -1,0 +1,49 @@
+"""What one worker at a time can have on a machine: its folder, and the address that it listens on."""
+
+import fcntl
+import os
+import socket
+from pathlib import Path
+from typing import IO
+
+from learning.errors import SettingsError
+
+
+def claim_folder(folder: Path) -> IO[str]:
+    """Make the folder of the databases and claim it for as long as the file that is returned is open; a kill gives it free.
+
+    Without this, a second worker would be given shards by the group, and wait for ever for databases that the first one has.
+
+    Raises
+    ------
+    SettingsError
+        Another process has it, or it cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        claimed = (folder / "worker.pid").open("a+", encoding="ascii")
+    except OSError as error:
+        raise SettingsError(f"{folder} cannot be written: {error.strerror}.", "Set worker.datadir.") from None
+    try:
+        fcntl.flock(claimed, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        claimed.seek(0)
+        what = f"{folder} is used by another worker, process {claimed.read().strip() or 'unknown'}."
+        claimed.close()
+        raise SettingsError(what, "Stop that one, or give this one a folder of its own: worker.datadir.") from None
+    claimed.truncate(0)
+    claimed.write(str(os.getpid()))
+    claimed.flush()
+    return claimed
+
+
+def check_port(host: str, port: int) -> None:
+    """Raise SettingsError unless one could listen there now; otherwise Faust would find out late, and say so with a traceback."""
+    try:
+        family, kind, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        what = f"cannot listen on {host}:{port}: {error.strerror}."
+        raise SettingsError(what, "Stop what listens there, or set worker.web.") from None
