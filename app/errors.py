@@ -15,6 +15,10 @@ log = structlog.get_logger()
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
+REFUSED = (HttpProcessingError, web.RequestPayloadError)
+"""What a client has sent that cannot be read."""
+
+
 class ProblemDocument(msgspec.Struct, frozen=True):
     """The body of a refusal: `code` is for programs and stays; `detail` says what is wrong, `remedy` what to do."""
 
@@ -59,11 +63,11 @@ class Problem(Exception):
 
 
 def is_news(record: logging.LogRecord) -> bool:
-    """Whether a line of aiohttp's says more than that a request was no HTTP.
+    """Whether a line of aiohttp's says more than that a request was no HTTP, or its body not what its headers say.
 
     Its client is told so. The line would quote what was sent, and that may hold a key.
     """
-    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+    return not (record.exc_info and isinstance(record.exc_info[1], REFUSED))
 
 
 @web.middleware
@@ -78,7 +82,7 @@ async def answer_problems(request: web.Request, handler: Handler) -> web.StreamR
     except web.HTTPRequestEntityTooLarge as error:
         limit = "Send less at a time, or raise worker.body_limit in headrace.toml."
         return Problem(413, "too_large", error.text or "the body is too large.", limit).response()
-    except (web.RequestPayloadError, HttpProcessingError) as error:
+    except REFUSED as error:
         detail = f"the body cannot be read: {str(error).strip()[:200]}."
         return Problem(400, "body", detail, "Send what the headers say.").response()
     except web.HTTPException as error:

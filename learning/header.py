@@ -75,7 +75,10 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         compare("kind", self.kind, task.kind, REPLAY)
         compare("shard", self.partition, partition, REPLAY)
         if self.fingerprint != task.fingerprint:
-            what = "the snapshot is of another configuration of the task: its model, features, labels or policies were changed."
+            what = (
+                f"the snapshot's configuration of the task is {self.fingerprint[:16]}, not {task.fingerprint[:16]}:"
+                " its model, features, labels or policies were changed."
+            )
             raise SnapshotError(what, f"Take the change back, or give the changed task another name. Or: {REPLAY}")
         for name in sorted(LIBRARIES.keys() | self.libraries.keys()):
             there = self.libraries.get(name)

@@ -195,6 +195,13 @@ class Worker:
         path = self.folder / "worker.log"
         return path.read_text(errors="replace") if path.exists() else ""
 
+    def failures(self) -> list[dict]:
+        """The lines of its log that tell of a failure. Not the Kafka client's: it says so each time it has to ask again."""
+        lines = [json.loads(line) for line in self.log().splitlines() if line.startswith("{")]
+        return [
+            line for line in lines if line["level"] == "error" and not line.get("logger", "").startswith("aiokafka")
+        ]
+
 
 def wait_for(true, seconds: float, what: str) -> None:
     """Wait until a condition holds; AssertionError when it does not come to hold."""

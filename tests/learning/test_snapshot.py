@@ -115,7 +115,7 @@ OTHERS = {
     "task": ({}, Task(name="other", kind="binary", model="hoeffding_tree"), "task is shop, not other"),
     "kind": ({"kind": "multiclass"}, TASK, "kind is multiclass, not binary"),
     "shard": ({"partition": 2}, TASK, "shard is 2, not 3"),
-    "fingerprint": ({}, Task(name="shop", kind="binary", model="alma"), "configuration is [0-9a-f]{64}, not [0-9a-f]{64}"),
+    "fingerprint": ({}, Task(name="shop", kind="binary", model="alma"), "configuration of the task is [0-9a-f]{16}, not [0-9a-f]{16}"),
     "river": ({"libraries": {"river": "0.25.0"}}, TASK, "river version is 0.25.0, not 0.26.1"),
     "numpy": ({"libraries": {"numpy": "1.26"}}, TASK, r"numpy version is 1.26, not 2\."),
     "python": ({"libraries": {"python": "3.99"}}, TASK, r"python version is 3.99, not 3\."),
