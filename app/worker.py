@@ -10,7 +10,6 @@ import sys
 
 import faust
 import structlog
-import uvloop
 from faust.auth import Credentials, SASLCredentials, SSLCredentials
 
 from agents.around import Around
@@ -22,6 +21,7 @@ from app.claims import check_port, claim_folder
 from app.contract import operations
 from app.doors import doors_of, is_loopback
 from app.errors import answer_problems, is_news
+from app.loop import LoopPolicy
 from app.requests import answering
 from app.settings import Settings
 from app.stores import make_store
@@ -131,7 +131,7 @@ def run(settings: Settings, instance: str | None = None, level: str = "info") ->
     log.info("starting", web=settings.address, broker=str(settings.brokers), tasks=sorted(settings.tasks))
     topics = [topic for task in settings.tasks.values() for topic in topics_of(task)]
     asyncio.run(prepare(settings.brokers, topics, sources_of(settings.tasks.values())))
-    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+    asyncio.set_event_loop_policy(LoopPolicy())
     app = make_app(settings, instance)
     worker = faust.Worker(app, loglevel="WARNING", redirect_stdouts=False, override_logging=False, quiet=True)
     worker.spinner = None

@@ -109,7 +109,7 @@ def wait_folded(worker: harness.Worker, messages: int) -> None:
         told = worker.get("/v1/phishing", timeout=10)
         return told is not None and told["shards"][0]["position"] >= messages
 
-    harness.wait_for(is_folded, SECONDS_MAX, f"{messages:,} messages folded; log: {worker.log()[-2000:]}")
+    harness.wait_for(is_folded, SECONDS_MAX, lambda: f"{messages:,} messages folded; log: {worker.log()[-2000:]}")
 
 
 def restart(worker: harness.Worker, wipe: bool) -> float:

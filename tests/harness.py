@@ -130,7 +130,7 @@ class Worker:
             assert self.process.poll() is None, f"the worker has ended; log:\n{self.log()[-2000:]}"
             return self.is_settled()
 
-        wait_for(is_ready, seconds, f"{self.address} ready; log:\n{self.log()[-2000:]}")
+        wait_for(is_ready, seconds, lambda: f"{self.address} ready; log:\n{self.log()[-2000:]}")
         return self
 
     def is_settled(self) -> bool:
@@ -203,12 +203,12 @@ class Worker:
         ]
 
 
-def wait_for(true, seconds: float, what: str) -> None:
-    """Wait until a condition holds; AssertionError when it does not come to hold."""
+def wait_for(true, seconds: float, what) -> None:
+    """Wait until a condition holds; AssertionError when it does not come to hold, that says what, or what a call of it says then."""
     deadline = time.monotonic() + seconds
     while not true():
         if time.monotonic() > deadline:
-            raise AssertionError(f"not within {seconds} s: {what}")
+            raise AssertionError(f"not within {seconds} s: {what() if callable(what) else what}")
         time.sleep(0.1)
 
 

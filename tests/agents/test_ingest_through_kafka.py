@@ -40,7 +40,7 @@ def wait_mapped(worker, task, position):
     def is_mapped():
         return [part["position"] for part in sources(worker, task).get("partitions", [])] == [position]
 
-    harness.wait_for(is_mapped, 40, f"mapped up to {position}; {sources(worker, task)}\n{worker.log()[-2000:]}")
+    harness.wait_for(is_mapped, 40, lambda: f"mapped up to {position}; {sources(worker, task)}\n{worker.log()[-2000:]}")
 
 
 def test_a_record_that_the_event_log_does_not_take_is_quarantined_and_holds_nothing_up(broker, names, tmp_path):

@@ -44,7 +44,7 @@ def test_what_is_due_while_the_log_is_idle_happens_by_a_tick_in_the_log(broker, 
         def all_learned():
             return all(worker.get(f"/v1/{name}")["shards"][0]["updates"] == 1 for name in tasks)
 
-        harness.wait_for(all_learned, 30, f"each task has learned its row; log:\n{worker.log()[-2000:]}")
+        harness.wait_for(all_learned, 30, lambda: f"each task has learned its row; log:\n{worker.log()[-2000:]}")
         for name, task in parsed.items():
             messages = asyncio.run(harness.read_all(broker, task.events))
             ticks = [message for message in messages if message.value == b'{"control": "tick"}']

@@ -44,7 +44,7 @@ def worker(broker, tmp_path_factory):
     started.context = ssl.create_default_context(cafile=files.ca)
     started.start()
     try:
-        harness.wait_for(lambda: is_ready(started), 60, f"ready; log:\n{started.log()}")
+        harness.wait_for(lambda: is_ready(started), 60, lambda: f"ready; log:\n{started.log()}")
         yield started
     finally:
         started.stop("SIGKILL")
