@@ -200,6 +200,7 @@ class Shard:
         learner, clock = self.learner, self.around.budget.clock
         if learner is None or self.status != "live" or messages[-1].offset < learner.state.position:
             return
+        await self._tell()  # what could not be told before must not become more and more
         state, breath = learner.state, clock()
         for message in messages:
             if message.offset != state.position:
@@ -255,8 +256,8 @@ class Shard:
         started = self._saved_at = around.budget.clock()
         try:
             sealed = seal(learner.state, self.task, self.partition, writer=around.writer, key=around.key)
-        except HeadraceError as error:  # a user's model that cannot be saved goes on learning, and says so
-            self.error = f"no snapshot can be taken: {error}"
+        except Exception as error:  # noqa: BLE001 a user's model that cannot be saved, however it fails, goes on learning, and says so
+            self.error = f"no snapshot can be taken: {error if isinstance(error, HeadraceError) else repr(error)}"
             log.error("no snapshot can be taken", task=self.task.name, partition=self.partition, error=self.error)  # noqa: TRY400
             return
         finally:

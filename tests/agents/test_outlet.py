@@ -3,8 +3,14 @@
 import asyncio
 
 import pytest
-from aiokafka.errors import KafkaTimeoutError, MessageSizeTooLargeError, TopicAuthorizationFailedError
+from aiokafka.errors import (
+    KafkaConnectionError,
+    KafkaTimeoutError,
+    MessageSizeTooLargeError,
+    TopicAuthorizationFailedError,
+)
 
+import agents.outlet
 import tables.producer
 from agents.outlet import CUT, KafkaOutlet
 from learning.effects import Alert, Quarantined
@@ -38,10 +44,13 @@ def quarantined(value):
 ALERT = Alert(id="t/0/1/0/0", code="c", detail="d", time=0.0)
 
 
-def run(check, refuses, monkeypatch):
-    taken = []
+def run(check, refuses, monkeypatch, away=()):
+    """Check an outlet whose producers refuse what they are told to; `away` holds the errors of starting one, from the last on."""
+    taken, away = [], list(away)
 
     async def start(brokers, **options):
+        if away and (error := away.pop()):
+            raise error
         return Producer(taken, refuses)
 
     monkeypatch.setattr(tables.producer, "start_producer", start)
@@ -83,3 +92,88 @@ def test_a_value_that_the_topic_does_not_take_is_cut_and_what_follows_is_told(mo
         assert [len(value) == CUT for value in taken] == [True, False]
 
     run(check, lambda value: MessageSizeTooLargeError() if len(value) > CUT else None, monkeypatch)
+
+
+def test_nothing_is_forgotten_while_no_producer_can_be_had(monkeypatch):
+    errors = [KafkaTimeoutError()]
+
+    async def check(outlet, taken):
+        values = [b"one", b"two", b"three"]
+        await outlet.tell(0, [quarantined(value) for value in values])
+        with pytest.raises(KafkaConnectionError):
+            await outlet.flush(0)
+        await outlet.flush(0)
+        assert taken == values
+
+    run(check, lambda value: errors.pop() if errors else None, monkeypatch, away=[KafkaConnectionError(), None])
+
+
+class Slow(Producer):
+    """Acknowledges when it is told to."""
+
+    async def send(self, topic, value, key, partition, headers):
+        sent = asyncio.get_running_loop().create_future()
+        self.taken.append(sent)
+        return sent
+
+
+def slow(monkeypatch, check):
+    sent = []
+
+    async def start(brokers, **options):
+        return Slow(sent, None)
+
+    monkeypatch.setattr(tables.producer, "start_producer", start)
+    asyncio.run(check(KafkaOutlet("t", "127.0.0.1:1"), sent))
+
+
+def test_a_flush_that_is_cancelled_takes_nothing_along(monkeypatch):
+    async def check(outlet, sent):
+        await outlet.tell(0, [ALERT])
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(outlet.flush(0), 0.01)
+        sent[0].set_result(None)
+        await outlet.flush(0)
+        assert len(sent) == 1
+
+    slow(monkeypatch, check)
+
+
+def test_what_is_told_waits_while_much_is_under_way_and_what_the_broker_has_is_not_kept(monkeypatch):
+    monkeypatch.setattr(agents.outlet, "UNTOLD_MAX", 1000)
+
+    async def check(outlet, sent):
+        await outlet.tell(0, [quarantined(bytes(1001))])
+        telling = asyncio.create_task(outlet.tell(0, [ALERT]))
+        await asyncio.sleep(0.01)
+        assert len(sent) == 1
+        sent[0].set_result(None)
+        await telling
+        assert len(sent) == 2
+        for _ in range(100):
+            sent[-1].set_result(None)
+            await outlet.tell(0, [ALERT])
+        assert len(outlet._untold[0].tellings) == 1
+
+    slow(monkeypatch, check)
+
+
+def test_what_is_too_large_for_the_client_is_cut_too(monkeypatch):
+    class Strict(Producer):
+        async def send(self, topic, value, **options):
+            if len(value) > CUT:
+                raise MessageSizeTooLargeError
+            return await super().send(topic, value, **options)
+
+    taken = []
+
+    async def start(brokers, **options):
+        return Strict(taken, lambda value: None)
+
+    async def check(outlet):
+        await outlet.tell(0, [quarantined(bytes(CUT + 1)), ALERT])
+        await outlet.flush(0)
+        assert sorted(len(value) == CUT for value in taken) == [False, True]
+
+    monkeypatch.setattr(tables.producer, "start_producer", start)
+    asyncio.run(check(KafkaOutlet("t", "127.0.0.1:1")))
