@@ -9,7 +9,7 @@ from aiokafka.errors import OffsetOutOfRangeError
 
 from learning.errors import LogError
 from learning.learner import Message
-from tables.kafka import Brokers
+from tables.kafka import Brokers, started
 from tables.producer import LastingProducer
 
 EMBEDDED_CLUSTER = "headrace-embedded"
@@ -100,15 +100,12 @@ class KafkaEventLog:
 
     async def _connected(self) -> AIOKafkaConsumer:
         if self._asker is None:
-            asker = self.brokers.consumer()
-            await asker.start()
-            admin = self.brokers.admin()
-            await admin.start()
+            admin = await started(self.brokers.admin())
             try:
                 self._tells_batches = (await admin.describe_cluster())["cluster_id"] == EMBEDDED_CLUSTER
             finally:
                 await admin.close()
-            self._asker = asker
+            self._asker = await started(self.brokers.consumer())
         return self._asker
 
     @staticmethod

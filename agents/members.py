@@ -7,7 +7,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
 from aiokafka.errors import KafkaError
 
-from tables.kafka import Brokers
+from tables.kafka import Brokers, started
 
 CLIENT = "headrace@"
 KEEP_SECONDS = 1.0
@@ -51,9 +51,7 @@ class Members:
 
     async def _ask(self) -> dict[tuple[str, int], str]:
         if self._admin is None:
-            admin = self.brokers.admin()
-            await admin.start()
-            self._admin = admin
+            self._admin = await started(self.brokers.admin())
         owners: dict[tuple[str, int], str] = {}
         for answer in await self._admin.describe_consumer_groups([self.group]):
             for group in answer.groups:

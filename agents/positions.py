@@ -5,7 +5,7 @@ import asyncio
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from learning.errors import LogError
-from tables.kafka import Brokers
+from tables.kafka import Brokers, started
 
 
 class Positions:
@@ -67,11 +67,5 @@ class Positions:
 
     async def _connected(self) -> AIOKafkaConsumer:
         if self._client is None:
-            client = self.brokers.consumer(group_id=self.group)
-            try:
-                await client.start()
-            except BaseException:
-                await client.stop()
-                raise
-            self._client = client
+            self._client = await started(self.brokers.consumer(group_id=self.group))
         return self._client

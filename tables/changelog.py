@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from tables.kafka import Brokers
+from tables.kafka import Brokers, started
 from tables.producer import LastingProducer
 
 FOLLOW_SECONDS = 1.0
@@ -140,8 +140,7 @@ class KafkaFollower:
         if self._consumer is None:
             # Without "none" a topic that was made anew would be followed from its end, and what it holds passed over.
             consumer = self.brokers.consumer(auto_offset_reset="none", max_poll_records=FOLLOW_MAX)
-            await consumer.start()
-            self._consumer = consumer
+            self._consumer = await started(consumer)
         shards = {TopicPartition(self.topic, partition): start for partition, start in starts.items()}
         firsts = await self._consumer.beginning_offsets(list(shards)) if shards else {}
         self._consumer.assign(list(shards))

@@ -1,11 +1,13 @@
 """The one place that makes Kafka clients: where the brokers are, and what they want to see before they answer."""
 
 from ssl import SSLContext
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
+
+Client = TypeVar("Client", AIOKafkaConsumer, AIOKafkaProducer, AIOKafkaAdminClient)
 
 Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
 
@@ -84,3 +86,13 @@ class Brokers(msgspec.Struct, frozen=True):
 
     def __repr__(self) -> str:
         return f"Brokers({self.hosts!r}, {self.security['security_protocol']})"
+
+
+async def started(client: Client) -> Client:
+    """A client, connected; one that cannot be, or that nobody waits for any more, is closed again."""
+    try:
+        await client.start()
+    except BaseException:
+        await (client.close() if isinstance(client, AIOKafkaAdminClient) else client.stop())
+        raise
+    return client

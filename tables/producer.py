@@ -10,7 +10,7 @@ from typing import Any
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, UnknownError
 
-from tables.kafka import Brokers
+from tables.kafka import Brokers, started
 
 
 async def start_producer(brokers: Brokers | str, *, idempotent: bool = True, **options: Any) -> AIOKafkaProducer:
@@ -29,18 +29,11 @@ async def start_producer(brokers: Brokers | str, *, idempotent: bool = True, **o
         Of `aiokafka.AIOKafkaProducer`.
     """
     brokers = Brokers.of(brokers)
-    producer = brokers.producer(enable_idempotence=idempotent, **options)
     logging.getLogger("aiokafka.producer.sender").addFilter(_is_news)
     try:
-        await producer.start()
+        return await started(brokers.producer(enable_idempotence=idempotent, **options))
     except UnknownError:
-        await producer.stop()
-        producer = brokers.producer(**options)
-        await producer.start()
-    except BaseException:
-        await producer.stop()
-        raise
-    return producer
+        return await started(brokers.producer(**options))
 
 
 def _is_news(record: logging.LogRecord) -> bool:
@@ -85,7 +78,10 @@ class LastingProducer:
         """Send what is under way and close the connections, which takes as long as the broker is away."""
         if self._producer is not None:
             self.replace(self._producer)
-        await asyncio.gather(*self._closing)
+        if self._closing:
+            await asyncio.wait(
+                self._closing
+            )  # beside them: who cancels this would cancel the closing, and all who wait for it
 
     @staticmethod
     async def _close(producer: AIOKafkaProducer) -> None:

@@ -67,3 +67,25 @@ def test_one_that_has_failed_is_replaced_once_and_closed(started):
         assert second.is_stopped
 
     asyncio.run(check())
+
+
+def test_who_stops_waiting_for_the_closing_cuts_nothing_off(started, monkeypatch):
+    async def check():
+        ended = asyncio.Event()
+
+        async def stop(producer):
+            await ended.wait()
+            producer.is_stopped = True
+
+        monkeypatch.setattr(Producer, "stop", stop)
+        lasting = LastingProducer("127.0.0.1:1")
+        await lasting.get()
+        impatient, patient = asyncio.create_task(lasting.stop()), asyncio.create_task(lasting.stop())
+        await asyncio.sleep(0)
+        impatient.cancel()
+        await asyncio.wait([impatient])
+        ended.set()
+        await patient
+        assert started[0].is_stopped
+
+    asyncio.run(check())
