@@ -56,9 +56,12 @@ class Snapshots:
             await self.table.put(partition, _chunk_key(place, number), chunk)
         manifest = Manifest(position, len(chunks), hashlib.sha256(data).hexdigest())
         await self.table.put(partition, _manifest_key(place), msgspec.json.encode(manifest) + b"\n" + last)
+        is_first = partition not in self._slots
         self._slots[partition] = slot  # not before: what was left torn is written over first
         if partition in self.table.opened():
             await self._remove_stale(partition, position)
+            if is_first:
+                await self._remove_torn(partition)
 
     def load(self, partition: int) -> tuple[int, bytes] | None:
         """The position and the bytes of the furthest snapshot that is whole, or None."""
@@ -83,6 +86,17 @@ class Snapshots:
                 await self.table.put(partition, _manifest_key(place), None)
                 for number in range(manifest.chunks):
                     await self.table.put(partition, _chunk_key(place, number), None)
+
+    async def _remove_torn(self, partition: int) -> None:
+        """Remove the chunks that no manifest counts: of writers that were ended amid a snapshot, or whose snapshots grew smaller.
+
+        If one of them is alive after all and has just begun, its snapshot is torn, and passed over by whoever loads.
+        """
+        counted = {place: manifest.chunks for place, manifest, _ in self._manifests(partition)}
+        for key in [key for key, _ in self.table.items(partition, b"chunk/")]:
+            place, number = key.decode().removeprefix("chunk/").rsplit("/", 1)
+            if int(number) >= counted.get(place, 0):
+                await self.table.put(partition, key, None)
 
 
 def _manifest_key(place: str) -> bytes:

@@ -309,3 +309,25 @@ def test_slots_alternate_shard_by_shard(tmp_path):
         table.close(1)
 
     run(check())
+
+
+def test_chunks_of_snapshots_that_were_cut_off_are_removed_by_the_next_writer(tmp_path):
+    async def check():
+        changelog = Changelog()
+        table = Table(changelog, tmp_path)
+        await table.open(0)
+        body = os.urandom(4 * CHUNK_MAX + 1)
+        for life in range(3):
+            dying = Snapshots(table, f"life-{life}")
+            await dying.save(0, 1, body)
+            await table.put(0, b"chunk/life-%d/0/00000" % life, body[:CHUNK_MAX])  # of the next, of which no more came
+            await table.put(0, b"chunk/life-%d/0/00001" % life, body[:CHUNK_MAX])
+        await dying.save(0, 9, body)  # further than the next one: it stays whole
+        await Snapshots(table, "next").save(0, 2, b"small")
+        assert Snapshots(table, "other").load(0) == (9, body)
+        left = {key.decode().split("/")[1] for key, _ in table.items(0, b"chunk/")}
+        assert left == {"life-2"}
+        assert len([key for key, _ in table.items(0, b"chunk/life-2/0/")]) == 4
+        table.close(0)
+
+    run(check())
