@@ -5,9 +5,10 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 import structlog
-from aiokafka import AIOKafkaProducer, ConsumerRecord, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka import AIOKafkaProducer, ConsumerRecord
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
+from agents.outlet import PACK_BYTES, pack
 from learning.records import ROWS_MAX
 from learning.task import Task
 from tables.kafka import Brokers
@@ -22,9 +23,6 @@ RETRY_SECONDS = 1.0
 
 DETAIL_MAX = 1_000
 """Characters of a refusal's detail, which may quote the question."""
-
-ANSWER_BYTES = 1 << 19
-"""Bytes of answers in one message, about: half of what a broker usually takes."""
 
 Answer = Callable[[Sequence[tuple[str, bytes]]], Awaitable[Sequence[bytes]]]
 """Answers questions, one line each, with the id of those that have none; raises for none of them: a refusal is an answer."""
@@ -67,17 +65,15 @@ class Requests:
             group_id=f"headrace-{self.task.requests}", auto_offset_reset="earliest", fetch_max_wait_ms=20
         )
         consumer.subscribe([self.task.requests])
-        async with consumer, producing(self.brokers) as producer:
+        async with consumer, producing(self.brokers, idempotent=False) as producer:
             while True:
                 polled = await consumer.getmany(timeout_ms=200, max_records=POLL_MAX)
-                for shard, messages in polled.items():
-                    await self._answer(producer, shard, messages)
+                for messages in polled.values():
+                    await self._answer(producer, messages)
                 if polled:
                     await consumer.commit({shard: found[-1].offset + 1 for shard, found in polled.items()})
 
-    async def _answer(
-        self, producer: AIOKafkaProducer, shard: TopicPartition, messages: Sequence[ConsumerRecord]
-    ) -> None:
+    async def _answer(self, producer: AIOKafkaProducer, messages: Sequence[ConsumerRecord]) -> None:
         asked: list[tuple[ConsumerRecord, list[tuple[str, bytes]]]] = []
         for message in messages:
             place = f"{message.topic}/{message.partition}/{message.offset}"
@@ -87,10 +83,20 @@ class Requests:
         sent = []
         for message, lines in asked:
             answers = [next(told) for _ in lines] if len(lines) <= ROWS_MAX else [too_many(len(lines))]
-            for value in pack(answers):
-                topic = f"{self.task.name}.predictions"
-                sent.append(await producer.send(topic, value, key=message.key, partition=shard.partition))
+            fitting = [answer if len(answer) <= PACK_BYTES else too_large(len(answer)) for answer in answers]
+            sent += [self._tell(producer, message, value) for value in pack(fitting)]
         await asyncio.gather(*sent)
+
+    async def _tell(self, producer: AIOKafkaProducer, message: ConsumerRecord, value: bytes) -> None:
+        """Append an answer. In place of one that the topic does not take stands a refusal, without the key: that may be what is too large."""
+        topic = f"{self.task.name}.predictions"
+        for told, key in ((value, message.key), (too_large(len(value)), None)):
+            try:
+                await producer.send_and_wait(topic, told, key=key, partition=message.partition)
+            except MessageSizeTooLargeError as error:
+                log.warning("an answer is too large", task=self.task.name, offset=message.offset, error=repr(error))
+            else:
+                return
 
 
 def refusal(name: str | None, code: str, detail: str, remedy: str) -> bytes:
@@ -104,27 +110,6 @@ def too_many(rows: int) -> bytes:
     return refusal(None, "too_many", f"{rows} questions in one message.", f"Send up to {ROWS_MAX}.")
 
 
-def pack(answers: Sequence[bytes]) -> list[bytes]:
-    r"""Answers as messages that a broker takes, one answer a line; one that is too large by itself is refused.
-
-    Examples
-    --------
-    >>> pack([b"a", b"b"])
-    [b'a\nb']
-    >>> [len(message) for message in pack([bytes(300_000), bytes(300_000)])]
-    [300000, 300000]
-    >>> pack([bytes(900_000)])[0][:39]
-    b'{"effect":"refused","id":null,"code":"t'
-    """
-    packed: list[list[bytes]] = [[]]
-    room = ANSWER_BYTES
-    for answer in answers:
-        line = answer
-        if len(line) > ANSWER_BYTES:
-            line = refusal(None, "too_large", f"the answer has {len(answer)} bytes.", "Use fewer or shorter labels.")
-        if len(line) > room:
-            packed.append([])
-            room = ANSWER_BYTES
-        packed[-1].append(line)
-        room -= len(line) + 1
-    return [b"\n".join(lines) for lines in packed if lines]
+def too_large(size: int) -> bytes:
+    """What stands in for answers that a broker does not take."""
+    return refusal(None, "too_large", f"the answer has {size} bytes.", "Use fewer or shorter labels, or a shorter key.")
