@@ -16,6 +16,7 @@ import msgspec
 from aiokafka.errors import KafkaError
 from aiokafka.protocol.admin import ApiVersionRequest
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from app import broker as embedded
@@ -72,7 +73,7 @@ def as_table(found: list[Finding]) -> Table:
         table.add_column(column)
     marks = {"ok": "[green]ok[/]", "note": "[yellow]note[/]", "fault": "[red]fault[/]"}
     for finding in found:
-        table.add_row(marks[finding.status], finding.check, finding.what, finding.remedy)
+        table.add_row(marks[finding.status], *map(escape, (finding.check, finding.what, finding.remedy)))
     return table
 
 
@@ -92,7 +93,7 @@ def check_versions(settings: Settings) -> Iterator[Finding]:  # noqa: ARG001
     """The libraries that are pinned are there in just that version: snapshots and the driver depend on them."""
     wrong = []
     for requirement in importlib.metadata.requires("headrace") or []:
-        pinned = re.fullmatch(r"([A-Za-z0-9_-]+)==([\w.]+)", requirement)  # what has a marker is optional
+        pinned = re.fullmatch(r"([A-Za-z0-9_-]+)(?:\[.*\])?==([\w.]+)", requirement)  # what has a marker is optional
         if pinned and (found := importlib.metadata.version(pinned[1])) != pinned[2]:
             wrong.append(f"{pinned[1]} is {found}, not {pinned[2]}")
     if wrong:

@@ -10,6 +10,7 @@ import pytest
 
 from learning.state import digest
 from learning.task import Task
+from tables.kafka import Brokers
 
 PLACE = Path(__file__).parent.parent / "learning" / "test_hostile_records.py"
 SPEC = importlib.util.spec_from_file_location("hostile_records", PLACE)
@@ -74,6 +75,20 @@ def test_a_value_as_big_as_the_broker_takes_is_quarantined_whole(broker, worker)
     harness.wait_for(lambda: worker.get(f"/v1/{task.name}")["shards"][0]["position"] == 2, 30, "both folded")
     (message,) = asyncio.run(harness.read_all(broker, f"{task.name}.quarantine"))
     assert message.value == big
+
+
+async def append_compressed(broker, topic, codec, value):
+    async with Brokers.of(broker).producer(compression_type=codec) as producer:
+        await producer.send_and_wait(topic, value, partition=0)
+
+
+def test_records_are_read_however_their_producer_compresses_them(broker, worker):
+    codecs = ["gzip", "snappy", "lz4", "zstd"] if harness.has_kafka() else ["gzip"]
+    for codec in codecs:
+        asyncio.run(append_compressed(broker, worker.task.events, codec, good(1)))
+    harness.wait_for(
+        lambda: worker.get(f"/v1/{worker.task.name}")["shards"][0]["updates"] == len(codecs), 30, "all learned"
+    )
 
 
 MODEL = '''
