@@ -71,12 +71,12 @@ def dump(state: object) -> bytes:
         return _dump(state)
     except RecursionError:
         pass
-    except (pickle.PicklingError, TypeError, AttributeError) as error:
+    except Exception as error:  # a user's model may refuse in any way
         raise _unsavable(error) from error
     try:
         with _deep():
             return _dump(state)
-    except (pickle.PicklingError, TypeError, AttributeError, RecursionError) as error:
+    except Exception as error:
         raise _unsavable(error) from error
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import click
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from app.cli.client import ask
 from app.cli.options import as_json, task_of, with_settings
@@ -51,7 +52,7 @@ def as_table(answer: dict[str, Any]) -> Table:
     notes += describe_sources(answer.get("sources", {}))
     if not answer["shards"]:
         notes.append("This worker knows no shard of the task yet.")
-    table.caption, table.caption_justify = "\n".join(notes), "left"
+    table.caption, table.caption_justify = Text("\n".join(notes)), "left"
     return table
 
 

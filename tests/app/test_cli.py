@@ -1,6 +1,7 @@
 """The command line: exit statuses, errors without tracebacks, and what each command writes."""
 
 import csv
+import io
 import json
 import os
 import signal
@@ -10,17 +11,21 @@ import tomllib
 
 import pytest
 from harness import HEADRACE, ROOT, Worker, free_port, wait_for
+from rich.console import Console
 from river import datasets
 
 from app import broker as embedded
 from app.cli import headrace as group
+from app.cli.doctor import Finding
+from app.cli.doctor import as_table as doctor_table
+from app.cli.status import as_table as status_table
 from app.settings import load
 
 TASK = '[tasks.ads]\nkind = "binary"\n'
 
 
 def test_every_command_of_the_design_is_there_and_explains_itself(headrace):
-    assert {"demo", "init", "broker", "worker", "send", "predict", "status", "doctor"} <= set(group.commands)
+    assert {"demo", "init", "broker", "worker", "send", "predict", "status", "key", "doctor"} <= set(group.commands)
     for name in group.commands:
         called = headrace(name, "--help")
         assert called.status == 0
@@ -318,3 +323,15 @@ def test_the_broker_command_runs_until_it_is_told_to_stop():
     finally:
         process.kill()
         process.stdout.close()
+
+
+def test_what_an_error_says_is_shown_as_it_is_and_is_no_markup():
+    said = "KeyError('[/b]') in [red]"
+    shard = {"partition": 0, "state": "stopped", "error": said}
+    for table in (
+        status_table({"task": "ads", "kind": "binary", "shards": [shard]}),
+        doctor_table([Finding("worker", "fault", said, said)]),
+    ):
+        console = Console(width=200, file=io.StringIO())
+        console.print(table)
+        assert said in console.file.getvalue()

@@ -1,5 +1,6 @@
 import collections
 import copy
+import ctypes
 import functools
 import json
 import pickle
@@ -211,7 +212,7 @@ print(json.dumps(told))
         assert digest(load(dump(chained))) == digest(chained)
         assert sys.getrecursionlimit() == limit
 
-    @pytest.mark.parametrize("value", [lambda: 1, [sys.stdout], (x for x in "a")])
+    @pytest.mark.parametrize("value", [lambda: 1, [sys.stdout], (x for x in "a"), ctypes.pointer(ctypes.c_int(1))])
     def test_what_cannot_be_saved_is_refused(self, value):
         with pytest.raises(SnapshotError, match="cannot be saved"):
             dump(value)
