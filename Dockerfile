@@ -4,6 +4,7 @@
 #   docker run -p 6066:6066 -v "$PWD/headrace.toml:/headrace/headrace.toml:ro" -v headrace:/headrace/data headrace
 #
 # In headrace.toml set broker.url to your Kafka, worker.web = "0.0.0.0:6066", and worker.address to where others reach it; it wants API keys then (headrace key).
+# With worker.tls, or another port, also: -e HEADRACE_HEALTH=https://127.0.0.1:6066/healthz
 # Any other command goes behind the image's name: docker run ... headrace status phishing
 
 FROM python:3.11-slim-bookworm AS build
@@ -17,7 +18,7 @@ COPY tables tables
 COPY agents agents
 COPY app app
 RUN python -m venv /opt/headrace \
-    && /opt/headrace/bin/pip install --no-cache-dir --disable-pip-version-check --no-index --find-links wheels .
+    && /opt/headrace/bin/pip install --no-cache-dir --disable-pip-version-check --no-index --find-links wheels ".[redis]"
 
 FROM python:3.11-slim-bookworm
 RUN useradd --uid 10001 --create-home --home-dir /headrace headrace \
@@ -27,12 +28,13 @@ COPY --from=build /opt/headrace /opt/headrace
 ENV PATH=/opt/headrace/bin:$PATH \
     PYTHONHASHSEED=0 \
     PYTHONUNBUFFERED=1 \
-    HEADRACE_CONFIG=/headrace/headrace.toml
+    HEADRACE_CONFIG=/headrace/headrace.toml \
+    HEADRACE_HEALTH=http://127.0.0.1:6066/healthz
 USER 10001
 WORKDIR /headrace
 VOLUME /headrace/data
 EXPOSE 6066
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s \
-    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:6066/healthz', timeout=2)"]
+    CMD ["python", "-c", "import os, ssl, urllib.request as r; r.urlopen(os.environ['HEADRACE_HEALTH'], timeout=2, context=ssl._create_unverified_context())"]
 ENTRYPOINT ["headrace"]
 CMD ["worker"]

@@ -60,7 +60,12 @@ def test_the_status_has_its_shape(worker):
     told = worker.get(f"/v1/{TASK}")
     assert (told["task"], told["kind"], len(told["shards"])) == (TASK, "binary", 2)
     one = told["shards"][0]
-    assert {"partition", "state", "position", "end", "updates", "quarantined", "digest", "arms"} <= set(one)
+    assert set(told["logging"]) == {"appended", "failed", "refused"}
+    assert {"partition", "state", "position", "end", "updates", "quarantined", "skipped", "digest", "arms"} <= set(one)
+    counts = {"waiting", "early", "answered", "expired", "orphans", "duplicates", "label_delay_s"}
+    assert set(one["questions"]) == counts
+    assert set(one["questions"]["label_delay_s"]) == {"p50", "p90", "p99"}
+    assert {"scored", "accuracy"} <= set(one["served"])
     assert one["state"] == "live"
     assert len(one["digest"]) == 64
     champion = one["arms"]["champion"]
