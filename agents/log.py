@@ -15,6 +15,9 @@ from tables.producer import LastingProducer
 EMBEDDED_CLUSTER = "headrace-embedded"
 """The cluster id of the embedded broker. Asked for the end of a log, it tells that of the first record of the last batch."""
 
+FETCH_MS = 50
+"""How long the embedded broker may take for a fetch that has nothing; what is asked next waits behind it."""
+
 
 class EventLog(Protocol):
     """What a shard needs of the event log. Kafka's is below; tests have one that stops at any step."""
@@ -105,7 +108,7 @@ class KafkaEventLog:
                 self._tells_batches = (await admin.describe_cluster())["cluster_id"] == EMBEDDED_CLUSTER
             finally:
                 await admin.close()
-            self._asker = await started(self.brokers.consumer())
+            self._asker = await started(self.brokers.consumer(fetch_max_wait_ms=FETCH_MS))
         return self._asker
 
     @staticmethod
@@ -114,7 +117,7 @@ class KafkaEventLog:
         asker.assign(list(found))
         for shard, end in found.items():
             asker.seek(shard, max(end - 1, 0))
-        await asker.getmany(timeout_ms=50)
+        await asker.getmany(timeout_ms=FETCH_MS)
         for shard, end in found.items():
             found[shard] = max(end, asker.highwater(shard) or 0)
 
