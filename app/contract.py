@@ -11,7 +11,7 @@ from faust.web import View
 
 from app.keys import Role
 from learning.schema import Features
-from learning.task import Label
+from learning.task import Label, Value
 
 OF_TASK = "x-of-task"
 """Marks a part of a schema in whose place the document puts what the task declares."""
@@ -21,6 +21,9 @@ TaskFeatures = Annotated[Features, msgspec.Meta(extra_json_schema={OF_TASK: "fea
 
 TaskLabel = Annotated[Label, msgspec.Meta(extra_json_schema={OF_TASK: "label"})]
 """A label, which the document shows as the task's."""
+
+StoredFeatures = Annotated[dict[str, Value | None], msgspec.Meta(extra_json_schema={OF_TASK: "stored"})]
+"""The features of an entity, which the document shows as the task's stored ones."""
 
 METHODS = ("get", "post", "put", "patch", "delete")
 

@@ -12,6 +12,7 @@ from app.contract import OF_TASK, Operation
 from app.errors import ProblemDocument
 from learning.records import LABELS
 from learning.schema import Features, Number, Text, Whole
+from learning.stored import StoredSchema
 from learning.task import Feature, Task
 
 COMPONENT = "#/components/schemas/"
@@ -132,7 +133,7 @@ class Writer:
         if not isinstance(node, dict):
             return node
         if OF_TASK in node:
-            return features_schema(task) if node[OF_TASK] == "features" else label_schema(task)
+            return SCHEMAS[node[OF_TASK]](task)
         if "$ref" in node:
             name = node["$ref"].removeprefix(COMPONENT)
             special = self._of_task(self.components[name], task)
@@ -168,6 +169,28 @@ def features_schema(task: Task) -> dict[str, Any]:
     }
 
 
+def stored_schema(task: Task) -> dict[str, Any]:
+    """What a task takes as the stored features of an entity; null is as one left out. Without any there is no such entity.
+
+    Examples
+    --------
+    >>> from learning.task import Stored
+    >>> stored_schema(Task(name="ads", kind="binary", stored={"vip": Stored(default=False)}))["properties"]
+    {'vip': {'anyOf': [{'type': 'boolean'}, {'type': 'null'}]}}
+    """
+    values = {
+        name: feature_schema(feature)
+        if feature
+        else {"anyOf": [msgspec.json.schema(kind) for kind in (bool, Whole, Number, Text)]}
+        for name, feature in StoredSchema(task).expected.items()
+    }
+    return {
+        "type": "object",
+        "properties": {name: {"anyOf": [schema, {"type": "null"}]} for name, schema in values.items()},
+        "additionalProperties": False,
+    }
+
+
 def feature_schema(feature: Feature) -> dict[str, Any]:
     """The values that a declared feature may have."""
     schema = msgspec.json.schema({"float": Number, "int": Whole, "bool": bool, "string": Text}[feature.type])
@@ -178,3 +201,7 @@ def feature_schema(feature: Feature) -> dict[str, Any]:
 def label_schema(task: Task) -> dict[str, Any]:
     """The labels of a task."""
     return {"enum": task.labels} if task.labels is not None else msgspec.json.schema(LABELS[task.kind])
+
+
+SCHEMAS = {"features": features_schema, "label": label_schema, "stored": stored_schema}
+"""What stands in the document in a marked place."""

@@ -24,6 +24,11 @@ class StoredSchema:
     task
         The task whose `stored` is the declaration.
 
+    Attributes
+    ----------
+    expected
+        For each stored feature what its values must be; None where any will do.
+
     Examples
     --------
     >>> from learning.task import Stored
@@ -42,7 +47,7 @@ class StoredSchema:
     def __init__(self, task: Task):
         self.stored = task.stored or {}
         declared = task.features or {}
-        self._expected = {name: declared.get(name) or _like(stored.default) for name, stored in self.stored.items()}
+        self.expected = {name: declared.get(name) or _like(stored.default) for name, stored in self.stored.items()}
 
     def check(self, name: str, value: Value) -> None:
         """Raise RecordError, naming the feature, unless it is a stored one and this a good value for it."""
@@ -54,7 +59,7 @@ class StoredSchema:
             msgspec.convert({"value": value}, Single)
         except msgspec.ValidationError:
             raise find_bad_feature({name: value}) or RecordError(f"feature '{name}' is none.") from None
-        if expected := self._expected[name]:
+        if expected := self.expected[name]:
             check_value(name, value, expected)
 
 

@@ -8,6 +8,7 @@ import msgspec
 from aiohttp import web
 from aiokafka.errors import KafkaError
 
+from app.contract import StoredFeatures as OfEntity
 from app.contract import contract
 from app.errors import Problem
 from app.views.answer import Appended, At
@@ -46,7 +47,7 @@ class StoredFeatures(Resource):
 
     @contract(
         role="feedback",
-        takes=dict[str, Value | None],
+        takes=OfEntity,
         gives=Appended,
         status=202,
         problems=(404, 422, 503),

@@ -39,7 +39,12 @@ def worker(broker, tmp_path_factory):
     files = make_certificates(folder / "certificates")
     (folder / "keys").write_text(keys())
     lines = f"keys_file = 'keys'\nbody_seconds = 1\nbody_limit = 65536\ntls = {{ cert = '{files.cert}', key = '{files.key}', ca = '{files.ca}' }}"
-    started = harness.Worker(folder, broker, f'[tasks.{TASK}]\nkind = "binary"\n', worker=lines)
+    started = harness.Worker(
+        folder,
+        broker,
+        f'[tasks.{TASK}]\nkind = "binary"\n[tasks.{TASK}.stored]\nclicks = {{ default = 0 }}\n',
+        worker=lines,
+    )
     started.address, started.files = started.address.replace("http:", "https:"), files
     started.context = ssl.create_default_context(cafile=files.ca)
     started.start()
@@ -88,6 +93,10 @@ ROUTES = [
     ("POST", f"/v1/{TASK}/predict", QUESTION, "predict", 200),
     ("POST", f"/v1/{TASK}/predict/batch", [QUESTION], "predict", 200),
     ("POST", f"/v1/{TASK}/samples", SAMPLE, "feedback", 202),
+    ("POST", f"/v1/{TASK}/labels", {"id": "q", "label": True}, "feedback", 202),
+    ("PUT", f"/v1/{TASK}/features/anna", {"clicks": 1}, "feedback", 202),
+    ("GET", f"/v1/{TASK}/features/berta", None, "predict", 404),
+    ("DELETE", f"/v1/{TASK}/features/anna", None, "feedback", 202),
 ]
 
 

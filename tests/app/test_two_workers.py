@@ -1,6 +1,7 @@
 """Two workers share the shards; each answers for every key, asks the owner where that is wanted, and goes on when the other is gone."""
 
 import asyncio
+import json
 import time
 import uuid
 
@@ -153,6 +154,47 @@ def test_a_question_that_has_come_too_far_is_passed_on_no_more(workers, hops):
 
 def test_fresh_is_true_or_false(workers):
     assert ask(workers[0], KEYS[0], "?fresh=perhaps")[0] == 422
+
+
+def logged(broker, task):
+    """The questions that stand in the event log, by id, each with how often."""
+    found = {}
+    for partition in range(2):
+        for message in asyncio.run(harness.read_all(broker, f"{task}.events", partition)):
+            for record in map(json.loads, message.value.split(b"\n")):
+                if "served" in record:
+                    found.setdefault(record["id"], []).append(record["served"])
+    return found
+
+
+def test_a_question_that_any_worker_logs_meets_a_label_that_another_takes(broker, workers):
+    task, answers, keys = workers[0].task, {}, {}
+    before = [shard["questions"] for worker in workers for shard in shards(worker).values() if shard["state"] == "live"]
+    for number in range(12):
+        worker, name, key = workers[number % 2], f"logged{number}", KEYS[number // 2 % 2]
+        where = {} if number % 3 == 0 else {"key": key}
+        keys[name] = where
+        question = {"id": name, "features": {"x": 1.0}, "log": True} | where
+        if number % 4 == 3:
+            status, (answer,) = worker.post(f"/v1/{task}/predict/batch", [question])
+        else:
+            query = "?fresh=true" if number % 4 == 1 else ""
+            status, answer = worker.post(f"/v1/{task}/predict{query}", question)
+        assert status == 200, answer
+        answers[name] = {"arm": answer["arm"], "prediction": answer["prediction"], "position": answer["position"]}
+    for number, name in enumerate(answers):
+        label = {"id": name, "label": number % 2 == 0} | keys[name]
+        assert workers[1 - number % 2].post(f"/v1/{task}/labels", label)[0] == 202
+
+    def gained(count):
+        now = [
+            shard["questions"] for worker in workers for shard in shards(worker).values() if shard["state"] == "live"
+        ]
+        return sum(told[count] for told in now) - sum(told[count] for told in before)
+
+    harness.wait_for(lambda: gained("answered") == len(answers), 30, lambda: f"all answered; {gained('answered')} are")
+    assert [gained(count) for count in ("waiting", "early", "orphans", "duplicates")] == [0, 0, 0, 0]
+    assert logged(broker, task) == {name: [answer] for name, answer in answers.items()}
 
 
 def test_when_the_owner_is_killed_the_other_answers_on_and_then_takes_the_shard(workers):

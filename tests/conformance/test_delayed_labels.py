@@ -100,21 +100,28 @@ def test_without_a_delay_the_figures_are_others(name):
     assert by_river(rows, name, None, 200) != by_river(rows, name, None, None)
 
 
-@pytest.mark.parametrize("name", MODELS)
-def test_records_that_come_out_of_order_are_put_in_the_order_of_their_times(name):
-    """Each record has the time at which River asks or tells; they come shuffled, within the lateness.
+END = {"id": "end", "features": {"x": 0.0}, "time": 10_000}
+"""A question so much later that nothing waits for its time any more."""
+
+
+def out_of_order(rows):
+    """Questions and labels, each with the time at which River asks or tells; they come shuffled, by up to 30 seconds.
 
     Of labels that are due together River takes the earlier question's first, so each has a moment of its own.
     """
-    kind = MODELS[name][0]
-    rows = list(rows_of(name, 0))[:600]
     records = []
     for number, (x, y) in enumerate(rows):
         records += [{"id": str(number), "features": x, "time": number + 1}]
         records += [{"id": str(number), "label": y, "time": number + uneven(x, y) + 0.1 + number / 1000}]
     dice = random.Random(5)
-    shuffled = sorted(records, key=lambda record: record["time"] + dice.uniform(0, 30))
-    end = {"id": "end", "features": {"x": 0.0}, "time": 10_000}
+    return sorted(records, key=lambda record: record["time"] + dice.uniform(0, 30))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_records_that_come_out_of_order_are_put_in_the_order_of_their_times(name):
+    kind = MODELS[name][0]
+    rows = list(rows_of(name, 0))[:600]
+    shuffled, end = out_of_order(rows), END
     task = Task(name="t", kind=kind, model=name, order="event_time", lateness="31s", late="quarantine")
     learner = fold(task, [*shuffled, end], clock=10_000_000)
     assert told(learner, kind) == by_river(rows, name, None, uneven)

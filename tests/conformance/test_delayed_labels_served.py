@@ -7,22 +7,27 @@ import uuid
 
 import harness
 import pytest
-from test_delayed_labels import METRICS, MODELS, by_river, events, uneven
+from test_delayed_labels import END, METRICS, MODELS, by_river, events, out_of_order, uneven
 
 RUN = uuid.uuid4().hex[:8]
-ROWS = 500
-DELAYS = {"logistic": 7, "naive_bayes": uneven, "hoeffding_tree": "wait", "linear": uneven}
+ROWS = 250
+DELAYS = {"fixed": 7, "uneven": uneven, "column": "wait"}
+"""As a number, a callable, and of each row: the last two let labels come in another order than their questions."""
 
 
-def named(model):
-    return f"{model.replace('_', '-')}-{RUN}"
+def named(model, delay="fixed"):
+    return f"{model.replace('_', '-')}-{delay}-{RUN}"
 
 
 @pytest.fixture(scope="module")
 def worker(broker, tmp_path_factory):
     toml = "".join(
-        f'[tasks.{named(name)}]\nkind = "{kind}"\nmodel = "{name}"\n' for name, (kind, _, _) in MODELS.items()
+        f'[tasks.{named(name, delay)}]\nkind = "{kind}"\nmodel = "{name}"\n'
+        for name, (kind, _, _) in MODELS.items()
+        for delay in DELAYS
     )
+    ordered = 'order = "event_time"\nlateness = "31s"\nlate = "quarantine"\n'
+    toml += f'[tasks.{named("logistic", "ordered")}]\nkind = "binary"\nmodel = "logistic"\n{ordered}'
     started = harness.Worker(tmp_path_factory.mktemp("delayed"), broker, toml).start()
     try:
         yield started.wait_ready()
@@ -30,18 +35,19 @@ def worker(broker, tmp_path_factory):
         started.stop("SIGKILL")
 
 
-def rows_of(name):
+def rows_of(name, delay="fixed"):
     rows = []
     for x, y in itertools.islice(MODELS[name][1](), ROWS):
-        more = {"wait": float(uneven(x, y))} if DELAYS[name] == "wait" else {}
+        more = {"wait": float(uneven(x, y))} if DELAYS[delay] == "wait" else {}
         rows.append((x | more, y))
     return rows
 
 
+@pytest.mark.parametrize("delay", DELAYS)
 @pytest.mark.parametrize("name", MODELS)
-def test_what_is_asked_and_told_later_is_scored_as_in_river(worker, broker, name):
-    kind, task, rows = MODELS[name][0], named(name), rows_of(name)
-    records = list(events(rows, None, DELAYS[name]))
+def test_what_is_asked_and_told_later_is_scored_as_in_river(worker, broker, name, delay):
+    kind, task, rows = MODELS[name][0], named(name, delay), rows_of(name, delay)
+    records = list(events(rows, None, DELAYS[delay]))
     half = len(records) // 2
     answers = {}
     for record in records[:half]:  # over HTTP, one after the other
@@ -62,10 +68,10 @@ def test_what_is_asked_and_told_later_is_scored_as_in_river(worker, broker, name
 
     harness.wait_for(lambda: shard()["updates"] == len(rows), 60, "all labels learned")
     told = shard()
-    expected = by_river(rows, name, None, DELAYS[name])
+    expected = by_river(rows, name, None, DELAYS[delay])
     assert {metric: told["arms"]["champion"]["metrics"][metric] for metric in METRICS[kind]} == expected
     assert (told["questions"]["answered"], told["questions"]["waiting"], told["quarantined"]) == (len(rows), 0, 0)
-    assert told["served"]["scored"] == sum(answer["prediction"] is not None for answer in answers.values())
+    assert told["served"] == of_served(kind, records, answers)
 
     logged = [
         json.loads(line)
@@ -79,10 +85,38 @@ def test_what_is_asked_and_told_later_is_scored_as_in_river(worker, broker, name
     }
 
 
+def of_served(kind, records, answers):
+    """By River: what was really told, scored when the label came."""
+    scores = {name: metric() for name, metric in METRICS[kind].items() if name != "log_loss"}
+    scored = 0
+    for record in records:
+        said = answers.get(record["id"], {"prediction": None})["prediction"]
+        if "label" in record and said is not None:
+            scored += 1
+            for score in scores.values():
+                score.update(record["label"], said)
+    return {"scored": scored} | {name: score.get() for name, score in scores.items()}
+
+
 def worker_positions(answers):
     """The position after the last question that was logged: so the next one is answered by a model that knows it."""
     logged = [answer["logged"]["offset"] + 1 for answer in answers.values()]
     return (max(logged, default=0),)
+
+
+def test_records_that_come_out_of_order_are_scored_as_in_river(worker, broker):
+    task, rows = named("logistic", "ordered"), rows_of("logistic")
+    shuffled = [json.dumps(record).encode() for record in [*out_of_order(rows), END]]
+    asyncio.run(harness.append(broker, f"{task}.events", ((0, value) for value in shuffled)))
+
+    def shard():
+        return worker.get(f"/v1/{task}")["shards"][0]
+
+    harness.wait_for(lambda: shard()["updates"] == len(rows), 60, "all labels learned")
+    told = shard()
+    figures = {metric: told["arms"]["champion"]["metrics"][metric] for metric in METRICS["binary"]}
+    assert figures == by_river(rows, "logistic", None, uneven)
+    assert [told["order"][count] for count in ("late", "ahead", "overflows")] == [0, 0, 0]
 
 
 def test_a_duplicate_label_is_refused_by_the_fold_and_a_label_without_an_id_by_the_view(worker):

@@ -33,9 +33,14 @@ labels = ["a", "b", 3]
 country = {{ type = "string", values = ["PT", "DE"] }}
 clicks = {{ type = "float", min = -5, optional = true }}
 new = {{ type = "bool", optional = true }}
+[tasks.{TASK}-declared.stored]
+clicks = {{ default = 0 }}
 [tasks.{TASK}-number]
 kind = "regression"
 partitions = 2
+order = "event_time"
+lateness = "10s"
+update = {{ batch = 4, every = "1s" }}
 """
 
 

@@ -26,6 +26,7 @@ from app.views import ROUTES
 CONNECTIONS = 16
 ANSWER_SECONDS = 30.0
 SECRETS = {"predict": "reads", "feedback": "sends"}
+FEEDBACK = ("samples", "labels", "{key}")
 METHODS = [
     "GET",
     "HEAD",
@@ -47,6 +48,10 @@ WORDS = [
     "key",
     "label",
     "time",
+    "log",
+    "min_position",
+    "wait_s",
+    "served",
     "x",
     "",
     "\u00e9",
@@ -106,14 +111,19 @@ class Dice(random.Random):
             question["key"] = f"user-{self.randrange(100)}"
         if self.random() < 0.3:
             part = self.choice([question, question["features"]])
-            part[self.choice([*part, *WORDS])] = self.value()
+            name, value = self.choice([*part, *WORDS]), self.value()
+            part[name] = "soon" if name == "log" and value is True else value  # what is logged would change the model
         return question
 
     def body(self, route: str) -> bytes:
         """A body, mutated at times."""
         told = self.question()
-        if route.endswith("samples"):
+        if route.endswith(("samples", "labels")):
             told["label"] = self.choice(["maybe", 7, None, [], {}, "\u00fc"])
+        if route.endswith("labels"):
+            told = {"id": f"q{self.randrange(100)}", "label": told["label"]}
+        if route.endswith("{key}"):
+            told = told["features"]
         if route.endswith("batch") or self.random() < 0.1:
             told = [told] * self.choice([0, 1, 2, 1001])
         body = bytearray(json.dumps(told).encode("utf-8", "surrogatepass"))
@@ -141,6 +151,8 @@ class Dice(random.Random):
         path = route
         for part in ("{task}", "{key}", "{id}"):
             path = path.replace(part, self.choice(tasks) if part == "{task}" else f"user-{self.randrange(50)}")
+        if "predict" in route and self.random() < 0.1:
+            path += "?fresh=true"
         for _ in range(self.choice([0, 0, 0, 0, 0, 1, 2])):
             at = self.randrange(len(path) + 1)
             path = (
@@ -168,16 +180,15 @@ class Dice(random.Random):
             )
         return route, path
 
-    def headers(self, body: bytes) -> list[tuple[str, str]]:
-        """Headers: a key most of the time, the right length nearly always."""
+    def headers(self, route: str, body: bytes) -> list[tuple[str, str]]:
+        """Headers: the right key most of the time, the right length nearly always."""
         found = [("Host", "x")]
+        right, wrong = ("feedback", "predict") if route.endswith(FEEDBACK) else ("predict", "feedback")
         shown = self.random()
         if shown < 0.8:
-            found.append(
-                self.choice([("X-API-Key", SECRETS["predict"]), ("Authorization", f"bearer {SECRETS['predict']}")])
-            )
+            found.append(self.choice([("X-API-Key", SECRETS[right]), ("Authorization", f"bearer {SECRETS[right]}")]))
         elif shown < 0.9:
-            found.append(("X-API-Key", SECRETS["feedback"]))
+            found.append(("X-API-Key", SECRETS[wrong]))
         elif shown < 0.95:
             found.append(
                 (
@@ -198,10 +209,12 @@ class Dice(random.Random):
     def request(self, tasks: list[str]) -> bytes:
         """The bytes of one request."""
         route, path = self.path(tasks)
-        usual = "GET" if not route.endswith(("predict", "batch", "samples")) else "POST"
+        usual = "POST" if route.endswith(("predict", "batch", "samples", "labels")) else "GET"
+        if route.endswith("{key}"):
+            usual = self.choice(["GET", "PUT", "DELETE"])
         method = usual if self.random() < 0.9 else self.choice(METHODS)
         body = self.body(route) if method != "GET" or self.random() < 0.1 else b""
-        head = "".join(f"{name}: {value}\r\n" for name, value in self.headers(body))
+        head = "".join(f"{name}: {value}\r\n" for name, value in self.headers(route, body))
         request = f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode("latin-1", "replace") + body
         if self.random() < 0.003:
             damaged = bytearray(request)
@@ -269,7 +282,10 @@ async def send(port: int, tasks: list[str], count: int, seed: int) -> collection
             except TimeoutError:
                 raise AssertionError(f"no answer to {request[:2000]!r}") from None
             assert status < 500, (status, request[:2000])
-            assert status != 202, request[:2000]
+            if status == 202:
+                method, path = request.split(b" ")[:2]
+                assert method in (b"PUT", b"DELETE"), request[:2000]
+                assert b"/features/" in path, request[:2000]
             found[status] += 1
         stream.close()
 
@@ -279,7 +295,7 @@ async def send(port: int, tasks: list[str], count: int, seed: int) -> collection
 
 def toml(task: str) -> str:
     """Two tasks: one that takes any feature, one that declares them."""
-    declared = f"[tasks.{task}-declared.features]\nx = {{ min = 0, max = 100, optional = true }}\ncountry = {{ type = 'string', optional = true }}\n"
+    declared = f"[tasks.{task}-declared.features]\nx = {{ min = 0, max = 100, optional = true }}\ncountry = {{ type = 'string', optional = true }}\n[tasks.{task}-declared.stored]\nx = {{ default = 0 }}\n"
     return f"[tasks.{task}]\nkind = 'binary'\npartitions = 2\n[tasks.{task}-declared]\nkind = 'binary'\n{declared}"
 
 

@@ -126,6 +126,22 @@ OTHERS = {
 }  # fmt: skip
 
 
+class TestSize:
+    def test_it_does_not_grow_with_the_questions_that_wait(self):
+        def sealed(waiting):
+            task = Task(name="shop", kind="binary", model="hoeffding_tree")
+            learner = Learner(task, partition=3)
+            for offset in range(waiting):
+                question = {"id": f"q{offset}", "features": {"x": float(offset % 7)}}
+                message = Message(offset, {}, True)
+                message.value = json.dumps(question).encode()
+                list(learner.fold(message))
+            assert learner.state.join.waiting == waiting
+            return seal(learner.state, task, 3, writer="w")
+
+        assert abs(len(sealed(7_000)) - len(sealed(700))) < 50
+
+
 class TestMakers:
     @pytest.mark.parametrize("key", [None, KEY])
     @pytest.mark.parametrize("what", OTHERS)
