@@ -182,6 +182,29 @@ def test_a_restarted_worker_has_what_was_stored(broker, tmp_path):
         worker.stop("SIGKILL")
 
 
+def log_both(worker, name, key, x):
+    """Ask a question that is logged, and send a sample; both must come into the log."""
+    features = {"x": x}
+    status, told = call(worker, "POST", f"/v1/{name}/predict", {"features": features, "key": key, "log": True})
+    assert status == 200, told
+    status, told = call(worker, "POST", f"/v1/{name}/samples", {"features": features, "key": key, "label": True})
+    assert status == 202, told
+    end = told["positions"][0]["offset"] + 1
+    harness.wait_for(lambda: worker.get(f"/v1/{name}")["shards"][0]["position"] >= end, 20, "folded")
+
+
+def in_log(broker, name):
+    """What the records whose x is below 0 have as features, by x: a question's and a sample's."""
+    found = {}
+    for message in asyncio.run(harness.read_all(broker, f"{name}.events")):
+        features = json.loads(message.value)["features"]
+        if features["x"] < 0:
+            found.setdefault(features["x"], []).append(
+                {feature: features[feature] for feature in ("clicks", "country")}
+            )
+    return found
+
+
 @NEEDED
 def test_redis_down_slow_or_wrong_in_the_middle_costs_no_answer_and_loses_nothing(broker, tmp_path):
     name = f"redis-{uuid.uuid4().hex[:8]}"
@@ -191,33 +214,43 @@ def test_redis_down_slow_or_wrong_in_the_middle_costs_no_answer_and_loses_nothin
             worker.wait_ready()
             learn_that_clicks_decide(worker, name)
             put(worker, name, "u-many", {"clicks": 10, "country": "PT"})
-            digest = worker.get(f"/v1/{name}")["shards"][0]["digest"]
-            stored, default = ask(worker, name, "u-many"), ask(worker, name, "u-nobody")
-            assert stored != default
+
+            def stored():
+                return ask(worker, name, "u-many", clicks=10, country="PT")
+
+            def default():
+                return ask(worker, name, "u-many", clicks=0, country="none")
+
+            assert ask(worker, name, "u-many") == stored() != default()
 
             redis.kill()
-            assert [ask(worker, name, "u-many") for _ in range(20)] == [default] * 20
+            assert [ask(worker, name, "u-many") for _ in range(20)] == [default()] * 20
+            log_both(worker, name, "u-many", -1.0)
             assert call(worker, "GET", path_of(name, "u-many"))[0] == 503
             assert call(worker, "PUT", path_of(name, "u-late"), {"clicks": 7})[0] == 202  # the topic takes it
             redis.start()
-            harness.wait_for(lambda: ask(worker, name, "u-many") == stored, 30, "filled again")
+            harness.wait_for(lambda: ask(worker, name, "u-many") == stored(), 30, "filled again")
             harness.wait_for(lambda: values(worker, name, "u-late") == {"clicks": 7}, 30, "what was written meanwhile")
 
             redis.signal("SIGSTOP")
-            assert [ask(worker, name, "u-many") for _ in range(20)] == [default] * 20
+            assert [ask(worker, name, "u-many") for _ in range(20)] == [default()] * 20
+            log_both(worker, name, "u-many", -2.0)
             redis.signal("SIGCONT")
-            harness.wait_for(lambda: ask(worker, name, "u-many") == stored, 30, "quick again")
+            harness.wait_for(lambda: ask(worker, name, "u-many") == stored(), 30, "quick again")
 
             redis.client.set(f"headrace:{{{name}}}:u-many", "no hash")
-            assert ask(worker, name, "u-many") == default
+            assert ask(worker, name, "u-many") == default()
+            log_both(worker, name, "u-many", -3.0)
             put(worker, name, "u-many", {"clicks": 10, "country": "PT"})
-            assert ask(worker, name, "u-many") == stored
+            log_both(worker, name, "u-many", -4.0)
 
-            assert worker.get(f"/v1/{name}")["shards"][0]["digest"] == digest
+            by_default, by_store = {"clicks": 0, "country": "none"}, {"clicks": 10, "country": "PT"}
+            frozen = {x: [by_default] * 2 for x in (-1.0, -2.0, -3.0)} | {-4.0: [by_store] * 2}
+            assert in_log(broker, name) == frozen
             counts = worker.get(f"/v1/{name}")["stored"]
             assert counts["failed"] > 0
             assert counts["slow"] > 0
-            assert counts["wrong"] == 2
+            assert counts["wrong"] == 6  # of three records two each
             assert counts["defaulted"] == sum(counts[why] for why in ("missing", "failed", "slow", "wrong"))
             assert "open-sesame" not in worker.log()
         finally:
