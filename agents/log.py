@@ -98,8 +98,7 @@ class KafkaEventLog:
 
     async def append(self, partition: int, value: bytes) -> None:
         """Append a message; the broker has it when this returns."""
-        producer = await self._producer.get()
-        await producer.send_and_wait(self.topic, value, partition=partition)
+        await self._producer.append(self.topic, value, partition=partition)
 
     async def _connected(self) -> AIOKafkaConsumer:
         if self._asker is None:

@@ -13,6 +13,9 @@ CLIENT = "headrace@"
 KEEP_SECONDS = 1.0
 """How long an answer of the broker is used: requests for another worker's shard must not become load on the broker."""
 
+ASK_SECONDS = 2.0
+"""How long the broker may take to tell: questions wait for it."""
+
 
 class Members:
     """Asks the broker for the members of a group.
@@ -37,7 +40,8 @@ class Members:
         async with self._asking:
             if monotonic() - self._asked_at > KEEP_SECONDS:
                 try:
-                    self._owners = await self._ask()
+                    async with asyncio.timeout(ASK_SECONDS):  # its end is an OSError
+                        self._owners = await self._ask()
                 except (KafkaError, OSError):
                     self._owners = {}
                 self._asked_at = monotonic()

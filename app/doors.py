@@ -99,6 +99,8 @@ class Doors:
         try:
             async with asyncio.timeout(self.body_seconds):
                 await request.read()
+        except ConnectionResetError:
+            raise Problem(400, "body", "the connection was lost amid the body.", "Send all of it.") from None
         except TimeoutError:
             detail = f"the body was not whole after {self.body_seconds:g} s."
             raise Problem(408, "slow_body", detail, "Send it faster, or less.", {"Connection": "close"}) from None

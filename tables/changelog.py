@@ -85,8 +85,7 @@ class KafkaChangelog:
 
     async def append(self, partition: int, key: bytes, value: bytes | None) -> int:
         """Append one change; the offset, once the broker has it on all in-sync replicas."""
-        producer = await self._producer.get()
-        written = await producer.send_and_wait(self.topic, value, key=key, partition=partition)
+        written = await self._producer.append(self.topic, value, key=key, partition=partition)
         return int(written.offset)
 
     async def read(self, partition: int, start: int) -> AsyncIterator[Entry]:

@@ -67,6 +67,15 @@ class LastingProducer:
                 self._producer = await start_producer(self.brokers, **self.options)
             return self._producer
 
+    async def append(self, topic: str, value: bytes | None, **where: Any) -> Any:
+        """Append one record and wait for its acknowledgement; what a producer has failed to append, the next one is asked for."""
+        producer = await self.get()
+        try:
+            return await producer.send_and_wait(topic, value, **where)
+        except KafkaError:
+            self.replace(producer)
+            raise
+
     def replace(self, producer: AIOKafkaProducer) -> None:
         """Hand out another one from now on: after a refusal this one's sequence has a hole. It still sends what others have given it."""
         if self._producer is producer:

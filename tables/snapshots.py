@@ -10,9 +10,6 @@ import zstandard
 from tables.changelog import CHUNK_MAX
 from tables.table import Table
 
-SLOTS = 2
-"""Snapshots of one writer that stand side by side: the older one is whole until the newer one is."""
-
 
 class Manifest(msgspec.Struct, frozen=True):
     """What belongs to one snapshot: its position, its chunks, and the SHA-256 (hex) of them all."""
@@ -26,9 +23,10 @@ class Snapshots:
     """The snapshots of one task.
 
     A snapshot is compressed and cut into chunks that a broker takes; the manifest is written last, so a snapshot is there as a
-    whole or not at all. Its last chunk travels in the manifest's own record: most snapshots are one record. Keys carry the writer,
-    so writers never overwrite each other's. Whoever wrote it, a snapshot is the right state for the position that it names, so
-    the furthest is the best; a writer removes those of others that lie behind its own.
+    whole or not at all. Its last chunk travels in the manifest's own record: most snapshots are one record. Keys carry the writer
+    and a number, and none is used twice: what a worker removes that was paused in the middle of it is what it had seen, and nothing
+    that was written since. Whoever wrote it, a snapshot is the right state for the position that it names, so the furthest is the
+    best, of equal ones that with the greater name. A writer removes those behind its own, so the best one is removed by nobody.
 
     Parameters
     ----------
@@ -44,24 +42,27 @@ class Snapshots:
             raise ValueError(msg)
         self.table = table
         self.writer = writer
-        self._slots: dict[int, int] = {}
+        self._count = 0
+        self._written: dict[
+            int, dict[str, int]
+        ] = {}  # by shard: what was begun here and is not removed yet, with its chunks
 
     async def save(self, partition: int, position: int, snapshot: bytes) -> None:
         """Write one snapshot; it is durable when this returns."""
-        slot = (self._slots.get(partition, 0) + 1) % SLOTS
-        place = f"{self.writer}/{slot}"
+        self._count += 1
+        place = f"{self.writer}/{self._count:012}"
         data = zstandard.compress(snapshot, 1)
         *chunks, last = [data[at : at + CHUNK_MAX] for at in range(0, len(data), CHUNK_MAX)] or [b""]
+        written = self._written.setdefault(partition, {})
+        older = list(written)[:-1]  # the one before stays: a replica may be reading it
+        written[place] = len(chunks)
         for number, chunk in enumerate(chunks):
             await self.table.put(partition, _chunk_key(place, number), chunk)
         manifest = Manifest(position, len(chunks), hashlib.sha256(data).hexdigest())
         await self.table.put(partition, _manifest_key(place), msgspec.json.encode(manifest) + b"\n" + last)
-        is_first = partition not in self._slots
-        self._slots[partition] = slot  # not before: what was left torn is written over first
         if partition in self.table.opened():
-            await self._remove_stale(partition, position)
-            if is_first:
-                await self._remove_torn(partition)
+            await self._remove(partition, {name: written[name] for name in older})
+            await self._remove(partition, self._behind(partition, position, place))
 
     def load(self, partition: int) -> tuple[int, bytes] | None:
         """The position and the bytes of the furthest snapshot that is whole, or None."""
@@ -79,24 +80,20 @@ class Snapshots:
             head, last = value.split(b"\n", 1)
             yield key.decode().removeprefix("manifest/"), msgspec.json.decode(head, type=Manifest), last
 
-    async def _remove_stale(self, partition: int, position: int) -> None:
-        mine = f"{self.writer}/"
-        for place, manifest, _ in list(self._manifests(partition)):
-            if not place.startswith(mine) and manifest.position <= position:
-                await self.table.put(partition, _manifest_key(place), None)
-                for number in range(manifest.chunks):
-                    await self.table.put(partition, _chunk_key(place, number), None)
+    def _behind(self, partition: int, position: int, place: str) -> dict[str, int]:
+        """The snapshots of other writers that are worse than this one, with their chunks."""
+        return {
+            name: manifest.chunks
+            for name, manifest, _ in self._manifests(partition)
+            if not name.startswith(f"{self.writer}/") and (manifest.position, name) < (position, place)
+        }
 
-    async def _remove_torn(self, partition: int) -> None:
-        """Remove the chunks that no manifest counts: of writers that were ended amid a snapshot, or whose snapshots grew smaller.
-
-        If one of them is alive after all and has just begun, its snapshot is torn, and passed over by whoever loads.
-        """
-        counted = {place: manifest.chunks for place, manifest, _ in self._manifests(partition)}
-        for key in [key for key, _ in self.table.items(partition, b"chunk/")]:
-            place, number = key.decode().removeprefix("chunk/").rsplit("/", 1)
-            if int(number) >= counted.get(place, 0):
-                await self.table.put(partition, key, None)
+    async def _remove(self, partition: int, places: dict[str, int]) -> None:
+        for place, chunks in places.items():
+            await self.table.put(partition, _manifest_key(place), None)
+            for number in range(chunks):
+                await self.table.put(partition, _chunk_key(place, number), None)
+            self._written[partition].pop(place, None)
 
 
 def _manifest_key(place: str) -> bytes:

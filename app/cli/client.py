@@ -40,7 +40,9 @@ def ask(settings: Settings, method: str, path: str, body: Any = None, timeout: f
     try:
         told = json.loads(content)
     except ValueError:
-        raise AnswerError(f"{address} answered something else than JSON.", "Is it a Headrace worker?") from None
+        told = None
+    if not isinstance(told, dict):
+        raise AnswerError(f"{address} answered something else than a JSON object.", "Is it a Headrace worker?")
     if response.status >= 400:
         raise AnswerError(f"{told.get('detail', response.reason)}", told.get("remedy", ""))
     return told

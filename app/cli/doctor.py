@@ -207,7 +207,7 @@ def check_worker(settings: Settings) -> Iterator[Finding]:
     try:
         for task in settings.tasks:
             told = ask(settings, "GET", f"/v1/{task}", timeout=2.0)
-            for shard in told["shards"]:
+            for shard in told.get("shards", ()):
                 if error := shard.get("error"):
                     stopped = True
                     what = f"shard {shard['partition']} of '{task}' is {shard['state']}: {error}"

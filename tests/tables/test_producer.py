@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from aiokafka.errors import TopicAuthorizationFailedError
 
 import tables.producer
 from tables.producer import LastingProducer
@@ -87,5 +88,22 @@ def test_who_stops_waiting_for_the_closing_cuts_nothing_off(started, monkeypatch
         ended.set()
         await patient
         assert started[0].is_stopped
+
+    asyncio.run(check())
+
+
+def test_after_a_refusal_the_next_record_goes_through_another_producer(started, monkeypatch):
+    async def check():
+        async def refuse(producer, topic, value, **where):
+            if producer is started[0]:
+                raise TopicAuthorizationFailedError
+            return value
+
+        monkeypatch.setattr(Producer, "send_and_wait", refuse, raising=False)
+        lasting = LastingProducer("127.0.0.1:1")
+        with pytest.raises(TopicAuthorizationFailedError):
+            await lasting.append("t", b"first", partition=0)
+        assert await lasting.append("t", b"second", partition=0) == b"second"
+        await lasting.stop()
 
     asyncio.run(check())

@@ -226,7 +226,7 @@ def test_the_furthest_snapshot_wins_whoever_wrote_it_and_those_behind_are_remove
         await paused.save(0, 20, b"twenty")  # it wakes and still believes that it owns the shard
         assert owner.load(0) == (30, b"thirty")
         await owner.save(0, 40, b"forty")
-        assert {key for key, _ in table.items(0, b"manifest/")} == {b"manifest/owner/0", b"manifest/owner/1"}
+        assert {key.split(b"/")[1] for key, _ in table.items(0, b"manifest/")} == {b"owner"}
         table.close(0)
 
     run(check())
@@ -257,6 +257,7 @@ def test_a_crash_between_two_chunks_leaves_the_older_snapshot_whole(tmp_path, af
                 await snapshots.save(0, 3, bodies[2])
             assert snapshots.load(0) == (2, bodies[1])
         else:
+            changelog.left = 10**9
             await snapshots.save(0, 3, bodies[2])
             assert snapshots.load(0) == (3, bodies[2])
         table.close(0)
@@ -295,39 +296,69 @@ def test_a_failed_snapshot_and_a_crash_in_the_next_one_leave_the_last_whole_one(
     run(check())
 
 
-def test_slots_alternate_shard_by_shard(tmp_path):
+def test_the_last_two_snapshots_of_a_writer_are_kept(tmp_path):
     async def check():
         table = Table(Changelog(), tmp_path)
         await table.open(0)
-        await table.open(1)
         snapshots = Snapshots(table, "w")
-        for position in (1, 2):
-            await snapshots.save(0, position, b"a")
-            await snapshots.save(1, position, b"b")
+        for position in range(1, 6):
+            await snapshots.save(0, position, os.urandom(2 * CHUNK_MAX + 1))
         assert len(list(table.items(0, b"manifest/"))) == 2
+        assert len(list(table.items(0, b"chunk/"))) == 4
         table.close(0)
-        table.close(1)
 
     run(check())
 
 
-def test_chunks_of_snapshots_that_were_cut_off_are_removed_by_the_next_writer(tmp_path):
+def test_a_worker_that_was_paused_while_it_removed_removes_nothing_that_was_written_since(tmp_path):
+    class Stalling(Changelog):
+        def __init__(self):
+            super().__init__()
+            self.stalled, self.goes_on = asyncio.Event(), asyncio.Event()
+
+        async def append(self, partition, key, value):
+            if value is None and not self.stalled.is_set():
+                self.stalled.set()
+                await self.goes_on.wait()
+            return await super().append(partition, key, value)
+
     async def check():
-        changelog = Changelog()
-        table = Table(changelog, tmp_path)
-        await table.open(0)
-        body = os.urandom(4 * CHUNK_MAX + 1)
-        for life in range(3):
-            dying = Snapshots(table, f"life-{life}")
-            await dying.save(0, 1, body)
-            await table.put(0, b"chunk/life-%d/0/00000" % life, body[:CHUNK_MAX])  # of the next, of which no more came
-            await table.put(0, b"chunk/life-%d/0/00001" % life, body[:CHUNK_MAX])
-        await dying.save(0, 9, body)  # further than the next one: it stays whole
-        await Snapshots(table, "next").save(0, 2, b"small")
-        assert Snapshots(table, "other").load(0) == (9, body)
-        left = {key.decode().split("/")[1] for key, _ in table.items(0, b"chunk/")}
-        assert left == {"life-2"}
-        assert len([key for key, _ in table.items(0, b"chunk/life-2/0/")]) == 4
-        table.close(0)
+        changelog = Stalling()
+        tables = [Table(changelog, tmp_path / name) for name in ("paused", "again", "fresh")]
+        for table in tables:
+            await table.open(0)
+        again, paused = Snapshots(tables[1], "again"), Snapshots(tables[0], "paused")
+        await again.save(0, 2, b"two")
+        saving = asyncio.create_task(paused.save(0, 3, b"three"))
+        await changelog.stalled.wait()
+        for position in (8, 9):  # the shard has moved back meanwhile
+            await again.save(0, position, b"more")
+        changelog.goes_on.set()
+        await saving
+        await tables[2].put(0, b"k", b"reads all that came before")
+        assert Snapshots(tables[2], "other").load(0) == (9, b"more")
+        for table in tables:
+            table.close(0)
+
+    run(check())
+
+
+def test_of_two_snapshots_of_one_position_one_stays(tmp_path):
+    class Slow(Changelog):
+        async def append(self, partition, key, value):
+            offset = await super().append(partition, key, value)
+            await asyncio.sleep(0.01)
+            return offset
+
+    async def check():
+        changelog = Slow()
+        tables = [Table(changelog, tmp_path / name) for name in ("one", "two")]
+        for table in tables:
+            await table.open(0)
+        await asyncio.gather(*(Snapshots(table, f"w{n}").save(0, 5, b"five") for n, table in enumerate(tables)))
+        await tables[0].put(0, b"k", b"reads all that came before")
+        assert Snapshots(tables[0], "other").load(0) == (5, b"five")
+        for table in tables:
+            table.close(0)
 
     run(check())
