@@ -49,12 +49,16 @@ class StoredSchema:
         declared = task.features or {}
         self.expected = {name: declared.get(name) or _like(stored.default) for name, stored in self.stored.items()}
 
-    def check(self, name: str, value: Value) -> None:
-        """Raise RecordError, naming the feature, unless it is a stored one and this a good value for it."""
+    def check_name(self, name: str) -> None:
+        """Raise RecordError unless there is a stored feature of this name."""
         if name not in self.stored:
             known = ", ".join(self.stored)
             what = f"feature '{name[:80]}' is not a stored one; those are: {known}."
             raise RecordError(what, "Leave it out, or declare it in headrace.toml.")
+
+    def check(self, name: str, value: Value) -> None:
+        """Raise RecordError, naming the feature, unless it is a stored one and this a good value for it."""
+        self.check_name(name)
         try:
             msgspec.convert({"value": value}, Single)
         except msgspec.ValidationError:

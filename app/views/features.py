@@ -66,6 +66,8 @@ class StoredFeatures(Resource):
             detail = f"the body is not JSON: {str(error).rstrip('.')}."
             raise Problem(400, "not_json", detail, "Send JSON with finite numbers.") from None
         refuse_duplicate_keys(body)
+        for name in loose:
+            enricher.schema.check_name(name)
         features: dict[str, Value] = {name: value for name, value in loose.items() if value is not None}
         for name, value in features.items():
             enricher.schema.check(name, value)

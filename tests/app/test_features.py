@@ -100,6 +100,7 @@ def test_what_is_put_is_shown_with_its_age_and_is_gone_when_it_is_deleted(worker
         ({"country": "XX"}, 422, "record"),
         ({"x": 1.0}, 422, "record"),
         ({"another": 1}, 422, "record"),
+        ({"another": None}, 422, "record"),
     ],
 )
 def test_what_no_record_could_hold_is_refused_and_not_stored(worker, body, status, code):
