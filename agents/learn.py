@@ -47,7 +47,7 @@ class LearningApp(faust.App):
             async for event in stream.noack().events():
                 shard = shards.owned.get(event.message.partition)
                 if shard is not None:
-                    await shard.deliver(event.message.batch)
+                    await shard.deliver(event.message.batch, event.message.link)
 
         self.agent(topic, name=f"learn.{task.name}", concurrency=1)(learn)
         return shards

@@ -1,22 +1,27 @@
-"""The event log as a reader without a group: what Faust left out is read here, and the log's end is asked here."""
+"""The event log as a reader without a group: the ranges that Faust left out are read here, and the log is recognised here."""
 
-import asyncio
+import time
 from collections.abc import AsyncIterator, Iterable
 from typing import Protocol
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import OffsetOutOfRangeError
 
 from learning.errors import LogError
 from learning.learner import Message
+from learning.mark import Mark, mark_of
+from tables.asker import Asker
 from tables.kafka import Brokers, started
 from tables.producer import LastingProducer
 
-EMBEDDED_CLUSTER = "headrace-embedded"
-"""The cluster id of the embedded broker. Asked for the end of a log, it tells that of the first record of the last batch."""
+POLICY_SECONDS = 10.0
+"""How long an answer about the topic's cleanup policy is used: transactional producers leave a hole with each transaction."""
 
-FETCH_MS = 50
-"""How long the embedded broker may take for a fetch that has nothing; what is asked next waits behind it."""
+ANOTHER = (
+    "Restore the log that was folded. To fold the log that is there from its beginning: stop the workers, delete {task}.snapshots and "
+    "{task}.pending, and start the workers again."
+)
 
 
 class EventLog(Protocol):
@@ -31,6 +36,14 @@ class EventLog(Protocol):
 
     async def ends(self, partitions: Iterable[int]) -> dict[int, int]:
         """For each partition, the offset that the next message appended will get."""
+        ...
+
+    async def check(self, partition: int, last: Mark | None, position: int) -> None:
+        """Raise LogError unless this is the log that was folded up to `position`, the last message being the one marked."""
+        ...
+
+    async def check_hole(self, partition: int, start: int, end: int) -> None:
+        """Raise LogError if [start, end), which holds no message, may have held some: the topic is compacted."""
         ...
 
     async def append(self, partition: int, value: bytes) -> None:
@@ -52,10 +65,9 @@ class KafkaEventLog:
     def __init__(self, topic: str, brokers: Brokers | str):
         self.topic = topic
         self.brokers = Brokers.of(brokers)
-        self._asker: AIOKafkaConsumer | None = None
+        self._asker = Asker(topic, self.brokers)
         self._producer = LastingProducer(self.brokers)
-        self._asking = asyncio.Lock()
-        self._tells_batches = False
+        self._is_compacted: tuple[float, bool] | None = None
 
     async def read(self, partition: int, start: int, end: int) -> AsyncIterator[Message]:
         """The messages of [start, end); offsets that hold none are passed over. LogError if `start` is no longer there."""
@@ -86,43 +98,58 @@ class KafkaEventLog:
 
     async def ends(self, partitions: Iterable[int]) -> dict[int, int]:
         """For each partition, the offset that the next message appended will get."""
-        shards = [TopicPartition(self.topic, partition) for partition in partitions]
-        if not shards:
-            return {}
-        async with self._asking:
-            asker = await self._connected()
-            found: dict[TopicPartition, int] = await asker.end_offsets(shards)
-            if self._tells_batches:
-                await self._correct(asker, found)
-        return {shard.partition: end for shard, end in found.items()}
+        return await self._asker.ends(partitions)
+
+    async def check(self, partition: int, last: Mark | None, position: int) -> None:
+        """Raise LogError unless this is the log that was folded up to `position`, the last message being the one marked.
+
+        A marked message that retention has removed cannot be compared; then the log passes.
+        """
+        look = await self._asker.look(partition, last[0] if last else position - 1)
+        place, remedy = f"{self.topic}/{partition}", ANOTHER.format(task=self.topic.removesuffix(".events"))
+        if look.end < position:
+            what = (
+                f"{place} ends at {look.end}, but was folded up to {position}: it has lost its end, or is another log."
+            )
+            raise LogError(what, remedy)
+        if last is None or look.first > last[0]:
+            return
+        if look.message is None or mark_of(look.message) != last:
+            what = f"{place} has another message at offset {last[0]} than the one that was folded: it is another log."
+            raise LogError(what, remedy)
+
+    async def check_hole(self, partition: int, start: int, end: int) -> None:
+        """Raise LogError if [start, end), which holds no message, may have held some: the topic is compacted."""
+        if self._is_compacted is None or time.monotonic() - self._is_compacted[0] > POLICY_SECONDS:
+            self._is_compacted = time.monotonic(), await self._ask_whether_compacted()
+        if self._is_compacted[1]:
+            raise LogError(
+                f"{self.topic}/{partition}: offsets {start} to {end - 1} hold no message, and the topic is compacted: records that were "
+                "not folded may be gone.",
+                f"Set cleanup.policy=delete: kafka-configs.sh --alter --entity-type topics --entity-name {self.topic} --add-config "
+                "cleanup.policy=delete. Then restore the log, or start the worker again to go on without those records.",
+            )
 
     async def append(self, partition: int, value: bytes) -> None:
         """Append a message; the broker has it when this returns."""
         await self._producer.append(self.topic, value, partition=partition)
 
-    async def _connected(self) -> AIOKafkaConsumer:
-        if self._asker is None:
-            admin = await started(self.brokers.admin())
-            try:
-                self._tells_batches = (await admin.describe_cluster())["cluster_id"] == EMBEDDED_CLUSTER
-            finally:
-                await admin.close()
-            self._asker = await started(self.brokers.consumer(fetch_max_wait_ms=FETCH_MS))
-        return self._asker
-
-    @staticmethod
-    async def _correct(asker: AIOKafkaConsumer, found: dict[TopicPartition, int]) -> None:
-        """Read the last batch: the answer to a fetch has the true end."""
-        asker.assign(list(found))
-        for shard, end in found.items():
-            asker.seek(shard, max(end - 1, 0))
-        await asker.getmany(timeout_ms=FETCH_MS)
-        for shard, end in found.items():
-            found[shard] = max(end, asker.highwater(shard) or 0)
-
     async def stop(self) -> None:
         """Close the connections to the broker."""
         await self._producer.stop()
-        if self._asker is not None:
-            asker, self._asker = self._asker, None
-            await asker.stop()
+        await self._asker.stop()
+
+    async def _ask_whether_compacted(self) -> bool:
+        admin = await started(self.brokers.admin())
+        try:
+            answers = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, self.topic)])
+        finally:
+            await admin.close()
+        policies = [
+            entry[1] or ""
+            for answer in answers
+            for found in answer.resources
+            for entry in found[4]
+            if entry[0] == "cleanup.policy"
+        ]
+        return any("compact" in policy for policy in policies)

@@ -87,7 +87,10 @@ class PollThread(driver.AIOKafkaConsumerThread):
 
 
 class PollConsumer(driver.Consumer):
-    """Yields one message a poll and partition, whose records travel along as `message.batch`."""
+    """Yields one message a poll and partition, whose records travel along as `message.batch`, with the `link` they came over."""
+
+    _connections: tuple[object, ...] = ()
+    _link: object = None
 
     def _new_consumer_thread(self) -> PollThread:
         return PollThread(self, loop=self.loop, beacon=self.beacon)
@@ -111,14 +114,26 @@ class PollConsumer(driver.Consumer):
         if not self.flow_active:
             await self._seek_back()
             return
+        link = self._find_link()
         for tp, batch in records.items():
             if not self.flow_active or self.app.consumer_generation_id != generation:
                 return  # what is not handed over is read from the log as a gap
             if active is None or tp in active or tp in self._buffered_partitions:
                 message = self._to_message(tp, batch[-1])
                 size = sum(len(record.value or b"") + len(record.key or b"") for record in batch)
-                message.batch, message.value = Poll(batch, size, backlog), b""
+                message.batch, message.value, message.link = Poll(batch, size, backlog), b"", link
                 yield tp, message
+
+    def _find_link(self) -> object:
+        """Stands for the connections to the brokers as they are: another object once one of them was made anew.
+
+        A broker cannot lose the end of a log without a restart, nor a follower take its place, but by way of a new connection. Records
+        that came over a new connection are never taken for records of the old one: it is in the client's table before they are.
+        """
+        connections = tuple(self._thread._ensure_consumer()._client._conns.values())  # noqa: SLF001
+        if [*map(id, connections)] != [*map(id, self._connections)]:  # kept, so that no id is used again
+            self._connections, self._link = connections, object()
+        return self._link
 
     async def _seek_back(self) -> None:
         """Have what was thrown away delivered again. If the partition is just being taken away, it is read from the log as a gap instead."""

@@ -9,9 +9,10 @@ import structlog
 from agents.around import Around
 from agents.budget import Budget
 from agents.freshness import Freshness, known_from
-from learning.errors import HeadraceError
+from agents.recovery import recover
+from learning.errors import HeadraceError, ReplacedError, StoreError
 from learning.learner import Learner, State
-from learning.state import digest, unseal
+from learning.state import digest
 from learning.task import Task
 
 log = structlog.get_logger()
@@ -174,24 +175,24 @@ class Replicas:
         return {partition for partition, is_open in zip(wanted, opened, strict=True) if is_open}
 
     async def _take_up(self, partition: int) -> None:
-        """Answer from the furthest snapshot there is."""
+        """Answer from the furthest snapshot there is that is whole and of the event log as it stands."""
         replica = self.held.get(partition)
         if replica is None:
             replica = self.held[partition] = Replica(self.task, partition, self.around)
-        around = self.around
-        found = around.snapshots.load(partition)
-        if found is None:
-            if replica.learner is None:
-                replica.take_up(None)
-        elif replica.learner is None or found[0] > replica.position:
-            try:
-                state = await asyncio.to_thread(
-                    unseal, found[1], self.task, partition, key=around.key, also=around.also
-                )
-                replica.take_up(state)
-            except HeadraceError as error:
-                replica.error = str(error)
-                log.warning("a snapshot is refused", task=self.task.name, partition=partition, error=replica.error)
+        try:
+            async for found in recover(self.around, partition, beyond=replica.position if replica.learner else -1):
+                if replica.learner is None:  # its owner looks at the log from then on
+                    await self.around.log.check(partition, found.state.last, found.state.position)
+                replica.take_up(found.state)
+                return
+        except (StoreError, ReplacedError):
+            raise
+        except HeadraceError as error:
+            replica.error = str(error)
+            log.warning("a snapshot is refused", task=self.task.name, partition=partition, error=replica.error)
+            return
+        if replica.learner is None:
+            replica.take_up(None)
 
     async def _ask_ends(self) -> None:
         now = self.around.budget.clock()

@@ -1,22 +1,27 @@
 """A shard on the worker that owns it: brings the messages to the learner in order, and its state to safety."""
 
 import asyncio
-from collections.abc import Coroutine, Iterator, Sequence
-from typing import Literal
+import math
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from typing import Literal, ParamSpec, TypeVar
 
 import structlog
 from aiokafka.errors import KafkaError
 
 from agents.around import Around
 from agents.freshness import Freshness, known_from
+from agents.recovery import recover
 from learning.effects import Alert, Effect
-from learning.errors import HeadraceError, LogError
-from learning.learner import Learner, Message
-from learning.state import digest, seal, unseal
+from learning.errors import HeadraceError, ReplacedError, StoreError
+from learning.learner import Learner, Message, State
+from learning.state import digest, seal
 from learning.task import Task
 from tables.pending import ShardPending
 
 log = structlog.get_logger()
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
 
 BREATH = 0.001
 """Seconds of folding after which requests are let in: well under the latency that is promised for them."""
@@ -25,37 +30,64 @@ TICK = b'{"control": "tick"}'
 TICK_SECONDS = 1.0
 """How often a tick is appended at most."""
 
+CONFIRM_SECONDS = 0.1
+"""How long after a delivery the next one may come without a look at the log itself. A topic cannot be deleted, made anew and filled
+within this time while the consumer's connection stands."""
+
+IDLE_CONFIRM_SECONDS = 10.0
+"""How often an idle shard looks whether its log is still the one that it has folded."""
+
+INLINE_SECONDS = 0.005
+"""A state that is sealed faster than this is sealed on the loop; a slower one in a thread, so that requests are answered meanwhile."""
+
+INLINE_BYTES = 256 << 10
+"""A snapshot of more bytes than this is sealed in a thread at first, before it is known how long that takes."""
+
+LARGE_STATE = 64 << 20
+"""Bytes of a state from which on an alert is told, and again each time it has doubled: sealing takes seconds, recovery longer."""
+
+DIGEST_SECONDS = 2.0
+"""How long a status may wait for the digest of a large state; without it the digest is null."""
+
 Status = Literal["opening", "live", "stopped", "stale"]
 
 
 class Shard:
-    """One shard, from its assignment to this worker until it is revoked.
+    """One shard, from its assignment to this worker until it is revoked, or until a local database fails.
 
     Only a live shard folds. Every `await` may be the moment at which the shard is taken away, so after each the status is looked
     at again. A fold that raises stops this shard alone: the position stays, nothing more is saved, and the last model keeps
-    answering.
+    answering. A failed database is another matter: `failed` is set, and `agents/shards.py` puts a new shard in the place of this one.
 
     Parameters
     ----------
     task, partition
         Which shard.
     around
-        What it acts upon.
+        Its collaborators.
+    before
+        The shard that failed and whose place this one takes: if its state is whole, this one goes on from there.
     """
 
-    def __init__(self, task: Task, partition: int, around: Around):
+    def __init__(self, task: Task, partition: int, around: Around, before: "Shard | None" = None):
         self.task = task
         self.partition = partition
         self.around = around
         self.status: Status = "opening"
-        self.error: str | None = None
+        self.error: str | None = before.error if before else None
+        self.notice: str | None = before.notice if before else None
+        self.failed = False
         self.learner: Learner | None = None
+        self.state_bytes = 0
+        self.seal_seconds = 0.0
+        self._before = before
         self._folding = asyncio.Lock()
         self._untold: list[Effect] = []
         self._telling = asyncio.Lock()
         self._saving: asyncio.Task[None] | None = None
         self._saved_position = 0
         self._saved_at = 0.0
+        self._saved_clock = 0
         self._seen_position = -1
         self._moved_at = 0.0
         self._freshness = Freshness(around.budget.clock())
@@ -63,6 +95,9 @@ class Shard:
         self._pending: ShardPending | None = None
         self._end = -1
         self._ticked_at = 0.0
+        self._link: object = None
+        self._confirmed_at = -math.inf
+        self._large = LARGE_STATE
 
     @property
     def staleness(self) -> float:
@@ -70,13 +105,20 @@ class Shard:
         return self._freshness.staleness(self.position, self.around.budget.clock())
 
     async def digest(self) -> tuple[int, str] | None:
-        """The position and the digest of the state there; None when the shard stopped in the middle of a message."""
+        """The position and the digest of the state there; None when the shard stopped in the middle of a message, or takes too long."""
         while self.status == "live" and self.learner and not self.learner.between_messages:
             await asyncio.sleep(0)
         if self.learner is None or not self.learner.between_messages:
             return None
         if self._digest is None or self._digest[0] != self.position:
-            self._digest = self.position, digest(self.learner.state)
+            if self._is_quick():
+                self._digest = self.position, digest(self.learner.state)
+            else:
+                try:
+                    async with asyncio.timeout(DIGEST_SECONDS), self._folding:
+                        self._digest = self.position, await self._apart(digest, self.learner.state)
+                except TimeoutError:
+                    return None
         return self._digest
 
     @property
@@ -85,9 +127,14 @@ class Shard:
         return self.learner.state.position if self.learner else 0
 
     async def open(self) -> None:
-        """Take up the furthest snapshot. Raises while the table cannot be opened yet: the old owner's lock, a broker away.
+        """Take up the furthest state that fits the log and the pending table.
 
-        A snapshot that is refused, or that is further than the log itself, stops the shard.
+        A snapshot that was made by other makers, or a log that is another one, stops the shard.
+
+        Raises
+        ------
+        Exception
+            The tables or the log cannot be read yet: the old owner's lock, a broker that is away, a full disk. Try again.
         """
         around = self.around
         await around.snapshots.table.open(self.partition)
@@ -95,46 +142,98 @@ class Shard:
         asked = around.budget.clock()
         end = (await around.log.ends([self.partition]))[self.partition]
         try:
-            self.learner = self._take_up(end)
+            learner = await self._take_up()
+            await around.log.check(self.partition, learner.state.last, learner.state.position)
+        except (StoreError, ReplacedError):
+            raise
         except HeadraceError as error:
-            await self._stop(error)
+            await self.stop(error)
             return
-        self._saved_position = self._seen_position = self.position
+        self.learner = learner
+        self._seen_position, self._confirmed_at = self.position, around.budget.clock()
         self._saved_at = self._moved_at = around.budget.clock()
-        self._freshness.know(known_from(self.learner.state.clock, asked, around.wall()))
+        self._freshness.know(known_from(learner.state.clock, asked, around.wall()))
         self._freshness.mark(end, asked)
         if self.status == "opening":
-            self.status = "live"
+            self.status, self.error = "live", None
             if self.position:  # a crash may have come between the snapshot and its commit
                 await around.commit(self.partition, self.position)
 
-    def _take_up(self, end: int) -> Learner:
+    async def _take_up(self) -> Learner:
+        """A learner with the furthest state whose waiting entries are in the pending table; a new one if there is none."""
+        before, misfits = self._before, []
+        if before is not None and before.learner is not None and before._pending is not None:  # noqa: SLF001 one class
+            async with before._folding:  # noqa: SLF001 until it has noticed that it folds no more
+                is_whole = before.learner.between_messages
+            if is_whole and await self._fits(before.learner.state, before._pending):  # noqa: SLF001
+                self._pending, self._untold = before._pending, before._untold  # noqa: SLF001
+                self._saved_position, self._saved_clock = before._saved_position, before._saved_clock  # noqa: SLF001
+                return before.learner
+            misfits += [before.position] if is_whole else []
+        async for found in recover(self.around, self.partition):
+            pending = ShardPending(self.around.pending, self.partition)
+            if await self._fits(found.state, pending):
+                self.state_bytes = found.size
+                self.around.snapshots.keep(self.partition, found.state.position, found.place)
+                self._note_misfits(misfits, found.state.position)
+                self._saved_position, self._saved_clock = found.state.position, found.state.clock
+                self._pending = pending
+                return Learner(self.task, self.partition, found.state, pending)
+            misfits.append(found.state.position)
+        self._note_misfits(misfits, 0)
         self._pending = ShardPending(self.around.pending, self.partition)
-        found = self.around.snapshots.load(self.partition)
-        if found is None:
-            return Learner(self.task, self.partition, pending=self._pending)
-        state = unseal(found[1], self.task, self.partition, key=self.around.key, also=self.around.also)
-        if state.position > end:
-            raise LogError(
-                f"{self.task.events}/{self.partition} ends at {end}, but there is a snapshot for position {state.position}: "
-                "it is of another log.",
-                f"If the log was made anew, delete {self.task.name}.snapshots and {self.task.name}.pending too and start again.",
-            )
-        return Learner(self.task, self.partition, state, self._pending)
+        return Learner(self.task, self.partition, pending=self._pending)
 
-    async def deliver(self, messages: Sequence[Message]) -> None:
-        """Fold these messages, reading from the log first whatever is missing before and between them."""
+    async def _fits(self, state: State, pending: ShardPending) -> bool:
+        """Whether the pending table has just the entries that wait in this state. A table that has not is read anew once."""
+        join = state.join
+        if join.oldest is None:
+            return True
+        wanted = join.oldest[0], state.step, join.entries, join.checksum
+        if await pending.holds(*wanted):
+            return True
+        pending.close()
+        await self.around.pending.read_anew(self.partition)
+        return await pending.holds(*wanted)
+
+    def _note_misfits(self, misfits: list[int], position: int) -> None:
+        """Say that states were not taken up because entries that wait in them are not in the pending table."""
+        if not misfits:
+            return
+        self.notice = (
+            f"the states at {', '.join(map(str, misfits))} do not fit {self.task.name}.pending, which has lost entries: "
+            f"the log is folded again from {position}."
+        )
+        log.warning("a shard is folded again", task=self.task.name, partition=self.partition, why=self.notice)
+        self._alert("refolded", self.notice)
+
+    async def deliver(self, messages: Sequence[Message], link: object = None) -> None:
+        """Fold these messages, reading from the log first whatever is missing before and between them.
+
+        Parameters
+        ----------
+        messages
+            Fetched together, in the order of their offsets.
+        link
+            Stands for the connection that they came over. After a new one, or a while without a delivery, the log is looked at before
+            they are folded: it may be another one.
+        """
         async with self._folding:
-            await self._guarded(self._fold_all(messages))
+            await self._guarded(self._fold_delivered(messages, link))
 
     async def catch_up(self, patience: float) -> None:
         """Fold what the log has and was not delivered: the position has not moved for `patience` seconds, and the log goes on."""
-        now = self.around.budget.clock()
+        now, position = self.around.budget.clock(), self.position
         self._end = end = (await self.around.log.ends([self.partition]))[self.partition]
-        self._freshness.mark(end, now)
         if self._seen_position != self.position:
             self._seen_position, self._moved_at = self.position, now
-        elif self.position < end and now - self._moved_at >= patience and not self._folding.locked():
+        is_short, is_idle = end < position, now - max(self._confirmed_at, self._moved_at) >= IDLE_CONFIRM_SECONDS
+        if is_short or (is_idle and not self._folding.locked()):
+            async with self._folding:
+                await self._guarded(self._confirm())
+        if not is_short:
+            self._freshness.mark(end, now)
+        if self.position < end and now - self._moved_at >= patience and not self._folding.locked():
             async with self._folding:
                 await self._guarded(self._read_gap(end))
 
@@ -152,7 +251,7 @@ class Shard:
         if self._is_due():
             async with self._folding:
                 if self._is_due():
-                    self._begin_save()
+                    await self._begin_save()
 
     async def save(self) -> None:
         """Take a snapshot now and wait until it is durable and committed."""
@@ -160,7 +259,7 @@ class Shard:
             if self._saving:
                 await asyncio.wait([self._saving])
             if self.status == "live" and self.position > self._saved_position:
-                self._begin_save()
+                await self._begin_save()
         if self._saving:
             await self._saving
 
@@ -193,8 +292,32 @@ class Shard:
         except (KafkaError, OSError) as error:
             # The broker is away. Nothing was folded that the position does not count: what is missing is read again.
             log.warning("the broker failed", task=self.task.name, partition=self.partition, error=repr(error))
+        except (StoreError, ReplacedError) as error:
+            self._fail(error)
         except Exception as error:  # noqa: BLE001 a defect in a model or in the fold must not take the other shards along
-            await self._stop(error)
+            await self.stop(error)
+
+    def _fail(self, error: HeadraceError) -> None:
+        """A local database failed: fold no more, and have another shard opened in the place of this one."""
+        if self.status == "live":
+            self.status, self.failed, self.error = "opening", True, str(error)
+            log.warning("a shard is opened anew", task=self.task.name, partition=self.partition, error=self.error)
+
+    async def _confirm(self) -> None:
+        """Raise LogError unless the log is still the one that was folded."""
+        if self.learner is not None and self.status == "live":
+            await self.around.log.check(self.partition, self.learner.state.last, self.position)
+            self._confirmed_at = self.around.budget.clock()
+
+    async def _fold_delivered(self, messages: Sequence[Message], link: object) -> None:
+        clock = self.around.budget.clock
+        if self.status != "live" or messages[-1].offset < self.position:
+            return
+        if link is not self._link or clock() - self._confirmed_at > CONFIRM_SECONDS:
+            await self._confirm()
+            self._link = link
+        await self._fold_all(messages)
+        self._confirmed_at = clock()
 
     async def _fold_all(self, messages: Sequence[Message]) -> None:
         learner, clock = self.learner, self.around.budget.clock
@@ -223,7 +346,7 @@ class Shard:
             if self._pending is not None and self._pending.is_full:
                 await self._pending.save()
             if breathless and self._is_due():
-                self._begin_save()
+                await self._begin_save()
             if self.status != "live":
                 return
 
@@ -232,14 +355,22 @@ class Shard:
         assert learner is not None
         where = {"task": self.task.name, "partition": self.partition, "position": self.position, "end": end}
         log.info("reading from the log what was not delivered", **where)
+        await self._confirm()
         async for message in self.around.log.read(self.partition, self.position, end):
             if self.status != "live":
                 return
             if message.offset >= self.position:
-                learner.pass_over(message.offset)
+                await self._pass_over(message.offset)
                 await self._fold_all([message])
         if self.status == "live":
-            learner.pass_over(end)
+            await self._pass_over(end)
+
+    async def _pass_over(self, offset: int) -> None:
+        """Step over offsets that hold no message, if that is known to be in order: transaction markers, aborted records."""
+        assert self.learner is not None
+        if self.position < offset:
+            await self.around.log.check_hole(self.partition, self.position, offset)
+            self.learner.pass_over(offset)
 
     async def _tell(self) -> None:
         """Hand over the effects in their order; those that could not be handed over are kept for the next time."""
@@ -249,20 +380,42 @@ class Shard:
                 await self.around.outlet.tell(self.partition, effects)
                 del self._untold[: len(effects)]
 
-    def _begin_save(self) -> None:
+    async def _begin_save(self) -> None:
+        """Seal the state, which must not change meanwhile, and begin to store it; the caller holds the folding lock."""
         learner, around = self.learner, self.around
         assert learner is not None
         assert learner.between_messages
         started = self._saved_at = around.budget.clock()
         try:
-            sealed = seal(learner.state, self.task, self.partition, writer=around.writer, key=around.key)
+            sealed = await self._apart(
+                seal, learner.state, self.task, self.partition, writer=around.writer, key=around.key
+            )
         except Exception as error:  # noqa: BLE001 a user's model that cannot be saved, however it fails, goes on learning, and says so
             self.error = f"no snapshot can be taken: {error if isinstance(error, HeadraceError) else repr(error)}"
             log.error("no snapshot can be taken", task=self.task.name, partition=self.partition, error=self.error)  # noqa: TRY400
             return
         finally:
-            around.budget.spend(around.budget.clock() - started)
-        self._saving = asyncio.create_task(self._store(self.position, learner.state.clock, sealed))
+            self.seal_seconds = around.budget.clock() - started
+            around.budget.spend(self.seal_seconds)
+        self.state_bytes = len(sealed)
+        if self.state_bytes >= self._large:
+            detail = f"the state has {self.state_bytes >> 20} MiB; sealing it took {self.seal_seconds:.1f} s."
+            self._large = 2 * self.state_bytes
+            self._alert("state_large", detail)
+        if self.status == "live":
+            self._saving = asyncio.create_task(self._store(self.position, learner.state.clock, sealed))
+
+    def _is_quick(self) -> bool:
+        """Whether work on the whole state is so short that it may be done on the loop."""
+        return self.seal_seconds < INLINE_SECONDS and (self.seal_seconds > 0 or self.state_bytes < INLINE_BYTES)
+
+    async def _apart(
+        self, work: Callable[Arguments, Result], *arguments: Arguments.args, **options: Arguments.kwargs
+    ) -> Result:
+        """Do work on the whole state, in a thread if it takes long; the caller keeps the state from changing."""
+        if self._is_quick():
+            return work(*arguments, **options)
+        return await asyncio.to_thread(work, *arguments, **options)
 
     async def _store(self, position: int, clock: int, sealed: bytes) -> None:
         """Told before durable, durable before committed."""
@@ -273,36 +426,53 @@ class Shard:
             if self._pending is not None:
                 await self._pending.save()
             await around.snapshots.save(self.partition, position, sealed)
-            self._saved_position, self.error = position, None
+            before, self._saved_position, self._saved_clock = self._saved_clock, position, clock
             if self.status == "live":
+                self.error = None
                 await around.commit(self.partition, position)
-                await around.pending.purge(self.partition, clock)
+                await around.pending.purge(self.partition, before)
+        except (StoreError, ReplacedError) as error:
+            self._fail(error)
         except Exception as error:  # noqa: BLE001 the log still has it all, and the next snapshot is soon
             log.warning("a snapshot was not saved", task=self.task.name, partition=self.partition, error=repr(error))
             if self.status == "live":
                 self.error = f"the last snapshot was not saved: {error!r}"
 
-    async def _stop(self, error: Exception) -> None:
+    async def stop(self, error: Exception) -> None:
         """Stop this shard alone, and say so where an operator looks: its status, the log, the signals."""
         if self.status not in ("opening", "live"):
             return
         self.status = "stopped"
         self.error = str(error) if isinstance(error, HeadraceError) else repr(error)
         log.error("a shard is stopped", task=self.task.name, partition=self.partition, error=self.error, exc_info=error)
-        time = self.learner.state.clock / 1000 if self.learner else 0.0
-        name = f"{self.task.name}/{self.partition}/{self.position}/0/stopped"
-        alert = Alert(id=name, code="shard_stopped", detail=self.error, time=time)
+        self._alert("shard_stopped", self.error)
         try:
-            self._untold.append(alert)
             await self._tell()
         except Exception as untold:  # noqa: BLE001 the status and the log have it
             log.warning("an alert was not told", error=repr(untold))
 
+    def _alert(self, code: str, detail: str) -> None:
+        """Have an alert told that is the shard's own, not the fold's."""
+        time = self.learner.state.clock / 1000 if self.learner else 0.0
+        name = f"{self.task.name}/{self.partition}/{self.position}/0/{code}"
+        self._untold.append(Alert(id=name, code=code, detail=detail, time=time))
+
 
 def folded(learner: Learner, message: Message) -> Iterator[list[Effect]]:
-    """The effects of a message. What a model raises is a defect, even if it looks as if the broker was away: half a message is folded."""
-    try:
-        yield from learner.fold(message)
-    except (KafkaError, OSError) as error:
-        msg = f"the fold failed: {error!r}"
-        raise RuntimeError(msg) from error
+    """The effects of a message.
+
+    Everything that a model raises is a defect of the model, even if it looks as if the broker was away, the task cancelled or the process told
+    to exit: half a message is folded. River's Rust parts raise a PanicException, which is no Exception.
+    """
+    effects = learner.fold(message)
+    while True:
+        try:
+            told = next(effects, None)
+        except StoreError:
+            raise
+        except BaseException as error:
+            msg = f"the fold failed at offset {message.offset}: {error!r}"
+            raise RuntimeError(msg) from error
+        if told is None:
+            return
+        yield told

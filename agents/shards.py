@@ -9,6 +9,7 @@ import structlog
 from agents.around import Around
 from agents.replicas import Replica, Replicas
 from agents.shard import Shard
+from learning.errors import HeadraceError
 from learning.task import Task
 
 log = structlog.get_logger()
@@ -37,7 +38,12 @@ class Shards:
     task
         Whose shards.
     around
-        What they act upon.
+        Their collaborators.
+
+    Attributes
+    ----------
+    trouble
+        Why the task as a whole is stopped on this worker; None if it is not.
     """
 
     def __init__(self, task: Task, around: Around):
@@ -46,6 +52,7 @@ class Shards:
         self.owned: dict[int, Shard] = {}
         self.last: dict[int, Shard] = {}
         self.replicas = Replicas(task, around, self.owned)
+        self.trouble: HeadraceError | None = None
         self._watches: dict[int, asyncio.Task[None]] = {}
 
     def assign(self, partitions: Iterable[int]) -> None:
@@ -54,6 +61,12 @@ class Shards:
         for partition in sorted(partitions):
             shard = self.owned[partition] = Shard(self.task, partition, self.around)
             self._watches[partition] = asyncio.create_task(self._watch(shard))
+
+    async def stop_task(self, error: HeadraceError) -> None:
+        """Stop all shards of the task, those that are still to come included: its topics cannot serve."""
+        self.trouble = error
+        for shard in list(self.owned.values()):
+            await shard.stop(error)
 
     async def revoke(self) -> None:
         """Take a last snapshot of every shard, in limited time, and close them."""
@@ -108,14 +121,28 @@ class Shards:
             watch.cancel()
         self._watches.clear()
         for partition, shard in self.owned.items():
-            shard.close()
-            last = self.last.get(partition)
-            if shard.learner is not None and (last is None or last.position <= shard.position):
-                self.last[partition] = shard
+            self._let_go(partition, shard)
         self.owned.clear()
 
+    def _let_go(self, partition: int, shard: Shard) -> None:
+        """Close a shard; its model stays to answer from."""
+        shard.close()
+        last = self.last.get(partition)
+        if shard.learner is not None and (last is None or last.position <= shard.position):
+            self.last[partition] = shard
+
     async def _watch(self, shard: Shard) -> None:
-        await self._open(shard)
+        """Open a shard and look after it; when one of its databases fails, put another shard in its place, as often as it takes."""
+        while True:
+            await self._open(shard)
+            await self._look_after(shard)
+            if not shard.failed or self.owned.get(shard.partition) is not shard:
+                return
+            self._let_go(shard.partition, shard)
+            await asyncio.sleep(RETRY_SECONDS)
+            shard = self.owned[shard.partition] = Shard(self.task, shard.partition, self.around, before=shard)
+
+    async def _look_after(self, shard: Shard) -> None:
         patience = 0.0  # what came while it was being opened was passed by, and is read at once
         while shard.status == "live":
             try:
@@ -130,11 +157,15 @@ class Shards:
             await asyncio.sleep(WATCH_SECONDS)
 
     async def _open(self, shard: Shard) -> None:
-        while shard.status == "opening":
+        while shard.status == "opening" and not shard.failed:
             try:
-                await shard.open()
+                if self.trouble is not None:
+                    await shard.stop(self.trouble)
+                else:
+                    await shard.open()
             except Exception as error:  # noqa: BLE001 the old owner's lock or the broker is not free yet
-                log.info("cannot open a shard yet", task=self.task.name, partition=shard.partition, error=repr(error))
+                shard.error = str(error) if isinstance(error, HeadraceError) else repr(error)
+                log.info("cannot open a shard yet", task=self.task.name, partition=shard.partition, error=shard.error)
                 shard.let_go()
                 await asyncio.sleep(RETRY_SECONDS)
         log.info("shard", task=self.task.name, partition=shard.partition, status=shard.status, position=shard.position)

@@ -7,8 +7,8 @@ import time
 from importlib.util import find_spec
 from pathlib import Path
 
-from agents.log import EMBEDDED_CLUSTER
 from learning.errors import BrokerError
+from tables.asker import EMBEDDED_CLUSTER
 from tables.kafka import Brokers
 
 READY_SECONDS = 20.0

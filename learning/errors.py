@@ -52,6 +52,10 @@ class SnapshotError(HeadraceError):
     code = "snapshot"
 
 
+class DamagedError(SnapshotError):
+    """A snapshot cannot be read: it is damaged, or not signed with the configured key. An older one is used instead."""
+
+
 class TopicError(HeadraceError):
     """A topic is missing or is not what the worker needs."""
 
@@ -68,3 +72,18 @@ class BrokerError(HeadraceError):
     """The broker cannot be reached, started or used."""
 
     code = "broker"
+
+
+class StoreError(HeadraceError):
+    """A local database failed: the disk is full, another process holds its lock, or it is damaged.
+
+    Whoever meets it closes the database and opens it anew. The changelog topic has all that the database had.
+    """
+
+    code = "store"
+
+
+class ReplacedError(HeadraceError):
+    """A changelog topic is not the one that was followed: it was deleted and made anew, or has lost its end."""
+
+    code = "changelog"

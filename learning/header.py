@@ -8,10 +8,10 @@ import msgspec
 import numpy as np
 import river
 
-from learning.errors import SnapshotError
+from learning.errors import DamagedError, SnapshotError
 from learning.task import Task
 
-FORMAT = 2
+FORMAT = 3
 """Raised by one whenever the shape of the state, of the header or of the snapshot changes."""
 
 MAGIC = b"HEADRACE"
@@ -109,9 +109,9 @@ def join(header: Header) -> bytes:
 
 
 def split(data: bytes) -> Parts:
-    """The parts of a snapshot, the header being whole; SnapshotError when it is not, or is of another format."""
+    """The parts of a snapshot; DamagedError when its header is not whole, SnapshotError when it is of another format."""
     if data[: len(MAGIC)] != MAGIC or len(data) < START:
-        raise SnapshotError("this is not a snapshot, or its beginning is damaged.", REPLAY)
+        raise DamagedError("this is not a snapshot, or its beginning is damaged.", REPLAY)
     compare(
         "format",
         int.from_bytes(data[len(MAGIC) : START - 4], "big"),
@@ -120,10 +120,10 @@ def split(data: bytes) -> Parts:
     )
     end = START + int.from_bytes(data[START - 4 : START], "big")
     if hashlib.sha256(data[:end]).digest() != data[end : end + SUM]:
-        raise SnapshotError("the snapshot's header is damaged.", REPLAY)
+        raise DamagedError("the snapshot's header is damaged.", REPLAY)
     try:
         header = msgspec.json.decode(data[START:end], type=Header)
     except msgspec.MsgspecError as error:
-        raise SnapshotError(f"the snapshot's header is no header: {error}.", REPLAY) from None
+        raise DamagedError(f"the snapshot's header is no header: {error}.", REPLAY) from None
     begin = end + SUM + (SUM if header.signed else 0)
     return Parts(header, data[: end + SUM], data[end + SUM : begin], data[begin:])

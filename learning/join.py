@@ -1,11 +1,13 @@
 """The join: a question waits for its label, or a label for its question, for a limited log time."""
 
+import hashlib
 from collections import deque
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import msgspec
 
+from learning.errors import StoreError
 from learning.pending import Pending, Waiting
 from learning.prediction import Served
 from learning.task import Label, Value
@@ -65,6 +67,14 @@ def plain(value: Any) -> Any:
 
 encode = msgspec.msgpack.Encoder(enc_hook=plain).encode
 
+MODULUS = 1 << 128
+
+
+def weight(waiting: Waiting) -> int:
+    """What an entry adds to the checksum of the entries that a state needs: 128 bits of a hash of its step, id and bytes."""
+    content = b"%d\0%d\0%b%b" % (waiting.step, len(waiting.id), waiting.id.encode(), waiting.entry)
+    return int.from_bytes(hashlib.blake2b(content, digest_size=16).digest(), "big")
+
 
 class JoinState:
     """What the state carries of the join: counts, and where the next expiry is.
@@ -79,6 +89,9 @@ class JoinState:
         The step and the log time of the first entry that has not expired, whether it is answered or not.
     delays
         Log milliseconds from question to label, of the last ones answered; 0 for an early label.
+    entries, checksum
+        How many entries the table must hold from the step of `oldest` up to the last step folded, and the sum of their weights modulo
+        2^128. Whoever takes the state up compares both with the table.
     """
 
     def __init__(self) -> None:
@@ -90,6 +103,8 @@ class JoinState:
         self.duplicates = 0
         self.oldest: tuple[int, int] | None = None
         self.delays: deque[int] = deque(maxlen=DELAYS)
+        self.entries = 0
+        self.checksum = 0
 
 
 class Found(NamedTuple):
@@ -161,7 +176,7 @@ class Join:
     def meet(self, name: str, step: int, marker: Marker, delay: int) -> None:
         """Note that a question and its label have met, `delay` log milliseconds after the question."""
         state = self.state
-        self.pending.put(Waiting(step, name, encode(marker)))
+        self._put(Waiting(step, name, encode(marker)))
         if marker.label == step:
             state.waiting -= 1
         else:
@@ -170,12 +185,23 @@ class Join:
         state.delays.append(delay)
 
     def expire(self, step: int, clock: int) -> Iterator[tuple[str, Question | Early]]:
-        """The questions and labels whose waiting time has passed alone, in the order in which they came."""
+        """The questions and labels whose waiting time has passed alone, in the order in which they came.
+
+        Raises
+        ------
+        StoreError
+            The table lacks an entry that the state needs.
+        """
         state = self.state
         while state.oldest is not None and state.oldest[1] + self.wait <= clock:
             waiting = self.pending.following(state.oldest[0])
-            assert waiting is not None
+            if waiting is None or waiting.step != state.oldest[0]:
+                raise StoreError(
+                    f"the pending table has lost the entry of step {state.oldest[0]}.",
+                    "It is read again from its topic.",
+                )
             entry = decode(waiting.entry)
+            self._leave(waiting)
             self._move_on(waiting.step + 1, step)
             if not self._has_met(waiting, step):
                 if isinstance(entry, Question):
@@ -200,10 +226,20 @@ class Join:
         data = encode(entry)
         if len(data) > ENTRY_MAX:
             return False
-        self.pending.put(Waiting(step, name, data))
+        self._put(Waiting(step, name, data))
         if self.state.oldest is None:
             self.state.oldest = step, entry.time
         return True
+
+    def _put(self, waiting: Waiting) -> None:
+        self.pending.put(waiting)
+        self.state.entries += 1
+        self.state.checksum = (self.state.checksum + weight(waiting)) % MODULUS
+
+    def _leave(self, waiting: Waiting) -> None:
+        """The state does not need this entry any more."""
+        self.state.entries -= 1
+        self.state.checksum = (self.state.checksum - weight(waiting)) % MODULUS
 
     def _move_on(self, start: int, step: int) -> None:
         """The oldest entry is the first question or label from `start` on."""
@@ -213,6 +249,7 @@ class Join:
             if not isinstance(entry, Marker):
                 self.state.oldest = waiting.step, entry.time
                 return
+            self._leave(waiting)
             waiting = self.pending.following(waiting.step + 1)
         self.state.oldest = None
 

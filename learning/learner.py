@@ -3,7 +3,7 @@
 import math
 from collections import deque
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Any
 
 from msgspec import UNSET
 
@@ -11,6 +11,7 @@ from learning.arm import Arm
 from learning.batch import Batch, BatchState, Row
 from learning.effects import Alert, Drift, Effect, How, Predicted, Quarantined, Resolved
 from learning.join import ENTRY_MAX, Early, Frozen, Join, JoinState, Marker, Origin, Question
+from learning.mark import Mark, Marked, mark_of
 from learning.metrics import ServedScores
 from learning.order import Held, Order, OrderState
 from learning.pending import InMemory, Pending
@@ -28,13 +29,8 @@ CHUNK = 64
 """Rows of a batch that are learned between two breaths."""
 
 
-class Message(Protocol):
-    """A message of the event log, as a Kafka client hands it over. `timestamp` is in milliseconds since the epoch."""
-
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
+Message = Marked
+"""A message of the event log."""
 
 
 class State:
@@ -44,6 +40,8 @@ class State:
     ----------
     position
         The offset of the next message to fold.
+    last
+        The mark of the last message folded, by which the log is recognised; None before the first.
     clock
         Log time in milliseconds: the largest timestamp folded so far.
     step
@@ -68,6 +66,7 @@ class State:
 
     def __init__(self, task: Task):
         self.position = 0
+        self.last: Mark | None = None
         self.clock = 0
         self.step = 0
         self.updates = 0
@@ -150,6 +149,9 @@ class Learner:
         if message.offset < state.position:
             msg = f"offset {message.offset} was folded before: the position is {state.position}"
             raise ValueError(msg)
+        if not self.between_messages:
+            msg = f"a message is folded in part: the state belongs to no position after {state.position}"
+            raise ValueError(msg)
         self.between_messages = False
         self._message, self._row, self._told = message, 0, 0
         if message.timestamp > state.clock:  # noqa: PLR1730 half the cost of max(), at every message
@@ -168,6 +170,7 @@ class Learner:
                 effects = self._effects
             if row == last:
                 state.position = message.offset + 1
+                state.last = mark_of(message)
                 self.between_messages = True
             yield effects
 

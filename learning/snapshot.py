@@ -7,7 +7,7 @@ from typing import Any
 
 from learning.codec import dump, load
 from learning.digest import digest
-from learning.errors import SnapshotError
+from learning.errors import DamagedError, SnapshotError
 from learning.header import FORMAT, LIBRARIES, REPLAY, Header, Parts, compare, join, split
 from learning.learner import State
 from learning.prediction import Prediction
@@ -85,13 +85,15 @@ def unseal(data: bytes, task: Task, partition: int, *, key: bytes | None = None,
 
     Raises
     ------
+    DamagedError
+        It is damaged, or not signed with the key. An older one may do.
     SnapshotError
-        What is wrong, and what to do.
+        It was made by other makers: what differs, and what to do.
     """
     parts = split(data)
     header = parts.header
     if len(parts.payload) != header.size or hashlib.sha256(parts.payload).hexdigest() != header.sha256:
-        raise SnapshotError("the snapshot is damaged: its payload is not what its header says.", REPLAY)
+        raise DamagedError("the snapshot is damaged: its payload is not what its header says.", REPLAY)
     _authenticate(parts, key)
     header.check(task, partition)
     module, imported, _ = task.model_name.partition(":")
@@ -125,13 +127,13 @@ def _plain(prediction: Prediction | None) -> tuple[Any, Any] | None:
 
 def _authenticate(parts: Parts, key: bytes | None) -> None:
     if key and not parts.header.signed:
-        raise SnapshotError("the snapshot is not signed, and a key is configured.", f"If it is yours: {REPLAY}")
+        raise DamagedError("the snapshot is not signed, and a key is configured.", f"If it is yours: {REPLAY}")
     if not key and parts.header.signed:
         raise SnapshotError(
             "the snapshot is signed, and no key is configured.", "Configure the key it was signed with."
         )
     if key and not hmac.compare_digest(_sign(key, parts.head, parts.payload), parts.tag):
-        raise SnapshotError(
+        raise DamagedError(
             "the snapshot is not signed with the configured key.", "Configure the key it was signed with."
         )
 

@@ -6,6 +6,7 @@ from typing import NamedTuple, Protocol
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from learning.errors import ReplacedError
 from tables.kafka import Brokers, started
 from tables.producer import LastingProducer
 
@@ -35,8 +36,12 @@ class Changelog(Protocol):
         """Append one change; the offset, once the broker has it on all in-sync replicas."""
         ...
 
-    def read(self, partition: int, start: int) -> AsyncIterator[Entry]:
-        """The entries from offset `start` to the end as it stands at the call."""
+    def read(self, partition: int, following: int) -> AsyncIterator[Entry]:
+        """The entries from offset `following` to the end as it stands at the call, and before them the one at `following - 1`, if it
+        is still there: by it the reader can tell whether this is the changelog that it has followed so far.
+
+        Raises ReplacedError when the changelog ends before `following`.
+        """
         ...
 
     def follow(self, partition: int, start: int) -> AsyncIterator[list[Entry]]:
@@ -88,16 +93,19 @@ class KafkaChangelog:
         written = await self._producer.append(self.topic, value, key=key, partition=partition)
         return int(written.offset)
 
-    async def read(self, partition: int, start: int) -> AsyncIterator[Entry]:
-        """The entries from offset `start` to the end as it stands at the call."""
+    async def read(self, partition: int, following: int) -> AsyncIterator[Entry]:
+        """The entry at `following - 1`, if it is still there, and those from `following` to the end as it stands at the call."""
         shard = TopicPartition(self.topic, partition)
         async with self.brokers.consumer(auto_offset_reset="earliest") as consumer:
             consumer.assign([shard])
             end = (await consumer.end_offsets([shard]))[shard]
-            if start >= end:
-                return
+            if end < following:
+                what = (
+                    f"{self.topic}/{partition} ends at {end}, but was followed up to {following}: it is another topic."
+                )
+                raise ReplacedError(what, "Its database is emptied and read anew.")
             first = (await consumer.beginning_offsets([shard]))[shard]
-            consumer.seek(shard, max(start, first))
+            consumer.seek(shard, max(following - 1, first))
             # The position, not the last record, says when the end is reached: compaction leaves offsets without a record.
             while await consumer.position(shard) < end:
                 for record in (await consumer.getmany(shard, timeout_ms=1000)).get(shard, []):

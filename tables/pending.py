@@ -8,11 +8,14 @@ from pathlib import Path
 
 import msgspec
 import zstandard
-from rocksdict import Rdict, WriteBatch
+from rocksdict import WriteBatch
 
+from learning.errors import StoreError
+from learning.join import MODULUS, weight
 from learning.join import decode as decode_entry
 from learning.pending import Waiting
 from tables.changelog import Changelog, Entry
+from tables.database import Database
 from tables.table import LAST, OFFSET, Table, fingerprint
 
 SEGMENT_MAX = 256 * 1024
@@ -24,7 +27,7 @@ STEP, UNDER, SEGMENT = b"s", b"i", b"g"
 FOLD = b"\0fold"
 
 CHUNK = 500
-"""Entries removed between two breaths."""
+"""Entries removed or compared between two turns of the loop: about a millisecond."""
 
 
 class Segment(msgspec.Struct, frozen=True, array_like=True):
@@ -43,8 +46,8 @@ decode_named = msgspec.msgpack.Decoder(tuple[str, bytes]).decode
 class PendingTable(Table):
     """A table that is written in segments and read entry by entry.
 
-    An entry stays until its waiting time has passed at the clock of a durable snapshot: whoever takes the shard up goes on from that
-    snapshot or a further one, and does not ask for it. A process that was stopped may leave entries of steps that the shard has yet
+    An entry stays until its waiting time has passed at the clock of the oldest snapshot that recovery may take up: whoever takes the
+    shard up goes on from that snapshot or a further one, and does not ask for it. A process that was stopped may leave entries of steps that the shard has yet
     to fold; the fold passes them by, and writes the same ones when it comes to their steps. So entries carry no writer. Segments do:
     a short one of a paused writer must not take the place of a longer one.
 
@@ -75,8 +78,12 @@ class PendingTable(Table):
         """The entries under an id, in the order of their steps."""
         database = self._shards[partition]
         for step in _steps(database.get(UNDER + name.encode())):
-            _, entry = decode_named(database[STEP + step])
-            yield Waiting(int.from_bytes(step, "big"), name, entry)
+            kept = database.get(STEP + step)
+            if kept is None:
+                raise StoreError(
+                    f"the pending table has lost an entry of '{name}'.", "It is read again from its topic."
+                )
+            yield Waiting(int.from_bytes(step, "big"), name, decode_named(kept)[1])
 
     def following(self, partition: int, step: int) -> Iterator[Waiting]:
         """The entries from this step on, as they are at the call. Close it: while it is open, so is the database."""
@@ -84,7 +91,7 @@ class PendingTable(Table):
             yield Waiting(int.from_bytes(key[1:], "big"), *decode_named(value))
 
     async def purge(self, partition: int, clock: int) -> None:
-        """Remove what had expired at this log time, the clock of a durable snapshot."""
+        """Remove the entries that had expired at this log time, the clock of the oldest snapshot that recovery may take up."""
         while (database := self._shards.get(partition)) is not None:
             batch, under, full = WriteBatch(raw_mode=True), Under(database), False
             for removed, waiting in enumerate(self.following(partition, 0), 1):
@@ -107,10 +114,11 @@ class PendingTable(Table):
             for key in past:
                 await self.put(partition, key.removeprefix(SEGMENT), None)
 
-    def _is_usable(self, database: Rdict) -> bool:
+    def _is_usable(self, database: Database) -> bool:
+        """Whether the entries are of this configuration."""
         return database.get(FOLD) in (None, self.fold.encode())
 
-    def _apply(self, database: Rdict, entry: Entry) -> None:
+    def _apply(self, database: Database, entry: Entry) -> None:
         batch = WriteBatch(raw_mode=True)
         if entry.value is None:
             batch.delete(SEGMENT + entry.key)
@@ -133,7 +141,7 @@ class PendingTable(Table):
 class Under:
     """Changes of the steps under some ids, to be written together."""
 
-    def __init__(self, database: Rdict):
+    def __init__(self, database: Database):
         self.database = database
         self.changed: dict[str, list[bytes]] = {}
 
@@ -225,6 +233,18 @@ class ShardPending:
                 await self.table.append(self.partition, self._unsaved[:taken])
                 self._forget(taken, size)
                 left -= taken
+
+    async def holds(self, first: int, last: int, entries: int, checksum: int) -> bool:
+        """Whether the entries of the steps from `first` to `last` are as many as a state needs, and their weights sum to its checksum."""
+        found = summed = 0
+        step = first
+        while (waiting := self.following(step)) is not None and waiting.step <= last:
+            found += 1
+            summed += weight(waiting)
+            step = waiting.step + 1
+            if found % CHUNK == 0:
+                await asyncio.sleep(0)
+        return (found, summed % MODULUS) == (entries, checksum)
 
     def close(self) -> None:
         """Let go of the database, so that it can be closed."""

@@ -3,20 +3,39 @@
 import hashlib
 import re
 from collections.abc import Iterator
+from typing import Annotated, NamedTuple
 
 import msgspec
+import structlog
 import zstandard
 
 from tables.changelog import CHUNK_MAX
 from tables.table import Table
 
+log = structlog.get_logger()
+
+POSITION_MAX = 2**63 - 1
+CHUNKS_MAX = 100_000
+"""Chunks of one snapshot: 50 GB of them."""
+
 
 class Manifest(msgspec.Struct, frozen=True):
     """What belongs to one snapshot: its position, its chunks, and the SHA-256 (hex) of them all."""
 
-    position: int
-    chunks: int
+    position: Annotated[int, msgspec.Meta(ge=0, le=POSITION_MAX)]
+    chunks: Annotated[int, msgspec.Meta(ge=0, le=CHUNKS_MAX)]
     sha256: str
+
+
+class Found(NamedTuple):
+    """A snapshot in the table: the position that its manifest names, its place among the keys, its bytes."""
+
+    position: int
+    place: str
+    data: bytes
+
+
+decode_manifest = msgspec.json.Decoder(Manifest).decode
 
 
 class Snapshots:
@@ -24,9 +43,12 @@ class Snapshots:
 
     A snapshot is compressed and cut into chunks that a broker takes; the manifest is written last, so a snapshot is there as a
     whole or not at all. Its last chunk travels in the manifest's own record: most snapshots are one record. Keys carry the writer
-    and a number, and none is used twice: what a worker removes that was paused in the middle of it is what it had seen, and nothing
-    that was written since. Whoever wrote it, a snapshot is the right state for the position that it names, so the furthest is the
-    best, of equal ones that with the greater name. A writer removes those behind its own, so the best one is removed by nobody.
+    and a number, and none is used twice: a worker that is paused while it removes snapshots removes those that it had seen, and none
+    that was written since.
+
+    Whoever wrote it, a snapshot is the right state for the position that it names, so the furthest is the best, of equal ones that
+    with the greater name. The newest one may turn out to be damaged, so a writer keeps its snapshot before the newest, too, or the one
+    that it took the shard up from; it removes those behind that one, and the best one is removed by nobody.
 
     Parameters
     ----------
@@ -45,7 +67,9 @@ class Snapshots:
         self._count = 0
         self._written: dict[
             int, dict[str, int]
-        ] = {}  # by shard: what was begun here and is not removed yet, with its chunks
+        ] = {}  # by shard: begun here and not removed yet, with the chunks of each
+        self._previous: dict[int, tuple[int, str]] = {}  # by shard: position and place of the one that must stay
+        self._reported: set[tuple[int, str]] = set()
 
     async def save(self, partition: int, position: int, snapshot: bytes) -> None:
         """Write one snapshot; it is durable when this returns."""
@@ -54,38 +78,68 @@ class Snapshots:
         data = zstandard.compress(snapshot, 1)
         *chunks, last = [data[at : at + CHUNK_MAX] for at in range(0, len(data), CHUNK_MAX)] or [b""]
         written = self._written.setdefault(partition, {})
-        older = list(written)[:-1]  # the one before stays: a replica may be reading it
+        previous = self._previous.get(partition)
         written[place] = len(chunks)
         for number, chunk in enumerate(chunks):
             await self.table.put(partition, _chunk_key(place, number), chunk)
         manifest = Manifest(position, len(chunks), hashlib.sha256(data).hexdigest())
         await self.table.put(partition, _manifest_key(place), msgspec.json.encode(manifest) + b"\n" + last)
+        self.keep(partition, position, place)
         if partition in self.table.opened():
-            await self._remove(partition, {name: written[name] for name in older})
-            await self._remove(partition, self._behind(partition, position, place))
+            stays = {place, previous[1]} if previous else {place}
+            await self._remove(partition, {name: count for name, count in written.items() if name not in stays})
+            await self._remove(partition, self._behind(partition, previous or (position, place)))
+
+    def keep(self, partition: int, position: int, place: str) -> None:
+        """Keep this snapshot until there are two better ones of this writer: the shard was taken up from it."""
+        self._previous[partition] = position, place
+
+    def found(self, partition: int) -> Iterator[Found]:
+        """The snapshots that are whole, the furthest first. One that is not is passed by."""
+        ordered = sorted(self._manifests(partition), key=lambda entry: (entry[1].position, entry[0]), reverse=True)
+        for place, manifest, last in ordered:
+            parts = [self.table.get(partition, _chunk_key(place, number)) for number in range(manifest.chunks)]
+            data = b"".join(part or b"" for part in parts) + last
+            if (
+                hashlib.sha256(data).hexdigest() != manifest.sha256
+            ):  # its writer was killed before it had removed all of it
+                self._report(partition, place, "its bytes are not those that its manifest names")
+                continue
+            try:
+                snapshot = zstandard.decompress(data)
+            except zstandard.ZstdError as error:
+                self._report(partition, place, f"it cannot be decompressed: {error}")
+                continue
+            yield Found(manifest.position, place, snapshot)
 
     def load(self, partition: int) -> tuple[int, bytes] | None:
         """The position and the bytes of the furthest snapshot that is whole, or None."""
-        found = sorted(self._manifests(partition), key=lambda entry: (-entry[1].position, entry[0]))
-        for place, manifest, last in found:
-            parts = [self.table.get(partition, _chunk_key(place, number)) for number in range(manifest.chunks)]
-            data = b"".join(part or b"" for part in parts) + last
-            # A crash between two chunks leaves the manifest of the slot's last tenant with chunks that are not its own.
-            if hashlib.sha256(data).hexdigest() == manifest.sha256:
-                return manifest.position, zstandard.decompress(data)
-        return None
+        best = next(self.found(partition), None)
+        return None if best is None else (best.position, best.data)
 
     def _manifests(self, partition: int) -> Iterator[tuple[str, Manifest, bytes]]:
         for key, value in self.table.items(partition, b"manifest/"):
-            head, last = value.split(b"\n", 1)
-            yield key.decode().removeprefix("manifest/"), msgspec.json.decode(head, type=Manifest), last
+            head, _, last = value.partition(b"\n")
+            place = key.removeprefix(b"manifest/").decode(errors="replace")
+            try:
+                manifest = decode_manifest(head)
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+                self._report(partition, place, f"its manifest cannot be read: {error}")
+                continue
+            yield place, manifest, last
 
-    def _behind(self, partition: int, position: int, place: str) -> dict[str, int]:
+    def _report(self, partition: int, place: str, why: str) -> None:
+        """Say once that a snapshot is passed by."""
+        if (partition, place) not in self._reported:
+            self._reported.add((partition, place))
+            log.warning("a snapshot is passed by", partition=partition, snapshot=place, why=why)
+
+    def _behind(self, partition: int, best: tuple[int, str]) -> dict[str, int]:
         """The snapshots of other writers that are worse than this one, with their chunks."""
         return {
             name: manifest.chunks
             for name, manifest, _ in self._manifests(partition)
-            if not name.startswith(f"{self.writer}/") and (manifest.position, name) < (position, place)
+            if not name.startswith(f"{self.writer}/") and (manifest.position, name) < best
         }
 
     async def _remove(self, partition: int, places: dict[str, int]) -> None:

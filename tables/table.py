@@ -2,19 +2,17 @@
 
 import asyncio
 import hashlib
-import shutil
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-from rocksdict import BlockBasedOptions, Cache, DBCompressionType, Options, Rdict
+import structlog
 
+from learning.errors import ReplacedError
 from tables.changelog import Changelog, Entry
+from tables.database import Database
 
-# RocksDB's own defaults take up to 2 GiB a database and there is one a shard; sizes are frozen when a database is created.
-WRITE_BUFFER = 8 << 20
-WRITE_BUFFERS = 2
-BLOCK_CACHE = 16 << 20
+log = structlog.get_logger()
 
 # Kept in the database beside the entries; a key of the table never begins with a NUL byte.
 OFFSET = b"\0offset"
@@ -29,7 +27,8 @@ class Table:
 
     The database remembers how far it has followed the changelog. It advances that offset only past a record that it has itself
     applied, one after the other, so what another writer put between is read at the next opening. A database that belongs to
-    another changelog (the topic was deleted and made anew) is noticed by its last record and emptied.
+    another changelog (the topic was deleted and made anew, or has lost its end) is recognised by its last record and emptied; so is a
+    damaged one. Both are then read anew from the changelog.
 
     Parameters
     ----------
@@ -42,36 +41,61 @@ class Table:
     def __init__(self, changelog: Changelog, folder: Path):
         self.changelog = changelog
         self.folder = folder
-        self._shards: dict[int, Rdict] = {}
+        self._shards: dict[int, Database] = {}
         self._locks: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._opening: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def open(self, partition: int) -> None:
-        """Open one shard and bring it up to the end of the changelog. Raises if another process holds its lock.
+        """Open one shard and bring it up to the end of the changelog.
 
         A shard that is open already, as a replica's is when it is assigned, is only brought up.
+
+        Raises
+        ------
+        StoreError
+            Another process holds the lock, the disk is full.
         """
         async with self._opening[partition]:
-            if partition not in self._shards:
-                await self._open(partition)
-            await self._follow(partition)
+            was_open = partition in self._shards
+            if not was_open:
+                self.open_as_it_is(partition)
+            database = self._shards[partition]
+            try:
+                await self.catch_up(partition)
+            except BaseException:  # a shard that was not brought up is not left open as if it had been
+                if not was_open and self._shards.get(partition) is database:
+                    self.close(partition)
+                raise
 
     def open_as_it_is(self, partition: int) -> None:
-        """Open one shard with what it holds, whether the changelog can be read or not. Raises if another process holds its lock."""
-        path = self.folder / str(partition)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._shards[partition] = Rdict(str(path), _options())
+        """Open one shard with what it holds, whether the changelog can be read or not. StoreError as for `open`."""
+        database = Database(self.folder / str(partition))
+        if not self._is_usable(database):
+            database = database.empty()
+        self._shards[partition] = database
 
     async def catch_up(self, partition: int) -> None:
         """Bring an open shard up to the end of the changelog; if it is of another changelog, from nothing."""
-        if not await self._continues(partition, self._shards[partition]):
-            self._empty(partition)
+        try:
+            await self._follow(partition)
+        except ReplacedError as error:
+            log.warning("a changelog is another one; its database is read anew", error=str(error), partition=partition)
+            await self.read_anew(partition)
+
+    async def read_anew(self, partition: int) -> None:
+        """Empty an open shard and fill it from the changelog."""
+        self._shards[partition] = self._shards.pop(partition).empty()
         await self._follow(partition)
+
+    async def is_current(self, partition: int) -> bool:
+        """Whether the changelog is still the one that an open shard has followed."""
+        database = self._shards[partition]
+        return await continues(self.changelog, partition, _next_offset(database), database.get(LAST))
 
     async def follow(self, partition: int) -> AsyncIterator[None]:
         """Apply what others append to an open shard, as it comes, for ever; yields after each round, empty ones too.
 
-        Raises when the changelog cannot be read on; catch up then, and follow again.
+        Raises when the changelog cannot be read on, or is another one; catch up then, and follow again.
         """
         database = self._shards[partition]
         async for entries in self.changelog.follow(partition, _next_offset(database)):
@@ -101,7 +125,15 @@ class Table:
         return sorted(self._shards)
 
     async def put(self, partition: int, key: bytes, value: bytes | None) -> None:
-        """Write one key, or remove it (None): first in the changelog, then here."""
+        """Write one key, or remove it (None): first in the changelog, then here.
+
+        Raises
+        ------
+        ReplacedError
+            The changelog is not the one that was followed. The value is in it; open the shard anew to read what else is.
+        StoreError
+            The value is in the changelog, but not here. Open the shard anew.
+        """
         async with self._locks[partition]:
             entry = Entry(await self.changelog.append(partition, key, value), key, value)
             database = self._shards.get(partition)
@@ -109,97 +141,80 @@ class Table:
                 return
             if entry.offset == _next_offset(database):
                 self._apply(database, entry)
-            else:  # another writer came between
+            else:  # another writer came between, or the changelog is another one
                 await self._follow(partition)
 
-    def _is_usable(self, database: Rdict) -> bool:  # noqa: ARG002 a table that looks closer has its own
-        return True
-
-    async def _open(self, partition: int) -> None:
-        self.open_as_it_is(partition)
-        database = self._shards[partition]
-        try:
-            if self._is_usable(database) and await self._continues(partition, database):
-                return
-        except BaseException:  # what was not looked at whole is not left open as if it had been
-            if self._shards.get(partition) is database:
-                self.close(partition)
-            raise
-        if self._shards.get(partition) is database:
-            self._empty(partition)
-
-    def _empty(self, partition: int) -> None:
-        self.close(partition)
-        shutil.rmtree(self.folder / str(partition))
-        self.open_as_it_is(partition)
-
-    async def _continues(self, partition: int, database: Rdict) -> bool:
-        return await continues(self.changelog, partition, _next_offset(database), database.get(LAST))
-
-    async def _follow(self, partition: int) -> None:
-        database = self._shards[partition]
-        async for entry in self.changelog.read(partition, _next_offset(database)):
-            if self._shards.get(partition) is not database:
-                return
-            self.take(partition, entry)
-
     def get(self, partition: int, key: bytes) -> bytes | None:
-        """The value of a key, or None."""
-        value: bytes | None = self._shards[partition].get(key)
-        return value
+        """The value of a key, or None. StoreError as for `open`, or when the database is damaged."""
+        return self._shards[partition].get(key)
 
     def items(self, partition: int, prefix: bytes, start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
-        """The keys that begin with `prefix`, from `start` on, in their order, with their values."""
-        for key, value in self._shards[partition].items(from_key=max(prefix, start)):
+        """The keys that begin with `prefix`, from `start` on, in their order, with their values. StoreError as for `get`."""
+        for key, value in self._shards[partition].items(max(prefix, start)):
             if not key.startswith(prefix):
                 return
             yield key, value
 
     def remove(self, partition: int, key: bytes) -> None:
-        """Remove one key here, but not from the changelog: for what has had its time."""
+        """Remove one key here, but not from the changelog: for a value that has had its time."""
         self._shards[partition].delete(key)
 
     def kept(self, entry: Entry) -> tuple[bytes, bytes | None]:
         """The key and the value that stand for an entry of the changelog here; None removes the key."""
         return entry.key, entry.value
 
-    def _apply(self, database: Rdict, entry: Entry) -> None:
+    def _is_usable(self, database: Database) -> bool:  # noqa: ARG002 a table that looks closer has its own
+        return True
+
+    async def _follow(self, partition: int) -> None:
+        """Apply what the changelog has and the database lacks.
+
+        Raises
+        ------
+        ReplacedError
+            The last record that was followed is not in the changelog.
+        """
+        database = self._shards[partition]
+        following = _next_offset(database)
+        async for entry in self.changelog.read(partition, following):
+            if self._shards.get(partition) is not database:
+                return
+            if entry.offset < following:
+                if fingerprint(entry) != database.get(LAST):
+                    what = (
+                        f"the changelog of {self.folder.name}, shard {partition}, has another record at {entry.offset}."
+                    )
+                    raise ReplacedError(what, "Its database is emptied and read anew.")
+            else:
+                self.take(partition, entry)
+
+    def _apply(self, database: Database, entry: Entry) -> None:
         key, value = self.kept(entry)
         if value is None:
             database.delete(key)
         else:
-            database[key] = value
-        database[LAST] = fingerprint(entry)
-        database[OFFSET] = (entry.offset + 1).to_bytes(8, "big")
+            database.put(key, value)
+        database.put(LAST, fingerprint(entry))
+        database.put(OFFSET, (entry.offset + 1).to_bytes(8, "big"))
 
 
-def _next_offset(database: Rdict) -> int:
-    return int.from_bytes(database.get(OFFSET, b""), "big")
+def _next_offset(database: Database) -> int:
+    return int.from_bytes(database.get(OFFSET) or b"", "big")
 
 
 async def continues(changelog: Changelog, partition: int, following: int, last: bytes | None) -> bool:
-    """Whether a changelog is the one that was followed up to offset `following`, by the fingerprint of the last entry applied."""
-    if following == 0:
-        return True
-    async for entry in changelog.read(partition, following - 1):
-        # Compaction may have removed the record that was followed last; then there is nothing to compare.
-        return entry.offset >= following or fingerprint(entry) == last
-    return False  # the changelog is shorter than what was followed of it
+    """Whether a changelog is the one that was followed up to offset `following`, by the fingerprint of the last entry applied.
+
+    Compaction may have removed that entry; then there is nothing to compare.
+    """
+    try:
+        async for entry in changelog.read(partition, following):
+            return entry.offset >= following or fingerprint(entry) == last
+    except ReplacedError:
+        return False
+    return True
 
 
 def fingerprint(entry: Entry) -> bytes:
     """Stands for one change, to recognise the changelog that it is from."""
     return hashlib.sha256(b"%d\0%b\0%b" % (len(entry.key), entry.key, entry.value or b"")).digest()
-
-
-def _options() -> Options:
-    options = Options(raw_mode=True)
-    options.create_if_missing(True)
-    options.set_write_buffer_size(WRITE_BUFFER)
-    options.set_max_write_buffer_number(WRITE_BUFFERS)
-    options.set_compression_type(DBCompressionType.none())  # snapshots come compressed
-    blocks = BlockBasedOptions()
-    blocks.set_block_cache(Cache(BLOCK_CACHE))
-    blocks.set_bloom_filter(10, False)  # most ids that are looked up are not there
-    options.set_block_based_table_factory(blocks)
-    return options

@@ -2,6 +2,7 @@
 
 import asyncio
 
+from learning.errors import ReplacedError
 from tables.changelog import Entry
 
 
@@ -30,10 +31,12 @@ class Topic:
     def end(self) -> int:
         return self.entries[-1].offset + 1 if self.entries else 0
 
-    async def read(self, partition, start):
+    async def read(self, partition, following):
         self._check()
+        if self.end < following:
+            raise ReplacedError("shorter")
         for entry in list(self.entries):
-            if entry.offset >= start:
+            if entry.offset >= following - 1:
                 yield entry
 
     async def follow(self, partition, start):

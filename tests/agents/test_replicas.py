@@ -12,9 +12,11 @@ from types import SimpleNamespace
 import harness
 import pytest
 
+from agents import recovery
 from agents import replicas as replicas_module
 from agents.budget import Budget
 from agents.shards import Shards
+from learning.mark import mark_of
 from learning.state import digest
 from learning.task import Task
 from tables.changelog import Entry
@@ -51,6 +53,13 @@ class Log:
         await asyncio.sleep(0)
         return {partition: self.end[partition] for partition in partitions}
 
+    async def check(self, partition, last, position):
+        await asyncio.sleep(0)
+        assert last is None or last == mark_of(self.all[partition][last[0]])
+
+    async def check_hole(self, partition, start, end):
+        raise AssertionError("no offset is without a message")
+
 
 class Changelog:
     """One in memory, with its follower."""
@@ -66,8 +75,8 @@ class Changelog:
         await asyncio.sleep(0)
         return offset
 
-    async def read(self, partition, start):
-        for offset, (key, value) in list(enumerate(self.entries.get(partition, [])))[start:]:
+    async def read(self, partition, following):
+        for offset, (key, value) in list(enumerate(self.entries.get(partition, [])))[max(following - 1, 0) :]:
             self.reads += 1
             await asyncio.sleep(0)
             yield Entry(offset, key, value)
@@ -115,6 +124,7 @@ class Worker:
 
         self.table = Table(changelog, folder / name / "snapshots")
         self.around = SimpleNamespace(
+            task=task,
             log=log,
             outlet=Outlet(),
             follower=changelog.follower(),
@@ -277,7 +287,9 @@ def test_a_shard_that_was_followed_is_opened_from_what_is_there(world):
         at.changelog.reads = 0
         other.shards.assign([0])
         await until(lambda: other.shards.answering(0).status == "live")
-        assert at.changelog.reads == 0  # all of it was followed before
+        assert (
+            at.changelog.reads == 1
+        )  # all of it was followed before; the last entry is looked at to recognise the changelog
         await owner.stop()
         await other.stop()
 
@@ -306,26 +318,51 @@ def test_nothing_is_applied_for_an_owned_shard(world):
 def test_a_refused_snapshot_keeps_the_last_model_and_no_worker_from_being_ready(world):
     async def check():
         at = world(Task(name="ads", kind="binary"))
-        owner, signed = at.worker("owner"), at.worker("signed", key=b"secret")
+        owner, keyless = at.worker("owner", key=b"secret"), at.worker("keyless")
         owner.shards.assign([0])
         at.log.grow(0, 10)
         await until(lambda: owner.shards.owned[0]._saved_position == 10)
-        signed.shards.replicas.start()
-        await until(lambda: signed.shards.replicas.is_refused(0))
-        assert "not signed" in signed.shards.known()[0].error
-        assert signed.shards.answering(0) is None
-        assert not list(signed.shards.lacking())
-        signed.shards.owned[0] = SimpleNamespace(learner=None, error="the snapshot is not signed")
-        assert list(signed.shards.lacking()) == [(0, "the snapshot is not signed")]
-        del signed.shards.owned[0]
-        other = at.worker("other")
+        keyless.shards.replicas.start()
+        await until(lambda: keyless.shards.replicas.is_refused(0))
+        assert "no key is configured" in keyless.shards.known()[0].error
+        assert keyless.shards.answering(0) is None
+        assert not list(keyless.shards.lacking())
+        keyless.shards.owned[0] = SimpleNamespace(learner=None, error="the snapshot is signed")
+        assert list(keyless.shards.lacking()) == [(0, "the snapshot is signed")]
+        del keyless.shards.owned[0]
+        other = at.worker("other", key=b"secret")
         other.shards.replicas.start()
         await until(lambda: (r := other.shards.answering(0)) is not None and r.position == 10)
-        other.around.key = b"secret"
+        other.around.key = None
         at.log.grow(0, 10)
         await until(lambda: other.shards.answering(0).error is not None)
         assert other.shards.answering(0).position == 10
-        for worker in (owner, signed, other):
+        for worker in (owner, keyless, other):
+            await worker.stop()
+
+    run(check())
+
+
+def test_an_unsigned_snapshot_is_passed_by_where_a_key_is_configured(world):
+    async def check():
+        at = world(Task(name="ads", kind="binary"))
+        owner, other, reader = at.worker("owner", key=b"secret"), at.worker("other"), at.worker("reader", key=b"secret")
+        for worker, grown in ((owner, 10), (other, 20)):
+            if worker is other:
+                owner.shards.around.snapshots.keep(0, 0, "")  # so that the other one has a snapshot to pass
+                worker.around.key = b"secret"
+            worker.shards.assign([0])
+            at.log.grow(0, 10)
+            await until(lambda w=worker, n=grown: (s := w.shards.owned.get(0)) and s._saved_position == n)
+            if worker is other:
+                worker.around.key = None
+                at.log.grow(0, 10)
+                await until(lambda w=worker: w.shards.owned[0]._saved_position == 30)
+            await worker.shards.revoke()
+        reader.shards.replicas.start()
+        await until(lambda: (r := reader.shards.answering(0)) is not None and r.position == 20)
+        assert reader.shards.known()[0].error is None
+        for worker in (owner, other, reader):
             await worker.stop()
 
     run(check())
@@ -334,10 +371,8 @@ def test_a_refused_snapshot_keeps_the_last_model_and_no_worker_from_being_ready(
 def test_snapshots_that_come_faster_than_the_budget_allows_are_passed_over(world, monkeypatch):
     async def check():
         at, read = world(Task(name="ads", kind="binary")), []
-        unseal = replicas_module.unseal
-        monkeypatch.setattr(
-            replicas_module, "unseal", lambda *a, **k: (time.sleep(0.01), read.append(1), unseal(*a, **k))[2]
-        )
+        unseal = recovery.unseal
+        monkeypatch.setattr(recovery, "unseal", lambda *a, **k: (time.sleep(0.01), read.append(1), unseal(*a, **k))[2])
         owner, other = at.worker("owner"), at.worker("other")
         other.shards.replicas.start()
         owner.shards.assign([0])

@@ -22,6 +22,7 @@ from agents.budget import Budget
 from agents.shard import Shard
 from learning.join import Join
 from learning.learner import Learner
+from learning.mark import mark_of
 from learning.state import digest, peek
 from learning.task import Task, Unanswered, Update
 from tables.changelog import Entry
@@ -95,6 +96,7 @@ class World:
     def __init__(self, log: list[SimpleNamespace], task: Task):
         self.log, self.task = log, task
         self.end = log[-1].offset + 1
+        self.at = {message.offset: message for message in log}
         self.changelog: list[tuple[bytes, bytes | None]] = []
         self.segments: list[tuple[bytes, bytes | None]] = []
         self.told: set[str] = set()
@@ -134,6 +136,16 @@ class Log:
         await self.world.step()
         return dict.fromkeys(partitions, self.world.end)
 
+    async def check(self, partition, last, position):
+        await self.world.step()
+        if last is not None and last != mark_of(self.world.at[last[0]]):
+            raise Violation(f"the mark {last} is not that of the message there")
+
+    async def check_hole(self, partition, start, end):
+        await self.world.step()
+        if any(start <= message.offset < end for message in self.world.log):
+            raise Violation(f"[{start}, {end}) is passed over, and holds messages")
+
 
 class Changelog:
     def __init__(self, world: World, entries: list[tuple[bytes, bytes | None]]):
@@ -148,8 +160,8 @@ class Changelog:
         await self.world.step()
         return offset
 
-    async def read(self, partition, start):
-        for offset, (key, value) in list(enumerate(self.entries))[start:]:
+    async def read(self, partition, following):
+        for offset, (key, value) in list(enumerate(self.entries))[max(following - 1, 0) :]:
             await self.world.step()
             yield Entry(offset, key, value)
 
@@ -189,6 +201,8 @@ class Process:
         self.table = Table(Changelog(world, world.changelog), folder / "snapshots")
         task, segments = world.task, Changelog(world, world.segments)
         around = SimpleNamespace(
+            task=task,
+            also=(),
             log=Log(world),
             outlet=Outlet(world, dice),
             snapshots=Snapshots(self.table, f"life{life}"),
@@ -198,7 +212,6 @@ class Process:
             wall=lambda: 0.0,
             writer=f"life{life}",
             key=None,
-            also=(),
             budget=Budget(share=1.0, clock=self.clock),
             snapshot_records=dice.choice([1, 3, 10]),
             snapshot_seconds=dice.choice([0.01, 1.0]),

@@ -24,9 +24,10 @@ class Changelog:
         self.entries.append(Entry(len(self.entries), key, value))
         return len(self.entries) - 1
 
-    async def read(self, partition, start):
-        for entry in self.entries[start:]:
-            yield entry
+    async def read(self, partition, following):
+        for entry in self.entries:
+            if entry.offset >= following - 1:
+                yield entry
 
     def compacted(self):
         """What a broker leaves of it."""

@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 
+from learning.errors import ReplacedError
 from tables.changelog import CHUNK_MAX, Entry
 from tables.snapshots import Snapshots
 from tables.table import Table
@@ -24,8 +25,10 @@ class Changelog:
         self.entries.append((key, value))
         return len(self.entries) - 1
 
-    async def read(self, partition, start):
-        for offset, entry in list(enumerate(self.entries))[start:]:
+    async def read(self, partition, following):
+        if len(self.entries) < following:
+            raise ReplacedError("shorter")
+        for offset, entry in list(enumerate(self.entries))[max(following - 1, 0) :]:
             if entry is not None:
                 yield Entry(offset, *entry)
 

@@ -1,0 +1,58 @@
+"""Recovery: the states that a shard may go on from, the furthest first."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import NamedTuple
+
+import structlog
+
+from agents.around import Around
+from learning.errors import DamagedError
+from learning.learner import State
+from learning.state import unseal
+
+log = structlog.get_logger()
+
+
+class Recovered(NamedTuple):
+    """A state from a snapshot, the place of that snapshot among the keys of the table, and its size in bytes."""
+
+    state: State
+    place: str
+    size: int
+
+
+async def recover(around: Around, partition: int, beyond: int = -1) -> AsyncIterator[Recovered]:
+    """The states of a shard's snapshots, the furthest first. A damaged or unauthentic snapshot is passed by, with a warning.
+
+    Parameters
+    ----------
+    around
+        Has the snapshots.
+    partition
+        The shard.
+    beyond
+        Snapshots of this position and earlier ones are not wanted.
+
+    Raises
+    ------
+    SnapshotError
+        A snapshot is whole but was made by other makers: another configuration, library version or format.
+    StoreError
+        The database failed.
+    """
+    for found in around.snapshots.found(partition):
+        if found.position <= beyond:
+            return
+        where = {"task": around.task.name, "partition": partition, "position": found.position, "snapshot": found.place}
+        try:
+            state = await asyncio.to_thread(
+                unseal, found.data, around.task, partition, key=around.key, also=around.also
+            )
+        except DamagedError as error:
+            log.warning("a snapshot is passed by", error=str(error), **where)
+            continue
+        if state.position != found.position:
+            log.warning("a snapshot is passed by: its manifest names another position", found=state.position, **where)
+            continue
+        yield Recovered(state, found.place, len(found.data))

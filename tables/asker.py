@@ -1,0 +1,124 @@
+"""The asker: asks a broker where partitions begin and end, and for single messages, over one connection that lasts."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+
+from tables.kafka import Brokers, started
+
+EMBEDDED_CLUSTER = "headrace-embedded"
+"""The cluster id of the embedded broker. Asked for the end of a log, it tells that of the first record of the last batch."""
+
+FETCH_MS = 50
+"""How long the embedded broker may take for a fetch that has nothing; the next question waits behind it."""
+
+FETCH_BYTES = 1 << 16
+"""Bytes that a look at one message fetches; a broker sends the whole of a batch that is larger."""
+
+ANSWER_SECONDS = 10.0
+"""How long a broker may take for one answer. aiokafka waits for ever for the ends of a topic that does not exist."""
+
+
+class Look(NamedTuple):
+    """What a partition has at one offset.
+
+    Parameters
+    ----------
+    first, end
+        The offsets of the first message that the broker still has, and of the next one that will be appended.
+    message
+        The message at the offset; None if that offset holds none: a transaction marker, or nothing any more, or nothing yet.
+    """
+
+    first: int
+    end: int
+    message: ConsumerRecord | None
+
+
+class Asker:
+    """Asks about the partitions of one topic.
+
+    Parameters
+    ----------
+    topic
+        The topic.
+    brokers
+        Where Kafka is.
+    """
+
+    def __init__(self, topic: str, brokers: Brokers):
+        self.topic, self.brokers = topic, brokers
+        self._consumer: AIOKafkaConsumer | None = None
+        self._asking = asyncio.Lock()
+        self._tells_batches = False
+
+    async def ends(self, partitions: Iterable[int]) -> dict[int, int]:
+        """For each partition, the offset that the next message appended will get. TimeoutError (an OSError) without an answer."""
+        shards = [TopicPartition(self.topic, partition) for partition in partitions]
+        if not shards:
+            return {}
+        async with self._asking, asyncio.timeout(ANSWER_SECONDS):
+            ends = await self._ends(await self._connected(), shards)
+        return {shard.partition: end for shard, end in ends.items()}
+
+    async def look(self, partition: int, offset: int) -> Look:
+        """The message at an offset, and where the partition begins and ends. TimeoutError (an OSError) without an answer."""
+        shard = TopicPartition(self.topic, partition)
+        async with self._asking, asyncio.timeout(ANSWER_SECONDS):
+            consumer = await self._connected()
+            first = (await consumer.beginning_offsets([shard]))[shard]
+            end = (await self._ends(consumer, [shard]))[shard]
+            message = await self._fetch(consumer, shard, offset) if first <= offset < end else None
+        return Look(first, end, message)
+
+    async def stop(self) -> None:
+        """Close the connection to the broker."""
+        if self._consumer is not None:
+            consumer, self._consumer = self._consumer, None
+            await consumer.stop()
+
+    async def _fetch(self, consumer: AIOKafkaConsumer, shard: TopicPartition, offset: int) -> ConsumerRecord | None:
+        consumer.assign([shard])
+        consumer.seek(shard, offset)
+        try:
+            while await consumer.position(shard) <= offset:
+                for message in (await consumer.getmany(shard, timeout_ms=1000, max_records=1)).get(shard, []):
+                    return message if message.offset == offset else None
+            return None
+        finally:
+            if shard in consumer.assignment():
+                consumer.pause(shard)  # or it would go on and fetch
+
+    async def _ends(self, consumer: AIOKafkaConsumer, shards: list[TopicPartition]) -> Mapping[TopicPartition, int]:
+        found: dict[TopicPartition, int] = await consumer.end_offsets(shards)
+        if self._tells_batches:
+            await self._correct(consumer, found)
+        return found
+
+    async def _connected(self) -> AIOKafkaConsumer:
+        if self._consumer is None:
+            admin = await started(self.brokers.admin())
+            try:
+                self._tells_batches = (await admin.describe_cluster())["cluster_id"] == EMBEDDED_CLUSTER
+            finally:
+                await admin.close()
+            # Without "none" the consumer would go on elsewhere when an offset has gone since it was asked for.
+            options = {
+                "fetch_max_wait_ms": FETCH_MS,
+                "max_partition_fetch_bytes": FETCH_BYTES,
+                "auto_offset_reset": "none",
+            }
+            self._consumer = await started(self.brokers.consumer(**options))
+        return self._consumer
+
+    @staticmethod
+    async def _correct(consumer: AIOKafkaConsumer, found: dict[TopicPartition, int]) -> None:
+        """Read the last batch: the answer to a fetch has the true end."""
+        consumer.assign(list(found))
+        for shard, end in found.items():
+            consumer.seek(shard, max(end - 1, 0))
+        await consumer.getmany(timeout_ms=FETCH_MS)
+        for shard, end in found.items():
+            found[shard] = max(end, consumer.highwater(shard) or 0)
