@@ -11,7 +11,7 @@ from aiokafka.errors import OffsetOutOfRangeError
 from learning.errors import LogError
 from learning.learner import Message
 from learning.mark import Mark, mark_of
-from tables.asker import Asker
+from tables.asker import Asker, Look
 from tables.kafka import Brokers, started
 from tables.producer import LastingProducer
 
@@ -106,17 +106,7 @@ class KafkaEventLog:
         A marked message that retention has removed cannot be compared; then the log passes.
         """
         look = await self._asker.look(partition, last[0] if last else position - 1)
-        place, remedy = f"{self.topic}/{partition}", ANOTHER.format(task=self.topic.removesuffix(".events"))
-        if look.end < position:
-            what = (
-                f"{place} ends at {look.end}, but was folded up to {position}: it has lost its end, or is another log."
-            )
-            raise LogError(what, remedy)
-        if last is None or look.first > last[0]:
-            return
-        if look.message is None or mark_of(look.message) != last:
-            what = f"{place} has another message at offset {last[0]} than the one that was folded: it is another log."
-            raise LogError(what, remedy)
+        recognise(f"{self.topic}/{partition}", look, last, position)
 
     async def check_hole(self, partition: int, start: int, end: int) -> None:
         """Raise LogError if [start, end), which holds no message, may have held some: the topic is compacted."""
@@ -153,3 +143,24 @@ class KafkaEventLog:
             if entry[0] == "cleanup.policy"
         ]
         return any("compact" in policy for policy in policies)
+
+
+def recognise(place: str, look: Look, last: Mark | None, position: int) -> None:
+    """Raise LogError unless a log is the one that was folded up to `position`, the last message being the one marked.
+
+    Parameters
+    ----------
+    place
+        `<task>.events/<partition>`.
+    look
+        At the offset of the marked message, or at the one before the position where there is no mark.
+    """
+    remedy = ANOTHER.format(task=place.rpartition("/")[0].removesuffix(".events"))
+    if look.end < position:
+        what = f"{place} ends at {look.end}, but was folded up to {position}: it has lost its end, or is another log."
+        raise LogError(what, remedy)
+    if last is None or look.first > last[0]:
+        return
+    if look.message is None or mark_of(look.message) != last:
+        what = f"{place} has another message at offset {last[0]} than the one that was folded: it is another log."
+        raise LogError(what, remedy)

@@ -154,10 +154,10 @@ class Shard:
         self._saved_at = self._moved_at = around.budget.clock()
         self._freshness.know(known_from(learner.state.clock, asked, around.wall()))
         self._freshness.mark(end, asked)
+        if self.position:  # a crash may have come between the snapshot and its commit
+            await around.commit(self.partition, self.position)
         if self.status == "opening":
             self.status, self.error = "live", None
-            if self.position:  # a crash may have come between the snapshot and its commit
-                await around.commit(self.partition, self.position)
 
     async def _take_up(self) -> Learner:
         """A learner with the furthest state whose waiting entries are in the pending table; a new one if there is none."""
@@ -190,11 +190,14 @@ class Shard:
         if join.oldest is None:
             return True
         wanted = join.oldest[0], state.step, join.entries, join.checksum
-        if await pending.holds(*wanted):
-            return True
-        pending.close()
-        await self.around.pending.read_anew(self.partition)
-        return await pending.holds(*wanted)
+        try:
+            if await pending.holds(*wanted):
+                return True
+            pending.close()
+            await self.around.pending.read_anew(self.partition)
+            return await pending.holds(*wanted)
+        finally:
+            pending.close()  # what is read goes on holding the database, and with it the lock
 
     def _note_misfits(self, misfits: list[int], position: int) -> None:
         """Say that states were not taken up because entries that wait in them are not in the pending table."""

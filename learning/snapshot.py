@@ -34,10 +34,14 @@ def seal(state: State, task: Task, partition: int, *, writer: str, key: bytes | 
     Raises
     ------
     SnapshotError
-        The model cannot be saved: it holds a lambda, an open file.
+        The model cannot be saved: it holds a lambda, an open file, or raises when it is asked.
     """
-    expected = answers(state)
-    payload = dump((state, expected))
+    try:
+        payload, known = dump((state, answers(state))), digest(state)
+    except SnapshotError:
+        raise
+    except BaseException as error:
+        raise SnapshotError(f"the state cannot be saved: {error!r}.", "Correct the model.") from error
     header = Header(
         format=FORMAT,
         task=task.name,
@@ -46,7 +50,7 @@ def seal(state: State, task: Task, partition: int, *, writer: str, key: bytes | 
         fingerprint=task.fingerprint,
         libraries=LIBRARIES,
         position=state.position,
-        digest=digest(state),
+        digest=known,
         writer=writer,
         signed=bool(key),
         size=len(payload),

@@ -37,10 +37,9 @@ class Changelog(Protocol):
         ...
 
     def read(self, partition: int, following: int) -> AsyncIterator[Entry]:
-        """The entries from offset `following` to the end as it stands at the call, and before them the one at `following - 1`, if it
-        is still there: by it the reader can tell whether this is the changelog that it has followed so far.
+        """The entry at `following - 1`, if it is still there, and those from `following` to the end as it stands at the call.
 
-        Raises ReplacedError when the changelog ends before `following`.
+        By the first one the reader can tell whether this is the changelog that it has followed so far. Raises ReplacedError when the changelog ends before `following`.
         """
         ...
 

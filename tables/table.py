@@ -70,9 +70,12 @@ class Table:
     def open_as_it_is(self, partition: int) -> None:
         """Open one shard with what it holds, whether the changelog can be read or not. StoreError as for `open`."""
         database = Database(self.folder / str(partition))
-        if not self._is_usable(database):
-            database = database.empty()
-        self._shards[partition] = database
+        try:
+            is_usable = self._is_usable(database)
+        except BaseException:
+            database.close()
+            raise
+        self._shards[partition] = database if is_usable else database.empty()
 
     async def catch_up(self, partition: int) -> None:
         """Bring an open shard up to the end of the changelog; if it is of another changelog, from nothing."""

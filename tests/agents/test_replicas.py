@@ -1,184 +1,19 @@
-"""Replicas: what they answer, and how a shard's table passes between a replica and the owner in the same process.
-
-The log and the changelog are in memory; the tables are real.
-"""
+"""Replicas: what they answer, and how a shard's table passes between a replica and the owner in the same process."""
 
 import asyncio
-import json
 import random
 import time
 from types import SimpleNamespace
 
-import harness
 import pytest
+from worlds import fold, run, until
 
 from agents import recovery
-from agents import replicas as replicas_module
-from agents.budget import Budget
-from agents.shards import Shards
-from learning.mark import mark_of
 from learning.state import digest
 from learning.task import Task
-from tables.changelog import Entry
-from tables.pending import PendingTable
-from tables.snapshots import Snapshots
 from tables.table import Table
 
 FEATURES = {"x": 0.3, "y": "a"}
-
-
-def messages(count, seed=1):
-    dice = random.Random(seed)
-    for offset in range(count):
-        sample = {"features": {"x": dice.gauss(0, 1), "y": dice.choice("ab")}, "label": dice.random() < 0.5}
-        yield SimpleNamespace(offset=offset, timestamp=offset, key=None, value=json.dumps(sample).encode())
-
-
-class Log:
-    """The event logs, one a partition, each as far as it has been let grow."""
-
-    def __init__(self, partitions, count=400):
-        self.all = {partition: list(messages(count, partition)) for partition in range(partitions)}
-        self.end = dict.fromkeys(self.all, 0)
-
-    def grow(self, partition, count):
-        self.end[partition] = min(self.end[partition] + count, len(self.all[partition]))
-
-    async def read(self, partition, start, end):
-        for message in self.all[partition][start:end]:
-            await asyncio.sleep(0)
-            yield message
-
-    async def ends(self, partitions):
-        await asyncio.sleep(0)
-        return {partition: self.end[partition] for partition in partitions}
-
-    async def check(self, partition, last, position):
-        await asyncio.sleep(0)
-        assert last is None or last == mark_of(self.all[partition][last[0]])
-
-    async def check_hole(self, partition, start, end):
-        raise AssertionError("no offset is without a message")
-
-
-class Changelog:
-    """One in memory, with its follower."""
-
-    def __init__(self):
-        self.entries = {}
-        self.reads = 0
-
-    async def append(self, partition, key, value):
-        await asyncio.sleep(0)
-        self.entries.setdefault(partition, []).append((key, value))
-        offset = len(self.entries[partition]) - 1
-        await asyncio.sleep(0)
-        return offset
-
-    async def read(self, partition, following):
-        for offset, (key, value) in list(enumerate(self.entries.get(partition, [])))[max(following - 1, 0) :]:
-            self.reads += 1
-            await asyncio.sleep(0)
-            yield Entry(offset, key, value)
-
-    def follower(self):
-        changelog = self
-
-        class Follower:
-            def __init__(self):
-                self.starts = {}
-
-            async def follow(self, starts):
-                await asyncio.sleep(0)
-                self.starts = dict(starts)
-
-            async def poll(self, seconds):
-                await asyncio.sleep(0.001)
-                found = {}
-                for partition, start in self.starts.items():
-                    known = changelog.entries.get(partition, [])
-                    found[partition] = [Entry(offset, *known[offset]) for offset in range(start, len(known))]
-                    self.starts[partition] = len(known)
-                return {partition: entries for partition, entries in found.items() if entries}
-
-            async def stop(self):
-                self.starts = {}
-
-        return Follower()
-
-
-class Outlet:
-    async def tell(self, partition, effects):
-        await asyncio.sleep(0)
-
-    async def flush(self, partition):
-        await asyncio.sleep(0)
-
-
-class Worker:
-    """A process with its own tables, around a shared log and shared changelogs."""
-
-    def __init__(self, task, log, changelog, segments, folder, name, key=None):
-        async def commit(partition, position):
-            await asyncio.sleep(0)
-
-        self.table = Table(changelog, folder / name / "snapshots")
-        self.around = SimpleNamespace(
-            task=task,
-            log=log,
-            outlet=Outlet(),
-            follower=changelog.follower(),
-            snapshots=Snapshots(self.table, name),
-            pending=PendingTable(
-                segments, folder / name / "pending", writer=name, fold=task.fingerprint, wait=task.wait_ms
-            ),
-            wall=time.time,
-            writer=name,
-            key=key,
-            also=(),
-            budget=Budget(share=1.0),
-            snapshot_records=5,
-            snapshot_seconds=0.01,
-            commit=commit,
-        )
-        self.shards = Shards(task, self.around)
-
-    async def stop(self):
-        await self.shards.stop()
-
-
-@pytest.fixture
-def world(tmp_path, monkeypatch):
-    monkeypatch.setattr(replicas_module, "RETRY_SECONDS", 0.02)
-    monkeypatch.setattr(replicas_module, "ENDS_SECONDS", 0.02)
-    monkeypatch.setattr("agents.shards.WATCH_SECONDS", 0.005)
-    monkeypatch.setattr("agents.shards.STUCK_SECONDS", 0.0)  # nothing is delivered here: all is read from the log
-    monkeypatch.setattr("agents.shards.RETRY_SECONDS", 0.02)
-
-    def make(task):
-        log, changelog, segments = Log(task.partitions), Changelog(), Changelog()
-
-        def worker(name, key=None):
-            return Worker(task, log, changelog, segments, tmp_path, name, key)
-
-        return SimpleNamespace(task=task, log=log, changelog=changelog, worker=worker)
-
-    return make
-
-
-async def until(true, seconds=20):
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "it did not come to be"
-        await asyncio.sleep(0.005)
-
-
-def fold(task, log, partition, position):
-    return harness.fold(task, partition, log.all[partition][:position])[0]
-
-
-def run(coroutine):
-    return asyncio.run(coroutine)
 
 
 @pytest.mark.parametrize("model", ["logistic", "naive_bayes", "hoeffding_tree", "hat", "arf", "mondrian_forest"])

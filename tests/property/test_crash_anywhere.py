@@ -284,6 +284,7 @@ async def run(
             except Death:
                 pass
         violation = process.shard.violation if hasattr(process.shard, "violation") else None
+        assert process.shard.notice is None, "a state did not fit what waits"
         state, waiting = process.shard.learner and process.shard.learner.state, None
         if fuse is None:
             waiting = waits(world, process.shard)

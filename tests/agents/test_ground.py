@@ -1,0 +1,455 @@
+"""When the ground moves under a shard: its log, its changelogs, its databases and its model fail, and nothing is silently wrong."""
+
+import asyncio
+import json
+import shutil
+from types import SimpleNamespace
+
+import pytest
+from worlds import messages, run, until
+
+from learning.errors import StoreError
+from learning.learner import Learner
+from learning.state import digest
+from learning.task import Task, Unanswered
+
+WAITING = Task(name="ads", kind="binary", wait="1000s", unanswered=Unanswered(assume=False))
+
+
+def asking(count, step=100):
+    """A log of questions whose labels come twenty messages later; `step` milliseconds apart, so that none expires within its wait."""
+    for offset in range(count):
+        asked = {"id": f"q{offset}", "features": {"x": float(offset % 7)}}
+        label = {"id": f"q{offset - 20}", "label": offset % 3 == 0}
+        value = json.dumps(asked) if offset < 20 else f"{json.dumps(asked)}\n{json.dumps(label)}"
+        yield SimpleNamespace(offset=offset, timestamp=offset * step, key=None, value=value.encode())
+
+
+def folded(at, partition=0):
+    """The uninterrupted fold of the log that is there."""
+    learner = Learner(at.task, partition)
+    for message in at.log.all[partition][: at.log.end[partition]]:
+        for _ in learner.fold(message):
+            pass
+    return learner
+
+
+async def learn(at, worker, count):
+    """Grow the log, and wait until the worker has learned and saved all of it."""
+    at.log.grow(0, count)
+    await until(lambda: (s := worker.shards.owned[0]).status == "live" and s._saved_position == at.log.end[0])
+
+
+async def is_right(at, worker):
+    shard = worker.shards.owned[0]
+    await until(lambda: worker.shards.owned[0].status == "stopped" or worker.shards.owned[0].position == at.log.end[0])
+    shard = worker.shards.owned[0]
+    assert shard.status == "live", shard.error
+    assert await shard.digest() == (at.log.end[0], digest(folded(at).state))
+
+
+def another(at, count):
+    """Put another log in the place of the one that is there."""
+    at.log.all[0] = [SimpleNamespace(**vars(m) | {"timestamp": m.timestamp + 7}) for m in messages(400, 0)]
+    at.log.end[0] = count
+
+
+def lost_tail(at, _):
+    at.log.end[0] -= 10
+
+
+@pytest.mark.parametrize("running", [True, False])
+@pytest.mark.parametrize(("change", "count"), [(lost_tail, 0), (another, 5), (another, 50), (another, 200)])
+def test_another_log_stops_the_shard_and_says_so(world, change, count, running):
+    async def check():
+        at = world(Task(name="ads", kind="binary"))
+        worker = at.worker("one")
+        worker.shards.assign([0])
+        await learn(at, worker, 50)
+        model = worker.shards.owned[0].learner
+        if not running:
+            await worker.shards.revoke()
+        change(at, count)
+        if not running:
+            worker.shards.assign([0])
+        elif count == 50:  # nothing tells it from the old one but a look, which a delivery brings about
+            at.log.grow(0, 1)
+            await worker.shards.owned[0].deliver(at.log.all[0][50:51], link="new")
+        await until(lambda: worker.shards.owned[0].status == "stopped")
+        error = worker.shards.owned[0].error
+        assert "ads.events/0" in error
+        assert "another log" in error
+        assert "delete ads.snapshots and ads.pending" in error
+        assert (model.state.position, model.state.updates) == (50, 50)  # nothing of the other log was folded
+        await worker.stop()
+
+    run(check())
+
+
+def test_the_remedy_of_another_log_folds_the_one_that_is_there(world, tmp_path):
+    async def check():
+        at = world(Task(name="ads", kind="binary"))
+        worker = at.worker("one")
+        worker.shards.assign([0])
+        await learn(at, worker, 50)
+        another(at, 80)
+        await until(lambda: worker.shards.owned[0].status == "stopped")
+        await worker.stop()
+        at.changelog.entries.clear()
+        at.segments.entries.clear()
+        again = at.worker("one")
+        again.shards.assign([0])
+        await is_right(at, again)
+        await again.stop()
+
+    run(check())
+
+
+def test_a_delivery_over_a_new_connection_is_folded_only_after_a_look_at_the_log(world):
+    async def check():
+        at = world(Task(name="ads", kind="binary"))
+        worker, looks = at.worker("one"), []
+        worker.shards.assign([0])
+        await learn(at, worker, 10)
+        shard, check = worker.shards.owned[0], worker.around.log.check
+        shard.around.budget.clock = lambda: 1e6
+
+        async def look(partition, last, position):
+            looks.append(position)
+            await check(partition, last, position)
+
+        worker.around.log.check = look
+        shard._confirmed_at = 1e6
+        for link, delivered in (("one", 10), ("one", 11), ("two", 12), ("two", 13)):
+            at.log.end[0] += 1
+            await shard.deliver(at.log.all[0][delivered : delivered + 1], link)
+        assert looks == [10, 12]
+        await worker.stop()
+
+    run(check())
+
+
+def test_a_hole_is_passed_over_unless_the_topic_is_compacted(world):
+    async def check(is_compacted):
+        at = world(Task(name="ads", kind="binary"))
+        worker = at.worker("one")
+        worker.shards.assign([0])
+        await learn(at, worker, 50)
+        at.log.is_compacted = is_compacted
+        del at.log.all[0][55:58]
+        at.log.all[0][50:] = at.log.all[0][50:]
+        at.log.end[0] = 70
+        await until(lambda: worker.shards.owned[0].status == "stopped" or worker.shards.owned[0].position == 70)
+        shard = worker.shards.owned[0]
+        assert (shard.status, shard.position) == (("stopped", 55) if is_compacted else ("live", 70))
+        await worker.stop()
+
+    run(check(is_compacted=False))
+    run(check(is_compacted=True))
+
+
+def test_entries_that_the_pending_topic_has_lost_are_folded_again(world, tmp_path):
+    async def check():
+        at = world(WAITING)
+        at.log.all[0] = list(asking(200))
+        worker = at.worker("one")
+        worker.shards.assign([0])
+        await learn(at, worker, 100)
+        await worker.stop()
+        at.segments.entries.clear()
+        again = at.worker("one")
+        again.shards.assign([0])
+        await is_right(at, again)
+        assert "ads.pending" in again.shards.owned[0].notice
+        await learn(at, again, 100)
+        await is_right(at, again)
+        await again.stop()
+
+    run(check())
+
+
+def test_a_pending_database_with_a_hole_is_read_anew_from_its_topic(world):
+    async def check():
+        at = world(WAITING)
+        at.log.all[0] = list(asking(200))
+        worker = at.worker("one")
+        worker.shards.assign([0])
+        await learn(at, worker, 100)
+        table = worker.around.pending
+        for key, _ in list(table.items(0, b"s"))[-5:]:
+            table.remove(0, key)
+        await worker.shards.revoke()
+        worker.shards.assign([0])
+        await is_right(at, worker)
+        assert worker.shards.owned[0].notice is None
+        await worker.stop()
+
+    run(check())
+
+
+@pytest.mark.parametrize("wait", ["3s", "1000s"])
+def test_the_snapshot_before_the_newest_is_taken_up_when_that_is_damaged(world, wait, tmp_path):
+    """What waits for it is still there, though what had expired for the newest one may be purged."""
+
+    async def check():
+        at = world(Task(name="ads", kind="binary", wait=wait, unanswered=Unanswered(assume=False)))
+        at.log.all[0] = list(asking(400))
+        worker = at.worker("one")
+        worker.shards.assign([0])
+        for _ in range(5):
+            await learn(at, worker, 40)
+        await worker.stop()
+        manifests = [
+            n for n, (key, value) in enumerate(at.changelog.entries[0]) if key.startswith(b"manifest/") and value
+        ]
+        key, value = at.changelog.entries[0][manifests[-1]]
+        at.changelog.entries[0][manifests[-1]] = key, value[:-9] + bytes([value[-9] ^ 1]) + value[-8:]
+        shutil.rmtree(tmp_path / "one")
+        again = at.worker("one")
+        again.shards.assign([0])
+        await is_right(at, again)
+        assert again.shards.owned[0].notice is None  # not folded from the beginning
+        await learn(at, again, 100)
+        await is_right(at, again)
+        await again.stop()
+
+    run(check())
+
+
+@pytest.mark.parametrize("value", [b"", b"\n", b"not json\n", b'{"position": -1, "chunks": 0, "sha256": ""}\nx', b"\xff\xfe", b'{"position": 1000000000, "chunks": 9, "sha256": "ab"}\n'])  # fmt: skip
+def test_an_unreadable_record_among_the_snapshots_is_passed_by(world, value):
+    async def check():
+        at = world(Task(name="ads", kind="binary"))
+        worker, other = at.worker("one"), at.worker("other")
+        worker.shards.assign([0])
+        await learn(at, worker, 50)
+        await at.changelog.append(0, b"manifest/stranger/1", value)
+        await at.changelog.append(0, b"\x00offset?", value)
+        await learn(at, worker, 50)
+        await worker.shards.revoke()
+        worker.shards.assign([0])
+        await is_right(at, worker)
+        other.shards.replicas.start()
+        await until(lambda: (r := other.shards.answering(0)) is not None and r.position == 100)
+        for one in (worker, other):
+            await one.stop()
+
+    run(check())
+
+
+def test_a_manifest_that_names_another_position_than_its_snapshot_is_passed_by(world):
+    async def check():
+        at = world(Task(name="ads", kind="binary"))
+        worker, other = at.worker("one"), at.worker("other")
+        worker.shards.assign([0])
+        await learn(at, worker, 50)
+        _, value = [e for e in at.changelog.entries[0] if e[0].startswith(b"manifest/") and e[1]][-1]
+        far = json.loads(value.split(b"\n", 1)[0]) | {"position": 1_000_000_000}
+        await at.changelog.append(
+            0, b"manifest/stranger/1", json.dumps(far).encode() + b"\n" + value.split(b"\n", 1)[1]
+        )
+        await worker.shards.revoke()
+        worker.shards.assign([0])
+        await is_right(at, worker)
+        other.shards.replicas.start()
+        await until(lambda: (r := other.shards.answering(0)) is not None and r.position == 50)
+        for one in (worker, other):
+            await one.stop()
+
+    run(check())
+
+
+@pytest.mark.parametrize("which", ["changelog", "segments"])
+@pytest.mark.parametrize("left", [0, 3, 1000])
+def test_a_changelog_that_was_made_anew_while_the_worker_runs_is_read_anew(world, which, left):
+    async def check():
+        at = world(WAITING)
+        at.log.all[0] = list(asking(300))
+        worker = at.worker("one")
+        worker.shards.assign([0])
+        await learn(at, worker, 100)
+        changelog = getattr(at, which)
+        changelog.entries[0] = [(b"g/%d" % number, None) for number in range(left)]
+        await learn(at, worker, 100)
+        await is_right(at, worker)
+        await worker.shards.revoke()
+        worker.shards.assign([0])
+        await is_right(at, worker)
+        await worker.stop()
+
+    run(check())
+
+
+def damage(folder, kind, how):
+    """Harm the files of a closed or an open database."""
+    for path in folder.glob(kind):
+        if how == "deleted":
+            path.unlink()
+        elif how == "cut":
+            with path.open("r+b") as file:
+                file.truncate(path.stat().st_size // 2)
+        elif path.stat().st_size:
+            data = bytearray(path.read_bytes())
+            for at in range(0, len(data), max(len(data) // 16, 1)):
+                data[at] ^= 0xFF
+            path.write_bytes(data)
+
+
+@pytest.mark.parametrize("table", ["snapshots", "pending"])
+@pytest.mark.parametrize("kind", ["*.sst", "MANIFEST-*", "CURRENT", "*.log", "*"])
+@pytest.mark.parametrize("how", ["flipped", "cut", "deleted"])
+def test_a_database_that_was_damaged_while_no_worker_ran_is_read_anew(world, tmp_path, table, kind, how):
+    async def check():
+        at = world(WAITING)
+        at.log.all[0] = list(asking(300))
+        worker = at.worker("one")
+        worker.shards.assign([0])
+        await learn(at, worker, 100)
+        for opened in (worker.table, worker.around.pending):
+            opened._shards[0]._db.flush()
+        await learn(at, worker, 20)
+        await worker.stop()
+        damage(tmp_path / "one" / table / "0", kind, how)
+        again = at.worker("one")
+        again.shards.assign([0])
+        await is_right(at, again)
+        await learn(at, again, 100)
+        await is_right(at, again)
+        await again.stop()
+
+    run(check())
+
+
+USED = {("snapshots", "put"), ("snapshots", "items"), ("snapshots", "delete"), ("pending", "get"), ("pending", "write"), ("pending", "items")}  # fmt: skip
+"""The operations that the tables use here whatever happens."""
+
+
+@pytest.mark.parametrize("table", ["snapshots", "pending"])
+@pytest.mark.parametrize("operation", ["get", "put", "write", "items", "delete"])
+@pytest.mark.parametrize(
+    "what", ["IO error: No space left on device: While appending", "Corruption: block checksum mismatch"]
+)
+def test_a_database_that_fails_in_use_is_opened_anew_as_often_as_it_takes(world, monkeypatch, table, operation, what):
+    """Now and then an operation fails, and stays so until the database has been opened anew three times."""
+
+    async def check():
+        at = world(Task(name="ads", kind="binary", wait="3s", unanswered=Unanswered(assume=False)))
+        at.log.all[0] = list(asking(300))
+        worker = at.worker("one")
+        worker.shards.assign([0])
+        await learn(at, worker, 60)
+        failing = worker.table if table == "snapshots" else worker.around.pending
+        database, failed = type(failing._shards[0]), []
+        sound = getattr(database, operation)
+
+        def fails(self, *arguments):
+            if f"/{table}/" in f"{self.path}/" and len(failed) < 3:
+                failed.append(self)
+                raise self._failed(Exception(what))
+            return sound(self, *arguments)
+
+        monkeypatch.setattr(database, operation, fails)
+        at.log.grow(0, 100)
+        await is_right(at, worker)
+        await learn(at, worker, 100)
+        assert failed or (table, operation) not in USED
+        await is_right(at, worker)
+        await worker.stop()
+
+    run(check())
+
+
+class Panic(BaseException):
+    """As River's Rust raises it."""
+
+
+@pytest.mark.parametrize(
+    "raised",
+    [Panic("a bug"), SystemExit(1), KeyboardInterrupt(), asyncio.CancelledError(), GeneratorExit(), OSError("no"), ValueError(), StopIteration()],
+)  # fmt: skip
+@pytest.mark.parametrize("method", ["learn_one", "predict_proba_one"])
+def test_whatever_a_model_raises_stops_its_shard_and_nothing_is_folded_twice(world, raised, method):
+    async def check():
+        at = world(Task(name="ads", kind="binary"))
+        worker = at.worker("one")
+        worker.shards.assign([0])
+        await learn(at, worker, 10)
+        shard = worker.shards.owned[0]
+        model, scored = shard.learner.champion.model, shard.learner.champion.scoreboard
+
+        class Failing:
+            """Fails at the third record."""
+
+            left = 2
+
+            def __getattr__(self, name):
+                def call(*arguments):
+                    if name == method:
+                        if self.left == 0:
+                            raise raised
+                        self.left -= 1
+                    return getattr(model, name)(*arguments)
+
+                return call
+
+        shard.learner.champion.model = Failing()
+        at.log.grow(0, 10)
+        await until(lambda: shard.status == "stopped")
+        assert type(raised).__name__ in shard.error
+        assert shard.position == 12
+        for _ in range(3):
+            await shard.deliver(at.log.all[0][12:20])
+        assert (shard.position, shard.learner.state.updates) == (12, 12)
+        assert scored is shard.learner.champion.scoreboard
+        await worker.stop()
+
+    run(check())
+
+
+def test_a_learner_refuses_to_fold_in_the_middle_of_a_message():
+    learner = Learner(Task(name="ads", kind="binary"), 0)
+    two = SimpleNamespace(offset=0, timestamp=0, key=None, value=b'{"features": {"x": 1}, "label": true}\n' * 2)
+    next(learner.fold(two))
+    with pytest.raises(ValueError, match="in part"):
+        next(learner.fold(two))
+
+
+def test_a_stopped_shard_keeps_its_error_when_a_snapshot_ends_late(world):
+    async def check():
+        at = world(Task(name="ads", kind="binary"))
+        worker, goes_on = at.worker("one"), asyncio.Event()
+        worker.shards.assign([0])
+        await learn(at, worker, 10)
+        shard, save = worker.shards.owned[0], worker.around.snapshots.save
+
+        async def slowly(*arguments):
+            await goes_on.wait()
+            await save(*arguments)
+
+        worker.around.snapshots.save = slowly
+        at.log.grow(0, 10)
+        await until(lambda: shard._saving is not None and not shard._saving.done())
+        await shard.stop(StoreError("the cause.", "The remedy."))
+        goes_on.set()
+        await shard._saving
+        assert (shard.status, shard.error) == ("stopped", "the cause. The remedy.")
+        await worker.stop()
+
+    run(check())
+
+
+def test_an_opening_shard_says_what_it_waits_for(world):
+    async def check():
+        at = world(Task(name="ads", kind="binary"))
+        first, second = at.worker("one"), at.worker("one")
+        first.shards.assign([0])
+        await learn(at, first, 10)
+        second.shards.assign([0])
+        await until(lambda: second.shards.owned[0].error is not None)
+        assert "lock" in second.shards.owned[0].error.lower()
+        await first.stop()
+        await until(lambda: second.shards.owned[0].status == "live")
+        assert second.shards.owned[0].error is None
+        await second.stop()
+
+    run(check())
