@@ -16,6 +16,8 @@ from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
+from tables.kafka import ISOLATION
+
 log = structlog.get_logger()
 
 FETCH_WAIT_MS = 20
@@ -63,11 +65,13 @@ class Poll(list[Any]):
 
 
 class PollThread(driver.AIOKafkaConsumerThread):
-    """Faust's consumer thread, with short fetches and commits that cannot end the worker."""
+    """Faust's consumer thread, with short fetches, committed records only, and commits that cannot end the worker."""
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS  # noqa: SLF001
+        # Faust reads committed records only when its own transactions are on.
+        consumer._isolation_level = ISOLATION  # noqa: SLF001
         return consumer
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:

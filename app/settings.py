@@ -84,6 +84,8 @@ class Worker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Certificate and key to answer with; left out, without TLS.
     buffer_bytes
         Bytes of messages that may wait in memory.
+    group
+        The consumer group that shares the shards among its workers.
     """
 
     datadir: str = "data"
@@ -99,6 +101,7 @@ class Worker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rate_limit: Annotated[float, msgspec.Meta(gt=0, le=1e9)] | None = None
     tls: WebTls | None = None
     buffer_bytes: Annotated[int, msgspec.Meta(ge=1 << 20)] = 64 << 20
+    group: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{1,200}$", examples=["headrace"])] = "headrace"
 
 
 class Features(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

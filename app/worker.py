@@ -32,19 +32,18 @@ from tables.topics import prepare, sources_of, topics_of
 
 log = structlog.get_logger()
 
-GROUP_ID_MAX = 120
-
 SWITCH_SECONDS = 0.001
 """How long a thread may hold the interpreter while another waits for it. Faust's consumer, a thread of its own, waits dozens of times
 a fetch, and with Python's 5 ms for so long that the fold ran out of records."""
 
 
 def group_of(settings: Settings) -> str:
-    """The consumer group: workers with the same tasks share the work.
+    """The consumer group that shares the shards among its workers.
 
-    A committed position is only a hint, so a group that is renamed because a task was added loses nothing.
+    The group does not depend on the tasks. In a rolling deploy that adds or removes a task, workers with the old list and with the new
+    one are members of the same group, so each shard has one owner. Kafka assigns the shards of a task only to workers that have the task.
     """
-    return ("headrace-" + "-".join(sorted(settings.tasks)))[:GROUP_ID_MAX]
+    return settings.worker.group
 
 
 def make_app(settings: Settings, instance: str | None) -> LearningApp:

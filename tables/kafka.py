@@ -9,6 +9,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 Client = TypeVar("Client", AIOKafkaConsumer, AIOKafkaProducer, AIOKafkaAdminClient)
 
+ISOLATION = "read_committed"
+
 Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
 
 
@@ -67,8 +69,12 @@ class Brokers(msgspec.Struct, frozen=True):
         return options
 
     def consumer(self, **options: Any) -> AIOKafkaConsumer:
-        """A consumer, not started, that commits nothing by itself; `options` are aiokafka's."""
-        return AIOKafkaConsumer(**self._with(enable_auto_commit=False, **options))
+        """A consumer, not started, that commits nothing by itself and skips aborted transactions; `options` are aiokafka's.
+
+        All consumers of Headrace read committed records only, Faust's included (`agents/poll.py`). So they agree on the offsets that
+        hold no record, and the end of a partition is the last stable offset: the first offset of a transaction that is still open.
+        """
+        return AIOKafkaConsumer(**self._with(enable_auto_commit=False, isolation_level=ISOLATION, **options))
 
     def producer(self, **options: Any) -> AIOKafkaProducer:
         """A producer, not started, whose records are acknowledged by all in-sync replicas; see `tables.producer`."""

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import faust
 import pytest
+from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import CommitFailedError, IllegalStateError
 from faust.transport.consumer import Consumer as AnyConsumer
 from faust.transport.consumer import ThreadDelegateConsumer
@@ -14,6 +15,7 @@ from faust.types import TP
 
 from agents.learn import LearningApp
 from agents.poll import FETCH_WAIT_MS, Backlog, Poll, PollConsumer, PollThread, PollTransport
+from tables.kafka import Brokers
 
 
 def test_faust_is_the_version_whose_private_members_are_known():
@@ -39,10 +41,21 @@ def test_an_app_uses_the_poll_transport():
 def test_the_consumer_does_not_let_an_idle_topic_hold_up_a_busy_one(monkeypatch):
     class Consumer:
         _fetch_max_wait_ms = 1500
+        _isolation_level = "read_uncommitted"
 
     monkeypatch.setattr(driver.AIOKafkaConsumerThread, "_create_worker_consumer", lambda self, transport: Consumer())
     thread = object.__new__(PollThread)
-    assert PollThread._create_worker_consumer(thread, None)._fetch_max_wait_ms == FETCH_WAIT_MS
+    consumer = PollThread._create_worker_consumer(thread, None)
+    assert consumer._fetch_max_wait_ms == FETCH_WAIT_MS
+    assert consumer._isolation_level == "read_committed"
+
+
+def test_the_isolation_level_is_where_aiokafka_reads_it_when_it_starts():
+    async def make():
+        return Brokers("127.0.0.1:1").consumer()
+
+    assert asyncio.run(make())._isolation_level == "read_committed"
+    assert "isolation_level=self._isolation_level" in inspect.getsource(AIOKafkaConsumer.start)
 
 
 def test_a_refused_commit_does_not_end_the_worker():
