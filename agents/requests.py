@@ -31,7 +31,8 @@ Answer = Callable[[Sequence[tuple[str, bytes]]], Awaitable[Sequence[bytes]]]
 class Requests:
     """Answers every request at least once, wherever the group puts it.
 
-    The requests of one partition are read in their order, and their answers go to the same partition. Offsets are committed when the broker
+    The requests of one partition are read in their order, and their answers go to the same partition, modulo the task's number of
+    partitions where the topic of the requests has more. Offsets are committed when the broker
     has the answers, so what a worker had in hand when it was killed is answered by another. An answer that is told twice carries the
     same id, that of the question or else its place in the topic; it may be of another position of the model. Unlike the event log, a
     request changes no model, so it needs no more order than this; of a question that is logged twice the fold takes the first.
@@ -92,7 +93,7 @@ class Requests:
         topic = f"{self.task.name}.predictions"
         for told, key in ((value, message.key), (too_large(len(value)), None)):
             try:
-                await producer.send_and_wait(topic, told, key=key, partition=message.partition)
+                await producer.send_and_wait(topic, told, key=key, partition=message.partition % self.task.partitions)
             except MessageSizeTooLargeError as error:
                 log.warning("an answer is too large", task=self.task.name, offset=message.offset, error=repr(error))
             else:

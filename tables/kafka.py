@@ -3,15 +3,30 @@
 from ssl import SSLContext
 from typing import Any, Literal, TypeVar
 
+import aiokafka.admin.client
+import aiokafka.client
 import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.protocol.metadata import MetadataRequest
 
 Client = TypeVar("Client", AIOKafkaConsumer, AIOKafkaProducer, AIOKafkaAdminClient)
 
 ISOLATION = "read_committed"
 
 Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
+
+
+def _describe(topics: list[str] | None = None) -> MetadataRequest:
+    """Ask for topics without having the broker create those that are missing.
+
+    aiokafka allows creation in every metadata request and has no setting for it. A topic of ours that is deleted while a worker runs would
+    come back at once, empty and with the broker's defaults, where the broker has `auto.create.topics.enable`, as Kafka has by default.
+    """
+    return MetadataRequest(topics, allow_auto_topic_creation=False)
+
+
+aiokafka.client.MetadataRequest = aiokafka.admin.client.MetadataRequest = _describe
 
 
 class Login(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,20 +2,25 @@
 
 import asyncio
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaError
+from aiokafka.errors import InvalidPartitionsError, KafkaError, for_code
 
 from learning.errors import BrokerError, TopicError
 from learning.task import Task
 from tables.kafka import Brokers
+from tables.metadata import FoundTopic, find_topics
 
 TOPIC_ALREADY_EXISTS = 36
 MISSING = "missing_topic"
+LACKING = "missing_partitions"
+PASSING = (MISSING, LACKING)
+"""Codes of problems that a starting worker mends."""
+
 APPEAR_SECONDS = 0.05
 APPEAR_ROUNDS = 200
 
@@ -33,8 +38,10 @@ class Topic(msgspec.Struct, frozen=True):
     partitions: int
     wanted: dict[str, str]
     asked: dict[str, str] = {}
-    of_task: bool = True
-    """Whether its partitions are the task's shards."""
+    task: str = ""
+    """The task whose shards are its partitions; empty for a topic whose partitions are something else."""
+    is_log: bool = False
+    """Whether it is the event log of its task."""
 
 
 def topics_of(task: Task) -> list[Topic]:
@@ -51,20 +58,20 @@ def topics_of(task: Task) -> list[Topic]:
         "retention.bytes": "-1",
     }  # the log is the truth: nothing of it is thrown away unasked
     topics = [
-        Topic(task.events, count, keep, {"message.timestamp.type": "LogAppendTime"} | forever),
-        Topic(task.requests, count, keep),
-        Topic(f"{task.name}.predictions", count, keep),
-        Topic(f"{task.name}.signals", count, keep),
-        Topic(f"{task.name}.quarantine", count, keep, {"max.message.bytes": str(QUARANTINE_MAX)}),
+        Topic(task.events, count, keep, {"message.timestamp.type": "LogAppendTime"} | forever, task.name, is_log=True),
+        Topic(task.requests, count, keep, {}, task.name),
+        Topic(f"{task.name}.predictions", count, keep, {}, task.name),
+        Topic(f"{task.name}.signals", count, keep, {}, task.name),
+        Topic(f"{task.name}.quarantine", count, keep, {"max.message.bytes": str(QUARANTINE_MAX)}, task.name),
         # Small segments, so that compaction, which leaves the newest one alone, has something to do.
-        Topic(f"{task.name}.snapshots", count, compact, {"segment.bytes": str(64 << 20)}),
-        Topic(f"{task.name}.pending", count, compact, {"segment.bytes": str(64 << 20)}),
+        Topic(f"{task.name}.snapshots", count, compact, {"segment.bytes": str(64 << 20)}, task.name),
+        Topic(f"{task.name}.pending", count, compact, {"segment.bytes": str(64 << 20)}, task.name),
     ]
     if task.stored:
         # Every worker follows all of it, so partitions would divide no work; one of them decides what is the latest. Removals
         # stay for a week, so that a worker that was away learns of them.
         removals = {"delete.retention.ms": str(7 * 24 * 3_600_000)}
-        topics.append(Topic(f"{task.name}.features", 1, compact, removals, of_task=False))
+        topics.append(Topic(f"{task.name}.features", 1, compact, removals))
     return topics
 
 
@@ -74,7 +81,9 @@ def sources_of(tasks: Iterable[Task]) -> list[str]:
 
 
 async def prepare(brokers: Brokers | str, topics: list[Topic], sources: Iterable[str] = ()) -> None:
-    """Make the topics that are missing and check those that are there; `sources` must be there.
+    """Make the topics and the partitions that are missing and check those that are there; `sources` must be there.
+
+    Partitions are never added to an event log: that would move keys to other shards.
 
     Raises
     ------
@@ -85,7 +94,7 @@ async def prepare(brokers: Brokers | str, topics: list[Topic], sources: Iterable
     """
     admin = await connect(brokers)
     try:
-        if sources and (missing_sources := find_missing(sources, await admin.list_topics())):
+        if sources and (missing_sources := find_missing(sources, await find_topics(admin, sources))):
             raise missing_sources[0]
         copies = min(COPIES, len((await admin.describe_cluster())["brokers"]))
         missing = [NewTopic(t.name, t.partitions, copies, topic_configs=t.wanted | t.asked) for t in topics]
@@ -96,16 +105,35 @@ async def prepare(brokers: Brokers | str, topics: list[Topic], sources: Iterable
                 raise TopicError(
                     f"the topic {name} cannot be made: {reason}.", "Make it by hand, or grant the right to."
                 )
+        await _add_partitions(admin, topics)
         problems = await find_problems(admin, topics)
-        for _ in range(APPEAR_ROUNDS):  # a broker acknowledges a topic a moment before it tells of it
-            if not problems or any(problem.code != MISSING for problem in problems):
+        for _ in range(APPEAR_ROUNDS):  # a broker acknowledges a topic a moment before it lists it
+            if not problems or any(problem.code not in PASSING for problem in problems):
                 break
             await asyncio.sleep(APPEAR_SECONDS)
             problems = await find_problems(admin, topics)
     finally:
         await admin.close()
     if problems:
-        raise min(problems, key=lambda problem: problem.code == MISSING)
+        raise min(problems, key=lambda problem: problem.code in PASSING)
+
+
+async def _add_partitions(admin: AIOKafkaAdminClient, topics: list[Topic]) -> None:
+    """Add the partitions that topics lack beside an event log that has as many as its task."""
+    found = await find_topics(admin, [topic.name for topic in topics])
+    lacking = {topic.name: topic.partitions for topic in find_lacking(topics, found)}
+    if not lacking:
+        return
+    try:
+        await admin.create_partitions({name: NewPartitions(count) for name, count in lacking.items()})
+    except InvalidPartitionsError:
+        pass  # another starting worker was faster
+    except KafkaError as error:
+        named = ", ".join(f"{name} {count}" for name, count in lacking.items())
+        raise TopicError(
+            f"partitions cannot be added: {error!r}. Needed are: {named}.",
+            "Add them by hand (kafka-topics.sh --alter --partitions), or grant the right to.",
+        ) from None
 
 
 def find_missing(sources: Iterable[str], there: Iterable[str]) -> list[TopicError]:
@@ -116,24 +144,11 @@ def find_missing(sources: Iterable[str], there: Iterable[str]) -> list[TopicErro
 
 async def find_problems(admin: AIOKafkaAdminClient, topics: list[Topic]) -> list[TopicError]:
     """What is wrong with topics as they are on the broker; empty when they can serve."""
-    described = {found["topic"]: found for found in await admin.describe_topics([topic.name for topic in topics])}
-    problems = []
+    found = await find_topics(admin, [topic.name for topic in topics])
+    problems = [*_find_undescribed(topics, found), *find_miscounted(topics, found)]
     for topic in topics:
-        found = described.get(topic.name)
-        if found is None or found["error_code"]:
-            problems.append(TopicError(f"the topic {topic.name} is missing.", "A starting worker makes it."))
-            problems[-1].code = MISSING
+        if topic.name not in found:
             continue
-        count = len(found["partitions"])
-        if count != topic.partitions:
-            problems.append(
-                TopicError(
-                    f"the topic {topic.name} has {count} partitions, not {topic.partitions}.",
-                    f"Set partitions = {count} for the task in headrace.toml, or delete the topic."
-                    if topic.of_task
-                    else "Delete it; a starting worker makes it anew.",
-                )
-            )
         settings = await _settings(admin, topic.name)
         for name, value in topic.wanted.items():
             if settings.get(name, value) != value:
@@ -144,6 +159,84 @@ async def find_problems(admin: AIOKafkaAdminClient, topics: list[Topic]) -> list
                     )
                 )
     return problems
+
+
+def _find_undescribed(topics: Iterable[Topic], found: Mapping[str, FoundTopic]) -> Iterator[TopicError]:
+    """Topics that are missing, or that the broker does not describe to us."""
+    for topic in topics:
+        if topic.name not in found:
+            yield _coded(MISSING, f"the topic {topic.name} is missing.", "A starting worker makes it.")
+        elif error := found[topic.name].error:
+            what = f"the topic {topic.name} cannot be described: {for_code(error).__name__}."
+            yield TopicError(what, "Grant the right to, or try again when its leader is elected.")
+
+
+def find_lacking(topics: Iterable[Topic], found: Mapping[str, FoundTopic]) -> list[Topic]:
+    """Topics with fewer partitions than their task, whose event log has as many as it."""
+    topics = list(topics)
+    refused = {task for task, _ in _find_miscounted_logs(topics, found)}
+    return [topic for topic in topics if topic.task and topic.task not in refused and not topic.is_log
+            and 0 < _count(topic, found) < topic.partitions]  # fmt: skip
+
+
+def find_miscounted(topics: Iterable[Topic], found: Mapping[str, FoundTopic]) -> list[TopicError]:
+    """What is wrong with the partition counts of the topics that were found: at most one error a task.
+
+    The event log decides, since its records cannot move. A topic beside it may have more partitions than the task: the others stay
+    empty, or hold requests, which are answered whatever their partition.
+    """
+    topics = list(topics)
+    problems = [error for _, error in _find_miscounted_logs(topics, found)]
+    lacking = find_lacking(topics, found)
+    for task in dict.fromkeys(topic.task for topic in lacking):
+        named = ", ".join(f"{topic.name} has {_count(topic, found)}" for topic in lacking if topic.task == task)
+        count = next(topic.partitions for topic in lacking if topic.task == task)
+        problems.append(
+            _coded(LACKING, f"the task has {count} partitions, but {named}.", "A starting worker adds them.")
+        )
+    problems += [
+        TopicError(
+            f"the topic {topic.name} has {count} partitions, not {topic.partitions}.",
+            "Delete it: a starting worker makes it anew, empty. Then write again what it held.",
+        )
+        for topic in topics
+        if not topic.task and (count := _count(topic, found)) not in (0, topic.partitions)
+    ]
+    return problems
+
+
+def _find_miscounted_logs(topics: list[Topic], found: Mapping[str, FoundTopic]) -> Iterator[tuple[str, TopicError]]:
+    """Tasks whose event log has another number of partitions than the task, each with an error that names all of its topics."""
+    for log in topics:
+        count = _count(log, found)
+        if not log.is_log or count in (0, log.partitions):
+            continue
+        others = ", ".join(
+            f"{topic.name} {_count(topic, found)}"
+            for topic in topics
+            if topic.task == log.task and not topic.is_log and topic.name in found
+        )
+        what = f"the event log {log.name} has {count} partitions, the task {log.partitions}"
+        remedy = (
+            f"Set partitions = {count} for the task in headrace.toml, on all workers: a starting worker then adds what its other "
+            "topics lack. Records keep the shard that they are in; later ones of the same key may go to another."
+        )
+        if count < log.partitions:
+            remedy += (
+                f" Or add them to the log: kafka-topics.sh --alter --topic {log.name} --partitions {log.partitions}."
+            )
+        yield log.task, TopicError(what + (f" (other topics: {others})." if others else "."), remedy)
+
+
+def _count(topic: Topic, found: Mapping[str, FoundTopic]) -> int:
+    """Partitions of a topic on the broker; 0 where that is not known."""
+    return found[topic.name].partitions if topic.name in found else 0
+
+
+def _coded(code: str, what: str, remedy: str) -> TopicError:
+    error = TopicError(what, remedy)
+    error.code = code
+    return error
 
 
 async def connect(brokers: Brokers | str) -> AIOKafkaAdminClient:

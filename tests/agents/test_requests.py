@@ -6,8 +6,10 @@ import uuid
 
 import harness
 import pytest
+from aiokafka.admin import NewPartitions
 
 from tables.producer import producing
+from tables.topics import connect
 
 
 @pytest.fixture
@@ -60,3 +62,17 @@ def test_a_request_whose_answer_no_topic_takes_is_refused_and_those_behind_it_ar
     )
     refused = [answer for answer in answered(broker, worker.task) if answer["effect"] == "refused"]
     assert {answer["code"] for answer in refused} == {"too_large"}
+
+
+@pytest.mark.skipif(not harness.has_kafka(), reason="the embedded broker adds no partitions")
+def test_requests_in_partitions_beyond_the_tasks_are_answered(broker, worker):
+    async def widen():
+        admin = await connect(broker)
+        await admin.create_partitions({f"{worker.task}.requests": NewPartitions(2)})
+        await admin.close()
+        await harness.append(broker, f"{worker.task}.requests", [(1, b'{"id": "wide", "features": {}}')])
+
+    worker.stop("SIGKILL")
+    asyncio.run(widen())
+    worker.start().wait_ready()
+    harness.wait_for(lambda: [one["id"] for one in answered(broker, worker.task)] == ["wide"], 30, "answered")

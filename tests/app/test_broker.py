@@ -4,10 +4,13 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
 from harness import free_port, read_all
 
 from app import broker as embedded
 from learning.errors import BrokerError
+from tables.kafka import Brokers
 from tables.producer import start_producer
 from tables.topics import Topic, prepare
 
@@ -35,6 +38,30 @@ def test_what_is_appended_is_read_back_in_its_order(running):
     asyncio.run(prepare(address, [Topic("ads.events", 1, {"cleanup.policy": "delete"})]))
     assert asyncio.run(append(address, "ads.events", values)) == list(range(50))
     assert [message.value for message in asyncio.run(read_all(address, "ads.events"))] == values
+
+
+def test_no_client_of_ours_makes_the_broker_create_a_topic(running):
+    """The embedded broker creates a topic for whoever names it in a request that allows it, as Kafka does by default."""
+    address, _ = running
+
+    async def name_it():
+        shard = TopicPartition("nowhere", 0)
+        async with Brokers.of(address).consumer(request_timeout_ms=1000) as consumer:
+            consumer.assign([shard])
+            await consumer.getmany(shard, timeout_ms=500)
+        producer = await start_producer(address, request_timeout_ms=1000)
+        with pytest.raises(KafkaError):
+            await producer.send_and_wait("nowhere", b"", partition=0)
+        await producer.stop()
+        admin = Brokers.of(address).admin()
+        await admin.start()
+        try:
+            await admin.describe_topics(["nowhere"])
+            assert await admin.list_topics() == []
+        finally:
+            await admin.close()
+
+    asyncio.run(name_it())
 
 
 def test_it_answers_once_started_and_not_once_stopped(running):

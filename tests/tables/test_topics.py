@@ -3,13 +3,17 @@
 import asyncio
 import uuid
 
+import harness
 import msgspec
 import pytest
-from aiokafka.admin import NewTopic
+from aiokafka.admin import NewPartitions, NewTopic
 
 from learning.errors import BrokerError, TopicError
 from learning.task import Stored, Task
-from tables.topics import connect, find_problems, prepare, topics_of
+from tables.metadata import FoundTopic, find_topics
+from tables.topics import PASSING, connect, find_lacking, find_miscounted, find_problems, prepare, topics_of
+
+real_kafka = pytest.mark.skipif(not harness.has_kafka(), reason="the embedded broker adds no partitions")
 
 
 @pytest.fixture
@@ -30,8 +34,104 @@ def test_missing_topics_are_made_and_a_second_time_found_right(broker, task):
 
 def test_a_topic_with_other_partitions_is_refused_with_a_remedy(broker, task):
     asyncio.run(make(broker, NewTopic(task.events, 3, 1)))
-    with pytest.raises(TopicError, match="has 3 partitions, not 2. Set partitions = 3"):
+    with pytest.raises(TopicError, match="events has 3 partitions, the task 2.*Set partitions = 3"):
         asyncio.run(prepare(broker, topics_of(task)))
+
+
+async def counts(broker, topics):
+    admin = await connect(broker)
+    try:
+        return {name: found.partitions for name, found in (await find_topics(admin, topics)).items()}
+    finally:
+        await admin.close()
+
+
+async def add_partitions(broker, topic, count):
+    admin = await connect(broker)
+    await admin.create_partitions({topic: NewPartitions(count)})
+    await admin.close()
+
+
+@real_kafka
+def test_partitions_added_to_the_log_are_refused_once_and_the_remedy_works(broker, task):
+    names = [topic.name for topic in topics_of(task)]
+    asyncio.run(prepare(broker, topics_of(task)))
+    asyncio.run(add_partitions(broker, task.events, 3))
+    with pytest.raises(TopicError) as refused:
+        asyncio.run(prepare(broker, topics_of(task)))
+    assert f"{task.events} has 3 partitions, the task 2" in refused.value.what
+    assert all(f"{name} 2" in refused.value.what for name in names[1:])
+    assert "Set partitions = 3" in refused.value.remedy
+    assert "delete" not in refused.value.remedy.lower()
+    asyncio.run(prepare(broker, topics_of(msgspec.structs.replace(task, partitions=3))))
+    assert asyncio.run(counts(broker, names)) == dict.fromkeys(names, 3)
+
+
+@real_kafka
+def test_a_task_of_more_partitions_than_its_log_has_two_ways_out(broker, task):
+    asyncio.run(prepare(broker, topics_of(task)))
+    wider = msgspec.structs.replace(task, partitions=4)
+    with pytest.raises(TopicError, match=f"Set partitions = 2.*--alter --topic {task.events} --partitions 4"):
+        asyncio.run(prepare(broker, topics_of(wider)))
+    asyncio.run(prepare(broker, topics_of(task)))  # the first
+    asyncio.run(add_partitions(broker, task.events, 4))  # the second
+    asyncio.run(prepare(broker, topics_of(wider)))
+    assert set(asyncio.run(counts(broker, [topic.name for topic in topics_of(wider)])).values()) == {4}
+
+
+@real_kafka
+def test_two_workers_that_add_partitions_at_once_do_not_fail_each_other(broker, task):
+    asyncio.run(make(broker, NewTopic(task.events, 2, 1), NewTopic(task.requests, 1, 1)))
+
+    async def both():
+        await asyncio.gather(*(prepare(broker, topics_of(task)) for _ in range(3)))
+
+    asyncio.run(both())
+    assert asyncio.run(counts(broker, [task.requests])) == {task.requests: 2}
+
+
+def test_a_topic_beside_the_log_may_have_more_partitions_than_the_task(task):
+    topics = topics_of(task)
+    found = {topic.name: FoundTopic(2) for topic in topics} | {task.requests: FoundTopic(5)}
+    assert find_miscounted(topics, found) == []
+
+
+def test_a_topic_beside_the_log_with_fewer_is_a_note_that_a_starting_worker_mends(task):
+    topics = topics_of(task)
+    found = {topic.name: FoundTopic(2) for topic in topics} | {f"{task.name}.pending": FoundTopic(1)}
+    (problem,) = find_miscounted(topics, found)
+    assert "pending has 1" in problem.what
+    assert problem.code in PASSING
+    # Where the log is wrong too, there is one error, and nothing is added beside it.
+    (problem,) = find_miscounted(topics, found | {task.events: FoundTopic(3)})
+    assert "Set partitions = 3" in problem.remedy
+    assert find_lacking(topics, found | {task.events: FoundTopic(3)}) == []
+
+
+def test_looking_a_topic_up_does_not_make_it(broker, task):
+    for _ in range(2):
+        assert asyncio.run(counts(broker, [task.events])) == {}
+
+
+def test_a_topic_made_anew_has_another_id(broker, task):
+    async def ids():
+        admin = await connect(broker)
+        await admin.create_topics([NewTopic(task.events, 1, 1)])
+        found = []
+        for _ in range(2):
+            while not (described := await find_topics(admin, [task.events])):
+                await asyncio.sleep(0.05)
+            found.append(described[task.events].id)
+            await admin.delete_topics([task.events])
+            while await find_topics(admin, [task.events]):
+                await asyncio.sleep(0.05)
+            await admin.create_topics([NewTopic(task.events, 1, 1)])
+        await admin.close()
+        return found
+
+    first, second = asyncio.run(ids())
+    assert None not in (first, second)
+    assert first != second
 
 
 def test_a_compacted_event_log_is_refused(broker, task):
