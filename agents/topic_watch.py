@@ -1,0 +1,142 @@
+"""The topic watch: notices that a topic of a task was deleted, replaced or given other partitions while the worker runs."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from uuid import UUID
+
+import msgspec
+import structlog
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+from learning.errors import TopicError
+from learning.task import Task
+from tables.kafka import Brokers, started
+from tables.metadata import FoundTopic, find_topics
+from tables.topics import Topic, find_miscounted, sources_of, topics_of
+
+log = structlog.get_logger()
+
+LOOK_SECONDS = 2.0
+"""How often the topics are looked up, in one request for all tasks of the worker."""
+
+CONFIRM_SECONDS = 1.0
+"""When a suspicion is looked at again: a broker that has just started may not list every topic yet."""
+
+AWAY_SECONDS = 30.0
+"""How seldom a broker that does not answer is asked at last; the wait begins at LOOK_SECONDS and doubles."""
+
+ASK_SECONDS = 10.0
+
+
+class Trouble(msgspec.Struct, frozen=True):
+    """A topic that a task cannot go on with. `topic` is a source of the task, or else one of its own topics."""
+
+    task: str
+    topic: str
+    error: TopicError
+
+
+class TopicWatch:
+    """Looks at the topics of all tasks of a worker, for as long as it runs.
+
+    Kafka does not say by itself that a topic was deleted: a consumer just gets nothing more, and when the group shares its work out
+    anew, nobody is assigned a shard of a topic that does not exist. Two looks in a row must agree before there is trouble.
+
+    Parameters
+    ----------
+    brokers
+        Where Kafka is: `Brokers`, or `host:port`, several separated by commas.
+    tasks
+        The tasks of this worker.
+    on_trouble
+        Is called with each trouble after every look that finds it, so it must do no harm when it is called again. A shard that is assigned
+        anew in the meantime is stopped by the next call.
+    """
+
+    def __init__(self, brokers: Brokers | str, tasks: Iterable[Task], on_trouble: Callable[[Trouble], Awaitable[None]]):
+        self.brokers, self.tasks, self.on_trouble = Brokers.of(brokers), list(tasks), on_trouble
+        self.troubles: dict[tuple[str, str], Trouble] = {}
+        """What is wrong now, by task and topic."""
+        self._ids: dict[str, UUID | None] = {}
+        self._suspected: dict[tuple[str, str], Trouble] = {}
+        self._admin: AIOKafkaAdminClient | None = None
+
+    async def run(self) -> None:
+        """Look again and again until cancelled. A broker that is away is asked less and less often."""
+        wait = LOOK_SECONDS
+        try:
+            while True:
+                try:
+                    await self.look()
+                    wait = CONFIRM_SECONDS if self._suspected else LOOK_SECONDS
+                except (KafkaError, OSError) as error:  # a time that is up is an OSError
+                    log.debug("cannot look at the topics now", error=repr(error))
+                    wait = min(2 * max(wait, LOOK_SECONDS), AWAY_SECONDS)
+                    await self._disconnect()
+                await asyncio.sleep(wait)
+        finally:
+            await self._disconnect()
+
+    async def look(self) -> None:
+        """Look once, and call `on_trouble` for each trouble that the look before had found too."""
+        own = {task.name: topics_of(task) for task in self.tasks}
+        names = {topic.name for topics in own.values() for topic in topics} | set(sources_of(self.tasks))
+        async with asyncio.timeout(ASK_SECONDS):
+            if self._admin is None:
+                self._admin = await started(self.brokers.admin())
+            found = await find_topics(self._admin, names)
+        now = {(trouble.task, trouble.topic): trouble for trouble in self._find(own, found)}
+        self.troubles = {place: trouble for place, trouble in now.items() if place in self._suspected}
+        self._suspected = now
+        for trouble in self.troubles.values():
+            try:
+                await self.on_trouble(trouble)
+            except Exception as error:  # noqa: BLE001 the others must be told, and this one is called again
+                log.warning("a trouble with a topic was not acted upon", topic=trouble.topic, error=repr(error))
+
+    def _find(self, own: Mapping[str, list[Topic]], found: Mapping[str, FoundTopic]) -> Iterable[Trouble]:
+        """Compare what was found with what must be there, and with the topics' ids at the first look."""
+        described = {name: topic.id for name, topic in found.items() if not topic.error}
+        self._ids = described | self._ids
+        replaced = {name for name, at in described.items() if at != self._ids[name]}
+        for task in self.tasks:
+            for topic in own[task.name]:
+                if topic.name not in found:
+                    yield Trouble(task.name, topic.name, deleted(topic))
+                elif topic.name in replaced and (topic.is_log or "compact" in topic.wanted.values()):
+                    yield Trouble(task.name, topic.name, deleted(topic, anew=True))
+            for error in find_miscounted(own[task.name], found):
+                yield Trouble(task.name, task.events, error)
+            for name in sources_of([task]):
+                if name not in found:
+                    yield Trouble(task.name, name, source_deleted(name))
+                elif name in replaced:
+                    yield Trouble(task.name, name, source_deleted(name, anew=True))
+
+    async def _disconnect(self) -> None:
+        if self._admin is not None:
+            admin, self._admin = self._admin, None
+            await admin.close()
+
+
+def deleted(topic: Topic, *, anew: bool = False) -> TopicError:
+    """What to say of a task's own topic that was deleted while the task ran, and perhaps made `anew`."""
+    what = f"the topic {topic.name} was deleted{' and made anew' if anew else ''} while the task ran."
+    if topic.is_log:
+        return TopicError(
+            what,
+            "The records that were folded are gone from it. Restore the log. If a new one was meant: end all workers, delete "
+            f"{topic.task}.snapshots and {topic.task}.pending too, and start them.",
+        )
+    rest = " It may be read anew from its beginning." if anew else " A starting worker makes it, empty."
+    return TopicError(what, f"Restart the workers of the task.{rest}")
+
+
+def source_deleted(name: str, *, anew: bool = False) -> TopicError:
+    """What to say of a source topic that was deleted while a task mapped it, and perhaps made `anew`."""
+    return TopicError(
+        f"the source topic {name} was deleted{' and made anew' if anew else ''} while it was mapped.",
+        "A topic that is made anew needs a name of its own: records are known by their place. Name the new one as a source, and "
+        "restart the workers.",
+    )
