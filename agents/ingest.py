@@ -17,7 +17,8 @@ late: they bring copies of what is there. So the first copies stand in the order
 Faust brings the messages and shares out the partitions. It may lose some around a rebalance, which is seen by the position and
 read again. Its group's own offsets are only a hint where to start fetching.
 
-What that asks of an operator: a topic that is made anew needs a new name, since its records would be taken for old ones; and a
+What that asks of an operator: a topic that is made anew needs a new name, since its records would be taken for old ones (an intake
+that meets one stops: `agents/mark.py`); and a
 mapping whose `key`, `rows` or order is changed should be changed between a clean end and a start of the workers, or the last
 second's records may come into two shards.
 """
@@ -34,7 +35,9 @@ from agents.appender import Appender
 from agents.intake import RETRY_SECONDS, Intake
 from agents.log import KafkaEventLog
 from agents.mapping import Mapping
+from agents.mark import Marks
 from agents.positions import Positions
+from learning.errors import TopicError
 from learning.task import Task, Value
 from tables.kafka import Brokers
 
@@ -88,10 +91,12 @@ class Ingest:
         self.mappings = {source.topic: Mapping(task, source.topic) for source in task.sources or ()}
         self.logs = {topic: KafkaEventLog(topic, brokers) for topic in self.mappings}
         self.positions = Positions(task.name, brokers)
+        self.marks = Marks(brokers)
         self.appender = Appender(task.events, brokers)
         self.quarantine = Appender(f"{task.name}.quarantine", brokers)
         self.counts = Counts()
         self.intakes: dict[tuple[str, int], Intake] = {}
+        self._gone: dict[str, str] = {}
         self._watches: list[asyncio.Task[None]] = []
 
     async def take(self, stream: Any) -> None:
@@ -122,21 +127,40 @@ class Ingest:
                     log.info("a position was not committed", task=self.task.name, error=repr(error))
         self._close()
 
+    def stop_source(self, topic: str, error: TopicError) -> None:
+        """Stop all partitions of a source that was deleted or made anew; the others go on.
+
+        The group assigns no partition of a topic that does not exist, so the error is kept here as well.
+        """
+        self._gone[topic] = str(error)
+        for intake in self.intakes.values():
+            if intake.topic == topic:
+                intake.stop(error)
+
     async def stop(self) -> None:
         """Close the connections."""
         await self.appender.stop()
         await self.quarantine.stop()
         await self.positions.stop()
+        await self.marks.stop()
         for source in self.logs.values():
             await source.stop()
 
     def describe(self) -> dict[str, Any]:
-        """The counts, and of each partition that is assigned here its position, the source's end, its state and its error."""
+        """The counts, and of each partition that is assigned here its position, the source's end, its state and its error.
+
+        The partition of a source that is gone as a whole is `*`.
+        """
         partitions = [
             {"topic": topic, "partition": partition, "state": intake.status, "position": intake.position,
-             "end": max(intake.end, intake.position), "error": intake.error}
+             "end": max(intake.end, intake.position) if intake.status == "live" else intake.end, "error": intake.error}
             for (topic, partition), intake in sorted(self.intakes.items())
         ]  # fmt: skip
+        partitions += [
+            {"topic": topic, "partition": "*", "state": "stopped", "position": 0, "end": 0, "error": error}
+            for topic, error in sorted(self._gone.items())
+            if not any(intake.topic == topic for intake in self.intakes.values())
+        ]
         return msgspec.structs.asdict(self.counts) | {"partitions": partitions}
 
     def _close(self) -> None:

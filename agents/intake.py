@@ -10,9 +10,10 @@ from aiokafka.errors import KafkaError
 
 from agents.appender import Row
 from agents.mapping import LeftOut, Mapped, Rejected
+from agents.mark import Mark
 from agents.outlet import CUT, headers_of, headers_of_cut
 from learning.effects import Quarantined
-from learning.errors import HeadraceError, LogError, RecordError, TopicError
+from learning.errors import HeadraceError, RecordError, TopicError
 from learning.learner import Message
 
 if TYPE_CHECKING:
@@ -27,6 +28,10 @@ RUN_MAX = 1_000
 """Messages that are mapped and appended together."""
 
 RETRY_SECONDS = 0.5
+
+QUIET_SECONDS = 0.1
+"""After how long without messages the topic is compared with the mark before more are taken. To delete a topic, to make it anew and to
+find its leader takes a consumer longer than this."""
 
 RECOMMIT_SECONDS = 3_600.0
 """How often a position that does not move is kept anew: Kafka forgets offsets that nobody has renewed for a week."""
@@ -52,6 +57,9 @@ class Intake:
     event log or in the quarantine. What is not at the position is a duplicate, which is skipped, or a gap, which is read from the
     source first.
 
+    The intake keeps the mark of the last message that it mapped. Where that message is no longer in the topic, the topic was made anew or
+    has lost its end, and the intake stops: its records would be taken for those of the old one.
+
     Parameters
     ----------
     ingest
@@ -66,24 +74,27 @@ class Intake:
         self.status: Literal["opening", "live", "stopped", "closed"] = "opening"
         self.error: str | None = None
         self.position = 0
+        self.mark: Mark | None = None
         self.end = 0
         self._committed: int | None = None
         self._committed_at = 0.0
         self._seen = -1
+        self._heard_at = 0.0
         self._taking = asyncio.Lock()
 
     async def open(self) -> None:
         """Find out where to begin. Raises while the broker is away."""
         try:
-            self.position = await self.ingest.positions.start(self.topic, self.partition)
+            start = await self.ingest.positions.start(self.topic, self.partition)
+            self.position, self.mark = start.position, start.mark
             self.end = await self._ask_end()
-            if self.position > self.end:
-                what = f"{self.topic}/{self.partition} ends at {self.end}, but was mapped up to {self.position}: it is another topic."
-                raise LogError(
-                    what, "A topic that is made anew needs a name of its own: records are known by their place."
-                )
+            if self.position < start.first:
+                raise self.ingest.positions.lost(self.topic, self.partition, self.position, start.first)
+            if self.mark is None and self.position > self.end:
+                raise self.ingest.positions.other(self.topic, self.partition, self.position, self.end)
+            await self._compare()
         except HeadraceError as error:
-            self._stop(error)
+            self.stop(error)
             return
         if self.status == "opening":
             self.status = "live"
@@ -94,12 +105,17 @@ class Intake:
         Offsets that are missing within are trusted to hold nothing: messages that were fetched together have lost none.
         """
         async with self._taking:
-            if self.status == "live" and messages[-1].offset >= self.position:
+            if self.status == "live":
                 await self._guarded(messages)
 
     async def catch_up(self) -> None:
         """Map what the source has and was not delivered: the position has not moved since the last call, and the source goes on."""
+        position = self.position  # before the end, which it can only be ahead of if the topic has lost something
         self.end = await self._ask_end()
+        if self.end < position and not self._taking.locked():
+            async with self._taking:
+                self._heard_at = 0.0
+                await self._guarded([])
         stands, self._seen = self._seen == self.position, self.position
         if stands and self.position < self.end and not self._taking.locked():
             async with self._taking:
@@ -107,10 +123,10 @@ class Intake:
 
     async def commit(self) -> None:
         """Keep the position, if it has moved or was kept long ago."""
-        position = self.position
+        position, mark = self.position, self.mark
         is_old = perf_counter() - self._committed_at > RECOMMIT_SECONDS
         if self.status == "live" and (position != self._committed or is_old):
-            await self.ingest.positions.commit(self.topic, self.partition, position)
+            await self.ingest.positions.commit(self.topic, self.partition, position, mark)
             self._committed, self._committed_at = position, perf_counter()
             await self.ingest.tell_group(self.topic, self.partition, position)
 
@@ -119,8 +135,34 @@ class Intake:
         if self.status in ("opening", "live"):
             self.status = "closed"
 
+    def stop(self, error: Exception) -> None:
+        """Stop this partition alone, and say so."""
+        if self.status not in ("opening", "live"):
+            return
+        self.status = "stopped"
+        self.error = str(error) if isinstance(error, HeadraceError) else repr(error)
+        log.error(
+            "an intake is stopped", task=self.ingest.task.name, source=self._place, error=self.error, exc_info=error
+        )
+
+    async def _compare(self) -> None:
+        """Compare the topic with the mark, if there is one. LogError if the topic is another."""
+        if self.mark is None:
+            return
+        fits = await self.ingest.marks.fits(self.topic, self.partition, self.mark)
+        self.end = await self._ask_end()
+        if not fits:
+            raise self.ingest.positions.other(self.topic, self.partition, self.position, self.end)
+        if self.position > self.end:  # the offsets behind the mark held no message, and may hold one now
+            self.position = self.mark.offset + 1
+
     async def _guarded(self, messages: Sequence[Message]) -> None:
         try:
+            heard, self._heard_at = self._heard_at, perf_counter()
+            if self._heard_at - heard > QUIET_SECONDS:
+                await self._compare()
+            if messages and messages[-1].offset < self.position:
+                return
             await self._read_gap(messages[0].offset if messages else self.end)
             await self._take([message for message in messages if message.offset >= self.position])
             self.error = None
@@ -130,7 +172,7 @@ class Intake:
             log.warning("the broker failed", task=self.ingest.task.name, source=self._place, error=repr(error))
             await asyncio.sleep(RETRY_SECONDS)
         except Exception as error:  # noqa: BLE001 a defect in the mapping must not take the others along
-            self._stop(error)
+            self.stop(error)
 
     async def _read_gap(self, end: int) -> None:
         if self.position >= end or self.status != "live":
@@ -188,7 +230,7 @@ class Intake:
         counts.mapped += len(rows) - len(too_large)
         counts.left_out += left_out
         counts.rejected += len(rejected)
-        self.position = messages[-1].offset + 1
+        self.position, self.mark = messages[-1].offset + 1, Mark.of(messages[-1])
 
     async def _enrich(self, found: Sequence[Mapped]) -> None:
         """Ask for stored features, once for all, and put them into the records, where they stay whatever becomes of the store."""
@@ -223,13 +265,3 @@ class Intake:
     @property
     def _place(self) -> str:
         return f"{self.topic}/{self.partition}"
-
-    def _stop(self, error: Exception) -> None:
-        """Stop this partition alone, and say so."""
-        if self.status == "closed":
-            return
-        self.status = "stopped"
-        self.error = str(error) if isinstance(error, HeadraceError) else repr(error)
-        log.error(
-            "an intake is stopped", task=self.ingest.task.name, source=self._place, error=self.error, exc_info=error
-        )

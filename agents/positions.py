@@ -2,18 +2,40 @@
 
 import asyncio
 
+import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.structs import OffsetAndMetadata
 
+from agents.mark import Mark
 from learning.errors import LogError
 from tables.kafka import Brokers, started
+
+
+class Start(msgspec.Struct, frozen=True):
+    """Where to begin in a source partition.
+
+    Parameters
+    ----------
+    position
+        The next offset to map: the one committed, or the first there is.
+    first
+        The first offset that the partition still has.
+    mark
+        The last message that was mapped, where it is known.
+    """
+
+    position: int
+    first: int
+    mark: Mark | None = None
 
 
 class Positions:
     """The next offset to map of each source partition, kept by Kafka.
 
-    The group is the task's own, `headrace-<task>.sources`, so that its positions outlive the group of the workers, whose name
-    changes with the tasks; and nobody is fenced out of it: see `agents/ingest.py` for why a position that a late worker puts back
-    does no harm.
+    The group is the task's own, `headrace-<task>.sources`, so that its positions do not depend on the group of the workers; and nobody is
+    fenced out of it: see `agents/ingest.py` for why a position that a late worker puts back does no harm. Beside each offset, in its
+    metadata, stands the mark of the last message that was mapped. The embedded broker keeps no metadata.
 
     Parameters
     ----------
@@ -27,43 +49,62 @@ class Positions:
         self.group = f"headrace-{task}.sources"
         self.brokers = Brokers.of(brokers)
         self._client: AIOKafkaConsumer | None = None
+        self._admin: AIOKafkaAdminClient | None = None
         self._asking = asyncio.Lock()
 
-    async def start(self, topic: str, partition: int) -> int:
-        """The offset to begin at: the one committed, or the first there is. LogError if it is not in the topic any more."""
+    async def start(self, topic: str, partition: int) -> Start:
+        """Look up where to begin."""
         place = TopicPartition(topic, partition)
         async with self._asking:
             client = await self._connected()
-            first = (await client.beginning_offsets([place]))[place]
-            position = await client.committed(place)
-        if position is None:
-            return int(first)
-        if position < first:
-            raise self.lost(topic, partition, position, first)
-        return int(position)
+            first = int((await client.beginning_offsets([place]))[place])
+            if self._admin is None:  # a consumer does not tell the metadata of an offset
+                self._admin = await started(self.brokers.admin())
+            committed = (await self._admin.list_consumer_group_offsets(self.group, partitions=[place]))[place]
+        if committed.offset < 0:
+            return Start(first, first)
+        return Start(int(committed.offset), first, Mark.parse(committed.metadata))
 
-    async def commit(self, topic: str, partition: int, position: int) -> None:
+    async def commit(self, topic: str, partition: int, position: int, mark: Mark | None) -> None:
         """Keep a position; it is kept when this returns."""
         place = TopicPartition(topic, partition)
         async with self._asking:
             client = await self._connected()
             client.assign([place])  # which a commit asks for; nothing is fetched
             client.pause(place)
-            await client.commit({place: position})
+            await client.commit({place: OffsetAndMetadata(position, mark.text if mark else "")})
 
     def lost(self, topic: str, partition: int, position: int, first: int) -> LogError:
         """What to say of records that the source no longer has."""
         return LogError(
             f"{topic}/{partition}: offset {position} must be mapped next, but the topic has only {first} and later.",
-            f"Lengthen its retention. To go on without what is gone: kafka-consumer-groups.sh --group {self.group} "
-            f"--topic {topic}:{partition} --reset-offsets --to-earliest --execute; then start the worker again.",
+            f"Lengthen its retention. To go on without what is gone: {self._reset(topic, partition, '--to-earliest')}; then start the "
+            "worker again.",
+        )
+
+    def other(self, topic: str, partition: int, position: int, end: int) -> LogError:
+        """What to say of a source that is not the one that was mapped up to `position`."""
+        return LogError(
+            f"{topic}/{partition} was mapped up to offset {position}, but it ends at {end} and no longer holds the last message that was "
+            "mapped: the topic was made anew, or the broker lost its end.",
+            "A topic that is made anew needs a name of its own: records are known by their place. If the end was lost: wait until the topic "
+            f"has more than {position} again, give up what it has below, {self._reset(topic, partition, f'--to-offset {position}')}, and "
+            "start the worker again.",
         )
 
     async def stop(self) -> None:
-        """Close the connection to the broker."""
-        if self._client is not None:
-            client, self._client = self._client, None
+        """Close the connections to the broker."""
+        client, self._client = self._client, None
+        admin, self._admin = self._admin, None
+        if client is not None:
             await client.stop()
+        if admin is not None:
+            await admin.close()
+
+    def _reset(self, topic: str, partition: int, to: str) -> str:
+        return (
+            f"kafka-consumer-groups.sh --group {self.group} --topic {topic}:{partition} --reset-offsets {to} --execute"
+        )
 
     async def _connected(self) -> AIOKafkaConsumer:
         if self._client is None:

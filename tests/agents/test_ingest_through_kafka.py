@@ -10,9 +10,11 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from agents.appender import Appender, Row
 from agents.log import KafkaEventLog
+from agents.mark import Mark, Marks
+from agents.positions import Positions, Start
 from learning.errors import LogError
 from tables.producer import producing
-from tables.topics import Topic, prepare
+from tables.topics import Topic, connect, prepare
 
 SOURCE = '[[tasks.{task}.sources]]\ntopic = "{topic}"\nlabel = "y"\nfeatures = "x"\n'
 
@@ -109,6 +111,84 @@ def test_records_that_are_gone_before_they_were_mapped_stop_the_intake_with_what
         assert f"--group headrace-{task}.sources" in error
     finally:
         worker.stop("SIGKILL")
+
+
+@pytest.mark.parametrize("running", [True, False])
+@pytest.mark.parametrize("count", [10, 100])
+def test_a_source_that_is_made_anew_stops_the_intake_before_any_of_it_is_mapped(
+    broker, names, tmp_path, running, count
+):
+    task, topic = names
+    asyncio.run(harness.append(broker, topic, [(0, row(number)) for number in range(50)]))
+    worker = harness.Worker(tmp_path, broker, toml_of(task, topic)).start()
+    try:
+        worker.wait_ready()
+        wait_mapped(worker, task, 50)
+        if not running:
+            worker.stop("SIGTERM")
+        asyncio.run(make_anew(broker, topic, [(0, row(-number)) for number in range(count)]))
+        if not running:
+            worker.start().wait_ready()
+
+        def parts():
+            return sources(worker, task)["partitions"]
+
+        harness.wait_for(lambda: [part["state"] for part in parts()] == ["stopped"], 60, lambda: f"stopped; {parts()}")
+        (part,) = parts()
+        assert (part["position"], part["end"]) == (50, count)
+        assert "needs a name of its own" in part["error"]
+        assert len(asyncio.run(harness.read_all(broker, f"{task}.events"))) == 50
+        assert [shard["state"] for shard in worker.get(f"/v1/{task}")["shards"]] == ["live"]
+    finally:
+        worker.stop("SIGKILL")
+
+
+async def make_anew(broker, topic, rows):
+    """Delete a topic and make it anew with these rows, which are in it when it appears: a client sees no state between."""
+    admin = await connect(broker)
+    try:
+        await admin.delete_topics([topic])
+        while topic in await admin.list_topics():
+            await asyncio.sleep(0.02)
+        await prepare(broker, [Topic(topic, 1, {})])
+        await harness.append(broker, topic, rows)
+    finally:
+        await admin.close()
+
+
+def test_a_mark_is_compared_with_what_the_topic_holds(broker, names):
+    _, topic = names
+
+    async def compare():
+        messages, marks = await harness.read_all(broker, topic), Marks(broker)
+        fits = [await marks.fits(topic, 0, Mark.of(message)) for message in messages]
+        assert fits == [True] * 20
+        for other in (Mark(5, messages[5].timestamp, "0" * 64), Mark(20, 0, ""), Mark(500, 0, "")):
+            assert not await marks.fits(topic, 0, other)
+        if harness.has_kafka():
+            await delete_before(broker, topic, 10)
+            assert await marks.fits(topic, 0, Mark(5, 0, ""))  # it cannot be told
+        await marks.stop()
+
+    asyncio.run(harness.append(broker, topic, [(0, row(number)) for number in range(20)]))
+    asyncio.run(compare())
+
+
+def test_a_position_is_kept_with_its_mark(broker, names):
+    task, topic = names
+
+    async def keep():
+        mark = Mark(41, 1_700_000_000_000, "f" * 64)
+        positions = Positions(task, broker)
+        assert await positions.start(topic, 0) == Start(0, 0)
+        await positions.commit(topic, 0, 42, mark)
+        await positions.stop()
+        positions = Positions(task, broker)
+        kept = mark if harness.has_kafka() else None  # the embedded broker keeps no metadata
+        assert await positions.start(topic, 0) == Start(42, 0, kept)
+        await positions.stop()
+
+    asyncio.run(keep())
 
 
 def test_a_log_that_retention_cuts_while_it_is_read_says_so_and_passes_nothing_over(broker, names):

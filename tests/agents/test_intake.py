@@ -4,9 +4,15 @@ import asyncio
 import json
 from types import SimpleNamespace
 
+import pytest
+from aiokafka.errors import KafkaConnectionError
+
+import agents.intake
 from agents.ingest import Counts
 from agents.intake import Intake
 from agents.mapping import Mapping
+from agents.mark import Mark
+from agents.positions import Positions, Start
 from learning.source import Source
 from learning.task import Task
 
@@ -62,3 +68,193 @@ def test_stored_features_are_asked_once_a_poll_and_frozen_in_the_records():
     assert rejected.value == poll[1].value
     assert dict(rejected.headers)["code"] == b"feature"
     assert ingest.counts == Counts(mapped=2, rejected=1)
+
+
+class Source:
+    """A source topic that can be made anew, lose its end or be compacted, with what an intake asks of it and of Kafka."""
+
+    def __init__(self, count=10, tag="old"):
+        self.fill(count, tag)
+        self.committed, self.compared, self.is_away = None, 0, False
+        self.lost, self.other = Positions("ads", "").lost, Positions("ads", "").other
+
+    def fill(self, count, tag):
+        self.messages = [self.message(at, tag) for at in range(count)]
+        self.end = count
+
+    @staticmethod
+    def message(at, tag):
+        value = json.dumps({"user": tag, "x": {"a": at}, "y": True}).encode()
+        return SimpleNamespace(offset=at, timestamp=at, key=None, value=value)
+
+    async def start(self, topic, partition):
+        return self.committed or Start(0, 0)
+
+    async def commit(self, topic, partition, position, mark):
+        assert Mark.parse(mark.text) == mark
+        self.committed = Start(position, 0, mark)
+
+    async def ends(self, partitions):
+        return {0: self.end}
+
+    async def read(self, partition, start, end):
+        for message in self.messages:
+            if start <= message.offset < end:
+                yield message
+
+    async def fits(self, topic, partition, mark):
+        if self.is_away:
+            raise KafkaConnectionError("away")
+        self.compared += 1
+        held = [message for message in self.messages if message.offset == mark.offset]
+        return Mark.of(held[0]) == mark if held else mark.offset < self.end
+
+    def intake(self):
+        ingest = SimpleNamespace(
+            task=TASK, mappings={"clicks": Mapping(TASK, "clicks")}, enricher=None, counts=Counts()
+        )
+        ingest.appender = ingest.quarantine = self.mapped = Topic()
+        ingest.positions = ingest.marks = self
+        ingest.logs, ingest.tell_group = {"clicks": self}, lambda *_: asyncio.sleep(0)
+        return Intake(ingest, "clicks", 0)
+
+
+@pytest.fixture
+def quiet(monkeypatch):
+    """Every delivery comes after a pause."""
+    monkeypatch.setattr(agents.intake, "QUIET_SECONDS", -1.0)
+    monkeypatch.setattr(agents.intake, "RETRY_SECONDS", 0.0)
+
+
+async def mapped_up_to(source, end):
+    intake = source.intake()
+    await intake.open()
+    await intake.deliver(source.messages[:end])
+    await intake.commit()
+    assert (intake.position, intake.status) == (end, "live")
+    return intake
+
+
+@pytest.mark.parametrize("count", [3, 7, 8, 30])
+def test_a_topic_made_anew_while_stopped_stops_the_intake_however_long_it_is(count):
+    async def reopen():
+        source = Source()
+        await mapped_up_to(source, 8)
+        source.fill(count, "new")
+        intake = source.intake()
+        await intake.open()
+        return intake
+
+    intake = asyncio.run(reopen())
+    assert (intake.status, intake.position, intake.end) == ("stopped", 8, count)
+    assert f"was mapped up to offset 8, but it ends at {count}" in intake.error
+    assert "needs a name of its own" in intake.error
+    assert "--group headrace-ads.sources --topic clicks:0 --reset-offsets --to-offset 8" in intake.error
+
+
+def test_the_same_topic_is_gone_on_with_and_so_is_one_that_was_reset_by_hand():
+    async def reopen():
+        source = Source()
+        await mapped_up_to(source, 8)
+        intake = source.intake()
+        await intake.open()
+        assert intake.status == "live"
+        source.fill(30, "new")
+        source.committed = Start(8, 0, Mark.parse(""))  # as the remedy says
+        intake = source.intake()
+        await intake.open()
+        await intake.deliver(source.messages)
+        return intake
+
+    intake = asyncio.run(reopen())
+    assert (intake.status, intake.position) == ("live", 30)
+    assert len(intake.ingest.appender.rows) == 22
+
+
+@pytest.mark.parametrize("count", [3, 30])
+def test_a_topic_made_anew_while_running_stops_the_intake_before_anything_of_it_is_mapped(quiet, count):
+    async def go():
+        source = Source()
+        intake = await mapped_up_to(source, 8)
+        rows = len(source.mapped.rows)
+        source.fill(count, "new")
+        await intake.deliver(source.messages)
+        assert len(source.mapped.rows) == rows
+        return intake
+
+    assert asyncio.run(go()).status == "stopped"
+
+
+def test_a_lost_end_is_noticed_without_a_message(quiet):
+    async def go():
+        source = Source()
+        intake = await mapped_up_to(source, 10)
+        await intake.catch_up()
+        assert intake.status == "live"
+        source.fill(4, "old")
+        await intake.catch_up()
+        return intake
+
+    intake = asyncio.run(go())
+    assert (intake.status, intake.position, intake.end) == ("stopped", 10, 4)
+
+
+def test_a_lost_end_that_held_no_message_is_taken_back():
+    """Markers and aborted records behind the last message are lost; the offsets are used again, for messages."""
+
+    async def go():
+        source = Source()
+        intake = await mapped_up_to(source, 10)
+        source.end = 15
+        for _ in range(2):
+            await intake.catch_up()
+        assert intake.position == 15
+        source.fill(12, "old")
+        await intake.catch_up()
+        return intake
+
+    intake = asyncio.run(go())
+    assert (intake.status, intake.position) == ("live", 12)
+    assert len(intake.ingest.appender.rows) == 12
+
+
+def test_a_compacted_or_shortened_topic_is_gone_on_with(quiet):
+    async def go():
+        source = Source(20)
+        intake = await mapped_up_to(source, 10)
+        source.messages = [message for message in source.messages if message.offset >= 11]
+        await intake.deliver(source.messages)
+        return intake
+
+    intake = asyncio.run(go())
+    assert (intake.status, intake.position) == ("live", 20)
+
+
+def test_in_a_steady_flow_nothing_is_compared(monkeypatch):
+    monkeypatch.setattr(agents.intake, "QUIET_SECONDS", 3600.0)
+
+    async def go():
+        source = Source(200)
+        intake = await mapped_up_to(source, 5)
+        source.compared = 0
+        for at in range(5, 200):
+            await intake.deliver([source.messages[at]])
+        return source.compared
+
+    assert asyncio.run(go()) == 0
+
+
+def test_while_the_broker_cannot_compare_nothing_is_mapped_and_nothing_is_lost(quiet):
+    async def go():
+        source = Source()
+        intake = await mapped_up_to(source, 5)
+        source.is_away = True
+        await intake.deliver(source.messages[5:])
+        assert (intake.position, intake.status) == (5, "live")
+        source.is_away = False
+        for _ in range(2):
+            await intake.catch_up()
+        return intake
+
+    intake = asyncio.run(go())
+    assert (intake.position, intake.error) == (10, None)

@@ -17,6 +17,8 @@ import agents.intake
 from agents.appender import Appender, pack
 from agents.ingest import Ingest
 from agents.intake import Intake
+from agents.mark import Mark
+from agents.positions import Start
 from learning.learner import Learner
 from learning.source import Source
 from learning.task import Task
@@ -160,13 +162,14 @@ class Positions:
         self.world = world
 
     async def start(self, topic, partition):
-        return self.world.committed.get(partition, 0)
+        position, mark = self.world.committed.get(partition, (0, None))
+        return Start(position, 0, mark)
 
-    async def commit(self, topic, partition, position):
+    async def commit(self, topic, partition, position, mark):
         fate = self.world.fate("refused", "died")
         if fate == "refused":
             raise KafkaConnectionError("lost")
-        self.world.committed[partition] = position
+        self.world.committed[partition] = position, mark
         if fate == "died":
             raise Died
 
@@ -180,10 +183,17 @@ class Log:
         return dict.fromkeys(partitions, COUNT)
 
 
+class Marks:
+    async def fits(self, topic, partition, mark):
+        assert Mark.of(SOURCE[partition][mark.offset]) == mark
+        return True
+
+
 def worker(world, appender):
     ingest = Ingest(TASK, "", lambda *_: asyncio.sleep(0))
     ingest.appender, ingest.quarantine = appender(TASK.events, world), FailingAppender("ads.quarantine", world)
     ingest.positions, ingest.logs, ingest.enricher = Positions(world), {"clicks": Log()}, Fickle(world)
+    ingest.marks = Marks()
     return ingest
 
 
