@@ -1,6 +1,7 @@
 """How far a task's sources are in its event log: offsets in a consumer group of the task's own, which has no members."""
 
 import asyncio
+from time import perf_counter
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -9,7 +10,11 @@ from aiokafka.structs import OffsetAndMetadata
 
 from agents.mark import Mark
 from learning.errors import LogError
+from tables.changelog import KafkaChangelog
 from tables.kafka import Brokers, started
+
+KEEP_SECONDS = 60.0
+"""How often a mark is kept in `<task>.positions` at most."""
 
 
 class Start(msgspec.Struct, frozen=True):
@@ -18,7 +23,7 @@ class Start(msgspec.Struct, frozen=True):
     Parameters
     ----------
     position
-        The next offset to map: the one committed, or the first there is.
+        The next offset to map: the one committed, or that behind the mark, or the first there is.
     first
         The first offset that the partition still has.
     mark
@@ -35,7 +40,11 @@ class Positions:
 
     The group is the task's own, `headrace-<task>.sources`, so that its positions do not depend on the group of the workers; and nobody is
     fenced out of it: see `agents/ingest.py` for why a position that a late worker puts back does no harm. Beside each offset, in its
-    metadata, stands the mark of the last message that was mapped. The embedded broker keeps no metadata.
+    metadata, stands the mark of the last message that was mapped.
+
+    Kafka forgets an offset when its topic is deleted, and when no worker has renewed it for a week. So a mark is also kept in
+    `<task>.positions`, now and then: the mark of any message that was mapped tells the topic from another. An offset without metadata was
+    reset by hand, and is taken as it is. The embedded broker keeps no metadata, so there every offset is.
 
     Parameters
     ----------
@@ -51,6 +60,8 @@ class Positions:
         self._client: AIOKafkaConsumer | None = None
         self._admin: AIOKafkaAdminClient | None = None
         self._asking = asyncio.Lock()
+        self._marks = KafkaChangelog(f"{task}.positions", self.brokers)
+        self._kept_at: dict[TopicPartition, float] = {}
 
     async def start(self, topic: str, partition: int) -> Start:
         """Look up where to begin."""
@@ -61,8 +72,9 @@ class Positions:
             if self._admin is None:  # a consumer does not tell the metadata of an offset
                 self._admin = await started(self.brokers.admin())
             committed = (await self._admin.list_consumer_group_offsets(self.group, partitions=[place]))[place]
-        if committed.offset < 0:
-            return Start(first, first)
+            if committed.offset < 0:
+                mark = await self._kept(place)
+                return Start(first if mark is None else mark.offset + 1, first, mark)
         return Start(int(committed.offset), first, Mark.parse(committed.metadata))
 
     async def commit(self, topic: str, partition: int, position: int, mark: Mark | None) -> None:
@@ -73,6 +85,9 @@ class Positions:
             client.assign([place])  # which a commit asks for; nothing is fetched
             client.pause(place)
             await client.commit({place: OffsetAndMetadata(position, mark.text if mark else "")})
+            if mark is not None and perf_counter() - self._kept_at.get(place, -KEEP_SECONDS) >= KEEP_SECONDS:
+                await self._marks.append(0, _key(place), mark.text.encode())
+                self._kept_at[place] = perf_counter()
 
     def lost(self, topic: str, partition: int, position: int, first: int) -> LogError:
         """What to say of records that the source no longer has."""
@@ -94,12 +109,20 @@ class Positions:
 
     async def stop(self) -> None:
         """Close the connections to the broker."""
+        await self._marks.stop()
         client, self._client = self._client, None
         admin, self._admin = self._admin, None
         if client is not None:
             await client.stop()
         if admin is not None:
             await admin.close()
+
+    async def _kept(self, place: TopicPartition) -> Mark | None:
+        found = None
+        async for entry in self._marks.read(0, 0):
+            if entry.key == _key(place):
+                found = Mark.parse((entry.value or b"").decode(errors="replace"))
+        return found
 
     def _reset(self, topic: str, partition: int, to: str) -> str:
         return (
@@ -110,3 +133,7 @@ class Positions:
         if self._client is None:
             self._client = await started(self.brokers.consumer(group_id=self.group))
         return self._client
+
+
+def _key(place: TopicPartition) -> bytes:
+    return f"{place.topic}/{place.partition}".encode()

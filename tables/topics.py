@@ -67,6 +67,10 @@ def topics_of(task: Task) -> list[Topic]:
         Topic(f"{task.name}.snapshots", count, compact, {"segment.bytes": str(64 << 20)}, task.name),
         Topic(f"{task.name}.pending", count, compact, {"segment.bytes": str(64 << 20)}, task.name),
     ]
+    if task.sources:
+        # A few hundred bytes a minute, read as a whole when an intake opens.
+        small = {"segment.bytes": str(1 << 20), "segment.ms": str(24 * 3_600_000)}
+        topics.append(Topic(f"{task.name}.positions", 1, compact, small))
     if task.stored:
         # Every worker follows all of it, so partitions would divide no work; one of them decides what is the latest. Removals
         # stay for a week, so that a worker that was away learns of them.

@@ -13,8 +13,10 @@ from agents.log import KafkaEventLog
 from agents.mark import Mark, Marks
 from agents.positions import Positions, Start
 from learning.errors import LogError
+from learning.source import Source
+from learning.task import Task
 from tables.producer import producing
-from tables.topics import Topic, connect, prepare
+from tables.topics import Topic, connect, prepare, topics_of
 
 SOURCE = '[[tasks.{task}.sources]]\ntopic = "{topic}"\nlabel = "y"\nfeatures = "x"\n'
 
@@ -178,15 +180,24 @@ def test_a_position_is_kept_with_its_mark(broker, names):
     task, topic = names
 
     async def keep():
-        mark = Mark(41, 1_700_000_000_000, "f" * 64)
+        await prepare(broker, topics_of(Task(name=task, kind="binary", sources=[Source(topic=topic, label="y")])))
+        first, second = (Mark(offset, 1_700_000_000_000, "f" * 64) for offset in (40, 41))
         positions = Positions(task, broker)
         assert await positions.start(topic, 0) == Start(0, 0)
-        await positions.commit(topic, 0, 42, mark)
+        await positions.commit(topic, 0, 41, first)
+        await positions.commit(topic, 0, 43, second)
         await positions.stop()
         positions = Positions(task, broker)
-        kept = mark if harness.has_kafka() else None  # the embedded broker keeps no metadata
-        assert await positions.start(topic, 0) == Start(42, 0, kept)
+        has_metadata = harness.has_kafka()  # the embedded broker keeps none
+        assert await positions.start(topic, 0) == Start(43, 0, second if has_metadata else None)
         await positions.stop()
+        if harness.has_kafka():
+            await make_anew(broker, topic, [(0, row(0))])  # with which Kafka forgets the offset
+            positions = Positions(task, broker)
+            assert await positions.start(topic, 0) == Start(41, 0, first)
+            await positions.commit(topic, 0, 7, None)  # as a reset by hand does
+            assert await positions.start(topic, 0) == Start(7, 0, None)
+            await positions.stop()
 
     asyncio.run(keep())
 

@@ -1,0 +1,56 @@
+"""The log clock: how late it is by the timestamps of a log, whatever the clock of this machine says."""
+
+import math
+from collections.abc import Callable
+
+
+class LogClock:
+    """Tells the time of an idle log: the timestamp of its last message plus the seconds since that message was seen.
+
+    Ticks are for times in the log, and brokers stamp the log. A worker whose own clock is an hour behind would send them an hour late, and one
+    that is an hour ahead would send one a second for nothing. The time that is told is never ahead of the log's: a message is
+    seen after it was stamped.
+
+    A message that was in the log before the shard was opened may have been stamped long ago. Until a later one has been seen it is unknown
+    how late it is, and whatever waits counts as due: the first tick tells the time.
+
+    Parameters
+    ----------
+    end
+        The offset at which the log ended when the shard was opened.
+    monotonic
+        Seconds of a clock that never goes back.
+
+    Examples
+    --------
+    >>> seconds = 50.0
+    >>> clock = LogClock(end=7, monotonic=lambda: seconds)
+    >>> clock.see(position=7, log_ms=1_000_000)
+    >>> clock.is_due(9_000_000)
+    True
+    >>> clock.see(position=8, log_ms=4_000_000)
+    >>> clock.is_due(4_010_000)
+    False
+    >>> seconds = 60.0
+    >>> clock.is_due(4_010_000)
+    True
+    """
+
+    def __init__(self, end: int, monotonic: Callable[[], float]):
+        self._end, self._monotonic = end, monotonic
+        self._ahead_ms = -math.inf
+        self._is_known = False
+
+    def see(self, position: int, log_ms: int) -> None:
+        """Take note of a shard's position and of the largest timestamp before it, in milliseconds; soon after they have changed."""
+        self._ahead_ms = max(self._ahead_ms, log_ms - self._monotonic() * 1000)
+        self._is_known = self._is_known or position > self._end
+
+    @property
+    def now_ms(self) -> float:
+        """The time of the log in milliseconds, or an earlier one."""
+        return self._ahead_ms + self._monotonic() * 1000
+
+    def is_due(self, due_at_ms: float) -> bool:
+        """Whether a tick should be appended for something that waits for this time, in milliseconds; infinity: nothing waits."""
+        return due_at_ms < math.inf and (not self._is_known or due_at_ms <= self.now_ms)
