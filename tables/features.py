@@ -9,6 +9,8 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 import structlog
 
+from learning.errors import RecordError
+from learning.records import refuse_duplicate_keys
 from learning.task import Task, Value
 from tables.changelog import Changelog, Entry
 from tables.table import Table
@@ -42,8 +44,9 @@ class FeatureStore(Protocol):
 
     A message's key is the entity's, its value a JSON object with *all* features of that entity: it replaces those before. (The topic
     is compacted: of each key only the last message is sure to stay, so it must be enough.) A feature that is `null` is as one left
-    out; a message without a value removes the entity. What the messages say is as old as their Kafka timestamps; after the time to
-    live it is as if it were not there.
+    out; a message without a value removes the entity. A value is as old as its message's Kafka timestamp; after the time to live it
+    is as if it were not there. A timestamp ahead of the clock of the store counts as the time at which the store read the message:
+    a producer whose clock is ahead cannot make a value live longer than the time to live from then.
     """
 
     is_current: bool
@@ -84,10 +87,12 @@ class Following(FeatureStore):
         The topic `<task>.features`; it has one partition, so that "the latest" is not a matter of opinion.
     ttl
         Seconds after which a value is as if it were not there; None: never.
+    clock
+        Seconds since the epoch, as Kafka's timestamps have them.
     """
 
-    def __init__(self, task: Task, changelog: Changelog, ttl: float | None):
-        self.task, self.changelog, self.ttl = task, changelog, ttl
+    def __init__(self, task: Task, changelog: Changelog, ttl: float | None, clock: Callable[[], float] = time.time):
+        self.task, self.changelog, self.ttl, self.clock = task, changelog, ttl, clock
         self.names = list(task.stored or {})
         self.is_current = False
         self.refused = 0
@@ -111,18 +116,28 @@ class Following(FeatureStore):
         return await self.changelog.append(0, key.encode(), None if features is None else msgspec.json.encode(features))
 
     def features_of(self, entry: Entry) -> dict[str, Any]:
-        """What an entry of the topic says. One that is not a JSON object says nothing; it is counted in `refused` and logged."""
+        """The features that an entry of the topic holds: none if it is no JSON object, or names a feature twice.
+
+        Such an entry is counted in `refused` and logged.
+        """
         if entry.value is None:
             return {}
         try:
-            return {name: value for name, value in decode(entry.value).items() if value is not None}
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            loose = decode(entry.value)
+            if entry.value.count(b":") != len(loose):  # otherwise no key can stand twice
+                refuse_duplicate_keys(entry.value)
+        except (RecordError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             self.refused += 1
             where = {"topic": f"{self.task.name}.features", "offset": entry.offset}
             log.warning(
                 "a message is not a JSON object of features; its entity has none now", error=str(error), **where
             )
             return {}
+        return {name: value for name, value in loose.items() if value is not None}
+
+    def time_of(self, entry: Entry) -> int:
+        """The time from which an entry's features age, in milliseconds: its timestamp, or now if that lies ahead."""
+        return max(0, min(entry.time, round(self.clock() * 1000)))
 
     async def _follow(self) -> None:
         """Follow the topic from where the store stands; ends, or raises, when that has to be found out anew."""
@@ -145,12 +160,10 @@ class EmbeddedStore(Following):
 
     Parameters
     ----------
-    task, changelog, ttl
+    task, changelog, ttl, clock
         As for `Following`.
     folder
         Of the database; it may be deleted at any time that no worker runs.
-    clock
-        Seconds since the epoch, as Kafka's timestamps have them.
     """
 
     def __init__(
@@ -161,8 +174,7 @@ class EmbeddedStore(Following):
         folder: Path,
         clock: Callable[[], float] = time.time,
     ):
-        super().__init__(task, changelog, ttl)
-        self.clock = clock
+        super().__init__(task, changelog, ttl, clock)
         self._table = Entities(self, folder)
         self._purged_to = b""
 
@@ -206,18 +218,18 @@ class EmbeddedStore(Following):
 
 
 class Entities(Table):
-    """A table of entities: what the features topic says of each, after the time at which it said so."""
+    """A table of entities: the features of each, after the time from which they age."""
 
     def __init__(self, store: Following, folder: Path):
         super().__init__(store.changelog, folder)
-        self._features_of = store.features_of
+        self._features_of, self._time_of = store.features_of, store.time_of
 
     def kept(self, entry: Entry) -> tuple[bytes, bytes | None]:
         """The entity's key; eight bytes of milliseconds and the features as JSON, or None if there are none."""
         features = self._features_of(entry)
-        return ENTITY + entry.key, max(entry.time, 0).to_bytes(8, "big") + msgspec.json.encode(
-            features
-        ) if features else None
+        if not features:
+            return ENTITY + entry.key, None
+        return ENTITY + entry.key, self._time_of(entry).to_bytes(8, "big") + msgspec.json.encode(features)
 
 
 def _time(kept: bytes) -> float:

@@ -3,7 +3,7 @@
 import asyncio
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import accumulate, pairwise
 from typing import Any, cast
 
@@ -71,14 +71,16 @@ class RedisStore(Following):
 
     Parameters
     ----------
-    task, changelog, ttl
+    task, changelog, ttl, clock
         As for `Following`; expiry is left to Redis.
     url
         `redis://[[user]:password@]host[:port][/database]`, or `rediss://` for TLS.
     """
 
-    def __init__(self, task: Task, changelog: Changelog, ttl: float | None, url: str):
-        super().__init__(task, changelog, ttl)
+    def __init__(
+        self, task: Task, changelog: Changelog, ttl: float | None, url: str, clock: Callable[[], float] = time.time
+    ):
+        super().__init__(task, changelog, ttl, clock)
         self.is_current = True  # it was filled before this process began
         self._prefix = f"headrace:{{{task.name}}}".encode()
         pool: BlockingConnectionPool = BlockingConnectionPool.from_url(
@@ -114,7 +116,7 @@ class RedisStore(Following):
         if not stamp and not features:
             return None
         written = int(stamp) / 1000 if stamp.isdigit() else None
-        if self.ttl is not None and written is not None and time.time() - written > self.ttl:
+        if self.ttl is not None and written is not None and self.clock() - written > self.ttl:
             return None  # it was stored when the time to live was longer
         return Entity(features, written)
 
@@ -168,13 +170,14 @@ class RedisStore(Following):
         written: list[bytes | int | str] = []
         for entry in entries:
             features = self.features_of(entry)
+            since = self.time_of(entry)
             fields: list[bytes | int | str] = []
             for name, value in features.items():
                 if name:
                     fields += [name, msgspec.json.encode(value)]
             if fields:
-                fields += [TIME, max(entry.time, 0)]
-            expires = "" if self.ttl is None else max(entry.time, 0) + round(self.ttl * 1000)
+                fields += [TIME, since]
+            expires = "" if self.ttl is None else since + round(self.ttl * 1000)
             written += [expires, len(fields) // 2, *fields]
         return written
 

@@ -136,13 +136,44 @@ def test_purging_goes_over_all_entities_slice_by_slice(tmp_path, monkeypatch):
 
     async def check(store, topic):
         for number in range(20):
-            topic.put(b"e%02d" % number, value(clicks=1), time=topic.now + 60_000 * (number % 2))
+            topic.put(b"e%02d" % number, value(clicks=1), time=topic.now - 9_000 * (number % 2 == 0))
         await caught_up(store, topic)
-        topic.now += 20_000
+        topic.now += 5_000
         left = [b"ke%02d" % number for number in range(1, 20, 2)]
         await until(lambda: [key for key, _ in store._table.items(0, b"ke")] == left)
 
     with_store(tmp_path, check, ttl=10)
+
+
+def test_a_value_stamped_in_the_future_lives_from_when_it_was_first_read(tmp_path):
+    async def check(store, topic):
+        topic.put(b"ahead", value(clicks=1), time=topic.now + 3_600_000)
+        await caught_up(store, topic)
+        (entity,) = await store.read(["ahead"])
+        assert entity.time == topic.now / 1000
+        topic.now += 9_000
+        assert await store.look_up(["ahead"]) == [{"clicks": 1}]
+        topic.now += 2_000
+        assert await store.look_up(["ahead"]) == [{}]
+        await until(lambda: store._table.get(0, b"kahead") is None)
+
+    with_store(tmp_path, check, ttl=10)
+
+
+def test_a_restart_does_not_lengthen_the_life_of_a_value_stamped_in_the_future(tmp_path):
+    topic = Topic()
+
+    async def fill(store, topic):
+        topic.put(b"ahead", value(clicks=1), time=topic.now + 3_600_000)
+        await caught_up(store, topic)
+
+    async def check(store, topic):
+        await caught_up(store, topic)
+        assert await store.look_up(["ahead"]) == [{}]
+
+    with_store(tmp_path, fill, topic, ttl=10)
+    topic.now += 11_000
+    with_store(tmp_path, check, topic, ttl=10)
 
 
 def test_without_a_time_to_live_nothing_expires(tmp_path):
@@ -154,8 +185,25 @@ def test_without_a_time_to_live_nothing_expires(tmp_path):
     with_store(tmp_path, check)
 
 
-@pytest.mark.parametrize("garbage", [b"", b"{", b"[1]", b"null", b"\xff\xfe", b'{"clicks": NaN}', b"[" * 100_000])
-def test_a_message_that_is_no_object_leaves_its_entity_without_features_and_is_counted(tmp_path, garbage):
+GARBAGE = [
+    b"",
+    b"{",
+    b"[1]",
+    b"null",
+    b"\xff\xfe",
+    b'{"clicks": NaN}',
+    b"[" * 100_000,
+    b'{"clicks": 1, "clicks": 9}',
+    b'{"clicks": 1, "\\u0063licks": 9}',
+    b'{"clicks": null, "clicks": 9}',
+    b'{"other": {"a": 1, "a": 2}}',
+]
+
+
+@pytest.mark.parametrize("garbage", GARBAGE)
+def test_a_message_that_is_no_object_of_distinct_features_leaves_its_entity_without_features_and_is_counted(
+    tmp_path, garbage
+):
     async def check(store, topic):
         topic.put(b"u1", value(clicks=1))
         topic.put(b"u1", garbage)
@@ -163,6 +211,16 @@ def test_a_message_that_is_no_object_leaves_its_entity_without_features_and_is_c
         await caught_up(store, topic)
         assert await store.look_up(["u1", "u2"]) == [{}, {"clicks": 2}]
         assert store.refused == 1
+
+    with_store(tmp_path, check)
+
+
+def test_a_value_with_a_colon_is_no_key_that_stands_twice(tmp_path):
+    async def check(store, topic):
+        topic.put(b"u1", value(country="a:b", clicks=1))
+        await caught_up(store, topic)
+        assert await store.look_up(["u1"]) == [{"clicks": 1, "country": "a:b"}]
+        assert store.refused == 0
 
     with_store(tmp_path, check)
 

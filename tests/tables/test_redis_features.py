@@ -59,9 +59,9 @@ async def caught_up(redis, topic):
     await until(lambda: int(redis.client.hget(POSITION, "position") or 0) == topic.end)
 
 
-def with_stores(topic, redis, check, count=1, ttl=None):
+def with_stores(topic, redis, check, count=1, ttl=None, clock=time.time):
     async def run():
-        stores = [RedisStore(TASK, topic, ttl, redis.url) for _ in range(count)]
+        stores = [RedisStore(TASK, topic, ttl, redis.url, clock) for _ in range(count)]
         for store in stores:
             await store.start()
         try:
@@ -104,6 +104,16 @@ def test_values_expire_in_redis_by_the_time_of_their_record(redis, topic):
         assert redis.client.execute_command("PEXPIRETIME", "headrace:{ads}:young") == topic.now + 100_000
 
     with_stores(topic, redis, check, ttl=100)
+
+
+def test_a_value_stamped_in_the_future_lives_in_redis_from_when_it_was_first_read(redis, topic):
+    async def check(store):
+        topic.put(b"ahead", value(clicks=1), time=topic.now + 3_600_000)
+        await caught_up(redis, topic)
+        assert await store.read(["ahead"]) == [({"clicks": 1}, topic.now / 1000)]
+        assert redis.client.execute_command("PEXPIRETIME", "headrace:{ads}:ahead") == topic.now + 100_000
+
+    with_stores(topic, redis, check, ttl=100, clock=lambda: topic.now / 1000)
 
 
 def test_a_shorter_time_to_live_counts_for_what_is_stored_already(redis, topic):
