@@ -44,7 +44,7 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
     status
         Of an answer that is no problem.
     problems
-        Statuses of the problems that this method tells, beyond those of the doors: 401, 403 and 429, and with a body 400, 408, 413.
+        Statuses of the problems that this method tells, beyond those of the doors: 401, 403 and 429, and with a body 400, 408, 413, 415.
     parameters
         Types of the parameters in the path and the query, by name; one in the path without a type is a string.
     """

@@ -19,6 +19,10 @@ REFUSED = (HttpProcessingError, web.RequestPayloadError)
 """What a client has sent that cannot be read."""
 
 
+LESS = "Send less at a time, or raise worker.body_limit in headrace.toml."
+"""What to do about a body that is too large."""
+
+
 class ProblemDocument(msgspec.Struct, frozen=True):
     """The body of a refusal: `code` is for programs and stays; `detail` says what is wrong, `remedy` what to do."""
 
@@ -80,8 +84,7 @@ async def answer_problems(request: web.Request, handler: Handler) -> web.StreamR
     except HeadraceError as error:
         return Problem(422, error.code, error.what, error.remedy).response()
     except web.HTTPRequestEntityTooLarge as error:
-        limit = "Send less at a time, or raise worker.body_limit in headrace.toml."
-        return Problem(413, "too_large", error.text or "the body is too large.", limit).response()
+        return Problem(413, "too_large", error.text or "the body is too large.", LESS).response()
     except REFUSED as error:
         detail = f"the body cannot be read: {str(error).strip()[:200]}."
         return Problem(400, "body", detail, "Send what the headers say.").response()

@@ -20,7 +20,7 @@ ANY_TEXT = Annotated[str, msgspec.Meta(min_length=1)]
 ADMITTING = (401, 403, 429)
 """Problems of every operation that asks for a role, the first two where there are keys."""
 
-READING = (400, 408, 413)
+READING = (400, 408, 413, 415)
 """Problems of every operation that takes a body."""
 
 HEADERS: dict[int, dict[str, Any]] = {

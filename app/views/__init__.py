@@ -1,6 +1,7 @@
 """The web views: one file a resource."""
 
 from agents.learn import LearningApp
+from app.connections import Web
 from app.contract import operations
 from app.openapi import write_document
 from app.settings import Settings
@@ -31,6 +32,7 @@ def add_views(app: LearningApp, settings: Settings) -> None:
     app.serving = Serving(app, settings)
     app.closing.append(app.serving.stop)
     app.document = write_document(operations(ROUTES), settings.tasks.values(), has_keys=len(settings.keys()) > 0)
+    app.web = Web(app)
     for path, view in ROUTES.items():
         view.view_path, view.view_name = path, view.__name__
         app.web.add_view(view, prefix="")

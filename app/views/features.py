@@ -10,6 +10,7 @@ from aiokafka.errors import KafkaError
 
 from app.contract import StoredFeatures as OfEntity
 from app.contract import contract
+from app.encodings import read_body
 from app.errors import Problem
 from app.views.answer import Appended, At
 from app.views.appender import APPEND_SECONDS
@@ -56,7 +57,7 @@ class StoredFeatures(Resource):
     async def put(self, request: web.Request, task: str, key: str) -> web.Response:
         """Replace them by those of the body, a JSON object; 202 with the position once the broker has it."""
         enricher = self._enricher(task, key)
-        body = await request.read()
+        body = await read_body(request)
         try:
             loose = decode(body)
         except msgspec.ValidationError:

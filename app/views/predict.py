@@ -6,6 +6,7 @@ import msgspec
 from aiohttp import web
 
 from app.contract import contract
+from app.encodings import read_body
 from app.errors import Problem
 from app.views.answer import Answer
 from app.views.owner import Asked
@@ -29,7 +30,7 @@ class Predict(Resource):
         """Answer from the furthest model of the shard that the key falls in, or as `fresh` and `min_position` ask."""
         serving = self.serving
         served = serving.task(task)
-        body = await request.read()
+        body = await read_body(request)
         (answer,) = await serving.answer(served, (read_question(body),), Asked.of(request))
         return self.answer(answer)
 
@@ -42,7 +43,7 @@ class PredictBatch(Resource):
         """Answer up to a thousand questions, or refuse them all for the first that is wrong."""
         serving = self.serving
         served = serving.task(task)
-        body = await request.read()
+        body = await read_body(request)
         try:
             questions = decode_many(body)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:

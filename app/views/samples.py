@@ -7,6 +7,7 @@ from aiohttp import web
 from msgspec import UNSET, UnsetType
 
 from app.contract import TaskFeatures, TaskLabel, contract
+from app.encodings import read_body
 from app.errors import Problem
 from app.views.answer import Appended
 from app.views.serving import BATCH_MAX, Resource, ServedTask
@@ -41,7 +42,7 @@ class Samples(Resource):
 
     async def _append(self, request: web.Request, task: str) -> web.Response:
         served = self.serving.task(task)
-        body = await request.read()
+        body = await read_body(request)
         try:
             loose = msgspec.json.decode(body)
             refuse_duplicate_keys(body)

@@ -100,7 +100,7 @@ def test_a_new_view_documents_itself():
         ("key", "path", True),
         ("fresh", "query", False),
     ]
-    assert set(put["responses"]) == {"200", "400", "401", "403", "404", "408", "413", "429"}
+    assert set(put["responses"]) == {"200", "400", "401", "403", "404", "408", "413", "415", "429"}
     assert put["summary"] == "Keep a value."
     assert document["components"]["schemas"]["Stored"]["properties"] == {"value": {"type": "number"}}
 
