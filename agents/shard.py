@@ -75,6 +75,7 @@ class Shard:
         self.around = around
         self.status: Status = "opening"
         self.error: str | None = before.error if before else None
+        self.code = ""  # of the error that has stopped it
         self.notice: str | None = before.notice if before else None
         self.failed = False
         self.learner: Learner | None = None
@@ -446,6 +447,7 @@ class Shard:
         if self.status not in ("opening", "live"):
             return
         self.status = "stopped"
+        self.code = error.code if isinstance(error, HeadraceError) else "fold"
         self.error = str(error) if isinstance(error, HeadraceError) else repr(error)
         log.error("a shard is stopped", task=self.task.name, partition=self.partition, error=self.error, exc_info=error)
         self._alert("shard_stopped", self.error)

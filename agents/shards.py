@@ -2,14 +2,14 @@
 
 import asyncio
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import structlog
 
 from agents.around import Around
 from agents.replicas import Replica, Replicas
 from agents.shard import Shard
-from learning.errors import HeadraceError
+from learning.errors import HeadraceError, SnapshotError
 from learning.task import Task
 
 log = structlog.get_logger()
@@ -28,6 +28,15 @@ RETRY_SECONDS = 0.5
 
 Model = Shard | Replica
 """What answers: a learner with its position and its staleness."""
+
+
+class Lack(NamedTuple):
+    """Why a shard is not as it should be on this worker: a code for programs, and the cause for people, where it is known."""
+
+    partition: int
+    state: Literal["opening", "stopped"]
+    code: str
+    error: str | None
 
 
 class Shards:
@@ -106,15 +115,25 @@ class Shards:
         held: dict[int, Model] = {**self.replicas.held, **self.last}
         return dict(sorted({**{at: self.answering(at) or model for at, model in held.items()}, **self.owned}.items()))
 
-    def lacking(self) -> Iterator[tuple[int, str | None]]:
-        """The shards that there is nothing to answer from yet, with the error of those that are stopped.
+    def lacking(self) -> Iterator[Lack]:
+        """Yield each shard that is stopped here, or cannot be opened, or has no model here to answer from yet.
 
-        A replica whose snapshot was refused is not among them: it is the owner's to stop, and must not take every worker along.
+        A shard that is being opened, while a replica or the last model answers, is not among them. A replica whose snapshot was refused
+        counts as stopped: its owner answers, or has stopped.
         """
         for partition in range(self.task.partitions):
             owned = self.owned.get(partition)
-            if self.answering(partition) is None and (owned or not self.replicas.is_refused(partition)):
-                yield partition, owned.error if owned is not None else None
+            if self.trouble is not None:
+                yield Lack(partition, "stopped", self.trouble.code, str(self.trouble))
+            elif owned is not None and owned.status == "stopped":
+                yield Lack(partition, "stopped", owned.code, owned.error)
+            elif owned is not None and owned.status == "opening" and owned.error:
+                yield Lack(partition, "opening", "opening", owned.error)
+            elif self.answering(partition) is None:
+                if owned is None and self.replicas.is_refused(partition):
+                    yield Lack(partition, "stopped", SnapshotError.code, self.replicas.held[partition].error)
+                else:
+                    yield Lack(partition, "opening", "opening", None)
 
     def _close(self) -> None:
         for watch in self._watches.values():

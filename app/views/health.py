@@ -1,19 +1,37 @@
 """`GET /healthz` and `/readyz`: whether the process lives, and whether it can answer."""
 
+from collections.abc import Iterable
 from typing import Any, Literal
 
 import msgspec
 from aiohttp import web
+from msgspec import UNSET, UnsetType
 
 from app.contract import contract
 from app.errors import Problem
-from app.views.serving import Resource
+from app.views.answer import Position
+from app.views.serving import Resource, ServedTask
 
 
 class Health(msgspec.Struct, frozen=True):
     """How the worker is."""
 
-    status: Literal["alive", "ready"]
+    status: Literal["alive"]
+
+
+class StoppedShard(msgspec.Struct, frozen=True):
+    """A shard that is stopped on this worker; `code` stands for the cause, which `GET /v1/{task}` tells."""
+
+    task: str
+    partition: Position
+    code: str
+
+
+class Readiness(msgspec.Struct, frozen=True):
+    """That the worker is ready, and the shards that are stopped all the same, if there are any."""
+
+    status: Literal["ready"]
+    stopped: list[StoppedShard] | UnsetType = UNSET
 
 
 class Healthy(Resource):
@@ -26,21 +44,41 @@ class Healthy(Resource):
 
 
 class Ready(Resource):
-    """Every shard of every task has a model here to answer from, whoever owns it."""
+    """Whether requests should be sent to this worker.
 
-    @contract(role=None, gives=Health, problems=(503,))
-    async def get(self, request: web.Request) -> web.Response:  # noqa: ARG002
-        """200 when ready; 503 with what is missing."""
+    A stopped shard does not become better by taking workers out of the service, and would take all of them out. So one is named in the
+    answer, and the worker is ready as long as any shard is not stopped; asked for a task, it is strict.
+    """
+
+    @contract(role=None, gives=Readiness, problems=(404, 503), parameters={"task": str})
+    async def get(self, request: web.Request) -> web.Response:
+        """200 when ready; 503 with what is missing. With `task`, of that task alone, and 503 if any of its shards is stopped."""
         app: Any = self.app
+        name = request.query.get("task")
+        tasks = list(self.serving.tasks.values()) if name is None else [self.serving.task(name)]
         if not app.has_joined:
             raise Problem(503, "joining", "the worker has not joined its group yet.", "Ask again in a second.")
-        for served in self.serving.tasks.values():
-            for partition, error in served.shards.lacking():
-                code, detail = "stopped", error
-                if error is None:
-                    code, detail = "opening", f"shard {partition} of task '{served.task.name}' is being opened."
-                raise Problem(503, code, detail or "", "Ask again, or see GET /v1/{task}.")
-            if served.enricher is not None and not served.enricher.store.is_current:
-                detail = f"stored features of task '{served.task.name}' are being read."
-                raise Problem(503, "opening", detail, "Ask again in a second.")
-        return self.answer(Health(status="ready"))
+        stopped = _stopped_of(tasks)
+        if stopped and (name is not None or len(stopped) == sum(served.task.partitions for served in tasks)):
+            one = stopped[0]
+            which = "a shard" if name is not None else "every shard"
+            detail = f"{which} is stopped: shard {one.partition} of task '{one.task}', {one.code}."
+            raise Problem(503, "stopped", detail, "See GET /v1/{task}.")
+        return self.answer(Readiness(status="ready", stopped=stopped or UNSET))
+
+
+def _stopped_of(tasks: Iterable[ServedTask]) -> list[StoppedShard]:
+    """The stopped shards of tasks; a Problem if there is something that a task waits for."""
+    stopped: list[StoppedShard] = []
+    for served in tasks:
+        task = served.task.name
+        for lack in served.shards.lacking():
+            if lack.state == "opening":
+                cause = f": {lack.error}" if lack.error else "."
+                detail = f"shard {lack.partition} of task '{task}' is being opened{cause}"
+                raise Problem(503, "opening", detail, "Ask again, or see GET /v1/{task}.")
+            stopped.append(StoppedShard(task, lack.partition, lack.code))
+        is_waiting = served.enricher is not None and not served.enricher.store.is_current
+        if is_waiting and served.shards.trouble is None:
+            raise Problem(503, "opening", f"stored features of task '{task}' are being read.", "Ask again in a second.")
+    return stopped

@@ -43,7 +43,7 @@ def test_a_task_without_any_snapshot_has_an_empty_model_to_answer_from(world):
     async def check():
         at = world(Task(name="ads", kind="binary", partitions=3))
         worker = at.worker("one")
-        assert [partition for partition, _ in worker.shards.lacking()] == [0, 1, 2]
+        assert [lack.partition for lack in worker.shards.lacking()] == [0, 1, 2]
         worker.shards.replicas.start()
         await until(lambda: not list(worker.shards.lacking()))
         for partition in range(3):
@@ -161,9 +161,11 @@ def test_a_refused_snapshot_keeps_the_last_model_and_no_worker_from_being_ready(
         await until(lambda: keyless.shards.replicas.is_refused(0))
         assert "no key is configured" in keyless.shards.known()[0].error
         assert keyless.shards.answering(0) is None
-        assert not list(keyless.shards.lacking())
-        keyless.shards.owned[0] = SimpleNamespace(learner=None, error="the snapshot is signed")
-        assert list(keyless.shards.lacking()) == [(0, "the snapshot is signed")]
+        assert [lack[:3] for lack in keyless.shards.lacking()] == [(0, "stopped", "snapshot")]
+        keyless.shards.owned[0] = SimpleNamespace(
+            learner=None, status="stopped", code="snapshot", error="the snapshot is signed"
+        )
+        assert list(keyless.shards.lacking()) == [(0, "stopped", "snapshot", "the snapshot is signed")]
         del keyless.shards.owned[0]
         other = at.worker("other", key=b"secret")
         other.shards.replicas.start()

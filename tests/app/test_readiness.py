@@ -1,0 +1,171 @@
+"""What `/readyz` says: of a worker that starts, of shards that cannot be opened or are stopped, and of one task."""
+
+import asyncio
+import json
+import uuid
+from types import SimpleNamespace
+
+import harness
+import pytest
+from aiohttp.test_utils import make_mocked_request
+
+from agents.shards import Shards
+from app.errors import Problem
+from app.views.health import Ready
+from app.views.serving import Serving
+from learning.errors import TopicError
+from learning.task import Task
+
+LEARNER = SimpleNamespace(state=SimpleNamespace(position=1))
+
+
+def shard(status, error=None, learner=LEARNER, **more):
+    return SimpleNamespace(status=status, error=error, learner=learner, position=1, **more)
+
+
+class World:
+    """A worker with a task `ads` of two shards and a task `shop` of one, all live."""
+
+    def __init__(self):
+        around = SimpleNamespace(snapshots=SimpleNamespace(table=None), budget=SimpleNamespace(clock=lambda: 0.0))
+        self.ads, self.shop = (
+            Shards(Task(name=name, kind="binary", partitions=count), around)
+            for name, count in (("ads", 2), ("shop", 1))
+        )
+        self.store = SimpleNamespace(is_current=True)
+        self.app = SimpleNamespace(has_joined=True)
+        for shards in (self.ads, self.shop):
+            shards.owned |= {partition: shard("live") for partition in range(shards.task.partitions)}
+        tasks = {
+            shards.task.name: SimpleNamespace(task=shards.task, shards=shards, enricher=enricher)
+            for shards, enricher in ((self.ads, None), (self.shop, SimpleNamespace(store=self.store)))
+        }
+        self.serving = SimpleNamespace(tasks=tasks)
+        self.serving.task = lambda name: Serving.task(self.serving, name)
+
+    def ask(self, task=None):
+        """Status, and the stopped shards or code and detail."""
+        request = make_mocked_request("GET", "/readyz" if task is None else f"/readyz?task={task}")
+        view = SimpleNamespace(app=self.app, serving=self.serving, answer=Ready.answer)
+        try:
+            answer = asyncio.run(Ready.get(view, request))
+        except Problem as problem:
+            return problem.status, problem.code, problem.detail
+        told = json.loads(answer.body)
+        assert told.pop("status") == "ready"
+        return 200, told
+
+
+@pytest.fixture
+def world():
+    return World()
+
+
+def test_all_is_well(world):
+    assert [world.ask(task) for task in (None, "ads", "shop")] == [(200, {})] * 3
+
+
+def test_an_unknown_task_is_not_ready_but_unknown(world):
+    for task in ("nope", ""):
+        assert world.ask(task)[:2] == (404, "unknown_task")
+
+
+def test_a_worker_outside_its_group_is_not_ready(world):
+    world.app.has_joined = False
+    assert world.ask()[:2] == world.ask("ads")[:2] == (503, "joining")
+
+
+def test_a_shard_that_has_no_model_yet_is_waited_for_whoever_owns_it(world):
+    world.ads.owned[1] = shard("opening", learner=None)
+    assert world.ask() == (503, "opening", "shard 1 of task 'ads' is being opened.")
+    del world.ads.owned[1]
+    assert world.ask("ads") == (503, "opening", "shard 1 of task 'ads' is being opened.")
+    assert world.ask("shop") == (200, {})
+    world.ads.replicas.held[1] = shard("replica")
+    assert world.ask() == (200, {})
+
+
+def test_a_shard_that_is_being_opened_while_a_replica_answers_is_ready(world):
+    world.ads.owned[1], world.ads.replicas.held[1] = shard("opening", learner=None), shard("replica")
+    assert world.ask() == world.ask("ads") == (200, {})
+
+
+def test_a_shard_that_cannot_be_opened_is_not_ready_though_a_replica_answers_and_says_why(world):
+    world.ads.owned[1] = shard("opening", "the database is damaged.", learner=None)
+    world.ads.replicas.held[1] = shard("replica")
+    for task in (None, "ads"):
+        assert world.ask(task) == (503, "opening", "shard 1 of task 'ads' is being opened: the database is damaged.")
+    assert world.ask("shop") == (200, {})
+
+
+def test_stored_features_are_waited_for(world):
+    world.store.is_current = False
+    assert world.ask() == (503, "opening", "stored features of task 'shop' are being read.")
+    assert world.ask("shop")[:2] == (503, "opening")
+    assert world.ask("ads") == (200, {})
+
+
+def test_a_stopped_shard_is_named_and_takes_no_worker_out_of_the_service(world):
+    world.ads.owned[1] = shard("stopped", "the log is another one.", code="log")
+    assert world.ask() == (200, {"stopped": [{"task": "ads", "partition": 1, "code": "log"}]})
+    world.ads.owned[0] = shard("stopped", "RuntimeError('no')", learner=None)
+    stopped = [{"task": "ads", "partition": 0, "code": "stopped"}, {"task": "ads", "partition": 1, "code": "log"}]
+    assert world.ask() == (200, {"stopped": stopped})
+    assert world.ask("ads") == (503, "stopped", "a shard is stopped: shard 0 of task 'ads', stopped.")
+    assert world.ask("shop") == (200, {})
+
+
+def test_a_worker_all_of_whose_shards_are_stopped_is_not_ready(world):
+    world.ads.owned |= {partition: shard("stopped", "no", code="log") for partition in (0, 1)}
+    world.shop.owned[0] = shard("stopped", "no", code="snapshot")
+    assert world.ask() == (503, "stopped", "every shard is stopped: shard 0 of task 'ads', log.")
+
+
+def test_a_replica_whose_snapshot_was_refused_is_as_one_that_is_stopped(world):
+    del world.ads.owned[1]
+    world.ads.replicas.held[1] = shard("replica", "the snapshot is not signed", learner=None)
+    assert world.ask() == (200, {"stopped": [{"task": "ads", "partition": 1, "code": "snapshot"}]})
+    assert world.ask("ads")[:2] == (503, "stopped")
+
+
+def test_a_task_that_is_stopped_as_a_whole_waits_for_nothing(world):
+    world.shop.trouble = TopicError("the topic shop.events is gone.", "Restore it.")
+    world.shop.owned.clear()
+    world.store.is_current = False
+    assert world.ask() == (200, {"stopped": [{"task": "shop", "partition": 0, "code": "topic"}]})
+    assert world.ask("shop")[:2] == (503, "stopped")
+    assert world.ask("ads") == (200, {})
+
+
+MODEL = """
+from river import linear_model
+
+
+class Broken(linear_model.LogisticRegression):
+    def learn_one(self, x, y):
+        raise RuntimeError("a defect of the model")
+
+
+def make():
+    return Broken()
+"""
+
+
+def test_through_kafka_one_stopped_task_is_named_and_the_other_answers_on(broker, tmp_path):
+    run = uuid.uuid4().hex[:8]
+    broken, sound = f"broken-{run}", f"sound-{run}"
+    (tmp_path / f"broken_{run}.py").write_text(MODEL)
+    toml = f'[tasks.{broken}]\nkind = "binary"\nmodel = "broken_{run}:make"\n[tasks.{sound}]\nkind = "binary"\n'
+    worker = harness.Worker(tmp_path, broker, toml).start()
+    try:
+        worker.wait_ready()
+        assert worker.get("/readyz") == worker.get(f"/readyz?task={broken}") == {"status": "ready"}
+        row = b'{"features": {"x": 1.0}, "label": true}'
+        asyncio.run(harness.append(broker, f"{broken}.events", [(0, row)]))
+        harness.wait_for(lambda: worker.get(f"/readyz?task={broken}") is None, 30, "stopped")
+        (stopped,) = worker.get("/readyz")["stopped"]
+        assert (stopped["task"], stopped["partition"]) == (broken, 0)
+        assert worker.get(f"/readyz?task={sound}") == {"status": "ready"}
+        assert worker.post(f"/v1/{sound}/predict", {"features": {"x": 1.0}})[0] == 200
+    finally:
+        worker.stop("SIGKILL")
