@@ -43,7 +43,7 @@ def answering(serving: Serving, served: ServedTask) -> Answer:
         until = monotonic() + PATIENCE_SECONDS
         while True:
             try:
-                return await serving.answer(served, (question,), Asked())
+                return await serving.answer(served, (question,), Asked(again=True))
             except Problem as problem:
                 if problem.code not in SETTLING or monotonic() > until:
                     raise

@@ -1,6 +1,7 @@
 """What the views append to event logs: samples, labels, and the questions that were answered."""
 
 import asyncio
+from collections.abc import Callable
 
 import structlog
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
@@ -60,12 +61,18 @@ class Appender:
             remedy = "Send them again. Of questions and labels the fold takes the first of an id; of samples only those with a `source` are told apart."
             raise Problem(503, "broker", detail, remedy, {"Retry-After": "1"}) from None
 
-    def append_later(self, task: Task, key: str | None, record: bytes) -> bool:
-        """Append a record for which nobody waits; False when too many are under way already."""
+    def append_later(
+        self, task: Task, key: str | None, record: bytes, sent: Callable[[int | None], None] = lambda _: None
+    ) -> bool:
+        """Append a record for which nobody waits; False when too many are under way already.
+
+        `sent` is called with its offset, or with None when it is not appended.
+        """
         if len(self._under_way) >= UNDER_WAY_MAX:
             self.refused += 1
+            sent(None)
             return False
-        sending = asyncio.create_task(self._send(task, key, record))
+        sending = asyncio.create_task(self._send(task, key, record, sent))
         self._under_way.add(sending)
         sending.add_done_callback(self._under_way.discard)
         return True
@@ -76,12 +83,14 @@ class Appender:
             await asyncio.wait(self._under_way, timeout=APPEND_SECONDS)
         await self._producer.stop()
 
-    async def _send(self, task: Task, key: str | None, record: bytes) -> None:
+    async def _send(self, task: Task, key: str | None, record: bytes, sent: Callable[[int | None], None]) -> None:
         try:
-            await self._append(task, [(key, record)])
+            (at,) = await self._append(task, [(key, record)])
             self.appended += 1
+            sent(at.offset)
         except (KafkaError, OSError) as error:
             self.failed += 1
+            sent(None)
             log.warning("a question was not logged", task=task.name, error=repr(error))
 
     async def _append(self, task: Task, rows: list[tuple[str | None, bytes]]) -> list[At]:

@@ -17,6 +17,9 @@ HOPS = "Headrace-Hops"
 HOPS_MAX = 2
 """How often a question is passed on: who owns a shard may change while it is on its way, and it must not go round for ever."""
 
+AGAIN_HEADER = "Headrace-Again"
+"""Says that a question may have been logged before, and is to be answered all the same."""
+
 FORWARD_SECONDS = 2.0
 """How long the owner may take to answer, beside what the question itself lets it wait."""
 
@@ -34,11 +37,15 @@ class Asked(NamedTuple):
         How often it was passed on.
     shown
         The headers that show the caller's key, to pass on.
+    again
+        Whether a question may have been logged before, and is to be answered all the same. One that came over Kafka may: it is read
+        again by whoever takes over from a worker that died. The fold takes the first.
     """
 
     fresh: bool = False
     hops: int = 0
     shown: Mapping[str, str] = {}
+    again: bool = False
 
     @classmethod
     def of(cls, request: web.Request) -> "Asked":
@@ -50,7 +57,7 @@ class Asked(NamedTuple):
             )
         hops = request.headers.get(HOPS, "0")
         counted = int(hops) if hops.isascii() and hops.isdigit() and len(hops) < 4 else HOPS_MAX
-        return cls(fresh == "true", counted, passed_on(request))
+        return cls(fresh == "true", counted, passed_on(request), AGAIN_HEADER in request.headers)
 
 
 class Owners:
@@ -93,6 +100,8 @@ class Owners:
         if owner is None or owner == self.address:
             raise Problem(503, "no_owner", f"{which} is being taken over.", "Ask again in a second.", AGAIN)
         headers = {HOPS: str(asked.hops + 1), "Content-Type": "application/json", **asked.shown}
+        if asked.again:
+            headers[AGAIN_HEADER] = "true"
         try:
             async with self._session().post(
                 f"{owner}/v1/{task.name}/predict/batch",

@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import secrets
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -19,6 +20,7 @@ from app.contract import METHODS, TaskFeatures
 from app.errors import Problem
 from app.settings import Settings
 from app.views.appender import Appender
+from app.views.logged import Name, UnderWay, refuse_large
 from app.views.owner import AGAIN, Asked, Owners
 from learning.learner import is_finite
 from learning.records import Id, Reader
@@ -81,6 +83,16 @@ class Serving:
     ) -> list[dict[str, Any] | msgspec.Raw]:
         """What the models of the questions' shards say now; a Problem for the first question that cannot be answered."""
         await served.enrich(questions)
+        if not any([question.log for question in questions]):  # noqa: C419 a generator takes twice as long for one question
+            return await self._answer(served, questions, asked)
+        with served.under_way.claimed([] if asked.again else served.names(questions)):
+            answers = await self._answer(served, questions, asked)
+            await self._log(served, questions, answers)
+        return answers
+
+    async def _answer(
+        self, served: "ServedTask", questions: Sequence[Question], asked: Asked
+    ) -> list[dict[str, Any] | msgspec.Raw]:
         answers: list[Any] = [None] * len(questions)
         elsewhere: dict[int, list[int]] = {}
         for number, question in enumerate(questions):
@@ -102,10 +114,6 @@ class Serving:
             for numbers, told in zip(elsewhere.values(), found, strict=True):
                 for number, answer in zip(numbers, told, strict=True):
                     answers[number] = answer
-        # What another worker has answered, it has logged.
-        log = [pair for pair in zip(questions, answers, strict=True) if pair[0].log and type(pair[1]) is dict]
-        if log:
-            await self._log(served.task, log)
         return answers
 
     async def stop(self) -> None:
@@ -113,21 +121,30 @@ class Serving:
         await self.owners.stop()
         await self.appender.stop()
 
-    async def _log(self, task: Task, answered: Sequence[tuple[Question, dict[str, Any]]]) -> None:
+    async def _log(
+        self, served: "ServedTask", questions: Sequence[Question], answers: Sequence[dict[str, Any] | msgspec.Raw]
+    ) -> None:
         """Append questions with what was answered; each answer says under `logged` where it is, or whether it is on its way."""
-        durable: list[dict[str, Any]] = []
+        task, under_way = served.task, served.under_way
+        durable: list[tuple[Name, dict[str, Any]]] = []
         rows: list[tuple[str | None, bytes]] = []
-        for question, answer in answered:
-            served = {name: answer[name] for name in ("arm", "prediction", "position")}
-            record = msgspec.json.encode({"id": question.id, "features": question.features, "served": served})
+        for question, answer in zip(questions, answers, strict=True):
+            if not question.log or not isinstance(answer, dict):
+                continue  # what another worker has answered, it has logged
+            parts = {name: answer[name] for name in ("arm", "prediction", "position")}
+            record = msgspec.json.encode({"id": question.id, "features": question.features, "served": parts})
+            key = shard_key(question)
+            name = partition_of(key, task.partitions), answer["id"]
             if question.log == "async":
-                answer["logged"] = self.appender.append_later(task, shard_key(question), record)
+                under_way.sending(name)
+                answer["logged"] = self.appender.append_later(task, key, record, partial(under_way.sent, name))
             else:
-                durable.append(answer)
-                rows.append((shard_key(question), record))
+                durable.append((name, answer))
+                rows.append((key, record))
         if rows:
-            for answer, at in zip(durable, await self.appender.append(task, rows), strict=True):
+            for (name, answer), at in zip(durable, await self.appender.append(task, rows), strict=True):
                 answer["logged"] = at
+                under_way.sent(name, at.offset)
 
     async def _wait_or_forward(
         self, served: "ServedTask", partition: int, questions: list[Question], asked: Asked
@@ -166,6 +183,8 @@ class Serving:
         prediction = learner.champion.predict(question.features)
         if prediction is not None and not is_finite(prediction):
             raise Problem(503, "not_finite", "the model no longer predicts finite numbers.", "See docs/operations.md.")
+        if question.log:
+            refuse_large(learner, question.features, prediction)
         told = {"prediction": None, "probabilities": None} if prediction is None else prediction.told()
         return {
             "id": question.id,
@@ -183,6 +202,7 @@ class ServedTask:
     def __init__(self, task: Task, shards: Shards, enricher: Enricher | None = None):
         self.task, self.shards, self.reader, self.arrivals = task, shards, Reader(task), Arrivals(shards)
         self.enricher = enricher
+        self.under_way = UnderWay(shards)
         self.sources = {source.topic for source in task.sources or ()}
 
     def partition(self, question: Question) -> int:
@@ -201,6 +221,15 @@ class ServedTask:
             raise Problem(409, "key", detail, "Send the key too.")
         known = (*self.shards.owned, *range(self.task.partitions))
         return next((partition for partition in known if self.shards.answering(partition) is not None), 0)
+
+    def names(self, questions: Sequence[Question]) -> list[Name]:
+        """The shards and ids of the questions that are to be logged under an id that their sender has chosen."""
+        partitions = self.task.partitions
+        return [
+            (partition_of(shard_key(question), partitions), question.id)
+            for question in questions
+            if question.log and question.id is not UNSET
+        ]
 
     async def enrich(self, questions: Sequence[Question]) -> None:
         """Give questions the stored features that they do not carry, in one look-up."""

@@ -48,10 +48,12 @@ async def settle():
 
 
 def test_a_question_that_nobody_waits_for_is_counted_when_it_is_known_what_became_of_it(producers):
+    offsets = []
+
     async def check():
         appender = Appender("127.0.0.1:1")
         for _ in range(3):
-            assert appender.append_later(TASK, "k", b"{}")
+            assert appender.append_later(TASK, "k", b"{}", offsets.append)
             await settle()
         assert (appender.appended, appender.failed) == (0, 0)
         first, second, third = producers[0].sent
@@ -63,6 +65,7 @@ def test_a_question_that_nobody_waits_for_is_counted_when_it_is_known_what_becam
 
     appender = asyncio.run(check())
     assert (appender.appended, appender.failed, appender.refused) == (2, 1, 0)
+    assert sorted(offsets, key=str) == [7, 7, None]
 
 
 def test_more_than_may_be_under_way_are_refused_and_counted(producers, monkeypatch):
@@ -70,7 +73,9 @@ def test_more_than_may_be_under_way_are_refused_and_counted(producers, monkeypat
 
     async def check():
         appender = Appender("127.0.0.1:1")
-        taken = [appender.append_later(TASK, "k", b"{}") for _ in range(5)]
+        offsets = []
+        taken = [appender.append_later(TASK, "k", b"{}", offsets.append) for _ in range(5)]
+        assert offsets == [None] * 3
         await settle()
         for sent in producers[0].sent:
             sent.set_exception(KafkaTimeoutError())

@@ -78,3 +78,30 @@ def test_asking_changes_no_digest(worker):
     for number in range(50):
         worker.post(f"/v1/{TASK}/predict", {"features": {f"unknown{number}": number, "s": "text"}})
     assert shard(worker)["digest"] == before
+
+
+def test_a_second_question_under_an_id_is_refused_and_not_logged(worker):
+    ask = {"features": {"x": 1.0}, "id": f"once-{uuid.uuid4()}", "log": True}
+    status, answer = worker.post(f"/v1/{TASK}/predict", ask)
+    assert status == 200
+    at = answer["logged"]
+    for log in (True, "async"):  # on its way or folded, whichever it is by now
+        status, problem = worker.post(f"/v1/{TASK}/predict", ask | {"log": log})
+        assert (status, problem["code"]) == (409, "duplicate_id")
+    harness.wait_for(lambda: shard(worker, at["partition"])["position"] > at["offset"], 10, "folded")
+    assert worker.post(f"/v1/{TASK}/predict", ask)[0] == 409
+    assert worker.post(f"/v1/{TASK}/predict/batch", [ask | {"id": "other"}, ask])[0] == 409
+    assert worker.post(f"/v1/{TASK}/predict", ask | {"log": False})[0] == 200
+    standing = shard(worker, at["partition"])
+    assert standing["end"] == at["offset"] + 1
+    assert standing["questions"]["duplicates"] == 0
+
+
+def test_a_question_that_is_too_large_to_wait_is_refused_and_not_logged(worker):
+    ends = [shard(worker, partition)["end"] for partition in range(2)]
+    features = {f"f{number}": "x" * 4000 for number in range(70)}
+    for log in (True, "async"):
+        status, problem = worker.post(f"/v1/{TASK}/predict", {"features": features, "id": "big", "log": log})
+        assert (status, problem["code"]) == (413, "too_large")
+    assert worker.post(f"/v1/{TASK}/predict", {"features": features})[0] == 200
+    assert [shard(worker, partition)["end"] for partition in range(2)] == ends

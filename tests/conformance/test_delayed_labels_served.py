@@ -119,12 +119,14 @@ def test_records_that_come_out_of_order_are_scored_as_in_river(worker, broker):
     assert [told["order"][count] for count in ("late", "ahead", "overflows")] == [0, 0, 0]
 
 
-def test_a_duplicate_label_is_refused_by_the_fold_and_a_label_without_an_id_by_the_view(worker):
+def test_a_duplicate_is_refused_by_the_fold_and_a_label_without_an_id_by_the_view(worker, broker):
     task = named("logistic")
     before = worker.get(f"/v1/{task}")["shards"][0]["questions"]["duplicates"]
+    question = {"id": "twice", "features": {"x": 1.0}}
+    assert worker.post(f"/v1/{task}/predict", question | {"log": "durable"})[0] == 200
     for _ in range(2):
-        worker.post(f"/v1/{task}/predict", {"id": "twice", "features": {"x": 1.0}, "log": "durable"})
         assert worker.post(f"/v1/{task}/labels", {"id": "twice", "label": True})[0] == 202
+    asyncio.run(harness.append(broker, f"{task}.events", [(0, json.dumps(question).encode())]))
     harness.wait_for(
         lambda: worker.get(f"/v1/{task}")["shards"][0]["questions"]["duplicates"] == before + 2, 20, "two duplicates"
     )
