@@ -12,11 +12,25 @@ Numbers = dict[str, Any]
 """Features without strings: numbers and booleans."""
 
 
+def mark_equals(x: Row) -> Row:
+    """The features, with every name that holds a `=` marked by its length, so that no two features get one name.
+
+    A one-hot feature's name is `name=value`, so of the names that hold a `=` nobody could tell where they end: `{"a=b": "c"}` and
+    `{"a": "b=c"}` would both be `a=b=c`. A marked name begins with a `=`, which no other does: the feature `a=b` becomes `=3=a=b`.
+
+    Examples
+    --------
+    >>> mark_equals({"a=b": 1.0, "a": "b"})
+    {'=3=a=b': 1.0, 'a': 'b'}
+    """
+    return {f"={len(name)}={name}" if "=" in name else name: value for name, value in x.items()}
+
+
 class OneHot(base.Transformer):
     """Turns each string feature into a number: `country: "PT"` becomes `country=PT: 1.0`. It has no state.
 
     A feature may be a number in one record and a string in the next: they are then different features, and no model is upset.
-    The order of the features is kept.
+    The order of the features is kept. A name that holds a `=` is marked; see `mark_equals`.
 
     Examples
     --------
@@ -25,7 +39,9 @@ class OneHot(base.Transformer):
     """
 
     def transform_one(self, x: Row) -> Numbers:
-        """The features with every string made a number; the same object when there is none."""
+        """The features with every string made a number; the same object when there is nothing to change."""
+        if "=" in "".join(x):
+            x = mark_equals(x)
         if str not in map(type, x.values()):
             return x
         numbers: Numbers = {}
@@ -44,7 +60,7 @@ class OneHot(base.Transformer):
 class Scale(base.Transformer):
     """River's StandardScaler, to the bit, for numbers; strings become one-hot features that are not scaled.
 
-    A one-hot feature is 1 whenever it is there, so scaling would make it 0. And other than River's, looking a feature up that was
+    A one-hot feature is 1 whenever it is there, so scaling would make it 0. Names are made as by `OneHot`. And other than River's, looking a feature up that was
     never learned does not enter it into the state: a request must not change a model.
 
     Attributes
@@ -76,6 +92,8 @@ class Scale(base.Transformer):
 
     def transform_one(self, x: Row) -> Numbers:
         """Numbers, scaled; 0 where nothing varied yet."""
+        if "=" in "".join(x):
+            x = mark_equals(x)
         seen = self.seen
         scaled: Numbers = {}
         for name, value in x.items():
@@ -90,6 +108,8 @@ class Scale(base.Transformer):
 
     def learn_transform_one(self, x: Row) -> Numbers:
         """`learn_one` and then `transform_one`, in one pass over the features."""
+        if "=" in "".join(x):
+            x = mark_equals(x)
         seen = self.seen
         scaled: Numbers = {}
         for name, value in x.items():
