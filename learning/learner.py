@@ -11,6 +11,7 @@ from learning.arm import Arm
 from learning.batch import Batch, BatchState, Row
 from learning.effects import Alert, Drift, Effect, How, Predicted, Quarantined, Resolved
 from learning.join import ENTRY_MAX, Early, Frozen, Join, JoinState, Marker, Origin, Question
+from learning.labels import declared_type, find_other_type, type_of
 from learning.mark import Mark, Marked, mark_of
 from learning.metrics import ServedScores
 from learning.order import Held, Order, OrderState
@@ -62,6 +63,8 @@ class State:
         Source topic and partition to the last offset and row folded from there.
     probes
         The features of the last samples.
+    label_type
+        Of a multiclass task: the type of its labels, `int` or `str`; None until the first label.
     """
 
     def __init__(self, task: Task):
@@ -79,6 +82,7 @@ class State:
         self.served = ServedScores(task.kind)
         self.sources: dict[str, tuple[int, int]] = {}
         self.probes: deque[dict[str, Value]] = deque(maxlen=PROBES)
+        self.label_type = declared_type(task)
 
 
 class Learner:
@@ -118,6 +122,7 @@ class Learner:
         self.batch = Batch(state.batch, task.update) if task.update else None
         self.between_messages = True
         self._collects = self.order is not None or self.batch is not None
+        self._multiclass = task.kind == "multiclass"
         self._effects: list[Effect] = []
         self._told = 0
         self._message: Message
@@ -264,12 +269,21 @@ class Learner:
 
     def _act(self, record: Record) -> None:
         self.state.step += 1
-        if record.label is UNSET:
+        if self._multiclass and (reason := self._find_other_type(record)):
+            self._quarantine("label", reason)
+        elif record.label is UNSET:
             self._ask(record)
         elif record.features is UNSET:
             self._answer(record)
         else:
             self._learn_sample(record.features, record.label, None if record.id is UNSET else record.id)
+
+    def _find_other_type(self, record: Record) -> str | None:
+        """Why a label is not of the type of the first one, which it may be itself."""
+        state = self.state
+        if state.label_type is None and record.label is not UNSET:
+            state.label_type = type_of(record.label)
+        return None if state.label_type is None else find_other_type(state.label_type, record)
 
     def _learn_sample(self, features: dict[str, Value], label: Label, name: str | None) -> None:
         """Predict, score, learn; in that order, for every arm."""
@@ -330,8 +344,10 @@ class Learner:
         for arm_name, frozen in question.predictions.items():
             if arm_name in arms:
                 self._score(arm_name, arms[arm_name], frozen and Prediction(*frozen), label)
-        if question.served is not None and question.served.prediction is not None:
-            self.state.served.update(label, question.served.prediction)
+        told = None if question.served is None else question.served.prediction
+        # A question that was asked before the first label may say that it was answered with a label of the other type.
+        if told is not None and not (self._multiclass and type_of(told) != type_of(label)):
+            self.state.served.update(label, told)
         self._tell_resolved(name, how, label, delay)
         self._learn(question.features, label)
 

@@ -87,7 +87,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     features
         Optional schema. Left out, any name with a number or a string is accepted.
     labels
-        For `multiclass`: the labels allowed. Left out, any string or whole number.
+        For `multiclass`: the labels allowed, all strings or all whole numbers. Left out, the first label decides which; those of the
+        other type are refused, as JSON has one key for 1 and "1".
     predictions
         Whether the prediction made for each sample and question is published to `<name>.predictions`, and what became of each
         question.
@@ -140,6 +141,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         seconds(self.lateness)
         if self.update and self.update.gradient == "mean" and self.model_name != "online_linear":
             raise ValueError("gradient = 'mean' is for the model online_linear alone")
+        if len(set(map(type, self.labels or ()))) > 1:
+            raise ValueError("labels has strings and whole numbers, and 1 and '1' have one key in JSON: use one type")
         if isinstance(self.unanswered, Unanswered):
             if self.unanswered.assume is not None:
                 self._check_assumed(self.unanswered.assume)

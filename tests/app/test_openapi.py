@@ -19,7 +19,7 @@ TASKS = {
     "ads": {"kind": "binary"},
     "shop": {
         "kind": "multiclass",
-        "labels": ["a", "b", 3],
+        "labels": ["a", "b", "3"],
         "features": {
             "long url": {"type": "float", "min": 0, "max": 1},
             "country": {"type": "string", "values": ["PT", "DE"]},
@@ -120,7 +120,7 @@ def test_declared_features_and_labels_are_the_tasks_own():
     assert features["additionalProperties"] is False
     assert features["properties"]["country"]["enum"] == ["PT", "DE"]
     assert (features["properties"]["long url"]["minimum"], features["properties"]["long url"]["maximum"]) == (0, 1)
-    assert schemas["Sample.shop"]["properties"]["label"] == {"enum": ["a", "b", 3]}
+    assert schemas["Sample.shop"]["properties"]["label"] == {"enum": ["a", "b", "3"]}
     assert schemas["Sample.ads"]["properties"]["label"] == {"type": "boolean"}
     assert "properties" not in schemas["Question.ads"]["properties"]["features"]
 

@@ -151,6 +151,11 @@ WRONG = {
         "",
     ),
     "values of numbers": (f"{TASK}[tasks.ads.features]\nc = {{ values = ['a'] }}", "'tasks.ads.features.c'", "values"),
+    "labels of two types": (
+        '[tasks.ads]\nkind = "multiclass"\nlabels = [1, "1"]',
+        "'tasks.ads' is wrong: labels has strings and whole numbers",
+        "use one type",
+    ),
     "labels of a binary task": (f"{TASK}labels = [1, 2]", "'tasks.ads.labels'", "Leave it out"),
     "unknown key of the features": (f"[features]\nuri = 'x'\n{TASK}", "unknown key 'features.uri'", "'url'"),
     "no Redis": (f"[features]\nurl = 'http://here:1'\n{TASK}", "'features.url' is not redis://", "Percent-encode"),

@@ -27,7 +27,7 @@ TOML = f"""
 kind = "binary"
 [tasks.{TASK}-declared]
 kind = "multiclass"
-labels = ["a", "b", 3]
+labels = ["a", "b", "3"]
 [tasks.{TASK}-declared.features]
 "long url" = {{ type = "float", min = 0, max = 1 }}
 country = {{ type = "string", values = ["PT", "DE"] }}

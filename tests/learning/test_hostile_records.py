@@ -23,7 +23,7 @@ LONG = 2_000_000
 DECLARED = Task(
     name="declared",
     kind="multiclass",
-    labels=["a", "b", 3],
+    labels=["a", "b", "3"],
     features={
         "x": Feature(min=0, max=10),
         "n": Feature(type="int", min=-5, max=5),
@@ -270,7 +270,7 @@ def undeclared():
         yield {"features": {other: value for other, value in good.items() if other != name}, "label": "a"}
         yield {"features": {other: value for other, value in good.items() if other != name} | {"o": 1}, "label": "a"}
     yield {"features": {}, "label": "a"}
-    for label in ["c", "A", " a", "", "3", 4, -3, True, 3.0, 3.5, None, "a\x00", ["a"]]:
+    for label in ["c", "A", " a", "", 3, 4, -3, True, 3.0, 3.5, None, "a\x00", ["a"]]:
         yield {"features": good, "label": label}
         yield {"id": "q1", "label": label}
 
@@ -300,7 +300,7 @@ def warm(task):
             assert told(learner, value) == []
             continue
         x = json.loads(value)["features"]["x"]
-        record = {"features": {"x": abs(x), "n": 1, "s": "PT", "b": x > 0}, "label": "a" if x > 0 else 3}
+        record = {"features": {"x": abs(x), "n": 1, "s": "PT", "b": x > 0}, "label": "a" if x > 0 else "3"}
         assert told(learner, json.dumps(record).encode()) == []
     assert learner.state.updates == 40
     return learner

@@ -34,7 +34,7 @@ def samples(kind, n):
             "country": rng.choice(["PT", "ES"]),
         }
         score = x["price"] + 5 * (x["country"] == "PT") + rng.gauss(0, 1)
-        label = {"binary": score > 12, "multiclass": ["low", "mid", "high", 7][int(score) % 4], "regression": score}[
+        label = {"binary": score > 12, "multiclass": ["low", "mid", "high", "7"][int(score) % 4], "regression": score}[
             kind
         ]
         if rng.random() < 0.1:
