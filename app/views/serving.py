@@ -5,9 +5,11 @@ import itertools
 import secrets
 from collections.abc import Sequence
 from functools import partial
+from time import monotonic
 from typing import Annotated, Any, Literal
 
 import msgspec
+import structlog
 from aiohttp import web
 from faust.web import View
 from msgspec import UNSET, Meta, UnsetType
@@ -22,14 +24,25 @@ from app.settings import Settings
 from app.views.appender import Appender
 from app.views.logged import Name, UnderWay, refuse_large
 from app.views.owner import AGAIN, Asked, Owners
+from learning.arm import Arm
+from learning.errors import ModelError
 from learning.learner import is_finite
+from learning.prediction import Prediction
 from learning.records import Id, Reader
 from learning.schema import find_bad_feature
 from learning.task import Task
 from tables.enricher import Enricher
 from tables.placing import partition_of
 
+log = structlog.get_logger()
+
 BATCH_MAX = 1_000
+
+LASTING = ("model", "not_finite")
+"""Refusals of an owner that another model of the same shard would not be spared."""
+
+FAILED_SECONDS = 60.0
+"""How often the log is told that a model fails when it is asked."""
 
 WAIT_SECONDS = 2.0
 """How long a question waits for a position, or for a first model, unless it says so itself."""
@@ -162,7 +175,7 @@ class Serving:
             try:
                 return await self.owners.ask(served.task, partition, questions, asked, seconds)
             except Problem as problem:
-                if asked.fresh or problem.status != 503:
+                if asked.fresh or problem.status != 503 or problem.code in LASTING:
                     raise
         elif owned.status == "stopped" and (asked.fresh or owned.learner is None):
             detail = f"shard {partition} of task '{task}' is stopped: {owned.error}"
@@ -180,7 +193,7 @@ class Serving:
         learner = model.learner
         assert learner is not None
         served.reader.schema.check(question.features)
-        prediction = learner.champion.predict(question.features)
+        prediction = predicted(served, learner.champion, question)
         if prediction is not None and not is_finite(prediction):
             raise Problem(503, "not_finite", "the model no longer predicts finite numbers.", "See docs/operations.md.")
         if question.log:
@@ -203,6 +216,7 @@ class ServedTask:
         self.task, self.shards, self.reader, self.arrivals = task, shards, Reader(task), Arrivals(shards)
         self.enricher = enricher
         self.under_way = UnderWay(shards)
+        self._failed_at = -FAILED_SECONDS
         self.sources = {source.topic for source in task.sources or ()}
 
     def partition(self, question: Question) -> int:
@@ -230,6 +244,20 @@ class ServedTask:
             for question in questions
             if question.log and question.id is not UNSET
         ]
+
+    def failed(self, error: BaseException) -> Problem:
+        """The refusal of a question for which the model has raised this; the log has it whole, once a minute at most."""
+        raised = error.what if isinstance(error, ModelError) else f"{type(error).__name__}: {str(error)[:200]}"
+        if (now := monotonic()) - self._failed_at >= FAILED_SECONDS:
+            self._failed_at = now
+            log.error(
+                "a model failed when it was asked", task=self.task.name, model=self.task.model_name, exc_info=error
+            )
+        model = f"the model '{self.task.model_name}' of task '{self.task.name}'"
+        remedy = (
+            "Mend the model, or declare `features` in headrace.toml so that it is asked only with what it can take."
+        )
+        return Problem(503, "model", f"{model} cannot answer these features: {raised}", remedy)
 
     async def enrich(self, questions: Sequence[Question]) -> None:
         """Give questions the stored features that they do not carry, in one look-up."""
@@ -262,6 +290,18 @@ class Resource(View):
     def answer(value: object, status: int = 200) -> web.Response:
         """A JSON answer."""
         return web.Response(status=status, body=msgspec.json.encode(value), content_type="application/json")
+
+
+def predicted(served: ServedTask, arm: Arm, question: Question) -> Prediction | None:
+    """What an arm says of a question; a Problem 503 that names the model where it raises anything at all.
+
+    Nothing is let through, not even what ends a program: it is the model that has raised it, in the middle of a call that waits for
+    nothing, and signals do not raise in this loop.
+    """
+    try:
+        return arm.predict(question.features)
+    except BaseException as error:
+        raise served.failed(error) from error
 
 
 def shard_key(question: Question) -> str:

@@ -1,0 +1,169 @@
+"""A question that a user's own model fails at: the answer names the model, and nothing else is disturbed."""
+
+import asyncio
+import json
+import sys
+from types import ModuleType, SimpleNamespace
+
+import numpy as np
+import pytest
+from river import base
+
+from app.errors import Problem
+from app.requests import answering
+from app.views import serving as module
+from app.views.owner import Asked
+from app.views.serving import Question, ServedTask, Serving
+from learning.learner import Learner
+from learning.task import Task
+
+
+class Says(base.Classifier):
+    """Answers, or raises, what it was made with."""
+
+    def __init__(self, answer):
+        self.answer = answer
+
+    def learn_one(self, x, y):
+        pass
+
+    def predict_proba_one(self, x):
+        if isinstance(self.answer, BaseException):
+            raise self.answer
+        return self.answer
+
+    @property
+    def _multiclass(self):
+        return True
+
+
+class SaysNumber(base.Regressor):
+    def __init__(self, answer):
+        self.answer = answer
+
+    def learn_one(self, x, y):
+        pass
+
+    def predict_one(self, x):
+        return self.answer
+
+
+class RustPanic(BaseException):
+    pass
+
+
+@pytest.fixture
+def served(monkeypatch):
+    """The task of a model that answers with this; what answers its questions is `serving`."""
+
+    def make(answer, kind="binary", **more):
+        own = ModuleType("own_says")
+        own.make = lambda: (SaysNumber if kind == "regression" else Says)(answer)
+        monkeypatch.setitem(sys.modules, "own_says", own)
+        task = Task(name="t", kind=kind, model="own_says:make", **more)
+        model = SimpleNamespace(learner=Learner(task, 0), status="live", position=0, staleness=0.0)
+        return ServedTask(task, SimpleNamespace(answering=lambda partition: model, owned={}))
+
+    return make
+
+
+@pytest.fixture
+def serving():
+    return Serving.__new__(Serving)
+
+
+def ask(serving, served):
+    (answer,) = asyncio.run(serving.answer(served, (Question({"x": 1.0}, id="q"),), Asked()))
+    return answer
+
+
+@pytest.mark.parametrize(
+    "raised",
+    [
+        KeyError("price"),
+        SystemExit(3),
+        KeyboardInterrupt(),
+        asyncio.CancelledError(),
+        RustPanic("index out of bounds"),
+        StopIteration(),
+        GeneratorExit(),
+        MemoryError(),
+        OSError("no such file"),
+    ],
+)
+def test_whatever_a_model_raises_is_a_problem_that_names_it(serving, served, raised):
+    with pytest.raises(Problem) as problem:
+        ask(serving, served(raised))
+    assert (problem.value.status, problem.value.code) == (503, "model")
+    assert "'own_says:make' of task 't'" in problem.value.detail
+    assert type(raised).__name__ in problem.value.detail
+    assert problem.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "more", "what"),
+    [
+        ({"maybe": 1.0}, "binary", {}, "the class 'maybe', which is not one of true, false"),
+        ({True: 0.9, "maybe": 0.1}, "binary", {}, "the class 'maybe'"),
+        ({1: 0.9, 0: 0.1}, "binary", {}, "the class 1, which is not one of true, false"),
+        ({"d": 1.0}, "multiclass", {"labels": ["a", "b"]}, "the class 'd', which is not one of the task's labels"),
+        ({True: 1.0}, "multiclass", {"labels": [1, 2]}, "the class True"),
+        ({1.5: 1.0}, "multiclass", {}, "the class 1.5, which is not a string or a whole number"),
+        ({1: 0.5, "1": 0.5}, "multiclass", {}, "classes that are strings and others that are whole numbers"),
+        ({True: None}, "binary", {}, "answered with None, which is no number"),
+        ("high", "regression", {}, "answered with 'high', which is no number"),
+        (2**70, "regression", {}, "which is no number of 64 bits"),
+    ],
+)
+def test_what_is_no_answer_of_the_task_is_not_served(serving, served, answer, kind, more, what):
+    with pytest.raises(Problem) as problem:
+        ask(serving, served(answer, kind, **more))
+    assert (problem.value.status, problem.value.code) == (503, "model")
+    assert what in problem.value.detail
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "prediction"),
+    [
+        ({np.bool_(True): np.float64(0.75), np.bool_(False): np.float32(0.25)}, "binary", True),
+        ({np.str_("a"): np.float64(1)}, "multiclass", "a"),
+        ({np.int64(7): 1}, "multiclass", 7),
+        (np.float64(1.5), "regression", 1.5),
+        ({}, "binary", None),
+        (None, "regression", None),
+    ],
+)
+def test_numpys_numbers_are_served_as_plain_ones(serving, served, answer, kind, prediction):
+    told = json.loads(serving_bytes(ask(serving, served(answer, kind))))
+    assert told["prediction"] == prediction
+
+
+def serving_bytes(answer):
+    return module.Resource.answer(answer).body
+
+
+def test_a_question_over_kafka_is_told_so_too(serving, served):
+    answer = answering(serving, served(SystemExit(1)))
+    (told,) = asyncio.run(answer([("t.requests/0/1/0", b'{"features": {}, "id": "q"}')]))
+    assert (json.loads(told)["code"], json.loads(told)["id"]) == ("model", "q")
+
+
+def test_the_log_has_the_error_once_a_minute(serving, served, monkeypatch):
+    told = []
+    monkeypatch.setattr(module, "log", SimpleNamespace(error=lambda *a, **more: told.append(more)))
+    monkeypatch.setattr(module, "monotonic", iter([0.0, 1.0, 59.0, 61.0]).__next__)
+    failing = served(ValueError("no"))
+    for _ in range(4):
+        with pytest.raises(Problem):
+            ask(serving, failing)
+    assert len(told) == 2
+    assert all(line["model"] == "own_says:make" and isinstance(line["exc_info"], ValueError) for line in told)
+
+
+def test_a_shard_whose_model_answers_with_no_answer_does_not_go_on(served):
+    learner = served({"maybe": 1.0})
+    learner = learner.shards.answering(0).learner
+    message = SimpleNamespace(offset=0, timestamp=0, key=None, value=b'{"features": {"x": 1}, "label": true}')
+    with pytest.raises(Exception, match="the class 'maybe', which is not one of true, false"):
+        list(learner.fold(message))
+    assert learner.state.position == 0
