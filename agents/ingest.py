@@ -18,7 +18,7 @@ Faust brings the messages and shares out the partitions. It may lose some around
 read again. Its group's own offsets are only a hint where to start fetching.
 
 What that asks of an operator: a topic that is made anew needs a new name, since its records would be taken for old ones (an intake
-that meets one stops: `agents/mark.py`); and a
+that meets one stops: `learning/mark.py`); and a
 mapping whose `key`, `rows` or order is changed should be changed between a clean end and a start of the workers, or the last
 second's records may come into two shards.
 """
@@ -35,7 +35,6 @@ from agents.appender import Appender
 from agents.intake import RETRY_SECONDS, Intake
 from agents.log import KafkaEventLog
 from agents.mapping import Mapping
-from agents.mark import Marks
 from agents.positions import Positions
 from learning.errors import TopicError
 from learning.task import Task, Value
@@ -91,7 +90,6 @@ class Ingest:
         self.mappings = {source.topic: Mapping(task, source.topic) for source in task.sources or ()}
         self.logs = {topic: KafkaEventLog(topic, brokers) for topic in self.mappings}
         self.positions = Positions(task.name, brokers)
-        self.marks = Marks(brokers)
         self.appender = Appender(task.events, brokers)
         self.quarantine = Appender(f"{task.name}.quarantine", brokers)
         self.counts = Counts()
@@ -142,7 +140,6 @@ class Ingest:
         await self.appender.stop()
         await self.quarantine.stop()
         await self.positions.stop()
-        await self.marks.stop()
         for source in self.logs.values():
             await source.stop()
 

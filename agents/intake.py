@@ -10,11 +10,11 @@ from aiokafka.errors import KafkaError
 
 from agents.appender import Row
 from agents.mapping import LeftOut, Mapped, Rejected
-from agents.mark import Mark
 from agents.outlet import CUT, headers_of, headers_of_cut
 from learning.effects import Quarantined
 from learning.errors import HeadraceError, RecordError, TopicError
 from learning.learner import Message
+from learning.mark import Mark
 
 if TYPE_CHECKING:
     from agents.ingest import Ingest
@@ -149,7 +149,7 @@ class Intake:
         """Compare the topic with the mark, if there is one. LogError if the topic is another."""
         if self.mark is None:
             return
-        fits = await self.ingest.marks.fits(self.topic, self.partition, self.mark)
+        fits = await self.ingest.logs[self.topic].holds(self.partition, self.mark)
         self.end = await self._ask_end()
         if not fits:
             raise self.ingest.positions.other(self.topic, self.partition, self.position, self.end)

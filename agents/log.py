@@ -10,7 +10,7 @@ from aiokafka.errors import OffsetOutOfRangeError
 
 from learning.errors import LogError
 from learning.learner import Message
-from learning.mark import Mark, mark_of
+from learning.mark import Mark
 from tables.asker import Asker, Look
 from tables.kafka import Brokers, started
 from tables.producer import LastingProducer
@@ -108,6 +108,15 @@ class KafkaEventLog:
         look = await self._asker.look(partition, last[0] if last else position - 1)
         recognise(f"{self.topic}/{partition}", look, last, position)
 
+    async def holds(self, partition: int, mark: Mark) -> bool:
+        """Whether the partition can be the one that the marked message came from.
+
+        False if it ends at the mark's offset or before, or has another message there. True also if it holds nothing there: retention
+        or compaction may have removed the message, which proves nothing.
+        """
+        look = await self._asker.look(partition, mark.offset)
+        return mark.offset < look.end and (look.message is None or Mark.of(look.message) == mark)
+
     async def check_hole(self, partition: int, start: int, end: int) -> None:
         """Raise LogError if [start, end), which holds no message, may have held some: the topic is compacted."""
         if self._is_compacted is None or time.monotonic() - self._is_compacted[0] > POLICY_SECONDS:
@@ -161,6 +170,6 @@ def recognise(place: str, look: Look, last: Mark | None, position: int) -> None:
         raise LogError(what, remedy)
     if last is None or look.first > last[0]:
         return
-    if look.message is None or mark_of(look.message) != last:
+    if look.message is None or Mark.of(look.message) != last:
         what = f"{place} has another message at offset {last[0]} than the one that was folded: it is another log."
         raise LogError(what, remedy)

@@ -8,8 +8,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.structs import OffsetAndMetadata
 
-from agents.mark import Mark
 from learning.errors import LogError
+from learning.mark import Mark
 from tables.changelog import KafkaChangelog
 from tables.kafka import Brokers, started
 

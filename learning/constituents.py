@@ -58,7 +58,7 @@ RIVER = frozenset(
         "time_series", "tree", "utils",
     }
 )  # fmt: skip
-OURS = frozenset({"arm", "batch", "drift", "join", "learner", "metrics", "models", "order", "prediction"})
+OURS = frozenset({"arm", "batch", "drift", "join", "learner", "mark", "metrics", "models", "order", "prediction"})
 
 HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: a class made by a `class` statement, whose attributes can be set
 

@@ -12,7 +12,7 @@ from learning.batch import Batch, BatchState, Row
 from learning.effects import Alert, Drift, Effect, How, Predicted, Quarantined, Resolved
 from learning.join import ENTRY_MAX, Early, Frozen, Join, JoinState, Marker, Origin, Question
 from learning.labels import declared_type, find_other_type, type_of
-from learning.mark import Mark, Marked, mark_of
+from learning.mark import Mark, Marked
 from learning.metrics import ServedScores
 from learning.order import Held, Order, OrderState
 from learning.pending import InMemory, Pending
@@ -175,7 +175,7 @@ class Learner:
                 effects = self._effects
             if row == last:
                 state.position = message.offset + 1
-                state.last = mark_of(message)
+                state.last = Mark.of(message)
                 self.between_messages = True
             yield effects
 

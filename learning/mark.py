@@ -1,10 +1,9 @@
-"""The mark of a message: enough of it to recognise the log that it is from."""
+"""The mark of a message: its fingerprint, by which a log is told from another one of the same name."""
 
 import hashlib
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-Mark = tuple[int, int, str]
-"""Offset, timestamp in milliseconds since the epoch, and SHA-256 (hex) of key and value."""
+FORMAT = "1"
 
 
 class Marked(Protocol):
@@ -16,18 +15,44 @@ class Marked(Protocol):
     value: bytes | None
 
 
-def mark_of(message: Marked) -> Mark:
-    """The mark of a message.
+class Mark(NamedTuple):
+    """The fingerprint of a message: its offset, its Kafka timestamp in milliseconds, and the SHA-256 of key and value, as hex.
 
     Another log that was written at another time has other timestamps, so its messages have other marks, even if it repeats the values.
 
     Examples
     --------
     >>> from types import SimpleNamespace
-    >>> offset, timestamp, sha256 = mark_of(SimpleNamespace(offset=7, timestamp=1_000, key=None, value=b"{}"))
-    >>> offset, timestamp, sha256[:8]
-    (7, 1000, '44136fa3')
+    >>> mark = Mark.of(SimpleNamespace(offset=7, timestamp=1_700_000_000_000, key=None, value=b"{}"))
+    >>> mark.offset, mark.digest[:8]
+    (7, '44136fa3')
+    >>> Mark.parse(mark.text) == mark
+    True
+    >>> Mark.parse("") is None
+    True
     """
-    value = message.value or b""
-    content = b"%d\0%b%b" % (len(message.key), message.key, value) if message.key else value
-    return message.offset, message.timestamp, hashlib.sha256(content).hexdigest()
+
+    offset: int
+    timestamp: int
+    digest: str
+
+    @classmethod
+    def of(cls, message: Marked) -> "Mark":
+        """Take the fingerprint of a message."""
+        value = message.value or b""
+        content = b"%d\0%b%b" % (len(message.key), message.key, value) if message.key else value
+        return cls(message.offset, message.timestamp, hashlib.sha256(content).hexdigest())
+
+    @property
+    def text(self) -> str:
+        """One line, to be kept beside a committed offset."""
+        return f"{FORMAT} {self.offset} {self.timestamp} {self.digest}"
+
+    @classmethod
+    def parse(cls, text: str | None) -> "Mark | None":
+        """Read a mark from its line; None for anything else, such as an offset that was reset by hand has."""
+        try:
+            version, offset, timestamp, digest = (text or "").split(" ")
+            return cls(int(offset), int(timestamp), digest) if version == FORMAT else None
+        except ValueError:
+            return None

@@ -10,9 +10,9 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from agents.appender import Appender, Row
 from agents.log import KafkaEventLog
-from agents.mark import Mark, Marks
 from agents.positions import Positions, Start
 from learning.errors import LogError
+from learning.mark import Mark
 from learning.source import Source
 from learning.task import Task
 from tables.producer import producing
@@ -162,15 +162,15 @@ def test_a_mark_is_compared_with_what_the_topic_holds(broker, names):
     _, topic = names
 
     async def compare():
-        messages, marks = await harness.read_all(broker, topic), Marks(broker)
-        fits = [await marks.fits(topic, 0, Mark.of(message)) for message in messages]
+        messages, log = await harness.read_all(broker, topic), KafkaEventLog(topic, broker)
+        fits = [await log.holds(0, Mark.of(message)) for message in messages]
         assert fits == [True] * 20
         for other in (Mark(5, messages[5].timestamp, "0" * 64), Mark(20, 0, ""), Mark(500, 0, "")):
-            assert not await marks.fits(topic, 0, other)
+            assert not await log.holds(0, other)
         if harness.has_kafka():
             await delete_before(broker, topic, 10)
-            assert await marks.fits(topic, 0, Mark(5, 0, ""))  # it cannot be told
-        await marks.stop()
+            assert await log.holds(0, Mark(5, 0, ""))  # it cannot be told
+        await log.stop()
 
     asyncio.run(harness.append(broker, topic, [(0, row(number)) for number in range(20)]))
     asyncio.run(compare())

@@ -11,8 +11,8 @@ import agents.intake
 from agents.ingest import Counts
 from agents.intake import Intake
 from agents.mapping import Mapping
-from agents.mark import Mark
 from agents.positions import Positions, Start
+from learning.mark import Mark
 from learning.source import Source
 from learning.task import Task
 
@@ -102,7 +102,7 @@ class Source:
             if start <= message.offset < end:
                 yield message
 
-    async def fits(self, topic, partition, mark):
+    async def holds(self, partition, mark):
         if self.is_away:
             raise KafkaConnectionError("away")
         self.compared += 1
@@ -114,7 +114,7 @@ class Source:
             task=TASK, mappings={"clicks": Mapping(TASK, "clicks")}, enricher=None, counts=Counts()
         )
         ingest.appender = ingest.quarantine = self.mapped = Topic()
-        ingest.positions = ingest.marks = self
+        ingest.positions = self
         ingest.logs, ingest.tell_group = {"clicks": self}, lambda *_: asyncio.sleep(0)
         return Intake(ingest, "clicks", 0)
 

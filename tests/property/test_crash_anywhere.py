@@ -22,7 +22,7 @@ from agents.budget import Budget
 from agents.shard import Shard
 from learning.join import Join
 from learning.learner import Learner
-from learning.mark import mark_of
+from learning.mark import Mark
 from learning.state import digest, peek
 from learning.task import Task, Unanswered, Update
 from tables.changelog import Entry
@@ -138,7 +138,7 @@ class Log:
 
     async def check(self, partition, last, position):
         await self.world.step()
-        if last is not None and last != mark_of(self.world.at[last[0]]):
+        if last is not None and last != Mark.of(self.world.at[last[0]]):
             raise Violation(f"the mark {last} is not that of the message there")
 
     async def check_hole(self, partition, start, end):

@@ -17,9 +17,9 @@ import agents.intake
 from agents.appender import Appender, pack
 from agents.ingest import Ingest
 from agents.intake import Intake
-from agents.mark import Mark
 from agents.positions import Start
 from learning.learner import Learner
+from learning.mark import Mark
 from learning.source import Source
 from learning.task import Task
 
@@ -182,9 +182,7 @@ class Log:
     async def ends(self, partitions):
         return dict.fromkeys(partitions, COUNT)
 
-
-class Marks:
-    async def fits(self, topic, partition, mark):
+    async def holds(self, partition, mark):
         assert Mark.of(SOURCE[partition][mark.offset]) == mark
         return True
 
@@ -193,7 +191,6 @@ def worker(world, appender):
     ingest = Ingest(TASK, "", lambda *_: asyncio.sleep(0))
     ingest.appender, ingest.quarantine = appender(TASK.events, world), FailingAppender("ads.quarantine", world)
     ingest.positions, ingest.logs, ingest.enricher = Positions(world), {"clicks": Log()}, Fickle(world)
-    ingest.marks = Marks()
     return ingest
 
 
