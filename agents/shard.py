@@ -10,6 +10,7 @@ from aiokafka.errors import KafkaError
 
 from agents.around import Around
 from agents.freshness import Freshness, known_from
+from agents.log_clock import LogClock
 from agents.recovery import recover
 from learning.effects import Alert, Effect
 from learning.errors import HeadraceError, ReplacedError, StoreError
@@ -95,7 +96,8 @@ class Shard:
         self._digest: tuple[int, str] | None = None
         self._pending: ShardPending | None = None
         self._end = -1
-        self._ticked_at = 0.0
+        self._ticked_at = -math.inf
+        self._log_clock: LogClock | None = None
         self._link: object = None
         self._confirmed_at = -math.inf
         self._large = LARGE_STATE
@@ -153,6 +155,7 @@ class Shard:
         self.learner = learner
         self._seen_position, self._confirmed_at = self.position, around.budget.clock()
         self._saved_at = self._moved_at = around.budget.clock()
+        self._log_clock = LogClock(end, around.budget.clock)
         self._freshness.know(known_from(learner.state.clock, asked, around.wall()))
         self._freshness.mark(end, asked)
         if self.position:  # a crash may have come between the snapshot and its commit
@@ -243,10 +246,12 @@ class Shard:
 
     async def tick_if_due(self) -> None:
         """When the log is idle and something waits for a time that has come, append a tick: only times in the log count."""
-        now = self.around.wall()
-        if self.status != "live" or self.learner is None or now - self._ticked_at < TICK_SECONDS:
+        if self.status != "live" or self.learner is None or self._log_clock is None:
             return
-        if self.learner.due_at <= now * 1000 and self.position == self._end and not self._folding.locked():
+        self._log_clock.see(self.position, self.learner.state.clock)
+        now = self.around.budget.clock()
+        is_idle = self.position == self._end and not self._folding.locked()
+        if is_idle and now - self._ticked_at >= TICK_SECONDS and self._log_clock.is_due(self.learner.due_at):
             self._ticked_at = now
             await self.around.log.append(self.partition, TICK)
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 import structlog
 
-from learning.errors import RecordError
+from learning.errors import RecordError, StoreError
 from learning.records import refuse_duplicate_keys
 from learning.task import Task, Value
 from tables.changelog import Changelog, Entry
@@ -19,6 +19,10 @@ log = structlog.get_logger()
 
 RETRY_SECONDS = 0.5
 """How long a follower waits after its topic or its store failed."""
+
+RECOGNISE_SECONDS = 10.0
+"""How often a follower looks whether the topic is still the one that it has followed. Made anew and filled again, it goes on as if
+nothing had happened."""
 
 SLICE = 1_000
 """Entities that are looked at between two rounds of the follower for what has expired: about 0.2 ms."""
@@ -179,8 +183,12 @@ class EmbeddedStore(Following):
         self._purged_to = b""
 
     async def read(self, keys: Sequence[str]) -> list[Entity | None]:
-        """What is stored of each entity; KeyError while the database is not open."""
-        return [self._read(self._table.get(0, ENTITY + key.encode())) for key in keys]
+        """What is stored of each entity; KeyError while the database is not open, StoreError when it fails: then it is opened anew."""
+        try:
+            return [self._read(self._table.get(0, ENTITY + key.encode())) for key in keys]
+        except StoreError:
+            self._table.close(0)  # which the follower notices
+            raise
 
     async def stop(self) -> None:
         """Follow no more, and close the connection and the database."""
@@ -199,11 +207,20 @@ class EmbeddedStore(Following):
     async def _follow(self) -> None:
         if not self._table.opened():  # it stays open while the broker is away: what it has is still right
             self._table.open_as_it_is(0)
-        await self._table.catch_up(0)
-        self.is_current = True
-        async for _ in self._table.follow(0):
-            if self.ttl is not None:
-                self._purge()
+        try:
+            await self._table.catch_up(0)
+            self.is_current = True
+            recognised_at = asyncio.get_running_loop().time()
+            async for _ in self._table.follow(0):
+                if self.ttl is not None:
+                    self._purge()
+                if (now := asyncio.get_running_loop().time()) - recognised_at > RECOGNISE_SECONDS:
+                    if not await self._table.is_current(0):
+                        return  # catching up reads the other topic from its beginning
+                    recognised_at = now
+        except StoreError:
+            self._table.close(0)
+            raise
 
     def _purge(self) -> None:
         """Remove what has expired among the next slice of entities."""

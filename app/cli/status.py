@@ -39,6 +39,8 @@ def as_table(answer: dict[str, Any]) -> Table:
         number = str(shard["partition"])
         if shard.get("error"):
             notes.append(f"shard {number}: {shard['error']}")
+        if shard.get("notice"):
+            notes.append(f"shard {number}: {shard['notice']}")
         if "position" not in shard:
             table.add_row(number, shard["state"])
             continue

@@ -8,7 +8,7 @@ from aiohttp import web
 from aiokafka.errors import KafkaError
 from msgspec import UNSET, UnsetType
 
-from agents.shard import Status
+from agents.shard import Shard, Status
 from agents.shards import Model
 from app.contract import contract
 from app.views.answer import Position
@@ -31,12 +31,17 @@ class ArmStanding(msgspec.Struct):
 class ShardStanding(msgspec.Struct):
     """One shard; of one that is being opened only partition and state are known.
 
-    `end` is None while the broker does not tell it, and `digest` while the shard stands in the middle of a message.
+    `end` is None while the broker does not tell it, and `digest` while the shard stands in the middle of a message, or takes too long
+    to compute. `notice` says what was amiss when the shard was opened, and what was done. `state_bytes` and `seal_s` are the size of the
+    last snapshot before compression, and the seconds that it took to make.
     """
 
     partition: Position
     state: Status | Literal["replica"]
     error: str | UnsetType = UNSET
+    notice: str | UnsetType = UNSET
+    state_bytes: Position | UnsetType = UNSET
+    seal_s: float | UnsetType = UNSET
     position: Position | UnsetType = UNSET
     end: Position | UnsetType | None = UNSET
     staleness_s: float | UnsetType = UNSET
@@ -71,32 +76,36 @@ class TaskStatus(Resource):
         served = self.serving.task(task)
         shards = served.shards
         found = shards.known()
-        try:
+        told = [await self._describe(shard, shards.answering(partition)) for partition, shard in found.items()]
+        try:  # after the positions: an end that lies before one is not a matter of time
             ends = await asyncio.wait_for(shards.around.log.ends(found), END_SECONDS)
         except (KafkaError, OSError):
             ends = {}
-        told = [
-            await self._describe(shard, shards.answering(partition), ends.get(partition))
-            for partition, shard in found.items()
-        ]
+        for about in told:
+            if "position" in about:
+                about["end"] = ends.get(about["partition"])
         appender = self.serving.appender
         logging = {"appended": appender.appended, "failed": appender.failed, "refused": appender.refused}
-        about: dict[str, Any] = {"task": task, "kind": served.task.kind, "logging": logging, "shards": told}
+        standing: dict[str, Any] = {"task": task, "kind": served.task.kind, "logging": logging, "shards": told}
         if ingest := self.serving.app.ingesting.get(task):
-            about["sources"] = ingest.describe()
+            standing["sources"] = ingest.describe()
         if served.enricher is not None:
-            about["stored"] = msgspec.structs.asdict(served.enricher.counts)
-        return self.answer(about)
+            standing["stored"] = msgspec.structs.asdict(served.enricher.counts)
+        return self.answer(standing)
 
     @staticmethod
-    async def _describe(shard: Model, model: Model | None, end: int | None) -> dict[str, Any]:
+    async def _describe(shard: Model, model: Model | None) -> dict[str, Any]:
         """The state of a shard, and of the model that is answered from: while an owned one is being opened, another."""
         about: dict[str, Any] = {"partition": shard.partition, "state": shard.status}
         if shard.error:
             about["error"] = shard.error
+        if isinstance(shard, Shard):
+            if shard.notice:
+                about["notice"] = shard.notice
+            about |= {"state_bytes": shard.state_bytes, "seal_s": round(shard.seal_seconds, 6)}
         if model is None or model.learner is None:
             return about
         known = await model.digest()
         told = model.learner.describe()
-        about |= {"end": None if end is None else max(end, told["position"]), "staleness_s": round(model.staleness, 3)}
+        about["staleness_s"] = round(model.staleness, 3)
         return about | told | {"digest": known[1] if known and known[0] == told["position"] else None}
