@@ -1,18 +1,26 @@
 """The learning agent: from a task's event log, through its shards, to effects and snapshots."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import faust
 from faust.types import TP
 
 from agents.around import Around
+from agents.background import Background
 from agents.ingest import Ingest
 from agents.poll import Backlog, PollTransport
 from agents.shards import Shards
+from agents.stopping import stop_all
 from learning.task import Task
 from tables.enricher import Enricher
+
+SAVE_SECONDS = 6.0
+"""How long the last snapshots and positions may take together: what a shard may take for its own, and a little more."""
+
+CLOSE_SECONDS = 1.0
+"""How long connections may take to close. A broker that is away would hold them for a minute; what it has not acknowledged is sent again
+by the next owner."""
 
 
 class LearningApp(faust.App):
@@ -28,9 +36,8 @@ class LearningApp(faust.App):
         self.enrichers: dict[str, Enricher] = {}
         self.ingesting: dict[str, Ingest] = {}
         self.has_joined = False
-        self.closing: list[Callable[[], Awaitable[None]]] = []
-        self.beside: list[Callable[[], Coroutine[Any, Any, None]]] = []
-        self._runs_beside: list[asyncio.Task[None]] = []
+        self.closing: list[Callable[[], Coroutine[Any, Any, None]]] = []
+        self.background: list[Background] = []
         super().__init__(*args, **options)
 
     def _new_transport(self) -> PollTransport:
@@ -69,27 +76,24 @@ class LearningApp(faust.App):
             shards.replicas.start()
         for enricher in self.enrichers.values():
             await enricher.store.start()
-        self._runs_beside = [asyncio.create_task(run()) for run in self.beside]
+        for task in self.background:
+            task.start()
 
     async def on_stop(self) -> None:
-        """Take the last snapshots while the connections still stand."""
-        for running in self._runs_beside:
-            running.cancel()
-        await asyncio.gather(*self._runs_beside, return_exceptions=True)
-        for ingest in self.ingesting.values():
-            await ingest.revoke()
-            await ingest.stop()
-        for shards in self.learning.values():
-            await shards.stop()
-            await shards.around.stop()
-        for enricher in self.enrichers.values():
-            await enricher.store.stop()
-        await super().on_stop()
+        """Take the last snapshots while the connections still stand, then close them; each in limited time, and whatever fails."""
+        saves = [(task.name, task.stop()) for task in self.background]
+        saves += [(f"sources of {ingest.task.name}", ingest.revoke()) for ingest in self.ingesting.values()]
+        saves += [(f"shards of {shards.task.name}", shards.stop()) for shards in self.learning.values()]
+        await stop_all(saves, SAVE_SECONDS)
+        closes = [(f"sources of {ingest.task.name}", ingest.stop()) for ingest in self.ingesting.values()]
+        closes += [(f"clients of {shards.task.name}", shards.around.stop()) for shards in self.learning.values()]
+        closes += [(f"stored features of {name}", one.store.stop()) for name, one in self.enrichers.items()]
+        await stop_all(closes, CLOSE_SECONDS)
+        await stop_all([("Faust", super().on_stop())], CLOSE_SECONDS)
 
     async def on_shutdown(self) -> None:
         """Close what the answers need, now that no more are given."""
-        for close in self.closing:
-            await close()
+        await stop_all([("clients of the answers", close()) for close in self.closing], CLOSE_SECONDS)
         await super().on_shutdown()
 
 

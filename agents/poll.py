@@ -16,6 +16,7 @@ from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
+from agents.stopping import stop_all
 from tables.kafka import ISOLATION
 
 log = structlog.get_logger()
@@ -23,6 +24,9 @@ log = structlog.get_logger()
 FETCH_WAIT_MS = 20
 """How long a broker may hold a fetch that finds nothing. aiokafka keeps one fetch a broker in flight, so the idle topics that a
 worker is assigned hold up the busy one for as long: Faust's own 1,500 ms are stalls of a second and more under load."""
+
+CLOSE_SECONDS = 1.5
+"""How long the consumer may take to leave the group: a broker that is away does not answer."""
 
 
 class Backlog:
@@ -73,6 +77,22 @@ class PollThread(driver.AIOKafkaConsumerThread):
         # Faust reads committed records only when its own transactions are on.
         consumer._isolation_level = ISOLATION  # noqa: SLF001
         return consumer
+
+    def verify_event_path(self, now: float, tp: TP) -> None:
+        """Find nothing: Faust would take a partition for stuck whose positions it has not committed itself for five minutes.
+
+        Here a shard commits, when its snapshot is durable, and a shard that stands still is noticed by its own watch
+        (`Shard.catch_up`). Faust's line, "the commit handler background thread has stopped working (report as bug)", came under every
+        steady load.
+        """
+
+    async def on_thread_stop(self) -> None:
+        """Close the consumer in limited time, and raise nothing.
+
+        aiokafka's fetcher raises the CancelledError of a request that it has under way when it closes, and Faust would wait a minute for
+        the thread that this has ended.
+        """
+        await stop_all([("consumer", super().on_thread_stop())], CLOSE_SECONDS)
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         """Commit; a refusal does no harm, since a committed offset is only a hint. Faust would end the worker."""

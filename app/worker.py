@@ -2,17 +2,18 @@
 
 import asyncio
 import gc
-import logging
 import os
 import platform
 import secrets
 import sys
+from typing import NoReturn
 
 import faust
 import structlog
 from faust.auth import Credentials, SASLCredentials, SSLCredentials
 
 from agents.around import Around
+from agents.background import Background
 from agents.budget import Budget
 from agents.ingest import Ingest
 from agents.learn import LearningApp, follow_assignments
@@ -20,17 +21,25 @@ from agents.requests import Requests
 from app.claims import check_port, claim_folder
 from app.contract import operations
 from app.doors import doors_of, is_loopback
-from app.errors import answer_problems, is_news
+from app.ending import FAILED, Ending
+from app.ending import run as run_until_stopped
+from app.errors import answer_problems
+from app.limits import needed_descriptors, open_standard_streams, raise_descriptor_limit
+from app.logs import set_up_logging
 from app.loop import LoopPolicy
 from app.requests import answering
 from app.settings import Settings
 from app.stores import make_store
 from app.views import ROUTES, add_views
+from app.views.health import announce_ready
 from tables.enricher import Enricher
 from tables.kafka import Brokers
 from tables.topics import prepare, sources_of, topics_of
 
 log = structlog.get_logger()
+
+ANSWER_SECONDS = 1.0
+"""How long a worker that ends waits for requests that it is still answering."""
 
 SWITCH_SECONDS = 0.001
 """How long a thread may hold the interpreter while another waits for it. Faust's consumer, a thread of its own, waits dozens of times
@@ -105,7 +114,10 @@ def make_app(settings: Settings, instance: str | None) -> LearningApp:
     follow_assignments(app)
     add_views(app, settings)
     for served in app.serving.tasks.values():
-        app.beside.append(Requests(served.task, settings.brokers, answering(app.serving, served)).run)
+        requests = Requests(served.task, settings.brokers, answering(app.serving, served))
+        app.background.append(Background(f"requests of {served.task.name}", requests.run))
+    app.background.append(Background("readiness", lambda: announce_ready(app, settings.address)))
+    app.web._runner._shutdown_timeout = ANSWER_SECONDS  # noqa: SLF001 Faust leaves aiohttp's minute
     return app
 
 
@@ -119,47 +131,45 @@ def credentials_of(brokers: Brokers) -> Credentials | None:
     return None if brokers.tls is None else SSLCredentials(brokers.tls)
 
 
-def run(settings: Settings, instance: str | None = None, level: str = "info") -> None:
-    """Run a worker until it is told to stop (SIGTERM, SIGINT). Does not return."""
-    set_up_logging(level)
+class Process(faust.Worker):
+    """Faust's worker without its signal handlers, one of which opens a debugger: `Ending` has the signals."""
+
+    def install_signal_handlers(self) -> None:
+        """Install none."""
+
+
+def run(settings: Settings, instance: str | None = None, level: str = "info") -> NoReturn:
+    """Run a worker until it is told to stop (SIGTERM, SIGINT), then end the process."""
+    open_standard_streams()
+    writer = set_up_logging(level)
+    ending = Ending(writer.drain)
+    ending.watch()
     doors = doors_of(settings, ())  # what is refused is refused before anything is made
     if doors.keys and settings.worker.tls is None and not is_loopback(settings.web_host):
         log.warning("keys travel in the clear: set worker.tls, or put a proxy with TLS before the worker")
     check_port(settings.web_host, settings.web_port)
     claimed = claim_folder(settings.datadir)
     log.info("starting", web=settings.address, broker=str(settings.brokers), tasks=sorted(settings.tasks))
+    check_descriptors(sum(task.partitions for task in settings.tasks.values()))
     topics = [topic for task in settings.tasks.values() for topic in topics_of(task)]
     asyncio.run(prepare(settings.brokers, topics, sources_of(settings.tasks.values())))
     asyncio.set_event_loop_policy(LoopPolicy())
     app = make_app(settings, instance)
-    worker = faust.Worker(app, loglevel="WARNING", redirect_stdouts=False, override_logging=False, quiet=True)
+    worker = Process(app, loglevel="WARNING", redirect_stdouts=False, override_logging=False, quiet=True)
     worker.spinner = None
     worker.claimed = claimed  # for as long as it runs
     sys.setswitchinterval(SWITCH_SECONDS)
     gc.collect()
     gc.freeze()  # all that is imported and wired stays for good: to look through it took 0.1 s of every full collection
-    worker.execute_from_commandline()
+    status = FAILED
+    try:
+        status = run_until_stopped(worker, ending)
+    finally:
+        ending.exit(status)
 
 
-def set_up_logging(level: str) -> None:
-    """One line an event on stderr, for people on a terminal and as JSON elsewhere."""
-    number = logging.getLevelNamesMapping()[level.upper()]
-    # Faust's and aiokafka's own words about rebalances are noise to an operator, their warnings are not.
-    terminal = sys.stderr.isatty()
-    renderer = structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer()
-    shared: list[structlog.typing.Processor] = [
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.ExceptionRenderer(),
-    ]
-    theirs = logging.StreamHandler(sys.stderr)
-    plain = structlog.stdlib.ProcessorFormatter.remove_processors_meta
-    named = [structlog.stdlib.add_log_level, structlog.stdlib.add_logger_name, *shared[1:]]
-    theirs.setFormatter(structlog.stdlib.ProcessorFormatter(processors=[plain, renderer], foreign_pre_chain=named))
-    logging.basicConfig(level=logging.WARNING, handlers=[theirs])
-    logging.getLogger("aiohttp.server").addFilter(is_news)
-    structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(number),
-        processors=[*shared, renderer],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
+def check_descriptors(shards: int) -> None:
+    """Raise the limit of open files, and warn when that is not enough."""
+    limit, needed = raise_descriptor_limit(), needed_descriptors(shards)
+    if limit < needed:
+        log.warning("too few open files are allowed: raise the hard limit (ulimit -Hn)", limit=limit, needed=needed)

@@ -1,16 +1,24 @@
 """`GET /healthz` and `/readyz`: whether the process lives, and whether it can answer."""
 
+import asyncio
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
+import structlog
 from aiohttp import web
 from msgspec import UNSET, UnsetType
 
+from agents.learn import LearningApp
 from app.contract import contract
 from app.errors import Problem
 from app.views.answer import Position
-from app.views.serving import Resource, ServedTask
+from app.views.serving import Resource, ServedTask, Serving
+
+log = structlog.get_logger()
+
+READY_SECONDS = 0.1
+"""How often a starting worker looks whether it is ready."""
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -53,18 +61,21 @@ class Ready(Resource):
     @contract(role=None, gives=Readiness, problems=(404, 503), parameters={"task": str})
     async def get(self, request: web.Request) -> web.Response:
         """200 when ready; 503 with what is missing. With `task`, of that task alone, and 503 if any of its shards is stopped."""
-        app: Any = self.app
-        name = request.query.get("task")
-        tasks = list(self.serving.tasks.values()) if name is None else [self.serving.task(name)]
-        if not app.has_joined:
-            raise Problem(503, "joining", "the worker has not joined its group yet.", "Ask again in a second.")
-        stopped = _stopped_of(tasks)
-        if stopped and (name is not None or len(stopped) == sum(served.task.partitions for served in tasks)):
-            one = stopped[0]
-            which = "a shard" if name is not None else "every shard"
-            detail = f"{which} is stopped: shard {one.partition} of task '{one.task}', {one.code}."
-            raise Problem(503, "stopped", detail, "See GET /v1/{task}.")
-        return self.answer(Readiness(status="ready", stopped=stopped or UNSET))
+        return self.answer(check_ready(self.app, self.serving, request.query.get("task")))
+
+
+def check_ready(app: LearningApp, serving: Serving, name: str | None = None) -> Readiness:
+    """What a worker that is ready says, of all tasks or strictly of one; a Problem 503 with what is missing until it is ready."""
+    tasks = list(serving.tasks.values()) if name is None else [serving.task(name)]
+    if not app.has_joined:
+        raise Problem(503, "joining", "the worker has not joined its group yet.", "Ask again in a second.")
+    stopped = _stopped_of(tasks)
+    if stopped and (name is not None or len(stopped) == sum(served.task.partitions for served in tasks)):
+        one = stopped[0]
+        which = "a shard" if name is not None else "every shard"
+        detail = f"{which} is stopped: shard {one.partition} of task '{one.task}', {one.code}."
+        raise Problem(503, "stopped", detail, "See GET /v1/{task}.")
+    return Readiness(status="ready", stopped=stopped or UNSET)
 
 
 def _stopped_of(tasks: Iterable[ServedTask]) -> list[StoppedShard]:
@@ -82,3 +93,15 @@ def _stopped_of(tasks: Iterable[ServedTask]) -> list[StoppedShard]:
         if is_waiting and served.shards.trouble is None:
             raise Problem(503, "opening", f"stored features of task '{task}' are being read.", "Ask again in a second.")
     return stopped
+
+
+async def announce_ready(app: LearningApp, address: str) -> None:
+    """Log the line that people wait for, once the worker is ready for the first time."""
+    while True:
+        try:
+            check_ready(app, app.serving)
+        except Problem:
+            await asyncio.sleep(READY_SECONDS)
+        else:
+            log.info(f"ready at {address}")  # noqa: G004 the line that people look for
+            return

@@ -1,0 +1,244 @@
+"""The log of a worker: one line an event on stderr, that never raises, never waits, and says a thing once a minute."""
+
+import atexit
+import logging
+import queue
+import re
+import sys
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, MutableMapping
+from time import monotonic
+from typing import Any, NamedTuple, TextIO
+
+import structlog
+
+from app.errors import is_news
+
+Event = MutableMapping[str, Any]
+
+LINES_MAX = 10_000
+"""Lines that may wait to be written. When whoever reads stderr does not, more are lost, and counted."""
+
+FLUSH_SECONDS = 1.0
+"""How long the end of the process waits for the last lines to be written."""
+
+REPEAT_SECONDS = 60.0
+"""How long a cause that was logged is only counted."""
+
+CAUSES_MAX = 1_000
+"""Causes that are remembered; of more, the oldest is forgotten, and logged anew when it comes again."""
+
+START_SECONDS = 30.0
+"""How long after its start a worker is silent about what a new Kafka says while it makes the topic of the consumer groups."""
+
+STARTING = ("GroupCoordinatorNotAvailable", "Marking the coordinator dead")
+"""What aiokafka says meanwhile. If it goes on for longer, it is logged."""
+
+IDENTITY = ("task", "partition", "source", "topic", "part", "name")
+"""What tells two things of one event apart: another shard that stops is news. Offsets and times are not: they are always others."""
+
+
+class LogWriter:
+    """A text stream that writes from a thread of its own.
+
+    A log line must not end what logs it, nor hold it up: stderr may be a pipe whose reader has gone, or no longer reads, or a file on a
+    disk that is full. Lines that could not be written are counted, and the count is written when there is room again.
+
+    Parameters
+    ----------
+    stream
+        Where to write.
+    """
+
+    def __init__(self, stream: TextIO):
+        self._stream = stream
+        self._lines: queue.Queue[str] = queue.Queue(LINES_MAX)
+        self._lost = 0
+        threading.Thread(target=self._write_all, name="log", daemon=True).start()
+
+    def write(self, line: str) -> int:
+        """Have a line written soon."""
+        try:
+            self._lines.put_nowait(line)
+        except queue.Full:
+            self._lost += 1
+        return len(line)
+
+    def flush(self) -> None:
+        """Do nothing: who logs must not wait."""
+
+    def drain(self, seconds: float = FLUSH_SECONDS) -> None:
+        """Wait until all is written, at most so long."""
+        done = self._lines.all_tasks_done
+        with done:
+            done.wait_for(lambda: not self._lines.unfinished_tasks, seconds)
+
+    def _write_all(self) -> None:
+        while True:
+            line = self._lines.get()
+            try:
+                if self._lost:
+                    lost, self._lost = self._lost, 0
+                    try:
+                        self._put(f'{{"event": "log lines were lost", "level": "warning", "lines": {lost}}}\n')
+                    except (OSError, ValueError):
+                        self._lost += lost
+                        raise
+                self._put(line)
+            except (OSError, ValueError):  # nobody reads, no room, or the stream is closed
+                self._lost += 1
+            finally:
+                self._lines.task_done()
+
+    def _put(self, line: str) -> None:
+        self._stream.write(line)
+        self._stream.flush()
+
+
+class Repeats:
+    """Lets a cause through once in a while, with the number of those that were held back.
+
+    Parameters
+    ----------
+    seconds
+        How long a cause that was let through is held back.
+    clock
+        Seconds that never go back.
+
+    Examples
+    --------
+    >>> now = 0.0
+    >>> repeats = Repeats(60.0, clock=lambda: now)
+    >>> [repeats.take("broker"), repeats.take("broker"), repeats.take("disk")]
+    [0, None, 0]
+    >>> now = 60.0
+    >>> repeats.take("broker")
+    1
+    """
+
+    def __init__(self, seconds: float = REPEAT_SECONDS, clock: Callable[[], float] = monotonic):
+        self.seconds, self.clock = seconds, clock
+        self._causes: OrderedDict[object, tuple[float, int]] = OrderedDict()
+        self._lock = threading.Lock()  # Faust's consumer logs from a thread of its own
+
+    def take(self, cause: object) -> int | None:
+        """How many were held back since this cause was last let through; None if it is held back too."""
+        with self._lock:
+            now, (since, held) = self.clock(), self._causes.get(cause, (float("-inf"), 0))
+            if now - since < self.seconds:
+                self._causes[cause] = since, held + 1
+                return None
+            self._causes[cause] = now, 0
+            self._causes.move_to_end(cause)
+            if len(self._causes) > CAUSES_MAX:
+                self._causes.popitem(last=False)
+            return held
+
+
+class Cause(NamedTuple):
+    """What makes two lines the same one."""
+
+    level: str
+    event: str
+    error: str
+    identity: tuple[object, ...] = ()
+
+
+def cause_of(level: str, event: str, error: object, fields: Mapping[str, Any]) -> Cause:
+    """The cause of a line: numbers in its text count as the same, the shard that it is of does not.
+
+    Examples
+    --------
+    >>> cause_of("warning", "offset 17 failed", None, {}) == cause_of("warning", "offset 4711 failed", None, {})
+    True
+    >>> cause_of("error", "stopped", None, {"partition": 0}) == cause_of("error", "stopped", None, {"partition": 1})
+    False
+    """
+    identity = tuple(str(fields[name]) for name in IDENTITY if name in fields)
+    return Cause(level, _numberless(event), _numberless(repr(error)), identity)
+
+
+def _numberless(text: str) -> str:
+    return re.sub(r"\d+", "0", text[:500])
+
+
+class OurRepeats:
+    """A structlog processor that holds back warnings and errors of a cause that was just logged. Other news is let through."""
+
+    def __init__(self, repeats: Repeats):
+        self.repeats = repeats
+
+    def __call__(self, _logger: object, _method: str, event: Event) -> Event:
+        """The event, or DropEvent."""
+        level, info = event["level"], event.get("exc_info")
+        if level not in ("warning", "error", "critical") and "error" not in event:
+            return event
+        error = event.get("error") or (sys.exc_info()[1] if info is True else info)
+        held = self.repeats.take(cause_of(level, str(event["event"]), error, event))
+        if held is None:
+            raise structlog.DropEvent
+        return {**event, "repeated": held} if held else event
+
+
+class TheirRepeats(logging.Filter):
+    """A filter for what libraries log: a cause at a time, and aiokafka's errors as warnings.
+
+    aiokafka logs an error for each request that fails, a hundred a second while the broker is away, and tries again. What it gives
+    up it raises, and then it is logged by us as what it is.
+    """
+
+    def __init__(self, repeats: Repeats, clock: Callable[[], float] = monotonic):
+        super().__init__()
+        self.repeats, self.clock = repeats, clock
+        self._started_at = clock()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether to write it; adds `repeated` to the record."""
+        try:
+            text = record.getMessage()
+        except (TypeError, ValueError):  # an argument that does not fit its place
+            text = str(record.msg)
+        if record.name.startswith("aiokafka") and record.levelno >= logging.ERROR:
+            record.levelno, record.levelname = logging.WARNING, "WARNING"
+        if any(word in text for word in STARTING) and self.clock() - self._started_at < START_SECONDS:
+            return False
+        error = record.exc_info[1] if record.exc_info else None
+        held = self.repeats.take(cause_of(record.levelname, f"{record.name} {text}", error, {}))
+        record.repeated = held
+        return held is not None
+
+
+def _add_repeated(_logger: Any, _method: str, event: Event) -> Event:
+    held = getattr(event.get("_record"), "repeated", 0)
+    return {**event, "repeated": held} if held else event
+
+
+def set_up_logging(level: str, stream: TextIO | None = None) -> LogWriter:
+    """One line an event on stderr, for people on a terminal and as JSON elsewhere; from us and from libraries."""
+    stream = stream or sys.stderr
+    number = logging.getLevelNamesMapping()[level.upper()]
+    renderer = structlog.dev.ConsoleRenderer() if stream.isatty() else structlog.processors.JSONRenderer(default=repr)
+    writer, repeats = LogWriter(stream), Repeats()
+    atexit.register(writer.drain)
+    shared: list[structlog.typing.Processor] = [
+        structlog.processors.add_log_level,
+        OurRepeats(repeats),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.ExceptionRenderer(),
+    ]
+    # Faust's and aiokafka's own words about rebalances are noise to an operator, their warnings are not.
+    theirs = logging.StreamHandler(writer)
+    plain = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    named = [structlog.stdlib.add_log_level, structlog.stdlib.add_logger_name, _add_repeated, *shared[2:]]
+    theirs.setFormatter(structlog.stdlib.ProcessorFormatter(processors=[plain, renderer], foreign_pre_chain=named))
+    theirs.addFilter(TheirRepeats(repeats))
+    logging.raiseExceptions = False  # a line that cannot be rendered is left out
+    logging.basicConfig(level=logging.WARNING, handlers=[theirs])
+    logging.getLogger("aiohttp.server").addFilter(is_news)
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        processors=[*shared, renderer],
+        logger_factory=structlog.PrintLoggerFactory(writer),  # type: ignore[arg-type]
+    )
+    return writer
