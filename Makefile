@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PYTHONHASHSEED := 0
 
-.PHONY: demo check format test chaos fuzz bench kafka lock clean
+.PHONY: demo check format test chaos endings fuzz bench kafka lock clean
 
 .venv: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Headrace needs Python 3.11 or newer; run: make PYTHON=python3.11 .venv")'
@@ -36,6 +36,9 @@ chaos: .venv # about half an hour: random kills, ends and pauses against the uni
 	$(CHAOS) --workers 3 --model hoeffding_tree
 	$(CHAOS) --workers 3 --model logistic --wipe --event-time
 	$(CHAOS) --workers 2 --model hoeffding_tree --static
+
+endings: .venv # a quarter of an hour: SIGTERM in every state that we can think of; choose your own SEED
+	PYTHONPATH=tests $(BIN)/python tests/crash/endings.py --count 50 --seed $(SEED)
 
 fuzz: .venv # 100,000 random requests: no digest may change, and the worker must live; choose your own SEED
 	PYTHONPATH=tests $(BIN)/python tests/crash/random_requests.py --requests 100000 --seed $(SEED)

@@ -25,6 +25,7 @@ second's records may come into two shards.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 import msgspec
@@ -32,6 +33,7 @@ import structlog
 from faust.types import TP
 
 from agents.appender import Appender
+from agents.background import Background
 from agents.intake import RETRY_SECONDS, Intake
 from agents.log import KafkaEventLog
 from agents.mapping import Mapping
@@ -95,7 +97,7 @@ class Ingest:
         self.counts = Counts()
         self.intakes: dict[tuple[str, int], Intake] = {}
         self._gone: dict[str, str] = {}
-        self._watches: list[asyncio.Task[None]] = []
+        self.watches: list[Background] = []
 
     async def take(self, stream: Any) -> None:
         """The agent: hands each poll to the intake of its partition."""
@@ -111,7 +113,8 @@ class Ingest:
         for tp in sorted(assigned):
             if tp.topic in self.mappings:
                 intake = self.intakes[tp.topic, tp.partition] = Intake(self, tp.topic, tp.partition)
-                self._watches.append(asyncio.create_task(self._watch(intake)))
+                name = f"source {tp.topic}/{tp.partition} of {self.task.name}"
+                self.watches.append(Background(name, partial(self._watch, intake)).start())
 
     async def revoke(self) -> None:
         """Commit the positions, in limited time, and close the intakes."""
@@ -161,9 +164,9 @@ class Ingest:
         return msgspec.structs.asdict(self.counts) | {"partitions": partitions}
 
     def _close(self) -> None:
-        for watch in self._watches:
+        for watch in self.watches:
             watch.cancel()
-        self._watches.clear()
+        self.watches.clear()
         for intake in self.intakes.values():
             intake.close()
         self.intakes.clear()

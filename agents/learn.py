@@ -7,7 +7,7 @@ import faust
 from faust.types import TP
 
 from agents.around import Around
-from agents.background import Background
+from agents.background import Background, BackgroundStatus
 from agents.ingest import Ingest
 from agents.poll import Backlog, PollTransport
 from agents.shards import Shards
@@ -68,6 +68,11 @@ class LearningApp(faust.App):
     async def commit(self, topic: str, partition: int, position: int) -> None:
         """Tell the group from where to start reading next time."""
         await self.consumer._commit({TP(topic, partition): position})  # noqa: SLF001
+
+    def describe_background(self) -> list[BackgroundStatus]:
+        """How the background tasks are, and how often each has failed."""
+        watches = [watch for ingest in self.ingesting.values() for watch in ingest.watches]
+        return [task.describe() for task in (*self.background, *watches)]
 
     async def on_start(self) -> None:
         """Follow the snapshots at once: there is something to answer from before the group has shared out the shards."""

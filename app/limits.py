@@ -5,11 +5,12 @@ import os
 import resource
 import sys
 
-SHARD_DESCRIPTORS = 10
-"""Open files of one shard, its two databases and its share of the connections; `tests/app/test_limits.py` counts them."""
+SHARD_DESCRIPTORS = 20
+"""Open files of one shard: 12 of its two databases when they are new, which `tests/app/test_limits.py` counts, and the files that these
+grow by."""
 
 WORKER_DESCRIPTORS = 200
-"""Open files of a worker besides: libraries, connections to the brokers and of clients."""
+"""Open files of a worker besides: libraries, connections to the brokers, connections of clients."""
 
 DESCRIPTORS_MAX = 1 << 20
 """As many as are ever asked for; a limit may be infinite."""
@@ -21,7 +22,7 @@ def needed_descriptors(shards: int) -> int:
     Examples
     --------
     >>> needed_descriptors(100)
-    1200
+    2200
     """
     return WORKER_DESCRIPTORS + SHARD_DESCRIPTORS * shards
 

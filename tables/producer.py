@@ -84,7 +84,7 @@ class LastingProducer:
             closing.add_done_callback(self._closing.discard)
 
     async def stop(self) -> None:
-        """Send what is under way and close the connections, which takes as long as the broker is away."""
+        """Send what is under way and close the connections, which takes as long as the broker is away: a worker that ends limits the time."""
         if self._producer is not None:
             self.replace(self._producer)
         if self._closing:

@@ -24,6 +24,7 @@ from app.cli.client import ask
 from app.cli.options import as_json as json_option
 from app.cli.options import with_settings
 from app.doors import doors_of
+from app.limits import descriptor_limit, needed_descriptors
 from app.settings import Settings
 from learning.errors import BrokerError, HeadraceError
 from tables.kafka import Brokers
@@ -141,6 +142,18 @@ def check_datadir(settings: Settings) -> Iterator[Finding]:
         yield Finding("datadir", "ok", told)
 
 
+def check_descriptors(settings: Settings) -> Iterator[Finding]:
+    """A worker may open as many files as it needs for every shard, whoever owns it: of the others it holds replicas."""
+    shards = sum(task.partitions for task in settings.tasks.values())
+    limit, needed = descriptor_limit(), needed_descriptors(shards)
+    told = f"{limit} open files are allowed; a worker needs {needed} for {shards} shard{'s' * (shards != 1)}"
+    if limit < needed:
+        remedy = "Raise the hard limit: ulimit -Hn, LimitNOFILE= of systemd, --ulimit nofile= of Docker."
+        yield Finding("open files", "fault", told, remedy)
+    else:
+        yield Finding("open files", "ok", told)
+
+
 def check_broker(settings: Settings) -> Iterator[Finding]:
     """The broker answers, and the topics are there and right."""
     try:
@@ -246,6 +259,7 @@ CHECKS: list[Callable[[Settings], Iterator[Finding]]] = [
     check_hash_seed,
     check_clock,
     check_datadir,
+    check_descriptors,
     check_broker,
     check_features,
     check_worker,

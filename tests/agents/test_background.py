@@ -1,0 +1,125 @@
+"""Background tasks are started again when they fail, and parts are stopped whatever they do."""
+
+import asyncio
+
+import pytest
+import structlog
+
+from agents.background import BACKOFF_MAX_SECONDS, BACKOFF_SECONDS, CALM_SECONDS, Background
+from agents.stopping import stop_all
+
+
+class Pauses:
+    """Takes no time to sleep, and remembers how long it was to be; the last pause never ends."""
+
+    def __init__(self, count):
+        self.count, self.slept = count, []
+        self.over = asyncio.Event()
+
+    async def __call__(self, seconds):
+        self.slept.append(seconds)
+        if len(self.slept) == self.count:
+            self.over.set()
+            await asyncio.sleep(1000)
+
+
+class Panic(BaseException):
+    """As Rust's."""
+
+
+@pytest.mark.parametrize(
+    "error", [RuntimeError("x"), Panic("x"), SystemExit(0), KeyboardInterrupt(), asyncio.CancelledError("x")]
+)
+def test_whatever_ends_a_background_task_it_is_started_again_and_counted(error):
+    async def run():
+        ran, pauses = [], Pauses(3)
+
+        async def fail():
+            ran.append(1)
+            await asyncio.sleep(0)
+            raise error
+
+        with structlog.testing.capture_logs() as logs:
+            task = Background("requests", fail, sleep=pauses).start()
+            await pauses.over.wait()
+            assert len(ran) == 3
+            assert task.describe().failures == 3
+            assert task.describe().state == "waiting"
+            assert type(error).__name__ in task.describe().error
+            await task.stop()
+        assert task.describe().state == "stopped"
+        assert pauses.slept == [BACKOFF_SECONDS, 2 * BACKOFF_SECONDS, 4 * BACKOFF_SECONDS]
+        assert [line["log_level"] for line in logs] == ["error"] * 3
+
+    asyncio.run(run())
+
+
+def test_the_pauses_are_bounded_and_short_again_after_a_calm_time():
+    async def run():
+        pauses, now = Pauses(12), [0.0]
+
+        async def fail():
+            if len(pauses.slept) == 10:
+                now[0] += CALM_SECONDS
+            raise RuntimeError
+
+        task = Background("x", fail, sleep=pauses, clock=lambda: now[0]).start()
+        await pauses.over.wait()
+        await task.stop()
+        assert max(pauses.slept) == pauses.slept[9] == BACKOFF_MAX_SECONDS
+        assert pauses.slept[10:] == [BACKOFF_SECONDS, 2 * BACKOFF_SECONDS]
+
+    asyncio.run(run())
+
+
+def test_a_background_task_that_returns_has_ended_and_one_that_is_stopped_has_cleaned_up():
+    async def run():
+        cleaned = []
+
+        async def returns():
+            pass
+
+        async def runs():
+            try:
+                await asyncio.sleep(1000)
+            finally:
+                await asyncio.sleep(0)
+                cleaned.append(True)
+
+        first, second = Background("x", returns).start(), Background("y", runs).start()
+        await asyncio.sleep(0.01)
+        assert first.describe().state == "ended"
+        assert second.describe().state == "running"
+        await first.stop()
+        await second.stop()
+        assert cleaned == [True]
+        assert second.describe().failures == 0
+
+    asyncio.run(run())
+
+
+def test_parts_are_stopped_at_once_and_none_keeps_another_from_it():
+    async def run():
+        stopped = []
+
+        async def stops(name):
+            await asyncio.sleep(0)
+            stopped.append(name)
+
+        async def fails():
+            raise OSError(28, "no room")
+
+        async def cancelled():
+            raise asyncio.CancelledError
+
+        async def hangs():
+            await asyncio.Event().wait()
+
+        with structlog.testing.capture_logs() as logs:
+            parts = [("a", stops("a")), ("b", fails()), ("c", cancelled()), ("d", hangs()), ("e", stops("e"))]
+            await stop_all(parts, 0.05)
+        assert stopped == ["a", "e"]
+        assert {line["part"] for line in logs} == {"b", "c", "d"}
+        await stop_all([], 1)
+
+    asyncio.run(run())

@@ -1,0 +1,15 @@
+"""A worker ends in time, whatever is in the way: some of the states of `make endings`."""
+
+import endings
+import harness
+import pytest
+
+STATES = [
+    "idle", "starting", "broker_killed", "datadir_deleted", "model_never_returns", "model_exits",
+    "model_interrupts", "stderr_reader_gone", "interrupted_twice",
+]  # fmt: skip
+
+
+@pytest.mark.skipif(not harness.has_kafka(), reason="a real Kafka is killed and paused")
+def test_a_worker_ends_in_whatever_state_it_is():
+    assert endings.run(len(STATES), 3, STATES)
