@@ -7,6 +7,7 @@ The private members of Faust 0.15.3 that are used here are pinned by version and
 """
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
 
@@ -93,6 +94,10 @@ class PollThread(driver.AIOKafkaConsumerThread):
         the thread that this has ended.
         """
         await stop_all([("consumer", super().on_thread_stop())], CLOSE_SECONDS)
+
+    def on_crash(self, msg: str, *fmt: Any, **_options: Any) -> None:
+        """Log what ended the thread. Faust prints it, which raises when nobody reads stderr any more."""
+        log.error("the consumer has failed", error=msg.format(*fmt), exc_info=sys.exc_info()[1])
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         """Commit; a refusal does no harm, since a committed offset is only a hint. Faust would end the worker."""

@@ -81,7 +81,7 @@ class Ending:
         """Take the signals from now on. Called from the main thread; before `attach` a signal ends the process at once."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda number, _: self.request(signal.Signals(number).name))
-        faulthandler.register(signal.SIGUSR1)  # prints where every thread is
+        faulthandler.register(signal.SIGUSR1, file=2)  # prints where every thread is
         threading.Thread(target=self._watch, name="ending", daemon=True).start()
 
     def attach(self, stop: Callable[[], object]) -> None:
@@ -92,7 +92,8 @@ class Ending:
         """Request the end; may be called from a signal handler, and again."""
         if not self._is_armed:
             self._is_armed = True
-            faulthandler.dump_traceback_later(self.seconds + BACKSTOP_SECONDS, exit=True, file=2)
+            with contextlib.suppress(RuntimeError):  # no thread can be started: the countdown is left
+                faulthandler.dump_traceback_later(self.seconds + BACKSTOP_SECONDS, exit=True, file=2)
         self._requests.put(why)
 
     def exit(self, status: int) -> NoReturn:

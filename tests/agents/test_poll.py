@@ -69,6 +69,41 @@ def test_a_refused_commit_does_not_end_the_worker():
     assert asyncio.run(PollThread._commit(thread, {TP("t", 0): 5})) is False
 
 
+def busy_thread(made):
+    """A consumer's thread as it is under load ten minutes after its start, without a commit of Faust's own."""
+    logged = []
+    state = SimpleNamespace(highwater=100, position=50, timestamp=600_000)
+    assignment = SimpleNamespace(active=True, state_value=lambda tp: state)
+    thread = object.__new__(made)
+    thread._consumer = SimpleNamespace(
+        _fetcher=SimpleNamespace(_subscriptions=SimpleNamespace(subscription=SimpleNamespace(assignment=assignment)))
+    )
+    app = SimpleNamespace(
+        monitor=SimpleNamespace(stream_inbound_time={TP("t", 0): 600.0}),
+        topics=SimpleNamespace(acks_enabled_for=lambda topic: True),
+        conf=SimpleNamespace(broker_commit_livelock_soft_timeout=300.0),
+    )
+    thread.consumer, thread.log = SimpleNamespace(app=app), SimpleNamespace(error=lambda *line: logged.append(line))
+    thread.time_started, thread.tp_last_committed_at = 0.0, {}
+    thread.tp_fetch_request_timeout_secs = thread.tp_stream_timeout_secs = thread.tp_commit_timeout_secs = 300.0
+    thread.verify_event_path(600.0, TP("t", 0))
+    return logged
+
+
+def test_a_busy_partition_is_not_reported_as_a_bug():
+    (line,) = busy_thread(driver.AIOKafkaConsumerThread)
+    assert "report as bug" in line[0], "Faust's own looks at commits that are not made here"
+    assert busy_thread(PollThread) == []
+
+
+def test_a_consumer_that_fails_to_close_does_not_hold_up_its_thread(monkeypatch):
+    async def fail(self):
+        raise asyncio.CancelledError  # aiokafka's fetcher does, when the broker is away
+
+    monkeypatch.setattr(driver.AIOKafkaConsumerThread, "on_thread_stop", fail)
+    asyncio.run(PollThread.on_thread_stop(object.__new__(PollThread)))
+
+
 def test_a_partition_taken_away_while_flow_is_stopped_does_not_end_the_worker():
     """The group takes a partition away between a poll, which is thrown away, and the seek back to it."""
     app = LearningApp("test", buffer_bytes=1 << 20, broker="kafka://127.0.0.1:1", store="memory://")
