@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PYTHONHASHSEED := 0
 
-.PHONY: demo check format test chaos endings fuzz bench kafka lock clean
+.PHONY: demo check format test chaos faults endings fuzz bench kafka lock clean
 
 .venv: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Headrace needs Python 3.11 or newer; run: make PYTHON=python3.11 .venv")'
@@ -31,11 +31,17 @@ test: .venv
 SEED ?= 7
 CHAOS := PYTHONPATH=tests $(BIN)/python tests/crash/chaos.py --rows 200000 --kills 30 --rate 900 --seed $(SEED)
 
-chaos: .venv # about half an hour: random kills, ends and pauses against the uninterrupted fold; choose your own SEED
+FAULTS := PYTHONPATH=tests $(BIN)/python tests/crash/chaos.py --faults 20
+
+chaos: .venv # about 40 minutes: random kills, ends, pauses and other faults against the uninterrupted fold; choose your own SEED
 	$(CHAOS) --workers 2 --model logistic --static --event-time
 	$(CHAOS) --workers 3 --model hoeffding_tree
 	$(CHAOS) --workers 3 --model logistic --wipe --event-time
 	$(CHAOS) --workers 2 --model hoeffding_tree --static
+	$(FAULTS) --seed $(SEED)
+
+faults: .venv # under an hour: 200 faults over ten seeds, to broker, topics, databases, disk, clocks and network; choose your own SEED
+	$(FAULTS) --seeds 10 --seed $(SEED)
 
 endings: .venv # a quarter of an hour: SIGTERM in every state that we can think of; choose your own SEED
 	PYTHONPATH=tests $(BIN)/python tests/crash/endings.py --count 50 --seed $(SEED)

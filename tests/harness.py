@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -52,36 +53,104 @@ def free_port(count: int = 1) -> int:
             return port
 
 
+def steady_port(count: int = 1) -> int:
+    """A free port, with as many after it, that stays free while nothing listens on it: for a server that is killed and started again.
+
+    It is below those that the system gives to outgoing connections: a client that keeps connecting to a server that is away could
+    otherwise be given the server's own port.
+    """
+    while True:
+        port = random.SystemRandom().randrange(15_000, 30_000)
+        with contextlib.ExitStack() as stack:
+            try:
+                for probed in range(port, port + count):
+                    stack.enter_context(socket.socket()).bind(("127.0.0.1", probed))
+            except OSError:
+                continue
+            return port
+
+
+class Kafka:
+    """A real Kafka of one node that can be killed and started again in the same folder and on the same port.
+
+    Parameters
+    ----------
+    folder
+        For its log and settings.
+    port
+        Where it listens; the port after it must be free too. Left out, a steady one is chosen.
+    properties
+        Further settings of the broker, as in `server.properties`.
+    address
+        `host:port` of the listener to wait for; left out, the one on `port`.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        port: int | None = None,
+        properties: dict[str, str] | None = None,
+        address: str | None = None,
+    ):
+        self.folder, self.port = folder, port or steady_port(2)
+        self.properties = properties or {}
+        self.address = address or f"127.0.0.1:{self.port}"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> "Kafka":
+        """Start it and wait until it answers."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        environment = dict(os.environ)
+        if self.properties:
+            environment["KAFKA_PROPERTIES"] = str(self.folder / "further.properties")
+            lines = [f"{name}={value}\n" for name, value in self.properties.items()]
+            (self.folder / "further.properties").write_text("".join(lines))
+        command = ["bash", str(ROOT / "deploy/kafka/run.sh"), str(self.folder), str(self.port)]
+        with (self.folder / "kafka.out").open("ab") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, env=environment)
+        host, _, port = self.address.rpartition(":")
+        deadline = time.monotonic() + 180
+        while not embedded.is_listening(host, int(port)) or not embedded.is_reachable(self.address):
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                self.kill()
+                raise RuntimeError("Kafka did not start:\n" + (self.folder / "kafka.out").read_text()[-3000:])
+            time.sleep(0.2)
+        return self
+
+    def kill(self) -> None:
+        """SIGKILL it and wait until it is gone; its folder stays as it is."""
+        if self.process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+            self.process = None
+
+    def restart(self) -> "Kafka":
+        """Kill it and start it again."""
+        self.kill()
+        return self.start()
+
+
 @contextlib.contextmanager
 def running_broker(*, real: bool | None = None) -> Iterator[str]:
     """A broker of its own on a free port, gone afterwards: real Kafka where it can be run, otherwise the embedded one."""
     if real is None:
         real = has_kafka()
     port = free_port(2)
-    address = f"127.0.0.1:{port}"
     if not real:
-        process = embedded.start(address)
+        process = embedded.start(f"127.0.0.1:{port}")
         try:
-            yield address
+            yield f"127.0.0.1:{port}"
         finally:
             process.kill()
             process.wait()
         return
     with tempfile.TemporaryDirectory(prefix="kafka-") as folder:
-        log = (Path(folder) / "kafka.out").open("wb")
-        command = ["bash", str(ROOT / "deploy/kafka/run.sh"), folder, str(port)]
-        process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+        kafka = Kafka(Path(folder), port)
         try:
-            deadline = time.monotonic() + 180
-            while not embedded.is_listening("127.0.0.1", port) or not embedded.is_reachable(address):
-                if process.poll() is not None or time.monotonic() > deadline:
-                    raise RuntimeError("Kafka did not start:\n" + (Path(folder) / "kafka.out").read_text()[-3000:])
-                time.sleep(0.2)
-            yield address
+            yield kafka.start().address
         finally:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            log.close()
+            kafka.kill()
 
 
 class Worker:
@@ -230,10 +299,10 @@ async def append(broker: str, topic: str, rows: Iterable[tuple[int | None, bytes
 
 
 async def read_all(broker: Brokers | str, topic: str, partition: int = 0) -> list:
-    """All messages of a partition as it stands now."""
+    """All messages of a partition as it stands now, but for those of transactions that were aborted."""
     shard = TopicPartition(topic, partition)
     found = []
-    async with Brokers.of(broker).consumer() as consumer:
+    async with Brokers.of(broker).consumer(isolation_level="read_committed") as consumer:
         consumer.assign([shard])
         end = (await consumer.end_offsets([shard]))[shard]
         consumer.seek(shard, (await consumer.beginning_offsets([shard]))[shard])

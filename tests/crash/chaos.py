@@ -7,11 +7,16 @@ The log has samples, questions with labels that come late, early, twice or never
 of order and labels are learned in batches.
 
 It starts a broker of its own unless one is named, stops by itself, and exits with status 0 only if all digests are equal.
+
+    PYTHONPATH=tests .venv/bin/python tests/crash/chaos.py --faults 20 --seeds 10 --seed 1 [--only tail-events,kill] [--list]
+
+With --faults so many other faults are done to it, seed by seed: to the broker, topics, databases, disk, clocks and network. Each is judged
+on its own: every shard must be equal to the fold of the log that is there, or stopped by an error that names the cause. Status 0
+only if none was silent.
 """
 
 import argparse
 import asyncio
-import heapq
 import json
 import multiprocessing
 import random
@@ -23,8 +28,9 @@ import tomllib
 from collections import Counter
 from pathlib import Path
 
+import fault_run
 import harness
-from river.datasets import synth
+from rows import rows, timed
 
 from app.settings import parse
 from learning.effects import Quarantined, Resolved
@@ -37,55 +43,12 @@ still owns its shards."""
 
 SETTLED_SECONDS = 90.0
 
+FAULT_SHARDS, FAULT_RATE = 2, 200.0
+"""What --faults runs with: every fault is judged by a fold of the whole log, and the machine has other things to do."""
+
 
 WAIT_SECONDS = 20.0
 """How long a question waits for its label: short enough that many expire while workers are killed."""
-
-
-def rows(count: int, shards: int, seed: int):
-    """(partition, record) of so many rows: samples, questions, and labels as they may come; every hundredth is hostile."""
-    stream, dice = synth.SEA(seed=seed, noise=0.1).take(count), random.Random(seed)
-    later: list[tuple[int, int, bytes | dict]] = []  # (row at which it comes, partition, record): a heap
-    for number, (features, label) in enumerate(stream):
-        while later and later[0][0] <= number:
-            yield heapq.heappop(later)[1:]
-        shard, fate = number % shards, dice.random()
-        question = {"id": str(number), "features": {str(name): value for name, value in features.items()}}
-        answer = {"id": str(number), "label": bool(label)}
-        if number % 100 == 99:
-            yield shard, b'{"features": {"0": NaN}, "label": true}'
-        elif fate < 0.5:
-            yield shard, question | answer
-        elif fate < 0.6:  # no label comes
-            yield shard, question
-        elif fate < 0.7:  # the label comes first
-            yield shard, answer
-            heapq.heappush(later, (number + dice.randint(1, 3_000), shard, Comparable(question)))
-        else:
-            yield shard, question
-            for _ in range(1 if fate < 0.97 else 2):
-                heapq.heappush(later, (number + int(dice.expovariate(1 / 1_000)), shard, Comparable(answer)))
-    while later:
-        yield heapq.heappop(later)[1:]
-
-
-class Comparable(dict):
-    """A record in a heap."""
-
-    def __lt__(self, other):
-        return self["id"] < other["id"]
-
-
-def timed(found, seed: int):
-    """The records as bytes; each has the time at which it is sent, or one that is up to two seconds ago, now and then ten seconds ago or an hour ahead."""
-    dice = random.Random(seed)
-    for shard, record in found:
-        if isinstance(record, bytes):
-            yield shard, record
-        else:
-            rare = dice.choice([10, -3600]) if dice.random() < 0.02 else 0
-            ago = dice.choice([0, 0, 0, dice.uniform(0, 2), dice.uniform(0, 2), rare])
-            yield shard, json.dumps(record | {"time": round(time.time() - ago, 3)}).encode()
 
 
 def feed(broker: str, topic: str, count: int, shards: int, seed: int, rate: float) -> None:
@@ -235,7 +198,18 @@ def main() -> None:
     parser.add_argument("--static", action="store_true", help="static membership")
     parser.add_argument("--wipe", action="store_true", help="delete a worker's data at every third kill")
     parser.add_argument("--event-time", action="store_true", help="fold in event-time order, learn in batches")
+    parser.add_argument("--faults", type=int, default=0, help="faults a seed, other than kills alone")
+    parser.add_argument("--seeds", type=int, default=1, help="so many seeds from --seed on, for --faults")
+    parser.add_argument("--only", type=lambda names: names.split(","), default=[], help="these kinds of faults")
+    parser.add_argument("--list", action="store_true", help="list the kinds of faults")
+    parser.add_argument("--folder", help="for what --faults leaves; otherwise a new one")
     options = parser.parse_args()
+    if options.list:
+        fault_run.list_faults()
+        return
+    if options.faults:
+        options.shards, options.rate = FAULT_SHARDS, FAULT_RATE
+        sys.exit(not fault_run.main(options))
     with tempfile.TemporaryDirectory(prefix="chaos-") as folder:
         if options.broker:
             equal = run(options, options.broker, Path(folder))

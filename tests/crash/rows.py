@@ -1,0 +1,54 @@
+"""What the crash runs feed: samples, questions, and labels as they may come; every hundredth record is hostile."""
+
+import heapq
+import json
+import random
+import time
+
+from river.datasets import synth
+
+
+def rows(count: int, shards: int, seed: int):
+    """(partition, record) of so many rows: samples, questions, and labels as they may come; every hundredth is hostile."""
+    stream, dice = synth.SEA(seed=seed, noise=0.1).take(count), random.Random(seed)
+    later: list[tuple[int, int, bytes | dict]] = []  # (row at which it comes, partition, record): a heap
+    for number, (features, label) in enumerate(stream):
+        while later and later[0][0] <= number:
+            yield heapq.heappop(later)[1:]
+        shard, fate = number % shards, dice.random()
+        question = {"id": str(number), "features": {str(name): value for name, value in features.items()}}
+        answer = {"id": str(number), "label": bool(label)}
+        if number % 100 == 99:
+            yield shard, b'{"features": {"0": NaN}, "label": true}'
+        elif fate < 0.5:
+            yield shard, question | answer
+        elif fate < 0.6:  # no label comes
+            yield shard, question
+        elif fate < 0.7:  # the label comes first
+            yield shard, answer
+            heapq.heappush(later, (number + dice.randint(1, 3_000), shard, Comparable(question)))
+        else:
+            yield shard, question
+            for _ in range(1 if fate < 0.97 else 2):
+                heapq.heappush(later, (number + int(dice.expovariate(1 / 1_000)), shard, Comparable(answer)))
+    while later:
+        yield heapq.heappop(later)[1:]
+
+
+class Comparable(dict):
+    """A record in a heap."""
+
+    def __lt__(self, other):
+        return self["id"] < other["id"]
+
+
+def timed(found, seed: int):
+    """The records as bytes; each has the time at which it is sent, or one that is up to two seconds ago, now and then ten seconds ago or an hour ahead."""
+    dice = random.Random(seed)
+    for shard, record in found:
+        if isinstance(record, bytes):
+            yield shard, record
+        else:
+            rare = dice.choice([10, -3600]) if dice.random() < 0.02 else 0
+            ago = dice.choice([0, 0, 0, dice.uniform(0, 2), dice.uniform(0, 2), rare])
+            yield shard, json.dumps(record | {"time": round(time.time() - ago, 3)}).encode()
