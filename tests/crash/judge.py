@@ -96,7 +96,7 @@ class Judge:
             wrong_since = (wrong_since or now) if "wrong" in states else None
             is_over = now - started > self.limit
             if is_over or (wrong_since and now - wrong_since > GRACE_SECONDS):
-                bad = [f"{finding} [{finding.state}]" for finding in findings if finding.state in ("moving", "wrong")]
+                bad = [f"{one} [{one.state}]" for one in findings if one.state in ("moving", "wrong") or one.detail]
                 return Verdict("silent", "; ".join(bad), now - started)
             self._folds.clear()
             time.sleep(LOOK_SECONDS)
@@ -163,7 +163,7 @@ class Judge:
                 yield Finding(what, "stopped", said)
             else:
                 seen = [
-                    f"{node.name} {shard['state']}"
+                    f"{node.name} {shard['state']} {shard.get('error') or ''}".rstrip()
                     for node, body in standings.items()
                     for shard in body["shards"]
                     if shard["partition"] == partition
@@ -198,7 +198,7 @@ class Judge:
                 f"the fold of the log has {fold.digest[:12]} and {fold.updates}"
             )
             return Finding(what, "wrong", detail)
-        return Finding(what, "equal")
+        return Finding(what, "equal", shard.get("error") or "")
 
     def _fold(self, partition: int, end: int) -> Fold:
         key = partition, end

@@ -5,6 +5,8 @@ Kafka must advertise the proxy's address (`advertised.listeners`), or its client
 
 import asyncio
 import random
+import socket
+import struct
 import threading
 from collections.abc import Coroutine
 from typing import Any, Literal
@@ -30,9 +32,16 @@ class Link:
         self.forgotten = False
 
     def reset(self) -> None:
-        """End both, at once."""
-        self.client.transport.abort()
-        self.broker.transport.abort()
+        """End both with a reset, at once."""
+        for writer in (self.client, self.broker):
+            reset(writer)
+
+
+def reset(writer: asyncio.StreamWriter) -> None:
+    """Close a connection with a reset: what was not sent is thrown away."""
+    if not writer.transport.is_closing():
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        writer.transport.abort()
 
 
 class Proxy:
@@ -104,7 +113,7 @@ class Proxy:
                 raise ConnectionError
             from_broker, to_broker = await asyncio.open_connection("127.0.0.1", self.to)
         except OSError:
-            to_client.transport.abort()
+            reset(to_client)
             return
         link = Link(to_client, to_broker)
         self.links.add(link)
