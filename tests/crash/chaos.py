@@ -21,6 +21,7 @@ import json
 import multiprocessing
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -185,6 +186,7 @@ def are_same(shard: int, what: str, told: set, wanted: set) -> bool:
 
 def main() -> None:
     """Parse the options and run."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # so that broker and workers go too
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--broker", help="host:port; left out, one is started")
     parser.add_argument("--rows", type=int, default=60_000)

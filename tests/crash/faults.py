@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import NamedTuple
 
+import harness
 import records
 from damage import damage, databases
 from feed import SOURCE_SHARE
@@ -291,6 +292,7 @@ def spoils(name: str, spoil: Callable[[System, random.Random, int], str], **opti
     @fault(name, again=True, causes=OF_CHANGELOG, remedy=fold_anew, **options)
     def bad_record(system, dice):
         partition, is_stopped = dice.randrange(system.task.partitions), dice.random() < 0.6
+        harness.wait_for(lambda: records.manifests(system, partition), 30, "a snapshot of the shard")
         if is_stopped:
             system.feed.pause()
             time.sleep(1.0)

@@ -1,6 +1,7 @@
 """The faults run, short: a few faults on a Kafka of its own, and what its parts do; `make faults` does 200."""
 
 import argparse
+import contextlib
 import random
 import socket
 import struct
@@ -99,7 +100,7 @@ def echoed():
 
 
 def echo(taken):
-    with taken:
+    with taken, contextlib.suppress(ConnectionError):
         while piece := taken.recv(1024):
             taken.sendall(piece)
 
