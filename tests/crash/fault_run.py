@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
+import topic_faults  # noqa: F401 registers them
 from faults import FAULTS, Fault, Silent
 from judge import Judge, Verdict
 from system import System

@@ -338,6 +338,8 @@ class System:
         """Copy what the workers have on their disks and said, to look at later."""
         kept = self.folder / name
         for node in self.nodes:
-            shutil.copytree(node.data, kept / node.name, dirs_exist_ok=True, ignore_dangling_symlinks=True)
+            with contextlib.suppress(OSError):  # it may be deleted, and a worker that runs changes it meanwhile
+                shutil.copytree(node.data, kept / node.name)
+            kept.mkdir(exist_ok=True)
             shutil.copy(node.folder / "worker.log", kept / f"{node.name}.log")
         return kept
