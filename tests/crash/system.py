@@ -28,6 +28,11 @@ DISK = "96m"
 ENDED_SECONDS = 15.0
 """How long a worker may take to end once it is told to."""
 
+READY_SECONDS = 120.0
+
+FIRST_ROWS = 600
+"""Rows that a task has before anything is done to it."""
+
 WAIT_SECONDS = 20.0
 """How long a question waits: questions of before a fault must meet labels of after it, and some expire."""
 
@@ -218,7 +223,8 @@ class System:
         for node in self.nodes:
             node.start()
         for node in self.nodes:
-            node.wait_ready()
+            node.wait_ready(READY_SECONDS)
+        self.feed.burst(FIRST_ROWS)
 
     def count(self) -> int:
         """A number that was not given before."""
