@@ -1,0 +1,145 @@
+"""The trial of every task's model, at the worker's start: in this process, and where it is a user's own in a second one as well."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import msgspec
+import structlog
+
+from app.settings import Settings
+from learning.errors import ModelError, SettingsError
+from learning.task import Task
+from learning.trial import Verdict, try_model
+
+log = structlog.get_logger()
+
+PATIENCE_SECONDS = 60.0
+"""How much longer than this process the second one may take."""
+
+SECOND = "from app.trial import try_in_second_process; try_in_second_process()"
+
+
+class Refused(msgspec.Struct, frozen=True, tag=True):
+    """What the second process says of a model that must not be used."""
+
+    what: str
+    remedy: str
+
+
+class Passed(msgspec.Struct, frozen=True, tag=True):
+    """What it says of one that may."""
+
+    verdict: Verdict
+
+
+Outcome = Passed | Refused
+
+
+def try_models(settings: Settings) -> dict[str, Verdict]:
+    """Try the model of every task, by its name.
+
+    Raises
+    ------
+    SettingsError
+        A model cannot be used: it cannot be saved and loaded, it raises, its answers are none, or two processes that learn the same come
+        to different states. The error names the task, the model, the reason and the remedy.
+    """
+    own = [task for task in settings.tasks.values() if ":" in task.model_name]
+    with _second_process(own) as second, _interruptible():
+        verdicts = {}
+        for task in settings.tasks.values():
+            try:
+                verdicts[task.name] = try_model(task)
+            except ModelError as error:
+                raise _refusal(settings, task, error.what, error.remedy) from error
+        for task, outcome in zip(own, _outcomes(settings, own, second), strict=True):
+            if isinstance(outcome, Refused):
+                raise _refusal(settings, task, outcome.what, outcome.remedy)
+            if outcome.verdict.digest != verdicts[task.name].digest:
+                what = f"the model '{task.model_name}' comes to another state in another process, from the same rows."
+                remedy = (
+                    "Give every part that has a seed one (for KNN: engine=LazySearch), and let nothing depend on the "
+                    "process, the time or the order of a set."
+                )
+                raise _refusal(settings, task, what, remedy)
+    for task in own:
+        verdict, where = verdicts[task.name], {"task": task.name, "model": task.model_name}
+        if verdict.warning is not None:
+            log.warning("a record can stop the shard", reason=verdict.warning, **where)
+        if not verdict.pure:
+            log.info("the model changes when it is asked: answers come from a copy", **where)
+    return verdicts
+
+
+def try_in_second_process() -> None:
+    """Read tasks from stdin, try their models, and write the outcomes to stdout, with which nothing else may interfere."""
+    out = os.dup(1)
+    os.dup2(2, 1)  # what a model prints
+    outcomes: list[Outcome] = []
+    for task in msgspec.json.decode(sys.stdin.buffer.read(), type=list[Task]):
+        try:
+            outcomes.append(Passed(try_model(task)))
+        except ModelError as error:
+            outcomes.append(Refused(error.what, error.remedy))
+    with os.fdopen(out, "wb") as stream:
+        stream.write(msgspec.json.encode(outcomes))
+
+
+@contextmanager
+def _second_process(tasks: list[Task]) -> Iterator[subprocess.Popen[bytes] | None]:
+    """Another process that tries these tasks, if there are any; it is ended when it is no longer needed."""
+    if not tasks:
+        yield None
+        return
+    process = subprocess.Popen(  # noqa: S603 this interpreter, with our own words
+        [sys.executable, "-P", "-c", SECOND],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)},  # noqa: PTH109
+    )
+    try:
+        assert process.stdin is not None
+        plain = [msgspec.structs.replace(task, sources=None, stored=None) for task in tasks]
+        try:
+            process.stdin.write(msgspec.json.encode(plain))
+            process.stdin.close()
+        except BrokenPipeError:
+            pass  # its exit status says more
+        process.stdin = None
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _outcomes(settings: Settings, tasks: list[Task], process: subprocess.Popen[bytes] | None) -> list[Outcome]:
+    if process is None:
+        return []
+    try:
+        out, _ = process.communicate(timeout=PATIENCE_SECONDS)
+        if process.returncode == 0:
+            return msgspec.json.decode(out, type=list[Outcome])
+        what = f"ended with status {process.returncode}"
+    except (subprocess.TimeoutExpired, msgspec.MsgspecError) as error:
+        what = f"came to no end: {type(error).__name__}"
+    names = ", ".join(task.model_name for task in tasks)
+    remedy = "Look at what it has printed above; a model must neither end its process nor hang."
+    raise SettingsError(f"{settings.path}: a second process that tried the models {names} {what}.", remedy)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let Ctrl-C end the process at once: KeyboardInterrupt would look as if a model had raised it."""
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _refusal(settings: Settings, task: Task, what: str, remedy: str) -> SettingsError:
+    return SettingsError(f"{settings.path}: 'tasks.{task.name}.model' cannot be used: {what}", remedy)

@@ -1,0 +1,128 @@
+"""Models as a user might write them, most of them with a fault."""
+
+import asyncio
+import os
+import random
+import sys
+from typing import ClassVar
+
+from river import base, compose, feature_extraction, linear_model, naive_bayes, preprocessing
+
+
+class Half(base.Classifier):
+    """Says one half."""
+
+    def __init__(self):
+        self.learned = 0
+
+    def learn_one(self, x, y):
+        self.learned += 1
+
+    def predict_proba_one(self, x):
+        return {True: 0.5, False: 0.5}
+
+
+class Panic(BaseException):
+    """As River's Rust parts raise it."""
+
+
+class Raising(Half):
+    """Raises in the middle of its life."""
+
+    errors: ClassVar = [ValueError("no"), SystemExit(1), KeyboardInterrupt(), asyncio.CancelledError(), Panic("index")]
+
+    def __init__(self, which):
+        super().__init__()
+        self.which = which
+
+    def learn_one(self, x, y):
+        super().learn_one(x, y)
+        if self.learned == 150:
+            raise self.errors[self.which]
+
+
+class Maybe(Half):
+    """Has a class of its own."""
+
+    def predict_proba_one(self, x):
+        return {"maybe": 1.0} if self.learned > 20 else {}
+
+
+class Forgetful(Half):
+    """Forgets on loading how much it has learned."""
+
+    def __setstate__(self, state):
+        self.__dict__.update(state, learned=0)
+
+
+class Hidden(Half):
+    """Goes on from what is no part of its pickle."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = 0
+
+    def __getstate__(self):
+        return {"learned": self.learned}
+
+    def learn_one(self, x, y):
+        self.seen = getattr(self, "seen", 0) + 1
+        self.learned += self.seen
+
+
+class Notes(Half):
+    """Notes what it is asked, but for the feature a."""
+
+    def __init__(self):
+        super().__init__()
+        self.names = set()
+
+    def predict_proba_one(self, x):
+        self.names |= x.keys() - {"a"}
+        return {}
+
+
+class Process(Half):
+    """Depends on the process that it is in."""
+
+    def learn_one(self, x, y):
+        self.learned += os.getpid()
+
+
+def text_of(x):
+    """The text."""
+    return x["text"]
+
+
+def scaled():
+    return preprocessing.StandardScaler() | linear_model.LogisticRegression()
+
+
+def words():
+    return compose.FuncTransformer(text_of) | feature_extraction.BagOfWords() | naive_bayes.BernoulliNB()
+
+
+def with_lambda():
+    return compose.FuncTransformer(lambda x: x) | linear_model.LogisticRegression()
+
+
+def bag():
+    return feature_extraction.BagOfWords(on="text") | naive_bayes.BernoulliNB()
+
+
+def unseeded():
+    return linear_model.LogisticRegression(intercept_init=random.random())
+
+
+def chatty():
+    print("[]")
+    sys.stdout.flush()
+    return Half()
+
+
+class Leaves(Half):
+    """Ends a process that is not the first to try it."""
+
+    def learn_one(self, x, y):
+        if "USERS_MODELS_PARENT" in os.environ and os.environ["USERS_MODELS_PARENT"] != str(os.getpid()):
+            os._exit(7)
