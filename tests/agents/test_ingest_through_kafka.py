@@ -180,7 +180,9 @@ def test_a_position_is_kept_with_its_mark(broker, names):
     task, topic = names
 
     async def keep():
-        await prepare(broker, topics_of(Task(name=task, kind="binary", sources=[Source(topic=topic, label="y")])))
+        await prepare(
+            broker, topics_of(Task(name=task, kind="binary", sources=[Source(topic=topic, label="y", features="x")]))
+        )
         first, second = (Mark(offset, 1_700_000_000_000, "f" * 64) for offset in (40, 41))
         positions = Positions(task, broker)
         assert await positions.start(topic, 0) == Start(0, 0)

@@ -1,0 +1,180 @@
+"""Workers with different tasks in one group: each shard has one owner, while tasks come and go and workers are killed."""
+
+import asyncio
+import json
+import threading
+import time
+import uuid
+
+import harness
+import pytest
+
+from app.settings import parse
+from app.worker import group_of
+from learning.task import Task
+
+PARTITIONS = 4
+SESSION_SECONDS = 10.0
+"""How long a member that is dead or paused keeps its shards: `broker_session_timeout`."""
+
+
+def toml_of(*tasks):
+    return "".join(f'[tasks.{name}]\nkind = "binary"\npartitions = {PARTITIONS}\n' for name in tasks)
+
+
+def test_the_group_does_not_follow_from_the_tasks(tmp_path):
+    tasks = [{"a": {"kind": "binary"}}, {"a": {"kind": "binary"}, "b": {"kind": "binary"}}]
+    groups = [group_of(parse({"tasks": each}, tmp_path / "headrace.toml")) for each in tasks]
+    assert groups == ["headrace", "headrace"]
+    named = parse({"worker": {"group": "blue"}, "tasks": tasks[0]}, tmp_path / "headrace.toml")
+    assert group_of(named) == "blue"
+
+
+class Owners:
+    """Asks the workers twice a second which shards they own, in a thread of its own, and notes how long two own the same one."""
+
+    def __init__(self, workers, tasks):
+        self.workers, self.tasks = workers, tasks
+        self.live, self.doubled = {}, {}
+        self._since, self._stop = {}, threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stop.set()
+        self._thread.join()
+
+    def look(self):
+        live = {}
+        for number, worker in enumerate(self.workers):
+            for task in self.tasks:
+                for shard in (worker.get(f"/v1/{task}") or {"shards": []})["shards"]:
+                    if shard["state"] == "live":
+                        live.setdefault((task, shard["partition"]), []).append(number)
+        return live
+
+    def _watch(self):
+        while not self._stop.wait(0.5):
+            self.live = self.look()
+            now = time.monotonic()
+            double = {shard for shard, owners in self.live.items() if len(owners) > 1}
+            self._since = {shard: self._since.get(shard, now) for shard in double}
+            for shard, since in self._since.items():
+                self.doubled[shard] = max(self.doubled.get(shard, 0.0), now - since)
+
+
+def owned(owners, task):
+    """The partitions of a task that have one owner, with it."""
+    return {at: held[0] for (name, at), held in owners.look().items() if name == task and len(held) == 1}
+
+
+@pytest.fixture
+def deployment(broker, tmp_path):
+    run = uuid.uuid4().hex[:8]
+    old, new = f"old-{run}", f"new-{run}"
+    group = f'group = "rolling-{run}"'
+    workers = [harness.Worker(tmp_path / name, broker, toml_of(old), group) for name in ("one", "two")]
+    try:
+        yield old, new, workers
+    finally:
+        for worker in workers:
+            worker.stop("SIGKILL")
+
+
+def change(worker, *tasks):
+    """The tasks of a worker, when it is started again."""
+    head, _, _ = worker.config.read_text().partition("[tasks.")
+    worker.config.write_text(head + toml_of(*tasks))
+
+
+def test_tasks_change_one_worker_after_the_other_under_load_and_kills(broker, deployment):
+    old, new, workers = deployment
+    for name in (old, new):
+        harness.make_topics(broker, Task(name=name, kind="binary", partitions=PARTITIONS))
+    count, appended = 6_000, {}
+
+    def samples():
+        return [
+            (number % PARTITIONS, json.dumps({"features": {"x": number % 17 - 8.0}, "label": number % 3 == 0}).encode())
+            for number in range(count)
+        ]
+
+    async def load():
+        for name in await asyncio.gather(*(fill(name) for name in (old, new))):
+            appended[name] = count
+
+    async def fill(name):
+        await harness.append(broker, f"{name}.events", samples(), rate=150)
+        return name
+
+    def step(what, task, owner):
+        harness.wait_for(
+            lambda: set(owned(owners, task)) == set(range(PARTITIONS)) and owner(owned(owners, task).values()),
+            90, lambda: f"{what}: {owners.live}\n{workers[0].log()[-1500:]}\n{workers[1].log()[-1500:]}",
+        )  # fmt: skip
+
+    loading = threading.Thread(target=asyncio.run, args=(load(),))
+    with Owners(workers, [old, new]) as owners:
+        for worker in workers:
+            worker.start()
+        loading.start()
+        step("both own the old task", old, lambda by: set(by) == {0, 1})
+
+        # One worker has both tasks, the other still the old one.
+        workers[0].stop("SIGTERM")
+        change(workers[0], old, new)
+        workers[0].start()
+        step("the new task has the only owner it can have", new, lambda by: set(by) == {0})
+        step("the old task has an owner for each shard", old, bool)
+
+        workers[1].stop("SIGKILL")
+        change(workers[1], old, new)
+        workers[1].start()
+        step("the new task is shared", new, lambda by: set(by) == {0, 1})
+
+        # The old task goes; the worker that still has it is killed once.
+        workers[0].stop("SIGKILL")
+        change(workers[0], new)
+        workers[0].start()
+        step("the old task has the only owner it can have", old, lambda by: set(by) == {1})
+        step("the new task is shared again", new, bool)
+        workers[1].stop("SIGKILL")
+        workers[1].start()
+        step("the old task has its owner back", old, lambda by: set(by) == {1})
+        step("each shard of the new task has an owner", new, bool)
+        loading.join()
+
+        def folded(name):
+            shards = {}
+            for worker in workers:
+                for shard in (worker.get(f"/v1/{name}") or {"shards": []})["shards"]:
+                    if shard["state"] == "live":
+                        shards[shard["partition"]] = shard
+            return [shards[at]["position"] if at in shards else -1 for at in range(PARTITIONS)]
+
+        for name in (old, new):
+            harness.wait_for(
+                lambda: folded(name) == [count // PARTITIONS] * PARTITIONS,  # noqa: B023
+                90,
+                lambda: f"all folded; {name}: {folded(name)}",  # noqa: B023
+            )
+            check_digests(broker, workers, name)
+    assert all(seconds <= SESSION_SECONDS for seconds in owners.doubled.values()), owners.doubled
+    assert appended == {old: count, new: count}
+
+
+def check_digests(broker, workers, name):
+    """Each shard's digest is that of the uninterrupted fold of its log."""
+    served = {
+        shard["partition"]: shard["digest"]
+        for worker in workers
+        for shard in (worker.get(f"/v1/{name}") or {"shards": []})["shards"]
+        if shard["state"] == "live"
+    }
+    task = Task(name=name, kind="binary", partitions=PARTITIONS)
+    for partition in range(PARTITIONS):
+        learner, _ = harness.fold(task, partition, asyncio.run(harness.read_all(broker, task.events, partition)))
+        assert served[partition] == harness.digest_of(learner)
