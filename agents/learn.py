@@ -71,8 +71,12 @@ class LearningApp(faust.App):
 
     def describe_background(self) -> list[BackgroundStatus]:
         """How the background tasks are, and how often each has failed."""
-        watches = [watch for ingest in self.ingesting.values() for watch in ingest.watches]
-        return [task.describe() for task in (*self.background, *watches)]
+        tasks = [*self.background]
+        for ingest in self.ingesting.values():
+            tasks += ingest.watches
+        for shards in self.learning.values():
+            tasks += [shards.replicas.following, *shards.watches.values()]
+        return [task.describe() for task in tasks]
 
     async def on_start(self) -> None:
         """Follow the snapshots at once: there is something to answer from before the group has shared out the shards."""

@@ -7,6 +7,7 @@ from typing import Literal
 import structlog
 
 from agents.around import Around
+from agents.background import Background
 from agents.budget import Budget
 from agents.freshness import Freshness, known_from
 from agents.recovery import recover
@@ -101,18 +102,16 @@ class Replicas:
         self._following: set[int] = set()
         self._news: dict[int, None] = {}  # an ordered set: whose table has changed since it was looked at
         self._asked_at = float("-inf")
-        self._run: asyncio.Task[None] | None = None
+        self.following = Background(f"replicas of {task.name}", self._follow_all)
 
     def start(self) -> None:
         """Follow, in a task of its own, until stopped."""
-        self._run = asyncio.create_task(self._follow_all())
+        self.following.start()
 
     async def stop(self) -> None:
         """Follow no more, and close the databases. The models stay to answer from."""
-        if self._run is not None:
-            self._run.cancel()
-            await asyncio.wait([self._run])
-            self._close(self._table.opened())
+        await self.following.stop()
+        self._close(self._table.opened())
 
     def is_refused(self, partition: int) -> bool:
         """Whether there is a snapshot of this shard, and no model because it was refused."""

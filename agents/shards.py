@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import structlog
 
 from agents.around import Around
+from agents.background import Background
 from agents.replicas import Replica, Replicas
 from agents.shard import Shard
 from learning.errors import HeadraceError, SnapshotError
@@ -62,14 +64,15 @@ class Shards:
         self.last: dict[int, Shard] = {}
         self.replicas = Replicas(task, around, self.owned)
         self.trouble: HeadraceError | None = None
-        self._watches: dict[int, asyncio.Task[None]] = {}
+        self.watches: dict[int, Background] = {}
 
     def assign(self, partitions: Iterable[int]) -> None:
         """Open these shards and no others, each in a task of its own: one that is fully read gets no event to open it."""
         self._close()
         for partition in sorted(partitions):
-            shard = self.owned[partition] = Shard(self.task, partition, self.around)
-            self._watches[partition] = asyncio.create_task(self._watch(shard))
+            self.owned[partition] = Shard(self.task, partition, self.around)
+            name = f"shard {partition} of {self.task.name}"
+            self.watches[partition] = Background(name, partial(self._watch, partition)).start()
 
     async def stop_task(self, error: HeadraceError) -> None:
         """Stop all shards of the task, those that are still to come included: its topics cannot serve."""
@@ -136,9 +139,9 @@ class Shards:
                     yield Lack(partition, "opening", "opening", None)
 
     def _close(self) -> None:
-        for watch in self._watches.values():
+        for watch in self.watches.values():
             watch.cancel()
-        self._watches.clear()
+        self.watches.clear()
         for partition, shard in self.owned.items():
             self._let_go(partition, shard)
         self.owned.clear()
@@ -150,16 +153,17 @@ class Shards:
         if shard.learner is not None and (last is None or last.position <= shard.position):
             self.last[partition] = shard
 
-    async def _watch(self, shard: Shard) -> None:
+    async def _watch(self, partition: int) -> None:
         """Open a shard and look after it; when one of its databases fails, put another shard in its place, as often as it takes."""
         while True:
+            shard = self.owned[partition]
             await self._open(shard)
             await self._look_after(shard)
-            if not shard.failed or self.owned.get(shard.partition) is not shard:
+            if not shard.failed or self.owned.get(partition) is not shard:
                 return
-            self._let_go(shard.partition, shard)
+            self._let_go(partition, shard)
+            self.owned[partition] = Shard(self.task, partition, self.around, before=shard)
             await asyncio.sleep(RETRY_SECONDS)
-            shard = self.owned[shard.partition] = Shard(self.task, shard.partition, self.around, before=shard)
 
     async def _look_after(self, shard: Shard) -> None:
         patience = 0.0  # what came while it was being opened was passed by, and is read at once

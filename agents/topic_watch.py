@@ -104,7 +104,7 @@ class TopicWatch:
             for topic in own[task.name]:
                 if topic.name not in found:
                     yield Trouble(task.name, topic.name, deleted(topic))
-                elif topic.name in replaced and (topic.is_log or "compact" in topic.wanted.values()):
+                elif topic.name in replaced and topic.is_log:
                     yield Trouble(task.name, topic.name, deleted(topic, anew=True))
             for error in find_miscounted(own[task.name], found):
                 yield Trouble(task.name, task.events, error)
@@ -129,8 +129,7 @@ def deleted(topic: Topic, *, anew: bool = False) -> TopicError:
             "The records that were folded are gone from it. Restore the log. If a new one was meant: end all workers, delete "
             f"{topic.task}.snapshots and {topic.task}.pending too, and start them.",
         )
-    rest = " It may be read anew from its beginning." if anew else " A starting worker makes it, empty."
-    return TopicError(what, f"Restart the workers of the task.{rest}")
+    return TopicError(what, "It is made again, empty.")
 
 
 def source_deleted(name: str, *, anew: bool = False) -> TopicError:

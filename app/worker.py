@@ -6,6 +6,8 @@ import os
 import platform
 import secrets
 import sys
+from collections.abc import Collection
+from functools import partial
 from typing import NoReturn
 
 import faust
@@ -18,6 +20,7 @@ from agents.budget import Budget
 from agents.ingest import Ingest
 from agents.learn import LearningApp, follow_assignments
 from agents.requests import Requests
+from agents.topic_watch import TopicWatch, Trouble
 from app.claims import check_port, claim_folder
 from app.contract import operations
 from app.doors import doors_of, is_loopback
@@ -30,6 +33,7 @@ from app.loop import LoopPolicy
 from app.requests import answering
 from app.settings import Settings
 from app.stores import make_store
+from app.trial import try_models
 from app.views import ROUTES, add_views
 from app.views.health import announce_ready
 from tables.enricher import Enricher
@@ -55,8 +59,8 @@ def group_of(settings: Settings) -> str:
     return settings.worker.group
 
 
-def make_app(settings: Settings, instance: str | None) -> LearningApp:
-    """Wire a Faust app for these settings."""
+def make_app(settings: Settings, instance: str | None, impure: Collection[str] = frozenset()) -> LearningApp:
+    """Wire a Faust app for these settings; `impure` names the tasks whose models change when they are asked."""
     doors = doors_of(settings, operations(ROUTES))
     host, port, brokers = settings.web_host, settings.web_port, settings.brokers
     app = LearningApp(
@@ -112,13 +116,27 @@ def make_app(settings: Settings, instance: str | None) -> LearningApp:
         if task.sources:
             app.ingest(task, Ingest(task, settings.brokers, app.commit, app.enrichers.get(task.name)))
     follow_assignments(app)
-    add_views(app, settings)
+    add_views(app, settings, impure)
     for served in app.serving.tasks.values():
         requests = Requests(served.task, settings.brokers, answering(app.serving, served))
         app.background.append(Background(f"requests of {served.task.name}", requests.run))
+    watch = TopicWatch(brokers, settings.tasks.values(), partial(act_on_trouble, app, brokers))
+    app.background.append(Background("topics", watch.run))
     app.background.append(Background("readiness", lambda: announce_ready(app, settings.address)))
     app.web._runner._shutdown_timeout = ANSWER_SECONDS  # noqa: SLF001 Faust leaves aiohttp's minute
     return app
+
+
+async def act_on_trouble(app: LearningApp, brokers: Brokers, trouble: Trouble) -> None:
+    """Stop the source, or the task, that cannot go on without a topic. A lost topic that the fold can do without is made again."""
+    shards, ingest = app.learning[f"{trouble.task}.events"], app.ingesting.get(trouble.task)
+    if ingest is not None and trouble.topic in ingest.mappings:
+        ingest.stop_source(trouble.topic, trouble.error)
+    elif trouble.topic == shards.task.events:
+        await shards.stop_task(trouble.error)
+    else:
+        log.warning("a topic is made again", task=trouble.task, topic=trouble.topic, why=str(trouble.error))
+        await prepare(brokers, [topic for topic in topics_of(shards.task) if topic.name == trouble.topic])
 
 
 def credentials_of(brokers: Brokers) -> Credentials | None:
@@ -151,10 +169,11 @@ def run(settings: Settings, instance: str | None = None, level: str = "info") ->
     claimed = claim_folder(settings.datadir)
     log.info("starting", web=settings.address, broker=str(settings.brokers), tasks=sorted(settings.tasks))
     check_descriptors(sum(task.partitions for task in settings.tasks.values()))
+    verdicts = try_models(settings)
     topics = [topic for task in settings.tasks.values() for topic in topics_of(task)]
     asyncio.run(prepare(settings.brokers, topics, sources_of(settings.tasks.values())))
     asyncio.set_event_loop_policy(LoopPolicy())
-    app = make_app(settings, instance)
+    app = make_app(settings, instance, {name for name, verdict in verdicts.items() if not verdict.pure})
     worker = Process(app, loglevel="WARNING", redirect_stdouts=False, override_logging=False, quiet=True)
     worker.spinner = None
     worker.claimed = claimed  # for as long as it runs

@@ -55,7 +55,12 @@ class ServedCopy:
         self._copy: Learner | None = None
         self._source: Learner | None = None
         self._answers = 0
-        self._free_at = 0.0
+        self._free_at = self._copied_at = 0.0
+
+    @property
+    def age(self) -> float:
+        """Seconds since the copy was made."""
+        return self.clock() - self._copied_at
 
     def of(self, learner: Learner, min_position: float = 0) -> Learner:
         """The learner to ask in place of this one, once.
@@ -73,6 +78,7 @@ class ServedCopy:
             held = self._copy = copy_for_answers(learner, self.also)
             self._source, self._answers = learner, 0
             now = self.clock()
+            self._copied_at = now
             self._free_at = now + (now - started) / SHARE
         self._answers += 1
         return held

@@ -1,5 +1,7 @@
 """The web views: one file a resource."""
 
+from collections.abc import Collection
+
 from agents.learn import LearningApp
 from app.connections import Web
 from app.contract import operations
@@ -27,9 +29,9 @@ ROUTES = {
 }
 
 
-def add_views(app: LearningApp, settings: Settings) -> None:
-    """Give the app its routes."""
-    app.serving = Serving(app, settings)
+def add_views(app: LearningApp, settings: Settings, impure: Collection[str]) -> None:
+    """Give the app its routes; `impure` names the tasks whose models change when they are asked."""
+    app.serving = Serving(app, settings, impure)
     app.closing.append(app.serving.stop)
     app.document = write_document(operations(ROUTES), settings.tasks.values(), has_keys=len(settings.keys()) > 0)
     app.web = Web(app)

@@ -3,7 +3,8 @@
 import asyncio
 import itertools
 import secrets
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Sequence
 from functools import partial
 from time import monotonic
 from typing import Annotated, Any, Literal
@@ -30,6 +31,7 @@ from learning.learner import is_finite
 from learning.prediction import Prediction
 from learning.records import Id, Reader
 from learning.schema import find_bad_feature
+from learning.served_copy import ServedCopy
 from learning.task import Task
 from tables.enricher import Enricher
 from tables.placing import partition_of
@@ -72,13 +74,16 @@ class Serving:
         Holds the shards.
     settings
         Names broker and tasks.
+    impure
+        The tasks whose models change when they are asked; they are asked by way of a copy.
     """
 
-    def __init__(self, app: LearningApp, settings: Settings):
+    def __init__(self, app: LearningApp, settings: Settings, impure: Collection[str] = frozenset()):
         self.app = app
         self.tasks: dict[str, ServedTask] = {}
         for task in settings.tasks.values():
-            self.tasks[task.name] = ServedTask(task, app.learning[task.events], app.enrichers.get(task.name))
+            shards, enricher = app.learning[task.events], app.enrichers.get(task.name)
+            self.tasks[task.name] = ServedTask(task, shards, enricher, is_pure=task.name not in impure)
         self.owners = Owners(Members(settings.brokers, app.conf.id), settings.address, settings.access().tls)
         self.appender = Appender(settings.brokers)
         self._ids = map(f"{secrets.token_hex(6)}-{{:x}}".format, itertools.count())
@@ -190,9 +195,13 @@ class Serving:
         return [self._tell(served, model, question) for question in questions]
 
     def _tell(self, served: "ServedTask", model: Model, question: Question) -> dict[str, Any]:
-        learner = model.learner
+        learner, lag = model.learner, 0.0
         assert learner is not None
         served.reader.schema.check(question.features)
+        if not served.is_pure:
+            served_copy = served.copies[model.partition]
+            learner = served_copy.of(learner, 0 if question.min_position is UNSET else question.min_position)
+            lag = served_copy.age
         prediction = predicted(served, learner.champion, question)
         if prediction is not None and not is_finite(prediction):
             raise Problem(503, "not_finite", "the model no longer predicts finite numbers.", "See docs/operations.md.")
@@ -205,16 +214,20 @@ class Serving:
             "arm": "champion",
             "version": learner.champion.version,
             "position": learner.state.position,
-            "staleness_s": round(model.staleness, 3),
+            "staleness_s": round(model.staleness + lag, 3),
         }
 
 
 class ServedTask:
-    """A task with its models on this worker, the reader of its records, the requests that wait, and what adds stored features, if it has any."""
+    """A task with its models on this worker, the reader of its records, the requests that wait, and what adds stored features, if it has any.
 
-    def __init__(self, task: Task, shards: Shards, enricher: Enricher | None = None):
+    A model that is not pure, which means that it changes when it is asked, is asked by way of a copy.
+    """
+
+    def __init__(self, task: Task, shards: Shards, enricher: Enricher | None = None, *, is_pure: bool = True):
         self.task, self.shards, self.reader, self.arrivals = task, shards, Reader(task), Arrivals(shards)
-        self.enricher = enricher
+        self.enricher, self.is_pure = enricher, is_pure
+        self.copies = defaultdict[int, ServedCopy](lambda: ServedCopy(monotonic, shards.around.also))
         self.under_way = UnderWay(shards)
         self._failed_at = -FAILED_SECONDS
         self.sources = {source.topic for source in task.sources or ()}

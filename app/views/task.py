@@ -8,6 +8,7 @@ from aiohttp import web
 from aiokafka.errors import KafkaError
 from msgspec import UNSET, UnsetType
 
+from agents.background import BackgroundStatus
 from agents.shard import Shard, Status
 from agents.shards import Model
 from app.contract import contract
@@ -57,7 +58,7 @@ class ShardStanding(msgspec.Struct):
 
 
 class Standing(msgspec.Struct):
-    """A task on this worker."""
+    """A task on this worker. `background` has the tasks of the worker's own that have failed and were started again, of all its tasks."""
 
     task: str
     kind: Kind
@@ -65,6 +66,7 @@ class Standing(msgspec.Struct):
     shards: list[ShardStanding]
     sources: dict[str, Any] | UnsetType = UNSET
     stored: dict[str, Position] | UnsetType = UNSET
+    background: list[BackgroundStatus] | UnsetType = UNSET
 
 
 class TaskStatus(Resource):
@@ -91,6 +93,8 @@ class TaskStatus(Resource):
             standing["sources"] = ingest.describe()
         if served.enricher is not None:
             standing["stored"] = msgspec.structs.asdict(served.enricher.counts)
+        if failed := [one for one in self.serving.app.describe_background() if one.failures]:
+            standing["background"] = failed
         return self.answer(standing)
 
     @staticmethod
