@@ -2,27 +2,26 @@
 
 import asyncio
 import math
-from collections.abc import Callable, Coroutine, Iterator, Sequence
-from typing import Literal, ParamSpec, TypeVar
+from collections.abc import Coroutine, Iterator, Sequence
+from contextlib import nullcontext
+from typing import Literal
 
 import structlog
 from aiokafka.errors import KafkaError
 
+from agents.announcements import Announcements
 from agents.around import Around
 from agents.freshness import Freshness, known_from
 from agents.log_clock import LogClock
 from agents.recovery import recover
-from learning.effects import Alert, Effect
+from agents.sealer import Sealer
+from learning.effects import Effect
 from learning.errors import HeadraceError, ReplacedError, StoreError
 from learning.learner import Learner, Message, State
-from learning.state import digest, seal
 from learning.task import Task
 from tables.pending import ShardPending
 
 log = structlog.get_logger()
-
-Arguments = ParamSpec("Arguments")
-Result = TypeVar("Result")
 
 BREATH = 0.001
 """Seconds of folding after which requests are let in: well under the latency that is promised for them."""
@@ -37,15 +36,6 @@ within this time while the consumer's connection stands."""
 
 IDLE_CONFIRM_SECONDS = 10.0
 """How often an idle shard looks whether its log is still the one that it has folded."""
-
-INLINE_SECONDS = 0.005
-"""A state that is sealed faster than this is sealed on the loop; a slower one in a thread, so that requests are answered meanwhile."""
-
-INLINE_BYTES = 256 << 10
-"""A snapshot of more bytes than this is sealed in a thread at first, before it is known how long that takes."""
-
-LARGE_STATE = 64 << 20
-"""Bytes of a state from which on an alert is told, and again each time it has doubled: sealing takes seconds, recovery longer."""
 
 DIGEST_SECONDS = 2.0
 """How long a status may wait for the digest of a large state; without it the digest is null."""
@@ -80,12 +70,10 @@ class Shard:
         self.notice: str | None = before.notice if before else None
         self.failed = False
         self.learner: Learner | None = None
-        self.state_bytes = 0
-        self.seal_seconds = 0.0
+        self.sealer = Sealer(around.budget)
         self._before = before
         self._folding = asyncio.Lock()
-        self._untold: list[Effect] = []
-        self._telling = asyncio.Lock()
+        self._announcements = Announcements(task.name, partition, around.outlet)
         self._saving: asyncio.Task[None] | None = None
         self._saved_position = 0
         self._saved_at = 0.0
@@ -100,7 +88,6 @@ class Shard:
         self._log_clock: LogClock | None = None
         self._link: object = None
         self._confirmed_at = -math.inf
-        self._large = LARGE_STATE
 
     @property
     def staleness(self) -> float:
@@ -114,14 +101,14 @@ class Shard:
         if self.learner is None or not self.learner.between_messages:
             return None
         if self._digest is None or self._digest[0] != self.position:
-            if self._is_quick():
-                self._digest = self.position, digest(self.learner.state)
-            else:
-                try:
-                    async with asyncio.timeout(DIGEST_SECONDS), self._folding:
-                        self._digest = self.position, await self._apart(digest, self.learner.state)
-                except TimeoutError:
-                    return None
+            try:
+                async with (
+                    asyncio.timeout(DIGEST_SECONDS),
+                    self._folding if not self.sealer.is_quick else nullcontext(),
+                ):
+                    self._digest = self.position, await self.sealer.digest(self.learner.state)
+            except TimeoutError:
+                return None
         return self._digest
 
     @property
@@ -170,14 +157,14 @@ class Shard:
             async with before._folding:  # noqa: SLF001 until it has noticed that it folds no more
                 is_whole = before.learner.between_messages
             if is_whole and await self._fits(before.learner.state, before._pending):  # noqa: SLF001
-                self._pending, self._untold = before._pending, before._untold  # noqa: SLF001
+                self._pending, self._announcements = before._pending, before._announcements  # noqa: SLF001
                 self._saved_position, self._saved_clock = before._saved_position, before._saved_clock  # noqa: SLF001
                 return before.learner
             misfits += [before.position] if is_whole else []
         async for found in recover(self.around, self.partition):
             pending = ShardPending(self.around.pending, self.partition)
             if await self._fits(found.state, pending):
-                self.state_bytes = found.size
+                self.sealer.size = found.size
                 self.around.snapshots.keep(self.partition, found.state.position, found.place)
                 self._note_misfits(misfits, found.state.position)
                 self._saved_position, self._saved_clock = found.state.position, found.state.clock
@@ -332,7 +319,7 @@ class Shard:
         learner, clock = self.learner, self.around.budget.clock
         if learner is None or self.status != "live" or messages[-1].offset < learner.state.position:
             return
-        await self._tell()  # what could not be told before must not become more and more
+        await self._announcements.publish()  # what could not be told before must not become more and more
         state, breath = learner.state, clock()
         for message in messages:
             if message.offset != state.position:
@@ -343,15 +330,14 @@ class Shard:
                     return
             breathless = False
             for effects in folded(learner, message):
-                self._untold += effects
+                self._announcements.add(effects)
                 if clock() - breath > BREATH:
                     breathless = True
                     await asyncio.sleep(0)
                     if self.status != "live":
                         return
                     breath = clock()
-            if self._untold:
-                await self._tell()
+            await self._announcements.publish()
             if self._pending is not None and self._pending.is_full:
                 await self._pending.save()
             if breathless and self._is_due():
@@ -381,57 +367,30 @@ class Shard:
             await self.around.log.check_hole(self.partition, self.position, offset)
             self.learner.pass_over(offset)
 
-    async def _tell(self) -> None:
-        """Hand over the effects in their order; those that could not be handed over are kept for the next time."""
-        async with self._telling:
-            while self._untold:
-                effects = self._untold[:]
-                await self.around.outlet.tell(self.partition, effects)
-                del self._untold[: len(effects)]
-
     async def _begin_save(self) -> None:
         """Seal the state, which must not change meanwhile, and begin to store it; the caller holds the folding lock."""
         learner, around = self.learner, self.around
         assert learner is not None
         assert learner.between_messages
-        started = self._saved_at = around.budget.clock()
+        self._saved_at = around.budget.clock()
         try:
-            sealed = await self._apart(
-                seal, learner.state, self.task, self.partition, writer=around.writer, key=around.key
+            sealed = await self.sealer.seal(
+                learner.state, self.task, self.partition, writer=around.writer, key=around.key
             )
         except Exception as error:  # noqa: BLE001 a user's model that cannot be saved, however it fails, goes on learning, and says so
             self.error = f"no snapshot can be taken: {error if isinstance(error, HeadraceError) else repr(error)}"
             log.error("no snapshot can be taken", task=self.task.name, partition=self.partition, error=self.error)  # noqa: TRY400
             return
-        finally:
-            self.seal_seconds = around.budget.clock() - started
-            around.budget.spend(self.seal_seconds)
-        self.state_bytes = len(sealed)
-        if self.state_bytes >= self._large:
-            detail = f"the state has {self.state_bytes >> 20} MiB; sealing it took {self.seal_seconds:.1f} s."
-            self._large = 2 * self.state_bytes
-            self._alert("state_large", detail)
+        if growth := self.sealer.find_growth():
+            self._alert("state_large", growth)
         if self.status == "live":
             self._saving = asyncio.create_task(self._store(self.position, learner.state.clock, sealed))
-
-    def _is_quick(self) -> bool:
-        """Whether work on the whole state is so short that it may be done on the loop."""
-        return self.seal_seconds < INLINE_SECONDS and (self.seal_seconds > 0 or self.state_bytes < INLINE_BYTES)
-
-    async def _apart(
-        self, work: Callable[Arguments, Result], *arguments: Arguments.args, **options: Arguments.kwargs
-    ) -> Result:
-        """Do work on the whole state, in a thread if it takes long; the caller keeps the state from changing."""
-        if self._is_quick():
-            return work(*arguments, **options)
-        return await asyncio.to_thread(work, *arguments, **options)
 
     async def _store(self, position: int, clock: int, sealed: bytes) -> None:
         """Told before durable, durable before committed."""
         around = self.around
         try:
-            await self._tell()
-            await around.outlet.flush(self.partition)
+            await self._announcements.flush()
             if self._pending is not None:
                 await self._pending.save()
             await around.snapshots.save(self.partition, position, sealed)
@@ -457,15 +416,14 @@ class Shard:
         log.error("a shard is stopped", task=self.task.name, partition=self.partition, error=self.error, exc_info=error)
         self._alert("shard_stopped", self.error)
         try:
-            await self._tell()
+            await self._announcements.publish()
         except Exception as untold:  # noqa: BLE001 the status and the log have it
             log.warning("an alert was not told", error=repr(untold))
 
     def _alert(self, code: str, detail: str) -> None:
         """Have an alert told that is the shard's own, not the fold's."""
-        time = self.learner.state.clock / 1000 if self.learner else 0.0
-        name = f"{self.task.name}/{self.partition}/{self.position}/0/{code}"
-        self._untold.append(Alert(id=name, code=code, detail=detail, time=time))
+        clock = self.learner.state.clock if self.learner else 0
+        self._announcements.alert(code, detail, self.position, clock)
 
 
 def folded(learner: Learner, message: Message) -> Iterator[list[Effect]]:

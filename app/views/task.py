@@ -106,7 +106,7 @@ class TaskStatus(Resource):
         if isinstance(shard, Shard):
             if shard.notice:
                 about["notice"] = shard.notice
-            about |= {"state_bytes": shard.state_bytes, "seal_s": round(shard.seal_seconds, 6)}
+            about |= {"state_bytes": shard.sealer.size, "seal_s": round(shard.sealer.seconds, 6)}
         if model is None or model.learner is None:
             return about
         known = await model.digest()

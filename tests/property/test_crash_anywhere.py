@@ -18,6 +18,7 @@ from aiokafka.errors import KafkaConnectionError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from agents.announcements import Announcements
 from agents.budget import Budget
 from agents.shard import Shard
 from learning.join import Join
@@ -388,13 +389,19 @@ class TellLast(Checked):
         await super()._store_in_order(position, clock, sealed)
 
 
+class Forgetful(Announcements):
+    async def publish(self):
+        effects, self._waiting = self._waiting, []
+        if effects:
+            await self.outlet.tell(0, effects)
+
+
 class ForgetsTheUntold(Checked):
     """Mutant: lets go of effects that the broker was not there to take."""
 
-    async def _tell(self):
-        effects, self._untold = self._untold, []
-        if effects:
-            await self.around.outlet.tell(0, effects)
+    async def open(self):
+        self._announcements.__class__ = Forgetful
+        await super().open()
 
 
 class ForgetsItsPosition(Checked):

@@ -1,0 +1,77 @@
+"""The sealer: makes snapshots and digests of one shard's state, on the loop where that is quick, otherwise in a thread."""
+
+import asyncio
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+from agents.budget import Budget
+from learning.learner import State
+from learning.state import digest, seal
+from learning.task import Task
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+INLINE_SECONDS = 0.005
+"""A state that was sealed faster than this is sealed on the loop the next time, too."""
+
+INLINE_BYTES = 256 << 10
+"""A state of more bytes than this is sealed in a thread at first, before it is known how long that takes."""
+
+LARGE_STATE = 64 << 20
+"""Bytes of a state from which on an alert is due, and again each time it has doubled: sealing takes seconds, recovery longer."""
+
+
+class Sealer:
+    """Seals the state of a shard, which the caller keeps from changing meanwhile. Requests are answered and heartbeats sent all the while.
+
+    Parameters
+    ----------
+    budget
+        Is charged with the time that sealing takes.
+
+    Attributes
+    ----------
+    seconds, size
+        Seconds that the last snapshot took to make, and its bytes before compression.
+    """
+
+    def __init__(self, budget: Budget):
+        self.budget = budget
+        self.seconds = 0.0
+        self.size = 0
+        self._large = LARGE_STATE
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether work on the whole state is so short that it may be done on the loop."""
+        return self.seconds < INLINE_SECONDS and (self.seconds > 0 or self.size < INLINE_BYTES)
+
+    async def seal(self, state: State, task: Task, partition: int, *, writer: str, key: bytes | None) -> bytes:
+        """Make a snapshot. SnapshotError as for `learning.snapshot.seal`."""
+        started = self.budget.clock()
+        try:
+            sealed = await self._run(seal, state, task, partition, writer=writer, key=key)
+        finally:
+            self.seconds = self.budget.clock() - started
+            self.budget.spend(self.seconds)
+        self.size = len(sealed)
+        return sealed
+
+    async def digest(self, state: State) -> str:
+        """The digest of a state."""
+        return await self._run(digest, state)
+
+    def find_growth(self) -> str | None:
+        """What to say of a state that has become large, the first time and each time that it has doubled since."""
+        if self.size < self._large:
+            return None
+        self._large = 2 * self.size
+        return f"the state has {self.size >> 20} MiB; sealing it took {self.seconds:.1f} s."
+
+    async def _run(
+        self, work: Callable[Arguments, Result], *arguments: Arguments.args, **options: Arguments.kwargs
+    ) -> Result:
+        if self.is_quick:
+            return work(*arguments, **options)
+        return await asyncio.to_thread(work, *arguments, **options)
