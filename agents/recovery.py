@@ -10,6 +10,7 @@ from agents.around import Around
 from learning.errors import DamagedError
 from learning.learner import State
 from learning.state import unseal
+from tables.snapshots import Found
 
 log = structlog.get_logger()
 
@@ -46,13 +47,17 @@ async def recover(around: Around, partition: int, beyond: int = -1) -> AsyncIter
             return
         where = {"task": around.task.name, "partition": partition, "position": found.position, "snapshot": found.place}
         try:
-            state = await asyncio.to_thread(
-                unseal, found.data, around.task, partition, key=around.key, also=around.also
-            )
+            state, size = await asyncio.to_thread(_read, around, partition, found)
         except DamagedError as error:
             log.warning("a snapshot is passed by", error=str(error), **where)
             continue
         if state.position != found.position:
             log.warning("a snapshot is passed by: its manifest names another position", found=state.position, **where)
             continue
-        yield Recovered(state, found.place, len(found.data))
+        yield Recovered(state, found.place, size)
+
+
+def _read(around: Around, partition: int, found: Found) -> tuple[State, int]:
+    """The state of a snapshot and its size in bytes; DamagedError or SnapshotError if it cannot be used."""
+    sealed = found.read()
+    return unseal(sealed, around.task, partition, key=around.key, also=around.also), len(sealed)

@@ -67,7 +67,9 @@ async def main() -> None:
     ):
         for _ in range(3):
             took, late = await longest_pause(work)
-            print(f"{name:9} of {sealer.size / 1e6:5.1f} MB: {took:6.2f} s, the loop late by {late * 1000:6.1f} ms at most")
+            print(
+                f"{name:9} of {sealer.size / 1e6:5.1f} MB: {took:6.2f} s, the loop late by {late * 1000:6.1f} ms at most"
+            )
 
 
 if __name__ == "__main__":

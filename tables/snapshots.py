@@ -1,5 +1,7 @@
 """Snapshots: a learner's whole state as bytes, by shard; the furthest one is the one to go on from."""
 
+import asyncio
+import contextlib
 import hashlib
 import re
 from collections.abc import Iterator
@@ -9,10 +11,14 @@ import msgspec
 import structlog
 import zstandard
 
+from learning.errors import DamagedError
 from tables.changelog import CHUNK_MAX
 from tables.table import Table
 
 log = structlog.get_logger()
+
+INLINE_MAX = 256 << 10
+"""Bytes of a snapshot that are compressed on the loop, in a millisecond or less; more are compressed in a thread."""
 
 POSITION_MAX = 2**63 - 1
 CHUNKS_MAX = 100_000
@@ -28,11 +34,28 @@ class Manifest(msgspec.Struct, frozen=True):
 
 
 class Found(NamedTuple):
-    """A snapshot in the table: the position that its manifest names, its place among the keys, its bytes."""
+    """A snapshot in the table: the position that its manifest names, its place among the keys, its parts, and the sum of them all."""
 
     position: int
     place: str
-    data: bytes
+    parts: list[bytes]
+    sha256: str
+
+    def read(self) -> bytes:
+        """The snapshot, which takes a while for a large one.
+
+        Raises
+        ------
+        DamagedError
+            The parts are not those that the manifest names: its writer was killed before it had removed all of it, or they are damaged.
+        """
+        data = b"".join(self.parts)
+        if hashlib.sha256(data).hexdigest() != self.sha256:
+            raise DamagedError("the snapshot's parts are not those that its manifest names.")
+        try:
+            return zstandard.decompress(data)
+        except zstandard.ZstdError as error:
+            raise DamagedError(f"the snapshot cannot be decompressed: {error}.") from None
 
 
 decode_manifest = msgspec.json.Decoder(Manifest).decode
@@ -75,14 +98,15 @@ class Snapshots:
         """Write one snapshot; it is durable when this returns."""
         self._count += 1
         place = f"{self.writer}/{self._count:012}"
-        data = zstandard.compress(snapshot, 1)
+        is_large = len(snapshot) > INLINE_MAX
+        data, sha256 = await asyncio.to_thread(_compress, snapshot) if is_large else _compress(snapshot)
         *chunks, last = [data[at : at + CHUNK_MAX] for at in range(0, len(data), CHUNK_MAX)] or [b""]
         written = self._written.setdefault(partition, {})
         previous = self._previous.get(partition)
         written[place] = len(chunks)
         for number, chunk in enumerate(chunks):
             await self.table.put(partition, _chunk_key(place, number), chunk)
-        manifest = Manifest(position, len(chunks), hashlib.sha256(data).hexdigest())
+        manifest = Manifest(position, len(chunks), sha256)
         await self.table.put(partition, _manifest_key(place), msgspec.json.encode(manifest) + b"\n" + last)
         self.keep(partition, position, place)
         if partition in self.table.opened():
@@ -95,27 +119,18 @@ class Snapshots:
         self._previous[partition] = position, place
 
     def found(self, partition: int) -> Iterator[Found]:
-        """The snapshots that are whole, the furthest first. One that is not is passed by."""
+        """The snapshots there are, the furthest first; whether one is whole is known when it is read."""
         ordered = sorted(self._manifests(partition), key=lambda entry: (entry[1].position, entry[0]), reverse=True)
         for place, manifest, last in ordered:
             parts = [self.table.get(partition, _chunk_key(place, number)) for number in range(manifest.chunks)]
-            data = b"".join(part or b"" for part in parts) + last
-            if (
-                hashlib.sha256(data).hexdigest() != manifest.sha256
-            ):  # its writer was killed before it had removed all of it
-                self._report(partition, place, "its bytes are not those that its manifest names")
-                continue
-            try:
-                snapshot = zstandard.decompress(data)
-            except zstandard.ZstdError as error:
-                self._report(partition, place, f"it cannot be decompressed: {error}")
-                continue
-            yield Found(manifest.position, place, snapshot)
+            yield Found(manifest.position, place, [*(part or b"" for part in parts), last], manifest.sha256)
 
     def load(self, partition: int) -> tuple[int, bytes] | None:
         """The position and the bytes of the furthest snapshot that is whole, or None."""
-        best = next(self.found(partition), None)
-        return None if best is None else (best.position, best.data)
+        for found in self.found(partition):
+            with contextlib.suppress(DamagedError):
+                return found.position, found.read()
+        return None
 
     def _manifests(self, partition: int) -> Iterator[tuple[str, Manifest, bytes]]:
         for key, value in self.table.items(partition, b"manifest/"):
@@ -148,6 +163,12 @@ class Snapshots:
             for number in range(chunks):
                 await self.table.put(partition, _chunk_key(place, number), None)
             self._written[partition].pop(place, None)
+
+
+def _compress(snapshot: bytes) -> tuple[bytes, str]:
+    """A snapshot as it is kept, and the SHA-256 (hex) of that."""
+    data = zstandard.compress(snapshot, 1)
+    return data, hashlib.sha256(data).hexdigest()
 
 
 def _manifest_key(place: str) -> bytes:
