@@ -176,6 +176,9 @@ class Worker:
         self.address = f"http://127.0.0.1:{self.port}"
         folder.mkdir(parents=True, exist_ok=True)
         self.config = folder / "headrace.toml"
+        if "group = " not in worker:  # tests share a broker, and must not wait for each other's dead members
+            names = sorted(re.findall(r"^\[tasks\.([^.\]]+)\]", tasks, re.MULTILINE))
+            worker += f'\ngroup = "tests-{"-".join(names)[:150]}"'
         head = f'[broker]\nurl = "kafka://{broker}"\n[worker]\nweb = "127.0.0.1:{self.port}"\n{worker}\n'
         self.config.write_text(head + tasks)
         self.process: subprocess.Popen[bytes] | None = None
