@@ -49,6 +49,10 @@ async def counts(broker, topics):
 async def add_partitions(broker, topic, count):
     admin = await connect(broker)
     await admin.create_partitions({topic: NewPartitions(count)})
+    while (await find_topics(admin, [topic]))[
+        topic
+    ].partitions != count:  # acknowledged a moment before they are listed
+        await asyncio.sleep(0.05)
     await admin.close()
 
 
