@@ -109,11 +109,12 @@ async def prepare(brokers: Brokers | str, topics: list[Topic], sources: Iterable
                 raise TopicError(
                     f"the topic {name} cannot be made: {reason}.", "Make it by hand, or grant the right to."
                 )
-        await _add_partitions(admin, topics)
         problems = await find_problems(admin, topics)
-        for _ in range(APPEAR_ROUNDS):  # a broker acknowledges a topic a moment before it lists it
+        for _ in range(APPEAR_ROUNDS):  # a broker acknowledges topics and partitions a moment before it lists them
             if not problems or any(problem.code not in PASSING for problem in problems):
                 break
+            if any(problem.code == LACKING for problem in problems):
+                await _add_partitions(admin, topics)
             await asyncio.sleep(APPEAR_SECONDS)
             problems = await find_problems(admin, topics)
     finally:
@@ -131,7 +132,7 @@ async def _add_partitions(admin: AIOKafkaAdminClient, topics: list[Topic]) -> No
     try:
         await admin.create_partitions({name: NewPartitions(count) for name, count in lacking.items()})
     except InvalidPartitionsError:
-        pass  # another starting worker was faster
+        pass  # they were added a moment ago, perhaps by another starting worker
     except KafkaError as error:
         named = ", ".join(f"{name} {count}" for name, count in lacking.items())
         raise TopicError(
