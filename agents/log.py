@@ -46,8 +46,8 @@ class EventLog(Protocol):
         """Raise LogError if [start, end), which holds no message, may have held some: the topic is compacted."""
         ...
 
-    async def append(self, partition: int, value: bytes) -> None:
-        """Append a message; the broker has it when this returns."""
+    async def append(self, partition: int, value: bytes, timestamp: int) -> None:
+        """Append a message with a timestamp in milliseconds; the broker has it when this returns."""
         ...
 
 
@@ -129,9 +129,9 @@ class KafkaEventLog:
                 "cleanup.policy=delete. Then restore the log, or start the worker again to go on without those records.",
             )
 
-    async def append(self, partition: int, value: bytes) -> None:
-        """Append a message; the broker has it when this returns."""
-        await self._producer.append(self.topic, value, partition=partition)
+    async def append(self, partition: int, value: bytes, timestamp: int) -> None:
+        """Append a message with a timestamp in milliseconds; the broker has it when this returns."""
+        await self._producer.append(self.topic, value, partition=partition, timestamp_ms=timestamp)
 
     async def stop(self) -> None:
         """Close the connections to the broker."""

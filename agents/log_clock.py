@@ -51,6 +51,13 @@ class LogClock:
         """The time of the log in milliseconds, or an earlier one."""
         return self._ahead_ms + self._monotonic() * 1000
 
+    def stamp(self, wall_ms: float) -> int:
+        """The timestamp for a tick, in milliseconds: the time of the log, or of this machine's clock (`wall_ms`) until that is known.
+
+        A topic that stamps messages itself ignores it. In one that does not, a tick with a wrong clock's time would move the log's.
+        """
+        return round(self.now_ms if self._is_known else max(wall_ms, self.now_ms))
+
     def is_due(self, due_at_ms: float) -> bool:
         """Whether a tick should be appended for something that waits for this time, in milliseconds; infinity: nothing waits."""
         return due_at_ms < math.inf and (not self._is_known or due_at_ms <= self.now_ms)
