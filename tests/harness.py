@@ -305,7 +305,7 @@ async def read_all(broker: Brokers | str, topic: str, partition: int = 0) -> lis
     """All messages of a partition as it stands now, but for those of transactions that were aborted."""
     shard = TopicPartition(topic, partition)
     found = []
-    async with Brokers.of(broker).consumer(isolation_level="read_committed") as consumer:
+    async with Brokers.of(broker).consumer() as consumer:
         consumer.assign([shard])
         end = (await consumer.end_offsets([shard]))[shard]
         consumer.seek(shard, (await consumer.beginning_offsets([shard]))[shard])

@@ -319,7 +319,7 @@ class System:
         """The end of each partition of a topic, as the broker says; empty when there is no such topic."""
 
         async def asked() -> dict[int, int]:
-            async with Brokers.of(self.broker).consumer(isolation_level="read_committed") as consumer:
+            async with Brokers.of(self.broker).consumer() as consumer:
                 await consumer._client.force_metadata_update()
                 there = await consumer.topics()
                 if topic not in there:
