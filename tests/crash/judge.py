@@ -17,7 +17,7 @@ from system import Node, System
 from learning.effects import Effect, Quarantined
 from learning.learner import Learner
 
-GRACE_SECONDS = 8.0
+GRACE_SECONDS = 15.0
 """How long something may be wrong after the feed has stopped before it counts: whoever looks every few seconds finds it."""
 
 LOOK_SECONDS = 0.5
@@ -180,7 +180,7 @@ class Judge:
         """A model that says that it is at the end of the log must be the fold of it."""
         position = shard.get("position")
         if end is None:
-            return Finding(what, "wrong", f"{shard['state']} at {position}, but there is no such partition in the log")
+            return Finding(what, "moving", f"{shard['state']} at {position}, but there is no such partition in the log")
         if position is None or position < end:
             return Finding(
                 what, "moving", f"{shard['state']} at {position}, the log ends at {end}, error {shard.get('error')}"

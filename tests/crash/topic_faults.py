@@ -11,12 +11,21 @@ from feed import SOURCE_SHARE
 from segments import lose_tail
 from system import System
 
+RECORDS, RECORDS_SECONDS = 5, 20.0
+
 
 def fold_anew(system: System) -> None:
     """The remedy for a changed event log: fold the log that is there from its beginning."""
     system.stop()
     system.delete(f"{system.task.name}.snapshots", f"{system.task.name}.pending")
     system.start()
+
+
+def wait_for_records(system: System, topic: str, partition: int) -> None:
+    """Let the feed flow until a partition has something to lose, but not for ever."""
+    deadline = time.monotonic() + RECORDS_SECONDS
+    while system.ends(topic).get(partition, 0) < RECORDS and time.monotonic() < deadline:
+        time.sleep(0.3)
 
 
 def cuts_tail(name: str, **options) -> None:
@@ -28,7 +37,10 @@ def cuts_tail(name: str, **options) -> None:
         system.is_complete &= name != "effects"
         topic = system.topics()[one]
         partition, is_stopped = dice.randrange(topic.partitions), dice.random() < 0.4
+        if name != "effects":
+            wait_for_records(system, topic.name, partition)
         system.feed.pause()
+        time.sleep(dice.choice([0.0, 2.0, 2.0]))  # what is lost was folded, most of the time
         if is_stopped:
             system.stop()
         system.kafka.kill()
