@@ -15,6 +15,9 @@ from faults import FAULTS, Fault, Silent
 from judge import Judge, Verdict
 from system import System
 
+LABELS_ROWS = 1_500
+"""Rows after a restart: most labels of the questions that waited come with them, and show whether those were still there."""
+
 REMEDIED_SECONDS = 60.0
 """How long all may take to be equal once the remedy for what had stopped was applied."""
 
@@ -114,6 +117,7 @@ class Run:
         verdict = Judge(system, causes, fault.limit).settle()
         if verdict.outcome == "equal" and fault.again:
             system.restart()
+            system.feed.burst(LABELS_ROWS)
             verdict = after("after a restart", Judge(system, causes, fault.limit).settle())
         if verdict.outcome == "stopped" and fault.remedy is not None:
             fault.remedy(system)
