@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import OffsetOutOfRangeError
 
 from tables.kafka import Brokers, started
 
@@ -27,7 +28,7 @@ class Look(NamedTuple):
     Parameters
     ----------
     first, end
-        The offsets of the first message that the broker still has, and of the next one that will be appended.
+        An offset from which on the broker has all messages, and that of the next one that will be appended.
     message
         The message at the offset; None if that offset holds none: a transaction marker, or nothing any more, or nothing yet.
     """
@@ -64,14 +65,18 @@ class Asker:
         return {shard.partition: end for shard, end in ends.items()}
 
     async def look(self, partition: int, offset: int) -> Look:
-        """The message at an offset, and where the partition begins and ends. TimeoutError (an OSError) without an answer."""
+        """The message at an offset, and where the partition begins and ends. TimeoutError (an OSError) without an answer.
+
+        Where there is a message one request is enough: the answer to a fetch has the end. Otherwise the broker is asked.
+        """
         shard = TopicPartition(self.topic, partition)
         async with self._asking, asyncio.timeout(ANSWER_SECONDS):
             consumer = await self._connected()
+            message = await self._fetch(consumer, shard, offset) if offset >= 0 else None
+            if message is not None:
+                return Look(offset, consumer.highwater(shard) or 0, message)
             first = (await consumer.beginning_offsets([shard]))[shard]
-            end = (await self._ends(consumer, [shard]))[shard]
-            message = await self._fetch(consumer, shard, offset) if first <= offset < end else None
-        return Look(first, end, message)
+            return Look(first, (await self._ends(consumer, [shard]))[shard], None)
 
     async def stop(self) -> None:
         """Close the connection to the broker."""
@@ -80,12 +85,19 @@ class Asker:
             await consumer.stop()
 
     async def _fetch(self, consumer: AIOKafkaConsumer, shard: TopicPartition, offset: int) -> ConsumerRecord | None:
+        """The message at an offset; None if it holds none, or is not in the partition."""
         consumer.assign([shard])
         consumer.seek(shard, offset)
         try:
             while await consumer.position(shard) <= offset:
-                for message in (await consumer.getmany(shard, timeout_ms=1000, max_records=1)).get(shard, []):
+                found = (await consumer.getmany(shard, timeout_ms=2 * FETCH_MS, max_records=1)).get(shard, [])
+                for message in found:
                     return message if message.offset == offset else None
+                if not found and (await consumer.end_offsets([shard]))[shard] <= offset:
+                    return None
+        except OffsetOutOfRangeError:
+            return None
+        else:
             return None
         finally:
             if shard in consumer.assignment():
