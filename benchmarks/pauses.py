@@ -56,9 +56,9 @@ async def main() -> None:
     parser.add_argument("--megabytes", type=int, default=50)
     options = parser.parse_args()
     sys.setswitchinterval(SWITCH_SECONDS)
-    state = grown(options.megabytes)
     gc.collect()
-    gc.freeze()
+    gc.freeze()  # as a worker does before it learns
+    state = grown(options.megabytes)
     sealer = Sealer(Budget())
     sealer.size = 1 << 30  # as after the loading of a large snapshot
     for name, work in (
