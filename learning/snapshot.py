@@ -1,5 +1,6 @@
 """A sealed snapshot: a state with a header that says whose it is, and proof that it is whole and still answers the same."""
 
+import copy
 import hashlib
 import hmac
 from collections.abc import Sequence
@@ -37,7 +38,7 @@ def seal(state: State, task: Task, partition: int, *, writer: str, key: bytes | 
         The model cannot be saved: it holds a lambda, an open file, or raises when it is asked.
     """
     try:
-        payload, known = dump((state, answers(state))), digest(state)
+        payload, known = dump((state, answers(_asked(state, task)))), digest(state)
     except SnapshotError:
         raise
     except BaseException as error:
@@ -108,7 +109,7 @@ def unseal(data: bytes, task: Task, partition: int, *, key: bytes | None = None,
     try:
         compare("digest", digest(state), header.digest, REPLAY)
         compare("position", state.position, header.position, REPLAY)
-        same = digest(answers(state)) == digest(loaded[1])
+        same = digest(answers(_asked(state, task))) == digest(loaded[1])
     except SnapshotError:
         raise
     except (KeyboardInterrupt, SystemExit, GeneratorExit):
@@ -118,6 +119,16 @@ def unseal(data: bytes, task: Task, partition: int, *, key: bytes | None = None,
     if not same:
         raise SnapshotError("the snapshot's model answers differently from when it was saved.", REPLAY)
     return state
+
+
+def _asked(state: State, task: Task) -> State:
+    """The state whose arms are asked for their answers: a copy where they are a user's own, which may change when they are asked."""
+    module, is_own, _ = task.model_name.partition(":")
+    if not is_own:
+        return state
+    asked = copy.copy(state)
+    asked.arms = load(dump(state.arms), (module.split(".")[0],))
+    return asked
 
 
 def answers(state: State) -> dict[str, list[tuple[Any, Any] | None]]:

@@ -14,6 +14,9 @@ Client = TypeVar("Client", AIOKafkaConsumer, AIOKafkaProducer, AIOKafkaAdminClie
 
 ISOLATION = "read_committed"
 
+REQUEST_MS = 15_000
+"""How long a consumer waits for an answer; aiokafka's own 40 s are a shard's opening when a connection was cut without a word."""
+
 Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
 
 
@@ -89,7 +92,8 @@ class Brokers(msgspec.Struct, frozen=True):
         All consumers of Headrace read committed records only, Faust's included (`agents/poll.py`). So they agree on the offsets that
         hold no record, and the end of a partition is the last stable offset: the first offset of a transaction that is still open.
         """
-        return AIOKafkaConsumer(**self._with(enable_auto_commit=False, isolation_level=ISOLATION, **options))
+        own = {"enable_auto_commit": False, "isolation_level": ISOLATION, "request_timeout_ms": REQUEST_MS}
+        return AIOKafkaConsumer(**self._with(**own, **options))
 
     def producer(self, **options: Any) -> AIOKafkaProducer:
         """A producer, not started, whose records are acknowledged by all in-sync replicas; see `tables.producer`."""

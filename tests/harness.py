@@ -125,6 +125,12 @@ class Kafka:
             self.process.wait()
             self.process = None
 
+    def signal(self, name: str) -> None:
+        """Send it a signal other than SIGKILL, if it still runs."""
+        if self.process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, getattr(signal, name))
+
     def restart(self) -> "Kafka":
         """Kill it and start it again."""
         self.kill()

@@ -41,8 +41,9 @@ async def learn(at, worker, count):
 
 
 async def is_right(at, worker):
-    shard = worker.shards.owned[0]
-    await until(lambda: worker.shards.owned[0].status == "stopped" or worker.shards.owned[0].position == at.log.end[0])
+    await until(
+        lambda: (s := worker.shards.owned[0]).status == "stopped" or (s.status, s.position) == ("live", at.log.end[0])
+    )
     shard = worker.shards.owned[0]
     assert shard.status == "live", shard.error
     assert await shard.digest() == (at.log.end[0], digest(folded(at).state))

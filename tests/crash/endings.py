@@ -14,7 +14,6 @@ import logging
 import os
 import random
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -26,7 +25,6 @@ from pathlib import Path
 
 import harness
 
-from app import broker as embedded
 from tables.producer import producing
 
 LIMIT_SECONDS = 15.0
@@ -73,30 +71,6 @@ class Acting(linear_model.LogisticRegression):
 def model():
     return Acting()
 '''
-
-
-class Kafka:
-    """A real Kafka that can be killed, paused and started again in its place."""
-
-    def __init__(self, folder: Path):
-        self.folder, self.port = folder, harness.free_port(2)
-        self.address = f"127.0.0.1:{self.port}"
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> "Kafka":
-        """Start it and wait until it answers."""
-        command = ["bash", str(harness.ROOT / "deploy/kafka/run.sh"), str(self.folder), str(self.port)]
-        with (self.folder / "kafka.out").open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
-        harness.wait_for(lambda: embedded.is_reachable(self.address), 120, "Kafka answers")
-        return self
-
-    def signal(self, name: str) -> None:
-        """Send it a signal."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, getattr(signal, name))
-        if name == "SIGKILL":
-            self.process.wait()
 
 
 class Scene:
@@ -203,7 +177,7 @@ def broker_killed(scene: Scene) -> None:
     scene.ready()
     scene.stream(sample)
     time.sleep(scene.dice.uniform(0.5, 2))
-    scene.kafka.signal("SIGKILL")
+    scene.kafka.kill()
     scene.stack.callback(scene.kafka.start)
     time.sleep(scene.dice.uniform(0, 6))
 
@@ -472,7 +446,7 @@ def run(count: int, seed: int, names: list[str]) -> bool:
     failed = 0
     with tempfile.TemporaryDirectory(prefix="endings-") as folder:
         (Path(folder) / "kafka").mkdir()
-        kafka = Kafka(Path(folder) / "kafka").start()
+        kafka = harness.Kafka(Path(folder) / "kafka").start()
         try:
             for number, name in enumerate(draw(count, seed, names)):
                 place = Path(folder) / f"{number}"
@@ -481,7 +455,7 @@ def run(count: int, seed: int, names: list[str]) -> bool:
                 failed += not ended
                 print(f"{number + 1:3}/{count} {'ok    ' if ended else 'FAILED'} {name:24} {text}", flush=True)
         finally:
-            kafka.signal("SIGKILL")
+            kafka.kill()
     print(f"{count} endings in {len(set(draw(count, seed, names)))} states: {failed} failed", flush=True)
     return not failed
 

@@ -3,6 +3,7 @@ import hmac
 import json
 import pickle
 import random
+from types import SimpleNamespace
 
 import msgspec
 import numpy as np
@@ -18,7 +19,7 @@ from learning.models import names_for
 from learning.prediction import Prediction
 from learning.snapshot import answers
 from learning.state import Header, digest, peek, seal, unseal
-from learning.task import Task
+from learning.task import Task, Update
 
 KEY = b"a key of the worker"
 EVERY = [(kind, name) for kind in ("binary", "multiclass", "regression") for name in names_for(kind)]
@@ -344,3 +345,25 @@ class TestDamage:
         for mixed in (one[: cuts[0]] + other[cuts[1] :], one[: cuts[0] - SUM] + other[cuts[1] - SUM :]):
             with pytest.raises(SnapshotError):
                 unseal(mixed, TASK, 3, key=KEY)
+
+
+def test_sealing_and_unsealing_do_not_change_a_model_that_changes_when_it_is_asked(tmp_path, monkeypatch):
+    """Labels that wait in a batch are not learned yet: the model has not met the features that it is probed with."""
+    (tmp_path / "impure_model.py").write_text(
+        "from river import linear_model, preprocessing\n"
+        "def make():\n    return preprocessing.StandardScaler() | linear_model.LogisticRegression()\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    task = Task(name="ads", kind="binary", model="impure_model:make", update=Update(batch=100))
+    learner = Learner(task, 0)
+    for offset in range(7):
+        value = b'{"features": {"new%d": 1.5}, "label": true}' % offset
+        for _ in learner.fold(SimpleNamespace(offset=offset, timestamp=0, key=None, value=value)):
+            pass
+    before = digest(learner.state)
+    learner.champion.predict({"unknown": 1.0})
+    assert digest(learner.state) != before, "the model is pure: nothing would be shown"
+    before = digest(learner.state)
+    sealed = seal(learner.state, task, 0, writer="w")
+    assert digest(learner.state) == before
+    assert digest(unseal(sealed, task, 0, also=("impure_model",))) == before
