@@ -76,7 +76,7 @@ def model():
 class Scene:
     """A worker in the making, and what its state needs."""
 
-    def __init__(self, kafka: Kafka, folder: Path, dice: random.Random):
+    def __init__(self, kafka: harness.Kafka, folder: Path, dice: random.Random):
         self.kafka, self.folder, self.dice = kafka, folder, dice
         self.task = f"end{uuid.uuid4().hex[:8]}"
         self.worker = self.make(folder / "worker")
@@ -389,7 +389,7 @@ STATES: dict[str, Callable[[Scene], None]] = {
 }  # fmt: skip
 
 
-def end(kafka: Kafka, folder: Path, name: str, dice: random.Random) -> tuple[bool, str]:
+def end(kafka: harness.Kafka, folder: Path, name: str, dice: random.Random) -> tuple[bool, str]:
     """Bring a worker into a state and end it; whether it ended as it should, and what is to be said of it."""
     scene = Scene(kafka, folder, dice)
     try:
