@@ -108,10 +108,10 @@ def test_stored_features_are_waited_for(world):
 def test_a_stopped_shard_is_named_and_takes_no_worker_out_of_the_service(world):
     world.ads.owned[1] = shard("stopped", "the log is another one.", code="log")
     assert world.ask() == (200, {"stopped": [{"task": "ads", "partition": 1, "code": "log"}]})
-    world.ads.owned[0] = shard("stopped", "RuntimeError('no')", learner=None)
-    stopped = [{"task": "ads", "partition": 0, "code": "stopped"}, {"task": "ads", "partition": 1, "code": "log"}]
+    world.ads.owned[0] = shard("stopped", "RuntimeError('no')", code="fold", learner=None)
+    stopped = [{"task": "ads", "partition": 0, "code": "fold"}, {"task": "ads", "partition": 1, "code": "log"}]
     assert world.ask() == (200, {"stopped": stopped})
-    assert world.ask("ads") == (503, "stopped", "a shard is stopped: shard 0 of task 'ads', stopped.")
+    assert world.ask("ads") == (503, "stopped", "a shard is stopped: shard 0 of task 'ads', fold.")
     assert world.ask("shop") == (200, {})
 
 
@@ -143,7 +143,9 @@ from river import linear_model
 
 class Broken(linear_model.LogisticRegression):
     def learn_one(self, x, y):
-        raise RuntimeError("a defect of the model")
+        if "poison" in x:
+            raise RuntimeError("a defect of the model")
+        super().learn_one(x, y)
 
 
 def make():
@@ -160,7 +162,7 @@ def test_through_kafka_one_stopped_task_is_named_and_the_other_answers_on(broker
     try:
         worker.wait_ready()
         assert worker.get("/readyz") == worker.get(f"/readyz?task={broken}") == {"status": "ready"}
-        row = b'{"features": {"x": 1.0}, "label": true}'
+        row = b'{"features": {"poison": 1.0}, "label": true}'
         asyncio.run(harness.append(broker, f"{broken}.events", [(0, row)]))
         harness.wait_for(lambda: worker.get(f"/readyz?task={broken}") is None, 30, "stopped")
         (stopped,) = worker.get("/readyz")["stopped"]
