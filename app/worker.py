@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import hashlib
 import os
 import platform
 import secrets
@@ -59,6 +60,18 @@ def group_of(settings: Settings) -> str:
     return settings.worker.group
 
 
+def instance_of(settings: Settings, name: str | None) -> str | None:
+    """The static member's id in the group: its name and a hash of the topics that it consumes.
+
+    Kafka gives a restarted static member the assignment that it had, even if it now consumes other topics: a partition of a task that it no longer
+    has, and none of a new one. A worker with other topics is therefore another member; the old one is missed after the session timeout.
+    """
+    if name is None:
+        return None
+    topics = sorted({task.events for task in settings.tasks.values()} | set(sources_of(settings.tasks.values())))
+    return f"{name}.{hashlib.sha256(' '.join(topics).encode()).hexdigest()[:8]}"
+
+
 def make_app(settings: Settings, instance: str | None, impure: Collection[str] = frozenset()) -> LearningApp:
     """Wire a Faust app for these settings; `impure` names the tasks whose models change when they are asked."""
     doors = doors_of(settings, operations(ROUTES))
@@ -69,7 +82,7 @@ def make_app(settings: Settings, instance: str | None, impure: Collection[str] =
         broker=f"kafka://{brokers.hosts.replace(',', ';kafka://')}",
         broker_credentials=credentials_of(brokers),
         broker_client_id=f"headrace@{settings.address}",  # so that the group can tell who owns a shard, and where it answers
-        consumer_group_instance_id=instance,
+        consumer_group_instance_id=instance_of(settings, instance),
         datadir=str(settings.datadir),
         store="memory://",
         topic_replication_factor=1,

@@ -30,6 +30,32 @@ def test_the_group_does_not_follow_from_the_tasks(tmp_path):
     assert group_of(named) == "blue"
 
 
+def test_a_static_member_with_other_tasks_gets_their_shards_and_no_others(broker, tmp_path):
+    """Kafka gives a restarted static member the assignment that it had."""
+    run = uuid.uuid4().hex[:8]
+    old, kept, new = (f"{name}-{run}" for name in ("old", "kept", "new"))
+    group = f'group = "static-{run}"'
+    first = harness.Worker(tmp_path / "one", broker, toml_of(old, kept), group, instance="one").start()
+    try:
+        first.wait_ready()
+        first.stop("SIGKILL")
+        again = harness.Worker(tmp_path / "one", broker, toml_of(kept, new), group, instance="one").start()
+        try:
+            again.wait_ready()
+            for task in (kept, new):
+                harness.wait_for(
+                    lambda t=task: (
+                        {s["state"] for s in (again.get(f"/v1/{t}") or {"shards": []})["shards"]} == {"live"}
+                    ),
+                    30,
+                    f"every shard of {task} is live",
+                )
+        finally:
+            again.stop("SIGKILL")
+    finally:
+        first.stop("SIGKILL")
+
+
 class Owners:
     """Asks the workers twice a second which shards they own, in a thread of its own, and notes how long two own the same one."""
 
