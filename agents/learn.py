@@ -1,5 +1,6 @@
 """The learning agent: from a task's event log, through its shards, to effects and snapshots."""
 
+import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -12,11 +13,15 @@ from agents.ingest import Ingest
 from agents.poll import Backlog, PollTransport
 from agents.shards import Shards
 from agents.stopping import stop_all
+from learning.errors import BrokerError
 from learning.task import Task
 from tables.enricher import Enricher
 
 SAVE_SECONDS = 6.0
 """How long the last snapshots and positions may take together: what a shard may take for its own, and a little more."""
+
+GROUP_SECONDS = 2.0
+"""How often it is looked whether the client still works for the group."""
 
 CLOSE_SECONDS = 1.0
 """How long connections may take to close. A broker that is away would hold them for a minute; what it has not acknowledged is sent again
@@ -37,7 +42,7 @@ class LearningApp(faust.App):
         self.ingesting: dict[str, Ingest] = {}
         self.has_joined = False
         self.closing: list[Callable[[], Coroutine[Any, Any, None]]] = []
-        self.background: list[Background] = []
+        self.background = [Background("group", self.watch_group)]
         super().__init__(*args, **options)
 
     def _new_transport(self) -> PollTransport:
@@ -68,6 +73,13 @@ class LearningApp(faust.App):
     async def commit(self, topic: str, partition: int, position: int) -> None:
         """Tell the group from where to start reading next time."""
         await self.consumer._commit({TP(topic, partition): position})  # noqa: SLF001
+
+    async def watch_group(self) -> None:
+        """End the worker when the client's work for the group has ended: aiokafka logs that, and then waits for ever."""
+        while (failure := self.consumer.find_failure()) is None:
+            await asyncio.sleep(GROUP_SECONDS)
+        error = BrokerError(f"the client's work for the group has ended: {failure!r}.", "Start the worker again.")
+        await self.crash(error)
 
     def describe_background(self) -> list[BackgroundStatus]:
         """How the background tasks are, and how often each has failed."""

@@ -153,6 +153,15 @@ class PollConsumer(driver.Consumer):
                 message.batch, message.value, message.link = Poll(batch, size, backlog), b"", link
                 yield tp, message
 
+    def find_failure(self) -> BaseException | None:
+        """The error by which the client's work for the group has ended, if it has: nothing is assigned or delivered any more."""
+        consumer = self._thread._consumer if self._thread is not None else None  # noqa: SLF001
+        coordinator: Any = getattr(consumer, "_coordinator", None)
+        task = getattr(coordinator, "_coordination_task", None)
+        if task is None or not task.done() or coordinator._closing.done():  # noqa: SLF001
+            return None
+        return asyncio.CancelledError() if task.cancelled() else task.exception() or RuntimeError("it has returned")
+
     def _find_link(self) -> object:
         """Stands for the connections to the brokers as they are: another object once one of them was made anew.
 

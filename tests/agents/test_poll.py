@@ -4,6 +4,7 @@ import asyncio
 import inspect
 from types import SimpleNamespace
 
+import aiokafka.consumer.group_coordinator
 import faust
 import pytest
 from aiokafka import AIOKafkaConsumer
@@ -163,3 +164,37 @@ def test_room_is_free_again_when_a_poll_is_gone_whoever_dropped_it():
     assert backlog.is_full
     polls.clear()
     assert backlog.size == 0
+
+
+def test_a_client_whose_work_for_the_group_has_ended_ends_the_worker(monkeypatch):
+    """aiokafka logs an "Unexpected error in coordinator routine", and a consumer without a word more never gets anything."""
+    app, crashes = LearningApp("test", buffer_bytes=1 << 20, broker="kafka://127.0.0.1:1", store="memory://"), []
+
+    async def crash(error):
+        crashes.append(str(error))
+
+    async def fail():
+        raise AssertionError("Received an assignment for unsubscribed topic")
+
+    async def watch():
+        async def nothing(*_):
+            return {}, set()
+
+        consumer = app._new_transport().create_consumer(
+            nothing, on_partitions_revoked=nothing, on_partitions_assigned=nothing
+        )
+        app.crash, app.consumer = crash, consumer
+        running = asyncio.create_task(asyncio.sleep(60))
+        coordinator = SimpleNamespace(_coordination_task=running, _closing=asyncio.get_running_loop().create_future())
+        consumer._thread = SimpleNamespace(_consumer=SimpleNamespace(_coordinator=coordinator))
+        assert consumer.find_failure() is None
+        coordinator._coordination_task = asyncio.create_task(fail())
+        await app.watch_group()
+        running.cancel()
+        coordinator._closing.set_result(None)
+        assert consumer.find_failure() is None
+
+    asyncio.run(watch())
+    (error,) = crashes
+    assert "unsubscribed topic" in error
+    assert "_coordination_task" in inspect.getsource(aiokafka.consumer.group_coordinator.GroupCoordinator)
