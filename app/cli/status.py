@@ -34,7 +34,7 @@ def as_table(answer: dict[str, Any]) -> Table:
     table = Table(title=f"{answer['task']} ({answer['kind']})", title_justify="left")
     for column in ("shard", "state", "position", "lag", "updates", "waiting", "quarantined", "digest"):
         table.add_column(column, justify="left" if column in ("state", "digest") else "right", no_wrap=True)
-    notes = []
+    notes = [f"The task is stopped: {answer['error']}"] if answer.get("error") else []
     for shard in answer["shards"]:
         number = str(shard["partition"])
         if shard.get("error"):

@@ -58,12 +58,13 @@ class ShardStanding(msgspec.Struct):
 
 
 class Standing(msgspec.Struct):
-    """A task on this worker. `background` has the tasks of the worker's own that have failed and were started again, of all its tasks."""
+    """A task on this worker. `error` says why it is stopped as a whole: its topics cannot serve. `background` has the tasks of the worker's own that have failed and were started again, of all its tasks."""
 
     task: str
     kind: Kind
     logging: dict[str, Position]
     shards: list[ShardStanding]
+    error: str | UnsetType = UNSET
     sources: dict[str, Any] | UnsetType = UNSET
     stored: dict[str, Position] | UnsetType = UNSET
     background: list[BackgroundStatus] | UnsetType = UNSET
@@ -89,6 +90,8 @@ class TaskStatus(Resource):
         appender = self.serving.appender
         logging = {"appended": appender.appended, "failed": appender.failed, "refused": appender.refused}
         standing: dict[str, Any] = {"task": task, "kind": served.task.kind, "logging": logging, "shards": told}
+        if shards.trouble is not None:
+            standing["error"] = str(shards.trouble)
         if ingest := self.serving.app.ingesting.get(task):
             standing["sources"] = ingest.describe()
         if served.enricher is not None:

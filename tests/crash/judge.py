@@ -106,6 +106,7 @@ class Judge:
         system = self.system
         standings = {node: body for node in system.nodes if (body := self._standing(node)) is not None}
         saying = [text for node in system.nodes for text in self._says(node)]
+        saying += [body["error"] for body in standings.values() if "error" in body]  # of the task as a whole
         ends = system.ends(system.task.events)
         shards = [
             finding
