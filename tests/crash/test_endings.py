@@ -4,10 +4,7 @@ import endings
 import harness
 import pytest
 
-STATES = [
-    "idle", "starting", "broker_killed", "datadir_deleted", "model_never_returns", "model_exits",
-    "model_interrupts", "stderr_reader_gone", "interrupted_twice",
-]  # fmt: skip
+STATES = ["broker_killed", "model_never_returns", "model_exits", "stderr_reader_gone"]
 
 
 @pytest.mark.skipif(not harness.has_kafka(), reason="a real Kafka is killed and paused")
