@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import aclosing
 from time import perf_counter
 from typing import TYPE_CHECKING, Literal
 
@@ -179,13 +180,14 @@ class Intake:
             return
         log.info("reading from the source what was not delivered", source=self._place, position=self.position, end=end)
         run: list[Message] = []
-        async for message in self.ingest.logs[self.topic].read(self.partition, self.position, end):
-            run.append(message)
-            if len(run) >= RUN_MAX:
-                await self._take(run)
-                run = []
-            if self.status != "live":
-                return
+        async with aclosing(self.ingest.logs[self.topic].read(self.partition, self.position, end)) as messages:
+            async for message in messages:
+                run.append(message)
+                if len(run) >= RUN_MAX:
+                    await self._take(run)
+                    run = []
+                if self.status != "live":
+                    return
         await self._take(run)
         if self.status == "live":
             self.position = max(self.position, end)

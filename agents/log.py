@@ -1,7 +1,7 @@
 """The event log as a reader without a group: the ranges that Faust left out are read here, and the log is recognised here."""
 
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from typing import Protocol
 
 from aiokafka import TopicPartition
@@ -27,7 +27,7 @@ ANOTHER = (
 class EventLog(Protocol):
     """What a shard needs of the event log. Kafka's is below; tests have one that stops at any step."""
 
-    def read(self, partition: int, start: int, end: int) -> AsyncIterator[Message]:
+    def read(self, partition: int, start: int, end: int) -> AsyncGenerator[Message]:
         """The messages of [start, end); offsets that hold none (transaction markers) are passed over.
 
         Raises LogError when retention has removed `start`.
@@ -69,7 +69,7 @@ class KafkaEventLog:
         self._producer = LastingProducer(self.brokers)
         self._is_compacted: tuple[float, bool] | None = None
 
-    async def read(self, partition: int, start: int, end: int) -> AsyncIterator[Message]:
+    async def read(self, partition: int, start: int, end: int) -> AsyncGenerator[Message]:
         """The messages of [start, end); offsets that hold none are passed over. LogError if `start` is no longer there."""
         shard = TopicPartition(self.topic, partition)
         # Without "none" the consumer would go on at the end when retention overtakes it.

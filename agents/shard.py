@@ -3,7 +3,7 @@
 import asyncio
 import math
 from collections.abc import Coroutine, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import aclosing, nullcontext
 from typing import Literal
 
 import structlog
@@ -351,12 +351,13 @@ class Shard:
         where = {"task": self.task.name, "partition": self.partition, "position": self.position, "end": end}
         log.info("reading from the log what was not delivered", **where)
         await self._confirm()
-        async for message in self.around.log.read(self.partition, self.position, end):
-            if self.status != "live":
-                return
-            if message.offset >= self.position:
-                await self._pass_over(message.offset)
-                await self._fold_all([message])
+        async with aclosing(self.around.log.read(self.partition, self.position, end)) as messages:
+            async for message in messages:
+                if self.status != "live":
+                    return
+                if message.offset >= self.position:
+                    await self._pass_over(message.offset)
+                    await self._fold_all([message])
         if self.status == "live":
             await self._pass_over(end)
 

@@ -1,13 +1,17 @@
 """What waits: entries of the join, kept outside the state because there may be millions."""
 
 from bisect import bisect_left, insort
-from typing import NamedTuple, Protocol
+from typing import Annotated, NamedTuple, Protocol
+
+import msgspec
+
+STEP_MAX = 2**63 - 1
 
 
 class Waiting(NamedTuple):
     """An entry: the step of the fold that wrote it, the id it waits under, and its bytes."""
 
-    step: int
+    step: Annotated[int, msgspec.Meta(ge=0, le=STEP_MAX)]
     id: str
     entry: bytes
 

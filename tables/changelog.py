@@ -1,7 +1,7 @@
 """A changelog: one partitioned, compacted Kafka topic, as a table writes and reads it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from typing import NamedTuple, Protocol
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -36,14 +36,14 @@ class Changelog(Protocol):
         """Append one change; the offset, once the broker has it on all in-sync replicas."""
         ...
 
-    def read(self, partition: int, following: int) -> AsyncIterator[Entry]:
+    def read(self, partition: int, following: int) -> AsyncGenerator[Entry]:
         """The entry at `following - 1`, if it is still there, and those from `following` to the end as it stands at the call.
 
         By the first one the reader can tell whether this is the changelog that it has followed so far. Raises ReplacedError when the changelog ends before `following`.
         """
         ...
 
-    def follow(self, partition: int, start: int) -> AsyncIterator[list[Entry]]:
+    def follow(self, partition: int, start: int) -> AsyncGenerator[list[Entry]]:
         """The entries from offset `start` on, as they come, for ever; an empty list every so often when nothing comes.
 
         Raises when the topic does not have `start`, or not any more.
@@ -92,7 +92,7 @@ class KafkaChangelog:
         written = await self._producer.append(self.topic, value, key=key, partition=partition)
         return int(written.offset)
 
-    async def read(self, partition: int, following: int) -> AsyncIterator[Entry]:
+    async def read(self, partition: int, following: int) -> AsyncGenerator[Entry]:
         """The entry at `following - 1`, if it is still there, and those from `following` to the end as it stands at the call."""
         shard = TopicPartition(self.topic, partition)
         async with self.brokers.consumer(auto_offset_reset="earliest") as consumer:
@@ -110,7 +110,7 @@ class KafkaChangelog:
                 for record in (await consumer.getmany(shard, timeout_ms=1000)).get(shard, []):
                     yield Entry(record.offset, record.key or b"", record.value, record.timestamp)
 
-    async def follow(self, partition: int, start: int) -> AsyncIterator[list[Entry]]:
+    async def follow(self, partition: int, start: int) -> AsyncGenerator[list[Entry]]:
         """The entries from offset `start` on, as they come, for ever; an empty list every so often when nothing comes."""
         follower = KafkaFollower(self.topic, self.brokers)
         try:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -211,13 +212,14 @@ class EmbeddedStore(Following):
             await self._table.catch_up(0)
             self.is_current = True
             recognised_at = asyncio.get_running_loop().time()
-            async for _ in self._table.follow(0):
-                if self.ttl is not None:
-                    self._purge()
-                if (now := asyncio.get_running_loop().time()) - recognised_at > RECOGNISE_SECONDS:
-                    if not await self._table.is_current(0):
-                        return  # catching up reads the other topic from its beginning
-                    recognised_at = now
+            async with aclosing(self._table.follow(0)) as rounds:
+                async for _ in rounds:
+                    if self.ttl is not None:
+                        self._purge()
+                    if (now := asyncio.get_running_loop().time()) - recognised_at > RECOGNISE_SECONDS:
+                        if not await self._table.is_current(0):
+                            return  # catching up reads the other topic from its beginning
+                        recognised_at = now
         except StoreError:
             self._table.close(0)
             raise

@@ -5,8 +5,10 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
+import structlog
 import zstandard
 from rocksdict import WriteBatch
 
@@ -17,6 +19,8 @@ from learning.pending import Waiting
 from tables.changelog import Changelog, Entry
 from tables.database import Database
 from tables.table import LAST, OFFSET, Table, fingerprint
+
+log = structlog.get_logger()
 
 SEGMENT_MAX = 256 * 1024
 """Bytes of entries after which a segment is written: one record of the changelog, which takes twice as much in one entry."""
@@ -34,7 +38,7 @@ class Segment(msgspec.Struct, frozen=True, array_like=True):
     """Entries that were written together, of a fold of this configuration; `clock` is the log time of the last one."""
 
     fold: str
-    clock: int
+    clock: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
     entries: list[Waiting]
 
 
@@ -118,14 +122,25 @@ class PendingTable(Table):
         """Whether the entries are of this configuration."""
         return database.get(FOLD) in (None, self.fold.encode())
 
+    def _read(self, offset: int, value: bytes) -> Segment | None:
+        """A segment; None, with a warning, for a record that is none. A state whose entries it had does not fit the table then."""
+        try:
+            return decode(zstandard.decompress(value))
+        except (zstandard.ZstdError, msgspec.MsgspecError) as error:
+            log.warning(
+                "a record of the pending topic is passed by", folder=str(self.folder), offset=offset, error=str(error)
+            )
+            return None
+
     def _apply(self, database: Database, entry: Entry) -> None:
         batch = WriteBatch(raw_mode=True)
         if entry.value is None:
             batch.delete(SEGMENT + entry.key)
         else:
-            segment = decode(zstandard.decompress(entry.value))
-            batch.put(SEGMENT + entry.key, segment.clock.to_bytes(8, "big"))
-            if segment.fold == self.fold:
+            segment = self._read(entry.offset, entry.value)
+            if segment is not None:
+                batch.put(SEGMENT + entry.key, segment.clock.to_bytes(8, "big"))
+            if segment is not None and segment.fold == self.fold:
                 under = Under(database)
                 for number, name, data in segment.entries:
                     step = number.to_bytes(8, "big")

@@ -4,6 +4,7 @@ import asyncio
 import math
 import time
 from collections.abc import Callable, Sequence
+from contextlib import aclosing
 from itertools import accumulate, pairwise
 from typing import Any, cast
 
@@ -129,12 +130,13 @@ class RedisStore(Following):
             )
             await self._redis.hdel(self._prefix.decode(), "position")
             position = 0
-        async for entries in self.changelog.follow(0, position):
-            reached = await self._apply(entries, position)
-            if reached is None:
-                log.warning("Redis has lost stored features; the topic is read again", task=self.task.name)
-                return
-            position = reached
+        async with aclosing(self.changelog.follow(0, position)) as rounds:
+            async for entries in rounds:
+                reached = await self._apply(entries, position)
+                if reached is None:
+                    log.warning("Redis has lost stored features; the topic is read again", task=self.task.name)
+                    return
+                position = reached
 
     async def _position(self) -> tuple[int, bytes | None]:
         """How far Redis has followed the topic, and the fingerprint of the entry before."""

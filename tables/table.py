@@ -3,7 +3,8 @@
 import asyncio
 import hashlib
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
 from pathlib import Path
 
 import structlog
@@ -95,18 +96,19 @@ class Table:
         database = self._shards[partition]
         return await continues(self.changelog, partition, _next_offset(database), database.get(LAST))
 
-    async def follow(self, partition: int) -> AsyncIterator[None]:
+    async def follow(self, partition: int) -> AsyncGenerator[None]:
         """Apply what others append to an open shard, as it comes, for ever; yields after each round, empty ones too.
 
         Raises when the changelog cannot be read on, or is another one; catch up then, and follow again.
         """
         database = self._shards[partition]
-        async for entries in self.changelog.follow(partition, _next_offset(database)):
-            if self._shards.get(partition) is not database:
-                return
-            for entry in entries:
-                self.take(partition, entry)
-            yield
+        async with aclosing(self.changelog.follow(partition, _next_offset(database))) as rounds:
+            async for entries in rounds:
+                if self._shards.get(partition) is not database:
+                    return
+                for entry in entries:
+                    self.take(partition, entry)
+                yield
 
     def close(self, partition: int) -> None:
         """Close one shard, if it is open."""
@@ -179,17 +181,17 @@ class Table:
         """
         database = self._shards[partition]
         following = _next_offset(database)
-        async for entry in self.changelog.read(partition, following):
-            if self._shards.get(partition) is not database:
-                return
-            if entry.offset < following:
-                if fingerprint(entry) != database.get(LAST):
+        async with aclosing(self.changelog.read(partition, following)) as entries:
+            async for entry in entries:
+                if self._shards.get(partition) is not database:
+                    return
+                if entry.offset >= following:
+                    self.take(partition, entry)
+                elif fingerprint(entry) != database.get(LAST):
                     what = (
                         f"the changelog of {self.folder.name}, shard {partition}, has another record at {entry.offset}."
                     )
                     raise ReplacedError(what, "Its database is emptied and read anew.")
-            else:
-                self.take(partition, entry)
 
     def _apply(self, database: Database, entry: Entry) -> None:
         key, value = self.kept(entry)
@@ -211,8 +213,9 @@ async def continues(changelog: Changelog, partition: int, following: int, last: 
     Compaction may have removed that entry; then there is nothing to compare.
     """
     try:
-        async for entry in changelog.read(partition, following):
-            return entry.offset >= following or fingerprint(entry) == last
+        async with aclosing(changelog.read(partition, following)) as entries:
+            async for entry in entries:
+                return entry.offset >= following or fingerprint(entry) == last
     except ReplacedError:
         return False
     return True

@@ -6,6 +6,7 @@ import shutil
 from types import SimpleNamespace
 
 import pytest
+import zstandard
 from worlds import messages, run, until
 
 from learning.errors import StoreError
@@ -234,6 +235,25 @@ def test_an_unreadable_record_among_the_snapshots_is_passed_by(world, value):
         await until(lambda: (r := other.shards.answering(0)) is not None and r.position == 100)
         for one in (worker, other):
             await one.stop()
+
+    run(check())
+
+
+@pytest.mark.parametrize("value", [b"", b"no segment", zstandard.compress(b"no segment"), zstandard.compress(b"\x93\xa1a\xff\x90")])  # fmt: skip
+def test_an_unreadable_record_among_the_pending_is_passed_by(world, value):
+    async def check():
+        at = world(WAITING)
+        at.log.all[0] = list(asking(200))
+        worker = at.worker("one")
+        worker.shards.assign([0])
+        await learn(at, worker, 50)
+        await at.segments.append(0, b"stranger/1", value)
+        await learn(at, worker, 50)
+        await worker.shards.revoke()
+        worker.shards.assign([0])
+        await is_right(at, worker)
+        assert worker.shards.owned[0].notice is None
+        await worker.stop()
 
     run(check())
 
