@@ -114,15 +114,9 @@ def no_events(system, dice):
 
 
 def fold_all_partitions(system: System) -> None:
-    """The remedy for partitions that were added: every topic of the task gets as many, and the settings say so."""
-    count = len(system.ends(system.task.events))
-    shards = [topic for topic in system.topics().values() if topic.of_task and topic.name != system.source]
-    count = max(count, *(len(system.ends(topic.name)) for topic in shards))
+    """The remedy for partitions that were added: the settings say so, and the starting workers add what the other topics lack."""
     system.stop()
-    for topic in shards:
-        if len(system.ends(topic.name)) < count:
-            system.add_partitions([topic.name], count)
-    system.configure(system.task.name, count, system.source)
+    system.configure(system.task.name, len(system.ends(system.task.events)), system.source)
     system.start()
 
 
