@@ -38,6 +38,7 @@ from agents.intake import RETRY_SECONDS, Intake
 from agents.log import KafkaEventLog
 from agents.mapping import Mapping
 from agents.positions import Positions
+from agents.stopping import stop_all
 from learning.errors import TopicError
 from learning.task import Task, Value
 from tables.kafka import Brokers
@@ -105,7 +106,7 @@ class Ingest:
             message = event.message
             intake = self.intakes.get((message.topic, message.partition))
             if intake is not None:
-                await intake.deliver(message.batch)
+                await intake.deliver(message.batch, message.link)
 
     def assign(self, assigned: Iterable[TP]) -> None:
         """Open the intakes of these partitions and no others."""
@@ -118,15 +119,11 @@ class Ingest:
 
     async def revoke(self) -> None:
         """Commit the positions, in limited time, and close the intakes."""
-        commits = [asyncio.create_task(intake.commit()) for intake in self.intakes.values()]
-        if commits:
-            ended, late = await asyncio.wait(commits, timeout=LAST_COMMIT_SECONDS)
-            for commit in late:
-                commit.cancel()
-            for commit in ended:
-                if error := commit.exception():
-                    log.info("a position was not committed", task=self.task.name, error=repr(error))
-        self._close()
+        commits = [(f"{intake.topic}/{intake.partition}", intake.commit()) for intake in self.intakes.values()]
+        try:
+            await stop_all(commits, LAST_COMMIT_SECONDS)
+        finally:
+            self._close()
 
     def stop_source(self, topic: str, error: TopicError) -> None:
         """Stop all partitions of a source that was deleted or made anew; the others go on.
@@ -177,6 +174,7 @@ class Ingest:
             try:
                 await intake.open()
             except Exception as error:  # noqa: BLE001 the broker is away; the next round tries again
+                intake.error = repr(error)
                 log.info("cannot open an intake yet", error=repr(error), **where)
                 await asyncio.sleep(RETRY_SECONDS)
         log.info("intake", status=intake.status, position=intake.position, **where)

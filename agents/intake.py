@@ -30,10 +30,6 @@ RUN_MAX = 1_000
 
 RETRY_SECONDS = 0.5
 
-QUIET_SECONDS = 0.1
-"""After how long without messages the topic is compared with the mark before more are taken. To delete a topic, to make it anew and to
-find its leader takes a consumer longer than this."""
-
 RECOMMIT_SECONDS = 3_600.0
 """How often a position that does not move is kept anew: Kafka forgets offsets that nobody has renewed for a week."""
 
@@ -80,7 +76,7 @@ class Intake:
         self._committed: int | None = None
         self._committed_at = 0.0
         self._seen = -1
-        self._heard_at = 0.0
+        self._link: object = None
         self._taking = asyncio.Lock()
 
     async def open(self) -> None:
@@ -98,16 +94,20 @@ class Intake:
             self.stop(error)
             return
         if self.status == "opening":
-            self.status = "live"
+            self.status, self.error = "live", None
 
-    async def deliver(self, messages: Sequence[Message]) -> None:
+    async def deliver(self, messages: Sequence[Message], link: object = None) -> None:
         """Map and append these messages; those that are missing before them are read from the source first.
+
+        Where `link` is not that of the delivery before, the topic may be another one, and is compared with the mark first.
 
         Offsets that are missing within are trusted to hold nothing: messages that were fetched together have lost none.
         """
         async with self._taking:
             if self.status == "live":
-                await self._guarded(messages)
+                is_joined = link is not None and link is self._link
+                self._link = link
+                await self._guarded(messages, compare=not is_joined)
 
     async def catch_up(self) -> None:
         """Map what the source has and was not delivered: the position has not moved since the last call, and the source goes on."""
@@ -115,12 +115,11 @@ class Intake:
         self.end = await self._ask_end()
         if self.end < position and not self._taking.locked():
             async with self._taking:
-                self._heard_at = 0.0
-                await self._guarded([])
+                await self._guarded([], compare=True)
         stands, self._seen = self._seen == self.position, self.position
         if stands and self.position < self.end and not self._taking.locked():
             async with self._taking:
-                await self._guarded([])
+                await self._guarded([], compare=True)
 
     async def commit(self) -> None:
         """Keep the position, if it has moved or was kept long ago."""
@@ -157,10 +156,9 @@ class Intake:
         if self.position > self.end:  # the offsets behind the mark held no message, and may hold one now
             self.position = self.mark.offset + 1
 
-    async def _guarded(self, messages: Sequence[Message]) -> None:
+    async def _guarded(self, messages: Sequence[Message], *, compare: bool) -> None:
         try:
-            heard, self._heard_at = self._heard_at, perf_counter()
-            if self._heard_at - heard > QUIET_SECONDS:
+            if compare:
                 await self._compare()
             if messages and messages[-1].offset < self.position:
                 return

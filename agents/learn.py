@@ -131,9 +131,8 @@ def follow_assignments(app: LearningApp) -> None:
 
     @app.on_partitions_revoked.connect
     async def revoked(_: LearningApp, _revoked: set[TP], **_options: Any) -> None:
-        for ingest in app.ingesting.values():
-            await ingest.revoke()
-        for shards in app.learning.values():
-            await shards.revoke()
+        parts = [(f"sources of {ingest.task.name}", ingest.revoke()) for ingest in app.ingesting.values()]
+        parts += [(f"shards of {shards.task.name}", shards.revoke()) for shards in app.learning.values()]
+        await stop_all(parts, SAVE_SECONDS)
 
     app.keep = (assigned, revoked)  # Faust holds its listeners weakly

@@ -15,6 +15,9 @@ from tables.asker import Asker, Look
 from tables.kafka import Brokers, started
 from tables.producer import LastingProducer
 
+QUIET_SECONDS = 0.1
+"""How long after a fetch the next one may come without a look whether the log is still the same."""
+
 POLICY_SECONDS = 10.0
 """How long an answer about the topic's cleanup policy is used: transactional producers leave a hole with each transaction."""
 
@@ -79,16 +82,28 @@ class KafkaEventLog:
             if start < first:
                 raise self._gone(partition, start, first)
             consumer.seek(shard, start)
+            before: Message | None = None
+            heard = time.monotonic()
             while (following := await consumer.position(shard)) < end:
                 try:
-                    found = await consumer.getmany(shard, timeout_ms=1000)
+                    found = (await consumer.getmany(shard, timeout_ms=1000)).get(shard, [])
                 except OffsetOutOfRangeError:
                     first = (await consumer.beginning_offsets([shard]))[shard]
                     raise self._gone(partition, following, first) from None
-                for message in found.get(shard, []):
+                if not found and (await consumer.end_offsets([shard]))[shard] < end:
+                    return  # the log has become shorter, which is found out before anything else is folded
+                if (
+                    before is not None
+                    and time.monotonic() - heard > QUIET_SECONDS
+                    and not await self.holds(partition, Mark.of(before))
+                ):
+                    raise another(f"{self.topic}/{partition}", before.offset)
+                heard = time.monotonic()
+                for message in found:
                     if message.offset >= end:
                         return
                     yield message
+                    before = message
 
     def _gone(self, partition: int, wanted: int, first: int) -> LogError:
         return LogError(
@@ -171,5 +186,10 @@ def recognise(place: str, look: Look, last: Mark | None, position: int) -> None:
     if last is None or look.first > last[0]:
         return
     if look.message is None or Mark.of(look.message) != last:
-        what = f"{place} has another message at offset {last[0]} than the one that was folded: it is another log."
-        raise LogError(what, remedy)
+        raise another(place, last[0])
+
+
+def another(place: str, offset: int) -> LogError:
+    """The error for a log that has another message than the one that was folded."""
+    what = f"{place} has another message at offset {offset} than the one that was folded: it is another log."
+    return LogError(what, ANOTHER.format(task=place.rpartition("/")[0].removesuffix(".events")))

@@ -7,8 +7,10 @@ The private members of Faust 0.15.3 that are used here are pinned by version and
 """
 
 import asyncio
+import math
 import sys
 from collections.abc import AsyncIterator, Iterable, Mapping
+from time import monotonic
 from typing import Any
 
 import structlog
@@ -28,6 +30,10 @@ worker is assigned hold up the busy one for as long: Faust's own 1,500 ms are st
 
 CLOSE_SECONDS = 1.5
 """How long the consumer may take to leave the group: a broker that is away does not answer."""
+
+
+QUIET_SECONDS = 0.1
+"""How long after a poll of a partition the next one may come and still be of the same run."""
 
 
 class Backlog:
@@ -116,10 +122,13 @@ class PollThread(driver.AIOKafkaConsumerThread):
 
 
 class PollConsumer(driver.Consumer):
-    """Yields one message a poll and partition, whose records travel along as `message.batch`, with the `link` they came over."""
+    """Yields one message a poll and partition, whose records travel along as `message.batch`, with the `link` that joins them to the poll before."""
 
     _connections: tuple[object, ...] = ()
-    _link: object = None
+
+    def __init__(self, *args: Any, **options: Any):
+        super().__init__(*args, **options)
+        self._links: dict[TP, tuple[object, float]] = {}
 
     def _new_consumer_thread(self) -> PollThread:
         return PollThread(self, loop=self.loop, beacon=self.beacon)
@@ -143,14 +152,13 @@ class PollConsumer(driver.Consumer):
         if not self.flow_active:
             await self._seek_back()
             return
-        link = self._find_link()
         for tp, batch in records.items():
             if not self.flow_active or self.app.consumer_generation_id != generation:
                 return  # what is not handed over is read from the log as a gap
             if active is None or tp in active or tp in self._buffered_partitions:
                 message = self._to_message(tp, batch[-1])
                 size = sum(len(record.value or b"") + len(record.key or b"") for record in batch)
-                message.batch, message.value, message.link = Poll(batch, size, backlog), b"", link
+                message.batch, message.value, message.link = Poll(batch, size, backlog), b"", self._link_of(tp)
                 yield tp, message
 
     def find_failure(self) -> BaseException | None:
@@ -162,16 +170,23 @@ class PollConsumer(driver.Consumer):
             return None
         return asyncio.CancelledError() if task.cancelled() else task.exception() or RuntimeError("it has returned")
 
-    def _find_link(self) -> object:
-        """Stands for the connections to the brokers as they are: another object once one of them was made anew.
+    def _link_of(self, tp: TP) -> object:
+        """Stands for an unbroken run of polls of one partition: over the same connections, none later than QUIET_SECONDS after the one before.
 
-        A broker cannot lose the end of a log without a restart, nor a follower take its place, but by way of a new connection. Records
-        that came over a new connection are never taken for records of the old one: it is in the client's table before they are.
+        A broker cannot lose the end of a log without a restart, nor a follower take its place, but by way of a new connection; and no topic
+        is deleted, made anew and filled in so short a time. What was fetched over a new connection is never taken for an old run: the
+        connection is in the client's table before its records are.
         """
         connections = tuple(self._thread._ensure_consumer()._client._conns.values())  # noqa: SLF001
         if [*map(id, connections)] != [*map(id, self._connections)]:  # kept, so that no id is used again
-            self._connections, self._link = connections, object()
-        return self._link
+            self._connections = connections
+            self._links.clear()
+        now = monotonic()
+        link, heard = self._links.get(tp, (None, -math.inf))
+        if link is None or now - heard > QUIET_SECONDS:
+            link = object()
+        self._links[tp] = link, now
+        return link
 
     async def _seek_back(self) -> None:
         """Have what was thrown away delivered again. If the partition is just being taken away, it is read from the log as a gap instead."""

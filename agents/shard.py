@@ -30,10 +30,6 @@ TICK = b'{"control": "tick"}'
 TICK_SECONDS = 1.0
 """How often a tick is appended at most."""
 
-CONFIRM_SECONDS = 0.1
-"""How long after a delivery the next one may come without a look at the log itself. A topic cannot be deleted, made anew and filled
-within this time while the consumer's connection stands."""
-
 IDLE_CONFIRM_SECONDS = 10.0
 """How often an idle shard looks whether its log is still the one that it has folded."""
 
@@ -157,10 +153,13 @@ class Shard:
             async with before._folding:  # noqa: SLF001 until it has noticed that it folds no more
                 is_whole = before.learner.between_messages
             if is_whole and await self._fits(before.learner.state, before._pending):  # noqa: SLF001
+                self._before = None
+                self.sealer = before.sealer
                 self._pending, self._announcements = before._pending, before._announcements  # noqa: SLF001
                 self._saved_position, self._saved_clock = before._saved_position, before._saved_clock  # noqa: SLF001
                 return before.learner
             misfits += [before.position] if is_whole else []
+        self._before = None
         async for found in recover(self.around, self.partition):
             pending = ShardPending(self.around.pending, self.partition)
             if await self._fits(found.state, pending):
@@ -179,7 +178,7 @@ class Shard:
         """Whether the pending table has just the entries that wait in this state. A table that has not is read anew once."""
         join = state.join
         if join.oldest is None:
-            return True
+            return (join.entries, join.checksum) == (0, 0)
         wanted = join.oldest[0], state.step, join.entries, join.checksum
         try:
             if await pending.holds(*wanted):
@@ -209,8 +208,8 @@ class Shard:
         messages
             Fetched together, in the order of their offsets.
         link
-            Stands for the connection that they came over. After a new one, or a while without a delivery, the log is looked at before
-            they are folded: it may be another one.
+            Joins them to the messages delivered before, if those had the same: nothing can have happened to the log in between. Otherwise
+            the log is looked at before they are folded, since it may be another one.
         """
         async with self._folding:
             await self._guarded(self._fold_delivered(messages, link))
@@ -306,14 +305,12 @@ class Shard:
             self._confirmed_at = self.around.budget.clock()
 
     async def _fold_delivered(self, messages: Sequence[Message], link: object) -> None:
-        clock = self.around.budget.clock
         if self.status != "live" or messages[-1].offset < self.position:
             return
-        if link is not self._link or clock() - self._confirmed_at > CONFIRM_SECONDS:
+        if link is None or link is not self._link:
             await self._confirm()
             self._link = link
         await self._fold_all(messages)
-        self._confirmed_at = clock()
 
     async def _fold_all(self, messages: Sequence[Message]) -> None:
         learner, clock = self.learner, self.around.budget.clock

@@ -4,6 +4,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -19,6 +21,9 @@ log = structlog.get_logger()
 
 PATIENCE_SECONDS = 60.0
 """How much longer than this process the second one may take."""
+
+ALONE_SECONDS = 1.0
+"""How often the second process looks whether its worker still runs."""
 
 SECOND = "from app.trial import try_in_second_process; try_in_second_process()"
 
@@ -77,6 +82,7 @@ def try_models(settings: Settings) -> dict[str, Verdict]:
 
 def try_in_second_process() -> None:
     """Read tasks from stdin, try their models, and write the outcomes to stdout, with which nothing else may interfere."""
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     out = os.dup(1)
     os.dup2(2, 1)  # what a model prints
     outcomes: list[Outcome] = []
@@ -87,6 +93,13 @@ def try_in_second_process() -> None:
             outcomes.append(Refused(error.what, error.remedy))
     with os.fdopen(out, "wb") as stream:
         stream.write(msgspec.json.encode(outcomes))
+
+
+def _end_with(parent: int) -> None:
+    """End this process when its parent is gone: a model that never returns would outlive the worker."""
+    while os.getppid() == parent:
+        time.sleep(ALONE_SECONDS)
+    os._exit(1)
 
 
 @contextmanager

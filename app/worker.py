@@ -39,7 +39,7 @@ from app.views import ROUTES, add_views
 from app.views.health import announce_ready
 from tables.enricher import Enricher
 from tables.kafka import Brokers
-from tables.topics import prepare, sources_of, topics_of
+from tables.topics import LACKING, prepare, sources_of, topics_of
 
 log = structlog.get_logger()
 
@@ -145,11 +145,11 @@ async def act_on_trouble(app: LearningApp, brokers: Brokers, trouble: Trouble) -
     shards, ingest = app.learning[f"{trouble.task}.events"], app.ingesting.get(trouble.task)
     if ingest is not None and trouble.topic in ingest.mappings:
         ingest.stop_source(trouble.topic, trouble.error)
-    elif trouble.topic == shards.task.events:
+    elif trouble.topic == shards.task.events and trouble.error.code != LACKING:
         await shards.stop_task(trouble.error)
     else:
-        log.warning("a topic is made again", task=trouble.task, topic=trouble.topic, why=str(trouble.error))
-        await prepare(brokers, [topic for topic in topics_of(shards.task) if topic.name == trouble.topic])
+        log.warning("topics are made again or widened", task=trouble.task, topic=trouble.topic, why=str(trouble.error))
+        await prepare(brokers, topics_of(shards.task))
 
 
 def credentials_of(brokers: Brokers) -> Credentials | None:

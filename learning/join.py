@@ -252,6 +252,10 @@ class Join:
             self._leave(waiting)
             waiting = self.pending.following(waiting.step + 1)
         self.state.oldest = None
+        if self.state.entries:
+            raise StoreError(
+                f"the pending table has lost {self.state.entries} entries.", "It is read again from its topic."
+            )
 
     def _has_met(self, waiting: Waiting, step: int) -> bool:
         for written, _, data in self.pending.of(waiting.id):

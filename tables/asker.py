@@ -1,11 +1,13 @@
 """The asker: asks a broker where partitions begin and end, and for single messages, over one connection that lasts."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+import contextlib
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
 from typing import NamedTuple
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.errors import OffsetOutOfRangeError
+from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from tables.kafka import Brokers, started
 
@@ -54,13 +56,14 @@ class Asker:
         self._consumer: AIOKafkaConsumer | None = None
         self._asking = asyncio.Lock()
         self._tells_batches = False
+        self._closing: set[asyncio.Task[None]] = set()
 
     async def ends(self, partitions: Iterable[int]) -> dict[int, int]:
         """For each partition, the offset that the next message appended will get. TimeoutError (an OSError) without an answer."""
         shards = [TopicPartition(self.topic, partition) for partition in partitions]
         if not shards:
             return {}
-        async with self._asking, asyncio.timeout(ANSWER_SECONDS):
+        async with asyncio.timeout(ANSWER_SECONDS), self._asking, self._fresh_after_failure():
             ends = await self._ends(await self._connected(), shards)
         return {shard.partition: end for shard, end in ends.items()}
 
@@ -70,7 +73,7 @@ class Asker:
         Where there is a message one request is enough: the answer to a fetch has the end. Otherwise the broker is asked.
         """
         shard = TopicPartition(self.topic, partition)
-        async with self._asking, asyncio.timeout(ANSWER_SECONDS):
+        async with asyncio.timeout(ANSWER_SECONDS), self._asking, self._fresh_after_failure():
             consumer = await self._connected()
             message = await self._fetch(consumer, shard, offset) if offset >= 0 else None
             if message is not None:
@@ -83,6 +86,18 @@ class Asker:
         if self._consumer is not None:
             consumer, self._consumer = self._consumer, None
             await consumer.stop()
+
+    @asynccontextmanager
+    async def _fresh_after_failure(self) -> AsyncIterator[None]:
+        """Let go of the consumer when it fails or is not waited for any longer: its connection may be half open, which it notices late."""
+        try:
+            yield
+        except BaseException:
+            if self._consumer is not None:
+                consumer, self._consumer = self._consumer, None
+                self._closing.add(closing := asyncio.create_task(_close(consumer)))
+                closing.add_done_callback(self._closing.discard)
+            raise
 
     async def _fetch(self, consumer: AIOKafkaConsumer, shard: TopicPartition, offset: int) -> ConsumerRecord | None:
         """The message at an offset; None if it holds none, or is not in the partition."""
@@ -134,3 +149,8 @@ class Asker:
         await consumer.getmany(timeout_ms=FETCH_MS)
         for shard, end in found.items():
             found[shard] = max(end, consumer.highwater(shard) or 0)
+
+
+async def _close(consumer: AIOKafkaConsumer) -> None:
+    with contextlib.suppress(KafkaError, OSError):
+        await consumer.stop()

@@ -107,7 +107,11 @@ class KafkaChangelog:
             consumer.seek(shard, max(following - 1, first))
             # The position, not the last record, says when the end is reached: compaction leaves offsets without a record.
             while await consumer.position(shard) < end:
-                for record in (await consumer.getmany(shard, timeout_ms=1000)).get(shard, []):
+                found = (await consumer.getmany(shard, timeout_ms=1000)).get(shard, [])
+                if not found and (now := (await consumer.end_offsets([shard]))[shard]) < end:
+                    what = f"{self.topic}/{partition} ended at {end} and now ends at {now}: it is another topic."
+                    raise ReplacedError(what, "Its database is emptied and read anew.")
+                for record in found:
                     yield Entry(record.offset, record.key or b"", record.value, record.timestamp)
 
     async def follow(self, partition: int, start: int) -> AsyncGenerator[list[Entry]]:

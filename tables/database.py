@@ -94,7 +94,12 @@ class Database:
     def items(self, start: bytes) -> Iterator[tuple[bytes, bytes]]:
         """The keys from `start` on, in their order, with their values."""
         try:
-            yield from self._db.items(from_key=start)
+            found = self._db.iter()
+            found.seek(start)
+            while found.valid():
+                yield found.key(), found.value()
+                found.next()
+            found.status()  # at a damaged block an iterator just ends
         except Exception as error:
             raise self._failed(error) from error
 

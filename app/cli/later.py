@@ -37,6 +37,7 @@ url = "kafka://{broker}"
 
 [worker]
 web = "127.0.0.1:{port}"
+group = "headrace-{task}"
 
 [tasks.{task}]
 kind = "binary"

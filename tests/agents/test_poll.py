@@ -15,7 +15,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from agents.learn import LearningApp
-from agents.poll import FETCH_WAIT_MS, Backlog, Poll, PollConsumer, PollThread, PollTransport
+from agents.poll import FETCH_WAIT_MS, QUIET_SECONDS, Backlog, Poll, PollConsumer, PollThread, PollTransport
 from tables.kafka import Brokers
 
 
@@ -198,3 +198,24 @@ def test_a_client_whose_work_for_the_group_has_ended_ends_the_worker(monkeypatch
     (error,) = crashes
     assert "unsubscribed topic" in error
     assert "_coordination_task" in inspect.getsource(aiokafka.consumer.group_coordinator.GroupCoordinator)
+
+
+def test_a_link_joins_polls_until_a_pause_or_a_new_connection(monkeypatch):
+    now, connections = 100.0, {("one", 0): object(), ("two", 1): object()}
+    monkeypatch.setattr("agents.poll.monotonic", lambda: now)
+    consumer = object.__new__(PollConsumer)
+    consumer._links, client = {}, SimpleNamespace(_conns=connections)
+    consumer._thread = SimpleNamespace(_ensure_consumer=lambda: SimpleNamespace(_client=client))
+    first = consumer._link_of(TP("t", 0))
+    now += QUIET_SECONDS * 0.9
+    assert consumer._link_of(TP("t", 0)) is first
+    assert consumer._link_of(TP("t", 1)) is not first
+    now += QUIET_SECONDS * 0.9
+    assert consumer._link_of(TP("t", 0)) is first
+    now += QUIET_SECONDS * 1.1
+    second = consumer._link_of(TP("t", 0))
+    assert second is not first
+    connections["one", 0] = object()  # the broker has started again
+    third = consumer._link_of(TP("t", 0))
+    assert third is not second
+    assert consumer._link_of(TP("t", 0)) is third
