@@ -12,7 +12,7 @@ from learning.errors import LogError
 from learning.learner import Message
 from learning.mark import Mark
 from tables.asker import Asker, Look
-from tables.kafka import Brokers, started
+from tables.kafka import Brokers, consuming, started
 from tables.producer import LastingProducer
 
 QUIET_SECONDS = 0.1
@@ -76,7 +76,7 @@ class KafkaEventLog:
         """The messages of [start, end); offsets that hold none are passed over. LogError if `start` is no longer there."""
         shard = TopicPartition(self.topic, partition)
         # Without "none" the consumer would go on at the end when retention overtakes it.
-        async with self.brokers.consumer(auto_offset_reset="none") as consumer:
+        async with consuming(self.brokers, auto_offset_reset="none") as consumer:
             consumer.assign([shard])
             first = (await consumer.beginning_offsets([shard]))[shard]
             if start < first:

@@ -11,7 +11,7 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from agents.outlet import PACK_BYTES, pack
 from learning.records import ROWS_MAX
 from learning.task import Task
-from tables.kafka import Brokers
+from tables.kafka import Brokers, consuming
 from tables.producer import producing
 
 log = structlog.get_logger()
@@ -62,11 +62,16 @@ class Requests:
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _serve(self) -> None:
-        consumer = self.brokers.consumer(
-            group_id=f"headrace-{self.task.requests}", auto_offset_reset="earliest", fetch_max_wait_ms=20
-        )
-        consumer.subscribe([self.task.requests])
-        async with consumer, producing(self.brokers, idempotent=False) as producer:
+        options = {
+            "group_id": f"headrace-{self.task.requests}",
+            "auto_offset_reset": "earliest",
+            "fetch_max_wait_ms": 20,
+        }
+        async with (
+            consuming(self.brokers, **options) as consumer,
+            producing(self.brokers, idempotent=False) as producer,
+        ):
+            consumer.subscribe([self.task.requests])
             while True:
                 polled = await consumer.getmany(timeout_ms=200, max_records=POLL_MAX)
                 for messages in polled.values():

@@ -83,11 +83,13 @@ class Shards:
     async def revoke(self) -> None:
         """Take a last snapshot of every shard, in limited time, and close them."""
         saves = [asyncio.create_task(shard.save()) for shard in self.owned.values() if shard.status == "live"]
-        if saves:
-            _, late = await asyncio.wait(saves, timeout=LAST_SAVE_SECONDS)
-            for save in late:
-                save.cancel()
-        self._close()
+        try:
+            if saves:
+                _, late = await asyncio.wait(saves, timeout=LAST_SAVE_SECONDS)
+                for save in late:
+                    save.cancel()
+        finally:
+            self._close()
 
     async def stop(self) -> None:
         """Follow no snapshots any more, and give all shards back."""

@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from learning.errors import ReplacedError
-from tables.kafka import Brokers, started
+from tables.kafka import Brokers, consuming, started
 from tables.producer import LastingProducer
 
 FOLLOW_SECONDS = 1.0
@@ -95,7 +95,7 @@ class KafkaChangelog:
     async def read(self, partition: int, following: int) -> AsyncGenerator[Entry]:
         """The entry at `following - 1`, if it is still there, and those from `following` to the end as it stands at the call."""
         shard = TopicPartition(self.topic, partition)
-        async with self.brokers.consumer(auto_offset_reset="earliest") as consumer:
+        async with consuming(self.brokers, auto_offset_reset="earliest") as consumer:
             consumer.assign([shard])
             end = (await consumer.end_offsets([shard]))[shard]
             if end < following:

@@ -1,5 +1,7 @@
 """The one place that makes Kafka clients: where the brokers are, and what they want to see before they answer."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from ssl import SSLContext
 from typing import Any, Literal, TypeVar
 
@@ -121,3 +123,13 @@ async def started(client: Client) -> Client:
         await (client.close() if isinstance(client, AIOKafkaAdminClient) else client.stop())
         raise
     return client
+
+
+@asynccontextmanager
+async def consuming(brokers: Brokers, **options: Any) -> AsyncIterator[AIOKafkaConsumer]:
+    """A consumer as of `Brokers.consumer`, connected, which is closed at the end of the block, and when it cannot be connected."""
+    consumer = await started(brokers.consumer(**options))
+    try:
+        yield consumer
+    finally:
+        await consumer.stop()
