@@ -128,11 +128,13 @@ class Ingest:
     def stop_source(self, topic: str, error: TopicError) -> None:
         """Stop all partitions of a source that was deleted or made anew; the others go on.
 
-        The group assigns no partition of a topic that does not exist, so the error is kept here as well.
+        The group assigns no partition of a topic that does not exist, so the error is kept here as well. Call it again while the trouble lasts.
         """
         self._gone[topic] = str(error)
         for intake in self.intakes.values():
-            if intake.topic == topic:
+            if (
+                intake.topic == topic and intake.status == "live"
+            ):  # one that is being opened is stopped when it knows its position
                 intake.stop(error)
 
     async def stop(self) -> None:
@@ -174,7 +176,7 @@ class Ingest:
             try:
                 await intake.open()
             except Exception as error:  # noqa: BLE001 the broker is away; the next round tries again
-                intake.error = repr(error)
+                intake.error = self._gone.get(intake.topic, repr(error))
                 log.info("cannot open an intake yet", error=repr(error), **where)
                 await asyncio.sleep(RETRY_SECONDS)
         log.info("intake", status=intake.status, position=intake.position, **where)
