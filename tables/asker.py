@@ -1,15 +1,14 @@
 """The asker: asks a broker where partitions begin and end, and for single messages, over one connection that lasts."""
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.errors import KafkaError, OffsetOutOfRangeError
+from aiokafka.errors import OffsetOutOfRangeError
 
-from tables.kafka import Brokers, started
+from tables.kafka import Brokers, close, started
 
 EMBEDDED_CLUSTER = "headrace-embedded"
 """The cluster id of the embedded broker. Asked for the end of a log, it tells that of the first record of the last batch."""
@@ -85,7 +84,7 @@ class Asker:
         """Close the connection to the broker."""
         if self._consumer is not None:
             consumer, self._consumer = self._consumer, None
-            await consumer.stop()
+            await close(consumer)
 
     @asynccontextmanager
     async def _fresh_after_failure(self) -> AsyncIterator[None]:
@@ -95,7 +94,7 @@ class Asker:
         except BaseException:
             if self._consumer is not None:
                 consumer, self._consumer = self._consumer, None
-                self._closing.add(closing := asyncio.create_task(_close(consumer)))
+                self._closing.add(closing := asyncio.create_task(close(consumer)))
                 closing.add_done_callback(self._closing.discard)
             raise
 
@@ -149,8 +148,3 @@ class Asker:
         await consumer.getmany(timeout_ms=FETCH_MS)
         for shard, end in found.items():
             found[shard] = max(end, consumer.highwater(shard) or 0)
-
-
-async def _close(consumer: AIOKafkaConsumer) -> None:
-    with contextlib.suppress(KafkaError, OSError):
-        await consumer.stop()

@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from learning.errors import ReplacedError
-from tables.kafka import Brokers, consuming, started
+from tables.kafka import Brokers, close, consuming, started
 from tables.producer import LastingProducer
 
 FOLLOW_SECONDS = 1.0
@@ -174,4 +174,4 @@ class KafkaFollower:
         """Close the connection to the broker."""
         if self._consumer is not None:
             consumer, self._consumer = self._consumer, None
-            await consumer.stop()
+            await close(consumer)

@@ -153,7 +153,10 @@ class Following(FeatureStore):
         while True:
             try:
                 await self._follow()
-            except Exception as error:  # noqa: BLE001 the broker or the store is away: look-ups go on, or fail and are counted
+            except (Exception, asyncio.CancelledError) as error:
+                following = asyncio.current_task()
+                if isinstance(error, asyncio.CancelledError) and following is not None and following.cancelling():
+                    raise  # another one is of a library's own making
                 if repr(error) != told:
                     told = repr(error)
                     log.warning("cannot follow stored features now", task=self.task.name, error=told)

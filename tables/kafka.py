@@ -1,5 +1,6 @@
 """The one place that makes Kafka clients: where the brokers are, and what they want to see before they answer."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from ssl import SSLContext
@@ -8,9 +9,12 @@ from typing import Any, Literal, TypeVar
 import aiokafka.admin.client
 import aiokafka.client
 import msgspec
+import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.protocol.metadata import MetadataRequest
+
+log = structlog.get_logger()
 
 Client = TypeVar("Client", AIOKafkaConsumer, AIOKafkaProducer, AIOKafkaAdminClient)
 
@@ -120,7 +124,7 @@ async def started(client: Client) -> Client:
     try:
         await client.start()
     except BaseException:
-        await (client.close() if isinstance(client, AIOKafkaAdminClient) else client.stop())
+        await close(client)
         raise
     return client
 
@@ -132,4 +136,16 @@ async def consuming(brokers: Brokers, **options: Any) -> AsyncIterator[AIOKafkaC
     try:
         yield consumer
     finally:
-        await consumer.stop()
+        await close(consumer)
+
+
+async def close(client: AIOKafkaConsumer | AIOKafkaProducer | AIOKafkaAdminClient) -> None:
+    """Close a client, whatever that raises.
+
+    In a task of its own: when a broker is away aiokafka raises the CancelledError of a request that it had under way, which the caller
+    would take for its own.
+    """
+    closing = asyncio.create_task(client.close() if isinstance(client, AIOKafkaAdminClient) else client.stop())
+    await asyncio.wait([closing])
+    if not closing.cancelled() and (error := closing.exception()) is not None:
+        log.debug("a client was not closed in order", error=repr(error))

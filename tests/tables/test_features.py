@@ -316,3 +316,25 @@ def test_through_kafka_a_team_s_own_producer_and_a_worker_write_the_same_entity(
     asyncio.run(check())
     (at,) = [at for at in asyncio.run(harness.read_all(broker, topic)) if at.key == b"u1" and at.value is None]
     assert at.offset == 5
+
+
+def test_a_cancellation_of_a_librarys_own_does_not_end_the_follower(tmp_path):
+    """aiokafka raises one when a consumer is closed while the broker is away."""
+
+    class Cancelling(Topic):
+        left = 2
+
+        async def follow(self, partition, start):
+            async for entries in super().follow(partition, start):
+                if self.left:
+                    self.left -= 1
+                    raise asyncio.CancelledError
+                yield entries
+
+    async def check(store, topic):
+        await until(lambda: topic.left == 0)
+        topic.put(b"u1", value(clicks=3))
+        await caught_up(store, topic)
+        assert await store.look_up(["u1"]) == [{"clicks": 3}]
+
+    with_store(tmp_path, check, Cancelling())
