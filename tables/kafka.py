@@ -99,7 +99,7 @@ class Brokers(msgspec.Struct, frozen=True):
         hold no record, and the end of a partition is the last stable offset: the first offset of a transaction that is still open.
         """
         own = {"enable_auto_commit": False, "isolation_level": ISOLATION, "request_timeout_ms": REQUEST_MS}
-        return AIOKafkaConsumer(**self._with(**own, **options))
+        return AIOKafkaConsumer(**self._with(**(own | options)))
 
     def producer(self, **options: Any) -> AIOKafkaProducer:
         """A producer, not started, whose records are acknowledged by all in-sync replicas; see `tables.producer`."""

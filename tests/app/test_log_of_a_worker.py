@@ -4,7 +4,6 @@ import asyncio
 import json
 import time
 
-import endings
 import harness
 import pytest
 
@@ -20,7 +19,7 @@ def lines(worker):
 @pytest.mark.skipif(not harness.has_kafka(), reason="a real Kafka is killed")
 def test_nothing_alarming_when_all_is_well_and_few_lines_when_the_broker_is_away(tmp_path):
     (tmp_path / "kafka").mkdir()
-    kafka = endings.Kafka(tmp_path / "kafka").start()
+    kafka = harness.Kafka(tmp_path / "kafka").start()
     worker = harness.Worker(tmp_path / "worker", kafka.address, TOML).start()
     try:
         harness.wait_for(lambda: "ready at" in worker.log(), 90, lambda: f"ready; log:\n{worker.log()}")
@@ -32,7 +31,7 @@ def test_nothing_alarming_when_all_is_well_and_few_lines_when_the_broker_is_away
         assert {line["level"] for line in told} == {"info"}
         assert f"ready at {worker.address}" in [line["event"] for line in told]
 
-        kafka.signal("SIGKILL")
+        kafka.kill()
         time.sleep(AWAY_SECONDS)
         away = lines(worker)[len(told) :]
         assert 0 < len(away) < 40
@@ -45,4 +44,4 @@ def test_nothing_alarming_when_all_is_well_and_few_lines_when_the_broker_is_away
         assert lines(worker)[-1]["event"] == "stopped"
     finally:
         worker.stop("SIGKILL")
-        kafka.signal("SIGKILL")
+        kafka.kill()
