@@ -6,7 +6,7 @@ from typing import Protocol
 
 from aiokafka import TopicPartition
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import OffsetOutOfRangeError
+from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from learning.errors import LogError
 from learning.learner import Message
@@ -91,7 +91,8 @@ class KafkaEventLog:
                     first = (await consumer.beginning_offsets([shard]))[shard]
                     raise self._gone(partition, following, first) from None
                 if not found and (await consumer.end_offsets([shard]))[shard] < end:
-                    return  # the log has become shorter, which is found out before anything else is folded
+                    # No return: the caller would pass over the rest as offsets that hold nothing.
+                    raise KafkaError(f"{self.topic}/{partition} has become shorter than {end}")
                 if (
                     before is not None
                     and time.monotonic() - heard > QUIET_SECONDS

@@ -19,6 +19,7 @@ from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
+from agents.log import QUIET_SECONDS
 from agents.stopping import stop_all
 from tables.kafka import ISOLATION
 
@@ -30,10 +31,6 @@ worker is assigned hold up the busy one for as long: Faust's own 1,500 ms are st
 
 CLOSE_SECONDS = 1.5
 """How long the consumer may take to leave the group: a broker that is away does not answer."""
-
-
-QUIET_SECONDS = 0.1
-"""How long after a poll of a partition the next one may come and still be of the same run."""
 
 
 class Backlog:
