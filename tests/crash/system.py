@@ -6,6 +6,7 @@ import json
 import shutil
 import struct
 import subprocess
+import time
 import tomllib
 import urllib.error
 import urllib.request
@@ -30,6 +31,9 @@ ENDED_SECONDS = 15.0
 
 READY_SECONDS = 120.0
 
+TOLD_SECONDS = 1.0
+"""How long a worker may take to say what its tasks wait for."""
+
 FIRST_ROWS = 600
 """Rows that a task has before anything is done to it."""
 
@@ -38,12 +42,35 @@ WAIT_SECONDS = 20.0
 
 SOURCE_PARTITIONS = 2
 
-CLOCK = '''"""Shifts this process's wall clock by the seconds in the file `clock` beside this one, which may change at any time."""
+SITE = '''"""Shifts this process's wall clock by the seconds in the file `clock` beside this one, which may change at any time.
 
+SIGUSR2 has it say what each of its asyncio tasks waits for.
+"""
+
+import gc
 import mmap
 import pathlib
+import signal
 import struct
+import sys
 import time
+
+
+def tell_tasks(*_):
+    import asyncio
+
+    for task in gc.get_objects():
+        if isinstance(task, asyncio.Task) and not task.done():
+            at, places = task.get_coro(), []
+            while at is not None:
+                frame = getattr(at, "cr_frame", None) or getattr(at, "gi_frame", None) or getattr(at, "ag_frame", None)
+                if frame is not None:
+                    places.append(f"{frame.f_code.co_filename.rpartition('/')[2]}:{frame.f_lineno} {frame.f_code.co_name}")
+                at = getattr(at, "cr_await", None) or getattr(at, "gi_yieldfrom", None) or getattr(at, "ag_await", None)
+            print(f"TASK {task.get_name()}: {' > '.join(places)}", file=sys.stderr, flush=True)
+
+
+signal.signal(signal.SIGUSR2, tell_tasks)
 
 with (pathlib.Path(__file__).parent / "clock").open("r+b") as file:
     shift = mmap.mmap(file.fileno(), 8)
@@ -68,7 +95,7 @@ class Node(harness.Worker):
         self.port = harness.steady_port()
         self.address = f"http://127.0.0.1:{self.port}"
         self.head = f'[broker]\nurl = "kafka://{broker}"\n[worker]\nweb = "127.0.0.1:{self.port}"\n{paced}\n'
-        (folder / "sitecustomize.py").write_text(CLOCK)
+        (folder / "sitecustomize.py").write_text(SITE)
         (folder / "clock").write_bytes(bytes(8))
         self.disk = folder / "disk"
         self.disk.mkdir()
@@ -343,6 +370,10 @@ class System:
     def keep(self, name: str) -> Path:
         """Copy what the workers have on their disks and said, to look at later."""
         kept = self.folder / name
+        for node in self.nodes:
+            with contextlib.suppress(ProcessLookupError, AssertionError):
+                node.signal("SIGUSR2")
+        time.sleep(TOLD_SECONDS)
         for node in self.nodes:
             with contextlib.suppress(OSError):  # it may be deleted, and a worker that runs changes it meanwhile
                 shutil.copytree(node.data, kept / node.name)
