@@ -24,9 +24,9 @@ second's records may come into two shards.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import msgspec
 import structlog
@@ -65,6 +65,14 @@ class Counts(msgspec.Struct):
     mapped: int = 0
     left_out: int = 0
     rejected: int = 0
+
+
+class SourceLack(NamedTuple):
+    """A partition of a source that is stopped on this worker, or that it fails to open; `*` stands for all of the source."""
+
+    topic: str
+    partition: int | Literal["*"]
+    state: Literal["stopped", "opening"]
 
 
 class Ingest:
@@ -156,11 +164,23 @@ class Ingest:
             for (topic, partition), intake in sorted(self.intakes.items())
         ]  # fmt: skip
         partitions += [
-            {"topic": topic, "partition": "*", "state": "stopped", "position": 0, "end": 0, "error": error}
-            for topic, error in sorted(self._gone.items())
-            if not any(intake.topic == topic for intake in self.intakes.values())
+            {"topic": topic, "partition": "*", "state": "stopped", "position": 0, "end": 0, "error": self._gone[topic]}
+            for topic in self._gone_as_a_whole()
         ]
         return msgspec.structs.asdict(self.counts) | {"partitions": partitions}
+
+    def lacking(self) -> Iterator[SourceLack]:
+        """Yield each partition that is assigned here and is stopped or fails to open, and each source that is gone as a whole."""
+        for (topic, partition), intake in sorted(self.intakes.items()):
+            if intake.status == "stopped" or (intake.status == "opening" and intake.error):
+                yield SourceLack(topic, partition, intake.status)
+        for topic in self._gone_as_a_whole():
+            yield SourceLack(topic, "*", "stopped")
+
+    def _gone_as_a_whole(self) -> list[str]:
+        """The sources that were deleted or made anew, and of which nothing is assigned here."""
+        assigned = {intake.topic for intake in self.intakes.values()}
+        return sorted(topic for topic in self._gone if topic not in assigned)
 
     def _close(self) -> None:
         for watch in self.watches:

@@ -35,11 +35,20 @@ class StoppedShard(msgspec.Struct, frozen=True):
     code: str
 
 
+class StoppedSource(msgspec.Struct, frozen=True):
+    """A partition of a source whose records no longer come into the event log, `*` for all of them; `GET /v1/{task}` tells why."""
+
+    task: str
+    topic: str
+    partition: Position | Literal["*"]
+
+
 class Readiness(msgspec.Struct, frozen=True):
-    """That the worker is ready, and the shards that are stopped all the same, if there are any."""
+    """That the worker is ready, and the shards and sources that are stopped all the same, if there are any."""
 
     status: Literal["ready"]
     stopped: list[StoppedShard] | UnsetType = UNSET
+    sources: list[StoppedSource] | UnsetType = UNSET
 
 
 class Healthy(Resource):
@@ -54,13 +63,13 @@ class Healthy(Resource):
 class Ready(Resource):
     """Whether requests should be sent to this worker.
 
-    A stopped shard does not become better by taking workers out of the service, and would take all of them out. So one is named in the
-    answer, and the worker is ready as long as any shard is not stopped; asked for a task, it is strict.
+    A stopped shard or source does not become better by taking workers out of the service, and would take all of them out. So it is named
+    in the answer, and the worker is ready as long as any shard is not stopped; asked for a task, it is strict.
     """
 
     @contract(role=None, gives=Readiness, problems=(404, 503), parameters={"task": str})
     async def get(self, request: web.Request) -> web.Response:
-        """200 when ready; 503 with what is missing. With `task`, of that task alone, and 503 if any of its shards is stopped."""
+        """200 when ready; 503 with what is missing. With `task`, of that task alone, and 503 if any of its shards or sources is stopped."""
         return self.answer(check_ready(self.app, self.serving, request.query.get("task")))
 
 
@@ -75,7 +84,10 @@ def check_ready(app: LearningApp, serving: Serving, name: str | None = None) -> 
         which = "a shard" if name is not None else "every shard"
         detail = f"{which} is stopped: shard {one.partition} of task '{one.task}', {one.code}."
         raise Problem(503, "stopped", detail, "See GET /v1/{task}.")
-    return Readiness(status="ready", stopped=stopped or UNSET)
+    sources = [
+        source for served in tasks for source in _stopped_sources_of(app, served.task.name, is_strict=name is not None)
+    ]
+    return Readiness(status="ready", stopped=stopped or UNSET, sources=sources or UNSET)
 
 
 def _stopped_of(tasks: Iterable[ServedTask]) -> list[StoppedShard]:
@@ -92,6 +104,19 @@ def _stopped_of(tasks: Iterable[ServedTask]) -> list[StoppedShard]:
         is_waiting = served.enricher is not None and not served.enricher.store.is_current
         if is_waiting and served.shards.trouble is None:
             raise Problem(503, "opening", f"stored features of task '{task}' are being read.", "Ask again in a second.")
+    return stopped
+
+
+def _stopped_sources_of(app: LearningApp, task: str, *, is_strict: bool) -> list[StoppedSource]:
+    """The stopped parts of a task's sources; if it `is_strict`, a Problem for the first that is stopped or cannot be opened."""
+    stopped: list[StoppedSource] = []
+    for lack in app.ingesting[task].lacking() if task in app.ingesting else ():
+        if is_strict:
+            what = "is stopped" if lack.state == "stopped" else "cannot be opened yet"
+            detail = f"a source {what}: {lack.topic}/{lack.partition} of task '{task}'."
+            raise Problem(503, lack.state, detail, "See GET /v1/{task}.")
+        if lack.state == "stopped":
+            stopped.append(StoppedSource(task, lack.topic, lack.partition))
     return stopped
 
 

@@ -9,11 +9,14 @@ import harness
 import pytest
 from aiohttp.test_utils import make_mocked_request
 
+from agents.ingest import Ingest
+from agents.intake import Intake
 from agents.shards import Shards
 from app.errors import Problem
 from app.views.health import Ready
 from app.views.serving import Serving
-from learning.errors import TopicError
+from learning.errors import LogError, TopicError
+from learning.source import Source
 from learning.task import Task
 
 LEARNER = SimpleNamespace(state=SimpleNamespace(position=1))
@@ -27,13 +30,19 @@ class World:
     """A worker with a task `ads` of two shards and a task `shop` of one, all live."""
 
     def __init__(self):
+        ads = Task(
+            name="ads",
+            kind="binary",
+            sources=[Source(topic=topic, label="y", features={"x": "x"}) for topic in ("clicks", "views")],
+        )
         around = SimpleNamespace(snapshots=SimpleNamespace(table=None), budget=SimpleNamespace(clock=lambda: 0.0))
         self.ads, self.shop = (
             Shards(Task(name=name, kind="binary", partitions=count), around)
             for name, count in (("ads", 2), ("shop", 1))
         )
         self.store = SimpleNamespace(is_current=True)
-        self.app = SimpleNamespace(has_joined=True)
+        self.ingest = Ingest(ads, "nowhere:1", tell_group=None)
+        self.app = SimpleNamespace(has_joined=True, ingesting={"ads": self.ingest})
         for shards in (self.ads, self.shop):
             shards.owned |= {partition: shard("live") for partition in range(shards.task.partitions)}
         tasks = {
@@ -135,6 +144,26 @@ def test_a_task_that_is_stopped_as_a_whole_waits_for_nothing(world):
     assert world.ask() == (200, {"stopped": [{"task": "shop", "partition": 0, "code": "topic"}]})
     assert world.ask("shop")[:2] == (503, "stopped")
     assert world.ask("ads") == (200, {})
+
+
+def test_a_stopped_source_is_named_takes_no_worker_out_of_the_service_and_is_not_ready_for_its_task(world):
+    intakes = [Intake(world.ingest, "clicks", partition) for partition in range(3)]
+    intakes[0].status, intakes[1].status = "live", "opening"
+    world.ingest.intakes |= {("clicks", partition): intake for partition, intake in enumerate(intakes)}
+    assert world.ask() == world.ask("ads") == (200, {}), "one that is being opened is no trouble"
+    intakes[1].error = "the broker is away"
+    assert world.ask() == (200, {})
+    assert world.ask("ads") == (503, "opening", "a source cannot be opened yet: clicks/1 of task 'ads'.")
+    intakes[1].stop(LogError("another topic", "Name it anew."))
+    assert world.ask() == (200, {"sources": [{"task": "ads", "topic": "clicks", "partition": 1}]})
+    assert world.ask("ads") == (503, "stopped", "a source is stopped: clicks/1 of task 'ads'.")
+    assert world.ask("shop") == (200, {})
+
+
+def test_a_source_that_is_gone_as_a_whole_is_named(world):
+    world.ingest.stop_source("views", TopicError("the source topic views was deleted.", "Name another."))
+    assert world.ask() == (200, {"sources": [{"task": "ads", "topic": "views", "partition": "*"}]})
+    assert world.ask("ads")[:2] == (503, "stopped")
 
 
 MODEL = """
