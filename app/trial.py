@@ -19,8 +19,14 @@ from learning.trial import Verdict, try_model
 
 log = structlog.get_logger()
 
+TRIAL_SECONDS = 60.0
+"""How long the trial of one model may take in this process."""
+
 PATIENCE_SECONDS = 60.0
 """How much longer than this process the second one may take."""
+
+AGAIN_SECONDS = 1.0
+"""When a model is interrupted again that has caught the first interruption and goes on."""
 
 ALONE_SECONDS = 1.0
 """How often the second process looks whether its worker still runs."""
@@ -58,7 +64,8 @@ def try_models(settings: Settings) -> dict[str, Verdict]:
         verdicts = {}
         for task in settings.tasks.values():
             try:
-                verdicts[task.name] = try_model(task)
+                with _limited():
+                    verdicts[task.name] = try_model(task)
             except ModelError as error:
                 raise _refusal(settings, task, error.what, error.remedy) from error
         for task, outcome in zip(own, _outcomes(settings, own, second), strict=True):
@@ -142,6 +149,22 @@ def _outcomes(settings: Settings, tasks: list[Task], process: subprocess.Popen[b
     names = ", ".join(task.model_name for task in tasks)
     remedy = "Look at what it has printed above; a model must neither end its process nor hang."
     raise SettingsError(f"{settings.path}: a second process that tried the models {names} {what}.", remedy)
+
+
+@contextmanager
+def _limited() -> Iterator[None]:
+    """Raise TimeoutError in a model that does not return: it is refused like one that raises by itself."""
+
+    def interrupt(*_: object) -> None:
+        raise TimeoutError(f"the trial of a model must end within {TRIAL_SECONDS:g} s")
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, TRIAL_SECONDS, AGAIN_SECONDS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 @contextmanager

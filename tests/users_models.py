@@ -126,3 +126,23 @@ class Leaves(Half):
     def learn_one(self, x, y):
         if "USERS_MODELS_PARENT" in os.environ and os.environ["USERS_MODELS_PARENT"] != str(os.getpid()):
             os._exit(7)
+
+
+class Endless(Half):
+    """Does not return from its first row."""
+
+    def learn_one(self, x, y):
+        while True:
+            pass
+
+
+class Stubborn(Half):
+    """Tries again whatever it raises, five times."""
+
+    def learn_one(self, x, y):
+        for _ in range(5):
+            try:
+                Endless.learn_one(self, x, y)
+            except Exception:
+                pass
+        Endless.learn_one(self, x, y)

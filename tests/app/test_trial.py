@@ -58,6 +58,15 @@ def test_a_second_process_that_comes_to_no_end_is_ended(monkeypatch):
     assert "came to no end: TimeoutExpired" in refusal(shop="users_models:scaled")
 
 
+@pytest.mark.parametrize("name", ["Endless", "Stubborn"])
+def test_a_model_that_does_not_return_is_refused(monkeypatch, name):
+    monkeypatch.setattr(app.trial, "TRIAL_SECONDS", 0.2)
+    monkeypatch.setattr(app.trial, "AGAIN_SECONDS", 0.05)
+    what = refusal(shop=f"users_models:{name}")
+    assert "raised TimeoutError: the trial of a model must end within 0.2 s" in what
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
 def test_a_warning_and_a_copy_are_told_in_the_log(monkeypatch):
     told = []
     monkeypatch.setattr(app.trial.log, "warning", lambda event, **more: told.append((event, more)), raising=False)

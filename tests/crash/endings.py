@@ -165,6 +165,14 @@ def starting(scene: Scene) -> None:
     time.sleep(scene.dice.uniform(0.5, 6))
 
 
+def trying(scene: Scene) -> None:
+    """Its model, which is tried at the start, does not return."""
+    module = scene.worker.folder / "acting.py"
+    module.write_text(MODEL.replace('self.act(x, "learn")', 'self.act({"learn": "loop"}, "learn")'))
+    scene.worker.start()
+    time.sleep(scene.dice.uniform(1, 6))
+
+
 def learning(scene: Scene) -> None:
     """Records come as fast as they can be made."""
     scene.ready()
@@ -380,7 +388,7 @@ def paused(scene: Scene) -> None:
 STATES: dict[str, Callable[[Scene], None]] = {
     state.__name__: state
     for state in (
-        idle, starting, learning, broker_killed, broker_paused, started_without_broker, disk_full, datadir_deleted,
+        idle, starting, trying, learning, broker_killed, broker_paused, started_without_broker, disk_full, datadir_deleted,
         rebalance, big_snapshot, requests_in_flight, model_sleeps, model_never_returns, model_holds_the_lock,
         model_never_answers, model_exits, model_exits_when_asked, model_interrupts, model_cancels,
         model_cancels_a_request, stderr_closed, stderr_reader_gone, stderr_not_read, terminated_twice, interrupted,
