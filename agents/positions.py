@@ -1,6 +1,8 @@
 """How far a task's sources are in its event log: offsets in a consumer group of the task's own, which has no members."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from time import perf_counter
 
 import msgspec
@@ -10,8 +12,9 @@ from aiokafka.structs import OffsetAndMetadata
 
 from learning.errors import LogError
 from learning.mark import Mark
+from tables.asker import ANSWER_SECONDS
 from tables.changelog import KafkaChangelog
-from tables.kafka import Brokers, started
+from tables.kafka import Brokers, close, close_soon, started
 
 KEEP_SECONDS = 60.0
 """How often a mark is kept in `<task>.positions` at most."""
@@ -64,9 +67,9 @@ class Positions:
         self._kept_at: dict[TopicPartition, float] = {}
 
     async def start(self, topic: str, partition: int) -> Start:
-        """Look up where to begin."""
+        """Look up where to begin. TimeoutError (an OSError) without an answer."""
         place = TopicPartition(topic, partition)
-        async with self._asking:
+        async with self._question():
             client = await self._connected()
             first = int((await client.beginning_offsets([place]))[place])
             if self._admin is None:  # a consumer does not tell the metadata of an offset
@@ -78,9 +81,9 @@ class Positions:
         return Start(int(committed.offset), first, Mark.parse(committed.metadata))
 
     async def commit(self, topic: str, partition: int, position: int, mark: Mark | None) -> None:
-        """Keep a position; it is kept when this returns."""
+        """Keep a position; it is kept when this returns. TimeoutError (an OSError) without an answer."""
         place = TopicPartition(topic, partition)
-        async with self._asking:
+        async with self._question():
             client = await self._connected()
             client.assign([place])  # which a commit asks for; nothing is fetched
             client.pause(place)
@@ -110,12 +113,24 @@ class Positions:
     async def stop(self) -> None:
         """Close the connections to the broker."""
         await self._marks.stop()
-        client, self._client = self._client, None
-        admin, self._admin = self._admin, None
-        if client is not None:
-            await client.stop()
-        if admin is not None:
-            await admin.close()
+        clients = self._client, self._admin
+        self._client = self._admin = None
+        for client in clients:
+            if client is not None:
+                await close(client)
+
+    @asynccontextmanager
+    async def _question(self) -> AsyncIterator[None]:
+        """One question at a time, in limited time; after a failure the next one has connections of its own."""
+        async with asyncio.timeout(ANSWER_SECONDS), self._asking:
+            try:
+                yield
+            except BaseException:
+                for client in (self._client, self._admin):
+                    if client is not None:
+                        close_soon(client)
+                self._client = self._admin = None
+                raise
 
     async def _kept(self, place: TopicPartition) -> Mark | None:
         found = None

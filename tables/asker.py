@@ -8,7 +8,7 @@ from typing import NamedTuple
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import OffsetOutOfRangeError
 
-from tables.kafka import Brokers, close, started
+from tables.kafka import Brokers, close, close_soon, started
 
 EMBEDDED_CLUSTER = "headrace-embedded"
 """The cluster id of the embedded broker. Asked for the end of a log, it tells that of the first record of the last batch."""
@@ -55,7 +55,6 @@ class Asker:
         self._consumer: AIOKafkaConsumer | None = None
         self._asking = asyncio.Lock()
         self._tells_batches = False
-        self._closing: set[asyncio.Task[None]] = set()
 
     async def ends(self, partitions: Iterable[int]) -> dict[int, int]:
         """For each partition, the offset that the next message appended will get. TimeoutError (an OSError) without an answer."""
@@ -88,14 +87,13 @@ class Asker:
 
     @asynccontextmanager
     async def _fresh_after_failure(self) -> AsyncIterator[None]:
-        """Let go of the consumer when it fails or is not waited for any longer: its connection may be half open, which it notices late."""
+        """Let go of the consumer when it fails or is not waited for any longer."""
         try:
             yield
         except BaseException:
             if self._consumer is not None:
-                consumer, self._consumer = self._consumer, None
-                self._closing.add(closing := asyncio.create_task(close(consumer)))
-                closing.add_done_callback(self._closing.discard)
+                close_soon(self._consumer)
+                self._consumer = None
             raise
 
     async def _fetch(self, consumer: AIOKafkaConsumer, shard: TopicPartition, offset: int) -> ConsumerRecord | None:

@@ -139,6 +139,15 @@ async def consuming(brokers: Brokers, **options: Any) -> AsyncIterator[AIOKafkaC
         await close(consumer)
 
 
+_closing: set[asyncio.Task[None]] = set()
+
+
+def close_soon(client: AIOKafkaConsumer | AIOKafkaAdminClient) -> None:
+    """Close a client that nobody waits for any more: its connection may be half open, which it notices late."""
+    _closing.add(closing := asyncio.create_task(close(client)))
+    closing.add_done_callback(_closing.discard)
+
+
 async def close(client: AIOKafkaConsumer | AIOKafkaProducer | AIOKafkaAdminClient) -> None:
     """Close a client, whatever that raises.
 
