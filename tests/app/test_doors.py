@@ -6,7 +6,6 @@ import json
 import socket
 import ssl
 import time
-import uuid
 from pathlib import Path
 
 import harness
@@ -17,7 +16,7 @@ from app.doors import doors_of
 from app.settings import parse
 from learning.errors import SettingsError
 
-TASK = f"doors-{uuid.uuid4().hex[:8]}"
+TASK = "doors"
 SECRETS = {"predict": "for-predict", "feedback": "for-feedback", "admin": "for-admin", "slow": "for-slow"}
 QUESTION = {"features": {"x": 1.5}}
 SAMPLE = QUESTION | {"label": True}
