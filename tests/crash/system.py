@@ -207,7 +207,7 @@ class System:
         self.nodes = [Node(folder / f"w{n}", f"127.0.0.1:{port + 2}", f"w{n}") for n in range(workers)]
         self.feed = Feed(self.broker, rate)
         self.task: Task
-        self.source: str
+        self.source = ""
         self.source_from: dict[int, int] = {}
         """From which offset on each record of the source must be in the event log, which may have lost those of before."""
         self.is_complete = True
@@ -260,7 +260,8 @@ class System:
 
     def configure(self, name: str, shards: int, source: str) -> None:
         """Write the workers' settings for this task, and aim the feed at it; workers read them when they start."""
-        self.source, self.source_from = source, {}
+        if source != self.source:
+            self.source, self.source_from = source, {}
         timed = 'order = "event_time"\nlateness = "2s"\nlate = "quarantine"\nupdate = { batch = 16, every = "1s" }\n'
         toml = (
             f'[tasks.{name}]\nkind = "binary"\nmodel = "{self.model}"\npartitions = {shards}\npredictions = true\n'
