@@ -9,18 +9,19 @@ import structlog
 from agents.around import Around
 from learning.errors import DamagedError
 from learning.learner import State
-from learning.state import unseal
+from learning.state import peek, unseal
 from tables.snapshots import Found
 
 log = structlog.get_logger()
 
 
 class Recovered(NamedTuple):
-    """A state from a snapshot, the place of that snapshot among the keys of the table, and its size in bytes."""
+    """A state from a snapshot, its digest and its size in bytes, and the place of the snapshot among the keys of the table."""
 
     state: State
-    place: str
+    digest: str
     size: int
+    place: str
 
 
 async def recover(around: Around, partition: int, beyond: int = -1) -> AsyncIterator[Recovered]:
@@ -47,17 +48,15 @@ async def recover(around: Around, partition: int, beyond: int = -1) -> AsyncIter
             return
         where = {"task": around.task.name, "partition": partition, "position": found.position, "snapshot": found.place}
         try:
-            state, size = await asyncio.to_thread(_read, around, partition, found)
+            recovered = await asyncio.to_thread(_read, around, partition, found)
         except DamagedError as error:
             log.warning("a snapshot is passed by", error=str(error), **where)
             continue
-        if state.position != found.position:
-            log.warning("a snapshot is passed by: its manifest names another position", found=state.position, **where)
-            continue
-        yield Recovered(state, found.place, size)
+        yield recovered
 
 
-def _read(around: Around, partition: int, found: Found) -> tuple[State, int]:
-    """The state of a snapshot and its size in bytes; DamagedError or SnapshotError if it cannot be used."""
+def _read(around: Around, partition: int, found: Found) -> Recovered:
+    """The state of a snapshot; DamagedError or SnapshotError if it cannot be used."""
     sealed = found.read()
-    return unseal(sealed, around.task, partition, key=around.key, also=around.also), len(sealed)
+    state, header = unseal(sealed, around.task, partition, key=around.key, also=around.also), peek(sealed)
+    return Recovered(state, header.digest, header.size, found.place)

@@ -10,9 +10,9 @@ from agents.around import Around
 from agents.background import Background
 from agents.budget import Budget
 from agents.freshness import Freshness, known_from
-from agents.recovery import recover
+from agents.recovery import Recovered, recover
 from learning.errors import HeadraceError, ReplacedError, StoreError
-from learning.learner import Learner, State
+from learning.learner import Learner
 from learning.state import digest
 from learning.task import Task
 
@@ -63,15 +63,16 @@ class Replica:
         """The position and the digest of the state there."""
         if self.learner is None:
             return None
-        if self._digest is None:
+        if self._digest is None:  # of a state without a snapshot, which is small
             self._digest = digest(self.learner.state)
         return self.position, self._digest
 
-    def take_up(self, state: State | None) -> None:
+    def take_up(self, found: Recovered | None) -> None:
         """Answer from this state from now on; None is that of a shard without a snapshot."""
-        if self.position == 0 and state is not None:
-            self.freshness.know(known_from(state.clock, self.around.budget.clock(), self.around.wall()))
-        self.learner, self.error, self._digest = Learner(self.task, self.partition, state), None, None
+        if self.position == 0 and found is not None:
+            self.freshness.know(known_from(found.state.clock, self.around.budget.clock(), self.around.wall()))
+        self.learner = Learner(self.task, self.partition, found.state if found else None)
+        self.error, self._digest = None, found.digest if found else None
 
 
 class Replicas:
@@ -182,7 +183,7 @@ class Replicas:
             async for found in recover(self.around, partition, beyond=replica.position if replica.learner else -1):
                 if replica.learner is None:  # its owner looks at the log from then on
                     await self.around.log.check(partition, found.state.last, found.state.position)
-                replica.take_up(found.state)
+                replica.take_up(found)
                 return
         except (StoreError, ReplacedError):
             raise

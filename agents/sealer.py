@@ -6,7 +6,7 @@ from typing import ParamSpec, TypeVar
 
 from agents.budget import Budget
 from learning.learner import State
-from learning.state import digest, seal
+from learning.state import digest, peek, seal
 from learning.task import Task
 
 Arguments = ParamSpec("Arguments")
@@ -55,7 +55,7 @@ class Sealer:
         finally:
             self.seconds = self.budget.clock() - started
             self.budget.spend(self.seconds)
-        self.size = len(sealed)
+        self.size = peek(sealed).size
         return sealed
 
     async def digest(self, state: State) -> str:

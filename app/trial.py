@@ -68,6 +68,8 @@ def try_models(settings: Settings) -> dict[str, Verdict]:
                     verdicts[task.name] = try_model(task)
             except ModelError as error:
                 raise _refusal(settings, task, error.what, error.remedy) from error
+            except TimeoutError as error:  # between two calls of the model
+                raise _refusal(settings, task, f"{error}.", "Let it answer and learn faster.") from error
         for task, outcome in zip(own, _outcomes(settings, own, second), strict=True):
             if isinstance(outcome, Refused):
                 raise _refusal(settings, task, outcome.what, outcome.remedy)

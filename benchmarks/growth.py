@@ -4,7 +4,7 @@
 
 `fixed` rows have ten numbers and a string of five values, as honest data do. `names` have a number of a new name in each row, `values` a
 string feature of a new value in each row, and `labels` (of many classes) a new label in each row: what an id does that was sent as a
-feature. Bytes are those of the model as `learning.codec.dump` writes it; `B/row` is what the second half of the rows has added. Of rows
+feature. Bytes are those of the model as `learning.encoding.encode` writes it; `B/row` is what the second half of the rows has added. Of rows
 with new labels there are a quarter as many: their cost grows with the square of their number and faster. Below is what a state holds
 beside its arms: the last positions of sources, at their bound.
 """
@@ -19,7 +19,7 @@ from typing import Any
 from learning.arm import Arm
 from learning.learner import SOURCES_MAX, Learner
 from learning.models import CATALOGUE, names_for
-from learning.state import dump
+from learning.state import encode
 from learning.task import Kind, Label, Task, Value
 
 ROWS = 2_000
@@ -51,21 +51,21 @@ def grow(kind: Kind, name: str, sort: str, rows: int) -> tuple[int, int]:
         x, y = row(kind, sort, rng, number)
         arm.learn(x, y)
         if number + 1 in (rows // 2, rows):
-            sizes.append(len(dump(arm.model)))
+            sizes.append(len(encode(arm.model)))
     return sizes[0], sizes[1]
 
 
 def sources() -> int:
     """Bytes that a state's source positions add at their bound."""
     learner = Learner(Task(name="growth", kind="binary", model="no_change"), partition=0)
-    before = len(dump(learner.state))
+    before = len(encode(learner.state))
     for number in range(SOURCES_MAX):
         source = f"a-topic-of-another-team.v1/{number}/{10**12}"
         value = b'{"features": {}, "label": true, "source": "%s"}' % source.encode()
         message: Any = SimpleNamespace(offset=number, timestamp=0, key=None, value=value)
         for _ in learner.fold(message):
             pass
-    return len(dump(learner.state)) - before
+    return len(encode(learner.state)) - before
 
 
 def main() -> None:

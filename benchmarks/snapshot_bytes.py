@@ -21,7 +21,7 @@ from river.datasets import synth
 
 from learning.learner import State
 from learning.models import names_for
-from learning.state import digest, dump
+from learning.state import digest, encode
 from learning.task import Kind, Task
 
 ROWS = 5_000
@@ -56,12 +56,12 @@ def measure(kind: Kind, name: str, rows: int) -> Figures:
         arm.score(arm.predict(features), label)
         arm.learn(features, label)
         state.probes.append(features)
-    slim = dump(arm.model)
+    slim = encode(arm.model)
     return Figures(
         plain=len(pickle.dumps(arm.model, protocol=5)),
         slim=len(slim),
         zstd=len(zstandard.compress(slim)),
-        dump_ms=best(lambda: dump(state)),
+        dump_ms=best(lambda: encode(state)),
         digest_ms=best(lambda: digest(state)),
     )
 

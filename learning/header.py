@@ -2,7 +2,7 @@
 
 import hashlib
 import platform
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
 import numpy as np
@@ -11,7 +11,7 @@ import river
 from learning.errors import DamagedError, SnapshotError
 from learning.task import Task
 
-FORMAT = 3
+FORMAT = 4
 """Raised by one whenever the shape of the state, of the header or of the snapshot changes."""
 
 MAGIC = b"HEADRACE"
@@ -20,6 +20,13 @@ START = len(MAGIC) + 2 + 4
 
 SUM = 32
 """Bytes of a SHA-256 or an HMAC-SHA256."""
+
+HEADER_MAX = 64 << 10
+"""Bytes that a header may have."""
+
+POSITION_MAX = 2**63 - 1
+
+Sum = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 
 REPLAY = "Delete the topics <task>.snapshots and <task>.pending, and let the worker replay the log."
 
@@ -43,17 +50,19 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     fingerprint
         Of the task's configuration.
     libraries
-        Name to version of what the bytes depend on.
+        Name to version of what a model computes with.
     position
         The offset of the next message to fold.
-    digest
-        Of the state.
+    digest, size
+        Of the state: the SHA-256 (hex) of its encoding, and how many bytes that has.
+    answers
+        The digest of what the state's arms answer to its probes.
     writer
         The process that took it.
     signed
         Whether an HMAC stands before the payload.
-    size, sha256
-        Of the payload: bytes, hex.
+    packed, sha256
+        Of the payload, which is the encoding compressed: bytes, hex.
     """
 
     format: int
@@ -62,12 +71,14 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     partition: int
     fingerprint: str
     libraries: dict[str, str]
-    position: int
-    digest: str
+    position: Annotated[int, msgspec.Meta(ge=0, le=POSITION_MAX)]
+    digest: Sum
+    size: Annotated[int, msgspec.Meta(ge=1)]
+    answers: Sum
     writer: str
     signed: bool
-    size: int
-    sha256: str
+    packed: Annotated[int, msgspec.Meta(ge=1)]
+    sha256: Sum
 
     def check(self, task: Task, partition: int) -> None:
         """Raise SnapshotError, naming both sides, unless this is a snapshot of that shard, by makers like these."""
@@ -119,7 +130,7 @@ def split(data: bytes) -> Parts:
         f"Use the program that wrote it. {REPLAY}",
     )
     end = START + int.from_bytes(data[START - 4 : START], "big")
-    if hashlib.sha256(data[:end]).digest() != data[end : end + SUM]:
+    if end > START + HEADER_MAX or hashlib.sha256(data[:end]).digest() != data[end : end + SUM]:
         raise DamagedError("the snapshot's header is damaged.", REPLAY)
     try:
         header = msgspec.json.decode(data[START:end], type=Header)

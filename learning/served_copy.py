@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Callable, Sequence
 
-from learning.codec import dump, load
+from learning.encoding import decode, encode
 from learning.learner import Learner
 
 SHARE = 0.05
@@ -21,10 +21,10 @@ def copy_for_answers(learner: Learner, also: Sequence[str] = ()) -> Learner:
     learner
         The one that folds; between two rows.
     also
-        As for `learning.codec.load`.
+        As for `learning.encoding.decode`.
     """
     state = copy.copy(learner.state)
-    state.arms = load(dump(state.arms), also)
+    state.arms = decode(encode(state.arms), also)
     return Learner(learner.task, learner.partition, state)
 
 
@@ -39,7 +39,7 @@ class ServedCopy:
     clock
         Seconds that never go back.
     also
-        As for `learning.codec.load`.
+        As for `learning.encoding.decode`.
 
     Examples
     --------

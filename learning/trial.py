@@ -6,8 +6,7 @@ from types import SimpleNamespace
 import msgspec
 
 from learning.batch import Row
-from learning.codec import dump, load
-from learning.digest import digest
+from learning.encoding import decode, digest, encode
 from learning.errors import ModelError, SnapshotError
 from learning.generated import Shape, questions, samples, shapes
 from learning.learner import Learner
@@ -119,7 +118,7 @@ class _Trial:
         self.questions = list(questions(task, shape))
         self.refused: _Failed | None = None
         module, imported, _ = task.model_name.partition(":")
-        self.also = (module.split(".")[0],) if imported else ()  # as for a snapshot
+        self.also = (module,) if imported else ()  # as for a snapshot
 
     def run(self) -> Verdict:
         whole, half = Learner(self.task, 0), len(self.rows) // 2
@@ -150,8 +149,7 @@ class _Trial:
     def _reload(self, learner: Learner) -> Learner:
         """The learner, as it is after a restart."""
         try:
-            saved = dump(learner.state)
-            state = load(saved, self.also)
+            state = decode(encode(learner.state), self.also)
         except SnapshotError as error:
             raise self._error(f"cannot be saved and loaded: {error.what.rstrip('.')}", SAVABLE) from error
         if self._digest(learner) != digest(state):

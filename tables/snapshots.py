@@ -1,28 +1,28 @@
 """Snapshots: a learner's whole state as bytes, by shard; the furthest one is the one to go on from."""
 
-import asyncio
 import contextlib
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Annotated, NamedTuple
 
 import msgspec
 import structlog
-import zstandard
 
 from learning.errors import DamagedError
+from learning.header import POSITION_MAX
+from learning.state import peek
 from tables.changelog import CHUNK_MAX
 from tables.table import Table
 
 log = structlog.get_logger()
 
-INLINE_MAX = 256 << 10
-"""Bytes of a snapshot that are compressed on the loop, in a millisecond or less; more are compressed in a thread."""
+CHUNKS_MAX = 10_000
+"""Chunks of one snapshot: 5 GB of them."""
 
-POSITION_MAX = 2**63 - 1
-CHUNKS_MAX = 100_000
-"""Chunks of one snapshot: 50 GB of them."""
+
+PLACE = re.compile(r"[A-Za-z0-9._-]+/[0-9]{12}").fullmatch
+"""A snapshot's place among the keys: its writer, and a number."""
 
 
 class Manifest(msgspec.Struct, frozen=True):
@@ -48,14 +48,14 @@ class Found(NamedTuple):
         ------
         DamagedError
             The parts are not those that the manifest names: its writer was killed before it had removed all of it, or they are damaged.
+            Or they are a snapshot of another position than the manifest says.
         """
         data = b"".join(self.parts)
         if hashlib.sha256(data).hexdigest() != self.sha256:
             raise DamagedError("the snapshot's parts are not those that its manifest names.")
-        try:
-            return zstandard.decompress(data)
-        except zstandard.ZstdError as error:
-            raise DamagedError(f"the snapshot cannot be decompressed: {error}.") from None
+        if peek(data).position != self.position:
+            raise DamagedError("the snapshot's manifest names another position than its header.")
+        return data
 
 
 decode_manifest = msgspec.json.Decoder(Manifest).decode
@@ -64,7 +64,7 @@ decode_manifest = msgspec.json.Decoder(Manifest).decode
 class Snapshots:
     """The snapshots of one task.
 
-    A snapshot is compressed and cut into chunks that a broker takes; the manifest is written last, so a snapshot is there as a
+    A snapshot is cut into chunks that a broker takes; the manifest is written last, so a snapshot is there as a
     whole or not at all. Its last chunk travels in the manifest's own record: most snapshots are one record. Keys carry the writer
     and a number, and none is used twice: a worker that is paused while it removes snapshots removes those that it had seen, and none
     that was written since.
@@ -88,9 +88,7 @@ class Snapshots:
         self.table = table
         self.writer = writer
         self._count = 0
-        self._written: dict[
-            int, dict[str, int]
-        ] = {}  # by shard: begun here and not removed yet, with the chunks of each
+        self._written: dict[int, set[str]] = {}  # by shard: begun here and not removed yet
         self._previous: dict[int, tuple[int, str]] = {}  # by shard: position and place of the one that must stay
         self._reported: set[tuple[int, str]] = set()
 
@@ -98,20 +96,18 @@ class Snapshots:
         """Write one snapshot; it is durable when this returns."""
         self._count += 1
         place = f"{self.writer}/{self._count:012}"
-        is_large = len(snapshot) > INLINE_MAX
-        data, sha256 = await asyncio.to_thread(_compress, snapshot) if is_large else _compress(snapshot)
-        *chunks, last = [data[at : at + CHUNK_MAX] for at in range(0, len(data), CHUNK_MAX)] or [b""]
-        written = self._written.setdefault(partition, {})
+        *chunks, last = [snapshot[at : at + CHUNK_MAX] for at in range(0, len(snapshot), CHUNK_MAX)] or [b""]
+        written = self._written.setdefault(partition, set())
         previous = self._previous.get(partition)
-        written[place] = len(chunks)
+        written.add(place)
         for number, chunk in enumerate(chunks):
             await self.table.put(partition, _chunk_key(place, number), chunk)
-        manifest = Manifest(position, len(chunks), sha256)
+        manifest = Manifest(position, len(chunks), hashlib.sha256(snapshot).hexdigest())
         await self.table.put(partition, _manifest_key(place), msgspec.json.encode(manifest) + b"\n" + last)
         self.keep(partition, position, place)
         if partition in self.table.opened():
             stays = {place, previous[1]} if previous else {place}
-            await self._remove(partition, {name: count for name, count in written.items() if name not in stays})
+            await self._remove(partition, written - stays)
             await self._remove(partition, self._behind(partition, previous or (position, place)))
 
     def keep(self, partition: int, position: int, place: str) -> None:
@@ -136,6 +132,9 @@ class Snapshots:
         for key, value in self.table.items(partition, b"manifest/"):
             head, _, last = value.partition(b"\n")
             place = key.removeprefix(b"manifest/").decode(errors="replace")
+            if not PLACE(place):
+                self._report(partition, place, "its key is not one that a worker gives")
+                continue
             try:
                 manifest = decode_manifest(head)
             except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -149,26 +148,21 @@ class Snapshots:
             self._reported.add((partition, place))
             log.warning("a snapshot is passed by", partition=partition, snapshot=place, why=why)
 
-    def _behind(self, partition: int, best: tuple[int, str]) -> dict[str, int]:
-        """The snapshots of other writers that are worse than this one, with their chunks."""
+    def _behind(self, partition: int, best: tuple[int, str]) -> set[str]:
+        """The snapshots of other writers that are worse than this one."""
         return {
-            name: manifest.chunks
+            name
             for name, manifest, _ in self._manifests(partition)
             if not name.startswith(f"{self.writer}/") and (manifest.position, name) < best
         }
 
-    async def _remove(self, partition: int, places: dict[str, int]) -> None:
-        for place, chunks in places.items():
+    async def _remove(self, partition: int, places: Collection[str]) -> None:
+        """Remove snapshots: the manifest and the chunks that are there, whatever the manifest says of their number."""
+        for place in sorted(places):
             await self.table.put(partition, _manifest_key(place), None)
-            for number in range(chunks):
-                await self.table.put(partition, _chunk_key(place, number), None)
-            self._written[partition].pop(place, None)
-
-
-def _compress(snapshot: bytes) -> tuple[bytes, str]:
-    """A snapshot as it is kept, and the SHA-256 (hex) of that."""
-    data = zstandard.compress(snapshot, 1)
-    return data, hashlib.sha256(data).hexdigest()
+            for key in [key for key, _ in self.table.items(partition, f"chunk/{place}/".encode())]:
+                await self.table.put(partition, key, None)
+            self._written[partition].discard(place)
 
 
 def _manifest_key(place: str) -> bytes:

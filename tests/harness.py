@@ -249,7 +249,7 @@ class Worker:
                 self.process.wait()
                 raise
 
-    def get(self, path: str, timeout: float = 2.0):
+    def get(self, path: str, timeout: float = 10.0):
         """The JSON at a path, or None while it does not answer 200."""
         try:
             with urllib.request.urlopen(self.address + path, timeout=timeout) as answer:

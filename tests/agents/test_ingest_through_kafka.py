@@ -135,15 +135,13 @@ def test_a_source_that_is_made_anew_stops_the_intake_before_any_of_it_is_mapped(
         def parts():
             return sources(worker, task)["partitions"]
 
-        # While nobody is assigned it, the source as a whole may be said to be gone: that is the partition "*".
-        harness.wait_for(
-            lambda: [(part["partition"], part["state"]) for part in parts()] == [(0, "stopped")],
-            60,
-            lambda: f"stopped; {parts()}",
-        )
+        harness.wait_for(lambda: [part["state"] for part in parts()] == ["stopped"], 60, lambda: f"stopped; {parts()}")
         (part,) = parts()
-        assert part["position"] == 50
-        assert part["end"] in (0, count)  # as it was when the intake stopped: perhaps before the rows came
+        if part["partition"] == "*":  # the group gives nobody a topic that was deleted, and may be late to know of the new one
+            assert running
+        else:
+            assert part["position"] == 50
+            assert part["end"] in (0, count)  # as it was when the intake stopped: perhaps before the rows came
         assert "needs a name of its own" in part["error"]
         assert len(asyncio.run(harness.read_all(broker, f"{task}.events"))) == 50
         assert [shard["state"] for shard in worker.get(f"/v1/{task}")["shards"]] == ["live"]

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections import Counter, OrderedDict, defaultdict, deque
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -15,8 +16,7 @@ from hypothesis import strategies as st
 from river import compose, linear_model, preprocessing, proba, tree
 
 from learning.errors import SnapshotError
-from learning.prediction import Prediction
-from learning.state import digest
+from learning.state import decode, digest, encode
 
 NAN = struct.unpack(">d", bytes.fromhex("7ff8000000000001"))[0]
 
@@ -34,8 +34,8 @@ class Mixed(Slotted):
     """Slots and a dict."""
 
 
-class Row(tuple):
-    __slots__ = ()
+class NamedRow(NamedTuple):
+    value: int
 
 
 def slotted(kind, **attributes):
@@ -81,7 +81,6 @@ class TestWhatDiffers:
             ([(1, 2), (3,)], [(1,), (2, 3)]),
             ([(1, 2)], [("t", 1, 2)]),
             ([("t", 1)], [(1,)]),
-            ([...], [[]]),
             ({1}, {1.0}),
             ({1}, {"1"}),
             ({(1, 2)}, {(2, 1)}),
@@ -91,25 +90,20 @@ class TestWhatDiffers:
             (np.zeros(2), [0.0, 0.0]),
             (np.zeros(2), np.zeros(2, dtype="f4")),
             (np.zeros(4), np.zeros((2, 2))),
+            (np.zeros((2, 3)), np.zeros((2, 3), order="F")),
+            (NamedRow(1), (1,)),
+            (str.lower, str.upper),
             (np.array([0.0]), np.array([-0.0])),
             (np.float64(1), 1.0),
             (np.float64(1), np.float32(1)),
-            (np.array([1, "a"], dtype=object), np.array([1.0, "a"], dtype=object)),
             (random.Random(1), random.Random(2)),
             (Point(a=1), Point(a=1.0)),
             (Point(a=1, b=2), Point(b=2, a=1)),
             (Point(a=1), {"a": 1}),
             (slotted(Slotted, left=1), slotted(Slotted, right=1)),
             (slotted(Mixed, left=1), slotted(Mixed, extra=1)),
-            (Row((1,)), (1,)),
             (int, float),
-            (len, max),
-            (math.sqrt, math.exp),
-            ("a".upper, "a".lower),
-            ("a".upper, "b".upper),
-            (Point(a=1).__init__, Point(a=2).__init__),
             (partial(int, 1), partial(int, 2)),
-            (Prediction(1), Prediction(1.0)),
             (proba.Gaussian(seed=1), proba.Gaussian(seed=2)),
             (proba.Gaussian(seed=1), proba.Gaussian()),
             (compose.Prefixer("a"), compose.Prefixer("b")),
@@ -145,10 +139,6 @@ class TestWhatDiffers:
         assert digest(circle) != digest(unrolled)
         assert digest(circle) == digest(pickle.loads(pickle.dumps(circle)))
 
-    def test_an_item_shared_by_a_set(self):
-        here, there = Point(a=1), Point(a=1)
-        assert digest([{here}, here]) != digest([{here}, there])
-
 
 class TestWhatIsTheSame:
     def test_the_digest_is_64_hex_digits(self):
@@ -171,7 +161,7 @@ class TestWhatIsTheSame:
         assert pickled[0] != pickled[1]
 
     def test_frozen_values_need_not_be_one_object(self):
-        for make in (lambda: frozenset({1, 2}), lambda: Prediction(True, None), lambda: np.float64(2.5), lambda: 3j):
+        for make in (lambda: frozenset({1, 2}), lambda: NamedRow(2), lambda: np.float64(2.5)):
             one = make()
             assert digest([one, one]) == digest([make(), make()])
 
@@ -201,9 +191,8 @@ class TestWhatIsTheSame:
         pipeline.predict_one({"a": 1.0})
         assert digest(pipeline) == before
 
-    def test_an_array_seen_in_another_order_is_the_same(self):
+    def test_a_view_of_an_array_is_the_same(self):
         array = np.arange(6.0).reshape(2, 3)
-        assert digest(np.asfortranarray(array)) == digest(array)
         assert digest(array[::-1][::-1]) == digest(array)
 
     def test_a_deep_chain_ends(self):
@@ -214,15 +203,10 @@ class TestWhatIsTheSame:
         while chain:  # taken apart by hand, for its end would be as deep
             chain = chain.next.pop()
 
-    def test_a_set_that_holds_what_holds_the_set_ends(self):
-        point = Point()
-        point.among = {point, Point(among=1)}
-        assert digest(point) == digest(pickle.loads(pickle.dumps(point)))
-
 
 @pytest.mark.parametrize("value", [(x for x in "ab"), [sys.stdout], Point(at=sys._getframe())])
-def test_what_cannot_be_pickled_has_no_digest(value):
-    with pytest.raises(SnapshotError, match="no digest"):
+def test_what_cannot_be_saved_has_no_digest(value):
+    with pytest.raises(SnapshotError, match="cannot be saved"):
         digest(value)
 
 
@@ -241,6 +225,11 @@ plain = st.recursive(
         | st.builds(lambda value: [value, value], inner)
         | st.builds(lambda value: Point(a=value, b=(value,)), inner)
         | st.builds(lambda value: slotted(Mixed, left=value, extra=value), inner)
+        | st.builds(NamedRow, inner)
+        | st.builds(lambda pairs: OrderedDict(pairs), st.lists(st.tuples(hashable, inner), max_size=3))
+        | st.builds(lambda pairs: defaultdict(list, pairs), st.lists(st.tuples(hashable, inner), max_size=3))
+        | st.integers(-(1 << 80), 1 << 80)
+        | st.text(st.characters(), max_size=3)
     ),
     max_leaves=25,
 )
@@ -278,6 +267,14 @@ near = st.recursive(
 
 
 @given(plain)
+def test_what_is_read_is_written_as_it_was(value):
+    data = encode(value)
+    back = decode(data, also=(__name__,))
+    assert encode(back) == data
+    assert hashlib.sha256(data).hexdigest() == digest(value)
+
+
+@given(plain)
 def test_a_round_trip_through_pickle_keeps_the_digest(value):
     for protocol in (2, 5):
         assert digest(pickle.loads(pickle.dumps(value, protocol))) == digest(value)
@@ -297,7 +294,7 @@ def test_what_differs_exactly_differs_by_digest(one, other):
 CODE = """
 from learning.state import digest
 import numpy as np
-print(digest([{"a": 1.5, "b": [1, None, "x"]}, {"p", "q", "r", "s"}, {("a", 1), ("b", 2)}, np.arange(4.0), print]))
+print(digest([{"a": 1.5, "b": [1, None, "x"]}, {"p", "q", "r", "s"}, {("a", 1), ("b", 2)}, np.arange(4.0), str.lower]))
 """
 
 

@@ -6,7 +6,7 @@ from river import metrics
 
 from learning.metrics import WINDOW, Scoreboard
 from learning.prediction import Prediction
-from learning.state import digest, dump, load
+from learning.state import decode, digest, encode
 
 KINDS = ["binary", "multiclass", "regression"]
 CLASSES = ["a", "b", "c", 7, 15, 23]
@@ -110,7 +110,7 @@ def test_a_copy_from_bytes_says_the_same_and_goes_on_the_same(kind):
     board, rows = Scoreboard(kind), list(scored(kind, 1_700))
     for label, prediction in rows[:1_200]:
         board.update(label, prediction)
-    copy = load(dump(board))
+    copy = decode(encode(board))
     for label, prediction in rows[1_200:]:
         board.update(label, prediction)
         copy.update(label, prediction)
@@ -123,4 +123,4 @@ def test_a_full_window_is_small(kind):
     board = Scoreboard(kind)
     for label, prediction in scored(kind, WINDOW):
         board.update(label, prediction)
-    assert len(dump(board)) < 30_000
+    assert len(encode(board)) < 30_000

@@ -12,7 +12,7 @@ from learning.learner import Learner
 from learning.models import CATALOGUE, build, hoeffding, names_for
 from learning.models.preparing import OneHot, Prepared, Scale
 from learning.prediction import Prediction
-from learning.state import digest, dump, load
+from learning.state import decode, digest, encode
 from learning.task import Task
 
 EVERY = [(kind, name) for kind in ("binary", "multiclass", "regression") for name in names_for(kind)]
@@ -262,7 +262,7 @@ def part_after_reloading(arm, kind, n):
     copy = arm
     for number, (x, y) in enumerate(rows(kind, n, seed=5)):
         if number % 37 == 20:
-            copy = load(dump(copy))
+            copy = decode(encode(copy))
         ours, theirs = arm.predict(x), copy.predict(x)
         arm.learn(x, y)
         if copy is not arm:

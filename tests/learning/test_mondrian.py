@@ -7,7 +7,7 @@ from river import forest
 
 from learning.models import build
 from learning.models.mondrian import MondrianForest, MondrianRegressor
-from learning.state import digest, dump, load
+from learning.state import decode, digest, encode
 
 MODELS = {"mondrian_forest": "multiclass", "mondrian_regressor": "regression"}
 
@@ -56,7 +56,7 @@ def test_a_forest_stays_within_its_bound_and_goes_on_learning(name, free):
         model.learn_one(x, y)
     assert [tree._n_nodes for tree in model.model] == nodes
     assert digest(model) != known
-    assert len(dump(model)) < 1_000_000
+    assert len(encode(model)) < 1_000_000
     assert all(tree._root.n_samples == 4_000 for tree in model.model)
 
 
@@ -66,7 +66,7 @@ def test_a_full_forest_comes_back_from_its_bytes_and_goes_on_the_same(name):
     stream = list(rows(MODELS[name], 2_500, free=True))
     for x, y in stream[:2_000]:
         model.learn_one(x, y)
-    copy = load(dump(model))
+    copy = decode(encode(model))
     for x, y in stream[2_000:]:
         assert repr(model.predict_one(x)) == repr(copy.predict_one(x))
         model.learn_one(x, y)
@@ -90,4 +90,4 @@ def test_a_row_of_more_features_than_there_is_room_for_is_learned_in_part():
     model.learn_one({f"f{number}": 1.0 for number in range(5_000)}, True)
     assert 0 < len(model._features) < 5_000
     model.learn_one({"f0": 2.0}, False)
-    assert len(dump(model)) < 3_000_000
+    assert len(encode(model)) < 3_000_000

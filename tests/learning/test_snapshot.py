@@ -11,14 +11,13 @@ import pytest
 import river
 from river.datasets import synth
 
-from learning.codec import dump
 from learning.errors import SnapshotError
 from learning.header import FORMAT, MAGIC, START, SUM, join
 from learning.learner import Learner, State
 from learning.models import names_for
 from learning.prediction import Prediction
 from learning.snapshot import answers
-from learning.state import Header, digest, peek, seal, unseal
+from learning.state import Header, digest, encode, peek, seal, unseal
 from learning.task import Task, Update
 
 KEY = b"a key of the worker"
@@ -261,7 +260,7 @@ class TestAnswers:
             value,
             probabilities | {label: probabilities[label] + 1e-16 + abs(probabilities[label]) * 3e-16},
         )
-        data = reseal(seal(STATE, TASK, 3, writer="w"), dump((STATE, wrong)))
+        data = reseal(seal(STATE, TASK, 3, writer="w"), encode((STATE, wrong)))
         with pytest.raises(SnapshotError, match="answers differently") as refusal:
             unseal(data, TASK, 3)
         assert "replay the log" in refusal.value.remedy
@@ -289,21 +288,21 @@ class TestAnswers:
     def test_a_state_changed_after_the_header_was_written_is_refused(self):
         other = learned(TASK, 61)
         other.position = 60
-        data = reseal(seal(STATE, TASK, 3, writer="w"), dump((other, answers(other))))
+        data = reseal(seal(STATE, TASK, 3, writer="w"), encode((other, answers(other))))
         with pytest.raises(SnapshotError, match="digest is"):
             unseal(data, TASK, 3)
 
     @pytest.mark.parametrize("payload", [None, (), (1, 2), [1], {"a": 1}, (STATE,), [STATE, {}], ({}, STATE)])
     def test_what_is_no_state_is_refused(self, payload):
         with pytest.raises(SnapshotError, match="does not hold a state"):
-            unseal(reseal(seal(STATE, TASK, 3, writer="w"), dump(payload)), TASK, 3)
+            unseal(reseal(seal(STATE, TASK, 3, writer="w"), encode(payload)), TASK, 3)
 
     def test_a_state_without_its_parts_is_refused(self):
         for name in vars(STATE):
             hollow = State.__new__(State)
             hollow.__dict__.update(vars(STATE))
             del hollow.__dict__[name]
-            data = reseal(seal(STATE, TASK, 3, writer="w"), dump((hollow, {})), digest=digest(hollow))
+            data = reseal(seal(STATE, TASK, 3, writer="w"), encode((hollow, {})), digest=digest(hollow))
             with pytest.raises(SnapshotError):
                 unseal(data, TASK, 3)
 

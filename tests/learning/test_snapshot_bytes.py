@@ -7,7 +7,7 @@ import pytest
 from river.datasets import synth
 
 from learning.models import build
-from learning.state import digest, dump, load
+from learning.state import decode, digest, encode
 
 ROWS = 5_000
 STREAMS = {"binary": synth.Agrawal(seed=42), "multiclass": synth.RandomRBF(42, 42, n_classes=4, n_features=10)}
@@ -30,13 +30,13 @@ def learned(kind):
 def test_a_hoeffding_tree_is_at_least_fifteen_times_smaller_than_its_pickle(kind):
     model = learned(kind)
     assert (model.model.n_nodes > 1) == (kind == "binary"), "one has split, the other is a single leaf yet"
-    assert len(pickle.dumps(model, protocol=5)) >= 15 * len(dump(model))
+    assert len(pickle.dumps(model, protocol=5)) >= 15 * len(encode(model))
 
 
 @pytest.mark.parametrize("kind", STREAMS)
 def test_what_is_left_out_is_not_missed(kind):
     model = learned(kind)
-    copy, before = load(dump(model)), digest(model)
+    copy, before = decode(encode(model)), digest(model)
     assert digest(copy) == before
     for x, _ in rows_of(kind):
         assert copy.predict_proba_one(x) == model.predict_proba_one(x)
@@ -44,5 +44,5 @@ def test_what_is_left_out_is_not_missed(kind):
 
 @pytest.mark.parametrize("kind", STREAMS)
 def test_saving_twice_gives_no_larger_snapshot(kind):
-    data = dump(learned(kind))
-    assert len(dump(load(data))) == len(data)
+    data = encode(learned(kind))
+    assert len(encode(decode(data))) == len(data)

@@ -3,6 +3,7 @@ import copy
 import ctypes
 import functools
 import json
+import os
 import pickle
 import random
 import subprocess
@@ -30,7 +31,7 @@ from river.datasets import synth
 from learning.arm import Arm
 from learning.errors import SnapshotError
 from learning.models import build, names_for
-from learning.state import digest, dump, load
+from learning.state import decode, digest, encode
 from learning.task import Task
 
 CATALOGUE = [(kind, name) for kind in ("binary", "multiclass", "regression") for name in names_for(kind)]
@@ -41,6 +42,11 @@ STREAMS = {
     "multiclass": synth.RandomRBF(7, 7, n_classes=4, n_features=6),
     "regression": synth.Friedman(seed=7),
 }
+
+
+class Chain(list):
+    """A list of a class of its own."""
+
 
 RIVER = {
     "pipeline": ("binary", lambda: preprocessing.StandardScaler() | linear_model.LogisticRegression(optim.Adam())),
@@ -86,7 +92,7 @@ class TestRoundTrip:
     def test_a_loaded_model_is_equal_and_goes_on_as_the_saved_one(self, kind, name):
         model, rest = learned(kind, name)
         before = digest(model)
-        ours, theirs = load(dump(model)), load(dump(model))
+        ours, theirs = decode(encode(model)), decode(encode(model))
         assert digest(ours) == digest(theirs) == digest(model) == before
         for x, y in rest:
             assert ask(kind, ours, x) == ask(kind, theirs, x)
@@ -100,7 +106,7 @@ class TestRoundTrip:
     def test_the_saved_model_goes_on_as_if_it_had_not_been_saved(self, kind, name):
         model, rest = learned(kind, name)
         model = copy.deepcopy(model)
-        saved = load(dump(model))
+        saved = decode(encode(model))
         for x, y in rest[:100]:
             assert ask(kind, saved, x) == ask(kind, model, x)
             model.learn_one(x, y)
@@ -111,19 +117,19 @@ class TestRoundTrip:
         asked = []
         for number, (kind, name) in enumerate(CATALOGUE):
             model, rest = learned(kind, name)
-            (tmp_path / str(number)).write_bytes(dump((load(dump(model)), rest[:100])))
-            after = learn(kind, load(dump(model)), rest[:100])
-            asked.append([digest(model), digest(after), len(dump(after))])
+            (tmp_path / str(number)).write_bytes(encode((decode(encode(model)), rest[:100])))
+            after = learn(kind, decode(encode(model)), rest[:100])
+            asked.append([digest(model), digest(after), len(encode(after))])
         code = """
 import sys, json, pathlib
-from learning.state import load, dump, digest
+from learning.state import decode, encode, digest
 told = []
 for number in range(int(sys.argv[2])):
-    model, rest = load((pathlib.Path(sys.argv[1]) / str(number)).read_bytes())
+    model, rest = decode((pathlib.Path(sys.argv[1]) / str(number)).read_bytes())
     before = digest(model)
     for x, y in rest:
         model.learn_one(x, y)
-    told.append([before, digest(model), len(dump(model))])
+    told.append([before, digest(model), len(encode(model))])
 print(json.dumps(told))
 """
         command = [sys.executable, "-c", code, str(tmp_path), str(len(CATALOGUE))]
@@ -154,117 +160,108 @@ print(json.dumps(told))
             collections.deque([1, 2], maxlen=3),
             functools.partial(int, "7"),
             np.arange(6.0).reshape(2, 3),
-            np.array([1, "a", None], dtype=object),
             np.float32(1.5),
-            np.zeros(2, dtype=[("a", "i4"), ("b", "f8")]),
+            np.asfortranarray(np.arange(6.0).reshape(2, 3)),
             np.random.default_rng(1),
             np.random.RandomState(1),
             random.Random(1),
             proba.Gaussian(seed=1),
             stats.Quantile(0.5),
-            stats.RollingQuantile(0.5, 10),
             drift.ADWIN(),
             drift.KSWIN(seed=1),
             compose.Select("a", "b"),
             str.lower,
-            preprocessing.StandardScaler().learn_one,
-            time_series.SNARIMAX(1, 0, 1),
+            linear_model.PAClassifier(mode=2).calc_tau,
         ],
     )
     def test_what_models_are_made_of_comes_back(self, value):
         if isinstance(value, stats.base.Univariate):
             for number in range(20):
                 value.update(float(number))
-        back = load(dump(value))
+        back = decode(encode(value))
         assert type(back) is type(value)
         assert digest(back) == digest(value)
 
     def test_generators_go_on_where_they_were(self):
         ours, theirs = random.Random(5), np.random.default_rng(5)
         ours.random(), theirs.random()
-        mine, yours = load(dump((ours, theirs)))
+        mine, yours = decode(encode((ours, theirs)))
         assert [mine.random() for _ in range(5)] == [ours.random() for _ in range(5)]
         assert list(yours.random(5)) == list(theirs.random(5))
 
     def test_what_is_one_object_stays_one(self):
         shared = proba.Gaussian()
-        one, other = load(dump([shared, shared]))
+        one, other = decode(encode([shared, shared]))
         assert one is other
 
     def test_a_distribution_can_still_be_sampled(self):
         gaussian = proba.Gaussian()
         for number in range(9):
             gaussian.update(number)
-        back = load(dump(gaussian))
+        back = decode(encode(gaussian))
         assert isinstance(back.sample(), float)
         assert back(4.0) == gaussian(4.0)
         assert digest(back) == digest(gaussian)
 
-    def test_a_chain_deeper_than_pickle_goes_comes_back(self):
+    def test_a_chain_of_any_depth_comes_back(self):
         chain = None
-        for number in range(900):
+        for number in range(100_000):
             chain = [number, chain]
         chained = linear_model.LogisticRegression()
         chained.chain = chain
-        limit = sys.getrecursionlimit()
-        with pytest.raises(RecursionError):
-            pickle.dumps(chained)
-        assert digest(load(dump(chained))) == digest(chained)
-        assert sys.getrecursionlimit() == limit
+        back = decode(encode(chained))
+        assert digest(back) == digest(chained)
+        assert (back.chain[0], back.chain[1][0]) == (99_999, 99_998)
+        for made in (chain, back.chain):  # or the interpreter takes them apart by recursion
+            while made is not None:
+                made[1], made = None, made[1]
 
-    @pytest.mark.parametrize("value", [lambda: 1, [sys.stdout], (x for x in "a"), ctypes.pointer(ctypes.c_int(1))])
+    @pytest.mark.parametrize(
+        "value",
+        [
+            lambda: 1, [sys.stdout], (x for x in "a"), ctypes.pointer(ctypes.c_int(1)), time_series.SNARIMAX(1, 0, 1),
+            preprocessing.StandardScaler().learn_one, np.array([1, "a", None], dtype=object), {proba.Gaussian()},
+            np.zeros(2, dtype=[("a", "i4"), ("b", "f8")]), 1 << 9_000, open, os.system, Chain([1]), {(1, (2, proba.Gaussian()))},
+        ],
+    )  # fmt: skip
     def test_what_cannot_be_saved_is_refused(self, value):
         with pytest.raises(SnapshotError, match="cannot be saved"):
-            dump(value)
+            encode(value)
 
-    def test_a_chain_without_end_is_refused(self):
+    def test_a_chain_of_tuples_without_end_is_refused(self):
         chain = None
-        for _ in range(30_000):
-            chain = [chain]
+        for _ in range(1_000):
+            chain = (chain,)
         with pytest.raises(SnapshotError, match="cannot be saved"):
-            dump(chain)
+            encode(chain)
 
 
 class TestDamage:
     @pytest.mark.parametrize(
         "data",
-        [b"", b"\x80", b"\x80\x05", b"\x80\x05.", b"\x80\x7fN.", b"not a pickle", b"\x80\x05N", b"\x80\x05K.", b"\x80\x05\x97.", b"\x80\x05\x82\x01."],
+        [b"", b"\x80", b"\x00\x00\x00\x00", b"\x00\x00\x00\x01", b"\x00\x00\x00\x01\x90", b"\x00\x00\x00\x01\xc0",
+         b"\x00\x00\x00\x02\x91\xc0\x00", b"\x00\x00\x00\x02\x91\xc0" * 2, b"\xff\xff\xff\xff\x91\xc0", pickle.dumps([1])],
     )  # fmt: skip
-    def test_what_is_no_state_is_refused(self, data):
-        with pytest.raises(SnapshotError):
-            load(data)
-
-    def test_corrupt_rust_state_is_refused(self, monkeypatch):
-        monkeypatch.setenv("RUST_BACKTRACE", "0")
-        adwin = drift.ADWIN()
-        for number in range(1_000):
-            adwin.update(number % 2)
-        kind, arguments, state = type(adwin._helper), *adwin._helper.__reduce_ex__(4)[1:3]
-        name = b"".join(b"\x8c" + bytes([len(text)]) + text.encode() for text in (kind.__module__, kind.__qualname__))
-        new = b"\x80\x05" + name + b"\x93" + pickle.dumps(arguments[1:], 5)[2:-1] + b"\x81"
-        assert digest(load(new + pickle.dumps(state, 5)[2:-1] + b"b.")) == digest(adwin._helper)
-        for corrupt in (b"", state[:1], state[:-1], b"\xff" * len(state), 7):
-            with pytest.raises(SnapshotError, match="cannot be read"):
-                load(new + pickle.dumps(corrupt, 5)[2:-1] + b"b.")
+    def test_what_is_no_encoding_is_refused(self, data):
+        with pytest.raises(SnapshotError, match="cannot be read"):
+            decode(data)
 
     def test_flipped_bytes_never_raise_anything_else(self, monkeypatch):
         """What is not refused here is what the sums and the digest of a snapshot are for."""
         monkeypatch.setenv("RUST_BACKTRACE", "0")  # costs a second each time
         model, _ = learned("binary", "hat")
-        data, rng, refused = dump(model), random.Random(1), 0
+        data, rng, refused = encode(model), random.Random(1), 0
         for _ in range(1_000):
             place = rng.randrange(len(data))
             flipped = bytes([data[place] ^ (1 << rng.randrange(8))])
-            if flipped == b"r":  # would have pickle reserve room for up to four thousand million objects
-                continue
             try:
-                load(data[:place] + flipped + data[place + 1 :])
+                decode(data[:place] + flipped + data[place + 1 :])
             except SnapshotError:
                 refused += 1
         assert refused > 100
 
     def test_cut_off_bytes_are_refused(self):
-        data = dump(learned("binary", "naive_bayes")[0])
+        data = encode(learned("binary", "naive_bayes")[0])
         for end in range(0, len(data), 7):
             with pytest.raises(SnapshotError):
-                load(data[:end])
+                decode(data[:end])

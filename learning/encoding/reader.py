@@ -1,0 +1,368 @@
+"""The reader: an encoding as the object graph that it was, or a refusal. It calls nothing that is read."""
+
+import functools
+import sys
+from collections import Counter, OrderedDict, defaultdict, deque
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, ClassVar
+
+import msgspec
+
+from learning.encoding import table
+from learning.encoding.arrays import build_array, build_scalar
+from learning.encoding.form import DEPTH, NUMBER_BYTES, PLAIN, SIZE, SORTS, Code
+from learning.encoding.table import LEAF_BY_TAG, Shape, shape_of
+
+unpack = msgspec.msgpack.Decoder(list[Any]).decode
+
+
+class Unreadable(Exception):
+    """The bytes are no encoding, or name what a state may not consist of; `what` says what, for a sentence."""
+
+    def __init__(self, what: str):
+        super().__init__(what)
+        self.what = what
+
+
+def _fill(made: Any, shape: Shape, names: list[str], values: list[Any]) -> None:
+    """Put its attributes into an object."""
+    if shape.slots:
+        for name, value in zip(names, values, strict=True):
+            setter = shape.slots.get(name)
+            if setter is None:
+                made.__dict__[name] = value
+            else:
+                setter(made, value)
+    else:
+        made.__dict__.update(zip(names, values, strict=True))
+    if shape.stripped is not None:
+        shape.stripped.complete(made)
+
+
+def _put(made: dict[Any, Any], pairs: Iterable[tuple[Any, Any]]) -> None:
+    """Put pairs into a dict."""
+    if type(made) is OrderedDict:
+        made.update(pairs)
+    else:
+        dict.update(made, pairs)  # a Counter's own would add
+
+
+def _count(count: Any) -> int:
+    if type(count) is not int or not 0 <= count <= SIZE:
+        raise Unreadable("a length is none")
+    return count
+
+
+def _large(_: Any, token: list[Any]) -> int:
+    data = _bytes(token)
+    if not 8 <= len(data) <= NUMBER_BYTES:
+        raise Unreadable("a whole number is none")
+    return int.from_bytes(data, "little", signed=True)
+
+
+def _bytes(token: list[Any]) -> bytes:
+    _, data = token
+    if type(data) is not bytes:
+        raise Unreadable("bytes are missing")
+    return data
+
+
+def _text(_: Any, token: list[Any]) -> str:
+    return _bytes(token).decode("utf-8", "surrogatepass")
+
+
+class Reader:
+    """Reads one encoding.
+
+    Parameters
+    ----------
+    data
+        The encoding.
+    also
+        Modules of a user's own: the classes and functions that they define or declare may be in it too.
+    size
+        Bytes that it may have.
+    """
+
+    def __init__(self, data: bytes, also: Sequence[str] = (), size: int = SIZE):
+        if len(data) > size:
+            raise Unreadable(f"it has {len(data):,} bytes, and at most {size:,} are read")
+        self.data, self.at, self.also = memoryview(data), 0, also
+        self.tokens: list[Any] = []
+        self.next = 0
+        self.met: list[Any] = []
+        self.shapes: list[tuple[Shape, list[str]]] = []
+        self.queue: deque[Callable[[], None]] = deque()
+        self.depth = 0
+
+    def read(self) -> Any:
+        """The value."""
+        value = self.value(self.take(1)[0])
+        while self.queue:
+            self.queue.popleft()()
+        if self.next < len(self.tokens) or self.at < len(self.data):
+            raise Unreadable("there is more in it than one value")
+        return value
+
+    def take(self, count: int) -> list[Any]:
+        """The next tokens, so many."""
+        end = self.next + count
+        if end <= len(self.tokens):
+            part = self.tokens[self.next : end]
+            self.next = end
+            return part
+        part = self.tokens[self.next :]
+        while len(part) < count:
+            self.tokens, self.next = self.frame(), 0
+            lacking = count - len(part)
+            part += self.tokens[:lacking]
+            self.next = min(lacking, len(self.tokens))
+        return part
+
+    def frame(self) -> list[Any]:
+        """The tokens of the next frame."""
+        start = self.at + 4
+        end = start + int.from_bytes(self.data[self.at : start], "big")
+        if start >= end or end > len(self.data):
+            raise Unreadable("its end is missing")
+        self.at = end
+        return unpack(self.data[start:end])
+
+    def values(self, count: int) -> list[Any]:
+        """The values of the next tokens, so many."""
+        tokens = self.take(count)
+        if PLAIN.issuperset(map(type, tokens)):
+            return tokens
+        return [token if type(token) in PLAIN else self.value(token) for token in tokens]
+
+    def value(self, token: Any) -> Any:
+        """The value that a token stands for; what it holds may still be missing."""
+        kind = type(token)
+        if kind is list:
+            self.depth += 1
+            if self.depth > DEPTH + 8:
+                raise Unreadable("values lie within each other too deep")
+            value = self._readers[token[0]](self, token)
+            self.depth -= 1
+            return value
+        if kind is dict:
+            if not PLAIN.issuperset(map(type, token.values())) or not {str}.issuperset(map(type, token)):
+                raise Unreadable("a map holds more than plain values")
+            self.met.append(token)
+            return token
+        if kind in PLAIN:
+            return token
+        raise Unreadable("it has a value of MessagePack that is none of its own")
+
+    def within(self, tokens: Any) -> list[Any]:
+        """The values of tokens that stand within another one."""
+        if type(tokens) is not list:
+            raise Unreadable("a list is missing")
+        return [token if type(token) in PLAIN else self.value(token) for token in tokens]
+
+    def _read_met(self, token: list[Any]) -> Any:
+        _, number = token
+        if type(number) is not int or number < 0:
+            raise Unreadable("a number of a value is none")
+        return self.met[number]
+
+    def _read_shape(self, token: list[Any]) -> Any:
+        _, tag, names, *values = token
+        kind = table.find(tag, self.also) if type(tag) is str else None
+        shape = shape_of(kind) if isinstance(kind, type) else None
+        if shape is None:
+            raise Unreadable(f"it names {str(tag)[:200]!r}, which is no class that a state may consist of")
+        if type(names) is not list or len(set(names)) != len(names):
+            raise Unreadable("the names of attributes are none")
+        shape.check(names)
+        names = [sys.intern(name) for name in names]
+        self.shapes.append((shape, names))
+        return self._instance(shape, names, values)
+
+    def _read_like(self, token: list[Any]) -> Any:
+        _, number, *values = token
+        if type(number) is not int or number < 0:
+            raise Unreadable("a number of a shape is none")
+        return self._instance(*self.shapes[number], values)
+
+    def _instance(self, shape: Shape, names: list[str], values: list[Any]) -> Any:
+        made = object.__new__(shape.kind)
+        self.met.append(made)
+        if len(values) == len(names):
+            if not PLAIN.issuperset(map(type, values)):
+                raise Unreadable("an object holds more than plain values in its token")
+            _fill(made, shape, names, values)
+        elif values:
+            raise Unreadable("an object has another number of values than attributes")
+        else:
+            self.queue.append(lambda: _fill(made, shape, names, self.values(len(names))))
+        return made
+
+    def _read_list(self, token: list[Any]) -> Any:
+        made: list[Any] = []
+        self.met.append(made)
+        made += self.rows(token[1:])
+        return made
+
+    def _read_list_block(self, token: list[Any]) -> Any:
+        _, count = token
+        made: list[Any] = []
+        self.met.append(made)
+        self.queue.append(lambda: made.extend(self.values(_count(count))))
+        return made
+
+    def rows(self, tokens: list[Any]) -> list[Any]:
+        """The items of a list in one token: plain values, or tuples of them."""
+        if PLAIN.issuperset(map(type, tokens)):
+            return tokens
+        for row in tokens:
+            if type(row) is not list or row[0] != Code.TUPLE or not PLAIN.issuperset(map(type, row)):
+                raise Unreadable("a list holds more than plain values in its token")
+        return [tuple(row[1:]) for row in tokens]
+
+    def _read_dict(self, token: list[Any]) -> Any:
+        _, sort, factory, *held = token
+        made = self.dict_of(sort, factory)
+        if len(held) == 1 and type(held[0]) is dict:
+            keys, values = list(held[0]), list(held[0].values())
+        else:
+            keys, values = map(self.within, held)
+        if len(keys) != len(values) or not PLAIN.issuperset(map(type, (*keys, *values))):
+            raise Unreadable("a dict holds more than plain values in its token")
+        _put(made, zip(keys, values, strict=True))
+        return made
+
+    def _read_dict_block(self, token: list[Any]) -> Any:
+        _, sort, factory, count = token
+        made, count = self.dict_of(sort, factory), _count(count)
+
+        def fill() -> None:
+            keys = self.take(count)
+            if not PLAIN.issuperset(map(type, keys)):
+                keys = [key if type(key) in PLAIN else self.fixed(key) for key in keys]
+            _put(made, zip(keys, self.values(count), strict=True))
+
+        self.queue.append(fill)
+        return made
+
+    def dict_of(self, sort: Any, factory: Any) -> dict[Any, Any]:
+        """An empty dict of one of the sorts."""
+        made: dict[Any, Any]
+        if type(sort) is not int or not 0 <= sort < len(SORTS):
+            raise Unreadable("a dict of no sort")
+        made = (dict, Counter, OrderedDict, defaultdict)[sort]()
+        self.met.append(made)
+        if factory is not None:
+            if type(made) is not defaultdict or type(factory) is not list or not factory:
+                raise Unreadable("a dict whose default is made by nothing")
+            made.default_factory = self.value(factory)
+            if not callable(made.default_factory):
+                raise Unreadable("a dict whose default is made by nothing")
+        return made
+
+    def _read_deque(self, token: list[Any]) -> Any:
+        made = self._deque_of(token[1])
+        made.extend(self.rows(token[2:]))
+        return made
+
+    def _read_deque_block(self, token: list[Any]) -> Any:
+        _, most, count = token
+        made = self._deque_of(most)
+        self.queue.append(lambda: made.extend(self.values(_count(count))))
+        return made
+
+    def _deque_of(self, most: Any) -> "deque[Any]":
+        if most is not None:
+            _count(most)
+        made: deque[Any] = deque(maxlen=most)
+        self.met.append(made)
+        return made
+
+    def _read_set(self, token: list[Any]) -> Any:
+        _, count = token
+        made: set[Any] = set()
+        self.met.append(made)
+        self.queue.append(lambda: made.update(map(self.fixed, self.take(_count(count)))))
+        return made
+
+    def fixed(self, token: Any) -> Any:
+        """A key or an element: a plain value, a tuple or a frozenset of such."""
+        if type(token) in PLAIN:
+            return token
+        if type(token) is not list or token[0] not in (Code.TUPLE, Code.FROZENSET, Code.LARGE, Code.TEXT):
+            raise Unreadable("a key that may change")
+        value = self.value(token)
+        hash(value)
+        return value
+
+    def _read_partial(self, token: list[Any]) -> Any:
+        _, function, arguments, names, keywords = token
+        function = self.value(function)
+        if not callable(function):
+            raise Unreadable("a function with arguments that is none")
+        named = dict(zip(names, self.within(keywords), strict=True))
+        if not {str}.issuperset(map(type, named)):
+            raise Unreadable("the names of arguments are none")
+        return functools.partial(function, *self.within(arguments), **named)
+
+    def _read_method(self, token: list[Any]) -> Any:
+        _, owner, name = token
+        found = table.method(self.value(owner), name) if type(name) is str else None
+        if found is None:
+            raise Unreadable(f"it names the method {str(name)[:200]!r}, which no object may hold")
+        return found
+
+    def _read_name(self, token: list[Any]) -> Any:
+        _, name = token
+        found = table.find(name, self.also) if type(name) is str else None
+        if found is None:
+            raise Unreadable(f"it names {str(name)[:200]!r}, which a state may not consist of")
+        return found
+
+    def _read_leaf(self, token: list[Any]) -> Any:
+        _, tag, *parts = token
+        leaf = LEAF_BY_TAG.get(tag) if type(tag) is str else None
+        if leaf is None:
+            raise Unreadable(f"it names {str(tag)[:200]!r}, which is nothing that a state may consist of")
+        made = leaf.build(parts)
+        if leaf.changes:
+            self.met.append(made)
+        return made
+
+    def _read_named_tuple(self, token: list[Any]) -> Any:
+        _, tag, *tokens = token
+        kind = table.find(tag, self.also) if type(tag) is str else None
+        fields = getattr(kind, "_fields", None)
+        if not (isinstance(kind, type) and issubclass(kind, tuple)) or fields is None or len(fields) != len(tokens):
+            raise Unreadable(f"it names {str(tag)[:200]!r}, which is no tuple of {len(tokens)} fields")
+        return tuple.__new__(kind, self.within(tokens))
+
+    def keep(self, value: Any) -> Any:
+        """A value that may be met again."""
+        self.met.append(value)
+        return value
+
+    _readers: ClassVar[dict[int, Callable[[Any, list[Any]], Any]]] = {
+        Code.MET: _read_met,
+        Code.SHAPE: _read_shape,
+        Code.LIKE: _read_like,
+        Code.LIST: _read_list,
+        Code.LIST_BLOCK: _read_list_block,
+        Code.DICT: _read_dict,
+        Code.DICT_BLOCK: _read_dict_block,
+        Code.DEQUE: _read_deque,
+        Code.DEQUE_BLOCK: _read_deque_block,
+        Code.SET: _read_set,
+        Code.FROZENSET: lambda reader, token: frozenset(map(reader.fixed, token[1:])),
+        Code.TUPLE: lambda reader, token: tuple(reader.within(token[1:])),
+        Code.NAMED_TUPLE: _read_named_tuple,
+        Code.LARGE: _large,
+        Code.TEXT: _text,
+        Code.BYTES: lambda reader, token: reader.keep(bytearray(_bytes(token))),
+        Code.ARRAY: lambda reader, token: reader.keep(build_array(*token[1:])),
+        Code.SCALAR: lambda _, token: build_scalar(*token[1:]),
+        Code.NAME: _read_name,
+        Code.METHOD: _read_method,
+        Code.PARTIAL: _read_partial,
+        Code.LEAF: _read_leaf,
+    }

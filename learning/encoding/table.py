@@ -1,0 +1,185 @@
+"""The table: what an encoding may name, the tag that stands for it, and how an object of a class is built."""
+
+import copyreg
+import inspect
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from types import FunctionType, MethodType
+from typing import Any, NamedTuple
+
+from learning.encoding import ours, river
+from learning.encoding.leaves import LEAVES, Leaf
+from learning.encoding.stripped import STRIPPED, Stripped
+
+DECLARED = "HEADRACE_STATE"
+"""A module with a model of a user's own may list here further classes and functions that the model's state consists of."""
+
+BUILTIN = {
+    "bool": bool, "bytes": bytes, "dict": dict, "float": float, "frozenset": frozenset, "int": int, "list": list, "set": set,
+    "str": str, "str.lower": str.lower, "str.upper": str.upper, "str.casefold": str.casefold, "tuple": tuple,
+}  # fmt: skip
+
+LIBRARY = (
+    ("collections", "Counter"), ("collections", "OrderedDict"), ("collections", "defaultdict"), ("collections", "deque"),
+    ("copy", "deepcopy"),
+    ("river._river_rust.vectordict", "euclidean_distance_dict"), ("river._river_rust.vectordict", "euclidean_distance_tuple"),
+)  # fmt: skip
+"""Classes and functions of other modules that may be named, beside those of River in `river.py`."""
+
+
+class Shape(NamedTuple):
+    """A class as the table knows it.
+
+    Parameters
+    ----------
+    tag
+        What stands for it.
+    kind
+        The class.
+    slots
+        What sets each of its slots, by name.
+    stripped
+        How its attributes are written without those that are no state; None for most.
+    """
+
+    tag: str
+    kind: type[Any]
+    slots: dict[str, Callable[[Any, Any], None]]
+    stripped: Stripped | None
+
+    def check(self, names: Iterable[str]) -> None:
+        """Raise ValueError unless these can be names of attributes: of none would an object call another thing than its class's method."""
+        for name in names:
+            if type(name) is not str or not name.isidentifier() or name.startswith("__"):
+                raise ValueError(f"{self.tag} has no attribute {name!r:.80}")
+            if name in self.slots:
+                continue
+            found = inspect.getattr_static(self.kind, name, None)
+            if callable(found) or isinstance(found, (classmethod, staticmethod)) or hasattr(found, "__get__"):
+                raise ValueError(f"the attribute {name!r:.80} of {self.tag} would stand before what its class defines")
+
+
+SHAPES: dict[type[Any], Shape | None] = {}
+"""What `shape_of` has said of the classes met so far."""
+
+
+def shape_of(kind: type[Any]) -> Shape | None:
+    """The class as an encoding names it; None if its objects cannot be taken apart into attributes.
+
+    Classes of River are known if they are in the table; those of other modules are a user's own, and whoever reads them must say so.
+    """
+    if kind not in SHAPES:
+        SHAPES[kind] = _shape_of(kind)
+    return SHAPES[kind]
+
+
+def _shape_of(kind: type[Any]) -> Shape | None:
+    tag = tag_of(kind)
+    if tag is None or not _is_attributes(kind):
+        return None
+    names = copyreg._slotnames(kind)  # type: ignore[attr-defined] # noqa: SLF001 what pickle and copy use
+    slots = {name: inspect.getattr_static(kind, name).__set__ for name in names}
+    return Shape(tag, kind, slots, next((how for base, how in STRIPPED.items() if issubclass(kind, base)), None))
+
+
+def tag_of(thing: Any) -> str | None:
+    """What stands for a class or function; None if it cannot be named."""
+    module, name = getattr(thing, "__module__", None), getattr(thing, "__qualname__", None)
+    if not isinstance(module, str) or not isinstance(name, str):
+        return None
+    if module.split(".")[0] in ("river", "learning", "builtins", "numpy"):
+        return TAGS.get((module, name))
+    if (module, name) in LIBRARY:
+        return TAGS[module, name]
+    return None if "<" in name else f"{module}:{name}"
+
+
+def find(tag: str, also: Sequence[str]) -> Any:
+    """The class or function that a tag stands for; None if there is none.
+
+    Of River only what is imported already is found: what a model consists of was imported when it was made. `also` names modules of a
+    user's own.
+    """
+    place = PLACES.get(tag)
+    if place is not None:
+        return _reach(*place)
+    module, colon, name = tag.partition(":")
+    return _own(tuple(also)).get((module, name)) if colon else None
+
+
+def method(owner: Any, name: str) -> MethodType | None:
+    """A method that an object may hold, bound to its owner, an object or a class; None if the table does not have it."""
+    kind = owner if isinstance(owner, type) else type(owner)
+    if name not in METHODS.get((kind.__module__, kind.__qualname__), ()):
+        return None
+    found = getattr(owner, name)
+    return found if isinstance(found, MethodType) else None
+
+
+def _is_attributes(kind: type[Any]) -> bool:
+    """Whether objects of a class are their attributes and nothing else: nothing of the class's own says how they are taken apart."""
+    own = REDUCING if f"{kind.__module__}.{kind.__qualname__}" in COMPLETED else (*REDUCING, "__setstate__")
+    stripped = any(issubclass(kind, base) for base in STRIPPED)
+    if not stripped and any(getattr(kind, name, None) is not getattr(object, name, None) for name in own):
+        return False
+    return all(base is object or base.__flags__ & HEAP_TYPE for base in kind.__mro__)
+
+
+REDUCING = ("__reduce_ex__", "__reduce__", "__getstate__", "__getnewargs__", "__getnewargs_ex__")
+
+COMPLETED = frozenset(f"river.{name}" for name in river.COMPLETED.split())
+
+HEAP_TYPE = 1 << 9
+"""Py_TPFLAGS_HEAPTYPE: a class made by a `class` statement."""
+
+
+def _reach(module: str, name: str) -> Any:
+    found: Any = sys.modules.get(module)
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    return found
+
+
+def _own(modules: tuple[str, ...]) -> dict[tuple[str, str], Any]:
+    """What modules of a user's own define, and what they declare beside it."""
+    found: dict[tuple[str, str], Any] = {}
+    for name in modules:
+        module = sys.modules.get(name)
+        defined = (
+            [thing for thing in vars(module).values() if getattr(thing, "__module__", None) == name] if module else []
+        )
+        for thing in (*defined, *getattr(module, DECLARED, ())):
+            if isinstance(thing, type | FunctionType):
+                found[thing.__module__, thing.__qualname__] = thing
+                if isinstance(thing, type):
+                    found |= {
+                        (inner.__module__, inner.__qualname__): inner
+                        for inner in vars(thing).values()
+                        if isinstance(inner, type) and inner.__module__ == thing.__module__
+                    }
+    return found
+
+
+def _places() -> dict[str, tuple[str, str]]:
+    """Every tag with the module and the name of what it stands for."""
+    places = {name: ("builtins", name) for name in BUILTIN}
+    places |= {f"{module}.{name}": (module, name) for module, name in LIBRARY}
+    for listed, version in ((river.CLASSES, "/1"), (river.FUNCTIONS, "")):
+        for module, names in listed.items():
+            package = module.split(".")[0]
+            places |= {f"river.{package}.{name}{version}": (f"river.{module}", name) for name in names.split()}
+    for module, tags in ours.CLASSES.items():
+        places |= {f"{tag}/1": (f"learning.{module}", name) for name, tag in tags.items()}
+    return places
+
+
+PLACES = _places()
+TAGS = {place: tag for tag, place in PLACES.items()}
+
+METHODS = {
+    ("river." + owner.rpartition(".")[0], owner.rpartition(".")[2]): frozenset(names.split())
+    for owner, names in river.METHODS.items()
+}
+
+LEAF_OF: dict[type[Any], Leaf] = {leaf.kind: leaf for leaf in LEAVES}
+LEAF_BY_TAG: dict[str, Leaf] = {leaf.tag: leaf for leaf in LEAVES}

@@ -1,0 +1,339 @@
+"""The writer: an object graph as an encoding."""
+
+import functools
+import hashlib
+from collections import Counter, OrderedDict, defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
+from types import BuiltinFunctionType, FunctionType, MethodType
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from learning.encoding import table
+from learning.encoding.arrays import DTYPES, take_array
+from learning.encoding.form import DEPTH, FRAME, INLINE, NUMBER_BYTES, PLAIN, SORTS, Code
+from learning.encoding.table import LEAF_OF, Shape, shape_of, tag_of
+
+pack = msgspec.msgpack.Encoder().encode
+
+MET, SHAPE, LIKE, LIST, LIST_BLOCK, DICT, DICT_BLOCK = range(7)
+TUPLE_OF_PLAIN = {tuple}
+
+
+class Unwritable(Exception):
+    """There is something in a state that cannot be written; `what` says what, for a sentence."""
+
+    def __init__(self, what: str):
+        super().__init__(what)
+        self.what = what
+
+
+class Writer:
+    """Writes one value, breadth first: neither depth nor a cycle can stop it.
+
+    A value that may change has a number, in the order in which such values are met; where it is met again, the number stands for it.
+    """
+
+    def __init__(self) -> None:
+        self.tokens: list[Any] = []
+        self.weight = 0
+        self.queue: deque[tuple[Callable[..., None], Any]] = deque()
+        self.numbers: dict[int, int] = {}
+        self.kept: list[Any] = []
+        self.shapes: dict[tuple[Any, ...], int] = {}
+        self.depth = 0
+
+    def frames(self, value: object) -> Iterator[bytes]:
+        """Yield the frames of a value, each with its length before it."""
+        self.each((value,))
+        queue = self.queue
+        while queue:
+            write, met = queue.popleft()
+            write(met)
+            if len(self.tokens) + self.weight >= FRAME:
+                yield from self.flush(FRAME)
+        yield from self.flush(1)
+
+    def flush(self, least: int) -> Iterator[bytes]:
+        """Yield all tokens there are, in frames; a rest of fewer than `least` plain values stays, to become part of the next one."""
+        tokens, at = self.tokens, 0
+        while len(tokens) - at + self.weight >= least and at < len(tokens):
+            part = tokens[at : at + FRAME]
+            at += len(part)
+            self.weight = 0
+            data = _pack(part)
+            yield len(data).to_bytes(4, "big") + data
+        del tokens[:at]
+
+    def each(self, values: Iterable[Any]) -> None:
+        """The tokens of values, one each."""
+        append, token = self.tokens.append, self.token
+        for value in values:
+            append(value if type(value) in PLAIN else token(value))
+
+    def token(self, value: Any) -> Any:
+        """What stands for a value that is not plain."""
+        kind: type[Any] = type(value)
+        write = WRITERS.get(kind)
+        if write is not None:
+            return write(self, value)
+        number = self.numbers.get(id(value))
+        if number is not None:
+            return (MET, number)
+        shape = shape_of(kind)
+        return self.other(value) if shape is None else self.instance(value, shape)
+
+    def number(self, value: Any) -> Any:
+        """The token of a value that was met before; None, and a number for it, if it was not."""
+        number = self.numbers.get(id(value))
+        if number is not None:
+            return (MET, number)
+        self.numbers[id(value)] = len(self.numbers)
+        self.kept.append(value)  # it cannot be freed, or its id would be met again
+        return None
+
+    def instance(self, value: Any, shape: Shape) -> Any:
+        """An object of a class, which was not met before."""
+        self.number(value)
+        if shape.stripped is not None:
+            attributes = shape.stripped.take(value)
+        elif shape.slots:
+            attributes = dict(getattr(value, "__dict__", {}))
+            attributes |= {name: getattr(value, name) for name in shape.slots if hasattr(value, name)}
+        else:
+            attributes = value.__dict__
+        values = attributes.values()
+        key = (shape.kind, *attributes)
+        known = self.shapes.get(key)
+        if known is None:
+            self.shapes[key] = len(self.shapes)
+            try:
+                shape.check(attributes)
+            except ValueError as error:
+                raise Unwritable(str(error)) from None
+            head: tuple[Any, ...] = (SHAPE, shape.tag, list(attributes))
+        else:
+            head = LIKE, known
+        if PLAIN.issuperset(map(type, values)):
+            self.weight += len(attributes)
+            return (*head, *values)
+        self.queue.append((self.each, values))
+        return head
+
+    def mapping(self, value: Any, sort: int) -> Any:
+        """A dict of one of four sorts."""
+        if (met := self.number(value)) is not None:
+            return met
+        factory = None
+        if sort == SORTS.index("defaultdict") and value.default_factory is not None:
+            factory = self.token(value.default_factory)
+        if len(value) <= INLINE and PLAIN.issuperset(map(type, value.values())) and {str}.issuperset(map(type, value)):
+            self.weight += len(value)
+            return value if sort == 0 else (DICT, sort, factory, dict(value))
+        self.queue.append((self.pairs, value))
+        return (DICT_BLOCK, sort, factory, len(value))
+
+    def pairs(self, value: Any) -> None:
+        """The block of a dict: its keys in their order, then its values."""
+        if PLAIN.issuperset(map(type, value)):
+            self.tokens += value
+        else:
+            self.tokens += map(self.fixed, value)
+        if PLAIN.issuperset(map(type, value.values())):
+            self.tokens += value.values()
+        else:
+            self.each(value.values())
+
+    def sequence(self, value: Any, inline: tuple[Any, ...], block: tuple[Any, ...]) -> Any:
+        """A list or a deque: rows of plain values as they are, as in a window; otherwise a block."""
+        if (met := self.number(value)) is not None:
+            return met
+        if len(value) <= INLINE:
+            types = set(map(type, value))
+            if types <= PLAIN:
+                self.weight += len(value)
+                return (*inline, *value)
+            if types == TUPLE_OF_PLAIN and PLAIN.issuperset(map(type, chain.from_iterable(value))):
+                self.weight += sum(map(len, value))
+                return (*inline, *((Code.TUPLE, *row) for row in value))
+        self.queue.append((self.items, value))
+        return (*block, len(value))
+
+    def items(self, value: Any) -> None:
+        """The block of a list or a deque."""
+        if PLAIN.issuperset(map(type, value)):
+            self.tokens += value
+        else:
+            self.each(value)
+
+    def elements(self, value: Any) -> Any:
+        """A set, whose elements are put in order."""
+        if (met := self.number(value)) is not None:
+            return met
+        self.queue.append((self.tokens.extend, self.ordered(value)))
+        return (Code.SET, len(value))
+
+    def ordered(self, value: Any) -> list[Any]:
+        """The tokens of a set's elements, in the order of their own encodings."""
+        tokens = value if PLAIN.issuperset(map(type, value)) else map(self.fixed, value)
+        return [token for _, token in sorted((_pack((token,)), token) for token in tokens)]
+
+    def fixed(self, value: Any) -> Any:
+        """The token of a key or an element: a plain value, or a tuple or a frozenset of such."""
+        kind = type(value)
+        if kind in PLAIN:
+            return value
+        if kind not in (tuple, frozenset):
+            raise Unwritable(f"a key or an element of a set that is a {_name(kind)}")
+        if not all(type(part) in PLAIN or type(part) in (tuple, frozenset) for part in value):
+            raise Unwritable("a key or an element of a set that holds what may change")
+        return self.token(value)
+
+    def row(self, value: Any, head: tuple[Any, ...] = (Code.TUPLE,)) -> Any:
+        """A tuple, with what it holds."""
+        if PLAIN.issuperset(map(type, value)):
+            self.weight += len(value)
+            return (*head, *value)
+        return (*head, *self.within(value))
+
+    def within(self, values: Iterable[Any]) -> list[Any]:
+        """The tokens of values that stand within another token."""
+        self.depth += 1
+        if self.depth > DEPTH:
+            raise Unwritable(f"tuples that lie within each other more than {DEPTH} deep")
+        found = [value if type(value) in PLAIN else self.token(value) for value in values]
+        self.depth -= 1
+        self.weight += len(found)
+        return found
+
+    def array(self, value: Any) -> Any:
+        """An array."""
+        if (met := self.number(value)) is not None:
+            return met
+        self.weight += value.nbytes >> 3
+        try:
+            return (Code.ARRAY, *take_array(value))
+        except ValueError as error:
+            raise Unwritable(str(error)) from None
+
+    def named(self, value: Any) -> Any:
+        """A class or function."""
+        tag = tag_of(value)
+        if tag is None and getattr(value, "__objclass__", None) is str:
+            name = f"str.{value.__name__}"
+            tag = name if name in table.BUILTIN else None
+        if tag is None:
+            raise Unwritable(f"{_name(value)}, which is not at the top level of a module or not known")
+        return (Code.NAME, tag)
+
+    def method(self, value: Any) -> Any:
+        """A function bound to an object."""
+        if table.method(value.__self__, value.__name__) is None:
+            raise Unwritable(f"the bound method {_name(value)}")
+        return (Code.METHOD, *self.within([value.__self__]), value.__name__)
+
+    def partial(self, value: Any) -> Any:
+        """A function with some of its arguments."""
+        function, arguments = self.within([value.func]), self.within(value.args)
+        return (Code.PARTIAL, *function, arguments, list(value.keywords), self.within(value.keywords.values()))
+
+    def leaf(self, value: Any) -> Any:
+        """A value that the table takes apart."""
+        leaf = LEAF_OF[type(value)]
+        if leaf.changes and (met := self.number(value)) is not None:
+            return met
+        try:
+            parts = leaf.take(value)
+        except ValueError as error:
+            raise Unwritable(str(error)) from None
+        self.weight += sum(len(part) for part in parts if type(part) in (dict, list, bytes))
+        return (Code.LEAF, leaf.tag, *parts)
+
+    def other(self, value: Any) -> Any:
+        """What has no writer of its own: a named tuple, a number of NumPy, a class."""
+        kind = type(value)
+        if isinstance(value, type):
+            return self.named(value)
+        if isinstance(value, np.generic) and value.dtype.str in DTYPES:
+            return (Code.SCALAR, value.dtype.str, value.tobytes())
+        if (
+            isinstance(value, tuple)
+            and hasattr(kind, "_fields")
+            and not getattr(value, "__dict__", None)
+            and tag_of(kind)
+        ):
+            return self.row(value, (Code.NAMED_TUPLE, tag_of(kind)))
+        raise Unwritable(f"a {_name(kind)}")
+
+
+def _name(thing: Any) -> str:
+    return f"{getattr(thing, '__module__', '?')}.{getattr(thing, '__qualname__', repr(thing)[:80])}"
+
+
+def _pack(tokens: Any) -> bytes:
+    """Tokens as bytes; whole numbers and strings that MessagePack does not know are replaced first."""
+    try:
+        return pack(tokens)
+    except (OverflowError, UnicodeEncodeError):
+        return pack(_replaced(tokens))
+
+
+def _replaced(token: Any) -> Any:
+    """A token without whole numbers and strings that MessagePack does not know; one that has none stays as it is."""
+    try:
+        pack(token)
+    except (OverflowError, UnicodeEncodeError):
+        pass
+    else:
+        return token
+    if type(token) is int:
+        size = token.bit_length() // 8 + 1
+        if size > NUMBER_BYTES:
+            raise Unwritable(f"a whole number of {size} bytes")
+        return (Code.LARGE, token.to_bytes(size, "little", signed=True))
+    if type(token) is str:
+        return (Code.TEXT, token.encode("utf-8", "surrogatepass"))
+    if type(token) is dict:
+        token = (Code.DICT, 0, None, token)
+    if type(token) is tuple and token[0] == Code.LEAF:  # a list is a part of a token
+        raise Unwritable(f"a {token[1]} with a number or a name that cannot be written")
+    if type(token) is tuple and token[0] == Code.DICT:
+        *head, held = token
+        token = (*head, list(held), list(held.values()))
+    return [_replaced(part) for part in token]
+
+
+WRITERS: dict[type[Any], Callable[[Writer, Any], Any]] = {
+    dict: lambda writer, value: writer.mapping(value, 0),
+    Counter: lambda writer, value: writer.mapping(value, 1),
+    OrderedDict: lambda writer, value: writer.mapping(value, 2),
+    defaultdict: lambda writer, value: writer.mapping(value, 3),
+    list: lambda writer, value: writer.sequence(value, (LIST,), (LIST_BLOCK,)),
+    deque: lambda writer, value: writer.sequence(value, (Code.DEQUE, value.maxlen), (Code.DEQUE_BLOCK, value.maxlen)),
+    tuple: Writer.row,
+    set: Writer.elements,
+    frozenset: lambda writer, value: (Code.FROZENSET, *writer.ordered(value)),
+    bytearray: lambda writer, value: writer.number(value) or (Code.BYTES, bytes(value)),
+    np.ndarray: Writer.array,
+    FunctionType: Writer.named,
+    BuiltinFunctionType: Writer.named,
+    type(str.lower): Writer.named,
+    type: Writer.named,
+    MethodType: Writer.method,
+    functools.partial: Writer.partial,
+} | dict.fromkeys(LEAF_OF, Writer.leaf)
+
+
+def encode(value: object) -> bytes:
+    """A value as bytes, the same for equal values in every process."""
+    return b"".join(Writer().frames(value))
+
+
+def digest_of(value: object) -> str:
+    """SHA-256, as 64 hex digits, of a value's encoding, which is not kept."""
+    sha = hashlib.sha256()
+    for frame in Writer().frames(value):
+        sha.update(frame)
+    return sha.hexdigest()
