@@ -110,7 +110,7 @@ def unseal(data: bytes, task: Task, partition: int, *, key: bytes | None = None,
     header.check(task, partition)
     module, is_own, _ = task.model_name.partition(":")
     state = decode(_inflated(parts), (*also, module) if is_own else also)
-    if type(state) is not State:
+    if type(state) is not State or vars(state).keys() != vars(State(task)).keys():
         raise SnapshotError("the snapshot does not hold a state.", REPLAY)
     try:
         compare("digest", digest(state), header.digest, REPLAY)

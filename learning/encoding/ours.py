@@ -1,7 +1,7 @@
 """The classes of our own that a state consists of, and what stands for each in an encoding, whatever module it moves to."""
 
 CLASSES = {
-    "arm": {"Arm": "arm"},
+    "arm": {"Arm": "arm", "OwnAnswers": "own-answers"},
     "batch": {"BatchState": "batch", "Row": "row"},
     "drift.adwin": {"Adwin": "adwin"},
     "join": {"JoinState": "join", "Origin": "origin"},

@@ -289,11 +289,13 @@ class Reader:
         """A key or an element: a plain value, a tuple or a frozenset of such."""
         if type(token) in PLAIN:
             return token
-        if type(token) is not list or token[0] not in (Code.TUPLE, Code.FROZENSET, Code.LARGE, Code.TEXT):
-            raise Unreadable("a key that may change")
-        value = self.value(token)
-        hash(value)
-        return value
+        if type(token) is list and token[0] == Code.TUPLE:
+            return tuple(map(self.fixed, token[1:]))
+        if type(token) is list and token[0] == Code.FROZENSET:
+            return frozenset(map(self.fixed, token[1:]))
+        if type(token) is list and token[0] in (Code.LARGE, Code.TEXT):
+            return self.value(token)
+        raise Unreadable("it has a key that may change")
 
     def _read_partial(self, token: list[Any]) -> Any:
         _, function, arguments, names, keywords = token

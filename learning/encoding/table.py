@@ -166,8 +166,7 @@ def _places() -> dict[str, tuple[str, str]]:
     places |= {f"{module}.{name}": (module, name) for module, name in LIBRARY}
     for listed, version in ((river.CLASSES, "/1"), (river.FUNCTIONS, "")):
         for module, names in listed.items():
-            package = module.split(".")[0]
-            places |= {f"river.{package}.{name}{version}": (f"river.{module}", name) for name in names.split()}
+            places |= {f"river.{module}.{name}{version}": (f"river.{module}", name) for name in names.split()}
     for module, tags in ours.CLASSES.items():
         places |= {f"{tag}/1": (f"learning.{module}", name) for name, tag in tags.items()}
     return places

@@ -185,11 +185,11 @@ class Writer:
         kind = type(value)
         if kind in PLAIN:
             return value
-        if kind not in (tuple, frozenset):
-            raise Unwritable(f"a key or an element of a set that is a {_name(kind)}")
-        if not all(type(part) in PLAIN or type(part) in (tuple, frozenset) for part in value):
-            raise Unwritable("a key or an element of a set that holds what may change")
-        return self.token(value)
+        if kind is tuple:
+            return (Code.TUPLE, *map(self.fixed, value))
+        if kind is frozenset:
+            return (Code.FROZENSET, *self.ordered(value))
+        raise Unwritable(f"a key or an element of a set that is a {_name(kind)}")
 
     def row(self, value: Any, head: tuple[Any, ...] = (Code.TUPLE,)) -> Any:
         """A tuple, with what it holds."""

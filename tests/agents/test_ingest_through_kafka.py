@@ -137,7 +137,9 @@ def test_a_source_that_is_made_anew_stops_the_intake_before_any_of_it_is_mapped(
 
         harness.wait_for(lambda: [part["state"] for part in parts()] == ["stopped"], 60, lambda: f"stopped; {parts()}")
         (part,) = parts()
-        if part["partition"] == "*":  # the group gives nobody a topic that was deleted, and may be late to know of the new one
+        if (
+            part["partition"] == "*"
+        ):  # the group gives nobody a topic that was deleted, and may be late to know of the new one
             assert running
         else:
             assert part["position"] == 50

@@ -226,7 +226,7 @@ plain = st.recursive(
         | st.builds(lambda value: Point(a=value, b=(value,)), inner)
         | st.builds(lambda value: slotted(Mixed, left=value, extra=value), inner)
         | st.builds(NamedRow, inner)
-        | st.builds(lambda pairs: OrderedDict(pairs), st.lists(st.tuples(hashable, inner), max_size=3))
+        | st.builds(OrderedDict, st.lists(st.tuples(hashable, inner), max_size=3))
         | st.builds(lambda pairs: defaultdict(list, pairs), st.lists(st.tuples(hashable, inner), max_size=3))
         | st.integers(-(1 << 80), 1 << 80)
         | st.text(st.characters(), max_size=3)

@@ -213,20 +213,27 @@ print(json.dumps(told))
         assert digest(back) == digest(chained)
         assert (back.chain[0], back.chain[1][0]) == (99_999, 99_998)
         for made in (chain, back.chain):  # or the interpreter takes them apart by recursion
-            while made is not None:
-                made[1], made = None, made[1]
+            link = made
+            while link:
+                link += link.pop() or ()
+                del link[:-1]
 
     @pytest.mark.parametrize(
         "value",
         [
             lambda: 1, [sys.stdout], (x for x in "a"), ctypes.pointer(ctypes.c_int(1)), time_series.SNARIMAX(1, 0, 1),
             preprocessing.StandardScaler().learn_one, np.array([1, "a", None], dtype=object), {proba.Gaussian()},
-            np.zeros(2, dtype=[("a", "i4"), ("b", "f8")]), 1 << 9_000, open, os.system, Chain([1]), {(1, (2, proba.Gaussian()))},
+            np.zeros(2, dtype=[("a", "i4"), ("b", "f8")]), 1 << 9_000, Chain([1]), {(1, (2, proba.Gaussian()))},
         ],
     )  # fmt: skip
     def test_what_cannot_be_saved_is_refused(self, value):
         with pytest.raises(SnapshotError, match="cannot be saved"):
             encode(value)
+
+    @pytest.mark.parametrize("value", [os.system, open, subprocess.Popen, json.loads, Chain.__init__])
+    def test_what_is_nowhere_in_the_table_is_not_read(self, value):
+        with pytest.raises(SnapshotError):
+            decode(encode(value), also=(__name__,))
 
     def test_a_chain_of_tuples_without_end_is_refused(self):
         chain = None
