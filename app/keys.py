@@ -13,7 +13,7 @@ from learning.errors import SettingsError
 Role = Literal["predict", "feedback", "admin"]
 """`predict` asks models and reads; `feedback` sends samples, labels and features; `admin` may do all, and alone commands."""
 
-ROLES: tuple[str, ...] = get_args(Role)
+ROLES: tuple[Role, ...] = get_args(Role)
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,62}")
 DIGEST = re.compile(r"[0-9a-f]{64}")
 FORM = "Write: NAME ROLE[,ROLE] SHA-256-OF-THE-KEY [REQUESTS-A-SECOND]. `headrace key` makes one."

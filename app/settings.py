@@ -16,6 +16,8 @@ from agents.mapping import compile_expression
 from app.access import Access
 from app.credentials import BrokerTls, Sasl, WebTls, read_secret, trusting
 from app.keys import Keys, parse_keys
+from app.peers import Address, Place
+from app.proof import SECRET_MIN, Proofs
 from learning.duration import seconds
 from learning.errors import ModelError, RecordError, SettingsError
 from learning.schema import find_bad_feature
@@ -67,7 +69,12 @@ class Worker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     web
         `host:port` to listen on.
     address
-        Where others reach this worker; left out, `http://` and `web`.
+        Where others reach this worker, `scheme://host:port`; left out, `http://` and `web`.
+    peers
+        The hosts, `host:port` and networks (CIDR) at which this worker asks others; left out, any.
+    group_secret_file
+        Holds the secret that all workers of the group share, by which they prove to each other what they pass on.
+        HEADRACE_GROUP_SECRET does the same.
     snapshot_records, snapshot_seconds
         A snapshot is taken after so many messages or so many seconds, whichever comes first.
     snapshot_key_file
@@ -91,6 +98,8 @@ class Worker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     datadir: str = "data"
     web: Annotated[str, msgspec.Meta(pattern=r"^[^:\s]+:\d{1,5}$", examples=["127.0.0.1:6066"])] = "127.0.0.1:6066"
     address: str | None = None
+    peers: list[str] | None = None
+    group_secret_file: str | None = None
     snapshot_records: Annotated[int, msgspec.Meta(ge=1)] = 10_000
     snapshot_seconds: Annotated[float, msgspec.Meta(gt=0)] = 1.0
     snapshot_key_file: str | None = None
@@ -202,20 +211,38 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     def snapshot_key(self) -> bytes | None:
         """The secret that signs snapshots, if one is configured. SettingsError if its file cannot be read or is empty."""
-        if self.worker.snapshot_key_file is None:
-            return os.environ.get("HEADRACE_SNAPSHOT_KEY", "").encode() or None
-        path = self.folder / self.worker.snapshot_key_file
-        try:
-            key = path.read_bytes().strip()
-        except OSError as error:
-            raise _error(
-                self.path, "worker.snapshot_key_file", f"cannot be read: {error}", "Name a readable file."
-            ) from None
-        if not key:
-            raise _error(
-                self.path, "worker.snapshot_key_file", "is empty", "Put a secret into it, or leave the key out."
+        return self._secret("snapshot_key_file", "HEADRACE_SNAPSHOT_KEY")
+
+    def group_secret(self) -> bytes | None:
+        """The secret that all workers of the group share, if one is configured.
+
+        SettingsError if its file cannot be read or is empty, or if it is so short that it could be guessed.
+        """
+        secret = self._secret("group_secret_file", "HEADRACE_GROUP_SECRET")
+        if secret is not None and len(secret) < SECRET_MIN:
+            raise SettingsError(
+                f"{self.path}: the group secret has {len(secret)} characters, and could be guessed.",
+                f"Make one of {SECRET_MIN} or more: openssl rand -hex 32.",
             )
-        return key
+        return secret
+
+    def proofs(self) -> Proofs | None:
+        """What proves to other workers that this one is of the group; None without a group secret."""
+        secret = self.group_secret()
+        return None if secret is None else Proofs(secret, self.address)
+
+    def _secret(self, name: str, variable: str) -> bytes | None:
+        """The secret in the file that a setting of the worker names, or else in an environment variable."""
+        file: str | None = getattr(self.worker, name)
+        if file is None:
+            return os.environ.get(variable, "").encode() or None
+        try:
+            secret = (self.folder / file).read_bytes().strip()
+        except OSError as error:
+            raise _error(self.path, f"worker.{name}", f"cannot be read: {error}", "Name a readable file.") from None
+        if not secret:
+            raise _error(self.path, f"worker.{name}", "is empty", "Put a secret into it, or leave the setting out.")
+        return secret
 
 
 def load(path: str | None = None) -> Settings:
@@ -247,6 +274,7 @@ def parse(raw: dict[str, Any], path: Path) -> Settings:
     worker: Worker = _section(path, "worker", raw.get("worker", {}), Worker, {"tls": WebTls})
     if not 0 < int(worker.web.rpartition(":")[2]) <= PORT_MAX:
         raise _error(path, "worker.web", "names a port that is not from 1 to 65535", "Name another port.")
+    _check_reach(path, worker)
     if not math.isfinite(worker.snapshot_seconds):
         raise _error(path, "worker.snapshot_seconds", "is not finite", "Give a number of seconds.")
     features: Features = _section(path, "features", raw.get("features", {}), Features)
@@ -362,6 +390,21 @@ def _check_feature(path: Path, where: str, raw: object) -> None:
         raise _error(path, where, f"has a range, but its type is {feature.type}", "Leave min and max out.")
     if feature.values is not None and feature.type != "string":
         raise _error(path, where, f"lists values, but its type is {feature.type}", "Leave values out.")
+
+
+def _check_reach(path: Path, worker: Worker) -> None:
+    try:
+        if worker.address is not None:
+            Address.parse(worker.address)
+    except ValueError as error:
+        remedy = "Write it like http://10.0.0.5:6066: no path, and always a port."
+        raise _error(path, "worker.address", f"is wrong: {error}", remedy) from None
+    for number, place in enumerate(worker.peers or ()):
+        try:
+            Place.parse(place)
+        except ValueError as error:
+            remedy = "Write a host, host:port, or a network like 10.0.0.0/8."
+            raise _error(path, f"worker.peers[{number}]", f"is wrong: {error}", remedy) from None
 
 
 def _check_features(path: Path, features: Features) -> None:
