@@ -1,6 +1,7 @@
 """Who owns which shard, as the consumer group has it: members carry their address in their client id."""
 
 import asyncio
+from collections.abc import Iterator
 from time import monotonic
 
 from aiokafka.admin import AIOKafkaAdminClient
@@ -36,7 +37,10 @@ class Members:
         self._asking = asyncio.Lock()
 
     async def owner(self, topic: str, partition: int) -> str | None:
-        """The address of the worker that owns a shard; None while the group does not know."""
+        """The address that the owner of a shard gives itself; None while the group does not know.
+
+        Whoever can join the group can give any text as its address: check it before it is asked.
+        """
         async with self._asking:
             if monotonic() - self._asked_at > KEEP_SECONDS:
                 try:
@@ -60,7 +64,23 @@ class Members:
         for answer in await self._admin.describe_consumer_groups([self.group]):
             for group in answer.groups:
                 for _, client, _, _, assignment, *_ in group[5]:
-                    if client.startswith(CLIENT) and assignment:
-                        for topic, partitions in ConsumerProtocolMemberAssignment.decode(assignment).assignment:
-                            owners |= {(topic, partition): client.removeprefix(CLIENT) for partition in partitions}
+                    if client.startswith(CLIENT):
+                        owners |= dict.fromkeys(shards_of(assignment), client.removeprefix(CLIENT))
         return owners
+
+
+def shards_of(assignment: bytes) -> Iterator[tuple[str, int]]:
+    """The topics and partitions that the group has assigned to a member; none where that cannot be read.
+
+    Examples
+    --------
+    >>> assigned = ConsumerProtocolMemberAssignment(0, [("ads.events", [0, 1])], b"").encode()
+    >>> list(shards_of(assigned)), list(shards_of(b"no such thing"))
+    ([('ads.events', 0), ('ads.events', 1)], [])
+    """
+    try:
+        decoded = ConsumerProtocolMemberAssignment.decode(assignment).assignment if assignment else None
+    except ValueError:  # a member of another make, which must not hide the others
+        return
+    for topic, partitions in decoded or ():
+        yield from ((topic, partition) for partition in partitions or ())
