@@ -1,11 +1,8 @@
-"""What it takes to be let in by a worker: for the command line, and for a worker that asks another."""
+"""What it takes to be let in by a worker: for the command line. A worker that asks another shows no key, but a proof (`app/proof.py`)."""
 
 from ssl import SSLContext
 
 import msgspec
-from aiohttp import web
-
-KEY_HEADERS = ("Authorization", "X-API-Key")
 
 
 class Access(msgspec.Struct, frozen=True):
@@ -35,8 +32,3 @@ class Access(msgspec.Struct, frozen=True):
 
     def __repr__(self) -> str:
         return "Access(with a key)" if self.key else "Access(without a key)"
-
-
-def passed_on(request: web.Request) -> dict[str, str]:
-    """The headers of a request that show its key, to pass it on to another worker: that one asks the same of the caller."""
-    return {name: request.headers[name] for name in KEY_HEADERS if name in request.headers}

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Annotated
 
 import msgspec
+from aiohttp import web
 
 from app.keys import Role
 
@@ -12,9 +13,6 @@ AGAIN_HEADER = "Headrace-Again"
 
 HOPS_MAX = 2
 """How often a question is passed on: who owns a shard may change while it is on its way, and it must not go round for ever."""
-
-CALLER = "headrace_caller"
-"""Where a request keeps its `Caller` once the doors have admitted it."""
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -74,3 +72,6 @@ class Caller(msgspec.Struct, frozen=True):
 
 OVER_KAFKA = Caller(roles=("predict",), again=True)
 """Who asks over Kafka: nobody with a key. Whoever may write to `<task>.requests` may ask the models, and nothing else."""
+
+CALLER = web.RequestKey("CALLER", Caller)
+"""Where a request keeps its caller once the doors have admitted it."""

@@ -1,20 +1,30 @@
-"""The doors: who comes in, how often, and how long a body may take. They stand before every view."""
+"""The doors: who comes in, how often, and how long a body may take. They stand before every view.
+
+A caller shows a key. A worker that passes a question on shows a proof instead, and is admitted as its caller would be.
+"""
 
 import asyncio
 import ipaddress
 import math
 from collections.abc import Iterable
+from functools import partial
 from time import monotonic
 
+import structlog
 from aiohttp import web
 
-from app.contract import Operation
-from app.errors import Handler, Problem
-from app.keys import Key, Keys
+from app.caller import CALLER, Caller
+from app.contract import Contract, Operation
+from app.errors import Handler, Problem, answer_problems
+from app.keys import ROLES, Key, Keys
+from app.proof import PROOF, SIGNATURE, Claims, ProofError, Proofs, digest_of_body, is_equal
 from app.rate import Bucket
 from app.settings import Settings
 from learning.errors import SettingsError
 
+log = structlog.get_logger()
+
+KEY_HEADERS = ("Authorization", "X-API-Key")
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="headrace"'}
 KEYLESS = ""
 """Names what shares one rate where there are no keys: all requests together."""
@@ -36,11 +46,22 @@ class Doors:
         How long a body may take to arrive.
     operations
         Every view's method.
+    proofs
+        Check what other workers pass on; None where the workers share no secret.
     """
 
-    def __init__(self, keys: Keys, rate_limit: float | None, body_seconds: float, operations: Iterable[Operation]):
-        self.keys, self.rate_limit, self.body_seconds = keys, rate_limit, body_seconds
+    def __init__(
+        self,
+        keys: Keys,
+        rate_limit: float | None,
+        body_seconds: float,
+        operations: Iterable[Operation],
+        proofs: Proofs | None = None,
+    ):
+        self.keys, self.rate_limit, self.body_seconds, self.proofs = keys, rate_limit, body_seconds, proofs
         self._is_guarded = len(keys) > 0
+        self._callers = {key.name: Caller(key.name, tuple(role for role in ROLES if role in key.roles)) for key in keys}
+        self._rates: dict[str | None, float | None] = {key.name: key.rate for key in keys}
         self._operations = {(one.path, one.method.upper()): one.contract for one in operations}
         self._operations |= {
             (path, "HEAD"): said for (path, method), said in self._operations.items() if method == "GET"
@@ -50,17 +71,74 @@ class Doors:
     @web.middleware
     async def admit(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Let a request through to its view, with its whole body: no view waits for a sender."""
-        resource = request.match_info.route.resource
-        said = None if resource is None else self._operations.get((resource.canonical, request.method))
+        if PROOF in request.headers:
+            return await self._admit_passed_on(request, handler)
+        said = self._contract(request)
         if said is None or said.role is not None:
             key = self._identify(request) if self._is_guarded else None
             self._pace(key)
-            if key is not None and said is not None and said.role is not None and not key.may(said.role):
-                detail = f"the key '{key.name}' may not do this: it takes the role '{said.role}'."
-                raise Problem(403, "role", detail, "Use another key, or give this one the role.")
+            if key is not None:
+                authorise(said, key)
+                request[CALLER] = self._callers[key.name]
+            elif self.proofs is None:
+                request[CALLER] = Caller.of_headers(request.headers)
         if said is not None and said.takes is not None and not request.content.is_eof():
             await self._read(request)
         return await handler(request)
+
+    async def _admit_passed_on(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Let a question of another worker through, as its caller, and sign the answer, also where it is a refusal.
+
+        What is no proof, or one for another worker, is refused without a signature.
+        """
+        proof, proofs = self._proof(request), self.proofs
+        if proofs is None:
+            raise refuse_proof("this worker has no group secret")
+        try:
+            claims = proofs.open(proof)
+        except ProofError as error:
+            raise refuse_proof(str(error)) from None
+
+        admitted = partial(self._admit_caller, handler=handler, proof=proof, claims=claims)
+        response = await answer_problems(request, admitted)
+        assert isinstance(response, web.Response)
+        assert isinstance(response.body, bytes)
+        response.headers[SIGNATURE] = proofs.sign(proof, response.status, response.body)
+        return response
+
+    async def _admit_caller(
+        self, request: web.Request, handler: Handler, proof: str, claims: Claims
+    ) -> web.StreamResponse:
+        """Let the caller of whom a proof speaks through to the view."""
+        assert self.proofs is not None
+        try:
+            self.proofs.accept(proof, claims, request.method, request.raw_path)
+        except ProofError as error:
+            raise refuse_proof(str(error)) from None
+        caller = claims.caller
+        key = Key(caller.key or KEYLESS, frozenset(caller.roles), b"", self._rates.get(caller.key))
+        if not caller.is_over_kafka:
+            self._pace(key)
+        if self._is_guarded:
+            authorise(self._contract(request), key)
+        await self._read(request)
+        if not is_equal(digest_of_body(await request.read()), claims.body):
+            raise refuse_proof("the proof is for another body")
+        request[CALLER] = caller
+        return await handler(request)
+
+    def _contract(self, request: web.Request) -> Contract | None:
+        """What the view of a request does; None for what does not exist."""
+        resource = request.match_info.route.resource
+        return None if resource is None else self._operations.get((resource.canonical, request.method))
+
+    @staticmethod
+    def _proof(request: web.Request) -> str:
+        """The one proof of a request. A key with it is one credential too many."""
+        proofs = request.headers.getall(PROOF)
+        if len(proofs) != 1 or any(name in request.headers for name in KEY_HEADERS):
+            raise refuse_proof("there is more than one proof, or a key too")
+        return proofs[0]
 
     def _identify(self, request: web.Request) -> Key:
         """The key that was shown. What was shown is never told nor logged."""
@@ -106,6 +184,20 @@ class Doors:
             raise Problem(408, "slow_body", detail, "Send it faster, or less.", {"Connection": "close"}) from None
 
 
+def authorise(said: Contract | None, key: Key) -> None:
+    """Refuse a key that may not do what a view does: a Problem 403."""
+    if said is not None and said.role is not None and not key.may(said.role):
+        who = "a caller without a key" if key.name == KEYLESS else f"the key '{key.name}'"
+        detail = f"{who} may not do this: it takes the role '{said.role}'."
+        raise Problem(403, "role", detail, "Use another key, or give this one the role.")
+
+
+def refuse_proof(why: str) -> Problem:
+    """The refusal of what another worker, or somebody in its place, passes on. An operator must see it: its caller has no part in it."""
+    log.warning("a question that was passed on is refused", error=why)
+    return Problem(401, "proof", f"{why}.", "Give all workers the same group secret, and clocks that agree.", CHALLENGE)
+
+
 def doors_of(settings: Settings, operations: Iterable[Operation]) -> Doors:
     """The doors that the settings describe; SettingsError for a worker that all the world could command."""
     keys, worker = settings.keys(), settings.worker
@@ -114,7 +206,7 @@ def doors_of(settings: Settings, operations: Iterable[Operation]) -> Doors:
             f"{settings.path}: 'worker.web' is {worker.web}, where others can reach it, and there are no keys.",
             "Set worker.keys_file or HEADRACE_KEYS, or listen on 127.0.0.1; worker.insecure = true opens it to everyone.",
         )
-    return Doors(keys, worker.rate_limit, worker.body_seconds, operations)
+    return Doors(keys, worker.rate_limit, worker.body_seconds, operations, settings.proofs())
 
 
 def is_loopback(host: str) -> bool:

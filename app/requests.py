@@ -9,6 +9,7 @@ import msgspec
 import structlog
 
 from agents.requests import Answer, refusal
+from app.caller import OVER_KAFKA
 from app.errors import Problem
 from app.views.owner import Asked
 from app.views.predict import read_question
@@ -43,7 +44,7 @@ def answering(serving: Serving, served: ServedTask) -> Answer:
         until = monotonic() + PATIENCE_SECONDS
         while True:
             try:
-                return await serving.answer(served, (question,), Asked(again=True))
+                return await serving.answer(served, (question,), Asked(caller=OVER_KAFKA))
             except Problem as problem:
                 if problem.code not in SETTLING or monotonic() > until:
                     raise

@@ -178,6 +178,10 @@ def run(settings: Settings, instance: str | None = None, level: str = "info") ->
     doors = doors_of(settings, ())  # what is refused is refused before anything is made
     if doors.keys and settings.worker.tls is None and not is_loopback(settings.web_host):
         log.warning("keys travel in the clear: set worker.tls, or put a proxy with TLS before the worker")
+    if doors.keys and doors.proofs is None:
+        log.warning(
+            "questions are not passed on to other workers: set worker.group_secret_file or HEADRACE_GROUP_SECRET"
+        )
     check_port(settings.web_host, settings.web_port)
     claimed = claim_folder(settings.datadir)
     log.info("starting", web=settings.address, broker=str(settings.brokers), tasks=sorted(settings.tasks))

@@ -79,13 +79,19 @@ def as_table(found: list[Finding]) -> Table:
 
 
 def check_settings(settings: Settings) -> Iterator[Finding]:
-    """The settings could be read, so only what is read later is left: the key that signs snapshots, and API keys."""
+    """The settings could be read, so only what is read later is left: secrets and API keys."""
     try:
         signed = "signed" if settings.snapshot_key() else "not signed"
-        keys = len(doors_of(settings, ()).keys)
+        doors = doors_of(settings, ())
+        keys = len(doors.keys)
         asked = f"{keys} API keys" if keys else "no API keys"
         what = f"{settings.path} (tasks: {', '.join(settings.tasks)}); snapshots are {signed}; {asked}"
         yield Finding("settings", "ok", what)
+        if keys and doors.proofs is None:
+            what = "there are API keys and no group secret: workers pass no questions on to each other"
+            yield Finding(
+                "group secret", "note", what, "With several workers, set HEADRACE_GROUP_SECRET on all of them."
+            )
     except HeadraceError as error:
         yield Finding("settings", "fault", error.what, error.remedy)
 

@@ -1,51 +1,42 @@
-"""Asking the owner of a shard: over HTTP, with a time limit and a limit of hops."""
+"""Asking the owner of a shard: over HTTP, with a time limit and a limit of hops, and with a proof in place of the caller's key."""
 
-from collections.abc import Mapping
 from ssl import SSLContext
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import aiohttp
 import msgspec
+import structlog
 from aiohttp import web
 
 from agents.members import Members
-from app.access import passed_on
+from app.caller import CALLER, HOPS_MAX, Caller
 from app.errors import Problem
+from app.peers import Peers
+from app.proof import PROOF, SIGNATURE, Proofs
 from learning.task import Task
 
-HOPS = "Headrace-Hops"
-HOPS_MAX = 2
-"""How often a question is passed on: who owns a shard may change while it is on its way, and it must not go round for ever."""
-
-AGAIN_HEADER = "Headrace-Again"
-"""Says that a question may have been logged before, and is to be answered all the same."""
+log = structlog.get_logger()
 
 FORWARD_SECONDS = 2.0
 """How long the owner may take to answer, beside what the question itself lets it wait."""
+
+ANSWER_BYTES = 32 << 20
+"""Bytes of an answer that are read: a thousand answers with the probabilities of a thousand classes each."""
+
+DETAIL_MAX = 2_000
+"""Characters that are passed on of an owner's detail and of its remedy."""
+
+PASSED_ON = (409, 413, 422, 429, 503)
+"""Refusals of an owner that are for the caller. No other is: the question was checked here before it was passed on."""
 
 AGAIN = {"Retry-After": "1"}
 
 
 class Asked(NamedTuple):
-    """How a question was asked.
-
-    Parameters
-    ----------
-    fresh
-        Whether only the owner may answer.
-    hops
-        How often it was passed on.
-    shown
-        The headers that show the caller's key, to pass on.
-    again
-        Whether a question may have been logged before, and is to be answered all the same. One that came over Kafka may: it is read
-        again by whoever takes over from a worker that died. The fold takes the first.
-    """
+    """How a question was asked: whether only the owner may answer, and by whom."""
 
     fresh: bool = False
-    hops: int = 0
-    shown: Mapping[str, str] = {}
-    again: bool = False
+    caller: Caller = Caller()
 
     @classmethod
     def of(cls, request: web.Request) -> "Asked":
@@ -55,13 +46,14 @@ class Asked(NamedTuple):
             raise Problem(
                 422, "fresh", f"fresh={fresh[:20]} is neither true nor false.", "Send ?fresh=true, or nothing."
             )
-        hops = request.headers.get(HOPS, "0")
-        counted = int(hops) if hops.isascii() and hops.isdigit() and len(hops) < 4 else HOPS_MAX
-        return cls(fresh == "true", counted, passed_on(request), AGAIN_HEADER in request.headers)
+        return cls(fresh == "true", request.get(CALLER) or Caller())
 
 
 class Owners:
     """Passes questions on to the workers that own their shards.
+
+    What a member of the group says of itself is believed as little as possible. Its address must be one that `peers` admit. It is shown
+    no key. Its answer counts only if it is signed, where the workers share a secret. Redirects are not followed, cookies not kept.
 
     Parameters
     ----------
@@ -71,10 +63,26 @@ class Owners:
         Of this worker.
     tls
         How to check the certificates of the others, where they have them.
+    peers
+        Which addresses may be asked; left out, every one of this worker's scheme.
+    proofs
+        Prove the questions and check the answers; None where the workers share no secret.
+    has_keys
+        Whether callers need a key. Then nothing is passed on without a proof.
     """
 
-    def __init__(self, members: Members, address: str, tls: SSLContext | None = None):
+    def __init__(
+        self,
+        members: Members,
+        address: str,
+        tls: SSLContext | None = None,
+        *,
+        peers: Peers | None = None,
+        proofs: Proofs | None = None,
+        has_keys: bool = False,
+    ):
         self.members, self.address, self.tls = members, address, tls
+        self.peers, self.proofs, self.has_keys = peers or Peers(address), proofs, has_keys
         self._http: aiohttp.ClientSession | None = None
 
     async def ask(
@@ -90,41 +98,36 @@ class Owners:
         Raises
         ------
         Problem
-            The owner's own refusal; or 503 when there is none, it does not answer in time, or the questions came too far.
+            The owner's own refusal; or 503 when there is none, it may not be asked, it does not answer as an owner does or not in time,
+            or the questions came too far.
         """
         which = f"shard {partition} of task '{task.name}'"
-        if asked.hops >= HOPS_MAX:
-            detail = f"{which} is moving: asked {asked.hops} workers, and none of them owns it."
-            raise Problem(503, "no_owner", detail, "Ask again in a second.", AGAIN)
-        owner = await self.members.owner(task.events, partition)
-        if owner is None or owner == self.address:
-            raise Problem(503, "no_owner", f"{which} is being taken over.", "Ask again in a second.", AGAIN)
-        headers = {HOPS: str(asked.hops + 1), "Content-Type": "application/json", **asked.shown}
-        if asked.again:
-            headers[AGAIN_HEADER] = "true"
+        owner = await self._find(task, partition, which, asked)
+        path = f"/v1/{task.name}/predict/batch" + "?fresh=true" * asked.fresh
         try:
-            async with self._session().post(
-                f"{owner}/v1/{task.name}/predict/batch",
-                params={"fresh": "true"} if asked.fresh else None,
-                data=msgspec.json.encode(questions),
-                headers=headers,
-                timeout=aiohttp.ClientTimeout(total=seconds + FORWARD_SECONDS),
-                allow_redirects=False,
-            ) as answer:
-                status, body = answer.status, await answer.read()
+            status, body = await self._send(owner, path, msgspec.json.encode(questions), asked.caller, seconds)
             if status == 200:
                 answers = msgspec.json.decode(body, type=list[msgspec.Raw])
                 if len(answers) == len(questions):
                     return answers
+                raise UnusableAnswerError(f"{len(answers)} answers to {len(questions)} questions")
+            if status not in (*PASSED_ON, 401, 403):
+                raise UnusableAnswerError(f"status {status}")
             told = msgspec.json.decode(body, type=Told)
-        except (aiohttp.ClientError, OSError, msgspec.MsgspecError) as error:
+        except UnusableAnswerError as error:
+            log.warning("the answer of another worker cannot be used", owner=owner, error=str(error))
+            detail = f"the owner of {which}, {owner}, does not answer as an owner does: {error}."
+            raise Problem(503, "owner_unreachable", detail, "See the logs of both workers.", AGAIN) from None
+        except (aiohttp.ClientError, OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             detail = f"the owner of {which}, {owner}, does not answer: {type(error).__name__}."
             remedy = "Ask again in a second, or without fresh=true for an answer that may be a little old."
             raise Problem(503, "owner_unreachable", detail, remedy, AGAIN) from None
-        if status in (401, 403):  # a question that came over Kafka shows no key
-            detail = f"the owner of {which}, {owner}, does not admit the question: {told.detail}"
-            raise Problem(503, "owner_unreachable", detail, "Give all workers the same keys.", AGAIN)
-        raise Problem(status, told.code, told.detail, told.remedy, AGAIN if status == 503 else None)
+        detail, remedy = told.detail[:DETAIL_MAX], told.remedy[:DETAIL_MAX]
+        if status in (401, 403):
+            detail = f"the owner of {which}, {owner}, does not admit the question: {detail}"
+            remedy = "Give all workers the same keys and the same group secret, and clocks that agree."
+            raise Problem(503, "owner_unreachable", detail, remedy, AGAIN)
+        raise Problem(status, told.code, detail, remedy, AGAIN if status in (429, 503) else None)
 
     async def stop(self) -> None:
         """Close the connections."""
@@ -132,15 +135,75 @@ class Owners:
         if self._http is not None:
             await self._http.close()
 
+    async def _find(self, task: Task, partition: int, which: str, asked: Asked) -> str:
+        """The address of the owner; a Problem 503 if there is none that may be asked."""
+        if asked.caller.hops >= HOPS_MAX:
+            detail = f"{which} is moving: asked {asked.caller.hops} workers, and none of them owns it."
+            raise Problem(503, "no_owner", detail, "Ask again in a second.", AGAIN)
+        if self.has_keys and self.proofs is None:
+            detail = (
+                f"this worker does not own {which}, and has no group secret by which to prove to the owner who asks."
+            )
+            remedy = "Set HEADRACE_GROUP_SECRET or worker.group_secret_file on all workers, or ask the owner itself."
+            raise Problem(503, "no_group_secret", detail, remedy)
+        owner = await self.members.owner(task.events, partition)
+        if owner is None or owner == self.address:
+            raise Problem(503, "no_owner", f"{which} is being taken over.", "Ask again in a second.", AGAIN)
+        if not self.peers.admit(owner):
+            log.warning("a member of the group has an address that is not asked", task=task.name, error=owner[:300])
+            detail = f"the owner of {which} has an address that this worker does not ask."
+            remedy = f"worker.address must be {self.peers.scheme}://host:port, and within worker.peers. The log has it."
+            raise Problem(503, "owner_address", detail, remedy)
+        return owner
+
+    async def _send(self, owner: str, path: str, body: bytes, caller: Caller, seconds: float) -> tuple[int, bytes]:
+        """Status and body of the owner's answer. UnusableAnswerError if it is too large, or not signed where it must be."""
+        headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
+        proof = ""
+        if self.proofs is None:
+            headers |= caller.passed_on.headers
+        else:
+            headers[PROOF] = proof = self.proofs.prove(caller.passed_on, owner, "POST", path, body)
+        async with self._session().post(
+            owner + path,
+            data=body,
+            headers=headers,
+            timeout=aiohttp.ClientTimeout(total=seconds + FORWARD_SECONDS),
+            allow_redirects=False,
+        ) as answer:
+            status, found = answer.status, await read_up_to(answer.content, ANSWER_BYTES)
+            signature = answer.headers.get(SIGNATURE, "")
+        if self.proofs is not None and not self.proofs.is_signed(signature, proof, status, found):
+            raise UnusableAnswerError("it is not signed with the group secret of this worker")
+        return status, found
+
     def _session(self) -> aiohttp.ClientSession:
         if self._http is None:
-            self._http = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=self.tls or True))
+            self._http = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(ssl=self.tls or True),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,  # a small answer must not become a large one
+            )
         return self._http
 
 
 class Told(msgspec.Struct):
     """What is passed on of another worker's problem document."""
 
-    code: str
+    code: Annotated[str, msgspec.Meta(pattern="^[a-z_]{1,64}$")]
     detail: str
     remedy: str = ""
+
+
+class UnusableAnswerError(Exception):
+    """An answer that no owner gives; the text says why."""
+
+
+async def read_up_to(content: aiohttp.StreamReader, limit: int) -> bytes:
+    """The whole of a body; UnusableAnswerError for one of more than `limit` bytes, of which no more is read."""
+    read = bytearray()
+    async for piece in content.iter_any():
+        read += piece
+        if len(read) > limit:
+            raise UnusableAnswerError(f"it has more than {limit} bytes")
+    return bytes(read)

@@ -21,6 +21,7 @@ from agents.members import Members
 from agents.shards import Model, Shards
 from app.contract import METHODS, TaskFeatures
 from app.errors import Problem
+from app.peers import Peers
 from app.settings import Settings
 from app.views.appender import Appender
 from app.views.logged import Name, UnderWay, refuse_large
@@ -84,7 +85,14 @@ class Serving:
         for task in settings.tasks.values():
             shards, enricher = app.learning[task.events], app.enrichers.get(task.name)
             self.tasks[task.name] = ServedTask(task, shards, enricher, is_pure=task.name not in impure)
-        self.owners = Owners(Members(settings.brokers, app.conf.id), settings.address, settings.access().tls)
+        self.owners = Owners(
+            Members(settings.brokers, app.conf.id),
+            settings.address,
+            settings.access().tls,
+            peers=Peers(settings.address, settings.worker.peers),
+            proofs=settings.proofs(),
+            has_keys=len(settings.keys()) > 0,
+        )
         self.appender = Appender(settings.brokers)
         self._ids = map(f"{secrets.token_hex(6)}-{{:x}}".format, itertools.count())
 
@@ -103,7 +111,7 @@ class Serving:
         await served.enrich(questions)
         if not any([question.log for question in questions]):  # noqa: C419 a generator takes twice as long for one question
             return await self._answer(served, questions, asked)
-        with served.under_way.claimed([] if asked.again else served.names(questions)):
+        with served.under_way.claimed([] if asked.caller.again else served.names(questions)):
             answers = await self._answer(served, questions, asked)
             await self._log(served, questions, answers)
         return answers

@@ -2,18 +2,10 @@
 
 import ssl
 
-from aiohttp.test_utils import make_mocked_request
 from certificates import make_certificates
 
-from app.access import Access, passed_on
+from app.access import Access
 from app.settings import parse
-
-
-def test_a_request_is_passed_on_with_the_callers_key_and_nothing_else():
-    headers = {"authorization": "Bearer a", "Cookie": "b", "X-Forwarded-For": "c", "Content-Length": "5"}
-    assert passed_on(make_mocked_request("POST", "/", headers=headers)) == {"Authorization": "Bearer a"}
-    assert passed_on(make_mocked_request("POST", "/", headers={"x-api-key": "a"})) == {"X-API-Key": "a"}
-    assert passed_on(make_mocked_request("POST", "/")) == {}
 
 
 def test_access_is_of_the_environment_and_the_settings(tmp_path, monkeypatch):

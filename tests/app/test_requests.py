@@ -8,6 +8,7 @@ import pytest
 from aiohttp import web
 
 import app.requests
+from app.caller import OVER_KAFKA, Caller
 from app.errors import Problem
 from app.requests import answering
 from app.views.owner import Asked, Owners
@@ -21,7 +22,7 @@ class Serving:
         self.problems = list(problems)
 
     async def answer(self, served, questions, asked):
-        assert asked.again, "whoever takes over from a worker that died answers what that one has logged"
+        assert asked.caller.again, "whoever takes over from a worker that died answers what that one has logged"
         if self.problems:
             raise self.problems.pop(0)
         return [{"id": questions[0].id}]
@@ -52,7 +53,7 @@ def test_patience_ends(monkeypatch):
 @pytest.mark.parametrize("status", [401, 403])
 def test_an_owner_that_asks_for_a_key_is_one_that_cannot_be_asked(status):
     async def refuse(request):
-        assert Asked.of(request).again
+        assert Caller.of_headers(request.headers).again
         return web.json_response({"code": "no_key", "detail": "no key was sent."}, status=status)
 
     async def check():
@@ -73,7 +74,7 @@ def test_an_owner_that_asks_for_a_key_is_one_that_cannot_be_asked(status):
         owners = Owners(SimpleNamespace(owner=owner, stop=stop), "http://127.0.0.1:1")
         try:
             with pytest.raises(Problem) as raised:
-                await owners.ask(SERVED.task, 0, [], Asked(again=True), 1.0)
+                await owners.ask(SERVED.task, 0, [], Asked(caller=OVER_KAFKA), 1.0)
         finally:
             await owners.stop()
             await runner.cleanup()

@@ -8,7 +8,7 @@ import uuid
 import harness
 import pytest
 
-from app.views.owner import HOPS, HOPS_MAX
+from app.caller import HOPS, HOPS_MAX
 from learning.task import Task
 from tables.placing import partition_of
 
