@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from app.caller import Caller
+from app.cli.doctor import check_settings
 from app.proof import VALID_SECONDS, Claims, ProofError, Proofs, derive, digest_of_body
 from app.settings import parse
 from learning.errors import SettingsError
@@ -164,3 +165,14 @@ def test_the_secret_is_in_a_file_or_in_the_environment_and_not_short(tmp_path, m
         settings(tmp_path, group_secret_file="secret").proofs()
     with pytest.raises(SettingsError, match="'worker.group_secret_file' cannot be read"):
         settings(tmp_path, group_secret_file="nowhere").proofs()
+
+
+def test_doctor_tells_of_keys_without_a_secret(tmp_path, monkeypatch):
+    monkeypatch.delenv("HEADRACE_GROUP_SECRET", raising=False)
+    monkeypatch.setenv("HEADRACE_KEYS", f"phone predict {digest_of_body(b'grain')}")
+    _, finding = check_settings(settings(tmp_path))
+    assert (finding.check, finding.status, "HEADRACE_GROUP_SECRET" in finding.remedy) == ("group secret", "note", True)
+    monkeypatch.setenv("HEADRACE_GROUP_SECRET", SECRET.decode())
+    assert [finding.status for finding in check_settings(settings(tmp_path))] == ["ok"]
+    monkeypatch.setenv("HEADRACE_GROUP_SECRET", "short")
+    assert [finding.status for finding in check_settings(settings(tmp_path))] == ["fault"]
