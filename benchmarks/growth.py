@@ -17,8 +17,9 @@ from types import SimpleNamespace
 from typing import Any
 
 from learning.arm import Arm
-from learning.learner import SOURCES_MAX, Learner
+from learning.learner import Learner
 from learning.models import CATALOGUE, names_for
+from learning.sources import SOURCES_MAX
 from learning.state import encode
 from learning.task import Kind, Label, Task, Value
 

@@ -5,26 +5,26 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 from msgspec import UNSET
 
 from learning.arm import Arm
 from learning.batch import Batch, BatchState, Row
 from learning.effects import Alert, Drift, Effect, How, Predicted, Quarantined, Resolved
-from learning.join import ENTRY_MAX, Early, Frozen, Join, JoinState, Marker, Origin, Question
-from learning.labels import declared_type, find_other_type, type_of
+from learning.join import ENTRY_MAX, Early, Frozen, Join, JoinState, Marker, Origin, Question, plain
+from learning.labels import declared_type, find_label_fault, initial_labels, type_of
 from learning.mark import Mark, Marked
 from learning.metrics import ServedScores
+from learning.names import Known, Names, is_bounded
 from learning.order import Held, Order, OrderState
 from learning.pending import InMemory, Pending
-from learning.prediction import Prediction
+from learning.prediction import Prediction, is_finite
 from learning.records import Control, Reader, Record, Refused
+from learning.sources import SOURCES_MAX, advance
 from learning.task import Label, Task, Unanswered, Value
 
 PROBES = 32
 """Recent inputs kept in the state; a loaded snapshot must answer them as it did when it was saved."""
-
-SOURCES_MAX = 10_000
-"""Partitions of sources whose last position the state keeps."""
 
 CHUNK = 64
 """Rows of a batch that are learned between two breaths."""
@@ -65,6 +65,10 @@ class State:
         The features of the last samples.
     label_type
         Of a multiclass task: the type of its labels, `int` or `str`; None until the first label.
+    labels
+        Of a multiclass task that declares none: the labels met so far.
+    names
+        The names learned so far, where the task's declaration does not limit them.
     """
 
     def __init__(self, task: Task):
@@ -83,6 +87,8 @@ class State:
         self.sources: dict[str, tuple[int, int]] = {}
         self.probes: deque[dict[str, Value]] = deque(maxlen=PROBES)
         self.label_type = declared_type(task)
+        self.labels = initial_labels(task)
+        self.names: Known = {}
 
 
 class Learner:
@@ -120,6 +126,7 @@ class Learner:
         self.join = Join(state.join, pending or InMemory(), task.wait_ms)
         self.order = Order(state.order, task.lateness_ms) if task.order == "event_time" else None
         self.batch = Batch(state.batch, task.update) if task.update else None
+        self.names = None if is_bounded(task) else Names(task.name_limit, state.names)
         self.between_messages = True
         self._collects = self.order is not None or self.batch is not None
         self._multiclass = task.kind == "multiclass"
@@ -220,24 +227,14 @@ class Learner:
             self._quarantine("control", reason)
 
     def _is_to_be_folded(self, source: str) -> bool:
-        """Whether this source position is ahead of the last one folded, which it is now.
-
-        Whoever brings records from a source brings them in its order, beginning at one that is not in the log yet or before it. So
-        what is not ahead of the last one is in the log already.
-        """
-        topic, partition, offset, *row = source.split("/")
-        place, at = f"{topic}/{partition}", (int(offset), int(row[0]) if row else 0)
-        sources = self.state.sources
-        if at <= sources.get(place, (-1, 0)):
+        """Whether this source position is ahead of the last one folded, which it is now."""
+        found = advance(self.state.sources, source)
+        if found == "known":
             self.state.skipped += 1
-            return False
-        if len(sources) >= SOURCES_MAX and place not in sources:
-            self._quarantine(
-                "source", f"records came from {SOURCES_MAX} partitions of sources already, and not from this."
-            )
-            return False
-        sources[place] = at
-        return True
+        elif found == "full":
+            reason = f"records came from {SOURCES_MAX} partitions of sources already, and not from this."
+            self._quarantine("source", reason)
+        return found == "new"
 
     def _hold(self, order: Order, record: Record) -> None:
         state = self.state
@@ -269,8 +266,8 @@ class Learner:
 
     def _act(self, record: Record) -> None:
         self.state.step += 1
-        if self._multiclass and (reason := self._find_other_type(record)):
-            self._quarantine("label", reason)
+        if self._multiclass and (fault := self._find_label_fault(record)):
+            self._quarantine(*fault)
         elif record.label is UNSET:
             self._ask(record)
         elif record.features is UNSET:
@@ -278,15 +275,18 @@ class Learner:
         else:
             self._learn_sample(record.features, record.label, None if record.id is UNSET else record.id)
 
-    def _find_other_type(self, record: Record) -> str | None:
-        """Why a label is not of the type of the first one, which it may be itself."""
+    def _find_label_fault(self, record: Record) -> tuple[str, str] | None:
+        """Code and reason if a label is not of the type of the first one, which it may be itself, or is one too many."""
         state = self.state
         if state.label_type is None and record.label is not UNSET:
             state.label_type = type_of(record.label)
-        return None if state.label_type is None else find_other_type(state.label_type, record)
+        return find_label_fault(record, state.label_type, state.labels if self.task.labels is None else None)
 
     def _learn_sample(self, features: dict[str, Value], label: Label, name: str | None) -> None:
         """Predict, score, learn; in that order, for every arm."""
+        if self.names is not None and (reason := self.names.admit(features)):
+            self._quarantine("too_many_names", reason)
+            return
         for arm_name, arm in self.state.arms.items():
             prediction = self._predict(arm_name, arm, features)
             self._score(arm_name, arm, prediction, label)
@@ -349,7 +349,15 @@ class Learner:
         if told is not None and not (self._multiclass and type_of(told) != type_of(label)):
             self.state.served.update(label, told)
         self._tell_resolved(name, how, label, delay)
-        self._learn(question.features, label)
+        self._learn_question(name, question.features, label)
+
+    def _learn_question(self, name: str, features: dict[str, Value], label: Label) -> None:
+        """Learn a question that has its label; where there is no room for its names, both are refused together, as a sample."""
+        if self.names is not None and (reason := self.names.admit(features)):
+            value = msgspec.json.encode({"id": name, "features": features, "label": label}, enc_hook=plain)
+            self._quarantine("too_many_names", reason, value)
+        else:
+            self._learn(features, label)
 
     # Time passes.
 
@@ -382,7 +390,7 @@ class Learner:
             assert policy.self_train is not None
             if frozen is not None and frozen[1] is not None and frozen[1].get(frozen[0], 0.0) >= policy.self_train:
                 self._tell_resolved(name, "self_trained", frozen[0], delay)
-                self._learn(question.features, frozen[0])
+                self._learn_question(name, question.features, frozen[0])
                 return
         self._tell_resolved(name, "expired", None, delay)
 
@@ -485,10 +493,3 @@ class Learner:
 def line_of(message: Message, row: int) -> bytes:
     """The bytes of one row of a message."""
     return (message.value or b"").split(b"\n")[row]
-
-
-def is_finite(prediction: Prediction) -> bool:
-    """Whether a prediction is made of finite numbers."""
-    if prediction.probabilities is None:
-        return math.isfinite(prediction.value)  # type: ignore[arg-type]
-    return math.isfinite(prediction.probabilities[prediction.value])

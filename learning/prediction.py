@@ -1,5 +1,6 @@
 """A prediction: what a model says before it has seen the label."""
 
+import math
 from typing import Annotated, Any
 
 import msgspec
@@ -48,3 +49,10 @@ class Served(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     arm: Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
     prediction: Label | None
     position: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+
+
+def is_finite(prediction: Prediction) -> bool:
+    """Whether a prediction is made of finite numbers."""
+    if prediction.probabilities is None:
+        return math.isfinite(prediction.value)  # type: ignore[arg-type]
+    return math.isfinite(prediction.probabilities[prediction.value])

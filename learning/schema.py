@@ -24,7 +24,7 @@ class Schema:
     Parameters
     ----------
     task
-        The task whose `features` are the declaration; without one, types and finiteness alone count.
+        The task whose `features` are the declaration; without one, types, finiteness and `feature_limit` alone count.
 
     Examples
     --------
@@ -38,10 +38,18 @@ class Schema:
 
     def __init__(self, task: Task):
         self.declared = task.features
+        self.limit = task.feature_limit
 
     def check(self, features: dict[str, Value]) -> None:
         """Raise RecordError, naming the feature, unless they are what was declared."""
         if self.declared is None:
+            if len(features) > self.limit:
+                error = RecordError(
+                    f"the record has {len(features)} features, and up to {self.limit} are taken.",
+                    "Send fewer, declare them, or raise feature_limit in headrace.toml.",
+                )
+                error.code = "too_many_features"
+                raise error
             return
         for name, value in features.items():
             feature = self.declared.get(name)

@@ -32,6 +32,9 @@ class Stored(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 BATCH_MAX = 10_000
 """Labels that are collected at most before they are learned."""
 
+LABELS_MAX = 1_000
+"""Labels that a multiclass task may have, declared or met."""
+
 Duration = Annotated[str, msgspec.Meta(max_length=40)] | Annotated[float, msgspec.Meta(ge=0)]
 
 
@@ -87,8 +90,12 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     features
         Optional schema. Left out, any name with a number or a string is accepted.
     labels
-        For `multiclass`: the labels allowed, all strings or all whole numbers. Left out, the first label decides which; those of the
-        other type are refused, as JSON has one key for 1 and "1".
+        For `multiclass`: the labels allowed, all strings or all whole numbers, up to `LABELS_MAX`. Left out, the first label decides which;
+        those of the other type are refused, as JSON has one key for 1 and "1", and so are those beyond `LABELS_MAX`.
+    feature_limit
+        Features that a record may have, where `features` does not say which.
+    name_limit
+        Names that a shard learns: of features, and of the values of features that are strings. A record with a new one is refused then.
     predictions
         Whether the prediction made for each sample and question is published to `<name>.predictions`, and what became of each
         question.
@@ -124,7 +131,9 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     model: str | dict[str, bool | int | float | str] = ""
     partitions: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 1
     features: dict[str, Feature] | None = None
-    labels: list[str | int] | None = None
+    labels: Annotated[list[str | int], msgspec.Meta(max_length=LABELS_MAX)] | None = None
+    feature_limit: Annotated[int, msgspec.Meta(ge=1)] = 10_000
+    name_limit: Annotated[int, msgspec.Meta(ge=1)] = 1_000_000
     predictions: bool = False
     wait: Duration = "7d"
     unanswered: Literal["drop"] | Unanswered = "drop"
@@ -185,7 +194,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         """
         update = self.update and (self.update.batch, self.update.every_ms, self.update.gradient)
         order = None if self.order == "arrival" else (self.lateness_ms, self.late)
-        decides = {"kind": self.kind, "model": self.model, "features": self.features, "labels": self.labels,
+        limits = self.feature_limit, self.name_limit
+        decides = {"kind": self.kind, "model": self.model, "features": self.features, "labels": self.labels, "limits": limits,
                    "wait": self.wait_ms, "unanswered": self.unanswered, "order": order, "update": update}  # fmt: skip
         return hashlib.sha256(msgspec.json.encode(decides, order="sorted")).hexdigest()
 

@@ -28,8 +28,7 @@ from app.views.logged import Name, UnderWay, refuse_large
 from app.views.owner import AGAIN, Asked, Owners
 from learning.arm import Arm
 from learning.errors import ModelError
-from learning.learner import is_finite
-from learning.prediction import Prediction
+from learning.prediction import Prediction, is_finite
 from learning.records import Id, Reader
 from learning.schema import find_bad_feature
 from learning.served_copy import ServedCopy

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
+import learning.labels
 from learning.effects import Quarantined
 from learning.learner import Learner
 from learning.snapshot import seal, unseal
@@ -98,3 +99,50 @@ def test_records_that_waited_for_their_time_are_looked_at_when_they_are_learned(
     refused = [effect for effects in learner.fold(tick) for effect in effects if isinstance(effect, Quarantined)]
     assert [json.loads(effect.value)["label"] for effect in refused] == ["1"]
     assert learner.state.updates == 1
+
+
+@pytest.fixture
+def few(monkeypatch):
+    """A task may have three labels."""
+    monkeypatch.setattr(learning.labels, "LABELS_MAX", 3)
+
+
+@pytest.mark.parametrize("snapshot", [False, True])
+def test_a_label_beyond_the_limit_is_refused_wherever_it_stands_and_known_ones_are_learned_on(few, snapshot):
+    learner = Learner(TASK, 0)
+    assert fold(learner, sample("a"), sample("b"), {"id": "early", "label": "c"}, sample("a")) == []
+    if snapshot:
+        learner = through_bytes(learner)
+    before = learner.state.updates
+    refused = fold(learner, sample("d"), {"id": "q", "label": "e"}, question("q", served="f"))
+    assert [code for code, _ in refused] == ["too_many_labels"] * 3
+    assert "label 'd' is new, and a task may have up to 3, of which 3 are known already." in refused[0][1]
+    assert learner.state.updates == before
+    assert fold(learner, sample("c"), question("q", served="b"), {"id": "q", "label": "b"}) == []
+    assert list(learner.state.labels) == ["a", "b", "c"]
+
+
+def test_what_is_refused_for_one_of_two_labels_adds_neither(few):
+    learner = Learner(TASK, 0)
+    fold(learner, sample("a"), sample("b"))
+    both = {**sample("c"), "served": {"arm": "champion", "prediction": "d", "position": 0}}
+    assert fold(learner, both)[0][0] == "too_many_labels"
+    assert list(learner.state.labels) == ["a", "b"]
+
+
+def test_what_is_assumed_is_one_of_the_labels(few):
+    learner = Learner(Task(name="ads", kind="multiclass", unanswered=Unanswered(assume="none")), 0)
+    assert fold(learner, sample("a"), sample("b"), sample("none")) == []
+    assert fold(learner, sample("c"))[0][0] == "too_many_labels"
+
+
+def test_declared_labels_are_not_counted_as_they_are_met():
+    learner = Learner(Task(name="ads", kind="multiclass", labels=["a", "b"]), 0)
+    assert fold(learner, sample("a"), sample("b")) == []
+    assert learner.state.labels == {}
+
+
+def test_the_limit_of_labels_is_a_thousand():
+    learner = Learner(Task(name="ads", kind="multiclass", model="no_change"), 0)
+    assert fold(learner, *(sample(number) for number in range(1_000))) == []
+    assert [code for code, _ in fold(learner, sample(1_000), sample(999))] == ["too_many_labels"]

@@ -1,0 +1,73 @@
+"""The names that a shard has learned: of features, and of the values of features that are strings."""
+
+from learning.task import Task, Value
+
+Known = dict[str, dict[str, None] | None]
+"""A feature's name to the strings that it has been; None for a feature that was never a string."""
+
+
+class Names:
+    """Counts the names that models have learned, and admits new ones while there is room.
+
+    A model keeps a weight, a mean or a split for each feature's name and for each value of a string feature, and forgets none of them.
+    Without a limit, ids that are sent as features would make it grow for ever. Every record with known names alone is admitted.
+
+    Parameters
+    ----------
+    limit
+        How many there may be: `Task.name_limit`.
+    known
+        Those learned so far; new ones are added to it.
+
+    Examples
+    --------
+    >>> names = Names(limit=3, known={})
+    >>> names.admit({"price": 3.5, "country": "PT"})
+    >>> names.admit({"price": 1.0, "country": "ES"})
+    "feature 'country' is 'ES', a new name, and 3 are known already. Declare `features`, or raise name_limit in headrace.toml."
+    >>> names.known
+    {'price': None, 'country': {'PT': None}}
+    """
+
+    def __init__(self, limit: int, known: Known):
+        self.limit = limit
+        self.known = known
+        self._room = limit - len(known) - sum(map(len, filter(None, known.values())))
+
+    def admit(self, features: dict[str, Value]) -> str | None:
+        """Add the names of features that are about to be learned; or add none, and say why, where there is no room for all of them."""
+        known = self.known
+        if features.keys() <= known.keys() and str not in map(type, features.values()):
+            return None
+        new = sum(map(self._count_new, features, features.values()))
+        if new > self._room:
+            name = next(name for name, value in features.items() if self._count_new(name, value))
+            shown = repr(features[name])[:80]
+            return (
+                f"feature {repr(name)[:80]} is {shown}, a new name, and {self.limit - self._room} are known already. "
+                "Declare `features`, or raise name_limit in headrace.toml."
+            )
+        if new:
+            self._room -= new
+            self._add(features)
+        return None
+
+    def _count_new(self, name: str, value: Value) -> int:
+        if name not in self.known:
+            return 1 + (type(value) is str)
+        return int(type(value) is str and value not in (self.known[name] or ()))
+
+    def _add(self, features: dict[str, Value]) -> None:
+        known = self.known
+        for name, value in features.items():
+            values = known.setdefault(name, None)
+            if type(value) is str:
+                if values is None:
+                    values = known[name] = {}
+                values[value] = None
+
+
+def is_bounded(task: Task) -> bool:
+    """Whether the task's declaration alone limits the names: all features declared, and the values of those that are strings."""
+    declared = task.features
+    return declared is not None and all(one.type != "string" or one.values is not None for one in declared.values())
