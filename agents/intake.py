@@ -11,8 +11,8 @@ from aiokafka.errors import KafkaError
 
 from agents.appender import Row
 from agents.mapping import LeftOut, Mapped, Rejected
-from agents.outlet import CUT, headers_of, headers_of_cut
-from learning.effects import Quarantined
+from agents.outlet import CUT, headers_of_cut
+from agents.rejected import pack_rejected
 from learning.errors import HeadraceError, RecordError, TopicError
 from learning.learner import Message
 from learning.mark import Mark
@@ -26,7 +26,10 @@ BREATH = 0.001
 """Seconds of mapping after which requests are let in."""
 
 RUN_MAX = 1_000
-"""Messages that are mapped and appended together."""
+"""Messages that are read from the source together."""
+
+ROWS_TOGETHER = 10_000
+"""Rows that are mapped before they are appended, and those of one message more: a mapped row has many times its bytes."""
 
 RETRY_SECONDS = 0.5
 
@@ -45,6 +48,29 @@ class Breath:
         if perf_counter() - self._at > BREATH:
             await asyncio.sleep(0)
             self._at = perf_counter()
+
+
+class _Mapped:
+    """What became of the rows of some messages."""
+
+    def __init__(self) -> None:
+        self.found: list[tuple[Message, Mapped]] = []
+        self.rejected: list[tuple[Message, Rejected]] = []
+        self.left_out = 0
+
+    @property
+    def rows(self) -> int:
+        """How many rows are held."""
+        return len(self.found) + len(self.rejected)
+
+    def add(self, message: Message, outcome: Mapped | Rejected | LeftOut) -> None:
+        """One more row."""
+        if isinstance(outcome, Mapped):
+            self.found.append((message, outcome))
+        elif isinstance(outcome, Rejected):
+            self.rejected.append((message, outcome))
+        else:
+            self.left_out += 1
 
 
 class Intake:
@@ -191,46 +217,47 @@ class Intake:
             self.position = max(self.position, end)
 
     async def _take(self, messages: Sequence[Message]) -> None:
-        """Map, enrich, check and append one run; then the position is behind it."""
-        if not messages or self.status != "live":
-            return
-        found: list[tuple[Message, Mapped]] = []
-        rejected: list[tuple[Message, Rejected]] = []
-        left_out, breath = 0, Breath()
-        for message in messages:
+        """Map, enrich, check and append messages, so many rows at a time; the position is behind each that is done with."""
+        mapped = _Mapped()
+        breath = Breath()
+        for number, message in enumerate(messages, 1):
             for outcome in self.mapping.map(self.partition, message):
-                if isinstance(outcome, Mapped):
-                    found.append((message, outcome))
-                elif isinstance(outcome, LeftOut):
-                    left_out += 1
-                else:
-                    rejected.append((message, outcome))
-            await breath.draw()
-        await self._enrich([mapped for _, mapped in found])
+                mapped.add(message, outcome)
+                await breath.draw()
+            if self.status != "live":
+                return
+            if number == len(messages) or mapped.rows >= ROWS_TOGETHER:
+                await self._bring(mapped, message)
+                mapped = _Mapped()
+
+    async def _bring(self, mapped: "_Mapped", last: Message) -> None:
+        """Enrich, check and append what was mapped; then the position is behind the last message."""
+        await self._enrich([row for _, row in mapped.found])
+        rejected, breath = mapped.rejected, Breath()
         rows: list[Row] = []
         origins: list[tuple[Message, Mapped]] = []
-        for message, mapped in found:
+        for message, row in mapped.found:
             try:
-                rows.append(Row(mapped.partition, mapped.key, self.mapping.seal(mapped)))
-                origins.append((message, mapped))
+                rows.append(Row(row.partition, row.key, self.mapping.seal(row)))
+                origins.append((message, row))
             except RecordError as error:
-                rejected.append((message, Rejected(mapped.row, error.code, str(error), mapped.value)))
+                rejected.append((message, Rejected(row.row, error.code, str(error), row.value)))
             await breath.draw()
         if self.status != "live":
             return
         too_large = await self.ingest.appender.append(rows)
         for number in too_large:
-            message, mapped = origins[number]
+            message, row = origins[number]
             reason = (
                 f"the event log does not take {len(rows[number].value)} bytes. Send less in one, or let it take more."
             )
-            rejected.append((message, Rejected(mapped.row, "too_large", reason, mapped.value)))
+            rejected.append((message, Rejected(row.row, "too_large", reason, row.value)))
         await self._quarantine(sorted(rejected, key=lambda each: (each[0].offset, each[1].row)))
         counts = self.ingest.counts
         counts.mapped += len(rows) - len(too_large)
-        counts.left_out += left_out
+        counts.left_out += mapped.left_out
         counts.rejected += len(rejected)
-        self.position, self.mark = messages[-1].offset + 1, Mark.of(messages[-1])
+        self.position, self.mark = last.offset + 1, Mark.of(last)
 
     async def _enrich(self, found: Sequence[Mapped]) -> None:
         """Ask for stored features, once for all, and put them into the records, where they stay whatever becomes of the store."""
@@ -245,13 +272,8 @@ class Intake:
     async def _quarantine(self, rejected: Sequence[tuple[Message, Rejected]]) -> None:
         if not rejected:
             return
-        ingest, rows = self.ingest, []
-        for message, row in rejected:
-            name = f"{ingest.task.name}/{self._place}/{message.offset}/{row.row}"
-            effect = Quarantined(id=name, code=row.code, reason=row.reason, offset=message.offset, row=row.row,
-                                 key=message.key, value=row.value)  # fmt: skip
-            headers = headers_of(effect, self.topic, self.partition)
-            rows.append(Row(self.partition % ingest.task.partitions, message.key, row.value, headers))
+        ingest = self.ingest
+        rows = pack_rejected(ingest.task, self.topic, self.partition, rejected)
         cut = [
             row._replace(value=row.value[:CUT], headers=headers_of_cut(row.headers, len(row.value)))
             for row in (rows[number] for number in await ingest.quarantine.append(rows))

@@ -12,7 +12,7 @@ from jmespath.functions import Functions
 
 from learning.errors import RecordError
 from learning.learner import Message
-from learning.records import DEPTH_MAX, Reader, is_deeper
+from learning.records import DEPTH_MAX, ROWS_MAX, Reader, is_deeper
 from learning.schema import LARGEST
 from learning.source import Source
 from learning.task import Task
@@ -171,7 +171,7 @@ class Way:
             ) from None
 
     def rows_of(self, document: Any) -> Sequence[Any]:
-        """The rows of a message."""
+        """The rows of a message; RecordError if there are more than the event log takes in one."""
         if self.rows is None:
             return (document,)
         rows = self.find("rows", self.rows, document)
@@ -181,6 +181,9 @@ class Way:
             raise _error(
                 f"'rows' of the mapping finds {_show(rows)}, not a list.", "Correct the message or the mapping."
             )
+        if len(rows) > ROWS_MAX:
+            what = f"'rows' of the mapping finds {len(rows)} rows in one message."
+            raise _error(what, f"Send up to {ROWS_MAX}.", "too_many_rows")
         return rows
 
     def line_of(self, message: Message, row: Any) -> bytes:

@@ -37,7 +37,10 @@ class Names:
     def admit(self, features: dict[str, Value]) -> str | None:
         """Add the names of features that are about to be learned; or add none, and say why, where there is no room for all of them."""
         known = self.known
-        if features.keys() <= known.keys() and str not in map(type, features.values()):
+        for name, value in features.items():  # as a rule all are known
+            if name not in known or (type(value) is str and value not in (known[name] or ())):
+                break
+        else:
             return None
         new = sum(map(self._count_new, features, features.values()))
         if new > self._room:

@@ -1,0 +1,53 @@
+"""Rejected rows of a source as records of the quarantine: one for a run of alike refusals."""
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+from agents.appender import Row
+from agents.mapping import Rejected
+from agents.outlet import headers_of
+from learning.effects import Quarantined
+from learning.learner import Message
+from learning.task import Task
+
+
+def pack_rejected(task: Task, topic: str, partition: int, rejected: Sequence[tuple[Message, Rejected]]) -> list[Row]:
+    """The records of rejected rows of a source's partition, in the rows' order.
+
+    Rows that follow each other in one message and are rejected with one code share a record. Each record has several headers, so a message
+    of short rows that are all wrong would otherwise become many times as large. The shared record has the reason of the first row, the
+    header `rows`, which counts them, and for its value their lines.
+
+    Parameters
+    ----------
+    task
+        Whose quarantine.
+    topic, partition
+        Where the rows are from.
+    rejected
+        Rows with their messages, in their order.
+    """
+    packed = []
+    for run in _runs(rejected):
+        message, first = run[0]
+        name = f"{task.name}/{topic}/{partition}/{message.offset}/{first.row}"
+        lines = [row.value for _, row in run]
+        is_one = all(line is lines[0] for line in lines)  # the message itself, which several sources have rejected
+        value = lines[0] if is_one else b"\n".join(lines)
+        effect = Quarantined(id=name, code=first.code, reason=first.reason, offset=message.offset, row=first.row,
+                             key=message.key, value=value)  # fmt: skip
+        headers = headers_of(effect, topic, partition)
+        if len(run) > 1:
+            headers.append(("rows", str(len(run)).encode()))
+        packed.append(Row(partition % task.partitions, message.key, value, headers))
+    return packed
+
+
+def _runs(rejected: Sequence[tuple[Message, Rejected]]) -> Iterator[Sequence[tuple[Message, Rejected]]]:
+    start = 0
+    for at, ((before, last), (message, row)) in enumerate(pairwise(rejected), 1):
+        if (message.offset, row.row, row.code) != (before.offset, last.row + 1, last.code):
+            yield rejected[start:at]
+            start = at
+    if rejected:
+        yield rejected[start:]
