@@ -1,7 +1,10 @@
 """Questions asked over Kafka: read from `<task>.requests`, answered on `<task>.predictions`."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from functools import partial
+from itertools import islice
+from typing import NamedTuple
 
 import msgspec
 import structlog
@@ -19,6 +22,12 @@ log = structlog.get_logger()
 POLL_MAX = 500
 """Messages answered together: an answer waits for those beside it."""
 
+TOGETHER = 50
+"""Questions that are answered in one turn of the loop, at some 15 microseconds each."""
+
+HELD_MAX = 4 << 20
+"""Bytes of answers that are held before the broker must have them: an answer may be many times as long as its question."""
+
 RETRY_SECONDS = 1.0
 
 DETAIL_MAX = 1_000
@@ -26,6 +35,58 @@ DETAIL_MAX = 1_000
 
 Answer = Callable[[Sequence[tuple[str, bytes]]], Awaitable[Sequence[bytes]]]
 """Answers questions, one line each, with the id of those that have none; raises for none of them: a refusal is an answer."""
+
+
+class Line(NamedTuple):
+    """A line of a message with its place, which is the id of a question that has none; or a message of too many (`rows`)."""
+
+    message: ConsumerRecord
+    place: str
+    question: bytes
+    rows: int = 1
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether it is answered, and not refused for the number of lines."""
+        return self.rows <= ROWS_MAX
+
+
+class Answers:
+    """Answers on their way to the broker: those to one message go together, and with its key, as far as a broker takes them.
+
+    Parameters
+    ----------
+    tell
+        Appends lines as the answer to a message.
+    """
+
+    def __init__(self, tell: Callable[[ConsumerRecord, bytes], Awaitable[None]]):
+        self.tell = tell
+        self.size = 0
+        self._message: ConsumerRecord | None = None
+        self._lines: list[bytes] = []
+        self._packed = 0
+        self._ready: list[tuple[ConsumerRecord, bytes]] = []
+
+    def add(self, message: ConsumerRecord, answer: bytes) -> None:
+        """One more line; in place of one that no broker takes stands a refusal."""
+        if message is not self._message or self.size - self._packed > PACK_BYTES:
+            self.end_message()
+        self._message = message
+        self._lines.append(answer if len(answer) <= PACK_BYTES else too_large(len(answer)))
+        self.size += len(self._lines[-1])
+
+    def end_message(self) -> None:
+        """What comes is of another message, or is told apart from what was before."""
+        self._ready += [(self._message, value) for value in pack(self._lines)]
+        self._lines, self._packed = [], self.size
+
+    async def send(self) -> None:
+        """Wait until the broker has all but the lines that others may still go with."""
+        ready, self._ready = self._ready, []
+        self.size -= self._packed
+        self._packed = 0
+        await asyncio.gather(*(self.tell(message, value) for message, value in ready))
 
 
 class Requests:
@@ -80,18 +141,16 @@ class Requests:
                     await consumer.commit({shard: found[-1].offset + 1 for shard, found in polled.items()})
 
     async def _answer(self, producer: AIOKafkaProducer, messages: Sequence[ConsumerRecord]) -> None:
-        asked: list[tuple[ConsumerRecord, list[tuple[str, bytes]]]] = []
-        for message in messages:
-            place = f"{message.topic}/{message.partition}/{message.offset}"
-            rows = (message.value or b"").split(b"\n")
-            asked.append((message, [(f"{place}/{row}", line) for row, line in enumerate(rows)]))
-        told = iter(await self.answer([line for _, lines in asked if len(lines) <= ROWS_MAX for line in lines]))
-        sent = []
-        for message, lines in asked:
-            answers = [next(told) for _ in lines] if len(lines) <= ROWS_MAX else [too_many(len(lines))]
-            fitting = [answer if len(answer) <= PACK_BYTES else too_large(len(answer)) for answer in answers]
-            sent += [self._tell(producer, message, value) for value in pack(fitting)]
-        await asyncio.gather(*sent)
+        lines, answers = lines_of(messages), Answers(partial(self._tell, producer))
+        while some := list(islice(lines, TOGETHER)):
+            told = iter(await self.answer([(line.place, line.question) for line in some if line.is_asked]))
+            for line in some:
+                answers.add(line.message, next(told) if line.is_asked else too_many(line.rows))
+            if answers.size > HELD_MAX:
+                await answers.send()
+            await asyncio.sleep(0)  # others wait too
+        answers.end_message()
+        await answers.send()
 
     async def _tell(self, producer: AIOKafkaProducer, message: ConsumerRecord, value: bytes) -> None:
         """Append an answer. In place of one that the topic does not take stands a refusal, without the key: that may be what is too large."""
@@ -103,6 +162,17 @@ class Requests:
                 log.warning("an answer is too large", task=self.task.name, offset=message.offset, error=repr(error))
             else:
                 return
+
+
+def lines_of(messages: Sequence[ConsumerRecord]) -> Iterator[Line]:
+    """Yield the lines of messages, and in place of those of a message that has too many one that says so."""
+    for message in messages:
+        value, place = message.value or b"", f"{message.topic}/{message.partition}/{message.offset}"
+        rows = value.count(b"\n") + 1
+        if rows > ROWS_MAX:
+            yield Line(message, place, b"", rows)
+        else:
+            yield from (Line(message, f"{place}/{row}", line) for row, line in enumerate(value.split(b"\n")))
 
 
 def refusal(name: str | None, code: str, detail: str, remedy: str) -> bytes:

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from functools import partial
 from time import monotonic
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 import structlog
@@ -40,6 +40,9 @@ log = structlog.get_logger()
 
 BATCH_MAX = 1_000
 
+ANSWERS_MAX = 4 << 20
+"""Bytes of the answers to one request. With many classes an answer is thousands of times as long as its question."""
+
 LASTING = ("model", "not_finite")
 """Refusals of an owner that another model of the same shard would not be spared."""
 
@@ -48,6 +51,10 @@ FAILED_SECONDS = 60.0
 
 WAIT_SECONDS = 2.0
 """How long a question waits for a position, or for a first model, unless it says so itself."""
+
+
+Said = TypeVar("Said", dict[str, Any], msgspec.Raw)
+"""An answer: of a model here, or as another worker has written it."""
 
 
 class Question(msgspec.Struct, forbid_unknown_fields=True):
@@ -119,6 +126,7 @@ class Serving:
         self, served: "ServedTask", questions: Sequence[Question], asked: Asked
     ) -> list[dict[str, Any] | msgspec.Raw]:
         answers: list[Any] = [None] * len(questions)
+        room = Room(ANSWERS_MAX)
         elsewhere: dict[int, list[int]] = {}
         for number, question in enumerate(questions):
             if question.id is UNSET:
@@ -126,13 +134,13 @@ class Serving:
             partition = served.partition(question)
             model = served.shards.answering(partition)
             if model is not None and suffices(model, question, asked):
-                answers[number] = self._tell(served, model, question)
+                answers[number] = room.take(self._tell(served, model, question))
             else:
                 elsewhere.setdefault(partition, []).append(number)
         if elsewhere:
             found = await asyncio.gather(
                 *(
-                    self._wait_or_forward(served, partition, [questions[number] for number in numbers], asked)
+                    self._wait_or_forward(served, partition, [questions[number] for number in numbers], asked, room)
                     for partition, numbers in elsewhere.items()
                 )
             )
@@ -172,7 +180,7 @@ class Serving:
                 under_way.sent(name, at.offset)
 
     async def _wait_or_forward(
-        self, served: "ServedTask", partition: int, questions: list[Question], asked: Asked
+        self, served: "ServedTask", partition: int, questions: list[Question], asked: Asked, room: "Room"
     ) -> list[dict[str, Any]] | list[msgspec.Raw]:
         """Answers to questions of one shard for which there is no model here, or none that suffices.
 
@@ -185,7 +193,8 @@ class Serving:
         owned = shards.owned.get(partition)
         if owned is None:
             try:
-                return await self.owners.ask(served.task, partition, questions, asked, seconds)
+                found = await self.owners.ask(served.task, partition, questions, asked, seconds)
+                return [room.take(answer) for answer in found]
             except Problem as problem:
                 if asked.fresh or problem.status != 503 or problem.code in LASTING:
                     raise
@@ -199,7 +208,7 @@ class Serving:
         )
         if model is None:
             raise _not_yet(served, partition, seconds)
-        return [self._tell(served, model, question) for question in questions]
+        return [room.take(self._tell(served, model, question)) for question in questions]
 
     def _tell(self, served: "ServedTask", model: Model, question: Question) -> dict[str, Any]:
         learner, lag = model.learner, 0.0
@@ -223,6 +232,38 @@ class Serving:
             "position": learner.state.position,
             "staleness_s": round(model.staleness + lag, 3),
         }
+
+
+class Room:
+    """Counts the bytes of answers while they are made.
+
+    Parameters
+    ----------
+    limit
+        Bytes that they may have.
+
+    Examples
+    --------
+    >>> room = Room(limit=20)
+    >>> room.take({"prediction": 1})
+    {'prediction': 1}
+    >>> room.take({"prediction": 1})
+    Traceback (most recent call last):
+    ...
+    app.errors.Problem: the answers have more than 20 bytes.
+    """
+
+    def __init__(self, limit: int):
+        self.limit = self.left = limit
+
+    def take(self, answer: Said) -> Said:
+        """Count one more answer, and give it back; a Problem 413 if there is no room for it."""
+        size = len(memoryview(answer)) if isinstance(answer, msgspec.Raw) else len(msgspec.json.encode(answer))
+        self.left -= size
+        if self.left < 0:
+            detail = f"the answers have more than {self.limit} bytes."
+            raise Problem(413, "too_large", detail, "Ask fewer questions at a time, or use fewer or shorter labels.")
+        return answer
 
 
 class ServedTask:

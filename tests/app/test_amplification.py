@@ -1,0 +1,140 @@
+"""Short questions to a model of many classes: what the answers to one request may take."""
+
+import asyncio
+from types import SimpleNamespace
+
+import msgspec
+import pytest
+
+import agents.requests
+import app.views.serving
+from agents.requests import PACK_BYTES, Requests
+from app.errors import Problem
+from app.views.owner import Asked
+from app.views.serving import Question, ServedTask, Serving
+from learning.learner import Learner
+from learning.task import Task
+from tables.placing import partition_of
+
+TASK = Task(name="ads", kind="multiclass", model="naive_bayes", partitions=2)
+LABELS = 50
+
+
+class Shards:
+    """Two shards, of which one has a model here."""
+
+    def __init__(self):
+        self.task, self.owned = TASK, {}
+        self.around = SimpleNamespace(also=())
+        learner = Learner(TASK, 0)
+        for number in range(LABELS):
+            learner.champion.learn({"x": 1.0}, f"label {number}" * 10)
+        self.model = SimpleNamespace(partition=0, learner=learner, status="live", position=0, staleness=0.0)
+
+    def answering(self, partition):
+        return self.model if partition == 0 else None
+
+
+class Owners:
+    """Answers for the other shard, as long as an answer here."""
+
+    async def ask(self, task, partition, questions, asked, seconds):
+        return [msgspec.Raw(b"[%s]" % (b"1," * 1_000 + b"1"))] * len(questions)
+
+
+def ask(*keys):
+    serving = Serving.__new__(Serving)
+    serving.owners, serving._ids = Owners(), map(str, range(10_000))
+    served = ServedTask(TASK, Shards())
+    questions = [Question({"x": 1.0}, key=key) for key in keys]
+    return asyncio.run(serving.answer(served, questions, Asked()))
+
+
+HERE, THERE = (next(key for key in "abcdefgh" if partition_of(key, 2) == shard) for shard in (0, 1))
+
+
+def test_the_keys_go_to_a_model_here_and_to_another_worker():
+    here, there = ask(HERE, THERE)
+    assert len(here["probabilities"]) == LABELS
+    assert isinstance(there, msgspec.Raw)
+
+
+@pytest.mark.parametrize("key", [HERE, THERE])
+def test_more_bytes_than_one_request_may_be_answered_with_are_refused_as_they_are_made(monkeypatch, key):
+    size = len(msgspec.json.encode(ask(key)[0]))
+    monkeypatch.setattr(app.views.serving, "ANSWERS_MAX", 10 * size + 50)
+    assert len(ask(*[key] * 10)) == 10
+    made = []
+    monkeypatch.setattr(app.views.serving, "predicted", spy(made, app.views.serving.predicted))
+    with pytest.raises(Problem, match="the answers have more than") as raised:
+        ask(*[key] * 1_000)
+    assert (raised.value.status, raised.value.code) == (413, "too_large")
+    assert len(made) <= 11
+
+
+def spy(made, real):
+    def call(*arguments):
+        made.append(1)
+        return real(*arguments)
+
+    return call
+
+
+def test_the_answers_of_all_workers_share_the_room(monkeypatch):
+    assert app.views.serving.ANSWERS_MAX == 4 << 20
+    monkeypatch.setattr(
+        app.views.serving, "ANSWERS_MAX", sum(len(msgspec.json.encode(ask(key)[0])) for key in (HERE, THERE)) - 10
+    )
+    with pytest.raises(Problem):
+        ask(HERE, THERE)
+
+
+def requests(answer, *values):
+    """What is published for messages, and the most bytes of answers that were held at once."""
+    published, held, most = [], 0, 0
+
+    async def counted(lines):
+        nonlocal held, most
+        answers = await answer(lines)
+        held += sum(map(len, answers))
+        most = max(most, held)
+        return answers
+
+    class Producer:
+        async def send_and_wait(self, topic, value, key, partition):
+            nonlocal held
+            held -= len(value)
+            published.append((key, value))
+
+    messages = [
+        SimpleNamespace(topic="ads.requests", partition=0, offset=at, key=b"%d" % at, value=value)
+        for at, value in enumerate(values)
+    ]
+    asyncio.run(Requests(TASK, "nowhere:1", counted)._answer(Producer(), messages))
+    return published, most
+
+
+async def echo(lines):
+    return [b"%s:%s" % (place.encode(), line) for place, line in lines]
+
+
+def test_answers_over_kafka_keep_their_order_and_name_their_place():
+    rows = [b"\n".join(b"%d" % row for row in range(120)), b"", b"x", b"\n" * 1_000, b"y\nz"]
+    published, _ = requests(echo, *rows)
+    told = [(key, line) for key, value in published for line in value.split(b"\n")]
+    wanted = [(b"0", b"ads.requests/0/0/%d:%d" % (row, row)) for row in range(120)]
+    wanted += [(b"1", b"ads.requests/0/1/0:"), (b"2", b"ads.requests/0/2/0:x")]
+    assert told[:122] == wanted
+    assert [key for key, _ in told[122:]] == [b"3", b"4", b"4"]
+    assert b'"code":"too_many","detail":"1001 questions in one message."' in told[122][1]
+    assert [line for _, line in told[123:]] == [b"ads.requests/0/4/0:y", b"ads.requests/0/4/1:z"]
+
+
+def test_long_answers_to_short_questions_are_sent_before_others_are_made():
+    async def amplify(lines):
+        return [b"x" * 100_000 for _ in lines]
+
+    published, most = requests(amplify, *[b"\n".join([b"{}"] * 500)] * 3)
+    assert sum(value.count(b"\n") + 1 for _, value in published) == 1_500
+    assert all(len(value) <= PACK_BYTES for _, value in published)
+    assert most <= agents.requests.HELD_MAX + agents.requests.TOGETHER * 100_000 + 1_500
