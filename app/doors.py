@@ -19,6 +19,7 @@ from app.errors import Handler, Problem, answer_problems
 from app.keys import ROLES, Key, Keys
 from app.proof import PROOF, SIGNATURE, Claims, ProofError, Proofs, digest_of_body, is_equal
 from app.rate import Bucket
+from app.refusals import Refusals
 from app.settings import Settings
 from learning.errors import SettingsError
 
@@ -67,6 +68,7 @@ class Doors:
             (path, "HEAD"): said for (path, method), said in self._operations.items() if method == "GET"
         }
         self._buckets: dict[str, Bucket] = {}
+        self._refusals = Refusals()
 
     @web.middleware
     async def admit(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -75,7 +77,7 @@ class Doors:
             return await self._admit_passed_on(request, handler)
         said = self._contract(request)
         if said is None or said.role is not None:
-            key = self._identify(request) if self._is_guarded else None
+            key = await self._know(request) if self._is_guarded else None
             self._pace(key)
             if key is not None:
                 authorise(said, key)
@@ -139,6 +141,15 @@ class Doors:
         if len(proofs) != 1 or any(name in request.headers for name in KEY_HEADERS):
             raise refuse_proof("there is more than one proof, or a key too")
         return proofs[0]
+
+    async def _know(self, request: web.Request) -> Key:
+        """The key that was shown; a Problem 401, at its turn, if there is none."""
+        try:
+            return self._identify(request)
+        except Problem as problem:
+            if not await self._refusals.wait():
+                problem.headers = {**problem.headers, "Connection": "close"}
+            raise
 
     def _identify(self, request: web.Request) -> Key:
         """The key that was shown. What was shown is never told nor logged."""

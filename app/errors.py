@@ -47,7 +47,7 @@ class Problem(Exception):
     remedy
         What to do.
     headers
-        Further headers of the answer.
+        Further headers of the answer. With `Connection: close` the connection is closed after it.
     """
 
     def __init__(self, status: int, code: str, detail: str, remedy: str = "", headers: dict[str, str] | None = None):
@@ -58,12 +58,15 @@ class Problem(Exception):
     def response(self) -> web.Response:
         """The problem document."""
         body = ProblemDocument(self.status, self.code, self.detail, self.remedy)
-        return web.Response(
+        response = web.Response(
             status=self.status,
             body=msgspec.json.encode(body),
             content_type="application/problem+json",
             headers=self.headers,
         )
+        if self.headers.get("Connection") == "close":
+            response.force_close()
+        return response
 
 
 def is_news(record: logging.LogRecord) -> bool:

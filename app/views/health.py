@@ -63,6 +63,9 @@ class Healthy(Resource):
 class Ready(Resource):
     """Whether requests should be sent to this worker.
 
+    It asks for no key, so it names what is amiss by task, shard and code. An error's text may name files, addresses and what a record
+    holds: `GET /v1/{task}` tells it to those who may read.
+
     A stopped shard or source does not become better by taking workers out of the service, and would take all of them out. So it is named
     in the answer, and the worker is ready as long as any shard is not stopped; asked for a task, it is strict.
     """
@@ -97,9 +100,9 @@ def _stopped_of(tasks: Iterable[ServedTask]) -> list[StoppedShard]:
         task = served.task.name
         for lack in served.shards.lacking():
             if lack.state == "opening":
-                cause = f": {lack.error}" if lack.error else "."
-                detail = f"shard {lack.partition} of task '{task}' is being opened{cause}"
-                raise Problem(503, "opening", detail, "Ask again, or see GET /v1/{task}.")
+                how = "cannot be opened yet" if lack.error else "is being opened"
+                detail = f"shard {lack.partition} of task '{task}' {how}."
+                raise Problem(503, "opening", detail, "Ask again; GET /v1/{task} tells the cause.")
             stopped.append(StoppedShard(task, lack.partition, lack.code))
         is_waiting = served.enricher is not None and not served.enricher.store.is_current
         if is_waiting and served.shards.trouble is None:
