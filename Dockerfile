@@ -7,7 +7,9 @@
 # With worker.tls, or another port, also: -e HEADRACE_HEALTH=https://127.0.0.1:6066/healthz
 # Any other command goes behind the image's name: docker run ... headrace status phishing
 
-FROM python:3.11-slim-bookworm AS build
+# The image is Python 3.11.16, for every processor, named by its digest so that every build begins with the same bytes. To raise it:
+# docker buildx imagetools inspect python:3.11-slim-bookworm
+FROM python:3.11-slim-bookworm@sha256:a36c24f9cbdf4fd0f52d67f0823eeac19c2028c637cecc392d97f980d4fec56b AS build
 WORKDIR /build
 # Every file is checked against its hash as it arrives; what is installed below comes from these alone.
 COPY requirements.txt .
@@ -20,7 +22,7 @@ COPY app app
 RUN python -m venv /opt/headrace \
     && /opt/headrace/bin/pip install --no-cache-dir --disable-pip-version-check --no-index --find-links wheels ".[redis]"
 
-FROM python:3.11-slim-bookworm
+FROM python:3.11-slim-bookworm@sha256:a36c24f9cbdf4fd0f52d67f0823eeac19c2028c637cecc392d97f980d4fec56b
 RUN useradd --uid 10001 --create-home --home-dir /headrace headrace \
     && install --directory --owner headrace --group headrace /headrace/data
 COPY --from=build /opt/headrace /opt/headrace

@@ -20,6 +20,7 @@ check: .venv
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python deploy/audit.py
 
 format: .venv
 	$(BIN)/ruff check --fix .
