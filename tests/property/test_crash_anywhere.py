@@ -46,6 +46,9 @@ TASKS = {
         name="steps", kind="binary", predictions=True, wait="15s", order="event_time", lateness="4s", late="learn",
         update=Update(every="2s"),
     ),
+    "limited": Task(
+        name="steps", kind="binary", predictions=True, wait="12s", unanswered=Unanswered(assume=False), name_limit=3,
+    ),
 }  # fmt: skip
 
 
