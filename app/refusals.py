@@ -9,14 +9,14 @@ import structlog
 
 log = structlog.get_logger()
 
-RATE = 10.0
+RATE = 50.0
 """Refusals a second of one worker."""
 
-BURST = 20
+BURST = 50
 """Refusals that are told at once after a pause: a caller with a mistake in its settings should learn of it soon."""
 
 WAITING_MAX = 100
-"""Refusals that wait at a time, for ten seconds then. Each holds a connection, and up to 128 KiB of a body that nobody reads."""
+"""Refusals that wait at a time, for two seconds then. Each holds a connection, and up to 128 KiB of a body that nobody reads."""
 
 
 class Refusals:

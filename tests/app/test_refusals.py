@@ -40,13 +40,13 @@ def test_one_after_the_other_they_are_told_at_their_rate(monkeypatch):
     refusals = Refusals(clock)
 
     async def guess():
-        return [await refusals.wait() for _ in range(320)]
+        return [await refusals.wait() for _ in range(350)]
 
     clock.now += 60.0
     assert all(asyncio.run(guess()))
-    assert len(clock.slept) == 300, "20 at once"
-    assert clock.now - 160.0 == pytest.approx(30.0)
-    clock.now += 0.5
+    assert len(clock.slept) == pytest.approx(300, abs=1), "50 at once"
+    assert clock.now - 160.0 == pytest.approx(6.0)
+    clock.now += 0.1
     clock.slept.clear()
     asyncio.run(refusals.wait())
     assert clock.slept == []
@@ -64,8 +64,8 @@ def test_of_many_at_a_time_a_hundred_wait_and_the_others_are_to_be_closed(monkey
 
     most, found = asyncio.run(flood())
     assert most == 100
-    assert found.count(False) >= 1_000 - 100 - 20
-    assert max(clock.slept) <= 10.1
+    assert found.count(False) >= 1_000 - 100 - 50
+    assert max(clock.slept) <= 2.1
     assert refusals.waiting == 0
 
 
@@ -86,6 +86,7 @@ def test_one_that_is_cancelled_makes_room(monkeypatch):
 
 def test_a_right_key_is_let_in_at_once_while_guesses_wait_and_connections_of_others_are_closed(monkeypatch):
     monkeypatch.setattr(app.refusals, "WAITING_MAX", 5)
+    monkeypatch.setattr(app.refusals, "RATE", 2.0)
     monkeypatch.setattr(app.refusals, "BURST", 0)
     doors = Doors(KEYS, None, 10.0, [])
 
@@ -99,7 +100,7 @@ def test_a_right_key_is_let_in_at_once_while_guesses_wait_and_connections_of_oth
             guesses = [asyncio.create_task(client.get("/", headers={"X-API-Key": "guess"})) for _ in range(5)]
             while doors._refusals.waiting < 5:
                 await asyncio.sleep(0.001)
-            async with asyncio.timeout(0.3):
+            async with asyncio.timeout(1):
                 answer = await client.get("/", headers={"X-API-Key": "right"})
                 assert await answer.text() == "in"
             assert doors._refusals.waiting > 0

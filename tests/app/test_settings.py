@@ -80,6 +80,12 @@ WRONG = {
         "",
     ),
     "source that gives nothing": (f"{TASK}[[tasks.ads.sources]]\ntopic = 'clicks'", "needs features or label", ""),
+    "more labels than a task may have": (
+        f"[tasks.ads]\nkind = 'multiclass'\nlabels = {list(range(1_001))}",
+        "'tasks.ads.labels' is wrong: expected `array` of length <= 1000",
+        "See docs/operations.md",
+    ),
+    "a limit of no names": (f"{TASK}name_limit = 0", "'tasks.ads.name_limit' is wrong", ""),
     "labels without ids": (
         f"{TASK}[[tasks.ads.sources]]\ntopic = 'clicks'\nlabel = 'y'",
         "a source of labels alone needs id",
