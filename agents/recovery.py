@@ -58,5 +58,7 @@ async def recover(around: Around, partition: int, beyond: int = -1) -> AsyncIter
 def _read(around: Around, partition: int, found: Found) -> Recovered:
     """The state of a snapshot; DamagedError or SnapshotError if it cannot be used."""
     sealed = found.read()
+    if peek(sealed).position != found.position:
+        raise DamagedError("the snapshot's manifest names another position than its header.")
     state, header = unseal(sealed, around.task, partition, key=around.key, also=around.also), peek(sealed)
     return Recovered(state, header.digest, header.size, found.place)

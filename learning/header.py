@@ -134,7 +134,7 @@ def split(data: bytes) -> Parts:
         raise DamagedError("the snapshot's header is damaged.", REPLAY)
     try:
         header = msgspec.json.decode(data[START:end], type=Header)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise DamagedError(f"the snapshot's header is no header: {error}.", REPLAY) from None
     begin = end + SUM + (SUM if header.signed else 0)
     return Parts(header, data[: end + SUM], data[end + SUM : begin], data[begin:])

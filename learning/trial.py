@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import msgspec
 
 from learning.batch import Row
-from learning.encoding import decode, digest, encode
+from learning.encoding import SAVABLE, decode, digest, encode
 from learning.errors import ModelError, SnapshotError
 from learning.generated import Shape, questions, samples, shapes
 from learning.learner import Learner
@@ -22,12 +22,6 @@ REQUIRED_MAX = 16
 """Features that are found out to be needed, where a task declares none: those whose lack raises a KeyError."""
 
 DECLARE = "Declare `features` in headrace.toml, so that no record without what the model needs, or with what it cannot take, is let through."
-
-
-SAVABLE = (
-    "Make it of River's classes and of classes and functions at the top level of your module, all of whose state is pickled: no lambda, "
-    'and in place of on="text" a FuncTransformer with a function that takes the text out.'
-)
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -160,7 +154,7 @@ class _Trial:
         try:
             return digest(learner.state)
         except SnapshotError as error:
-            raise self._error(f"cannot be compared: {error.what.rstrip('.')}", SAVABLE) from error
+            raise self._error(f"cannot be saved and loaded: {error.what.rstrip('.')}", SAVABLE) from error
 
     def _is_pure(self, learner: Learner) -> bool:
         """Whether asking leaves the state as it was. Where no features are declared, the model may refuse some."""

@@ -11,7 +11,6 @@ import structlog
 
 from learning.errors import DamagedError
 from learning.header import POSITION_MAX
-from learning.state import peek
 from tables.changelog import CHUNK_MAX
 from tables.table import Table
 
@@ -48,13 +47,10 @@ class Found(NamedTuple):
         ------
         DamagedError
             The parts are not those that the manifest names: its writer was killed before it had removed all of it, or they are damaged.
-            Or they are a snapshot of another position than the manifest says.
         """
         data = b"".join(self.parts)
         if hashlib.sha256(data).hexdigest() != self.sha256:
             raise DamagedError("the snapshot's parts are not those that its manifest names.")
-        if peek(data).position != self.position:
-            raise DamagedError("the snapshot's manifest names another position than its header.")
         return data
 
 

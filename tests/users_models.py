@@ -49,25 +49,20 @@ class Maybe(Half):
 
 
 class Forgetful(Half):
-    """Forgets on loading how much it has learned."""
+    """Has a say in how it is loaded."""
 
     def __setstate__(self, state):
         self.__dict__.update(state, learned=0)
 
 
 class Hidden(Half):
-    """Goes on from what is no part of its pickle."""
+    """Goes on from what is none of its attributes."""
 
-    def __init__(self):
-        super().__init__()
-        self.seen = 0
-
-    def __getstate__(self):
-        return {"learned": self.learned}
+    seen: ClassVar = {}
 
     def learn_one(self, x, y):
-        self.seen = getattr(self, "seen", 0) + 1
-        self.learned += self.seen
+        Hidden.seen[id(self)] = Hidden.seen.get(id(self), 0) + 1
+        self.learned += Hidden.seen[id(self)]
 
 
 class Notes(Half):

@@ -11,7 +11,7 @@ from learning.encoding import reader, writer
 from learning.encoding.form import SIZE
 from learning.errors import SnapshotError
 
-__all__ = ["SIZE", "decode", "digest", "encode"]
+__all__ = ["SAVABLE", "SIZE", "decode", "digest", "encode"]
 
 SAVABLE = (
     "Use River's classes and classes and functions at the top level of your module, whose objects are their attributes alone: no lambda, "

@@ -140,7 +140,7 @@ CLASSES = {
     "tree.splitter.sgt_quantizer": "DynamicQuantizer StaticQuantizer",
     "tree.splitter.tebst_splitter": "TEBSTSplitter",
     "tree.stochastic_gradient_tree": "SGTClassifier SGTRegressor",
-    "tree.utils": "GradHessStats",
+    "tree.utils": "GradHess GradHessStats",
     "utils.rolling": "Rolling",
     "utils.sorted_window": "SortedWindow",
 }

@@ -1,7 +1,6 @@
 """The table: what an encoding may name, the tag that stands for it, and how an object of a class is built."""
 
 import copyreg
-import inspect
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from types import FunctionType, MethodType
@@ -54,9 +53,14 @@ class Shape(NamedTuple):
                 raise ValueError(f"{self.tag} has no attribute {name!r:.80}")
             if name in self.slots:
                 continue
-            found = inspect.getattr_static(self.kind, name, None)
+            found = _defined(self.kind, name)
             if callable(found) or isinstance(found, (classmethod, staticmethod)) or hasattr(found, "__get__"):
                 raise ValueError(f"the attribute {name!r:.80} of {self.tag} would stand before what its class defines")
+
+
+def _defined(kind: type[Any], name: str) -> Any:
+    """What a class or one of its bases defines under a name, as it stands there; None if nothing."""
+    return next((vars(base)[name] for base in kind.__mro__ if name in vars(base)), None)
 
 
 SHAPES: dict[type[Any], Shape | None] = {}
@@ -78,7 +82,7 @@ def _shape_of(kind: type[Any]) -> Shape | None:
     if tag is None or not _is_attributes(kind):
         return None
     names = copyreg._slotnames(kind)  # type: ignore[attr-defined] # noqa: SLF001 what pickle and copy use
-    slots = {name: inspect.getattr_static(kind, name).__set__ for name in names}
+    slots = {name: _defined(kind, name).__set__ for name in names}
     return Shape(tag, kind, slots, next((how for base, how in STRIPPED.items() if issubclass(kind, base)), None))
 
 

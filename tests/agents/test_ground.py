@@ -393,9 +393,9 @@ def test_whatever_a_model_raises_stops_its_shard_and_nothing_is_folded_twice(wor
     async def check():
         at = world(Task(name="ads", kind="binary"))
         worker = at.worker("one")
-        worker.around.snapshot_records = worker.around.snapshot_seconds = 10**9  # a snapshot asks the model too
         worker.shards.assign([0])
         await learn(at, worker, 10)
+        worker.around.snapshot_records = worker.around.snapshot_seconds = 10**9  # a snapshot asks the model too
         shard = worker.shards.owned[0]
         model, scored = shard.learner.champion.model, shard.learner.champion.scoreboard
 

@@ -41,8 +41,9 @@ def test_a_model_that_another_process_makes_otherwise_is_refused(name):
 
 
 def test_a_model_that_fails_is_refused_with_its_reason():
-    assert "'tasks.shop.model' cannot be used: the model 'users_models:bag' cannot be saved and loaded" in refusal(
-        shop="users_models:bag"
+    assert (
+        "'tasks.shop.model' cannot be used: the model 'users_models:with_lambda' cannot be saved and loaded"
+        in refusal(shop="users_models:with_lambda")
     )
     assert "answered with the class 'maybe'" in refusal(ads="users_models:Maybe")
 

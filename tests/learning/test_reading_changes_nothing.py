@@ -5,7 +5,7 @@ import random
 from types import SimpleNamespace
 
 import pytest
-from river import compose, linear_model, metrics, preprocessing
+from river import compose, linear_model, preprocessing
 
 from learning.effects import Predicted
 from learning.learner import Learner
@@ -133,21 +133,22 @@ def test_a_scaler_that_remembers_what_it_was_asked_is_noticed():
     assert digest(learner.state) != before
 
 
+class Buffered:
+    """Takes what it was told into its sum when it is read, and no sooner."""
+
+    def __init__(self):
+        self.sum, self.told = 0.0, []
+
+    def update(self, label, prediction):
+        self.told.append(prediction.probabilities[True])
+
+    def get(self):
+        while self.told:
+            self.sum += self.told.pop()
+        return self.sum
+
+
 def test_a_metric_that_changes_when_it_is_read_is_noticed():
-    class Buffered:
-        """River's area takes what it was told into its window when it is read, and no sooner."""
-
-        def __init__(self):
-            self.area, self.told = metrics.RollingROCAUC(), []
-
-        def update(self, label, prediction):
-            self.told.append((label, prediction.probabilities[True]))
-
-        def get(self):
-            while self.told:
-                self.area.update(*self.told.pop())
-            return self.area.get()
-
     learner, rest = learned("binary", "logistic")
     learner.champion.scoreboard.metrics["area"] = Buffered()
     fold(learner, rest)

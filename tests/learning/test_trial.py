@@ -100,9 +100,11 @@ def test_a_feature_that_a_model_needs_is_found_out(own):
             users_models.with_lambda,
             "cannot be saved and loaded",
         ),
-        (users_models.bag, "asks for operator.itemgetter"),
         (users_models.Maybe, "answered with the class 'maybe', which is not one of true, false"),
-        (users_models.Forgetful, "is another one once it has been saved and loaded"),
+        (
+            users_models.Forgetful,
+            "cannot be saved and loaded: the state cannot be saved: it holds a users_models.Forgetful",
+        ),
         (users_models.Hidden, "goes on otherwise once it has been saved and loaded"),
     ],
 )
@@ -169,3 +171,8 @@ def test_a_trial_of_a_task_uses_the_parameters_of_its_model():
     one, other = ({"use": "logistic", "learning_rate": rate} for rate in (0.1, 0.2))
     assert try_model(Task(name="t", kind="binary", model=one)) != try_model(Task(name="t", kind="binary", model=other))
     assert build(one, "binary")
+
+
+def test_a_bag_of_words_of_one_feature_may_be_used(own):
+    verdict = own(users_models.bag, features={"text": "string"})
+    assert verdict.warning is None
