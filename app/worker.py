@@ -7,7 +7,7 @@ import os
 import platform
 import secrets
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from functools import partial
 from typing import NoReturn
 
@@ -39,6 +39,7 @@ from app.views import ROUTES, add_views
 from app.views.health import announce_ready
 from tables.enricher import Enricher
 from tables.kafka import Brokers
+from tables.metadata import FoundTopic
 from tables.topics import LACKING, prepare, sources_of, topics_of
 
 log = structlog.get_logger()
@@ -60,20 +61,32 @@ def group_of(settings: Settings) -> str:
     return settings.worker.group
 
 
-def instance_of(settings: Settings, name: str | None) -> str | None:
-    """The static member's id in the group: its name and a hash of the topics that it consumes.
+def instance_of(settings: Settings, name: str | None, found: Mapping[str, FoundTopic]) -> str | None:
+    """The static member's id in the group: its name, and a hash of the topics that it consumes.
 
     Kafka gives a restarted static member the assignment that it had, even if it now consumes other topics: a partition of a task that it no longer
-    has, and none of a new one. A worker with other topics is therefore another member; the old one is missed after the session timeout.
+    has, and none of a new one. The same if a topic was made anew meanwhile, or has more partitions: when all members are static and have
+    restarted, nobody shares the partitions out again. A worker with other topics is therefore another member; the old one is missed
+    after the session timeout.
+
+    Parameters
+    ----------
+    settings
+        Of this worker.
+    name
+        Of the member; None for one that is not static.
+    found
+        The topics as they are now.
     """
     if name is None:
         return None
     topics = sorted({task.events for task in settings.tasks.values()} | set(sources_of(settings.tasks.values())))
-    return f"{name}.{hashlib.sha256(' '.join(topics).encode()).hexdigest()[:8]}"
+    told = [f"{topic} {found[topic].id} {found[topic].partitions}" if topic in found else topic for topic in topics]
+    return f"{name}.{hashlib.sha256(' '.join(told).encode()).hexdigest()[:8]}"
 
 
 def make_app(settings: Settings, instance: str | None, impure: Collection[str] = frozenset()) -> LearningApp:
-    """Wire a Faust app for these settings; `impure` names the tasks whose models change when they are asked."""
+    """Wire a Faust app for these settings. `instance` is the id of a static member; `impure` names the tasks whose models change when they are asked."""
     doors = doors_of(settings, operations(ROUTES))
     host, port, brokers = settings.web_host, settings.web_port, settings.brokers
     app = LearningApp(
@@ -82,7 +95,7 @@ def make_app(settings: Settings, instance: str | None, impure: Collection[str] =
         broker=f"kafka://{brokers.hosts.replace(',', ';kafka://')}",
         broker_credentials=credentials_of(brokers),
         broker_client_id=f"headrace@{settings.address}",  # so that the group can tell who owns a shard, and where it answers
-        consumer_group_instance_id=instance_of(settings, instance),
+        consumer_group_instance_id=instance,
         datadir=str(settings.datadir),
         store="memory://",
         topic_replication_factor=1,
@@ -188,9 +201,13 @@ def run(settings: Settings, instance: str | None = None, level: str = "info") ->
     check_descriptors(sum(task.partitions for task in settings.tasks.values()))
     verdicts = try_models(settings)
     topics = [topic for task in settings.tasks.values() for topic in topics_of(task)]
-    asyncio.run(prepare(settings.brokers, topics, sources_of(settings.tasks.values())))
+    found = asyncio.run(prepare(settings.brokers, topics, sources_of(settings.tasks.values())))
     asyncio.set_event_loop_policy(LoopPolicy())
-    app = make_app(settings, instance, {name for name, verdict in verdicts.items() if not verdict.pure})
+    app = make_app(
+        settings,
+        instance_of(settings, instance, found),
+        {name for name, verdict in verdicts.items() if not verdict.pure},
+    )
     worker = Process(app, loglevel="WARNING", redirect_stdouts=False, override_logging=False, quiet=True)
     worker.spinner = None
     worker.claimed = claimed  # for as long as it runs

@@ -21,7 +21,8 @@ Client = TypeVar("Client", AIOKafkaConsumer, AIOKafkaProducer, AIOKafkaAdminClie
 ISOLATION = "read_committed"
 
 REQUEST_MS = 15_000
-"""How long a consumer waits for an answer; aiokafka's own 40 s are a shard's opening when a connection was cut without a word."""
+"""How long a client waits for an answer, and a producer for an acknowledgement. aiokafka's own 40 s are how long a shard opens, and
+nothing is appended, when a connection was cut without a word."""
 
 Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
 
@@ -103,11 +104,12 @@ class Brokers(msgspec.Struct, frozen=True):
 
     def producer(self, **options: Any) -> AIOKafkaProducer:
         """A producer, not started, whose records are acknowledged by all in-sync replicas; see `tables.producer`."""
-        return AIOKafkaProducer(**self._with(acks="all", **options))
+        own = {"acks": "all", "request_timeout_ms": REQUEST_MS}
+        return AIOKafkaProducer(**self._with(**(own | options)))
 
     def admin(self, **options: Any) -> AIOKafkaAdminClient:
         """An admin client, not started."""
-        return AIOKafkaAdminClient(**self._with(**options))
+        return AIOKafkaAdminClient(**self._with(**({"request_timeout_ms": REQUEST_MS} | options)))
 
     def _with(self, **options: Any) -> dict[str, Any]:
         return {"bootstrap_servers": self.hosts, **self.security, **options}

@@ -84,8 +84,8 @@ def sources_of(tasks: Iterable[Task]) -> list[str]:
     return sorted({source.topic for task in tasks for source in task.sources or ()})
 
 
-async def prepare(brokers: Brokers | str, topics: list[Topic], sources: Iterable[str] = ()) -> None:
-    """Make the topics and the partitions that are missing and check those that are there; `sources` must be there.
+async def prepare(brokers: Brokers | str, topics: list[Topic], sources: Iterable[str] = ()) -> dict[str, FoundTopic]:
+    """Make the topics and the partitions that are missing and check those that are there; `sources` must be there. All of them, as they are then.
 
     Partitions are never added to an event log: that would move keys to other shards.
 
@@ -117,10 +117,12 @@ async def prepare(brokers: Brokers | str, topics: list[Topic], sources: Iterable
                 await _add_partitions(admin, topics)
             await asyncio.sleep(APPEAR_SECONDS)
             problems = await find_problems(admin, topics)
+        found = await find_topics(admin, {*(topic.name for topic in topics), *sources})
     finally:
         await admin.close()
     if problems:
         raise min(problems, key=lambda problem: problem.code in PASSING)
+    return found
 
 
 async def _add_partitions(admin: AIOKafkaAdminClient, topics: list[Topic]) -> None:

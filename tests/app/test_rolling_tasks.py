@@ -12,6 +12,7 @@ import pytest
 from app.settings import parse
 from app.worker import group_of
 from learning.task import Task
+from tables.topics import connect
 
 PARTITIONS = 4
 SESSION_SECONDS = 10.0
@@ -54,6 +55,39 @@ def test_a_static_member_with_other_tasks_gets_their_shards_and_no_others(broker
             again.stop("SIGKILL")
     finally:
         first.stop("SIGKILL")
+
+
+def test_static_members_that_restart_fold_a_log_that_was_made_anew_meanwhile(broker, tmp_path):
+    """None of them is the leader then, who would see that there are other partitions to share out."""
+    task, workers = f"anew-{uuid.uuid4().hex[:8]}", []
+
+    def states():
+        told = [worker.get(f"/v1/{task}") or {"shards": []} for worker in workers]
+        return sorted(shard["state"] for each in told for shard in each["shards"] if shard["state"] != "replica")
+
+    async def delete(*topics):
+        admin = await connect(broker)
+        await admin.delete_topics([f"{task}.{topic}" for topic in topics])
+        await admin.close()
+
+    try:
+        for name in ("one", "two"):
+            worker = harness.Worker(tmp_path / name, broker, toml_of(task), f'group = "static-{task}"', instance=name)
+            workers.append(worker.start())
+        for worker in workers:
+            worker.wait_ready()
+        harness.wait_for(lambda: states() == ["live"] * PARTITIONS, 60, states)
+        asyncio.run(delete("events"))
+        harness.wait_for(lambda: not states(), 60, states)  # the shards of what is gone were shared out: to nobody
+        for worker in workers:
+            worker.stop("SIGKILL")
+        asyncio.run(delete("snapshots", "pending"))
+        for worker in workers:
+            worker.start()  # before they are missed
+        harness.wait_for(lambda: states() == ["live"] * PARTITIONS, 60, states)
+    finally:
+        for worker in workers:
+            worker.stop("SIGKILL")
 
 
 class Owners:

@@ -174,5 +174,5 @@ def test_a_trial_of_a_task_uses_the_parameters_of_its_model():
 
 
 def test_a_bag_of_words_of_one_feature_may_be_used(own):
-    verdict = own(users_models.bag, features={"text": "string"})
+    verdict = own(users_models.bag, features={"text": Feature(type="string")})
     assert verdict.warning is None
