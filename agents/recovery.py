@@ -2,17 +2,23 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import NamedTuple
 
 import structlog
 
 from agents.around import Around
+from agents.garbage import aside
 from learning.errors import DamagedError
 from learning.learner import State
 from learning.state import peek, unseal
 from tables.snapshots import Found
 
 log = structlog.get_logger()
+
+
+LARGE_BYTES = 64 << 10
+"""Bytes of a snapshot from which on it is read without collections of garbage: its objects would be looked through again and again."""
 
 
 class Recovered(NamedTuple):
@@ -48,7 +54,9 @@ async def recover(around: Around, partition: int, beyond: int = -1) -> AsyncIter
             return
         where = {"task": around.task.name, "partition": partition, "position": found.position, "snapshot": found.place}
         try:
-            recovered = await asyncio.to_thread(_read, around, partition, found)
+            read = partial(_read, around, partition, found)
+            is_large = sum(map(len, found.parts)) > LARGE_BYTES
+            recovered = await (asyncio.to_thread(aside.run, read) if is_large else asyncio.to_thread(read))
         except DamagedError as error:
             log.warning("a snapshot is passed by", error=str(error), **where)
             continue

@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import ParamSpec, TypeVar
 
 from agents.budget import Budget
+from agents.garbage import aside
 from learning.learner import State
 from learning.state import digest, peek, seal
 from learning.task import Task
@@ -74,4 +76,4 @@ class Sealer:
     ) -> Result:
         if self.is_quick:
             return work(*arguments, **options)
-        return await asyncio.to_thread(work, *arguments, **options)
+        return await asyncio.to_thread(aside.run, partial(work, *arguments, **options))

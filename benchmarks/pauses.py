@@ -1,4 +1,4 @@
-"""How long the loop of a worker is held while a large state is sealed and its digest computed: a Mondrian forest of 50 MB.
+"""How long the loop of a worker is held while a large state is sealed, its digest computed, and a snapshot read: a Mondrian forest of 50 MB.
 
     PYTHONPATH=tests .venv/bin/python benchmarks/pauses.py [--megabytes 50]
 
@@ -13,9 +13,11 @@ import sys
 import time
 
 from agents.budget import Budget
+from agents.garbage import aside
 from agents.sealer import Sealer
 from app.worker import SWITCH_SECONDS
 from learning.learner import State
+from learning.state import seal, unseal
 from learning.task import Task
 
 TASK = Task(name="pauses", kind="regression", model={"use": "mondrian_regressor", "megabytes": 1_000})
@@ -61,9 +63,11 @@ async def main() -> None:
     state = grown(options.megabytes)
     sealer = Sealer(Budget())
     sealer.size = 1 << 30  # as after the loading of a large snapshot
+    sealed = aside.run(seal, state, TASK, 0, writer="w")
     for name, work in (
         ("snapshot", lambda: sealer.seal(state, TASK, 0, writer="w", key=None)),
         ("digest", lambda: sealer.digest(state)),
+        ("loading", lambda: asyncio.to_thread(aside.run, unseal, sealed, TASK, 0)),
     ):
         for _ in range(3):
             took, late = await longest_pause(work)
