@@ -4,7 +4,6 @@ A caller shows a key. A worker that passes a question on shows a proof instead, 
 """
 
 import asyncio
-import ipaddress
 import math
 from collections.abc import Iterable
 from functools import partial
@@ -17,6 +16,7 @@ from app.caller import CALLER, Caller
 from app.contract import Contract, Operation
 from app.errors import Handler, Problem, answer_problems
 from app.keys import ROLES, Key, Keys
+from app.peers import is_loopback
 from app.proof import PROOF, SIGNATURE, Claims, ProofError, Proofs, digest_of_body, is_equal
 from app.rate import Bucket
 from app.refusals import Refusals
@@ -218,17 +218,3 @@ def doors_of(settings: Settings, operations: Iterable[Operation]) -> Doors:
             "Set worker.keys_file or HEADRACE_KEYS, or listen on 127.0.0.1; worker.insecure = true opens it to everyone.",
         )
     return Doors(keys, worker.rate_limit, worker.body_seconds, operations, settings.proofs())
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches a host.
-
-    Examples
-    --------
-    >>> [is_loopback(host) for host in ("127.0.0.1", "localhost", "0.0.0.0", "mill.example")]
-    [True, True, False, False]
-    """
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -108,6 +108,20 @@ class Peers:
         return self.places is None or any(place.holds(address) for place in self.places)
 
 
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches a host.
+
+    Examples
+    --------
+    >>> [is_loopback(host) for host in ("127.0.0.1", "localhost", "[::1]", "0.0.0.0", "mill.example")]
+    [True, True, True, False, False]
+    """
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def _is_host(text: str) -> bool:
     """Whether what is in brackets, if it is, is an IPv6 address."""
     if not text.startswith("["):

@@ -16,7 +16,7 @@ from agents.mapping import compile_expression
 from app.access import Access
 from app.credentials import BrokerTls, Sasl, WebTls, read_secret, trusting
 from app.keys import Keys, parse_keys
-from app.peers import Address, Place
+from app.peers import Address, Place, is_loopback
 from app.proof import SECRET_MIN, Proofs
 from learning.duration import seconds
 from learning.errors import ModelError, RecordError, SettingsError
@@ -78,7 +78,9 @@ class Worker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     snapshot_records, snapshot_seconds
         A snapshot is taken after so many messages or so many seconds, whichever comes first.
     snapshot_key_file
-        Holds a secret that signs snapshots; left out, they are not signed. HEADRACE_SNAPSHOT_KEY does the same.
+        Holds a secret of 32 characters or more that signs snapshots; left out, they are not signed. HEADRACE_SNAPSHOT_KEY does the same.
+    unsigned
+        Whether a worker without a snapshot key may use a broker that others can reach.
     body_limit, body_seconds
         Bytes that a request may have, and how long they may take to arrive.
     keys_file
@@ -103,6 +105,7 @@ class Worker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     snapshot_records: Annotated[int, msgspec.Meta(ge=1)] = 10_000
     snapshot_seconds: Annotated[float, msgspec.Meta(gt=0)] = 1.0
     snapshot_key_file: str | None = None
+    unsigned: bool = False
     body_limit: Annotated[int, msgspec.Meta(ge=1024, le=1 << 30)] = 1 << 20
     body_seconds: Annotated[float, msgspec.Meta(gt=0, le=3600)] = 10.0
     keys_file: str | None = None
@@ -210,38 +213,53 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return Access(os.environ.get("HEADRACE_KEY") or None, tls)
 
     def snapshot_key(self) -> bytes | None:
-        """The secret that signs snapshots, if one is configured. SettingsError if its file cannot be read or is empty."""
-        return self._secret("snapshot_key_file", "HEADRACE_SNAPSHOT_KEY")
+        """The secret that signs snapshots, if one is configured. SettingsError as for `group_secret`."""
+        return self._secret("snapshot_key_file", "HEADRACE_SNAPSHOT_KEY", "snapshot key")
 
     def group_secret(self) -> bytes | None:
         """The secret that all workers of the group share, if one is configured.
 
         SettingsError if its file cannot be read or is empty, or if it is so short that it could be guessed.
         """
-        secret = self._secret("group_secret_file", "HEADRACE_GROUP_SECRET")
-        if secret is not None and len(secret) < SECRET_MIN:
-            raise SettingsError(
-                f"{self.path}: the group secret has {len(secret)} characters, and could be guessed.",
-                f"Make one of {SECRET_MIN} or more: openssl rand -hex 32.",
-            )
-        return secret
+        return self._secret("group_secret_file", "HEADRACE_GROUP_SECRET", "group secret")
+
+    def check_signed(self) -> None:
+        """SettingsError if others may reach the broker, and what they write into a task's snapshots would be taken up."""
+        hosts = [place.rpartition(":")[0] for place in self.brokers.hosts.split(",")]
+        if self.worker.unsigned or self.snapshot_key() is not None or all(map(is_loopback, hosts)):
+            return
+        raise SettingsError(
+            f"{self.path}: the broker {self.brokers.hosts} can be reached by others, and there is no snapshot key: a model would be taken "
+            "from whoever can write a task's snapshots.",
+            "Make a key for all workers, openssl rand -hex 32 > snapshot.key, and set worker.snapshot_key_file or HEADRACE_SNAPSHOT_KEY; "
+            "where Kafka's ACLs let only the workers write snapshots, worker.unsigned = true will do.",
+        )
 
     def proofs(self) -> Proofs | None:
         """What proves to other workers that this one is of the group; None without a group secret."""
         secret = self.group_secret()
         return None if secret is None else Proofs(secret, self.address)
 
-    def _secret(self, name: str, variable: str) -> bytes | None:
+    def _secret(self, name: str, variable: str, what: str) -> bytes | None:
         """The secret in the file that a setting of the worker names, or else in an environment variable."""
         file: str | None = getattr(self.worker, name)
         if file is None:
-            return os.environ.get(variable, "").encode() or None
-        try:
-            secret = (self.folder / file).read_bytes().strip()
-        except OSError as error:
-            raise _error(self.path, f"worker.{name}", f"cannot be read: {error}", "Name a readable file.") from None
+            if variable not in os.environ:
+                return None
+            place, secret = variable, os.environ[variable].strip().encode()
+        else:
+            place = f"worker.{name}"
+            try:
+                secret = (self.folder / file).read_bytes().strip()
+            except OSError as error:
+                raise _error(self.path, place, f"cannot be read: {error}", "Name a readable file.") from None
         if not secret:
-            raise _error(self.path, f"worker.{name}", "is empty", "Put a secret into it, or leave the setting out.")
+            raise _error(self.path, place, "is empty", "Put a secret into it, or leave it out.")
+        if len(secret) < SECRET_MIN:
+            raise SettingsError(
+                f"{self.path}: the {what} has {len(secret)} characters, and could be guessed.",
+                f"Make one of {SECRET_MIN} or more: openssl rand -hex 32.",
+            )
         return secret
 
 

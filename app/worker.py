@@ -24,13 +24,14 @@ from agents.requests import Requests
 from agents.topic_watch import TopicWatch, Trouble
 from app.claims import check_port, claim_folder
 from app.contract import operations
-from app.doors import doors_of, is_loopback
+from app.doors import doors_of
 from app.ending import FAILED, Ending
 from app.ending import run as run_until_stopped
 from app.errors import answer_problems
 from app.limits import needed_descriptors, open_standard_streams, raise_descriptor_limit
 from app.logs import set_up_logging
 from app.loop import LoopPolicy
+from app.peers import is_loopback
 from app.requests import answering
 from app.settings import Settings
 from app.stores import make_store
@@ -189,6 +190,7 @@ def run(settings: Settings, instance: str | None = None, level: str = "info") ->
     ending = Ending(writer.drain)
     ending.watch()
     doors = doors_of(settings, ())  # what is refused is refused before anything is made
+    settings.check_signed()
     if doors.keys and settings.worker.tls is None and not is_loopback(settings.web_host):
         log.warning("keys travel in the clear: set worker.tls, or put a proxy with TLS before the worker")
     if doors.keys and doors.proofs is None:

@@ -82,6 +82,7 @@ def check_settings(settings: Settings) -> Iterator[Finding]:
     """The settings could be read, so only what is read later is left: secrets and API keys."""
     try:
         signed = "signed" if settings.snapshot_key() else "not signed"
+        settings.check_signed()
         doors = doors_of(settings, ())
         keys = len(doors.keys)
         asked = f"{keys} API keys" if keys else "no API keys"

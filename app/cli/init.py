@@ -1,7 +1,9 @@
 """`headrace init`: write settings to begin with."""
 
 import json
+import os
 import re
+import secrets
 import shlex
 import tomllib
 from itertools import islice
@@ -14,6 +16,8 @@ from app.cli.columns import BOOLEANS, WHOLE, Type, infer_type, read_rows
 from app.cli.sources import Columns, check_header
 from app.settings import parse
 from learning.task import Kind
+
+KEY = "snapshot.key"
 
 ROWS_READ = 100_000
 """Rows of a CSV that are looked at."""
@@ -54,7 +58,7 @@ def init(
 ) -> None:
     """Write a headrace.toml: for a CSV file of labelled samples (--csv, --label), or for an example.
 
-    Asks nothing and overwrites nothing. What is written is a guess from the file's first 100,000 rows: read it through.
+    Writes a key that signs snapshots, too. Asks nothing and overwrites nothing. What is written is a guess from the file's first 100,000 rows: read it through.
     """
     path = Path(config)
     if path.exists():
@@ -78,11 +82,25 @@ def init(
         features = " ".join(map(shlex.quote, pairs))
     parse(tomllib.loads(text), path)
     path.write_text(text, encoding="utf-8")
+    made = make_key(path.parent / KEY)
     named = "" if config == "headrace.toml" else f" --config {shlex.quote(config)}"
-    click.echo(f"Wrote {path}. Read it through; then, each in a terminal of its own:\n")
+    click.echo(
+        f"Wrote {path}{f' and {path.parent / KEY}' if made else ''}. Read it through; then, each in a terminal of its own:\n"
+    )
     click.echo(f"  headrace broker               # or set broker.url to your Kafka\n  headrace worker{named}")
     click.echo(f"  headrace send{named} {name} {send}\n  headrace status{named} {name}")
     click.echo(f"  headrace predict{named} {name} {features}")
+
+
+def make_key(path: Path) -> bool:
+    """Write a new snapshot key that nobody else can read; whether there was none yet."""
+    try:
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return False
+    with open(file, "w", encoding="ascii") as key:  # noqa: PTH123 a descriptor
+        key.write(f"{secrets.token_hex(32)}\n")
+    return True
 
 
 def look_at(path: Path, columns: Columns, kind: Kind | None) -> Guess:
@@ -145,6 +163,7 @@ HEAD = """\
 # web = "127.0.0.1:6066"               # where predictions are served
 # snapshot_records = 10000             # a snapshot after so many messages
 # snapshot_seconds = 1.0               # or so many seconds
+snapshot_key_file = "snapshot.key"     # signs them, so that no other writer's are taken up: give all workers the same, and keep it secret
 
 """
 

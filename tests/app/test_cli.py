@@ -10,6 +10,7 @@ import sys
 import tomllib
 
 import pytest
+from click.testing import CliRunner
 from harness import HEADRACE, ROOT, Worker, free_port, wait_for
 from rich.console import Console
 from river import datasets
@@ -335,3 +336,19 @@ def test_what_an_error_says_is_shown_as_it_is_and_is_no_markup():
         console = Console(width=200, file=io.StringIO())
         console.print(table)
         assert said in console.file.getvalue()
+
+
+def test_init_makes_a_key_that_only_its_owner_reads_and_overwrites_none(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    first = CliRunner().invoke(group, ["init"])
+    assert first.exit_code == 0, first.output
+    assert "and snapshot.key" in first.output
+    key = tmp_path / "snapshot.key"
+    assert key.stat().st_mode & 0o777 == 0o600
+    assert load("headrace.toml").snapshot_key() == key.read_bytes().strip()
+    assert len(key.read_bytes().strip()) == 64
+    before = key.read_bytes()
+    second = CliRunner().invoke(group, ["init", "--config", "other.toml"])
+    assert second.exit_code == 0, second.output
+    assert "snapshot.key" not in second.output.splitlines()[0]
+    assert key.read_bytes() == before

@@ -254,13 +254,39 @@ def test_a_model_of_ones_own_is_found_beside_the_settings(tmp_path, monkeypatch)
 def test_the_key_that_signs_snapshots_is_read_from_its_file_or_the_environment(tmp_path, monkeypatch):
     monkeypatch.delenv("HEADRACE_SNAPSHOT_KEY", raising=False)
     assert settings_of(tmp_path, TASK).snapshot_key() is None
-    monkeypatch.setenv("HEADRACE_SNAPSHOT_KEY", "from the environment")
-    assert settings_of(tmp_path, TASK).snapshot_key() == b"from the environment"
+    monkeypatch.setenv("HEADRACE_SNAPSHOT_KEY", "e" * 32)
+    assert settings_of(tmp_path, TASK).snapshot_key() == b"e" * 32
+    for empty in ("", " \n"):
+        monkeypatch.setenv("HEADRACE_SNAPSHOT_KEY", empty)
+        with pytest.raises(SettingsError, match="'HEADRACE_SNAPSHOT_KEY' is empty"):
+            settings_of(tmp_path, TASK).snapshot_key()
     settings = settings_of(tmp_path, f"[worker]\nsnapshot_key_file = 'key'\n{TASK}")
     with pytest.raises(SettingsError, match=r"worker\.snapshot_key_file.*cannot be read"):
         settings.snapshot_key()
     (tmp_path / "key").write_text("\n")
     with pytest.raises(SettingsError, match="is empty"):
         settings.snapshot_key()
-    (tmp_path / "key").write_text("from the file\n")
-    assert settings.snapshot_key() == b"from the file"
+    (tmp_path / "key").write_text("f" * 31)
+    with pytest.raises(SettingsError, match="the snapshot key has 31 characters, and could be guessed"):
+        settings.snapshot_key()
+    (tmp_path / "key").write_text("f" * 32 + "\n")
+    assert settings.snapshot_key() == b"f" * 32
+
+
+@pytest.mark.parametrize("url", ["mill:9092", "127.0.0.1:9092,10.0.0.1:9092"])
+def test_a_broker_that_others_reach_needs_a_snapshot_key_or_a_word_that_there_is_none(tmp_path, monkeypatch, url):
+    monkeypatch.delenv("HEADRACE_SNAPSHOT_KEY", raising=False)
+    head = f"[broker]\nurl = 'kafka://{url}'\n"
+    with pytest.raises(SettingsError, match="there is no snapshot key") as refusal:
+        settings_of(tmp_path, head + TASK).check_signed()
+    assert "worker.unsigned = true" in refusal.value.remedy
+    settings_of(tmp_path, f"{head}[worker]\nunsigned = true\n{TASK}").check_signed()
+    monkeypatch.setenv("HEADRACE_SNAPSHOT_KEY", "e" * 32)
+    settings_of(tmp_path, head + TASK).check_signed()
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:9092", "localhost:1,[::1]:2"])
+def test_a_broker_on_this_machine_alone_needs_none(tmp_path, monkeypatch, url):
+    monkeypatch.delenv("HEADRACE_SNAPSHOT_KEY", raising=False)
+    settings_of(tmp_path, f"[broker]\nurl = 'kafka://{url}'\n{TASK}").check_signed()
+    settings_of(tmp_path, TASK).check_signed()
