@@ -10,6 +10,7 @@ import gc
 import pickle
 import random
 import time
+from functools import partial
 
 from learning.learner import State
 from learning.state import decode, encode
@@ -51,8 +52,13 @@ def main() -> None:
     for name, (task, rows) in tasks.items():
         state = learned(task, rows)
         data, pickled = encode(state), pickle.dumps(state, 5)
-        times = [shortest(work) for work in (lambda: encode(state), lambda: decode(data),
-                                             lambda: pickle.dumps(state, 5), lambda: pickle.loads(pickled))]  # fmt: skip
+        works = (
+            partial(encode, state),
+            partial(decode, data),
+            partial(pickle.dumps, state, 5),
+            partial(pickle.loads, pickled),
+        )
+        times = [shortest(work) for work in works]
         ratios = times[0] / times[2], times[1] / times[3]
         print(
             f"{name:<20}{len(data):>12,}{len(pickled):>12,}"
