@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import msgspec
 
 from learning.batch import Row
-from learning.encoding import SAVABLE, decode, digest, encode
+from learning.encoding import SAVABLE, decode, digest, encode, missing
 from learning.errors import ModelError, SnapshotError
 from learning.generated import Shape, questions, samples, shapes
 from learning.learner import Learner
@@ -22,6 +22,12 @@ REQUIRED_MAX = 16
 """Features that are found out to be needed, where a task declares none: those whose lack raises a KeyError."""
 
 DECLARE = "Declare `features` in headrace.toml, so that no record without what the model needs, or with what it cannot take, is let through."
+
+
+DECLARED = (
+    "A state may hold the classes of the model's own module, and those of River that Headrace knows. If these others are their attributes "
+    "alone, and do no harm with any, list them in your module: HEADRACE_STATE = [...]. The first one is {}."
+)
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -143,7 +149,12 @@ class _Trial:
     def _reload(self, learner: Learner) -> Learner:
         """The learner, as it is after a restart."""
         try:
-            state = decode(encode(learner.state), self.also)
+            encoding = encode(learner.state)
+            if lacking := missing(learner.state, self.also):
+                raise self._error(
+                    f"cannot be saved and loaded: its state holds {', '.join(lacking)}", DECLARED.format(lacking[0])
+                )
+            state = decode(encoding, self.also)
         except SnapshotError as error:
             raise self._error(f"cannot be saved and loaded: {error.what.rstrip('.')}", SAVABLE) from error
         if self._digest(learner) != digest(state):

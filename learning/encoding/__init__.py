@@ -7,11 +7,11 @@ taken apart. Nothing that is read is called, imported, or looked up outside the 
 from collections.abc import Sequence
 from typing import Any
 
-from learning.encoding import reader, writer
+from learning.encoding import reader, table, writer
 from learning.encoding.form import SIZE
 from learning.errors import SnapshotError
 
-__all__ = ["SAVABLE", "SIZE", "decode", "digest", "encode"]
+__all__ = ["SAVABLE", "SIZE", "decode", "digest", "encode", "missing"]
 
 SAVABLE = (
     "Use River's classes and classes and functions at the top level of your module, whose objects are their attributes alone: no lambda, "
@@ -87,6 +87,29 @@ def decode(data: bytes, also: Sequence[str] = (), size: int = SIZE) -> Any:
     except BaseException as error:  # noqa: BLE001 River's Rust parts raise PanicException, which is no Exception
         what = error.what if isinstance(error, reader.Unreadable) else f"{type(error).__name__}: {str(error)[:200]}"
         raise SnapshotError(f"the state cannot be read: {what}.", "Replay the log.") from None
+
+
+def missing(value: object, also: Sequence[str] = ()) -> list[str]:
+    """The classes in a value that `decode` would refuse, as `module:class`.
+
+    Parameters
+    ----------
+    value
+        What `encode` can write.
+    also
+        As for `decode`.
+
+    Examples
+    --------
+    >>> from river import compose, sketch
+    >>> missing([compose.Prefixer("a"), sketch.Counter()])
+    ['river.sketch.counter:Counter']
+    """
+    written = writer.Writer()
+    for _ in written.frames(value):
+        pass
+    tags = {table.tag_of(kind) for kind, *_ in written.shapes}
+    return sorted(tag for tag in tags if tag is not None and table.find(tag, also) is None)
 
 
 def _unwritable(error: Exception) -> SnapshotError:

@@ -26,6 +26,10 @@ LIBRARY = (
 """Classes and functions of other modules that may be named, beside those of River in `river.py`."""
 
 
+NOBODYS = ("builtins", "_io", "posix", "nt")
+"""Modules of which nothing can be declared."""
+
+
 class Shape(NamedTuple):
     """A class as the table knows it.
 
@@ -70,7 +74,7 @@ SHAPES: dict[type[Any], Shape | None] = {}
 def shape_of(kind: type[Any]) -> Shape | None:
     """The class as an encoding names it; None if its objects cannot be taken apart into attributes.
 
-    Classes of River are known if they are in the table; those of other modules are a user's own, and whoever reads them must say so.
+    A class that is not in the table is named by its module, and whoever reads it must say that it may be there.
     """
     if kind not in SHAPES:
         SHAPES[kind] = _shape_of(kind)
@@ -91,11 +95,9 @@ def tag_of(thing: Any) -> str | None:
     module, name = getattr(thing, "__module__", None), getattr(thing, "__qualname__", None)
     if not isinstance(module, str) or not isinstance(name, str):
         return None
-    if module.split(".")[0] in ("river", "learning", "builtins", "numpy"):
-        return TAGS.get((module, name))
-    if (module, name) in LIBRARY:
+    if (module, name) in TAGS:
         return TAGS[module, name]
-    return None if "<" in name else f"{module}:{name}"
+    return None if module in NOBODYS or "<" in name else f"{module}:{name}"
 
 
 def find(tag: str, also: Sequence[str]) -> Any:

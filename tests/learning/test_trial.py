@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 import users_models
-from river import feature_extraction, forest, linear_model, neighbors, stats
+from river import feature_extraction, forest, linear_model, neighbors, sketch, stats
 
 from learning.errors import ModelError
 from learning.generated import questions, samples, shapes
@@ -176,3 +176,11 @@ def test_a_trial_of_a_task_uses_the_parameters_of_its_model():
 def test_a_bag_of_words_of_one_feature_may_be_used(own):
     verdict = own(users_models.bag, features={"text": Feature(type="string")})
     assert verdict.warning is None
+
+
+def test_classes_of_other_modules_may_be_used_if_the_module_lists_them(own, monkeypatch):
+    with pytest.raises(ModelError, match=r"its state holds river\.sketch\.counter:Counter") as refusal:
+        own(users_models.Counting)
+    assert "HEADRACE_STATE" in refusal.value.remedy
+    monkeypatch.setattr(users_models, "HEADRACE_STATE", [sketch.Counter], raising=False)
+    assert own(users_models.Counting).pure
