@@ -13,6 +13,8 @@ from agents.budget import Budget
 from agents.log import recognise
 from agents.shards import Shards
 from learning.errors import LogError, ReplacedError
+from learning.learner import Learner
+from learning.state import digest
 from tables.asker import Look
 from tables.changelog import Entry
 from tables.pending import PendingTable
@@ -183,3 +185,27 @@ def fold(task, log, partition, position):
 
 def run(coroutine):
     return asyncio.run(coroutine)
+
+
+def folded(at, partition=0):
+    """The uninterrupted fold of the log that is there."""
+    learner = Learner(at.task, partition)
+    for message in at.log.all[partition][: at.log.end[partition]]:
+        for _ in learner.fold(message):
+            pass
+    return learner
+
+
+async def learn(at, worker, count):
+    """Grow the log, and wait until the worker has learned and saved all of it."""
+    at.log.grow(0, count)
+    await until(lambda: (s := worker.shards.owned[0]).status == "live" and s._saved_position == at.log.end[0])
+
+
+async def is_right(at, worker):
+    await until(
+        lambda: (s := worker.shards.owned[0]).status == "stopped" or (s.status, s.position) == ("live", at.log.end[0])
+    )
+    shard = worker.shards.owned[0]
+    assert shard.status == "live", shard.error
+    assert await shard.digest() == (at.log.end[0], digest(folded(at).state))

@@ -1,0 +1,109 @@
+"""Somebody writes into `<task>.snapshots` who has every right to, but not the snapshot key."""
+
+import hashlib
+import hmac
+import json
+import random
+
+import msgspec
+import pytest
+import zstandard
+from worlds import is_right, learn, run, until
+
+from learning.header import join
+from learning.learner import Learner
+from learning.state import digest, encode, peek, seal
+from learning.task import Task
+
+KEY, TASK = b"k" * 32, Task(name="ads", kind="binary")
+FAR = 10**9
+
+
+def poisoned(position):
+    """A state that has learned nothing of the log."""
+    learner = Learner(TASK, 0)
+    learner.state.position = position
+    return learner.state
+
+
+def resealed(sealed, encoding, key=None, **changes):
+    """A snapshot with this encoding, by somebody who can compute every sum, and signs with a key of his own."""
+    payload = zstandard.compress(encoding)
+    changes = {
+        "digest": hashlib.sha256(encoding).hexdigest(), "size": len(encoding), "packed": len(payload),
+        "sha256": hashlib.sha256(payload).hexdigest(), "signed": bool(key),
+    } | changes  # fmt: skip
+    head = join(msgspec.structs.replace(peek(sealed), **changes))
+    return head + (hmac.digest(key, head + payload, "sha256") if key else b"") + payload
+
+
+def manifest(position, data, chunks=0, sha256=None):
+    told = {"position": position, "chunks": chunks, "sha256": sha256 or hashlib.sha256(data).hexdigest()}
+    return json.dumps(told).encode() + b"\n" + data
+
+
+def attacks(own):
+    """Values of a manifest's record, by what they try; `own` is the value of a good one of the shard."""
+    sealed = own.split(b"\n", 1)[1]
+    unsigned = seal(poisoned(500), TASK, 0, writer="x")
+    dice = random.Random(1)
+    yield "an unsigned state of a later position", manifest(500, unsigned)
+    yield "one that is signed with another key", manifest(500, seal(poisoned(500), TASK, 0, writer="x", key=b"x" * 32))
+    yield "one that says that it is signed", manifest(500, resealed(unsigned, encode(poisoned(500)), key=b"y" * 32))
+    yield "an old one that is signed, under a later position", manifest(FAR, sealed)
+    yield "a bomb", manifest(500, resealed(unsigned, bytes(1 << 24), size=1 << 40))
+    yield (
+        "an encoding that names what is not its own",
+        manifest(500, resealed(unsigned, b"\0\0\0\x11\x91\x92\x12\xadposix:system.")),
+    )
+    yield "many chunks", manifest(FAR, sealed, chunks=10_000)
+    yield "too many chunks", manifest(FAR, sealed, chunks=300_002)
+    yield "noise", manifest(500, dice.randbytes(5_000))
+    yield "nothing", b""
+
+
+@pytest.mark.parametrize("which", range(10))
+def test_without_the_key_nobody_loses_data_and_the_state_is_the_fold_of_the_log(world, which):
+    async def check():
+        at = world(TASK)
+        worker, other = at.worker("one", KEY), at.worker("other", KEY)
+        worker.shards.assign([0])
+        await learn(at, worker, 50)
+        own = [value for key, value in at.changelog.entries[0] if key.startswith(b"manifest/") and value][-1]
+        what, value = list(attacks(own))[which]
+        for place in ("x/000000000001", "one/000000999999", "one", "one/", ""):
+            await at.changelog.append(0, f"manifest/{place}".encode(), value)
+        written = len(at.changelog.entries[0])
+        await learn(at, worker, 50)
+        await worker.shards.revoke()
+        assert len(at.changelog.entries[0]) < written + 200, f"{what}: its removal is as large as it says itself to be"
+        worker.shards.assign([0])
+        await is_right(at, worker)
+        other.shards.replicas.start()
+        await until(lambda: (found := other.shards.answering(0)) is not None and found.position == 100)
+        assert (await other.shards.answering(0).digest())[1] == (await worker.shards.owned[0].digest())[1]
+        for one in (worker, other):
+            await one.stop()
+
+    run(check())
+
+
+def test_without_a_key_a_state_of_anybodys_is_taken_up(world):
+    """What the key is for: the same attack, where none is configured."""
+
+    async def check():
+        at = world(TASK)
+        worker = at.worker("one")
+        worker.shards.assign([0])
+        await learn(at, worker, 50)
+        state = worker.shards.owned[0].learner.state
+        forged = poisoned(state.position)
+        forged.last, forged.clock = state.last, state.clock
+        await worker.shards.revoke()
+        await at.changelog.append(0, b"manifest/zz/000000000001", manifest(50, seal(forged, TASK, 0, writer="zz")))
+        worker.shards.assign([0])
+        await until(lambda: worker.shards.owned[0].status == "live")
+        assert digest(worker.shards.owned[0].learner.state) == digest(forged)
+        await worker.stop()
+
+    run(check())
