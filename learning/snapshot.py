@@ -98,9 +98,9 @@ def unseal(data: bytes, task: Task, partition: int, *, key: bytes | None = None,
     Raises
     ------
     DamagedError
-        It is damaged, or not signed with the key. An older one may do.
+        It is damaged, not signed with the key, or holds no state that can be used. An older one may do.
     SnapshotError
-        It was made by other makers: what differs, and what to do.
+        It was made by other makers, or its model answers otherwise: what differs, and what to do.
     """
     parts = split(data)
     header = parts.header
@@ -108,20 +108,17 @@ def unseal(data: bytes, task: Task, partition: int, *, key: bytes | None = None,
         raise DamagedError("the snapshot is damaged: its payload is not what its header says.", REPLAY)
     _authenticate(parts, key)
     header.check(task, partition)
-    module, is_own, _ = task.model_name.partition(":")
-    state = decode(_inflated(parts), (*also, module) if is_own else also)
-    if type(state) is not State or vars(state).keys() != vars(State(task)).keys():
-        raise SnapshotError("the snapshot does not hold a state.", REPLAY)
+    state = _decoded(_inflated(parts), task, also)
     try:
         compare("digest", digest(state), header.digest, REPLAY)
         compare("position", state.position, header.position, REPLAY)
         same = digest(answers(_asked(state, task))) == header.answers
-    except SnapshotError:
-        raise
+    except SnapshotError as error:
+        raise DamagedError(error.what, error.remedy) from None
     except (KeyboardInterrupt, SystemExit, GeneratorExit):
         raise
     except BaseException as error:  # noqa: BLE001 a state that is no state fails in any way, River's Rust parts with a PanicException
-        raise SnapshotError(f"the snapshot's state cannot be used: {type(error).__name__}: {error}.", REPLAY) from None
+        raise DamagedError(f"the snapshot's state cannot be used: {type(error).__name__}: {error}.", REPLAY) from None
     if not same:
         raise SnapshotError("the snapshot's model answers differently from when it was saved.", REPLAY)
     return state
@@ -131,7 +128,7 @@ def _inflated(parts: Parts) -> bytes:
     """The encoding in the payload; no byte is inflated before its size is known to be what the header says, and not too much."""
     size = parts.header.size
     if size > SIZE:
-        raise SnapshotError(f"the snapshot's state has {size:,} bytes, and at most {SIZE:,} are read.", REPLAY)
+        raise DamagedError(f"the snapshot's state has {size:,} bytes, and at most {SIZE:,} are read.", REPLAY)
     try:
         if zstandard.frame_content_size(parts.payload) != size:
             raise DamagedError("the snapshot is damaged: its state has another size than its header says.", REPLAY)
@@ -141,6 +138,18 @@ def _inflated(parts: Parts) -> bytes:
     if hashlib.sha256(encoding).hexdigest() != parts.header.digest:
         raise DamagedError("the snapshot is damaged: its state is not what its header says.", REPLAY)
     return encoding
+
+
+def _decoded(encoding: bytes, task: Task, also: Sequence[str]) -> State:
+    """The state in an encoding; DamagedError if there is none."""
+    module, is_own, _ = task.model_name.partition(":")
+    try:
+        state = decode(encoding, (*also, module) if is_own else also)
+    except SnapshotError as error:
+        raise DamagedError(error.what, error.remedy) from None
+    if type(state) is not State or vars(state).keys() != vars(State(task)).keys():
+        raise DamagedError("the snapshot does not hold a state.", REPLAY)
+    return state
 
 
 def _asked(state: State, task: Task) -> State:
