@@ -3,7 +3,7 @@
 #   docker build -t headrace .
 #   docker run -p 6066:6066 -v "$PWD/headrace.toml:/headrace/headrace.toml:ro" -v headrace:/headrace/data headrace
 #
-# In headrace.toml set broker.url to your Kafka, worker.web = "0.0.0.0:6066", and worker.address to where others reach it; it wants API keys then (headrace key) and, with several workers, HEADRACE_GROUP_SECRET.
+# In headrace.toml set broker.url to your Kafka, worker.web = "0.0.0.0:6066", and worker.address to where others reach it; it wants API keys then (headrace key), a snapshot key (HEADRACE_SNAPSHOT_KEY) and, with several workers, HEADRACE_GROUP_SECRET.
 # With worker.tls, or another port, also: -e HEADRACE_HEALTH=https://127.0.0.1:6066/healthz
 # Any other command goes behind the image's name: docker run ... headrace status phishing
 
