@@ -189,9 +189,7 @@ class Reader:
         made = object.__new__(shape.kind)
         self.met.append(made)
         if len(values) == len(names):
-            if not PLAIN.issuperset(map(type, values)):
-                raise Unreadable("an object holds more than plain values in its token")
-            _fill(made, shape, names, values)
+            _fill(made, shape, names, self.rows(values))
         elif values:
             raise Unreadable("an object has another number of values than attributes")
         else:
@@ -212,13 +210,10 @@ class Reader:
         return made
 
     def rows(self, tokens: list[Any]) -> list[Any]:
-        """The items of a list in one token: plain values, or tuples of them."""
+        """What stands in a token as it is: plain values, and tuples of them."""
         if PLAIN.issuperset(map(type, tokens)):
             return tokens
-        for row in tokens:
-            if type(row) is not list or row[0] != Code.TUPLE or not PLAIN.issuperset(map(type, row)):
-                raise Unreadable("a list holds more than plain values in its token")
-        return [tuple(row[1:]) for row in tokens]
+        return list(map(self.fixed, tokens))
 
     def _read_dict(self, token: list[Any]) -> Any:
         _, sort, factory, *held = token
@@ -295,7 +290,7 @@ class Reader:
             return frozenset(map(self.fixed, token[1:]))
         if type(token) is list and token[0] in (Code.LARGE, Code.TEXT):
             return self.value(token)
-        raise Unreadable("it has a key that may change")
+        raise Unreadable("it has what may change where only what cannot may stand")
 
     def _read_partial(self, token: list[Any]) -> Any:
         _, function, arguments, names, keywords = token

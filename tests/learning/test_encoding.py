@@ -189,6 +189,26 @@ print(json.dumps(told))
         assert [mine.random() for _ in range(5)] == [ours.random() for _ in range(5)]
         assert list(yours.random(5)) == list(theirs.random(5))
 
+    @pytest.mark.parametrize("odd", [1 << 64, -(1 << 63) - 1, 1 << 8_000, "\ud800", "a\udfffb"])
+    def test_numbers_and_strings_that_messagepack_does_not_know_stand_anywhere(self, odd):
+        thing = linear_model.LogisticRegression()
+        thing.__dict__ = {"odd": odd, "even": 2}
+        holders = [odd, [odd, 1], [(odd, 1), (2, 3)], (odd, (odd,)), {"a": odd}, {odd: 1}, {odd}, frozenset({odd})]
+        holders += [
+            collections.deque([odd], 3),
+            collections.Counter({odd: odd}),
+            collections.OrderedDict(a=odd),
+            [[odd]],
+            thing,
+        ]
+        holders += [functools.partial(int, odd), collections.defaultdict(int, {"a": odd})]
+        for holder in (*holders, holders):
+            data = encode(holder)
+            back = decode(data)
+            assert encode(back) == data
+            assert back == holder or holder in (thing, holders) or type(holder) is functools.partial
+        assert decode(encode(thing)).__dict__ == thing.__dict__
+
     def test_what_is_one_object_stays_one(self):
         shared = proba.Gaussian()
         one, other = decode(encode([shared, shared]))
