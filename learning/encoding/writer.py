@@ -22,6 +22,10 @@ MET, SHAPE, LIKE, LIST, LIST_BLOCK, DICT, DICT_BLOCK = range(7)
 TUPLE_OF_PLAIN = {tuple}
 
 
+PARTS = 64
+"""Dicts in which values that were met are looked up: one large one would be made larger, and freed, at one go of 50 ms and more."""
+
+
 class Unwritable(Exception):
     """There is something in a state that cannot be written; `what` says what, for a sentence."""
 
@@ -40,7 +44,8 @@ class Writer:
         self.tokens: list[Any] = []
         self.weight = 0
         self.queue: deque[tuple[Callable[..., None], Any]] = deque()
-        self.numbers: dict[int, int] = {}
+        self.numbers: list[dict[int, int]] = [{} for _ in range(PARTS)]
+        self.count = 0
         self.kept: list[Any] = []
         self.shapes: dict[tuple[Any, ...], int] = {}
         self.depth = 0
@@ -55,6 +60,8 @@ class Writer:
             if len(self.tokens) + self.weight >= FRAME:
                 yield from self.flush(FRAME)
         yield from self.flush(1)
+        for numbers in self.numbers:
+            numbers.clear()
 
     def flush(self, least: int) -> Iterator[bytes]:
         """Yield all tokens there are, in frames; a rest of fewer than `least` plain values stays, to become part of the next one."""
@@ -79,7 +86,7 @@ class Writer:
         write = WRITERS.get(kind)
         if write is not None:
             return write(self, value)
-        number = self.numbers.get(id(value))
+        number = self.numbers[id(value) >> 6 & PARTS - 1].get(id(value))
         if number is not None:
             return (MET, number)
         shape = shape_of(kind)
@@ -87,10 +94,12 @@ class Writer:
 
     def number(self, value: Any) -> Any:
         """The token of a value that was met before; None, and a number for it, if it was not."""
-        number = self.numbers.get(id(value))
+        numbers = self.numbers[id(value) >> 6 & PARTS - 1]
+        number = numbers.get(id(value))
         if number is not None:
             return (MET, number)
-        self.numbers[id(value)] = len(self.numbers)
+        numbers[id(value)] = self.count
+        self.count += 1
         self.kept.append(value)  # it cannot be freed, or its id would be met again
         return None
 
