@@ -26,9 +26,11 @@ format: .venv
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+PURE := tests/learning tests/property
+
 test: .venv # first what needs no broker, two at a time; then the rest, one after the other: it starts processes of its own
-	$(BIN)/pytest -n 2 --dist worksteal learning tables agents app tests/learning tests/property
-	$(BIN)/pytest --durations=20 tests/agents tests/app tests/conformance tests/crash tests/tables
+	$(BIN)/pytest -n 2 --dist worksteal learning tables agents app $(PURE)
+	$(BIN)/pytest --durations=20 tests $(addprefix --ignore=,$(PURE))
 
 SEED ?= 7
 CHAOS := PYTHONPATH=tests $(BIN)/python tests/crash/chaos.py --rows 200000 --kills 30 --rate 900 --seed $(SEED)

@@ -57,8 +57,7 @@ class Around:
         self.task, self.tell_group = task, tell_group
         self.writer, self.key, self.budget = writer, key, budget
         self.snapshot_records, self.snapshot_seconds = snapshot_records, snapshot_seconds
-        module, imported, _ = task.model_name.partition(":")
-        self.also: Sequence[str] = (module,) if imported else ()
+        self.also: Sequence[str] = task.modules
         self.wall: Callable[[], float] = time.time
         self._changelog = KafkaChangelog(f"{task.name}.snapshots", brokers)
         self._segments = KafkaChangelog(f"{task.name}.pending", brokers)

@@ -140,9 +140,8 @@ class Ingest:
         """
         self._gone[topic] = str(error)
         for intake in self.intakes.values():
-            if (
-                intake.topic == topic and intake.status == "live"
-            ):  # one that is being opened is stopped when it knows its position
+            # One that is being opened is stopped when it knows its position.
+            if intake.topic == topic and intake.status == "live":
                 intake.stop(error)
 
     async def stop(self) -> None:

@@ -68,5 +68,5 @@ def _read(around: Around, partition: int, found: Found) -> Recovered:
     sealed = found.read()
     if peek(sealed).position != found.position:
         raise DamagedError("the snapshot's manifest names another position than its header.")
-    state, header = unseal(sealed, around.task, partition, key=around.key, also=around.also), peek(sealed)
+    state, header = unseal(sealed, around.task, partition, key=around.key), peek(sealed)
     return Recovered(state, header.digest, header.size, found.place)

@@ -142,9 +142,8 @@ def _inflated(parts: Parts) -> bytes:
 
 def _decoded(encoding: bytes, task: Task, also: Sequence[str]) -> State:
     """The state in an encoding; DamagedError if there is none."""
-    module, is_own, _ = task.model_name.partition(":")
     try:
-        state = decode(encoding, (*also, module) if is_own else also)
+        state = decode(encoding, (*also, *task.modules))
     except SnapshotError as error:
         raise DamagedError(error.what, error.remedy) from None
     if type(state) is not State or vars(state).keys() != vars(State(task)).keys():
@@ -154,11 +153,10 @@ def _decoded(encoding: bytes, task: Task, also: Sequence[str]) -> State:
 
 def _asked(state: State, task: Task) -> State:
     """The state whose arms are asked for their answers: a copy where they are a user's own, which may change when they are asked."""
-    module, is_own, _ = task.model_name.partition(":")
-    if not is_own:
+    if not task.modules:
         return state
     asked = copy.copy(state)
-    asked.arms = decode(encode(state.arms), (module,))
+    asked.arms = decode(encode(state.arms), task.modules)
     return asked
 
 

@@ -182,6 +182,12 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         return milliseconds(self.lateness)
 
     @property
+    def modules(self) -> tuple[str, ...]:
+        """The module of the model, where it is one of the user's own: what it defines may be in the state."""
+        module, imported, _ = self.model_name.partition(":")
+        return (module,) if imported else ()
+
+    @property
     def model_name(self) -> str:
         """The catalogue name or `module:function` of the champion."""
         return self.model if isinstance(self.model, str) else str(self.model.get("use", ""))

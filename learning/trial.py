@@ -117,8 +117,7 @@ class _Trial:
         self.rows = list(samples(task, shape, ROWS if ":" in task.model_name else CATALOGUE_ROWS))
         self.questions = list(questions(task, shape))
         self.refused: _Failed | None = None
-        module, imported, _ = task.model_name.partition(":")
-        self.also = (module,) if imported else ()  # as for a snapshot
+        self.also = task.modules  # as for a snapshot
 
     def run(self) -> Verdict:
         whole, half = Learner(self.task, 0), len(self.rows) // 2

@@ -281,6 +281,22 @@ class Worker:
         ]
 
 
+@contextlib.contextmanager
+def sharing(workers, task, owned):
+    """Run workers of a task until each is ready and has one of its shards, as `owned` tells of a worker; they are killed afterwards."""
+    try:
+        for worker in workers:
+            worker.task = task
+            worker.start()
+        for worker in workers:
+            worker.wait_ready()
+        wait_for(lambda: all(len(owned(worker)) == 1 for worker in workers), 60, "a shard each")
+        yield
+    finally:
+        for worker in workers:
+            worker.stop("SIGKILL")
+
+
 def wait_for(true, seconds: float, what) -> None:
     """Wait until a condition holds; AssertionError when it does not come to hold, that says what, or what a call of it says then."""
     deadline = time.monotonic() + seconds

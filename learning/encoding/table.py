@@ -13,10 +13,8 @@ from learning.encoding.stripped import STRIPPED, Stripped
 DECLARED = "HEADRACE_STATE"
 """A module with a model of a user's own may list here further classes and functions that the model's state consists of."""
 
-BUILTIN = {
-    "bool": bool, "bytes": bytes, "dict": dict, "float": float, "frozenset": frozenset, "int": int, "list": list, "set": set,
-    "str": str, "str.lower": str.lower, "str.upper": str.upper, "str.casefold": str.casefold, "tuple": tuple,
-}  # fmt: skip
+BUILTIN = "bool bytes dict float frozenset int list set str str.casefold str.lower str.upper tuple"
+"""Classes and functions of Python's own that may be named."""
 
 LIBRARY = (
     ("collections", "Counter"), ("collections", "OrderedDict"), ("collections", "defaultdict"), ("collections", "deque"),
@@ -92,7 +90,8 @@ def _shape_of(kind: type[Any]) -> Shape | None:
 
 def tag_of(thing: Any) -> str | None:
     """What stands for a class or function; None if it cannot be named."""
-    module, name = getattr(thing, "__module__", None), getattr(thing, "__qualname__", None)
+    at = getattr(thing, "__objclass__", thing)  # a method of a class written in C knows its class alone
+    module, name = getattr(at, "__module__", None), getattr(thing, "__qualname__", None)
     if not isinstance(module, str) or not isinstance(name, str):
         return None
     if (module, name) in TAGS:
@@ -168,7 +167,7 @@ def _own(modules: tuple[str, ...]) -> dict[tuple[str, str], Any]:
 
 def _places() -> dict[str, tuple[str, str]]:
     """Every tag with the module and the name of what it stands for."""
-    places = {name: ("builtins", name) for name in BUILTIN}
+    places = {name: ("builtins", name) for name in BUILTIN.split()}
     places |= {f"{module}.{name}": (module, name) for module, name in LIBRARY}
     for listed, version in ((river.CLASSES, "/1"), (river.FUNCTIONS, "")):
         for module, names in listed.items():

@@ -18,9 +18,11 @@ from learning.encoding.table import LEAF_OF, Shape, shape_of, tag_of
 
 pack = msgspec.msgpack.Encoder().encode
 
-MET, SHAPE, LIKE, LIST, LIST_BLOCK, DICT, DICT_BLOCK = range(7)
+# As plain numbers: they are packed sooner than members of an enumeration.
+MET, SHAPE, LIKE, LIST, LIST_BLOCK, DICT, DICT_BLOCK = map(
+    int, (Code.MET, Code.SHAPE, Code.LIKE, Code.LIST, Code.LIST_BLOCK, Code.DICT, Code.DICT_BLOCK)
+)
 TUPLE_OF_PLAIN = {tuple}
-
 
 PARTS = 64
 """Dicts in which values that were met are looked up: one large one would be made larger, and freed, at one go of 50 ms and more."""
@@ -86,9 +88,6 @@ class Writer:
         write = WRITERS.get(kind)
         if write is not None:
             return write(self, value)
-        number = self.numbers[id(value) >> 6 & PARTS - 1].get(id(value))
-        if number is not None:
-            return (MET, number)
         shape = shape_of(kind)
         return self.other(value) if shape is None else self.instance(value, shape)
 
@@ -104,8 +103,9 @@ class Writer:
         return None
 
     def instance(self, value: Any, shape: Shape) -> Any:
-        """An object of a class, which was not met before."""
-        self.number(value)
+        """An object of a class."""
+        if (met := self.number(value)) is not None:
+            return met
         if shape.stripped is not None:
             attributes = shape.stripped.take(value)
         elif shape.slots:
@@ -230,9 +230,6 @@ class Writer:
     def named(self, value: Any) -> Any:
         """A class or function."""
         tag = tag_of(value)
-        if tag is None and getattr(value, "__objclass__", None) is str:
-            name = f"str.{value.__name__}"
-            tag = name if name in table.BUILTIN else None
         if tag is None:
             raise Unwritable(f"{_name(value)}, which is not at the top level of a module or not known")
         return (Code.NAME, tag)

@@ -23,17 +23,8 @@ def workers(broker, tmp_path_factory):
     # Snapshots are seldom, so that a replica is behind its owner for long enough to be seen to be.
     paced = "snapshot_seconds = 3.0\nsnapshot_records = 100000"
     started = [harness.Worker(folder / name, broker, toml, paced, instance=name) for name in ("a", "b")]
-    try:
-        for worker in started:
-            worker.task = name
-            worker.start()
-        for worker in started:
-            worker.wait_ready()
-        harness.wait_for(lambda: all(len(owned(worker)) == 1 for worker in started), 60, "a shard each")
+    with harness.sharing(started, name, owned):
         yield started
-    finally:
-        for worker in started:
-            worker.stop("SIGKILL")
 
 
 def shards(worker):

@@ -25,17 +25,8 @@ def workers(broker, tmp_path_factory):
     toml = f'[tasks.{name}]\nkind = "binary"\npartitions = 2\n'
     settings = f"keys_file = '{folder}/keys'\ngroup_secret_file = '{folder}/secret'\npeers = ['127.0.0.0/8']"
     started = [harness.Worker(folder / one, broker, toml, settings, instance=one) for one in ("a", "b")]
-    try:
-        for worker in started:
-            worker.task = name
-            worker.start()
-        for worker in started:
-            worker.wait_ready()
-        harness.wait_for(lambda: all(len(owned(worker)) == 1 for worker in started), 60, "a shard each")
+    with harness.sharing(started, name, owned):
         yield started
-    finally:
-        for worker in started:
-            worker.stop("SIGKILL")
 
 
 def owned(worker):

@@ -256,26 +256,18 @@ def json_copy(value):
 class Reading:
     """Reads cases, one after the other, as the product does."""
 
-    def __init__(self, folder):
+    def __init__(self):
         import msgspec
 
         from app.peers import ADDRESS, Peers
         from learning.encoding import table
-        from learning.header import join
         from learning.learner import Learner
-        from learning.state import decode, encode, peek, seal, unseal
+        from learning.state import decode, peek, seal, unseal
         from learning.task import Task
         from tables.snapshots import Snapshots
 
         self.mutator = Mutator()
-        self.decode, self.encode, self.peek, self.unseal, self.join, self.msgspec = (
-            decode,
-            encode,
-            peek,
-            unseal,
-            join,
-            msgspec,
-        )
+        self.decode, self.peek, self.unseal, self.msgspec = decode, peek, unseal, msgspec
         self.task = Task(name="t", kind="binary", model="logistic")
         self.sealed = seal(Learner(self.task, 0).state, self.task, 0, writer="w")
         self.whole_address = ADDRESS.fullmatch
@@ -399,7 +391,7 @@ def child(options):
     """Read cases until they are done; the case that is being read stands in the shared file."""
     gc.disable()
     os.environ["RUST_BACKTRACE"] = "0"
-    reading = Reading(options.folder)
+    reading = Reading()
     kinds = options.only.split(",")
     with Path(options.shared).open("r+b") as file:
         shared = mmap.mmap(file.fileno(), 16)
@@ -463,7 +455,7 @@ def run(options) -> bool:
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
         shared = Path(folder) / "shared"
         shared.write_bytes(bytes(16))
-        command = [sys.executable, __file__, "--child", "--shared", str(shared), "--folder", folder, "--cases", str(options.cases),
+        command = [sys.executable, __file__, "--child", "--shared", str(shared), "--cases", str(options.cases),
                    "--seed", str(options.seed), "--only", options.only, "--start", str(options.start), "--step", str(options.step)]  # fmt: skip
         started = time.monotonic()
         environment = os.environ | {"PYTHONHASHSEED": "0"}
@@ -503,7 +495,6 @@ def main() -> None:
     parser.add_argument("--only", default=",".join(KINDS))
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--shared", help=argparse.SUPPRESS)
-    parser.add_argument("--folder", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
         child(options)
