@@ -1,10 +1,14 @@
 """The budget: how much of a worker's time its snapshots may take."""
 
 from collections.abc import Callable
-from time import perf_counter
+from threading import Lock
+from time import perf_counter, thread_time
+from typing import TypeVar
+
+Result = TypeVar("Result")
 
 SHARE = 0.05
-"""The part of the loop's time that taking snapshots may use; a dear state is saved more seldom."""
+"""The part of a worker's time that taking snapshots may use; a dear state is saved more seldom."""
 
 
 class Budget:
@@ -33,11 +37,24 @@ class Budget:
         self.share = share
         self.clock = clock
         self._free_at = 0.0
+        self._lock = Lock()
 
     def is_free(self) -> bool:
         """Whether a snapshot may be taken now."""
         return self.clock() >= self._free_at
 
     def spend(self, seconds: float) -> None:
-        """Note what a snapshot has cost."""
-        self._free_at = max(self._free_at, self.clock()) + seconds / self.share
+        """Note what a snapshot has cost, in seconds of a processor."""
+        with self._lock:
+            self._free_at = max(self._free_at, self.clock()) + seconds / self.share
+
+    def charge(self, work: Callable[[], Result]) -> Result:
+        """Call `work`, in any thread, and note the processor time that it took.
+
+        By a clock, a worker that is paused meanwhile would have spent all that time, and take no snapshot for twenty times as long.
+        """
+        started = thread_time()
+        try:
+            return work()
+        finally:
+            self.spend(thread_time() - started)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import structlog
 
 from agents.around import Around
+from agents.budget import Budget
 from agents.garbage import aside
 from learning.errors import DamagedError
 from learning.learner import State
@@ -30,7 +31,9 @@ class Recovered(NamedTuple):
     place: str
 
 
-async def recover(around: Around, partition: int, beyond: int = -1) -> AsyncIterator[Recovered]:
+async def recover(
+    around: Around, partition: int, beyond: int = -1, budget: Budget | None = None
+) -> AsyncIterator[Recovered]:
     """The states of a shard's snapshots, the furthest first. A damaged or unauthentic snapshot is passed by, with a warning.
 
     Parameters
@@ -41,6 +44,8 @@ async def recover(around: Around, partition: int, beyond: int = -1) -> AsyncIter
         The shard.
     beyond
         Snapshots of this position and earlier ones are not wanted.
+    budget
+        Is charged with the reading, if given.
 
     Raises
     ------
@@ -55,6 +60,8 @@ async def recover(around: Around, partition: int, beyond: int = -1) -> AsyncIter
         where = {"task": around.task.name, "partition": partition, "position": found.position, "snapshot": found.place}
         try:
             read = partial(_read, around, partition, found)
+            if budget is not None:
+                read = partial(budget.charge, read)
             is_large = sum(map(len, found.parts)) > LARGE_BYTES
             recovered = await (asyncio.to_thread(aside.run, read) if is_large else asyncio.to_thread(read))
         except DamagedError as error:

@@ -147,9 +147,7 @@ class Replicas:
             partition = next(iter(self._news))
             del self._news[partition]
             if self._is_open(partition):
-                started = self._budget.clock()
-                await self._take_up(partition)
-                self._budget.spend(self._budget.clock() - started)
+                await self._take_up(partition, self._budget)
         await self._ask_ends()
 
     async def _open_all(self, partitions: Iterable[int]) -> set[int]:
@@ -174,13 +172,14 @@ class Replicas:
             await asyncio.sleep(RETRY_SECONDS)
         return {partition for partition, is_open in zip(wanted, opened, strict=True) if is_open}
 
-    async def _take_up(self, partition: int) -> None:
+    async def _take_up(self, partition: int, budget: Budget | None = None) -> None:
         """Answer from the furthest snapshot there is that is whole and of the event log as it stands."""
         replica = self.held.get(partition)
         if replica is None:
             replica = self.held[partition] = Replica(self.task, partition, self.around)
         try:
-            async for found in recover(self.around, partition, beyond=replica.position if replica.learner else -1):
+            beyond = replica.position if replica.learner else -1
+            async for found in recover(self.around, partition, beyond, budget):
                 if replica.learner is None:  # its owner looks at the log from then on
                     await self.around.log.check(partition, found.state.last, found.state.position)
                 replica.take_up(found)

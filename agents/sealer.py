@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from typing import ParamSpec, TypeVar
+from typing import TypeVar
 
 from agents.budget import Budget
 from agents.garbage import aside
@@ -11,7 +11,6 @@ from learning.learner import State
 from learning.state import digest, peek, seal
 from learning.task import Task
 
-Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
 INLINE_SECONDS = 0.005
@@ -53,16 +52,16 @@ class Sealer:
         """Make a snapshot. SnapshotError as for `learning.snapshot.seal`."""
         started = self.budget.clock()
         try:
-            sealed = await self._run(seal, state, task, partition, writer=writer, key=key)
+            work = partial(seal, state, task, partition, writer=writer, key=key)
+            sealed = await self._run(partial(self.budget.charge, work))
         finally:
             self.seconds = self.budget.clock() - started
-            self.budget.spend(self.seconds)
         self.size = peek(sealed).size
         return sealed
 
     async def digest(self, state: State) -> str:
         """The digest of a state."""
-        return await self._run(digest, state)
+        return await self._run(partial(digest, state))
 
     def find_growth(self) -> str | None:
         """What to say of a state that has become large, the first time and each time that it has doubled since."""
@@ -71,9 +70,7 @@ class Sealer:
         self._large = 2 * self.size
         return f"the state has {self.size >> 20} MiB; sealing it took {self.seconds:.1f} s."
 
-    async def _run(
-        self, work: Callable[Arguments, Result], *arguments: Arguments.args, **options: Arguments.kwargs
-    ) -> Result:
+    async def _run(self, work: Callable[[], Result]) -> Result:
         if self.is_quick:
-            return work(*arguments, **options)
-        return await asyncio.to_thread(aside.run, partial(work, *arguments, **options))
+            return work()
+        return await asyncio.to_thread(aside.run, work)

@@ -9,6 +9,7 @@ import pytest
 from worlds import fold, run, until
 
 from agents import recovery
+from agents.budget import Budget
 from learning.state import digest
 from learning.task import Task
 from tables.table import Table
@@ -192,8 +193,10 @@ def test_an_unsigned_snapshot_is_passed_by_where_a_key_is_configured(world):
             at.log.grow(0, 10)
             await until(lambda w=worker, n=grown: (s := w.shards.owned.get(0)) and s._saved_position == n)
             if worker is other:
-                worker.around.key = None
+                worker.around.key, worker.around.snapshot_records, worker.around.snapshot_seconds = None, 100, 100
                 at.log.grow(0, 10)
+                await until(lambda w=worker: w.shards.owned[0].position == 30)
+                worker.around.snapshot_records = 5  # one unsigned snapshot: at a second one, that at 20 is removed
                 await until(lambda w=worker: w.shards.owned[0]._saved_position == 30)
             await worker.shards.revoke()
         reader.shards.replicas.start()
@@ -205,11 +208,31 @@ def test_an_unsigned_snapshot_is_passed_by_where_a_key_is_configured(world):
     run(check())
 
 
+def busy(seconds):
+    """Keep a processor busy for so long."""
+    started = time.thread_time()
+    while time.thread_time() - started < seconds:
+        pass
+
+
+def test_a_worker_that_was_paused_is_not_charged_for_the_pause():
+    """It would take no snapshot, and follow none, for twenty times as long."""
+    now = 0.0
+    budget = Budget(share=0.05, clock=lambda: now)
+    budget.charge(lambda: busy(0.01))
+    now = 0.1
+    assert not budget.is_free()
+    now = 10.0
+    budget.charge(lambda: time.sleep(0.2))  # 4 seconds by a clock
+    now = 12.0
+    assert budget.is_free()
+
+
 def test_snapshots_that_come_faster_than_the_budget_allows_are_passed_over(world, monkeypatch):
     async def check():
         at, read = world(Task(name="ads", kind="binary")), []
         unseal = recovery.unseal
-        monkeypatch.setattr(recovery, "unseal", lambda *a, **k: (time.sleep(0.01), read.append(1), unseal(*a, **k))[2])
+        monkeypatch.setattr(recovery, "unseal", lambda *a, **k: (busy(0.01), read.append(1), unseal(*a, **k))[2])
         owner, other = at.worker("owner"), at.worker("other")
         other.shards.replicas.start()
         owner.shards.assign([0])

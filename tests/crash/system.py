@@ -59,6 +59,7 @@ import time
 def tell_tasks(*_):
     import asyncio
 
+    gc.unfreeze()  # what is frozen is not among the objects
     for task in gc.get_objects():
         if isinstance(task, asyncio.Task) and not task.done():
             at, places = task.get_coro(), []
