@@ -1,7 +1,6 @@
 """A member of the group that is no worker, on loopback: it sees no key, leads a worker nowhere else, and its answers are not believed."""
 
 import asyncio
-import contextlib
 import gzip
 import hashlib
 import json
@@ -10,6 +9,7 @@ from types import SimpleNamespace
 import aiohttp
 import pytest
 from aiohttp import web
+from fake_owner import Fake, header, response
 
 import app.views.owner
 from app.caller import AGAIN_HEADER, HOPS, HOPS_MAX, OVER_KAFKA, Caller
@@ -43,44 +43,9 @@ OPERATIONS = [
 ANSWER = {"id": "q", "prediction": True}
 
 
-class Fake:
-    """A server on loopback that keeps every byte it is sent, and answers each request with the next of some bytes."""
-
-    def __init__(self, *answers):
-        self.answers, self.requests = list(answers), []
-
-    async def __aenter__(self):
-        self.server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.address = f"http://127.0.0.1:{self.server.sockets[0].getsockname()[1]}"
-        return self
-
-    async def __aexit__(self, *_):
-        self.server.close()
-
-    async def _serve(self, reader, writer):
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
-            head = await reader.readuntil(b"\r\n\r\n")
-            length = next(int(line[15:]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:"))
-            self.requests.append(head + await reader.readexactly(length))
-            answer = self.answers.pop(0)
-            writer.write(answer(self.requests[-1]) if callable(answer) else answer)
-            await writer.drain()
-        writer.close()
-
-
-def response(status=200, body=b"[]", **headers):
-    lines = [f"HTTP/1.1 {status} X", f"Content-Length: {len(body)}", *(f"{k}: {v}" for k, v in headers.items())]
-    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
-
-
 def problem(status, **parts):
     told = {"code": "rate", "detail": "too many.", "remedy": "Wait."} | parts
     return response(status, json.dumps(told).encode())
-
-
-def header(request, name):
-    head = request.partition(b"\r\n\r\n")[0].decode()
-    return next((line.partition(": ")[2] for line in head.split("\r\n") if line.startswith(f"{name}: ")), None)
 
 
 def owners_of(address, **options):

@@ -1,47 +1,23 @@
 """Two workers with API keys and a group secret: what one passes on is answered by the other as it would answer the caller."""
 
-import hashlib
 import uuid
 
 import harness
 import pytest
+from keyed import GROUP_SECRET, KEYS, SECRETS, ask, keyed, owned
 
 from app.caller import AGAIN_HEADER, HOPS, HOPS_MAX
 from app.proof import PROOF
-from tables.placing import partition_of
-
-KEYS = {partition_of(f"k{number}", 2): f"k{number}" for number in range(20)}
-SECRETS = {"predict": "grain-of-the-phone", "feedback": "grain-of-the-desk"}
-GROUP_SECRET = uuid.uuid4().hex
 
 
 @pytest.fixture(scope="module")
 def workers(broker, tmp_path_factory):
     folder = tmp_path_factory.mktemp("keyed")
     name = f"keyed-{uuid.uuid4().hex[:8]}"
-    lines = [f"of-{role} {role} {hashlib.sha256(secret.encode()).hexdigest()}" for role, secret in SECRETS.items()]
-    (folder / "keys").write_text("\n".join(lines))
-    (folder / "secret").write_text(GROUP_SECRET)
-    toml = f'[tasks.{name}]\nkind = "binary"\npartitions = 2\n'
-    settings = f"keys_file = '{folder}/keys'\ngroup_secret_file = '{folder}/secret'\npeers = ['127.0.0.0/8']"
+    toml, settings = keyed(folder, name)
     started = [harness.Worker(folder / one, broker, toml, settings, instance=one) for one in ("a", "b")]
     with harness.sharing(started, name, owned):
         yield started
-
-
-def owned(worker):
-    status, told = worker.post(f"/v1/{worker.task}", b"", headers=bearer("predict"), method="GET")
-    assert status == 200, told
-    return [shard["partition"] for shard in told["shards"] if shard["state"] == "live"]
-
-
-def bearer(role):
-    return {"Authorization": f"Bearer {SECRETS[role]}"}
-
-
-def ask(worker, key, query="", headers=None, role="predict", **parts):
-    question = {"features": {"x": 1.0}, "key": key} | parts
-    return worker.post(f"/v1/{worker.task}/predict{query}", question, headers=bearer(role) | (headers or {}))
 
 
 def of_other(workers):
