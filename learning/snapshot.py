@@ -12,6 +12,7 @@ from learning.encoding import SIZE, decode, digest, encode
 from learning.errors import DamagedError, SnapshotError
 from learning.header import FORMAT, LIBRARIES, REPLAY, Header, Parts, compare, join, split
 from learning.learner import State
+from learning.plausible import check
 from learning.prediction import Prediction
 from learning.task import Task
 
@@ -146,9 +147,11 @@ def _decoded(encoding: bytes, task: Task, also: Sequence[str]) -> State:
         state = decode(encoding, (*also, *task.modules))
     except SnapshotError as error:
         raise DamagedError(error.what, error.remedy) from None
-    if type(state) is not State or vars(state).keys() != vars(State(task)).keys():
-        raise DamagedError("the snapshot does not hold a state.", REPLAY)
-    return state
+    try:
+        check(state, State(task))
+    except Exception as error:  # noqa: BLE001 what is anything may fail in any way
+        raise DamagedError(f"the snapshot does not hold a state: {error}.", REPLAY) from None
+    return state  # type: ignore[no-any-return]
 
 
 def _asked(state: State, task: Task) -> State:

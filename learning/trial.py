@@ -25,9 +25,12 @@ DECLARE = "Declare `features` in headrace.toml, so that no record without what t
 
 
 DECLARED = (
-    "A state may hold the classes of the model's own module, and those of River that Headrace knows. If these others are their attributes "
-    "alone, and do no harm with any, list them in your module: HEADRACE_STATE = [...]. The first one is {}."
+    "A state may hold the classes of the model's own module, and those of River that Headrace knows. Functions, and classes of other modules "
+    "that are their attributes alone, are listed in your module: HEADRACE_STATE = [...]. List them if they do no harm, whatever they are "
+    "called with. The first one is {}."
 )
+
+SEEDED = "Seed its randomness: the same rows must give the same model, in every process."
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -128,6 +131,10 @@ class _Trial:
         self._fold(copy, self.rows[half:])
         found = self._digest(whole)
         if self._digest(copy) != found:
+            again = Learner(self.task, 0)
+            self._fold(again, self.rows)
+            if self._digest(again) != found:
+                raise self._error("is another one each time that it learns the same rows", SEEDED)
             raise self._error("goes on otherwise once it has been saved and loaded", SAVABLE)
         taught = self._is_pure(copy)
         warning = f"the model '{self.task.model_name}' {self.refused}. {DECLARE}" if self.refused else None

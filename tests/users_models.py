@@ -89,6 +89,9 @@ def text_of(x):
     return x["text"]
 
 
+HEADRACE_STATE = [text_of]
+
+
 def scaled():
     return preprocessing.StandardScaler() | linear_model.LogisticRegression()
 

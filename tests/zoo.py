@@ -61,6 +61,9 @@ def length_of(x):
 LogReg, LinReg, Tree = linear_model.LogisticRegression, linear_model.LinearRegression, tree.HoeffdingTreeClassifier
 
 
+HEADRACE_STATE = [length_of]
+
+
 def lazy():
     return neighbors.LazySearch(window_size=50)
 

@@ -14,8 +14,8 @@ from learning.errors import SnapshotError
 __all__ = ["SAVABLE", "SIZE", "decode", "digest", "encode", "missing"]
 
 SAVABLE = (
-    "Use River's classes and classes and functions at the top level of your module, whose objects are their attributes alone: no lambda, "
-    "no open file. Classes of other modules can be listed in the module's HEADRACE_STATE."
+    "Use River's classes and classes at the top level of your module, whose objects are their attributes alone: no lambda, no open file. "
+    "List functions, and classes of other modules, in the module's HEADRACE_STATE."
 )
 
 
@@ -71,7 +71,8 @@ def decode(data: bytes, also: Sequence[str] = (), size: int = SIZE) -> Any:
     data
         What `encode` gave.
     also
-        Modules of a user's own, imported already: what they define, and list in `HEADRACE_STATE`, may be in it too.
+        Modules of a user's own, imported already: the classes that they define, and what they list in `HEADRACE_STATE`, may be in it
+        too.
     size
         Bytes that it may have.
 
@@ -90,7 +91,7 @@ def decode(data: bytes, also: Sequence[str] = (), size: int = SIZE) -> Any:
 
 
 def missing(value: object, also: Sequence[str] = ()) -> list[str]:
-    """The classes in a value that `decode` would refuse, as `module:class`.
+    """The classes and functions in a value that `decode` would refuse, as `module:name`.
 
     Parameters
     ----------
@@ -108,8 +109,8 @@ def missing(value: object, also: Sequence[str] = ()) -> list[str]:
     written = writer.Writer()
     for _ in written.frames(value):
         pass
-    tags = {table.tag_of(kind) for kind, *_ in written.shapes}
-    return sorted(tag for tag in tags if tag is not None and table.find(tag, also) is None)
+    tags, own = {*written.names, *(table.tag_of(kind) for kind, *_ in written.shapes)}, table.own_of(also)
+    return sorted(tag for tag in tags if tag is not None and table.find(tag, own) is None)
 
 
 def _unwritable(error: Exception) -> SnapshotError:

@@ -13,13 +13,32 @@ FRAME = 1 << 14
 INLINE = 1 << 12
 """Plain values that stand in one token at most; a longer list or dict is a block."""
 
+FRAME_BYTES = 1 << 26
+"""Bytes of a frame. It is unpacked at one go, into as much as 56 times its size where it holds nothing but empty lists."""
+
 DEPTH = 32
-"""Tuples within tuples. Lists, dicts and objects may lie within each other as deep as they like."""
+"""Tuples within tuples."""
+
+LEVELS = 1_000
+"""Lists, dicts and objects within each other, counted along the shortest way. Python frees a deque in a deque by calling itself, and a
+process whose stack is full ends by a signal."""
+
+VALUES = 1 << 24
+"""Values that hold others. The models of the catalogue have one in 11 bytes of their encoding or more."""
+
+DEQUE = 8
+"""How many other values a deque counts for: it has 64 places from the beginning."""
+
+ARGUMENT_MAX = 1_000_000
+"""The greatest whole number among the arguments of a function: some are lengths."""
+
+RANGE_MAX = 10_000
+"""Numbers in a range."""
 
 NUMBER_BYTES = 1 << 10
 """Bytes of a whole number that has more than 64 bits."""
 
-SIZE = 1 << 30
+SIZE = 1 << 28
 """Bytes that an encoding may have, unless a reader sets another limit."""
 
 PLAIN = frozenset({type(None), bool, int, float, str, bytes})

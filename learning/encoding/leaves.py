@@ -12,6 +12,8 @@ from river._river_rust import drift as rust_drift
 from river._river_rust import stats as rust_stats
 from river._river_rust.vectordict import VectorDict
 
+from learning.encoding.form import RANGE_MAX
+
 WORDS = 624
 """Numbers of 32 bits in the state of a Mersenne Twister."""
 
@@ -169,9 +171,16 @@ def _build_itemgetter(parts: Sequence[Any]) -> Any:
     return operator.itemgetter(*parts)
 
 
+def _take_range(value: range) -> Sequence[Any]:
+    demand(len(value) <= RANGE_MAX, f"a range of more than {RANGE_MAX} numbers")
+    return value.start, value.stop, value.step
+
+
 def _build_range(parts: Sequence[Any]) -> range:
     demand(len(parts) == 3 and all(type(part) is int for part in parts), "no range")
-    return range(*parts)
+    made = range(*parts)
+    demand(len(made) <= RANGE_MAX, "a range of too many numbers")
+    return made
 
 
 def _build_normal(parts: Sequence[Any]) -> statistics.NormalDist:
@@ -193,6 +202,6 @@ LEAVES: tuple[Leaf, ...] = (
     _statistic(rust_stats.RsQuantile, (), 170, at_most=[(168, 5), (169, 1)]),
     _statistic(rust_stats.RsSkew, (bool,), 58, at_most=[(56, 1), (57, 1)]),
     Leaf("itemgetter/1", operator.itemgetter, lambda value: value.__reduce__()[1], _build_itemgetter, changes=False),
-    Leaf("range/1", range, lambda value: (value.start, value.stop, value.step), _build_range, changes=False),
+    Leaf("range/1", range, _take_range, _build_range, changes=False),
     Leaf("NormalDist/1", statistics.NormalDist, lambda value: (value.mean, value.stdev), _build_normal, changes=False),
 )

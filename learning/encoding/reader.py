@@ -3,15 +3,29 @@
 import functools
 import sys
 from collections import Counter, OrderedDict, defaultdict, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, ClassVar
 
 import msgspec
 
 from learning.encoding import table
 from learning.encoding.arrays import build_array, build_scalar
-from learning.encoding.form import DEPTH, NUMBER_BYTES, PLAIN, SIZE, SORTS, Code
+from learning.encoding.form import (
+    DEPTH,
+    DEQUE,
+    FRAME_BYTES,
+    LEVELS,
+    NUMBER_BYTES,
+    PLAIN,
+    SIZE,
+    SORTS,
+    VALUES,
+    Code,
+)
 from learning.encoding.table import LEAF_BY_TAG, Shape, shape_of
+
+COLLIDING = 100
+"""Keys of one dict, or elements of one set, that may all have the same hash."""
 
 unpack = msgspec.msgpack.Decoder(list[Any]).decode
 
@@ -39,6 +53,12 @@ def _fill(made: Any, shape: Shape, names: list[str], values: list[Any]) -> None:
         shape.stripped.complete(made)
 
 
+def _check_hashes(keys: Collection[Any]) -> None:
+    """Raise Unreadable for many keys of the same hash, which were chosen so: each is compared with all the others."""
+    if len(keys) > COLLIDING and not {str}.issuperset(map(type, keys)) and len(set(map(hash, keys))) * 4 < len(keys):
+        raise Unreadable("its keys are chosen to have the same hashes")
+
+
 def _put(made: dict[Any, Any], pairs: Iterable[tuple[Any, Any]]) -> None:
     """Put pairs into a dict."""
     if type(made) is OrderedDict:
@@ -53,7 +73,8 @@ def _count(count: Any) -> int:
     return count
 
 
-def _large(_: Any, token: list[Any]) -> int:
+def _large(reader: "Reader", token: list[Any]) -> int:
+    reader.made -= 1  # it holds no other, and the writer does not count it
     data = _bytes(token)
     if not 8 <= len(data) <= NUMBER_BYTES:
         raise Unreadable("a whole number is none")
@@ -67,7 +88,8 @@ def _bytes(token: list[Any]) -> bytes:
     return data
 
 
-def _text(_: Any, token: list[Any]) -> str:
+def _text(reader: "Reader", token: list[Any]) -> str:
+    reader.made -= 1
     return _bytes(token).decode("utf-8", "surrogatepass")
 
 
@@ -87,18 +109,26 @@ class Reader:
     def __init__(self, data: bytes, also: Sequence[str] = (), size: int = SIZE):
         if len(data) > size:
             raise Unreadable(f"it has {len(data):,} bytes, and at most {size:,} are read")
-        self.data, self.at, self.also = memoryview(data), 0, also
+        self.data, self.at, self.own = memoryview(data), 0, table.own_of(also)
         self.tokens: list[Any] = []
         self.next = 0
         self.met: list[Any] = []
         self.shapes: list[tuple[Shape, list[str]]] = []
         self.queue: deque[Callable[[], None]] = deque()
         self.depth = 0
+        self.made = 0
+        self.in_factory = False
 
     def read(self) -> Any:
         """The value."""
         value = self.value(self.take(1)[0])
+        level, left = 0, len(self.queue)
         while self.queue:
+            if not left:
+                level, left = level + 1, len(self.queue)
+                if level > LEVELS:
+                    raise Unreadable("values lie within each other too deep")
+            left -= 1
             self.queue.popleft()()
         if self.next < len(self.tokens) or self.at < len(self.data):
             raise Unreadable("there is more in it than one value")
@@ -125,6 +155,8 @@ class Reader:
         end = start + int.from_bytes(self.data[self.at : start], "big")
         if start >= end or end > len(self.data):
             raise Unreadable("its end is missing")
+        if end - start > FRAME_BYTES:
+            raise Unreadable("a frame is too long")
         self.at = end
         return unpack(self.data[start:end])
 
@@ -142,17 +174,25 @@ class Reader:
             self.depth += 1
             if self.depth > DEPTH + 8:
                 raise Unreadable("values lie within each other too deep")
+            self.weigh(1)
             value = self._readers[token[0]](self, token)
             self.depth -= 1
             return value
         if kind is dict:
             if not PLAIN.issuperset(map(type, token.values())) or not {str}.issuperset(map(type, token)):
                 raise Unreadable("a map holds more than plain values")
+            self.weigh(1)
             self.met.append(token)
             return token
         if kind in PLAIN:
             return token
         raise Unreadable("it has a value of MessagePack that is none of its own")
+
+    def weigh(self, values: int) -> None:
+        """Count values that hold others."""
+        self.made += values
+        if self.made > VALUES:
+            raise Unreadable(f"it has more than {VALUES:,} values that hold others")
 
     def within(self, tokens: Any) -> list[Any]:
         """The values of tokens that stand within another one."""
@@ -168,7 +208,7 @@ class Reader:
 
     def _read_shape(self, token: list[Any]) -> Any:
         _, tag, names, *values = token
-        kind = table.find(tag, self.also) if type(tag) is str else None
+        kind = table.find(tag, self.own) if type(tag) is str else None
         shape = shape_of(kind) if isinstance(kind, type) else None
         if shape is None:
             raise Unreadable(f"it names {str(tag)[:200]!r}, which is no class that a state may consist of")
@@ -235,6 +275,7 @@ class Reader:
             keys = self.take(count)
             if not PLAIN.issuperset(map(type, keys)):
                 keys = [key if type(key) in PLAIN else self.fixed(key) for key in keys]
+            _check_hashes(keys)
             _put(made, zip(keys, self.values(count), strict=True))
 
         self.queue.append(fill)
@@ -250,7 +291,11 @@ class Reader:
         if factory is not None:
             if type(made) is not defaultdict or type(factory) is not list or not factory:
                 raise Unreadable("a dict whose default is made by nothing")
+            if self.in_factory:
+                raise Unreadable("a dict whose default is made by what holds another such dict")
+            self.in_factory = True
             made.default_factory = self.value(factory)
+            self.in_factory = False
             if not callable(made.default_factory):
                 raise Unreadable("a dict whose default is made by nothing")
         return made
@@ -267,8 +312,9 @@ class Reader:
         return made
 
     def _deque_of(self, most: Any) -> "deque[Any]":
-        if most is not None:
-            _count(most)
+        self.weigh(DEQUE - 1)
+        if most is not None and (type(most) is not int or not 0 <= most < 1 << 63):
+            raise Unreadable("the greatest length of a deque is none")
         made: deque[Any] = deque(maxlen=most)
         self.met.append(made)
         return made
@@ -277,7 +323,13 @@ class Reader:
         _, count = token
         made: set[Any] = set()
         self.met.append(made)
-        self.queue.append(lambda: made.update(map(self.fixed, self.take(_count(count)))))
+
+        def fill() -> None:
+            elements = list(map(self.fixed, self.take(_count(count))))
+            _check_hashes(elements)
+            made.update(elements)
+
+        self.queue.append(fill)
         return made
 
     def fixed(self, token: Any) -> Any:
@@ -285,22 +337,26 @@ class Reader:
         if type(token) in PLAIN:
             return token
         if type(token) is list and token[0] == Code.TUPLE:
+            self.weigh(1)
             return tuple(map(self.fixed, token[1:]))
         if type(token) is list and token[0] == Code.FROZENSET:
-            return frozenset(map(self.fixed, token[1:]))
+            self.weigh(1)
+            elements = list(map(self.fixed, token[1:]))
+            _check_hashes(elements)
+            return frozenset(elements)
         if type(token) is list and token[0] in (Code.LARGE, Code.TEXT):
             return self.value(token)
         raise Unreadable("it has what may change where only what cannot may stand")
 
     def _read_partial(self, token: list[Any]) -> Any:
         _, function, arguments, names, keywords = token
-        function = self.value(function)
-        if not callable(function):
-            raise Unreadable("a function with arguments that is none")
+        function, positional = self.value(function), self.within(arguments)
         named = dict(zip(names, self.within(keywords), strict=True))
         if not {str}.issuperset(map(type, named)):
             raise Unreadable("the names of arguments are none")
-        return functools.partial(function, *self.within(arguments), **named)
+        if not table.takes(function, (*positional, *named.values()), self.own):
+            raise Unreadable("a function has arguments that is none, or may have none like these")
+        return functools.partial(function, *positional, **named)
 
     def _read_method(self, token: list[Any]) -> Any:
         _, owner, name = token
@@ -311,7 +367,7 @@ class Reader:
 
     def _read_name(self, token: list[Any]) -> Any:
         _, name = token
-        found = table.find(name, self.also) if type(name) is str else None
+        found = table.find(name, self.own) if type(name) is str else None
         if found is None:
             raise Unreadable(f"it names {str(name)[:200]!r}, which a state may not consist of")
         return found
@@ -328,7 +384,7 @@ class Reader:
 
     def _read_named_tuple(self, token: list[Any]) -> Any:
         _, tag, *tokens = token
-        kind = table.find(tag, self.also) if type(tag) is str else None
+        kind = table.find(tag, self.own) if type(tag) is str else None
         fields = getattr(kind, "_fields", None)
         if not (isinstance(kind, type) and issubclass(kind, tuple)) or fields is None or len(fields) != len(tokens):
             raise Unreadable(f"it names {str(tag)[:200]!r}, which is no tuple of {len(tokens)} fields")

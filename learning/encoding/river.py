@@ -156,6 +156,13 @@ FUNCTIONS = {
 }
 """Module in River to the functions that an object may hold. None of them calls what it is given, nor reads or writes files."""
 
+ARGUMENTS = (
+    "feature_extraction.vectorize.find_all_ngrams feature_extraction.vectorize.tokenize_using_regex_pattern "
+    "optim.initializers.Normal/1 sketch.histogram.Histogram/1 stats.ewmean.EWMean/1 stats.ewvar.EWVar/1 stats.iqr.IQR/1 "
+    "stats.quantile.Quantile/1 stats.var.Var/1"
+)
+"""Those functions and classes that an object may hold with some of their arguments, as `functools.partial` does."""
+
 METHODS = {
     "drift.page_hinkley.PageHinkley": "_test_both _test_decrease _test_increase",
     "ensemble.bagging.LeveragingBaggingClassifier": "_leveraging_bag _leveraging_bag_wt",

@@ -7,11 +7,12 @@ from types import FunctionType, MethodType
 from typing import Any, NamedTuple
 
 from learning.encoding import ours, river
+from learning.encoding.form import ARGUMENT_MAX
 from learning.encoding.leaves import LEAVES, Leaf
 from learning.encoding.stripped import STRIPPED, Stripped
 
 DECLARED = "HEADRACE_STATE"
-"""A module with a model of a user's own may list here further classes and functions that the model's state consists of."""
+"""A module with a model of a user's own lists here the functions, and the classes of other modules, that the model's state consists of."""
 
 BUILTIN = "bool bytes dict float frozenset int list set str str.casefold str.lower str.upper tuple"
 """Classes and functions of Python's own that may be named."""
@@ -99,17 +100,40 @@ def tag_of(thing: Any) -> str | None:
     return None if module in NOBODYS or "<" in name else f"{module}:{name}"
 
 
-def find(tag: str, also: Sequence[str]) -> Any:
+class Own(NamedTuple):
+    """What of a user's own modules a state may name: the classes that they define, and the classes and functions that they declare."""
+
+    found: dict[tuple[str, str], Any]
+    declared: tuple[Any, ...]
+
+
+NOTHING = Own({}, ())
+
+
+def find(tag: str, own: Own = NOTHING) -> Any:
     """The class or function that a tag stands for; None if there is none.
 
-    Of River only what is imported already is found: what a model consists of was imported when it was made. `also` names modules of a
-    user's own.
+    Of River only what is imported already is found: what a model consists of was imported when it was made.
     """
     place = PLACES.get(tag)
     if place is not None:
         return _reach(*place)
     module, colon, name = tag.partition(":")
-    return _own(tuple(also)).get((module, name)) if colon else None
+    return own.found.get((module, name)) if colon else None
+
+
+def takes(function: Any, arguments: Sequence[Any], own: Own | None = None) -> bool:
+    """Whether a state may have a function with these arguments, to be called with them later: only with what it is known to do.
+
+    Without `own`, as for whoever writes a state, every function of a user's own may.
+    """
+    named = isinstance(function, (type, FunctionType))
+    tag = tag_of(function if named else type(function))
+    if tag in HARMLESS:
+        return True
+    if tag in PLACES:
+        return tag in ARGUMENTS and all(type(one) is not int or 0 <= one <= ARGUMENT_MAX for one in arguments)
+    return named and (own is None or any(function is declared for declared in own.declared))
 
 
 def method(owner: Any, name: str) -> MethodType | None:
@@ -124,8 +148,10 @@ def method(owner: Any, name: str) -> MethodType | None:
 def _is_attributes(kind: type[Any]) -> bool:
     """Whether objects of a class are their attributes and nothing else: nothing of the class's own says how they are taken apart."""
     own = REDUCING if f"{kind.__module__}.{kind.__qualname__}" in COMPLETED else (*REDUCING, "__setstate__")
-    stripped = any(issubclass(kind, base) for base in STRIPPED)
-    if not stripped and any(getattr(kind, name, None) is not getattr(object, name, None) for name in own):
+    like = next((base for base in STRIPPED if issubclass(kind, base)), object)
+    if any(getattr(kind, name, None) is not getattr(like, name, None) for name in own):
+        return False
+    if hasattr(kind, "__del__"):  # it would run when what was read is let go, even if that was refused
         return False
     return all(base is object or base.__flags__ & HEAP_TYPE for base in kind.__mro__)
 
@@ -145,15 +171,17 @@ def _reach(module: str, name: str) -> Any:
     return found
 
 
-def _own(modules: tuple[str, ...]) -> dict[tuple[str, str], Any]:
-    """What modules of a user's own define, and what they declare beside it."""
+def own_of(modules: Sequence[str]) -> Own:
+    """What modules of a user's own, imported already, have for a state."""
     found: dict[tuple[str, str], Any] = {}
+    every: list[Any] = []
     for name in modules:
         module = sys.modules.get(name)
-        defined = (
-            [thing for thing in vars(module).values() if getattr(thing, "__module__", None) == name] if module else []
-        )
-        for thing in (*defined, *getattr(module, DECLARED, ())):
+        things = vars(module).values() if module else ()
+        defined = [thing for thing in things if isinstance(thing, type) and thing.__module__ == name]
+        declared = getattr(module, DECLARED, ())
+        every += declared
+        for thing in (*defined, *declared):
             if isinstance(thing, type | FunctionType):
                 found[thing.__module__, thing.__qualname__] = thing
                 if isinstance(thing, type):
@@ -162,7 +190,7 @@ def _own(modules: tuple[str, ...]) -> dict[tuple[str, str], Any]:
                         for inner in vars(thing).values()
                         if isinstance(inner, type) and inner.__module__ == thing.__module__
                     }
-    return found
+    return Own(found, tuple(every))
 
 
 def _places() -> dict[str, tuple[str, str]]:
@@ -179,6 +207,14 @@ def _places() -> dict[str, tuple[str, str]]:
 
 PLACES = _places()
 TAGS = {place: tag for tag, place in PLACES.items()}
+
+HARMLESS = frozenset(["bool", "dict", "float", "frozenset", "int", "list", "set", "str", "tuple"])
+"""Classes that a state may have with any arguments: they make no more of these than there is."""
+
+ARGUMENTS = frozenset(
+    ["collections.defaultdict", "copy.deepcopy", *(f"river.{name}" for name in river.ARGUMENTS.split())]
+)
+"""The functions and classes that a state may have with arguments, to be called with them."""
 
 METHODS = {
     ("river." + owner.rpartition(".")[0], owner.rpartition(".")[2]): frozenset(names.split())

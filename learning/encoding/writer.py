@@ -13,7 +13,20 @@ import numpy as np
 
 from learning.encoding import table
 from learning.encoding.arrays import DTYPES, take_array
-from learning.encoding.form import DEPTH, FRAME, INLINE, NUMBER_BYTES, PLAIN, SORTS, Code
+from learning.encoding.form import (
+    DEPTH,
+    DEQUE,
+    FRAME,
+    FRAME_BYTES,
+    INLINE,
+    LEVELS,
+    NUMBER_BYTES,
+    PLAIN,
+    SIZE,
+    SORTS,
+    VALUES,
+    Code,
+)
 from learning.encoding.table import LEAF_OF, Shape, shape_of, tag_of
 
 pack = msgspec.msgpack.Encoder().encode
@@ -37,7 +50,7 @@ class Unwritable(Exception):
 
 
 class Writer:
-    """Writes one value, breadth first: neither depth nor a cycle can stop it.
+    """Writes one value, breadth first: no cycle can stop it. What is more than a reader takes is refused.
 
     A value that may change has a number, in the order in which such values are met; where it is met again, the number stands for it.
     """
@@ -50,13 +63,23 @@ class Writer:
         self.count = 0
         self.kept: list[Any] = []
         self.shapes: dict[tuple[Any, ...], int] = {}
+        self.names: set[str] = set()
         self.depth = 0
+        self.made = self.size = 0
+        self.in_factory = False
+        self.owners: dict[int, Any] = {}
 
     def frames(self, value: object) -> Iterator[bytes]:
         """Yield the frames of a value, each with its length before it."""
         self.each((value,))
         queue = self.queue
+        level, left = 0, len(queue)
         while queue:
+            if not left:
+                level, left = level + 1, len(queue)
+                if level > LEVELS:
+                    raise Unwritable(f"values that lie within each other more than {LEVELS} deep")
+            left -= 1
             write, met = queue.popleft()
             write(met)
             if len(self.tokens) + self.weight >= FRAME:
@@ -72,9 +95,25 @@ class Writer:
             part = tokens[at : at + FRAME]
             at += len(part)
             self.weight = 0
-            data = _pack(part)
-            yield len(data).to_bytes(4, "big") + data
+            yield from self.packed(part)
         del tokens[:at]
+
+    def packed(self, tokens: list[Any]) -> Iterator[bytes]:
+        """Yield tokens as one frame, or as several where one would be too long."""
+        data = _pack(tokens)
+        if len(data) > FRAME_BYTES:
+            if len(tokens) == 1:
+                raise Unwritable(f"a value of {len(data):,} bytes; at most {FRAME_BYTES:,} are read")
+            half = len(tokens) // 2
+            yield from self.packed(tokens[:half])
+            yield from self.packed(tokens[half:])
+            return
+        self.size += len(data) + 4
+        if self.size > SIZE:
+            raise Unwritable(f"more than {SIZE:,} bytes")
+        if self.made > VALUES:
+            raise Unwritable(f"more than {VALUES:,} values that hold others")
+        yield len(data).to_bytes(4, "big") + data
 
     def each(self, values: Iterable[Any]) -> None:
         """The tokens of values, one each."""
@@ -84,6 +123,7 @@ class Writer:
 
     def token(self, value: Any) -> Any:
         """What stands for a value that is not plain."""
+        self.made += 1
         kind: type[Any] = type(value)
         write = WRITERS.get(kind)
         if write is not None:
@@ -137,7 +177,11 @@ class Writer:
             return met
         factory = None
         if sort == SORTS.index("defaultdict") and value.default_factory is not None:
+            if self.in_factory:
+                raise Unwritable("a defaultdict whose default is made by what holds another one")
+            self.in_factory = True
             factory = self.token(value.default_factory)
+            self.in_factory = False
         if len(value) <= INLINE and PLAIN.issuperset(map(type, value.values())) and {str}.issuperset(map(type, value)):
             self.weight += len(value)
             return value if sort == 0 else (DICT, sort, factory, dict(value))
@@ -166,9 +210,15 @@ class Writer:
                 return (*inline, *value)
             if types == TUPLE_OF_PLAIN and PLAIN.issuperset(map(type, chain.from_iterable(value))):
                 self.weight += sum(map(len, value))
+                self.made += len(value)
                 return (*inline, *((Code.TUPLE, *row) for row in value))
         self.queue.append((self.items, value))
         return (*block, len(value))
+
+    def deque(self, value: Any) -> Any:
+        """A deque."""
+        self.made += DEQUE - 1
+        return self.sequence(value, (Code.DEQUE, value.maxlen), (Code.DEQUE_BLOCK, value.maxlen))
 
     def items(self, value: Any) -> None:
         """The block of a list or a deque."""
@@ -195,8 +245,10 @@ class Writer:
         if kind in PLAIN:
             return value
         if kind is tuple:
+            self.made += 1
             return (Code.TUPLE, *map(self.fixed, value))
         if kind is frozenset:
+            self.made += 1
             return (Code.FROZENSET, *self.ordered(value))
         raise Unwritable(f"a key or an element of a set that is a {_name(kind)}")
 
@@ -221,6 +273,12 @@ class Writer:
         """An array."""
         if (met := self.number(value)) is not None:
             return met
+        owner = value
+        while isinstance(owner.base, np.ndarray):
+            owner = owner.base
+        if self.owners.setdefault(id(owner), value) is not value:
+            raise Unwritable("two arrays that share their memory")
+        self.kept.append(owner)
         self.weight += value.nbytes >> 3
         try:
             return (Code.ARRAY, *take_array(value))
@@ -232,6 +290,7 @@ class Writer:
         tag = tag_of(value)
         if tag is None:
             raise Unwritable(f"{_name(value)}, which is not at the top level of a module or not known")
+        self.names.add(tag)
         return (Code.NAME, tag)
 
     def method(self, value: Any) -> Any:
@@ -242,6 +301,8 @@ class Writer:
 
     def partial(self, value: Any) -> Any:
         """A function with some of its arguments."""
+        if not table.takes(value.func, (*value.args, *value.keywords.values())):
+            raise Unwritable(f"a functools.partial of {_name(value.func)} with these arguments")
         function, arguments = self.within([value.func]), self.within(value.args)
         return (Code.PARTIAL, *function, arguments, list(value.keywords), self.within(value.keywords.values()))
 
@@ -317,7 +378,7 @@ WRITERS: dict[type[Any], Callable[[Writer, Any], Any]] = {
     OrderedDict: lambda writer, value: writer.mapping(value, 2),
     defaultdict: lambda writer, value: writer.mapping(value, 3),
     list: lambda writer, value: writer.sequence(value, (LIST,), (LIST_BLOCK,)),
-    deque: lambda writer, value: writer.sequence(value, (Code.DEQUE, value.maxlen), (Code.DEQUE_BLOCK, value.maxlen)),
+    deque: Writer.deque,
     tuple: Writer.row,
     set: Writer.elements,
     frozenset: lambda writer, value: (Code.FROZENSET, *writer.ordered(value)),

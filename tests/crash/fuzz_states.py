@@ -274,7 +274,7 @@ class Reading:
         self.peers = Peers("http://127.0.0.1:6066")
         self.table = SimpleTable()
         self.snapshots = Snapshots(self.table, "w")
-        self.things = {tag: table.find(tag, ()) for tag in table.PLACES}
+        self.things = {tag: table.find(tag) for tag in table.PLACES}
         self.outcomes = Counter()
 
     def run(self, kind, dice):

@@ -16,11 +16,11 @@ def test_what_nobody_wrote_is_refused_or_read_and_does_nothing_else():
 
 
 MUTANTS = {
-    "a file": ("learning.encoding.reader", "table.find = lambda tag, also: open('/dev/null')"),
-    "an import": ("learning.encoding.reader", "table.find = lambda tag, also: sys.modules.pop('colorsys', None) and __import__('colorsys') or __import__('colorsys')"),
+    "a file": ("learning.encoding.reader", "table.find = lambda tag, own: open('/dev/null')"),
+    "an import": ("learning.encoding.reader", "table.find = lambda tag, own: sys.modules.pop('colorsys', None) and __import__('colorsys') or __import__('colorsys')"),
     "a changed class": ("learning.encoding.reader", "_fill = lambda made, shape, names, values: setattr(shape.kind, 'mark', made)"),
     "an error of another kind": ("learning.encoding.reader", "Reader.read = lambda self: sys.exit(3)"),
-    "a signal": ("learning.encoding.reader", "table.find = lambda tag, also: __import__('os').abort()"),
+    "a signal": ("learning.encoding.reader", "table.find = lambda tag, own: __import__('os').abort()"),
 }  # fmt: skip
 
 

@@ -8,7 +8,9 @@ import pickle
 import random
 import subprocess
 import sys
+from typing import ClassVar
 
+import msgspec
 import numpy as np
 import pytest
 from river import (
@@ -29,6 +31,8 @@ from river import (
 from river.datasets import synth
 
 from learning.arm import Arm
+from learning.encoding import missing, reader, writer
+from learning.encoding.form import LEVELS, Code
 from learning.errors import SnapshotError
 from learning.models import build, names_for
 from learning.state import decode, digest, encode
@@ -223,20 +227,17 @@ print(json.dumps(told))
         assert back(4.0) == gaussian(4.0)
         assert digest(back) == digest(gaussian)
 
-    def test_a_chain_of_any_depth_comes_back(self):
-        chain = None
-        for number in range(100_000):
-            chain = [number, chain]
-        chained = linear_model.LogisticRegression()
-        chained.chain = chain
-        back = decode(encode(chained))
-        assert digest(back) == digest(chained)
-        assert (back.chain[0], back.chain[1][0]) == (99_999, 99_998)
-        for made in (chain, back.chain):  # or the interpreter takes them apart by recursion
-            link = made
-            while link:
-                link += link.pop() or ()
-                del link[:-1]
+    @pytest.mark.parametrize(
+        "link", [lambda chain: [chain, []], lambda chain: collections.deque([chain]), lambda chain: {1: chain}]
+    )
+    def test_a_chain_comes_back_up_to_a_depth_that_is_safe(self, link):
+        chain = ["end"]
+        for _ in range(LEVELS):
+            chain = link(chain)
+        back = decode(encode(chain))
+        assert digest(back) == digest(chain)
+        with pytest.raises(SnapshotError, match="more than 1000 deep"):
+            encode(link(link(link(chain))))
 
     @pytest.mark.parametrize(
         "value",
@@ -294,3 +295,151 @@ class TestDamage:
         for end in range(0, len(data), 7):
             with pytest.raises(SnapshotError):
                 decode(data[:end])
+
+
+class TestLimits:
+    """What is more than a reader takes is refused by the writer too, and by the reader before it has done harm."""
+
+    BLOCKS: ClassVar = {
+        "list": [Code.LIST_BLOCK, 1],
+        "deque": [Code.DEQUE_BLOCK, None, 1],
+        "defaultdict": [Code.DICT_BLOCK, 3, [Code.NAME, "list"], 1],
+        "object": [Code.SHAPE, "river.optim.sgd.SGD/1", ["lr"]],
+    }
+
+    @pytest.mark.parametrize("kind", BLOCKS)
+    def test_values_that_lie_too_deep_are_refused(self, kind):
+        """Python would free deques in deques by recursion, until the process ends by a signal."""
+        block = self.BLOCKS[kind]
+        tokens = [token for _ in range(200_000) for token in ([block] if kind != "defaultdict" else [block, "key"])]
+        if kind == "defaultdict":
+            tokens = [block] + ["key", block] * 200_000
+        with pytest.raises(SnapshotError, match="too deep"):
+            decode(framed([*tokens, None]))
+
+    @pytest.mark.parametrize(
+        "token", [[Code.LIST], [Code.DEQUE, None], {}, [Code.DICT, 3, None, {}], [Code.FROZENSET], [Code.MET, 0]]
+    )
+    def test_more_values_than_a_state_may_have_are_refused(self, token, monkeypatch):
+        monkeypatch.setattr(reader, "VALUES", 1_000)
+        with pytest.raises(SnapshotError, match="more than 1,000 values"):
+            decode(framed([[Code.LIST_BLOCK, 2_000], *[token] * 2_000]))
+
+    @pytest.mark.parametrize(
+        "make", [list, collections.deque, dict, set, lambda: (), lambda: frozenset([1]), lambda: 1.5, lambda: 1 << 70]
+    )
+    def test_the_writer_counts_what_the_reader_counts(self, make, monkeypatch):
+        value = {
+            "a": [make() for _ in range(50)],
+            (make() if make.__name__ == "<lambda>" else 1): [(1, 2)] * 3,
+            "b": {(1, (2,)): None},
+        }
+        written = writer.Writer()
+        data = b"".join(written.frames(value))
+        read = reader.Reader(data)
+        read.read()
+        assert read.made == written.made
+        monkeypatch.setattr(writer, "VALUES", written.made - 1)
+        with pytest.raises(SnapshotError, match="values that hold others"):
+            encode(value)
+
+    def test_a_frame_that_would_be_too_long_becomes_several(self, monkeypatch):
+        value = ["x" * 100 + str(number) for number in range(10_000)]
+        whole = encode(value)
+        for module in (writer, reader):
+            monkeypatch.setattr(module, "FRAME_BYTES", 50_000)
+        assert decode(encode(value)) == value
+        with pytest.raises(SnapshotError, match="a frame is too long"):
+            decode(whole)
+        with pytest.raises(SnapshotError, match="a value of 60,004 bytes"):
+            encode("x" * 60_000)
+
+    def test_more_bytes_than_are_read_are_not_written(self, monkeypatch):
+        monkeypatch.setattr(writer, "SIZE", 1_000)
+        with pytest.raises(SnapshotError, match="more than 1,000 bytes"):
+            encode(["x" * 100] * 10)
+
+    @pytest.mark.parametrize("kind", ["set", "dict"])
+    def test_keys_that_were_chosen_for_their_hashes_are_refused(self, kind):
+        keys = [[Code.LARGE, (((1 << 61) - 1) * number).to_bytes(20, "little")] for number in range(16, 5_000)]
+        tokens = (
+            [[Code.SET, len(keys)], *keys]
+            if kind == "set"
+            else [[Code.DICT_BLOCK, 0, None, len(keys)], *keys, *[None] * len(keys)]
+        )
+        with pytest.raises(SnapshotError, match="the same hashes"):
+            decode(framed(tokens))
+
+    def test_arrays_that_share_their_memory_are_refused(self):
+        whole = np.zeros(10)
+        assert digest(decode(encode([whole.reshape(2, 5), np.ones(3)[1:]])))
+        with pytest.raises(SnapshotError, match="two arrays that share their memory"):
+            encode([whole, whole[:5]])
+
+    def test_a_default_is_not_made_by_what_holds_another_default(self):
+        inner = collections.defaultdict(list)
+        with pytest.raises(SnapshotError, match="whose default is made by what holds another"):
+            encode(collections.defaultdict(functools.partial(copy.deepcopy, inner)))
+        token = [
+            Code.DICT_BLOCK,
+            3,
+            [Code.PARTIAL, [Code.NAME, "copy.deepcopy"], [[Code.DICT, 3, [Code.NAME, "list"], {}]], [], []],
+            0,
+        ]
+        with pytest.raises(SnapshotError, match="holds another such dict"):
+            decode(framed([token]))
+
+    @pytest.mark.parametrize(
+        ("function", "arguments"),
+        [("river.linear_model.log_reg.LogisticRegression/1", []), ("list", [[Code.LEAF, "range/1", 0, 10**8, 1]]), ("bytes", [10**9]), ("collections.deque", [])],
+    )  # fmt: skip
+    def test_a_function_is_not_given_arguments_that_do_harm(self, function, arguments):
+        with pytest.raises(SnapshotError):
+            decode(framed([[Code.PARTIAL, [Code.NAME, function], arguments, [], []]]))
+
+
+def framed(tokens):
+    data = msgspec.msgpack.encode(tokens)
+    return len(data).to_bytes(4, "big") + data
+
+
+class Reducing(compose.Pipeline):
+    """A pipeline that says itself how it is taken apart."""
+
+    def __reduce__(self):
+        return print, ("called",)
+
+
+class Last:
+    """Has something to do when it is let go."""
+
+    gone: ClassVar = []
+
+    def __del__(self):
+        self.gone.append(vars(self))
+
+
+def named():
+    """A function that no state may name unless it is declared."""
+
+
+class TestOwnModules:
+    @pytest.mark.parametrize("kind", [Reducing, Last])
+    def test_a_class_whose_objects_are_more_than_attributes_is_refused(self, kind):
+        with pytest.raises(SnapshotError, match=kind.__name__):
+            encode(kind.__new__(kind))
+        Last.gone.clear()
+        with pytest.raises(SnapshotError, match="which is no class that a state may consist of"):
+            decode(framed([[Code.SHAPE, f"{__name__}:{kind.__name__}", ["a"], 1]]), also=(__name__,))
+        assert not Last.gone
+
+    def test_a_function_must_be_declared(self, monkeypatch):
+        for value in (named, functools.partial(named, 1)):
+            data = encode(value)
+            monkeypatch.delattr(sys.modules[__name__], "HEADRACE_STATE", raising=False)
+            with pytest.raises(SnapshotError, match="which a state may not consist of"):
+                decode(data, also=(__name__,))
+            assert missing(value, also=(__name__,)) == [f"{__name__}:named"]
+            monkeypatch.setattr(sys.modules[__name__], "HEADRACE_STATE", [named], raising=False)
+            assert decode(data, also=(__name__,))
+            assert missing(value, also=(__name__,)) == []

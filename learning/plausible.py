@@ -1,0 +1,119 @@
+"""Whether a state that was read has in each place what a state has there: who wrote a snapshot may have put in anything."""
+
+import inspect
+from collections import deque
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+from river.base import Base
+
+from learning.batch import Row
+from learning.header import POSITION_MAX, Sum
+from learning.join import MODULUS
+from learning.labels import LabelType
+from learning.mark import Mark
+from learning.order import Held
+
+Count = Annotated[int, Meta(ge=0, le=POSITION_MAX)]
+Plain = bool | int | float | str
+
+CONTENTS: dict[tuple[str, str], Any] = {
+    ("State", "last"): tuple[Count, int, Sum] | None,
+    ("State", "sources"): dict[str, tuple[Count, Count]],
+    ("State", "probes"): list[dict[str, Plain]],
+    ("State", "label_type"): LabelType | None,
+    ("State", "labels"): dict[Plain, None] | None,
+    ("State", "names"): dict[str, dict[str, None] | None],
+    ("Arm", "role"): Literal["champion", "challenger", "baseline"],
+    ("Arm", "version"): str | None,
+    ("Scoreboard", "window"): list[tuple[Plain, Plain, float | None]],
+    ("F1", "counts"): dict[tuple[Plain, Plain], Count],
+    ("MacroF1", "counts"): dict[tuple[Plain, Plain], Count],
+    ("JoinState", "oldest"): tuple[Count, Count] | None,
+    ("JoinState", "delays"): list[Count],
+    ("JoinState", "checksum"): Annotated[int, Meta(ge=0)],
+    ("OrderState", "held"): list[tuple[int, int, Count, Count, bytes | None, bytes]],
+    ("BatchState", "rows"): list[tuple[dict[str, Plain], Plain]],
+}
+"""Class and attribute to what may stand there, where a fresh state does not show it."""
+
+TUPLES: dict[tuple[str, str], type] = {
+    ("State", "last"): Mark, ("OrderState", "held"): Held, ("BatchState", "rows"): Row,
+}  # fmt: skip
+"""The places of named tuples: they are compared as plain ones."""
+
+
+def check(state: Any, fresh: Any) -> None:
+    """Raise ValueError, naming the place, where a state is not made as a fresh one of the same task is.
+
+    Parameters
+    ----------
+    state
+        What was read.
+    fresh
+        A state before the first record.
+    """
+    _check_attributes(state, fresh)
+    if state.join.checksum >= MODULUS:
+        raise ValueError("JoinState.checksum is no checksum")
+
+
+def _check_attributes(value: Any, fresh: Any) -> None:
+    """Compare an object of ours with a fresh one, attribute by attribute."""
+    kind = type(fresh).__name__
+    if type(value) is not type(fresh) or vars(value).keys() != vars(fresh).keys():
+        raise ValueError(f"there is no {kind} where one should be")
+    for name, wanted in vars(fresh).items():
+        _check_value(vars(value)[name], wanted, (kind, name))
+
+
+def _check_value(value: Any, fresh: Any, place: tuple[str, str]) -> None:
+    if place in CONTENTS:
+        _check_contents(value, fresh, place)
+    elif type(value) is not type(fresh):
+        raise ValueError(f"{'.'.join(place)} is of the type {type(value).__name__}")
+    elif isinstance(fresh, Base):
+        _check_settings(value, fresh)
+    elif type(fresh) is int:
+        msgspec.convert(value, Count)
+    elif type(fresh) is dict:
+        if value.keys() != fresh.keys():
+            raise ValueError(f"{'.'.join(place)} has other names")
+        for name, one in fresh.items():
+            _check_attributes(value[name], one)
+    elif type(fresh).__module__.startswith(__package__ + "."):
+        _check_attributes(value, fresh)
+
+
+def _check_contents(value: Any, fresh: Any, place: tuple[str, str]) -> None:
+    if type(fresh) is deque:
+        if type(value) is not deque or value.maxlen != fresh.maxlen:
+            raise ValueError(f"{'.'.join(place)} is no window")
+        value = list(value)
+    if place in TUPLES and value is not None:
+        held = value if type(value) is list else [value]
+        if any(type(one) is not TUPLES[place] for one in held):
+            raise ValueError(f"{'.'.join(place)} holds other things")
+    try:
+        msgspec.convert(value, CONTENTS[place])
+    except msgspec.ValidationError as error:
+        raise ValueError(f"{'.'.join(place)}: {error}") from None
+
+
+def _check_settings(model: Any, fresh: Any, depth: int = 20) -> None:
+    """Compare the classes of a model's parts, and the texts among their parameters: one may be a pattern that takes for ever."""
+    if type(model) is not type(fresh):
+        raise ValueError(f"there is a {type(model).__name__} in the place of a {type(fresh).__name__}")
+    if not type(fresh).__module__.startswith("river.") or not depth:
+        return
+    for name in inspect.signature(type(fresh)).parameters:
+        given, wanted = getattr(model, name, None), getattr(fresh, name, None)
+        if isinstance(wanted, Base):
+            _check_settings(given, wanted, depth - 1)
+        elif isinstance(wanted, str) and given != wanted:
+            raise ValueError(f"{type(fresh).__name__}.{name} is another text")
+    if isinstance(steps := getattr(fresh, "steps", None), dict):
+        for name, step in steps.items():
+            if isinstance(step, Base):
+                _check_settings(model.steps.get(name), step, depth - 1)

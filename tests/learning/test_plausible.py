@@ -1,0 +1,121 @@
+"""A state that was read, and is none in some place, is passed by like a damaged one: it must not hold up its shard for ever."""
+
+import collections
+
+import pytest
+from river import compose, feature_extraction, linear_model, naive_bayes, optim, preprocessing
+from worlds import Log
+
+from learning.errors import DamagedError
+from learning.learner import Learner, State
+from learning.plausible import check
+from learning.state import decode, encode, seal, unseal
+from learning.task import Task, Update
+
+TASKS = {
+    "binary": Task(name="t", kind="binary", model="logistic", wait="1h", order="event_time", update=Update(batch=4)),
+    "multiclass": Task(name="t", kind="multiclass", model="naive_bayes"),
+    "regression": Task(name="t", kind="regression", model="linear"),
+}
+
+
+def learned(kind="binary", count=30):
+    task, log = TASKS[kind], Log(1)
+    log.grow(0, count)
+    learner = Learner(task, 0)
+    for message in log.all[0][:count]:
+        for _ in learner.fold(message):
+            pass
+    return learner.state
+
+
+def test_a_state_that_was_folded_is_one():
+    for kind, task in TASKS.items():
+        state = learned(kind)
+        check(decode(encode(state)), State(task))
+    assert state.updates == 0 or state.position > 0
+
+
+def put(path, value):
+    """A change of one place in a state."""
+
+    def change(state):
+        *way, last = path.split(".")
+        at = state
+        for name in way:
+            at = at[name] if isinstance(at, dict) else getattr(at, name)
+        if isinstance(at, dict):
+            at[last] = value
+        else:
+            setattr(at, last, value)
+
+    return change
+
+
+ODD = {
+    "join is a number": put("join", 5),
+    "a clock without end": put("clock", 10**400),
+    "a clock that is a text": put("clock", "x"),
+    "a position that is a float": put("position", 30.0),
+    "a step below nothing": put("step", -1),
+    "a last message that is a number": put("last", 7),
+    "a last message of other things": put("last", ("a", 1, "b")),
+    "names that are a number": put("names", 7),
+    "a name with a number": put("names", {"a": 5}),
+    "an oldest step that is too large": put("join.oldest", (2**70, 0)),
+    "an oldest step that is a text": put("join.oldest", ("a", 0)),
+    "a checksum that is too large": put("join.checksum", 1 << 128),
+    "a checksum that is a float": put("join.checksum", 1.0),
+    "no arms": put("arms", {}),
+    "an arm of another name": put("arms", {"other": None}),
+    "an arm that is a list": put("arms.champion", []),
+    "a role that is none": put("arms.champion.role", "king"),
+    "a window of another length": put("arms.champion.scoreboard.window", collections.deque(maxlen=10**9)),
+    "a window of texts": put("arms.champion.scoreboard.window", collections.deque("ab", maxlen=1_000)),
+    "a metric that is another": put("arms.champion.scoreboard.metrics", {"accuracy": 1}),
+    "counts of texts": put("arms.champion.scoreboard.metrics.f1", {}),
+    "another model": put("arms.champion.model", linear_model.LogisticRegression()),
+    "no order": put("order", None),
+    "held records of texts": put("order.held", ["a"]),
+    "held records that are plain tuples": put("order.held", [(1, 2, 3, 4, None, b"")]),
+    "rows that are numbers": put("batch.rows", [1]),
+    "no scores": put("served", None),
+    "a source without a place": put("sources", {"a": 5}),
+    "probes of lists": put("probes", collections.deque([{"x": []}], maxlen=32)),
+    "labels that are a text": put("labels", "abc"),
+    "an attribute more": put("more", 1),
+}
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_what_no_state_has_is_refused(odd):
+    state = learned()
+    ODD[odd](state)
+    with pytest.raises(ValueError, match="."):
+        check(decode(encode(state)), State(TASKS["binary"]))
+
+
+def test_a_snapshot_of_it_is_passed_by_like_a_damaged_one():
+    task, state = TASKS["binary"], learned()
+    state.join = 5
+    with pytest.raises(DamagedError, match="does not hold a state: State.join is of the type int"):
+        unseal(seal(state, task, 0, writer="w"), task, 0)
+
+
+def bag(pattern=r"\w+"):
+    words = feature_extraction.BagOfWords(on="text", tokenizer_pattern=pattern)
+    return compose.Pipeline(words, naive_bayes.BernoulliNB())
+
+
+def test_the_texts_among_a_models_parameters_are_those_of_the_task(monkeypatch):
+    """A pattern could be chosen that takes for ever on the first text."""
+    fresh = State(TASKS["binary"])
+    fresh.arms["champion"].model = bag()
+    state = decode(encode(fresh))
+    check(state, fresh)
+    state.arms["champion"].model = bag("(a|a)*$")
+    with pytest.raises(ValueError, match="BagOfWords.tokenizer_pattern is another text"):
+        check(state, fresh)
+    state.arms["champion"].model = preprocessing.StandardScaler() | linear_model.LogisticRegression(optim.SGD())
+    with pytest.raises(ValueError, match="in the place of a BagOfWords"):
+        check(state, fresh)
