@@ -1,10 +1,12 @@
 """Read encodings, snapshots, manifests and addresses that nobody wrote: none may do more than be refused, or be read.
 
-    PYTHONPATH=tests .venv/bin/python tests/crash/fuzz_states.py --cases 10000000 --seed 7 [--only encoding,snapshot,manifest,address]
+    PYTHONPATH=tests .venv/bin/python tests/crash/fuzz_states.py --cases 10000000 --seed 7 [--only encoding,state,snapshot,manifest,address]
 
-What real states are encoded as is changed: token by token, with tags and codes that exist, and byte by byte. All is read in a child process
-with little memory, whose interpreter tells of every import, file, socket, process and evaluated text. It is wrong if there is one, if a
-class or a function of the table is changed, if the child is ended by a signal, or if one case takes more than a second of its time.
+What real states are encoded as is changed: token by token, with tags and codes that exist, byte by byte, attribute by attribute, and by
+tokens that are repeated and nested a hundred thousand times. All is read in a child process with little memory, whose interpreter tells of
+every import, file, socket, process and evaluated text. It is wrong if there is one, if a class or a function of the table is changed, if
+the child is ended by a signal or lacks memory, if one case takes more than a second of its time, if a state is taken up that a learner
+cannot go on from, or one that was not signed where there is a key.
 
 It stops by itself, and exits with status 0 only if nothing was wrong. A case follows from the seed and its number alone.
 """
@@ -22,7 +24,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, deque
 from pathlib import Path
 from types import FunctionType
 
@@ -44,7 +46,9 @@ LARGEST = 2_500
 BATCH = 2_000
 """Cases between two looks at the classes."""
 
-KINDS = ("encoding", "snapshot", "manifest", "address")
+KINDS = ("encoding", "state", "snapshot", "manifest", "address")
+
+KEY = b"a key that all workers have here"
 
 
 # --- what is changed
@@ -70,6 +74,31 @@ def states():
             found.append(encode(State(Task(name="t", kind=kind, model=name))))
     found += [encode(part) for part in zoo.PARTS]
     return [data for data in found if len(data) <= LARGEST]
+
+
+def learned_states():
+    """Tasks, with the encodings of their states after some records."""
+    from worlds import Log
+
+    from learning.learner import Learner
+    from learning.state import encode
+    from learning.task import Task
+
+    found = []
+    for kind, model in (
+        ("binary", "logistic"),
+        ("binary", "hoeffding_tree"),
+        ("multiclass", "naive_bayes"),
+        ("regression", "linear"),
+    ):
+        task, log = Task(name="t", kind=kind, model=model, wait="1h", order="event_time"), Log(1)
+        log.grow(0, 20)
+        learner = Learner(task, 0)
+        for message in log.all[0][:20]:
+            for _ in learner.fold(message):
+                pass
+        found.append((task, encode(learner.state)))
+    return found
 
 
 def tokens_of(data):
@@ -133,6 +162,8 @@ class Mutator:
 
     def encoding(self, dice):
         """One encoding."""
+        if dice.random() < 0.0005:
+            return self.repeated(dice)
         if dice.random() < 0.3:
             return self.flipped(dice, dice.choice(self.encodings))
         tokens = self.unpack(dice.choice(self.packed))
@@ -143,6 +174,26 @@ class Mutator:
         except (OverflowError, UnicodeEncodeError, TypeError, RecursionError, ValueError):
             return b""
         return self.flipped(dice, data) if dice.random() < 0.1 else data
+
+    def repeated(self, dice):
+        """Tokens over and over: each block beside the others, or within the one before."""
+        block = dice.choice(
+            (
+                [4, 1], [6, 0, None, 1], [6, 1, None, 1], [6, 2, None, 1], [6, 3, [18, "list"], 1], [8, None, 1], [8, 5, 1], [9, 1],
+                [3], [5, 3, None, {}], [7, None], [10], [11, [11]], [15, b""], [16, "<f8", [0], "C", b""], [17, "<f8", bytes(8)],
+                [1, "river.optim.sgd.SGD/1", ["a", "b"]], [20, [18, "list"], [], [], []], [21, "river.VectorDict/1", {}], {}, [0, 0],
+                [21, "random.Random/1", 3, bytes(2500), None], [13, bytes(200)],
+            )
+        )  # fmt: skip
+        count = dice.choice((1_100, 20_000, 100_000))
+        is_dict = isinstance(block, list) and block[0] == 6
+        tokens = ["k", block] * count if is_dict else [block] * count
+        if dice.random() < 0.5:
+            tokens = [[4, len(tokens)], *tokens]
+        elif is_dict:
+            del tokens[0]
+        data = framed([*tokens, None])
+        return data if len(data) < 1 << 20 else b""
 
     def change(self, dice, tokens):
         """Change one place in a nest of lists."""
@@ -262,14 +313,18 @@ class Reading:
         from app.peers import ADDRESS, Peers
         from learning.encoding import table
         from learning.learner import Learner
-        from learning.state import decode, peek, seal, unseal
+        from learning.snapshot import answers
+        from learning.state import decode, digest, encode, peek, seal, unseal
         from learning.task import Task
         from tables.snapshots import Snapshots
 
         self.mutator = Mutator()
         self.decode, self.peek, self.unseal, self.msgspec = decode, peek, unseal, msgspec
+        self.encode, self.digest, self.answers = encode, digest, answers
         self.task = Task(name="t", kind="binary", model="logistic")
         self.sealed = seal(Learner(self.task, 0).state, self.task, 0, writer="w")
+        self.signed = seal(Learner(self.task, 0).state, self.task, 0, writer="w", key=KEY)
+        self.learner, self.states = Learner, learned_states()
         self.whole_address = ADDRESS.fullmatch
         self.peers = Peers("http://127.0.0.1:6066")
         self.table = SimpleTable()
@@ -283,8 +338,58 @@ class Reading:
 
         try:
             return getattr(self, kind)(dice)
-        except SnapshotError:
+        except SnapshotError as error:
+            if "MemoryError" in str(error):
+                raise
             return "refused"
+
+    def state(self, dice):
+        """A state in which a place holds something else, sealed as its owner would have sealed it."""
+        import zstandard
+
+        task, encoding = dice.choice(self.states)
+        state = self.decode(encoding, ("zoo",))
+        for _ in range(dice.choice((1, 1, 2))):
+            self.misplace(dice, state)
+        encoding = self.encode(state)
+        payload = zstandard.compress(encoding)
+        digests = {"digest": hashlib.sha256(encoding).hexdigest(), "sha256": hashlib.sha256(payload).hexdigest()}
+        try:
+            digests["answers"] = self.digest(self.answers(state))
+        except Exception:
+            digests["answers"] = "0" * 64
+        position = state.position if type(getattr(state, "position", None)) is int else 0
+        old = self.msgspec.to_builtins(self.peek(self.sealed))
+        old |= digests | {"kind": task.kind, "fingerprint": task.fingerprint, "position": position}
+        told = json.dumps(old | {"size": len(encoding), "packed": len(payload)}).encode()
+        head = self.sealed[:10] + len(told).to_bytes(4, "big") + told
+        found = self.unseal(head + hashlib.sha256(head).digest() + payload, task, 0)
+        learner = self.learner(task, 0, found)
+        assert learner.between_messages
+        return "read"
+
+    def misplace(self, dice, state):
+        """Put something into a place of a state, or of one of its parts."""
+        at = state
+        while True:
+            places = at if isinstance(at, dict) else vars(at)
+            name = dice.choice(list(places))
+            inner = places[name]
+            if (
+                dice.random() < 0.8
+                and (isinstance(inner, dict) or hasattr(inner, "__dict__"))
+                and (inner if isinstance(inner, dict) else vars(inner))
+            ):
+                at = inner
+                continue
+            places[name] = dice.choice(self.odd)() if dice.random() < 0.9 else places[dice.choice(list(places))]
+            return
+
+    odd = (
+        lambda: None, lambda: -1, lambda: 2**63, lambda: 10**400, lambda: 0.5, lambda: float("nan"), lambda: "x", lambda: b"x", list,
+        dict, lambda: (), lambda: (1, 2), lambda: [(1, 2)], lambda: {"a": 1}, lambda: {"a": None}, lambda: deque([1], 3), lambda: True,
+        lambda: [[1]], lambda: {1: {2: 3}}, lambda: Counter("ab"), lambda: ("a", 0), lambda: {"champion": None},
+    )  # fmt: skip
 
     def encoding(self, dice):
         data = self.mutator.encoding(dice)
@@ -295,7 +400,9 @@ class Reading:
     def snapshot(self, dice):
         import zstandard
 
-        what = dice.randrange(4)
+        what = dice.randrange(5)
+        if what == 4:
+            return self.authentic(dice)
         old = self.peek(self.sealed)
         payload = self.sealed[-old.packed :]
         if what == 0:
@@ -323,6 +430,13 @@ class Reading:
             )
             data = head + hashlib.sha256(head).digest() + payload
         self.unseal(data, self.task, 0)
+        return "read"
+
+    def authentic(self, dice):
+        """A signed snapshot that was changed: only with the key is one made that is taken up."""
+        data = self.mutator.flipped(dice, self.signed)
+        self.unseal(data, self.task, 0, key=KEY)
+        assert data == self.signed
         return "read"
 
     def manifest(self, dice):
