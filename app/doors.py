@@ -91,15 +91,19 @@ class Doors:
     async def _admit_passed_on(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Let a question of another worker through, as its caller, and sign the answer, also where it is a refusal.
 
-        What is no proof, or one for another worker, is refused without a signature.
+        What is no proof, or one for another worker, is refused without a signature. Every refusal of a proof waits for its turn as that
+        of a key does, whether the worker has a group secret or not: a header that anybody can send buys no faster answers.
         """
-        proof, proofs = self._proof(request), self.proofs
+        found, proofs = request.headers.getall(PROOF), self.proofs
+        if len(found) != 1 or any(name in request.headers for name in KEY_HEADERS):
+            raise await self._refuse_proof("there is more than one proof, or a key too")
         if proofs is None:
-            raise refuse_proof("this worker has no group secret")
+            raise await self._refuse_proof("this worker has no group secret")
+        proof = found[0]
         try:
             claims = proofs.open(proof)
         except ProofError as error:
-            raise refuse_proof(str(error)) from None
+            raise await self._refuse_proof(str(error)) from None
 
         admitted = partial(self._admit_caller, handler=handler, proof=proof, claims=claims)
         response = await answer_problems(request, admitted)
@@ -116,7 +120,7 @@ class Doors:
         try:
             self.proofs.accept(proof, claims, request.method, request.raw_path)
         except ProofError as error:
-            raise refuse_proof(str(error)) from None
+            raise await self._refuse_proof(str(error)) from None
         caller = claims.caller
         key = Key(caller.key or KEYLESS, frozenset(caller.roles), b"", self._rates.get(caller.key))
         if not caller.is_over_kafka:
@@ -125,7 +129,7 @@ class Doors:
             authorise(self._contract(request), key)
         await self._read(request)
         if not is_equal(digest_of_body(await request.read()), claims.body):
-            raise refuse_proof("the proof is for another body")
+            raise await self._refuse_proof("the proof is for another body")
         request[CALLER] = caller
         return await handler(request)
 
@@ -134,22 +138,31 @@ class Doors:
         resource = request.match_info.route.resource
         return None if resource is None else self._operations.get((resource.canonical, request.method))
 
-    @staticmethod
-    def _proof(request: web.Request) -> str:
-        """The one proof of a request. A key with it is one credential too many."""
-        proofs = request.headers.getall(PROOF)
-        if len(proofs) != 1 or any(name in request.headers for name in KEY_HEADERS):
-            raise refuse_proof("there is more than one proof, or a key too")
-        return proofs[0]
-
     async def _know(self, request: web.Request) -> Key:
         """The key that was shown; a Problem 401, at its turn, if there is none."""
         try:
             return self._identify(request)
         except Problem as problem:
-            if not await self._refusals.wait():
-                problem.headers = {**problem.headers, "Connection": "close"}
+            await self._wait(problem)
             raise
+
+    async def _refuse_proof(self, why: str) -> Problem:
+        """The refusal, at its turn, of what another worker, or somebody in its place, passes on.
+
+        An operator must see it, since its caller has no part in it. What does not get a turn is not logged.
+        """
+        remedy = "Give all workers the same group secret, and clocks that agree."
+        problem = Problem(401, "proof", f"{why}.", remedy, CHALLENGE)
+        if await self._wait(problem):
+            log.warning("a question that was passed on is refused", error=why)
+        return problem
+
+    async def _wait(self, refusal: Problem) -> bool:
+        """Wait for the turn of a refusal; False, at once, if too many wait already. Then its connection is to be closed."""
+        has_turn = await self._refusals.wait()
+        if not has_turn:
+            refusal.headers = {**refusal.headers, "Connection": "close"}
+        return has_turn
 
     def _identify(self, request: web.Request) -> Key:
         """The key that was shown. What was shown is never told nor logged."""
@@ -201,12 +214,6 @@ def authorise(said: Contract | None, key: Key) -> None:
         who = "a caller without a key" if key.name == KEYLESS else f"the key '{key.name}'"
         detail = f"{who} may not do this: it takes the role '{said.role}'."
         raise Problem(403, "role", detail, "Use another key, or give this one the role.")
-
-
-def refuse_proof(why: str) -> Problem:
-    """The refusal of what another worker, or somebody in its place, passes on. An operator must see it: its caller has no part in it."""
-    log.warning("a question that was passed on is refused", error=why)
-    return Problem(401, "proof", f"{why}.", "Give all workers the same group secret, and clocks that agree.", CHALLENGE)
 
 
 def doors_of(settings: Settings, operations: Iterable[Operation]) -> Doors:

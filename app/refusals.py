@@ -1,4 +1,4 @@
-"""The pace of refusals: whoever guesses keys waits for each answer, and whoever has a key waits for nothing."""
+"""The pace of refusals: whoever guesses keys or proofs waits for each answer, and whoever has one waits for nothing."""
 
 import asyncio
 import math
@@ -23,9 +23,9 @@ class Refusals:
     """Tells refusals one after the other, `RATE` a second.
 
     The pace is that of the worker as a whole, so it cannot be got around with many addresses, and there is no table of addresses to fill.
-    Only the refusal waits, after the key was looked at: a right key is let in at once, whatever others do. Beyond `WAITING_MAX` a refusal
+    Only the refusal waits, after the key or the proof was checked: a right one is let in at once, whatever others do. Beyond `WAITING_MAX` a refusal
     does not wait, and its connection is to be closed, so that the next guess takes another one. That cannot be slower without
-    making those wait who have a key; what keeps keys from being guessed is their 256 bits.
+    making those wait who have a key; what keeps keys and proofs from being guessed is their 256 bits.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ class Refusals:
         now = self.clock()
         self._turn = max(self._turn, now - BURST / RATE) + 1 / RATE
         if self._turn > now:
-            log.warning("many requests show no key, or a wrong one: their refusals wait", waiting=self.waiting)
+            log.warning("many requests show no key, or a wrong key or proof: their refusals wait", waiting=self.waiting)
             self.waiting += 1
             try:
                 await asyncio.sleep(self._turn - now)

@@ -5,15 +5,20 @@ import hashlib
 from types import SimpleNamespace
 
 import pytest
+import structlog
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer, make_mocked_request
+from multidict import CIMultiDict
 
 import app.refusals
+from app.caller import Caller
 from app.doors import Doors
 from app.errors import Problem, answer_problems
 from app.keys import Keys, parse_keys
+from app.proof import PROOF, Proofs
 from app.refusals import Refusals
 
+HERE, THERE, PATH = "http://127.0.0.1:1", "http://127.0.0.1:2", "/v1/t/predict/batch"
 KEYS = Keys(parse_keys(f"phone predict {hashlib.sha256(b'right').hexdigest()}", "keys"))
 
 
@@ -123,3 +128,62 @@ def test_without_a_key_one_waits_too(monkeypatch):
         with pytest.raises(Problem):
             asyncio.run(doors._know(make_mocked_request("GET", "/")))
     assert len(clock.slept) == 2
+
+
+def prove(target=HERE, method="POST", path=PATH, body=b"", now=None):
+    clock = {} if now is None else {"now": lambda: now}
+    return Proofs(b"s" * 32, THERE, **clock).prove(Caller("phone", ("predict",)), target, method, path, body)
+
+
+BAD_PROOFS = {
+    "a guess": [(PROOF, "guess")],
+    "two": [(PROOF, prove()), (PROOF, prove())],
+    "a key too": [(PROOF, prove()), ("X-API-Key", "right")],
+    "of another worker": [(PROOF, prove(target="http://127.0.0.1:3"))],
+    "of another request": [(PROOF, prove(path="/v1/t/samples"))],
+    "of long ago": [(PROOF, prove(now=0.0))],
+    "of another body": [(PROOF, prove(body=b"[1]"))],
+}
+
+
+def refuse(doors, headers):
+    """The 401 for a request with these headers."""
+
+    async def handler(request):
+        raise AssertionError("let in")
+
+    async def admit(request):
+        return await answer_problems(request, lambda one: doors.admit(one, handler))
+
+    async def read():
+        return b""
+
+    request = make_mocked_request("POST", PATH, CIMultiDict(headers))
+    request.read = read
+    response = asyncio.run(admit(request))
+    assert (response.status, response.headers["WWW-Authenticate"]) == (401, 'Bearer realm="headrace"')
+    return response
+
+
+@pytest.mark.parametrize("name", BAD_PROOFS)
+@pytest.mark.parametrize("secret", [b"s" * 32, None])
+@pytest.mark.parametrize("keys", [KEYS, Keys()])
+def test_a_bad_proof_waits_as_a_wrong_key_does(monkeypatch, name, secret, keys):
+    clock = Clock(monkeypatch)
+    monkeypatch.setattr(app.refusals, "BURST", 0)
+    doors = Doors(keys, None, 10.0, [], Proofs(secret, HERE) if secret else None)
+    doors._refusals = Refusals(clock)
+    for waits in (1, 2):
+        assert "Connection" not in refuse(doors, BAD_PROOFS[name]).headers
+        assert len(clock.slept) == waits
+
+
+@pytest.mark.parametrize("name", BAD_PROOFS)
+def test_where_too_many_wait_a_bad_proof_is_not_logged_and_its_connection_closed(monkeypatch, name):
+    doors = Doors(KEYS, None, 10.0, [], Proofs(b"s" * 32, HERE))
+    with structlog.testing.capture_logs() as lines:
+        assert "Connection" not in refuse(doors, BAD_PROOFS[name]).headers
+        monkeypatch.setattr(app.refusals, "WAITING_MAX", 0)
+        for _ in range(10):
+            assert refuse(doors, BAD_PROOFS[name]).headers["Connection"] == "close"
+    assert [line["event"] for line in lines] == ["a question that was passed on is refused"]
