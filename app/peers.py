@@ -5,7 +5,14 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-HOST = r"(?P<host>[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252})|\[[0-9A-Fa-f:.]{2,45}\])"
+LABEL = r"[A-Za-z0-9_-]{1,63}"
+HOST = rf"(?P<host>(?=[A-Za-z0-9]){LABEL}(?:\.{LABEL})*|\[[0-9A-Fa-f:.]{{2,45}}\])"
+HOST_MAX = 253
+"""Characters of a name, by the rules of DNS."""
+
+NUMERIC = re.compile(r"(?:[0-9]+|0[Xx][0-9A-Fa-f]*)(?:\.(?:[0-9]+|0[Xx][0-9A-Fa-f]*))*")
+"""What a resolver may read as an IPv4 address: `2130706433`, `0x7f.1` and `0177.0.0.1` are all 127.0.0.1 to it."""
+
 ADDRESS = re.compile(rf"(?P<scheme>https?)://{HOST}:(?P<port>[1-9][0-9]{{0,4}})")
 PLACE = re.compile(rf"{HOST}(?::(?P<port>[1-9][0-9]{{0,4}}))?")
 PORT_MAX = 65_535
@@ -29,6 +36,10 @@ class Address(NamedTuple):
         >>> Address.parse("http://mill.example:6066")
         Address(scheme='http', host='mill.example', port=6066)
         >>> Address.parse("http://mill.example:6066/admin")
+        Traceback (most recent call last):
+        ...
+        ValueError: not scheme://host:port
+        >>> Address.parse("http://2130706433:6066")
         Traceback (most recent call last):
         ...
         ValueError: not scheme://host:port
@@ -123,11 +134,12 @@ def is_loopback(host: str) -> bool:
 
 
 def _is_host(text: str) -> bool:
-    """Whether what is in brackets, if it is, is an IPv6 address."""
-    if not text.startswith("["):
-        return True
+    """Whether what is in brackets is an IPv6 address, what is numeric an IPv4 address in its one usual spelling, and a name not too long."""
     try:
-        ipaddress.IPv6Address(text[1:-1])
+        if text.startswith("["):
+            ipaddress.IPv6Address(text[1:-1])
+        elif NUMERIC.fullmatch(text):
+            ipaddress.IPv4Address(text)
     except ValueError:
         return False
-    return True
+    return len(text) <= HOST_MAX

@@ -411,12 +411,14 @@ def _check_feature(path: Path, where: str, raw: object) -> None:
 
 
 def _check_reach(path: Path, worker: Worker) -> None:
+    name, address, remedy = "address", worker.address, "Write it like http://10.0.0.5:6066: no path, and always a port."
+    if address is None:
+        name, address = "web", f"http://{worker.web}"
+        remedy = "Write it like 127.0.0.1:6066, or set worker.address to where others reach this worker."
     try:
-        if worker.address is not None:
-            Address.parse(worker.address)
+        Address.parse(address)
     except ValueError as error:
-        remedy = "Write it like http://10.0.0.5:6066: no path, and always a port."
-        raise _error(path, "worker.address", f"is wrong: {error}", remedy) from None
+        raise _error(path, f"worker.{name}", f"is wrong: {error}", remedy) from None
     for number, place in enumerate(worker.peers or ()):
         try:
             Place.parse(place)

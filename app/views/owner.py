@@ -118,7 +118,7 @@ class Owners:
             log.warning("the answer of another worker cannot be used", owner=owner, error=str(error))
             detail = f"the owner of {which}, {owner}, does not answer as an owner does: {error}."
             raise Problem(503, "owner_unreachable", detail, "See the logs of both workers.", AGAIN) from None
-        except (aiohttp.ClientError, OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        except (aiohttp.ClientError, OSError, msgspec.MsgspecError, ValueError, RecursionError) as error:
             detail = f"the owner of {which}, {owner}, does not answer: {type(error).__name__}."
             remedy = "Ask again in a second, or without fresh=true for an answer that may be a little old."
             raise Problem(503, "owner_unreachable", detail, remedy, AGAIN) from None

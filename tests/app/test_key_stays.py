@@ -212,6 +212,17 @@ def test_a_member_that_is_no_peer_is_not_asked():
     assert (told, len(requests)) == ([b"1"], 1)
 
 
+@pytest.mark.parametrize("host", ["a..b", "a" * 70, f"a.{'b' * 70}"])
+def test_a_name_that_cannot_be_looked_up_is_refused_as_an_address_and_fails_as_an_owner(host):
+    async def check(**options):
+        return await ask(f"http://{host}:80", **options)
+
+    assert asyncio.run(check()).code == "owner_address"
+    everyone = SimpleNamespace(admit=lambda _: True)
+    refused = asyncio.run(check(peers=everyone))
+    assert (refused.status, refused.code) == (503, "owner_unreachable")
+
+
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirect_is_not_followed(status):
     refused, requests = ask_fake(response(status, Location="/v1/t/samples"), response(body=b"[1]"))
