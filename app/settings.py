@@ -51,7 +51,7 @@ class Broker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     url: (
         Annotated[
-            str, msgspec.Meta(pattern=r"^kafka://[^/\s]+:\d+(,[^/\s]+:\d+)*$", examples=["kafka://127.0.0.1:9092"])
+            str, msgspec.Meta(pattern=r"^kafka://[^/\s]+:\d+(,[^/\s]+:\d+)*\Z", examples=["kafka://127.0.0.1:9092"])
         ]
         | None
     ) = None
@@ -98,7 +98,7 @@ class Worker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     datadir: str = "data"
-    web: Annotated[str, msgspec.Meta(pattern=r"^[^:\s]+:\d{1,5}$", examples=["127.0.0.1:6066"])] = "127.0.0.1:6066"
+    web: Annotated[str, msgspec.Meta(pattern=r"^[^:\s]+:\d{1,5}\Z", examples=["127.0.0.1:6066"])] = "127.0.0.1:6066"
     address: str | None = None
     peers: list[str] | None = None
     group_secret_file: str | None = None
@@ -113,7 +113,7 @@ class Worker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rate_limit: Annotated[float, msgspec.Meta(gt=0, le=1e9)] | None = None
     tls: WebTls | None = None
     buffer_bytes: Annotated[int, msgspec.Meta(ge=1 << 20)] = 64 << 20
-    group: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{1,200}$", examples=["headrace"])] = "headrace"
+    group: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{1,200}\Z", examples=["headrace"])] = "headrace"
 
 
 class Features(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -26,7 +26,7 @@ HEADER_MAX = 64 << 10
 
 POSITION_MAX = 2**63 - 1
 
-Sum = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+Sum = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 
 REPLAY = "Delete the topics <task>.snapshots and <task>.pending, and let the worker replay the log."
 

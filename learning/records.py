@@ -27,7 +27,8 @@ _STEPS[list(b"[{")], _STEPS[list(b"]}")] = 1, -1
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
 Time = Annotated[float, msgspec.Meta(ge=0, le=253_402_300_799)]  # the end of the year 9999
 
-Source = Annotated[str, msgspec.Meta(pattern=r"^[^/]{1,249}/[0-9]{1,10}/[0-9]{1,18}(/[0-9]{1,9})?$")]
+# The OpenAPI document shows this pattern, and JavaScript has no \Z; Python's $ would let a final newline through.
+Source = Annotated[str, msgspec.Meta(pattern=r"^[^/]{1,249}/[0-9]{1,10}/[0-9]{1,18}(/[0-9]{1,9})?(?!\n)$")]
 
 LABELS = {"binary": bool, "multiclass": Whole | Text, "regression": Whole | Number}
 

@@ -126,7 +126,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     False
     """
 
-    name: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+    name: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}\Z")]
     kind: Kind
     model: str | dict[str, bool | int | float | str] = ""
     partitions: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 1

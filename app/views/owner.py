@@ -107,6 +107,8 @@ class Owners:
         try:
             status, body = await self._send(owner, path, msgspec.json.encode(questions), asked.caller, seconds)
             if status == 200:
+                if not is_utf8(body):
+                    raise UnusableAnswerError("it is not UTF-8")
                 answers = msgspec.json.decode(body, type=list[msgspec.Raw])
                 if len(answers) == len(questions):
                     return answers
@@ -190,13 +192,30 @@ class Owners:
 class Told(msgspec.Struct):
     """What is passed on of another worker's problem document."""
 
-    code: Annotated[str, msgspec.Meta(pattern="^[a-z_]{1,64}$")]
+    code: Annotated[str, msgspec.Meta(pattern=r"^[a-z_]{1,64}\Z")]
     detail: str
     remedy: str = ""
 
 
 class UnusableAnswerError(Exception):
     """An answer that no owner gives; the text says why."""
+
+
+def is_utf8(body: bytes) -> bool:
+    """Whether bytes are UTF-8. msgspec does not look into the strings of a `msgspec.Raw`, which are passed on as they are.
+
+    Examples
+    --------
+    >>> is_utf8("é".encode()), is_utf8("é".encode("latin-1"))
+    (True, False)
+    """
+    if body.isascii():  # as most are, and it takes no memory to tell
+        return True
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 async def read_up_to(content: aiohttp.StreamReader, limit: int) -> bytes:

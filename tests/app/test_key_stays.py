@@ -333,7 +333,9 @@ def test_a_status_that_is_the_callers_business_is_passed_on(status):
     assert ("Retry-After" in refused.headers) == (status in (429, 503))
 
 
-@pytest.mark.parametrize("parts", [{"code": "<b>"}, {"code": "x" * 100}, {"code": 1}, {"detail": None}])
+@pytest.mark.parametrize(
+    "parts", [{"code": "<b>"}, {"code": "rate\n"}, {"code": "x" * 100}, {"code": 1}, {"detail": None}]
+)
 def test_a_refusal_of_another_form_is_not_passed_on(parts):
     refused, _ = ask_fake(problem(409, **parts))
     assert (refused.status, refused.code) == (503, "owner_unreachable")
@@ -342,6 +344,17 @@ def test_a_refusal_of_another_form_is_not_passed_on(parts):
 @pytest.mark.parametrize("body", [b"", b"{}", b"[1, 2]", b"[NaN]", b"\xff\xfe", b"[" * 100_000])
 def test_what_are_not_as_many_answers_as_questions_is_no_answer(body):
     assert ask_fake(response(body=body))[0].code == "owner_unreachable"
+
+
+@pytest.mark.parametrize("text", [b"\xff\xfe", b"\xed\xa0\x80", b"\xc0\xaf", "é".encode("latin-1")])
+def test_an_answer_that_is_not_utf8_is_not_passed_on(text):
+    refused, _ = ask_fake(response(body=b'["%s"]' % text))
+    assert (refused.status, refused.code, "not UTF-8" in refused.detail) == (503, "owner_unreachable", True)
+
+
+def test_an_answer_of_any_letters_is_passed_on_as_it_is():
+    body = '[{"id": "é€𝄞"}]'.encode()
+    assert ask_fake(response(body=body))[0] == [body[1:-1]]
 
 
 # The owner's doors

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 import msgspec
@@ -111,6 +112,13 @@ def test_everything_that_is_referred_to_is_there():
     names = {part.partition('"')[0] for part in text.split("#/components/schemas/")[1:]}
     assert names <= set(document["components"]["schemas"])
     assert "x-of-task" not in json.dumps(document["paths"])
+
+
+def test_a_pattern_means_the_same_to_clients_of_other_languages():
+    """JavaScript, whose patterns a schema has, knows no \\Z, and takes it for a Z."""
+    patterns = re.findall(r'"pattern": "(.*?)"', json.dumps(written()))
+    assert patterns
+    assert not [pattern for pattern in patterns if r"\\Z" in pattern]
 
 
 def test_declared_features_and_labels_are_the_tasks_own():

@@ -119,6 +119,26 @@ WRONG = {
     "nan seconds": (f"[worker]\nsnapshot_seconds = nan\n{TASK}", "'worker.snapshot_seconds'", ""),
     "endless seconds": (f"[worker]\nsnapshot_seconds = inf\n{TASK}", "'worker.snapshot_seconds'", "seconds"),
     "no address": (f"[worker]\nweb = 'here'\n{TASK}", "'worker.web'", "like 127.0.0.1:6066"),
+    "a newline after the brokers": (
+        f'[broker]\nurl = "kafka://here:1\\n"\n{TASK}',
+        "'broker.url' is wrong",
+        "like kafka://127.0.0.1:9092",
+    ),
+    "a newline after the place to listen on": (
+        f'[worker]\nweb = "127.0.0.1:1\\n"\naddress = "http://me:1"\n{TASK}',
+        "'worker.web' is wrong",
+        "like 127.0.0.1:6066",
+    ),
+    "a newline after the group": (
+        f'[worker]\ngroup = "headrace\\n"\n{TASK}',
+        "'worker.group' is wrong",
+        "like headrace",
+    ),
+    "a newline after a topic": (
+        f'{TASK}[[tasks.ads.sources]]\ntopic = "clicks\\n"\nfeatures = "x"',
+        "'tasks.ads.sources[0].topic' is wrong",
+        "",
+    ),
     "no port": (f"[worker]\nweb = 'here:70000'\n{TASK}", "'worker.web'", "65535"),
     "no kind": ("[tasks.ads]\nmodel = 'alma'", "'tasks.ads.kind' is missing", "binary"),
     "unknown kind": ("[tasks.ads]\nkind = 'ternary'", "'tasks.ads.kind' is wrong", "Write one of: binary, multiclass"),

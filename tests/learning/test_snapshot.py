@@ -168,13 +168,15 @@ class TestMakers:
                 read(later)
         assert peek(data).format == FORMAT
 
-    def test_a_field_more_or_less_in_the_header_is_refused(self):
+    def test_a_field_more_or_less_in_the_header_or_a_sum_of_another_form_is_refused(self):
         data = seal(STATE, TASK, 3, writer="w")
         told = msgspec.to_builtins(peek(data))
         for changed in (
             told | {"more": 1},
             {name: told[name] for name in told if name != "writer"},
             told | {"size": "9"},
+            told | {"digest": told["digest"] + "\n"},
+            told | {"digest": told["digest"].upper()},
         ):
             text = json.dumps(changed).encode()
             head = data[: START - 4] + len(text).to_bytes(4, "big") + text

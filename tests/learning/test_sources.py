@@ -51,7 +51,7 @@ def test_records_without_a_source_all_count():
     "more",
     [
         {"source": "a"}, {"source": "a/0"}, {"source": "a/b/1"}, {"source": "a/0/-1"}, {"source": "a/0/1/2/3"}, {"source": ""},
-        {"source": 7}, {"source": None}, {"source": "a/0/1234567890123456789"},
+        {"source": 7}, {"source": None}, {"source": "a/0/1234567890123456789"}, {"source": "a/0/1\n"}, {"source": "a/0/1/2\n"},
         {"served": {}}, {"served": None}, {"served": {"arm": "champion", "prediction": True}},
         {"served": {"arm": "champion", "prediction": "yes", "position": 1}},
         {"served": {"arm": "champion", "prediction": True, "position": -1}},
