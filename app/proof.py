@@ -27,7 +27,7 @@ VALID_SECONDS: Final = 10.0
 """How old or how far in the future a proof may be: what clocks differ by, and what the way and a busy loop take."""
 
 SECRET_MIN = 32
-"""Characters of a group secret, at least. Whoever receives a proof can try secrets on it at leisure, so a short one could be found."""
+"""Bytes of a group secret, at least. Whoever receives a proof can try secrets on it at leisure, so a short one could be found."""
 
 
 class Claims(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

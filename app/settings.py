@@ -4,10 +4,12 @@ import difflib
 import math
 import os
 import re
+import stat
 import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
 
 import msgspec
@@ -78,7 +80,7 @@ class Worker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     snapshot_records, snapshot_seconds
         A snapshot is taken after so many messages or so many seconds, whichever comes first.
     snapshot_key_file
-        Holds a secret of 32 characters or more that signs snapshots; left out, they are not signed. HEADRACE_SNAPSHOT_KEY does the same.
+        Holds a secret of 32 bytes or more that signs snapshots; left out, they are not signed. HEADRACE_SNAPSHOT_KEY does the same.
     unsigned
         Whether a worker without a snapshot key may use a broker that others can reach.
     body_limit, body_seconds
@@ -142,6 +144,13 @@ class Features(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def shown(self) -> str:
         """Where they are kept, without a password."""
         return "embedded" if self.url is None else without_password(self.url)
+
+
+class WeakSecret(NamedTuple):
+    """A secret that is not kept as it should be, which hinders no worker: what is wrong, and what to do."""
+
+    what: str
+    remedy: str
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -219,9 +228,23 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def group_secret(self) -> bytes | None:
         """The secret that all workers of the group share, if one is configured.
 
-        SettingsError if its file cannot be read or is empty, or if it is so short that it could be guessed.
+        SettingsError if its file cannot be read or is empty, if the environment variable is empty, also beside a file, or if the secret
+        is so short that it could be guessed.
         """
         return self._secret("group_secret_file", "HEADRACE_GROUP_SECRET", "group secret")
+
+    def weak_secrets(self) -> Iterator[WeakSecret]:
+        """The secrets that others could read or change, and one that stands for two. SettingsError as for `group_secret`."""
+        group, snapshots = self.group_secret(), self.snapshot_key()
+        files = {name: getattr(self.worker, name) for name in ("group_secret_file", "snapshot_key_file")}
+        if loose := [
+            f"worker.{name}" for name, file in files.items() if file and is_open_to_others(self.folder / file)
+        ]:
+            what = f"users of this machine other than the owner may read or write the file of {' and that of '.join(loose)}"
+            yield WeakSecret(what, "Let only the worker's user: chmod 600, and chown where it is another's.")
+        if group is not None and group == snapshots:
+            what = "the group secret is the snapshot key too: who learns one of them has both"
+            yield WeakSecret(what, "Make another for one of them: openssl rand -hex 32.")
 
     def check_signed(self) -> None:
         """SettingsError if others may reach the broker, and what they write into a task's snapshots would be taken up."""
@@ -241,24 +264,29 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return None if secret is None else Proofs(secret, self.address)
 
     def _secret(self, name: str, variable: str, what: str) -> bytes | None:
-        """The secret in the file that a setting of the worker names, or else in an environment variable."""
+        """The secret in the file that a setting of the worker names, or else in an environment variable.
+
+        An empty variable beside a file is an error too: whoever set it meant something by it.
+        """
+        found: dict[str, bytes] = {}
         file: str | None = getattr(self.worker, name)
-        if file is None:
-            if variable not in os.environ:
-                return None
-            place, secret = variable, os.environ[variable].strip().encode()
-        else:
-            place = f"worker.{name}"
+        if file is not None:
             try:
-                secret = (self.folder / file).read_bytes().strip()
+                found[f"worker.{name}"] = (self.folder / file).read_bytes().strip()
             except OSError as error:
-                raise _error(self.path, place, f"cannot be read: {error}", "Name a readable file.") from None
-        if not secret:
-            raise _error(self.path, place, "is empty", "Put a secret into it, or leave it out.")
+                raise _error(self.path, f"worker.{name}", f"cannot be read: {error}", "Name a readable file.") from None
+        if variable in os.environ:
+            found[variable] = os.environ[variable].encode("utf-8", "surrogateescape").strip()
+        for place, secret in found.items():
+            if not secret:
+                raise _error(self.path, place, "is empty", "Put a secret into it, or leave it out.")
+        if not found:
+            return None
+        secret = next(iter(found.values()))
         if len(secret) < SECRET_MIN:
             raise SettingsError(
-                f"{self.path}: the {what} has {len(secret)} characters, and could be guessed.",
-                f"Make one of {SECRET_MIN} or more: openssl rand -hex 32.",
+                f"{self.path}: the {what} has {len(secret)} bytes, and could be guessed.",
+                f"Make one of {SECRET_MIN} bytes or more: openssl rand -hex 32.",
             )
         return secret
 
@@ -314,6 +342,11 @@ def without_password(url: str) -> str:
     """
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def is_open_to_others(path: Path) -> bool:
+    """Whether users other than a file's owner may read or write it. Where permissions are not POSIX's, nothing is known of it."""
+    return os.name == "posix" and bool(path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO))
 
 
 def _section(path: Path, where: str, raw: object, shape: type[Any], within: dict[str, type[Any]] | None = None) -> Any:

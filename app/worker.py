@@ -24,7 +24,7 @@ from agents.requests import Requests
 from agents.topic_watch import TopicWatch, Trouble
 from app.claims import check_port, claim_folder
 from app.contract import operations
-from app.doors import doors_of
+from app.doors import Doors, doors_of
 from app.ending import FAILED, Ending
 from app.ending import run as run_until_stopped
 from app.errors import answer_problems
@@ -191,12 +191,7 @@ def run(settings: Settings, instance: str | None = None, level: str = "info") ->
     ending.watch()
     doors = doors_of(settings, ())  # what is refused is refused before anything is made
     settings.check_signed()
-    if doors.keys and settings.worker.tls is None and not is_loopback(settings.web_host):
-        log.warning("keys travel in the clear: set worker.tls, or put a proxy with TLS before the worker")
-    if doors.keys and doors.proofs is None:
-        log.warning(
-            "questions are not passed on to other workers: set worker.group_secret_file or HEADRACE_GROUP_SECRET"
-        )
+    warn_of_doors(settings, doors)
     check_port(settings.web_host, settings.web_port)
     claimed = claim_folder(settings.datadir)
     log.info("starting", web=settings.address, broker=str(settings.brokers), tasks=sorted(settings.tasks))
@@ -221,6 +216,18 @@ def run(settings: Settings, instance: str | None = None, level: str = "info") ->
         status = run_until_stopped(worker, ending)
     finally:
         ending.exit(status)
+
+
+def warn_of_doors(settings: Settings, doors: Doors) -> None:
+    """Log what hinders no worker and should be put right all the same: of keys, of the group and of secrets."""
+    if doors.keys and settings.worker.tls is None and not is_loopback(settings.web_host):
+        log.warning("keys travel in the clear: set worker.tls, or put a proxy with TLS before the worker")
+    if doors.keys and doors.proofs is None:
+        log.warning(
+            "questions are not passed on to other workers: set worker.group_secret_file or HEADRACE_GROUP_SECRET"
+        )
+    for weak in settings.weak_secrets():
+        log.warning(weak.what, remedy=weak.remedy)
 
 
 def check_descriptors(shards: int) -> None:

@@ -93,6 +93,8 @@ def check_settings(settings: Settings) -> Iterator[Finding]:
             yield Finding(
                 "group secret", "note", what, "With several workers, set HEADRACE_GROUP_SECRET on all of them."
             )
+        for weak in settings.weak_secrets():
+            yield Finding("secrets", "note", weak.what, weak.remedy)
     except HeadraceError as error:
         yield Finding("settings", "fault", error.what, error.remedy)
 

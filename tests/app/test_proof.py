@@ -157,7 +157,7 @@ def test_the_secret_is_in_a_file_or_in_the_environment_and_not_short(tmp_path, m
     (tmp_path / "secret").write_text("x" * 40 + "\n")
     assert settings(tmp_path, group_secret_file="secret").group_secret() == b"x" * 40
     (tmp_path / "secret").write_text("x" * 31)
-    with pytest.raises(SettingsError, match="31 characters") as raised:
+    with pytest.raises(SettingsError, match="31 bytes") as raised:
         settings(tmp_path, group_secret_file="secret").group_secret()
     assert "x" * 31 not in str(raised.value)
     (tmp_path / "secret").write_text(" \n")

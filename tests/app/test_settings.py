@@ -1,10 +1,16 @@
 """Settings: what is wrong is told with file, key and remedy, and nothing that is wrong gets through."""
 
+import os
+import stat
 import sys
 
 import pytest
+import structlog
 
+from app.cli.doctor import check_settings
+from app.doors import doors_of
 from app.settings import load
+from app.worker import warn_of_doors
 from learning.errors import SettingsError
 
 TASK = '[tasks.ads]\nkind = "binary"\n'
@@ -280,6 +286,7 @@ def test_the_key_that_signs_snapshots_is_read_from_its_file_or_the_environment(t
         monkeypatch.setenv("HEADRACE_SNAPSHOT_KEY", empty)
         with pytest.raises(SettingsError, match="'HEADRACE_SNAPSHOT_KEY' is empty"):
             settings_of(tmp_path, TASK).snapshot_key()
+    monkeypatch.delenv("HEADRACE_SNAPSHOT_KEY")
     settings = settings_of(tmp_path, f"[worker]\nsnapshot_key_file = 'key'\n{TASK}")
     with pytest.raises(SettingsError, match=r"worker\.snapshot_key_file.*cannot be read"):
         settings.snapshot_key()
@@ -287,10 +294,90 @@ def test_the_key_that_signs_snapshots_is_read_from_its_file_or_the_environment(t
     with pytest.raises(SettingsError, match="is empty"):
         settings.snapshot_key()
     (tmp_path / "key").write_text("f" * 31)
-    with pytest.raises(SettingsError, match="the snapshot key has 31 characters, and could be guessed"):
+    with pytest.raises(SettingsError, match="the snapshot key has 31 bytes, and could be guessed") as refusal:
         settings.snapshot_key()
+    assert "32 bytes or more" in refusal.value.remedy
     (tmp_path / "key").write_text("f" * 32 + "\n")
     assert settings.snapshot_key() == b"f" * 32
+    monkeypatch.setenv("HEADRACE_SNAPSHOT_KEY", "e" * 32)
+    assert settings.snapshot_key() == b"f" * 32, "the file goes before the environment"
+
+
+SECRETS = [
+    ("group_secret_file", "HEADRACE_GROUP_SECRET", "group_secret"),
+    ("snapshot_key_file", "HEADRACE_SNAPSHOT_KEY", "snapshot_key"),
+]
+
+
+@pytest.mark.parametrize(("name", "variable", "read"), SECRETS)
+@pytest.mark.parametrize("empty", ["", " \n"])
+def test_an_empty_secret_in_the_environment_is_an_error_beside_a_file_too(
+    tmp_path, monkeypatch, name, variable, read, empty
+):
+    (tmp_path / "secret").write_text("f" * 32)
+    settings = settings_of(tmp_path, f"[worker]\n{name} = 'secret'\n{TASK}")
+    monkeypatch.setenv(variable, empty)
+    with pytest.raises(SettingsError, match=f"'{variable}' is empty"):
+        getattr(settings, read)()
+
+
+@pytest.mark.parametrize(("name", "variable", "read"), SECRETS)
+def test_a_secret_is_as_long_as_its_bytes(tmp_path, monkeypatch, name, variable, read):
+    (tmp_path / "secret").write_text("é" * 15 + "f")
+    for settings in (settings_of(tmp_path, TASK), settings_of(tmp_path, f"[worker]\n{name} = 'secret'\n{TASK}")):
+        monkeypatch.setenv(variable, "é" * 15 + "f")
+        with pytest.raises(SettingsError, match="has 31 bytes"):
+            getattr(settings, read)()
+    monkeypatch.setenv(variable, "é" * 16)
+    assert getattr(settings_of(tmp_path, TASK), read)() == "é".encode() * 16
+    monkeypatch.setenv(variable, os.fsdecode(b"\xff" * 32))
+    assert getattr(settings_of(tmp_path, TASK), read)() == b"\xff" * 32, "bytes that are no text"
+
+
+@pytest.fixture
+def kept(tmp_path, monkeypatch):
+    """Settings with both secrets in files of their own, that only their owner can read."""
+    for variable in ("HEADRACE_GROUP_SECRET", "HEADRACE_SNAPSHOT_KEY", "HEADRACE_KEYS"):
+        monkeypatch.delenv(variable, raising=False)
+    for name, letter in (("group", "g"), ("snapshots", "s")):
+        (tmp_path / name).write_text(letter * 32)
+        (tmp_path / name).chmod(0o600)
+    return settings_of(tmp_path, f"[worker]\ngroup_secret_file = 'group'\nsnapshot_key_file = 'snapshots'\n{TASK}")
+
+
+def warned(settings):
+    """What a starting worker logs, and what `headrace doctor` notes; they say the same."""
+    with structlog.testing.capture_logs() as lines:
+        warn_of_doors(settings, doors_of(settings, ()))
+    findings = [finding for finding in check_settings(settings) if finding.check != "settings"]
+    assert [(line["event"], line["remedy"]) for line in lines] == [
+        (finding.what, finding.remedy) for finding in findings
+    ]
+    assert all(line["log_level"] == "warning" for line in lines)
+    assert all((finding.check, finding.status) == ("secrets", "note") for finding in findings)
+    return [finding.what for finding in findings]
+
+
+def test_of_secrets_that_are_kept_well_there_is_no_warning(kept):
+    assert warned(kept) == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions are POSIX's")
+@pytest.mark.parametrize("mode", [stat.S_IRGRP, stat.S_IWGRP, stat.S_IROTH, stat.S_IWOTH])
+def test_of_files_that_others_can_read_or_write_there_is_one_warning(kept, mode):
+    (kept.folder / "snapshots").chmod(0o600 | mode)
+    (what,) = warned(kept)
+    assert ("worker.snapshot_key_file" in what, "worker.group_secret_file" in what) == (True, False)
+    (kept.folder / "group").chmod(0o600 | mode)
+    (what,) = warned(kept)
+    assert ("worker.snapshot_key_file" in what, "worker.group_secret_file" in what) == (True, True)
+
+
+def test_of_one_secret_for_two_purposes_there_is_a_warning_that_does_not_tell_it(kept):
+    (kept.folder / "snapshots").write_text("g" * 32 + "\n")
+    (what,) = warned(kept)
+    assert "the group secret is the snapshot key too" in what
+    assert "g" * 32 not in what
 
 
 @pytest.mark.parametrize("url", ["mill:9092", "127.0.0.1:9092,10.0.0.1:9092"])
