@@ -145,6 +145,12 @@ class Features(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Where they are kept, without a password."""
         return "embedded" if self.url is None else without_password(self.url)
 
+    def __repr__(self) -> str:
+        return f"Features({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("url", self.url and self.shown), ("ttl", self.ttl), ("budget_ms", self.budget_ms)]
+
 
 class WeakSecret(NamedTuple):
     """A secret that is not kept as it should be, which hinders no worker: what is wrong, and what to do."""

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 import structlog
+from rich.pretty import pretty_repr
 
 from app.cli.doctor import check_settings
 from app.doors import doors_of
@@ -246,6 +247,17 @@ def test_where_stored_features_are_kept_is_read_and_shown_without_a_password(tmp
     assert (features.ttl_seconds, features.budget_ms, features.shown) == (604_800, 10, "rediss://cache:6380/2")
     features = settings_of(tmp_path, TASK).features
     assert (features.ttl_seconds, features.budget_ms, features.shown) == (None, 5, "embedded")
+
+
+@pytest.mark.parametrize("show", [repr, str, "{}".format, "{!r}".format, pretty_repr])
+def test_no_form_of_the_settings_shows_the_password_of_redis(tmp_path, show):
+    url = "redis://me:ss-secret@cache:6380/2?password=ss-secret"
+    settings = settings_of(tmp_path, f"[features]\nurl = '{url}'\n{TASK}")
+    for one in (settings, settings.features):
+        assert "cache:6380/2" in show(one)
+        assert "ss-secret" not in show(one)
+    assert settings.features.url == url
+    assert show(settings_of(tmp_path, TASK).features) == "Features(url=None, ttl=None, budget_ms=5.0)"
 
 
 def test_stored_features_do_not_change_how_a_task_folds(tmp_path):
