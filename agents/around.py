@@ -34,7 +34,7 @@ class Around:
     writer
         Names this process among the writers of snapshots.
     key
-        Signs snapshots, or None.
+        The snapshot key, which signs snapshots and segments of the pending table, or None.
     budget
         Shared by all shards of the worker.
     snapshot_records, snapshot_seconds
@@ -68,7 +68,13 @@ class Around:
         self.outlet: Outlet = self._outlet
         self.snapshots = Snapshots(Table(self._changelog, datadir / task.name / "snapshots"), writer)
         self.pending = PendingTable(
-            self._segments, datadir / task.name / "pending", writer=writer, fold=task.fingerprint, wait=task.wait_ms
+            self._segments,
+            datadir / task.name / "pending",
+            task=task.name,
+            key=key,
+            writer=writer,
+            fold=task.fingerprint,
+            wait=task.wait_ms,
         )
 
     async def commit(self, partition: int, position: int) -> None:

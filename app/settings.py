@@ -80,7 +80,7 @@ class Worker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     snapshot_records, snapshot_seconds
         A snapshot is taken after so many messages or so many seconds, whichever comes first.
     snapshot_key_file
-        Holds a secret of 32 bytes or more that signs snapshots; left out, they are not signed. HEADRACE_SNAPSHOT_KEY does the same.
+        Holds a secret of 32 bytes or more that signs snapshots and what waits; left out, nothing is signed. HEADRACE_SNAPSHOT_KEY does the same.
     unsigned
         Whether a worker without a snapshot key may use a broker that others can reach.
     body_limit, body_seconds
@@ -228,7 +228,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return Access(os.environ.get("HEADRACE_KEY") or None, tls)
 
     def snapshot_key(self) -> bytes | None:
-        """The secret that signs snapshots, if one is configured. SettingsError as for `group_secret`."""
+        """The secret that signs snapshots and the segments of the pending table, if one is configured. SettingsError as for `group_secret`."""
         return self._secret("snapshot_key_file", "HEADRACE_SNAPSHOT_KEY", "snapshot key")
 
     def group_secret(self) -> bytes | None:
@@ -261,7 +261,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             f"{self.path}: the broker {self.brokers.hosts} can be reached by others, and there is no snapshot key: a model would be taken "
             "from whoever can write a task's snapshots.",
             "Make a key for all workers, openssl rand -hex 32 > snapshot.key, and set worker.snapshot_key_file or HEADRACE_SNAPSHOT_KEY; "
-            "where Kafka's ACLs let only the workers write snapshots, worker.unsigned = true will do.",
+            "where Kafka's ACLs let only the workers write <task>.snapshots and <task>.pending, worker.unsigned = true will do.",
         )
 
     def proofs(self) -> Proofs | None:

@@ -5,11 +5,9 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
-from typing import Annotated
 
 import msgspec
 import structlog
-import zstandard
 from rocksdict import WriteBatch
 
 from learning.errors import StoreError
@@ -18,12 +16,10 @@ from learning.join import decode as decode_entry
 from learning.pending import Waiting
 from tables.changelog import Changelog, Entry
 from tables.database import Database
+from tables.segment import SEGMENT_MAX, Packer, Segment, SegmentError, encode, size_of
 from tables.table import LAST, OFFSET, Table, fingerprint
 
 log = structlog.get_logger()
-
-SEGMENT_MAX = 256 * 1024
-"""Bytes of entries after which a segment is written: one record of the changelog, which takes twice as much in one entry."""
 
 STEP, UNDER, SEGMENT = b"s", b"i", b"g"
 """What begins the keys of the entries, of the steps under an id, and of the segments' log times."""
@@ -33,17 +29,6 @@ FOLD = b"\0fold"
 CHUNK = 500
 """Entries removed or compared between two turns of the loop: about a millisecond."""
 
-
-class Segment(msgspec.Struct, frozen=True, array_like=True):
-    """Entries that were written together, of a fold of this configuration; `clock` is the log time of the last one."""
-
-    fold: str
-    clock: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
-    entries: list[Waiting]
-
-
-decode = msgspec.msgpack.Decoder(Segment).decode
-encode = msgspec.msgpack.Encoder().encode
 decode_named = msgspec.msgpack.Decoder(tuple[str, bytes]).decode
 
 
@@ -59,6 +44,10 @@ class PendingTable(Table):
     ----------
     changelog, folder
         As for `Table`.
+    task
+        The name of the task.
+    key
+        The snapshot key, which signs segments, or None. With one, a record that is not signed is passed by.
     writer
         Names this process among all that ever wrote.
     fold
@@ -67,8 +56,11 @@ class PendingTable(Table):
         Log milliseconds that an entry waits.
     """
 
-    def __init__(self, changelog: Changelog, folder: Path, *, writer: str, fold: str, wait: int):
+    def __init__(
+        self, changelog: Changelog, folder: Path, *, task: str, key: bytes | None, writer: str, fold: str, wait: int
+    ):
         super().__init__(changelog, folder)
+        self.packer = Packer(task, key)
         self.writer, self.fold, self.wait = writer, fold, wait
         self._numbers = count()
 
@@ -76,7 +68,7 @@ class PendingTable(Table):
         """Write entries, in the order of their steps; they are durable when this returns."""
         segment = Segment(self.fold, decode_entry(entries[-1].entry).time, entries)
         key = f"{self.writer}/{next(self._numbers)}".encode()
-        await self.put(partition, key, zstandard.compress(encode(segment), 1))
+        await self.put(partition, key, self.packer.pack(partition, key, segment))
 
     def of(self, partition: int, name: str) -> Iterator[Waiting]:
         """The entries under an id, in the order of their steps."""
@@ -119,35 +111,37 @@ class PendingTable(Table):
                 await self.put(partition, key.removeprefix(SEGMENT), None)
 
     def _is_usable(self, database: Database) -> bool:
-        """Whether the entries are of this configuration."""
-        return database.get(FOLD) in (None, self.fold.encode())
+        """Whether the entries are of this configuration, and from segments that were signed if this table's are."""
+        return database.get(FOLD) in (None, self.packer.mark(self.fold))
 
-    def _read(self, offset: int, value: bytes) -> Segment | None:
-        """A segment; None, with a warning, for a record that is none. A state whose entries it had does not fit the table then."""
+    def _read(self, partition: int, entry: Entry) -> Segment | None:
+        """A segment; None for a removal and, with a warning, for a record that is none. A state whose entries that had does not fit the table then."""
+        if entry.value is None:
+            return None
         try:
-            return decode(zstandard.decompress(value))
-        except (zstandard.ZstdError, msgspec.MsgspecError) as error:
-            log.warning(
-                "a record of the pending topic is passed by", folder=str(self.folder), offset=offset, error=str(error)
-            )
+            return self.packer.unpack(partition, entry.key, entry.value)
+        except SegmentError as error:
+            where = {"folder": str(self.folder), "partition": partition, "offset": entry.offset}
+            log.warning("a record of the pending topic is passed by", error=str(error), **where)
             return None
 
-    def _apply(self, database: Database, entry: Entry) -> None:
+    def _apply(self, partition: int, database: Database, entry: Entry) -> None:
         batch = WriteBatch(raw_mode=True)
+        segment = self._read(partition, entry)
         if entry.value is None:
             batch.delete(SEGMENT + entry.key)
-        else:
-            segment = self._read(entry.offset, entry.value)
-            if segment is not None:
-                batch.put(SEGMENT + entry.key, segment.clock.to_bytes(8, "big"))
-            if segment is not None and segment.fold == self.fold:
-                under = Under(database)
-                for number, name, data in segment.entries:
-                    step = number.to_bytes(8, "big")
-                    batch.put(STEP + step, encode((name, data)))
-                    under.add(name, step)
-                under.write(batch)
-        batch.put(FOLD, self.fold.encode())
+        if segment is not None:
+            batch.put(SEGMENT + entry.key, segment.clock.to_bytes(8, "big"))
+        if segment is not None and segment.fold == self.fold:
+            under = Under(database)
+            for number, name, data in segment.entries:
+                step = number.to_bytes(8, "big")
+                if (kept := database.get(STEP + step)) is not None:
+                    under.remove(decode_named(kept)[0], step)
+                batch.put(STEP + step, encode((name, data)))
+                under.add(name, step)
+            under.write(batch)
+        batch.put(FOLD, self.packer.mark(self.fold))
         batch.put(LAST, fingerprint(entry))
         batch.put(OFFSET, (entry.offset + 1).to_bytes(8, "big"))
         database.write(batch)
@@ -158,32 +152,27 @@ class Under:
 
     def __init__(self, database: Database):
         self.database = database
-        self.changed: dict[str, list[bytes]] = {}
+        self.changed: dict[str, set[bytes]] = {}
 
     def add(self, name: str, step: bytes) -> None:
         """Put a step under an id, if it is not there."""
-        steps = self._steps(name)
-        if step not in steps:
-            steps.append(step)
-            steps.sort()
+        self._steps(name).add(step)
 
     def remove(self, name: str, step: bytes) -> None:
         """Take a step away from under an id."""
-        steps = self._steps(name)
-        if step in steps:
-            steps.remove(step)
+        self._steps(name).discard(step)
 
     def write(self, batch: WriteBatch) -> None:
         """Add the changes to a batch."""
         for name, steps in self.changed.items():
             if steps:
-                batch.put(UNDER + name.encode(), b"".join(steps))
+                batch.put(UNDER + name.encode(), b"".join(sorted(steps)))
             else:
                 batch.delete(UNDER + name.encode())
 
-    def _steps(self, name: str) -> list[bytes]:
+    def _steps(self, name: str) -> set[bytes]:
         if name not in self.changed:
-            self.changed[name] = _steps(self.database.get(UNDER + name.encode()))
+            self.changed[name] = set(_steps(self.database.get(UNDER + name.encode())))
         return self.changed[name]
 
 
@@ -212,7 +201,7 @@ class ShardPending:
         """Keep an entry; it is durable after the next `save`."""
         self._unsaved.append(waiting)
         self._under.setdefault(waiting.id, []).append(waiting)
-        self._bytes += len(waiting.entry)
+        self._bytes += size_of(waiting)
 
     def of(self, name: str) -> list[Waiting]:
         """The entries under an id, in the order of their steps."""
@@ -243,7 +232,7 @@ class ShardPending:
             while left:
                 size = taken = 0
                 while taken < left and size < SEGMENT_MAX:
-                    size += len(self._unsaved[taken].entry)
+                    size += size_of(self._unsaved[taken])
                     taken += 1
                 await self.table.append(self.partition, self._unsaved[:taken])
                 self._forget(taken, size)

@@ -123,7 +123,7 @@ class Table:
         """Apply what a reader of the changelog brought, from `followed` on and in its order. KeyError when it is not open."""
         database = self._shards[partition]
         if entry.offset >= _next_offset(database):
-            self._apply(database, entry)
+            self._apply(partition, database, entry)
 
     def opened(self) -> list[int]:
         """The shards that are open."""
@@ -145,7 +145,7 @@ class Table:
             if database is None:  # closed meanwhile; the next opening reads it
                 return
             if entry.offset == _next_offset(database):
-                self._apply(database, entry)
+                self._apply(partition, database, entry)
             else:  # another writer came between, or the changelog is another one
                 await self._follow(partition)
 
@@ -193,7 +193,7 @@ class Table:
                     )
                     raise ReplacedError(what, "Its database is emptied and read anew.")
 
-    def _apply(self, database: Database, entry: Entry) -> None:
+    def _apply(self, partition: int, database: Database, entry: Entry) -> None:  # noqa: ARG002 a table whose records are bound to theirs has its own
         key, value = self.kept(entry)
         if value is None:
             database.delete(key)

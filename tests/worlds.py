@@ -15,11 +15,15 @@ from agents.shards import Shards
 from learning.errors import LogError, ReplacedError
 from learning.learner import Learner
 from learning.state import digest
+from learning.task import Task, Unanswered
 from tables.asker import Look
 from tables.changelog import Entry
 from tables.pending import PendingTable
 from tables.snapshots import Snapshots
 from tables.table import Table
+
+WAITING = Task(name="ads", kind="binary", wait="1000s", unanswered=Unanswered(assume=False))
+"""A task whose questions wait for their labels."""
 
 
 def messages(count, seed=1):
@@ -27,6 +31,15 @@ def messages(count, seed=1):
     for offset in range(count):
         sample = {"features": {"x": dice.gauss(0, 1), "y": dice.choice("ab")}, "label": dice.random() < 0.5}
         yield SimpleNamespace(offset=offset, timestamp=offset, key=None, value=json.dumps(sample).encode())
+
+
+def asking(count, step=100):
+    """A log of questions whose labels come twenty messages later; `step` milliseconds apart, so that none expires within its wait."""
+    for offset in range(count):
+        asked = {"id": f"q{offset}", "features": {"x": float(offset % 7)}}
+        label = {"id": f"q{offset - 20}", "label": offset % 3 == 0}
+        value = json.dumps(asked) if offset < 20 else f"{json.dumps(asked)}\n{json.dumps(label)}"
+        yield SimpleNamespace(offset=offset, timestamp=offset * step, key=None, value=value.encode())
 
 
 class Log:
@@ -136,7 +149,13 @@ class Worker:
             follower=changelog.follower(),
             snapshots=Snapshots(self.table, name),
             pending=PendingTable(
-                segments, folder / name / "pending", writer=name, fold=task.fingerprint, wait=task.wait_ms
+                segments,
+                folder / name / "pending",
+                task=task.name,
+                key=key,
+                writer=name,
+                fold=task.fingerprint,
+                wait=task.wait_ms,
             ),
             wall=time.time,
             writer=name,

@@ -5,24 +5,14 @@ import json
 import shutil
 from types import SimpleNamespace
 
+import msgspec
 import pytest
 import zstandard
-from worlds import is_right, learn, messages, run, until
+from worlds import WAITING, asking, is_right, learn, messages, run, until
 
 from learning.errors import StoreError
 from learning.learner import Learner
 from learning.task import Task, Unanswered
-
-WAITING = Task(name="ads", kind="binary", wait="1000s", unanswered=Unanswered(assume=False))
-
-
-def asking(count, step=100):
-    """A log of questions whose labels come twenty messages later; `step` milliseconds apart, so that none expires within its wait."""
-    for offset in range(count):
-        asked = {"id": f"q{offset}", "features": {"x": float(offset % 7)}}
-        label = {"id": f"q{offset - 20}", "label": offset % 3 == 0}
-        value = json.dumps(asked) if offset < 20 else f"{json.dumps(asked)}\n{json.dumps(label)}"
-        yield SimpleNamespace(offset=offset, timestamp=offset * step, key=None, value=value.encode())
 
 
 def another(at, count):
@@ -214,7 +204,18 @@ def test_an_unreadable_record_among_the_snapshots_is_passed_by(world, value):
     run(check())
 
 
-@pytest.mark.parametrize("value", [b"", b"no segment", zstandard.compress(b"no segment"), zstandard.compress(b"\x93\xa1a\xff\x90")])  # fmt: skip
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"",
+        b"no segment",
+        zstandard.compress(b"no segment"),
+        zstandard.compress(b"\x93\xa1a\xff\x90"),
+        zstandard.compress(b"\x93\xa1\xff\x01\x90"),  # no UTF-8
+        b"\x28\xb5\x2f\xfd\xe0" + (1 << 40).to_bytes(8, "little") + b"\x01\0\0",  # 2^40 bytes, as it says
+        zstandard.compress(msgspec.msgpack.encode((WAITING.fingerprint, 1, [(1, "q1", b"no entry")]))),
+    ],
+)
 def test_an_unreadable_record_among_the_pending_is_passed_by(world, value):
     async def check():
         at = world(WAITING)

@@ -1,4 +1,4 @@
-"""Somebody writes into `<task>.snapshots` who has every right to, but not the snapshot key."""
+"""Somebody writes into `<task>.snapshots` or `<task>.pending` who has every right to, but not the snapshot key."""
 
 import hashlib
 import hmac
@@ -8,12 +8,14 @@ import random
 import msgspec
 import pytest
 import zstandard
-from worlds import is_right, learn, run, until
+from worlds import WAITING, asking, folded, is_right, learn, run, until
 
+from learning import join as joining
 from learning.header import join
 from learning.learner import Learner
 from learning.state import digest, encode, peek, seal
 from learning.task import Task
+from tables.segment import Packer, Segment
 
 KEY, TASK = b"k" * 32, Task(name="ads", kind="binary")
 FAR = 10**9
@@ -104,6 +106,97 @@ def test_without_a_key_a_state_of_anybodys_is_taken_up(world):
         worker.shards.assign([0])
         await until(lambda: worker.shards.owned[0].status == "live")
         assert digest(worker.shards.owned[0].learner.state) == digest(forged)
+        await worker.stop()
+
+    run(check())
+
+
+def forged(worker):
+    """A segment with other features in each question that waits."""
+    entries = []
+    for waiting in worker.around.pending.following(0, 0):
+        entry = joining.decode(waiting.entry)
+        if isinstance(entry, joining.Question):
+            entry = msgspec.structs.replace(entry, features={"x": 1e3})
+        entries.append(waiting._replace(entry=joining.encode(entry)))
+    return Segment(WAITING.fingerprint, entry.time, entries)
+
+
+PLACE = b"stranger/1"
+
+FORGERIES = {
+    "unsigned": lambda segment, own: (PLACE, Packer("ads", None).pack(0, PLACE, segment)),
+    "signed with another key": lambda segment, own: (PLACE, Packer("ads", b"x" * 32).pack(0, PLACE, segment)),
+    "signed for another task": lambda segment, own: (PLACE, Packer("bids", KEY).pack(0, PLACE, segment)),
+    "signed for another partition": lambda segment, own: (PLACE, Packer("ads", KEY).pack(1, PLACE, segment)),
+    "signed for another record": lambda segment, own: (PLACE, Packer("ads", KEY).pack(0, b"stranger/2", segment)),
+    "a signature of a worker's": lambda segment, own: (
+        PLACE,
+        own[:32] + Packer("ads", None).pack(0, PLACE, segment),
+    ),
+}
+
+
+@pytest.mark.parametrize("how", FORGERIES)
+def test_without_the_key_nobody_changes_what_waits(world, how):
+    async def check():
+        at = world(WAITING)
+        at.log.all[0] = list(asking(200))
+        worker = at.worker("one", KEY)
+        worker.shards.assign([0])
+        await learn(at, worker, 50)
+        own = next(value for key, value in at.segments.entries[0] if value)
+        await at.segments.append(0, *FORGERIES[how](forged(worker), own))
+        await learn(at, worker, 5)  # at its next segment a worker reads what others have written
+        await learn(at, worker, 45)
+        await is_right(at, worker)
+        await worker.shards.revoke()
+        worker.shards.assign([0])
+        await is_right(at, worker)
+        assert worker.shards.owned[0].notice is None
+        await worker.stop()
+
+    run(check())
+
+
+def test_a_segment_that_a_forged_one_takes_the_place_of_has_the_log_folded_again(world):
+    """A broker that compacts leaves the last record of a key, whoever wrote it."""
+
+    async def check():
+        at = world(WAITING)
+        at.log.all[0] = list(asking(200))
+        worker, again = at.worker("one", KEY), at.worker("two", KEY)
+        worker.shards.assign([0])
+        await learn(at, worker, 50)
+        segment = forged(worker)
+        await worker.stop()
+        entries = at.segments.entries[0]
+        entries[:] = [(key, Packer("ads", None).pack(0, key, segment)) for key, _ in entries]
+        again.shards.assign([0])
+        await is_right(at, again)
+        assert "ads.pending" in again.shards.owned[0].notice
+        await learn(at, again, 50)
+        await is_right(at, again)
+        await again.stop()
+
+    run(check())
+
+
+def test_without_a_key_what_waits_is_what_anybody_says(world):
+    """What the key is for: the same attack, where none is configured."""
+
+    async def check():
+        at = world(WAITING)
+        at.log.all[0] = list(asking(200))
+        worker = at.worker("one")
+        worker.shards.assign([0])
+        await learn(at, worker, 50)
+        await at.segments.append(0, *FORGERIES["unsigned"](forged(worker), b""))
+        await learn(at, worker, 5)
+        await learn(at, worker, 45)
+        shard = worker.shards.owned[0]
+        assert (shard.status, shard.position) == ("live", 100)
+        assert digest(shard.learner.state) != digest(folded(at).state)
         await worker.stop()
 
     run(check())

@@ -434,7 +434,15 @@ class Reading:
 
     def authentic(self, dice):
         """A signed snapshot that was changed: only with the key is one made that is taken up."""
-        data = self.mutator.flipped(dice, self.signed)
+        if dice.random() < 0.5:
+            data = self.mutator.flipped(dice, self.signed)
+        else:  # all sums are made right again
+            told = self.msgspec.to_builtins(self.peek(self.signed))
+            told[dice.choice(("writer", "task"))] += dice.choice("abc") if dice.random() < 0.8 else ""
+            told = json.dumps(told | {"task": "t"}).encode()
+            head = self.signed[:10] + len(told).to_bytes(4, "big") + told
+            rest = self.signed[len(self.signed) - self.peek(self.signed).packed - 32 :]
+            data = head + hashlib.sha256(head).digest() + rest
         self.unseal(data, self.task, 0, key=KEY)
         assert data == self.signed
         return "read"

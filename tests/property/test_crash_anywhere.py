@@ -211,7 +211,13 @@ class Process:
             outlet=Outlet(world, dice),
             snapshots=Snapshots(self.table, f"life{life}"),
             pending=PendingTable(
-                segments, folder / "pending", writer=f"life{life}", fold=task.fingerprint, wait=task.wait_ms
+                segments,
+                folder / "pending",
+                task=task.name,
+                key=None,
+                writer=f"life{life}",
+                fold=task.fingerprint,
+                wait=task.wait_ms,
             ),
             wall=lambda: 0.0,
             writer=f"life{life}",

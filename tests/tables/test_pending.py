@@ -1,6 +1,7 @@
 """The pending table: what was put is found by id and by step, stored or not, whoever wrote it, until its time has passed."""
 
 import asyncio
+import math
 import shutil
 
 import pytest
@@ -8,7 +9,8 @@ import pytest
 from learning.join import Question, encode
 from learning.pending import InMemory, Waiting
 from tables.changelog import Entry
-from tables.pending import CHUNK, SEGMENT_MAX, PendingTable, ShardPending
+from tables.pending import CHUNK, PendingTable, ShardPending, Under
+from tables.segment import ENTRIES_MAX, SEGMENT_MAX, Packer, Segment
 
 WAIT = 10_000
 
@@ -41,8 +43,8 @@ def waiting(step, name="q", time=None, size=0):
     return Waiting(step, name, encode(Question(step if time is None else time, {"x": "x" * size}, {}, None)))
 
 
-def table(log, folder, writer="one", fold="a"):
-    return PendingTable(log, folder, writer=writer, fold=fold, wait=WAIT)
+def table(log, folder, writer="one", fold="a", key=None):
+    return PendingTable(log, folder, task="ads", key=key, writer=writer, fold=fold, wait=WAIT)
 
 
 def with_shard(log, folder, work, **options):
@@ -240,3 +242,140 @@ def test_the_table_finds_what_the_one_in_memory_finds(tmp_path):
                 assert shard.following(start) == memory.following(start)
 
     with_shard(Changelog(), tmp_path, work)
+
+
+@pytest.mark.parametrize("name", ["q", "\U0001f600" * 256])
+def test_many_small_entries_and_long_ids_go_into_segments_that_are_read_again(tmp_path, name):
+    log, steps = Changelog(), range(2 * ENTRIES_MAX)
+
+    async def write(shard):
+        for step in steps:
+            shard.put(waiting(step, name))
+        await shard.save()
+
+    async def read(shard):
+        return [entry.step for entry in shard.of(name)]
+
+    with_shard(log, tmp_path / "one", write)
+    assert with_shard(log, tmp_path / "two", read) == list(steps)
+
+
+def test_steps_under_one_id_are_not_compared_each_with_each():
+    compared, count = 0, 1000
+
+    class Step(bytes):
+        __slots__ = ()
+        __hash__ = bytes.__hash__
+
+        def __eq__(self, other):
+            nonlocal compared
+            compared += 1
+            return bytes.__eq__(self, other)
+
+        def __lt__(self, other):
+            nonlocal compared
+            compared += 1
+            return bytes.__lt__(self, other)
+
+    class Nothing:
+        def get(self, key):
+            return None
+
+    class Batch(dict):
+        put = dict.__setitem__
+
+    under, batch = Under(Nothing()), Batch()
+    steps = [Step((step * 7919 % count).to_bytes(8, "big")) for step in range(count)]
+    for step in steps:
+        under.add("q", step)
+    under.write(batch)
+    assert batch[b"iq"] == b"".join(sorted(steps))
+    assert compared < 4 * count * math.log2(count)
+
+
+KEY, OTHER = b"k" * 32, b"x" * 32
+
+
+def forged(key=None, task="ads", partition=0, place=b"two/0"):
+    """A segment in the place of ENTRIES, with other features."""
+    entries = [waiting(step, name, size=9) for step, name, _ in ENTRIES]
+    return place, Packer(task, key).pack(partition, place, Segment("a", 9, entries))
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        forged(),
+        forged(OTHER),
+        forged(KEY, task="bids"),
+        forged(KEY, partition=1),
+        (b"two/1", forged(KEY)[1]),
+        (b"one/0", forged(KEY)[1]),
+    ],
+    ids=["unsigned", "another key", "another task", "another partition", "another record", "in place of another"],
+)
+def test_with_a_key_only_what_is_signed_for_its_place_is_taken(tmp_path, record):
+    log = Changelog()
+
+    async def write(shard):
+        for entry in ENTRIES:
+            shard.put(entry)
+        await shard.save()
+        await log.append(0, *record)
+        shard.put(waiting(12))
+        await shard.save()
+
+    async def read(shard):
+        return everything(shard)
+
+    for folder in ("one", "two"):
+        with_shard(log, tmp_path / folder, write if folder == "one" else read, key=KEY)
+    assert with_shard(log, tmp_path / "three", read, key=KEY) == [*ENTRIES, waiting(12)]
+
+
+@pytest.mark.parametrize("key", [None, KEY])
+def test_what_is_signed_with_the_key_of_the_table_is_taken(tmp_path, key):
+    """The mutant of the test above: with the right key, or where there is none, the forged segment is in the table."""
+    log = Changelog()
+
+    async def work(shard):
+        for entry in ENTRIES:
+            shard.put(entry)
+        await shard.save()
+        await log.append(0, *forged(key))
+        await shard.table.catch_up(0)
+        return everything(shard)
+
+    assert with_shard(log, tmp_path, work, key=key) == [waiting(step, name, size=9) for step, name, _ in ENTRIES]
+
+
+@pytest.mark.parametrize(("before", "after"), [(None, KEY), (OTHER, KEY), (KEY, None)])
+def test_a_database_that_was_filled_under_another_key_is_made_anew(tmp_path, before, after):
+    log = Changelog()
+
+    async def write(shard):
+        shard.put(waiting(1))
+        await shard.save()
+
+    async def read(shard):
+        return everything(shard)
+
+    with_shard(log, tmp_path, write, key=before)
+    assert with_shard(log, tmp_path, read, key=before) == [waiting(1)]
+    assert with_shard(log, tmp_path, read, key=after) == []
+
+
+def test_an_entry_that_another_takes_the_place_of_is_not_looked_for_under_its_id(tmp_path):
+    log = Changelog()
+
+    async def work(shard):
+        shard.put(waiting(1))
+        shard.put(waiting(2))
+        await shard.save()
+        await log.append(0, b"two/0", Packer("ads", None).pack(0, b"two/0", Segment("a", 1, [waiting(1, "r")])))
+        await shard.table.catch_up(0)
+        assert everything(shard) == [waiting(1, "r"), waiting(2)]
+        await shard.table.purge(0, WAIT + 1)
+        assert everything(shard) == [waiting(2)]
+
+    with_shard(log, tmp_path, work)
