@@ -1,6 +1,6 @@
 """Read encodings, snapshots, manifests and addresses that nobody wrote: none may do more than be refused, or be read.
 
-    PYTHONPATH=tests .venv/bin/python tests/crash/fuzz_states.py --cases 10000000 --seed 7 [--only encoding,state,snapshot,manifest,address]
+    PYTHONPATH=tests .venv/bin/python tests/crash/fuzz_states.py --cases 10000000 --seed 7 [--only encoding,state,snapshot,manifest,segment,address]
 
 What real states are encoded as is changed: token by token, with tags and codes that exist, byte by byte, attribute by attribute, and by
 tokens that are repeated and nested a hundred thousand times. All is read in a child process with little memory, whose interpreter tells of
@@ -46,7 +46,7 @@ LARGEST = 2_500
 BATCH = 2_000
 """Cases between two looks at the classes."""
 
-KINDS = ("encoding", "state", "snapshot", "manifest", "address")
+KINDS = ("encoding", "state", "snapshot", "manifest", "segment", "address")
 
 KEY = b"a key that all workers have here"
 
@@ -316,6 +316,7 @@ class Reading:
         from learning.snapshot import answers
         from learning.state import decode, digest, encode, peek, seal, unseal
         from learning.task import Task
+        from tables.segment import Packer
         from tables.snapshots import Snapshots
 
         self.mutator = Mutator()
@@ -327,6 +328,7 @@ class Reading:
         self.learner, self.states = Learner, learned_states()
         self.whole_address = ADDRESS.fullmatch
         self.peers = Peers("http://127.0.0.1:6066")
+        self.packers = Packer("t", None), Packer("t", KEY)
         self.table = SimpleTable()
         self.snapshots = Snapshots(self.table, "w")
         self.things = {tag: table.find(tag) for tag in table.PLACES}
@@ -464,6 +466,44 @@ class Reading:
             self.peek(found.read())
             outcome = "read"
         return outcome
+
+    def segment(self, dice):
+        """A record of what waits in the join."""
+        import zstandard
+
+        from tables.segment import SegmentError
+
+        packer = dice.choice(self.packers)
+        entry = self.msgspec.msgpack.encode(
+            dice.choice(
+                ([2, 17, 1, 3], [1, 17, True, [1, 0, None, b"{}"]], [0, 17, {"x": 1.0}, {"champion": None}, None])
+            )
+        )
+        waiting = [
+            [number, "a", entry]
+            for number in range(dice.choice((0, 1, 3, 4_000, 5_000 if dice.random() < 0.02 else 1)))
+        ]
+        parts = ["f", dice.choice((0, 17, -1, 2**63, "a")), waiting]
+        if dice.random() < 0.5:
+            self.mutator.change(dice, parts)
+        try:
+            data = self.msgspec.msgpack.encode(parts)
+        except (OverflowError, UnicodeEncodeError, TypeError):
+            return "refused"
+        if dice.random() < 0.4:
+            data = self.mutator.flipped(dice, data)
+        if dice.random() < 0.02:
+            data = bytes(dice.choice((1 << 20, 1 << 24)))
+        frame = zstandard.compress(data)
+        if dice.random() < 0.2:
+            frame = self.mutator.flipped(dice, frame)
+        signed = dice.random() < 0.7
+        try:
+            packer.unpack(0, b"w/1", (packer._sign(0, b"w/1", frame) if signed else bytes(32)) + frame)
+        except SegmentError:
+            return "refused"
+        assert signed
+        return "read"
 
     def address(self, dice):
         text = dice.choice(("http://127.0.0.1:6066", "http://[::1]:80", "http://a.b-c:1"))
