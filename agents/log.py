@@ -90,7 +90,7 @@ class KafkaEventLog:
                 except OffsetOutOfRangeError:
                     first = (await consumer.beginning_offsets([shard]))[shard]
                     raise self._gone(partition, following, first) from None
-                if not found and (await consumer.end_offsets([shard]))[shard] < end:
+                if not found and (await self.ends([partition]))[partition] < end:
                     # No return: the caller would pass over the rest as offsets that hold nothing.
                     raise KafkaError(f"{self.topic}/{partition} has become shorter than {end}")
                 if (

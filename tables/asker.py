@@ -11,7 +11,8 @@ from aiokafka.errors import OffsetOutOfRangeError
 from tables.kafka import Brokers, close, close_soon, started
 
 EMBEDDED_CLUSTER = "headrace-embedded"
-"""The cluster id of the embedded broker. Asked for the end of a log, it tells that of the first record of the last batch."""
+"""The cluster id of the embedded broker. Asked for the end of a log, it tells that of the first record of the last batch; the answer to a
+fetch has the true one."""
 
 FETCH_MS = 50
 """How long the embedded broker may take for a fetch that has nothing; the next question waits behind it."""
@@ -105,7 +106,7 @@ class Asker:
                 found = (await consumer.getmany(shard, timeout_ms=2 * FETCH_MS, max_records=1)).get(shard, [])
                 for message in found:
                     return message if message.offset == offset else None
-                if not found and (await consumer.end_offsets([shard]))[shard] <= offset:
+                if not found and await self._is_behind(consumer, shard, offset):
                     return None
         except OffsetOutOfRangeError:
             return None
@@ -114,6 +115,13 @@ class Asker:
         finally:
             if shard in consumer.assignment():
                 consumer.pause(shard)  # or it would go on and fetch
+
+    async def _is_behind(self, consumer: AIOKafkaConsumer, shard: TopicPartition, offset: int) -> bool:
+        """Whether a partition ends at an offset or before it. That nothing was fetched yet proves nothing: the broker may be slow."""
+        if self._tells_batches:
+            end = consumer.highwater(shard)
+            return end is not None and end <= offset
+        return bool((await consumer.end_offsets([shard]))[shard] <= offset)
 
     async def _ends(self, consumer: AIOKafkaConsumer, shards: list[TopicPartition]) -> Mapping[TopicPartition, int]:
         found: dict[TopicPartition, int] = await consumer.end_offsets(shards)
@@ -139,10 +147,11 @@ class Asker:
 
     @staticmethod
     async def _correct(consumer: AIOKafkaConsumer, found: dict[TopicPartition, int]) -> None:
-        """Read the last batch: the answer to a fetch has the true end."""
+        """Read the last batch of each partition: the answer to a fetch has the true end."""
         consumer.assign(list(found))
         for shard, end in found.items():
             consumer.seek(shard, max(end - 1, 0))
-        await consumer.getmany(timeout_ms=FETCH_MS)
+        while lacking := [shard for shard in found if consumer.highwater(shard) is None]:
+            await consumer.getmany(*lacking, timeout_ms=FETCH_MS, max_records=1)
         for shard, end in found.items():
             found[shard] = max(end, consumer.highwater(shard) or 0)

@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from learning.errors import ReplacedError
+from tables.asker import Asker
 from tables.kafka import Brokers, close, consuming, started
 from tables.producer import LastingProducer
 
@@ -86,6 +87,7 @@ class KafkaChangelog:
         self.topic = topic
         self.brokers = Brokers.of(brokers)
         self._producer = LastingProducer(self.brokers, max_request_size=2 * CHUNK_MAX)
+        self._asker = Asker(topic, self.brokers)
 
     async def append(self, partition: int, key: bytes, value: bytes | None) -> int:
         """Append one change; the offset, once the broker has it on all in-sync replicas."""
@@ -97,7 +99,7 @@ class KafkaChangelog:
         shard = TopicPartition(self.topic, partition)
         async with consuming(self.brokers, auto_offset_reset="earliest") as consumer:
             consumer.assign([shard])
-            end = (await consumer.end_offsets([shard]))[shard]
+            end = (await self._asker.ends([partition]))[partition]
             if end < following:
                 what = (
                     f"{self.topic}/{partition} ends at {end}, but was followed up to {following}: it is another topic."
@@ -108,7 +110,7 @@ class KafkaChangelog:
             # The position, not the last record, says when the end is reached: compaction leaves offsets without a record.
             while await consumer.position(shard) < end:
                 found = (await consumer.getmany(shard, timeout_ms=1000)).get(shard, [])
-                if not found and (now := (await consumer.end_offsets([shard]))[shard]) < end:
+                if not found and (now := (await self._asker.ends([partition]))[partition]) < end:
                     what = f"{self.topic}/{partition} ended at {end} and now ends at {now}: it is another topic."
                     raise ReplacedError(what, "Its database is emptied and read anew.")
                 for record in found:
@@ -125,8 +127,9 @@ class KafkaChangelog:
             await follower.stop()
 
     async def stop(self) -> None:
-        """Close the connection to the broker."""
+        """Close the connections to the broker."""
         await self._producer.stop()
+        await self._asker.stop()
 
 
 class KafkaFollower:

@@ -31,8 +31,8 @@ class Consumer:
     async def beginning_offsets(self, shards):
         return dict.fromkeys(shards, self.first)
 
-    async def end_offsets(self, shards):
-        return dict.fromkeys(shards, self.end)
+    async def ends(self, partitions):
+        return dict.fromkeys(partitions, self.end)
 
     async def getmany(self, shard, timeout_ms):
         self.then(self, self.at)
@@ -51,6 +51,7 @@ def read(monkeypatch, consumer, end):
 
     async def run():
         log = KafkaEventLog("ads.events", "nowhere:1")
+        log._asker = consumer
         async with aclosing(log.read(0, 0, end)) as messages:
             return [message.offset async for message in messages]
 

@@ -10,6 +10,9 @@ from harness import free_port, read_all
 
 from app import broker as embedded
 from learning.errors import BrokerError
+from tables import asker
+from tables.asker import Asker
+from tables.changelog import KafkaChangelog
 from tables.kafka import Brokers
 from tables.producer import start_producer
 from tables.topics import Topic, prepare
@@ -22,6 +25,43 @@ def running():
     yield address, process
     process.kill()
     process.wait()
+
+
+async def append_batch(address, topic, count):
+    """Append values in one batch, of which the broker, asked for the end, tells the first record alone."""
+    producer = await start_producer(address, linger_ms=500)
+    try:
+        sent = [await producer.send(topic, b"%d" % number, key=b"k%d" % number, partition=0) for number in range(count)]
+        await producer.flush()
+        return [(await one).offset for one in sent]
+    finally:
+        await producer.stop()
+
+
+@pytest.mark.parametrize("patience", [1, 50])
+def test_the_end_of_a_log_is_known_however_slow_the_broker_is(running, monkeypatch, patience):
+    """A shard would take its own log for another one, and empty a table that has all of its changelog."""
+    address, _ = running
+    monkeypatch.setattr(asker, "FETCH_MS", patience)
+
+    async def check():
+        await prepare(address, [Topic("ads.events", 2, {})])
+        assert await append_batch(address, "ads.events", 300) == list(range(300))
+        asking = Asker("ads.events", Brokers.of(address))
+        changelog = KafkaChangelog("ads.events", address)
+        try:
+            for _ in range(20):
+                assert await asking.ends([0, 1]) == {0: 300, 1: 0}
+                look = await asking.look(0, 299)
+                assert (look.end, look.message and look.message.value) == (300, b"299")
+                assert await asking.look(0, 300) == (0, 300, None)
+            assert len([entry async for entry in changelog.read(0, 0)]) == 300
+            assert [entry.value async for entry in changelog.read(0, 300)] == [b"299"]
+        finally:
+            await asking.stop()
+            await changelog.stop()
+
+    asyncio.run(check())
 
 
 async def append(address, topic, values):
