@@ -1,40 +1,71 @@
-"""Recovery: the states that a shard may go on from, the furthest first."""
+"""Recovery: uses the furthest snapshot of a shard that can be used."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import structlog
+from aiokafka.errors import KafkaError
 
 from agents.around import Around
 from agents.budget import Budget
 from agents.garbage import aside
-from learning.errors import DamagedError
+from learning.errors import (
+    DamagedError,
+    HeadraceError,
+    KeylessError,
+    LogError,
+    ReplacedError,
+    SnapshotError,
+    StoreError,
+)
 from learning.learner import State
 from learning.state import peek, unseal
 from tables.snapshots import Found
 
 log = structlog.get_logger()
 
+Result = TypeVar("Result")
 
-LARGE_BYTES = 64 << 10
-"""Bytes of a snapshot from which on it is read without collections of garbage: its objects would be looked through again and again."""
+LARGE_BYTES = 256 << 10
+"""Bytes of a state from which on it is read without collections of garbage: its objects would be looked through again and again."""
+
+NO_FAULT_OF_IT = (KeylessError, LogError, StoreError, ReplacedError, KafkaError, OSError)
+"""What keeps a snapshot from being used and would keep the others too, or must: the key, the log, a database, the broker."""
 
 
 class Recovered(NamedTuple):
-    """A state from a snapshot, its digest and its size in bytes, and the place of the snapshot among the keys of the table."""
+    """A state from a snapshot, its digest and its size in bytes, and the place of the snapshot among the keys of the table.
+
+    `refused` says why the furthest snapshot of other makers was not used, if there is one that is further.
+    """
 
     state: State
     digest: str
     size: int
     place: str
+    refused: SnapshotError | None = None
 
 
 async def recover(
-    around: Around, partition: int, beyond: int = -1, budget: Budget | None = None
-) -> AsyncIterator[Recovered]:
-    """The states of a shard's snapshots, the furthest first. A damaged or unauthentic snapshot is passed by, with a warning.
+    around: Around,
+    partition: int,
+    use: Callable[[Recovered], Awaitable[Result | None]],
+    beyond: int = -1,
+    budget: Budget | None = None,
+) -> Result | None:
+    """Use the furthest snapshot of a shard that can be used; what `use` makes of it, or None where there is none.
+
+    One that cannot be used, for whatever reason, is passed by with a warning: it is damaged, not signed with the key, of other makers, or
+    `use` raises. Anybody who may write the topic could stop the shard otherwise. When none is left, the first refusal of one of
+    other makers is raised: an operator must hear what to do, and the log must not be folded again in silence.
+
+    One that is signed where no key is configured is refused at once. Its writers have a key, so this worker lacks it: what it learned from an
+    older snapshot, or from the log, it would save unsigned, and the others would pass that by. Nobody gains by forging one, since
+    without a key whoever may write the topic decides the state anyway.
+
+    All is read in a thread; nothing of a snapshot but its first part, before its header was looked at.
 
     Parameters
     ----------
@@ -42,6 +73,8 @@ async def recover(
         Has the snapshots.
     partition
         The shard.
+    use
+        Tries a state. None means that it does not fit.
     beyond
         Snapshots of this position and earlier ones are not wanted.
     budget
@@ -50,30 +83,50 @@ async def recover(
     Raises
     ------
     SnapshotError
-        A snapshot is whole but was made by other makers: another configuration, library version or format.
+        None could be used, and one was made by other makers: another configuration, library version or format. Or one is signed, and no key
+        is configured.
+    LogError
+        The state is of another log.
     StoreError
-        The database failed.
+        The database failed, or was closed meanwhile.
     """
-    for found in around.snapshots.found(partition):
+    refused: SnapshotError | None = None
+    for found in await asyncio.to_thread(list, around.snapshots.found(partition)):
         if found.position <= beyond:
-            return
-        where = {"task": around.task.name, "partition": partition, "position": found.position, "snapshot": found.place}
+            break
+        read = partial(_read, around, partition, found)
+        if budget is not None:
+            read = partial(budget.charge, read)
         try:
-            read = partial(_read, around, partition, found)
-            if budget is not None:
-                read = partial(budget.charge, read)
-            is_large = sum(map(len, found.parts)) > LARGE_BYTES
-            recovered = await (asyncio.to_thread(aside.run, read) if is_large else asyncio.to_thread(read))
-        except DamagedError as error:
-            log.warning("a snapshot is passed by", error=str(error), **where)
+            recovered = await asyncio.to_thread(read)
+            result = await use(recovered._replace(refused=refused))
+        except NO_FAULT_OF_IT:
+            raise
+        except Exception as error:  # noqa: BLE001 a state that is no state fails in any way
+            if refused is None and isinstance(error, SnapshotError) and not isinstance(error, DamagedError):
+                refused = error
+            log.warning(
+                "a snapshot is passed by",
+                task=around.task.name, partition=partition, position=found.position, snapshot=found.place,
+                error=str(error) if isinstance(error, HeadraceError) else repr(error),
+            )  # fmt: skip
             continue
-        yield recovered
+        if result is not None:
+            return result
+    if refused is not None:
+        raise refused
+    return None
 
 
 def _read(around: Around, partition: int, found: Found) -> Recovered:
     """The state of a snapshot; DamagedError or SnapshotError if it cannot be used."""
+    claimed = found.look()
+    if claimed.signed and not around.key:
+        raise KeylessError("the snapshot is signed, and no key is configured.", "Configure the key it was signed with.")
+    if around.key and not claimed.signed:
+        raise DamagedError("the snapshot is not signed, and a key is configured.")
     sealed = found.read()
-    if peek(sealed).position != found.position:
-        raise DamagedError("the snapshot's manifest names another position than its header.")
-    state, header = unseal(sealed, around.task, partition, key=around.key), peek(sealed)
+    work = partial(unseal, sealed, around.task, partition, key=around.key)
+    state = aside.run(work) if claimed.size > LARGE_BYTES else work()
+    header = peek(sealed)
     return Recovered(state, header.digest, header.size, found.place)

@@ -68,11 +68,13 @@ class Replica:
         return self.position, self._digest
 
     def take_up(self, found: Recovered | None) -> None:
-        """Answer from this state from now on; None is that of a shard without a snapshot."""
+        """Answer from this state from now on; None is that of a shard without a snapshot. If it cannot be used, the last one stays."""
+        learner = Learner(self.task, self.partition, found.state if found else None)
         if self.position == 0 and found is not None:
             self.freshness.know(known_from(found.state.clock, self.around.budget.clock(), self.around.wall()))
-        self.learner = Learner(self.task, self.partition, found.state if found else None)
-        self.error, self._digest = None, found.digest if found else None
+        self.learner = learner
+        self.error = str(found.refused) if found and found.refused else None
+        self._digest = found.digest if found else None
 
 
 class Replicas:
@@ -173,25 +175,32 @@ class Replicas:
         return {partition for partition, is_open in zip(wanted, opened, strict=True) if is_open}
 
     async def _take_up(self, partition: int, budget: Budget | None = None) -> None:
-        """Answer from the furthest snapshot there is that is whole and of the event log as it stands."""
+        """Answer from the furthest snapshot there is that can be used and is of the event log as it stands.
+
+        The error says of one that is further why it was refused, also while an earlier one is answered from.
+        """
         replica = self.held.get(partition)
         if replica is None:
             replica = self.held[partition] = Replica(self.task, partition, self.around)
+
+        async def use(found: Recovered) -> bool:
+            if replica.learner is None:  # its owner looks at the log from then on
+                await self.around.log.check(partition, found.state.last, found.state.position)
+            replica.take_up(found)
+            return True
+
         try:
-            beyond = replica.position if replica.learner else -1
-            async for found in recover(self.around, partition, beyond, budget):
-                if replica.learner is None:  # its owner looks at the log from then on
-                    await self.around.log.check(partition, found.state.last, found.state.position)
-                replica.take_up(found)
-                return
+            is_taken = await recover(self.around, partition, use, replica.position if replica.learner else -1, budget)
         except (StoreError, ReplacedError):
             raise
         except HeadraceError as error:
             replica.error = str(error)
             log.warning("a snapshot is refused", task=self.task.name, partition=partition, error=replica.error)
             return
-        if replica.learner is None:
+        if is_taken is None and replica.learner is None:
             replica.take_up(None)
+        elif is_taken is None:
+            replica.error = None
 
     async def _ask_ends(self) -> None:
         now = self.around.budget.clock()

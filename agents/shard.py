@@ -4,6 +4,7 @@ import asyncio
 import math
 from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import aclosing, nullcontext
+from functools import partial
 from typing import Literal
 
 import structlog
@@ -13,7 +14,7 @@ from agents.announcements import Announcements
 from agents.around import Around
 from agents.freshness import Freshness, known_from
 from agents.log_clock import LogClock
-from agents.recovery import recover
+from agents.recovery import Recovered, recover
 from agents.sealer import Sealer
 from learning.effects import Effect
 from learning.errors import HeadraceError, ReplacedError, StoreError
@@ -115,7 +116,7 @@ class Shard:
     async def open(self) -> None:
         """Take up the furthest state that fits the log and the pending table.
 
-        A snapshot that was made by other makers, or a log that is another one, stops the shard.
+        Snapshots that were all made by other makers, or a log that is another one, stop the shard.
 
         Raises
         ------
@@ -128,8 +129,7 @@ class Shard:
         asked = around.budget.clock()
         end = (await around.log.ends([self.partition]))[self.partition]
         try:
-            learner = await self._take_up()
-            await around.log.check(self.partition, learner.state.last, learner.state.position)
+            learner = await self._take_up(asked)
         except (StoreError, ReplacedError):
             raise
         except HeadraceError as error:
@@ -139,15 +139,20 @@ class Shard:
         self._seen_position, self._confirmed_at = self.position, around.budget.clock()
         self._saved_at = self._moved_at = around.budget.clock()
         self._log_clock = LogClock(end, around.budget.clock)
-        self._freshness.know(known_from(learner.state.clock, asked, around.wall()))
         self._freshness.mark(end, asked)
         if self.position:  # a crash may have come between the snapshot and its commit
             await around.commit(self.partition, self.position)
         if self.status == "opening":
             self.status, self.error = "live", None
 
-    async def _take_up(self) -> Learner:
-        """A learner with the furthest state whose waiting entries are in the pending table; a new one if there is none."""
+    async def _take_up(self, asked: float) -> Learner:
+        """A learner with the furthest state whose waiting entries are in the pending table; a new one if there is none.
+
+        Parameters
+        ----------
+        asked
+            When the log was asked for its end.
+        """
         before, misfits = self._before, []
         if before is not None and before.learner is not None and before._pending is not None:  # noqa: SLF001 one class
             async with before._folding:  # noqa: SLF001 until it has noticed that it folds no more
@@ -157,22 +162,36 @@ class Shard:
                 self.sealer = before.sealer
                 self._pending, self._announcements = before._pending, before._announcements  # noqa: SLF001
                 self._saved_position, self._saved_clock = before._saved_position, before._saved_clock  # noqa: SLF001
-                return before.learner
+                return await self._recognised(before.learner, asked)
             misfits += [before.position] if is_whole else []
         self._before = None
-        async for found in recover(self.around, self.partition):
-            pending = ShardPending(self.around.pending, self.partition)
-            if await self._fits(found.state, pending):
-                self.sealer.size = found.size
-                self.around.snapshots.keep(self.partition, found.state.position, found.place)
-                self._note_misfits(misfits, found.state.position)
-                self._saved_position, self._saved_clock = found.state.position, found.state.clock
-                self._pending = pending
-                return Learner(self.task, self.partition, found.state, pending)
-            misfits.append(found.state.position)
-        self._note_misfits(misfits, 0)
-        self._pending = ShardPending(self.around.pending, self.partition)
-        return Learner(self.task, self.partition, pending=self._pending)
+        learner = await recover(self.around, self.partition, partial(self._use, misfits, asked))
+        if learner is None:
+            self._note_misfits(misfits, 0)
+            self._pending = ShardPending(self.around.pending, self.partition)
+            learner = await self._recognised(Learner(self.task, self.partition, pending=self._pending), asked)
+        return learner
+
+    async def _use(self, misfits: list[int], asked: float, found: Recovered) -> Learner | None:
+        """A learner with this state; None, its position being noted, if what waits in it is not in the pending table."""
+        state, pending = found.state, ShardPending(self.around.pending, self.partition)
+        if not await self._fits(state, pending):
+            misfits.append(state.position)
+            return None
+        learner = await self._recognised(Learner(self.task, self.partition, state, pending), asked)
+        self.sealer.size = found.size
+        self.around.snapshots.keep(self.partition, state.position, found.place)
+        self._note_misfits(misfits, state.position)
+        self._saved_position, self._saved_clock = state.position, state.clock
+        self._pending = pending
+        return learner
+
+    async def _recognised(self, learner: Learner, asked: float) -> Learner:
+        """The learner, if the log is the one that it has folded; LogError otherwise."""
+        state = learner.state
+        await self.around.log.check(self.partition, state.last, state.position)
+        self._freshness.know(known_from(state.clock, asked, self.around.wall()))
+        return learner
 
     async def _fits(self, state: State, pending: ShardPending) -> bool:
         """Whether the pending table has just the entries that wait in this state. A table that has not is read anew once."""

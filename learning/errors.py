@@ -56,6 +56,10 @@ class DamagedError(SnapshotError):
     """A snapshot cannot be read: it is damaged, or not signed with the configured key. An older one is used instead."""
 
 
+class KeylessError(SnapshotError):
+    """A snapshot is signed, and no key is configured here. No other snapshot is used in its place."""
+
+
 class TopicError(HeadraceError):
     """A topic is missing or is not what the worker needs."""
 

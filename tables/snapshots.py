@@ -3,22 +3,28 @@
 import contextlib
 import hashlib
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
+from functools import partial
 from typing import Annotated, NamedTuple
 
 import msgspec
 import structlog
 
-from learning.errors import DamagedError
-from learning.header import POSITION_MAX
+from learning.encoding import SIZE
+from learning.errors import DamagedError, StoreError
+from learning.header import HEADER_MAX, POSITION_MAX, START, SUM, Header, split
 from tables.changelog import CHUNK_MAX
 from tables.table import Table
 
 log = structlog.get_logger()
 
-CHUNKS_MAX = 10_000
-"""Chunks of one snapshot: 5 GB of them."""
+PACKED_MAX = SIZE + (SIZE >> 8) + 64
+"""Bytes that the largest state may have when Zstandard cannot compress it: ZSTD_compressBound."""
 
+CHUNKS_MAX = (START + HEADER_MAX + 2 * SUM + PACKED_MAX) // CHUNK_MAX
+"""Chunks of one snapshot, beside the last one, which travels in the manifest's record."""
+
+NOT_ITS_PARTS = "the snapshot's parts are not those that its manifest names."
 
 PLACE = re.compile(r"[A-Za-z0-9._-]+/[0-9]{12}").fullmatch
 """A snapshot's place among the keys: its writer, and a number."""
@@ -32,29 +38,65 @@ class Manifest(msgspec.Struct, frozen=True):
     sha256: str
 
 
+decode_manifest = msgspec.json.Decoder(Manifest).decode
+
+
 class Found(NamedTuple):
-    """A snapshot in the table: the position that its manifest names, its place among the keys, its parts, and the sum of them all."""
+    """A snapshot in the table: the position that its manifest names, and its place among the keys.
+
+    Nothing of it is held here. `look` and `read` fetch from the database, in any thread, what they need of it; anybody may have
+    written it, so no part is fetched before those before it have shown that it can belong to a snapshot. Both raise
+
+    - StoreError when the database fails, or was closed meanwhile;
+    - DamagedError when the parts are not those that the manifest names: its writer was killed before it had removed all of them, or they
+      are damaged;
+    - SnapshotError when it is of another format.
+    """
 
     position: int
     place: str
-    parts: list[bytes]
-    sha256: str
+    get: Callable[[bytes], bytes | None]
+
+    def look(self) -> Header:
+        """The header, for which the first part alone is fetched."""
+        return self._begin()[0]
 
     def read(self) -> bytes:
-        """The snapshot, which takes a while for a large one.
-
-        Raises
-        ------
-        DamagedError
-            The parts are not those that the manifest names: its writer was killed before it had removed all of it, or they are damaged.
-        """
-        data = b"".join(self.parts)
-        if hashlib.sha256(data).hexdigest() != self.sha256:
-            raise DamagedError("the snapshot's parts are not those that its manifest names.")
+        """The snapshot, which takes a while for a large one."""
+        _, manifest, first, last = self._begin()
+        parts = [first]
+        if manifest.chunks:
+            parts += [self._chunk(number) for number in range(1, manifest.chunks)]
+            parts.append(last)
+        data = b"".join(parts)
+        if hashlib.sha256(data).hexdigest() != manifest.sha256:
+            raise DamagedError(NOT_ITS_PARTS)
         return data
 
+    def _begin(self) -> tuple[Header, Manifest, bytes, bytes]:
+        """The header, the manifest, the first part and the last; they agree on how many parts there are and how large each is."""
+        head, _, last = (self.get(_manifest_key(self.place)) or b"").partition(b"\n")
+        try:
+            manifest = decode_manifest(head)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            raise DamagedError("the snapshot has been removed.") from None
+        first = self._chunk(0) if manifest.chunks else last
+        parts = split(first)
+        header = parts.header
+        size = len(parts.head) + (SUM if header.signed else 0) + header.packed
+        if manifest.chunks != _chunks(size) or len(last) != size - manifest.chunks * CHUNK_MAX:
+            raise DamagedError(NOT_ITS_PARTS)
+        if not header.position == manifest.position == self.position:
+            raise DamagedError("the snapshot's manifest names another position than its header.")
+        if header.size > SIZE:
+            raise DamagedError(f"the snapshot's state has {header.size:,} bytes, and at most {SIZE:,} are read.")
+        return header, manifest, first, last
 
-decode_manifest = msgspec.json.Decoder(Manifest).decode
+    def _chunk(self, number: int) -> bytes:
+        chunk = self.get(_chunk_key(self.place, number))
+        if chunk is None or len(chunk) != CHUNK_MAX:
+            raise DamagedError(NOT_ITS_PARTS)
+        return chunk
 
 
 class Snapshots:
@@ -104,18 +146,21 @@ class Snapshots:
         if partition in self.table.opened():
             stays = {place, previous[1]} if previous else {place}
             await self._remove(partition, written - stays)
-            await self._remove(partition, self._behind(partition, previous or (position, place)))
+            await self._remove(partition, self._removable(partition, previous or (position, place)))
 
     def keep(self, partition: int, position: int, place: str) -> None:
         """Keep this snapshot until there are two better ones of this writer: the shard was taken up from it."""
         self._previous[partition] = position, place
 
     def found(self, partition: int) -> Iterator[Found]:
-        """The snapshots there are, the furthest first; whether one is whole is known when it is read."""
-        ordered = sorted(self._manifests(partition), key=lambda entry: (entry[1].position, entry[0]), reverse=True)
-        for place, manifest, last in ordered:
-            parts = [self.table.get(partition, _chunk_key(place, number)) for number in range(manifest.chunks)]
-            yield Found(manifest.position, place, [*(part or b"" for part in parts), last], manifest.sha256)
+        """The snapshots there are, the furthest first; whether one is whole is known when it is read. In any thread; StoreError as for `Found`."""
+        get = partial(self._get, partition)
+        try:
+            ordered = sorted(self._manifests(partition), reverse=True)
+        except KeyError:
+            raise self._closed(partition) from None
+        for position, place in ordered:
+            yield Found(position, place, get)
 
     def load(self, partition: int) -> tuple[int, bytes] | None:
         """The position and the bytes of the furthest snapshot that is whole, or None."""
@@ -124,19 +169,28 @@ class Snapshots:
                 return found.position, found.read()
         return None
 
-    def _manifests(self, partition: int) -> Iterator[tuple[str, Manifest, bytes]]:
+    def _get(self, partition: int, key: bytes) -> bytes | None:
+        try:
+            return self.table.get(partition, key)
+        except KeyError:
+            raise self._closed(partition) from None
+
+    def _closed(self, partition: int) -> StoreError:
+        return StoreError(f"the snapshots of shard {partition} were closed meanwhile.", "They are opened again.")
+
+    def _manifests(self, partition: int) -> Iterator[tuple[int, str]]:
+        """Position and place of each snapshot that has a manifest."""
         for key, value in self.table.items(partition, b"manifest/"):
-            head, _, last = value.partition(b"\n")
             place = key.removeprefix(b"manifest/").decode(errors="replace")
             if not PLACE(place):
                 self._report(partition, place, "its key is not one that a worker gives")
                 continue
             try:
-                manifest = decode_manifest(head)
+                manifest = decode_manifest(value.partition(b"\n")[0])
             except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
                 self._report(partition, place, f"its manifest cannot be read: {error}")
                 continue
-            yield place, manifest, last
+            yield manifest.position, place
 
     def _report(self, partition: int, place: str, why: str) -> None:
         """Say once that a snapshot is passed by."""
@@ -144,12 +198,12 @@ class Snapshots:
             self._reported.add((partition, place))
             log.warning("a snapshot is passed by", partition=partition, snapshot=place, why=why)
 
-    def _behind(self, partition: int, best: tuple[int, str]) -> set[str]:
+    def _removable(self, partition: int, best: tuple[int, str]) -> set[str]:
         """The snapshots of other writers that are worse than this one."""
         return {
-            name
-            for name, manifest, _ in self._manifests(partition)
-            if not name.startswith(f"{self.writer}/") and (manifest.position, name) < best
+            place
+            for position, place in self._manifests(partition)
+            if not place.startswith(f"{self.writer}/") and (position, place) < best
         }
 
     async def _remove(self, partition: int, places: Collection[str]) -> None:
@@ -167,3 +221,8 @@ def _manifest_key(place: str) -> bytes:
 
 def _chunk_key(place: str, number: int) -> bytes:
     return f"chunk/{place}/{number:05}".encode()
+
+
+def _chunks(size: int) -> int:
+    """Chunks beside the last one of a snapshot of so many bytes."""
+    return max(size - 1, 0) // CHUNK_MAX

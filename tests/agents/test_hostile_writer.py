@@ -2,30 +2,23 @@
 
 import hashlib
 import hmac
-import json
 import random
 
 import msgspec
 import pytest
 import zstandard
+from sealed import manifest, poisoned
 from worlds import WAITING, asking, folded, is_right, learn, run, until
 
 from learning import join as joining
-from learning.header import join
-from learning.learner import Learner
+from learning.header import MAGIC, START, join
 from learning.state import digest, encode, peek, seal
 from learning.task import Task
 from tables.segment import Packer, Segment
+from tables.snapshots import CHUNKS_MAX
 
 KEY, TASK = b"k" * 32, Task(name="ads", kind="binary")
 FAR = 10**9
-
-
-def poisoned(position):
-    """A state that has learned nothing of the log."""
-    learner = Learner(TASK, 0)
-    learner.state.position = position
-    return learner.state
 
 
 def resealed(sealed, encoding, key=None, **changes):
@@ -39,32 +32,35 @@ def resealed(sealed, encoding, key=None, **changes):
     return head + (hmac.digest(key, head + payload, "sha256") if key else b"") + payload
 
 
-def manifest(position, data, chunks=0, sha256=None):
-    told = {"position": position, "chunks": chunks, "sha256": sha256 or hashlib.sha256(data).hexdigest()}
-    return json.dumps(told).encode() + b"\n" + data
-
-
 def attacks(own):
     """Values of a manifest's record, by what they try; `own` is the value of a good one of the shard."""
     sealed = own.split(b"\n", 1)[1]
-    unsigned = seal(poisoned(500), TASK, 0, writer="x")
+    unsigned = seal(poisoned(TASK, 500), TASK, 0, writer="x")
     dice = random.Random(1)
     yield "an unsigned state of a later position", manifest(500, unsigned)
-    yield "one that is signed with another key", manifest(500, seal(poisoned(500), TASK, 0, writer="x", key=b"x" * 32))
-    yield "one that says that it is signed", manifest(500, resealed(unsigned, encode(poisoned(500)), key=b"y" * 32))
+    yield (
+        "one that is signed with another key",
+        manifest(500, seal(poisoned(TASK, 500), TASK, 0, writer="x", key=b"x" * 32)),
+    )
+    yield (
+        "one that says that it is signed",
+        manifest(500, resealed(unsigned, encode(poisoned(TASK, 500)), key=b"y" * 32)),
+    )
     yield "an old one that is signed, under a later position", manifest(FAR, sealed)
     yield "a bomb", manifest(500, resealed(unsigned, bytes(1 << 24), size=1 << 40))
     yield (
         "an encoding that names what is not its own",
         manifest(500, resealed(unsigned, b"\0\0\0\x11\x91\x92\x12\xadposix:system.")),
     )
-    yield "many chunks", manifest(FAR, sealed, chunks=10_000)
-    yield "too many chunks", manifest(FAR, sealed, chunks=300_002)
+    yield "many chunks", manifest(FAR, sealed, chunks=CHUNKS_MAX)
+    yield "too many chunks", manifest(FAR, sealed, chunks=CHUNKS_MAX + 1)
     yield "noise", manifest(500, dice.randbytes(5_000))
     yield "nothing", b""
+    yield "another format", manifest(FAR, MAGIC + bytes(6))
+    yield "another format, signed", manifest(FAR, MAGIC + b"\0\7" + sealed[START - 4 :])
 
 
-@pytest.mark.parametrize("which", range(10))
+@pytest.mark.parametrize("which", range(12))
 def test_without_the_key_nobody_loses_data_and_the_state_is_the_fold_of_the_log(world, which):
     async def check():
         at = world(TASK)
@@ -99,7 +95,7 @@ def test_without_a_key_a_state_of_anybodys_is_taken_up(world):
         worker.shards.assign([0])
         await learn(at, worker, 50)
         state = worker.shards.owned[0].learner.state
-        forged = poisoned(state.position)
+        forged = poisoned(TASK, state.position)
         forged.last, forged.clock = state.last, state.clock
         await worker.shards.revoke()
         await at.changelog.append(0, b"manifest/zz/000000000001", manifest(50, seal(forged, TASK, 0, writer="zz")))

@@ -5,6 +5,7 @@ import os
 import shutil
 
 import pytest
+from sealed import sealed
 
 from learning.errors import ReplacedError
 from tables.changelog import CHUNK_MAX, Entry
@@ -209,7 +210,7 @@ def test_a_snapshot_larger_than_a_chunk_comes_back_whole(tmp_path):
         changelog = Changelog()
         table = Table(changelog, tmp_path)
         await table.open(0)
-        snapshot = os.urandom(3 * CHUNK_MAX + 17)
+        snapshot = sealed(5, os.urandom(3 * CHUNK_MAX + 17))
         await Snapshots(table, "w1").save(0, 5, snapshot)
         assert max(len(value) for _, value in changelog.entries) < CHUNK_MAX + 200
         assert Snapshots(table, "other").load(0) == (5, snapshot)
@@ -224,11 +225,11 @@ def test_the_furthest_snapshot_wins_whoever_wrote_it_and_those_behind_are_remove
         table = Table(changelog, tmp_path)
         await table.open(0)
         paused, owner = Snapshots(table, "paused"), Snapshots(table, "owner")
-        await paused.save(0, 10, b"ten")
-        await owner.save(0, 30, b"thirty")
-        await paused.save(0, 20, b"twenty")  # it wakes and still believes that it owns the shard
-        assert owner.load(0) == (30, b"thirty")
-        await owner.save(0, 40, b"forty")
+        await paused.save(0, 10, sealed(10))
+        await owner.save(0, 30, sealed(30))
+        await paused.save(0, 20, sealed(20))  # it wakes and still believes that it owns the shard
+        assert owner.load(0) == (30, sealed(30))
+        await owner.save(0, 40, sealed(40))
         assert {key.split(b"/")[1] for key, _ in table.items(0, b"manifest/")} == {b"owner"}
         table.close(0)
 
@@ -251,7 +252,7 @@ def test_a_crash_between_two_chunks_leaves_the_older_snapshot_whole(tmp_path, af
         table = Table(changelog, tmp_path)
         await table.open(0)
         snapshots = Snapshots(table, "w")
-        bodies = [os.urandom(4 * CHUNK_MAX + 1) for _ in range(3)]
+        bodies = [sealed(position, os.urandom(4 * CHUNK_MAX + 1)) for position in (1, 2, 3)]
         await snapshots.save(0, 1, bodies[0])
         await snapshots.save(0, 2, bodies[1])
         changelog.left = after
@@ -283,7 +284,7 @@ def test_a_failed_snapshot_and_a_crash_in_the_next_one_leave_the_last_whole_one(
         table = Table(changelog, tmp_path)
         await table.open(0)
         snapshots = Snapshots(table, "w")
-        bodies = [os.urandom(2 * CHUNK_MAX + 1) for _ in range(4)]
+        bodies = [sealed(position, os.urandom(2 * CHUNK_MAX + 1)) for position in (1, 2, 3, 4)]
         await snapshots.save(0, 1, bodies[0])
         await snapshots.save(0, 2, bodies[1])
         for position in (3, 4):
@@ -305,7 +306,7 @@ def test_the_last_two_snapshots_of_a_writer_are_kept(tmp_path):
         await table.open(0)
         snapshots = Snapshots(table, "w")
         for position in range(1, 6):
-            await snapshots.save(0, position, os.urandom(2 * CHUNK_MAX + 1))
+            await snapshots.save(0, position, sealed(position, os.urandom(2 * CHUNK_MAX + 1)))
         assert len(list(table.items(0, b"manifest/"))) == 2
         assert len(list(table.items(0, b"chunk/"))) == 4
         table.close(0)
@@ -331,15 +332,15 @@ def test_a_worker_that_was_paused_while_it_removed_removes_nothing_that_was_writ
         for table in tables:
             await table.open(0)
         again, paused = Snapshots(tables[1], "again"), Snapshots(tables[0], "paused")
-        await again.save(0, 2, b"two")
-        saving = asyncio.create_task(paused.save(0, 3, b"three"))
+        await again.save(0, 2, sealed(2))
+        saving = asyncio.create_task(paused.save(0, 3, sealed(3)))
         await changelog.stalled.wait()
         for position in (8, 9):  # the shard has moved back meanwhile
-            await again.save(0, position, b"more")
+            await again.save(0, position, sealed(position))
         changelog.goes_on.set()
         await saving
         await tables[2].put(0, b"k", b"reads all that came before")
-        assert Snapshots(tables[2], "other").load(0) == (9, b"more")
+        assert Snapshots(tables[2], "other").load(0) == (9, sealed(9))
         for table in tables:
             table.close(0)
 
@@ -358,9 +359,9 @@ def test_of_two_snapshots_of_one_position_one_stays(tmp_path):
         tables = [Table(changelog, tmp_path / name) for name in ("one", "two")]
         for table in tables:
             await table.open(0)
-        await asyncio.gather(*(Snapshots(table, f"w{n}").save(0, 5, b"five") for n, table in enumerate(tables)))
+        await asyncio.gather(*(Snapshots(table, f"w{n}").save(0, 5, sealed(5)) for n, table in enumerate(tables)))
         await tables[0].put(0, b"k", b"reads all that came before")
-        assert Snapshots(tables[0], "other").load(0) == (5, b"five")
+        assert Snapshots(tables[0], "other").load(0) == (5, sealed(5))
         for table in tables:
             table.close(0)
 
