@@ -111,6 +111,11 @@ class Snapshots:
     with the greater name. The newest one may turn out to be damaged, so a writer keeps its snapshot before the newest, too, or the one
     that it took the shard up from; it removes those behind that one, and the best one is removed by nobody.
 
+    Anybody who may write the topic may put a manifest there. Under this writer's name it is removed with the next snapshot: a process has a
+    name of its own, and knows what it has written. Under another name it is removed once it is behind. One that names a position that
+    the log has not come to stays, since it may be of a worker that is ahead of this one; each recovery reads the first of its parts, and
+    passes it by. So does one whose key or manifest cannot be read, which is no more than listed.
+
     Parameters
     ----------
     table
@@ -199,11 +204,12 @@ class Snapshots:
             log.warning("a snapshot is passed by", partition=partition, snapshot=place, why=why)
 
     def _removable(self, partition: int, best: tuple[int, str]) -> set[str]:
-        """The snapshots of other writers that are worse than this one."""
+        """The snapshots of other writers that are worse than this one, and those under this writer's name that it has not written."""
+        kept = {*self._written[partition], best[1]}
         return {
             place
             for position, place in self._manifests(partition)
-            if not place.startswith(f"{self.writer}/") and (position, place) < best
+            if (place not in kept if place.startswith(f"{self.writer}/") else (position, place) < best)
         }
 
     async def _remove(self, partition: int, places: Collection[str]) -> None:

@@ -199,6 +199,33 @@ def test_a_database_that_is_closed_under_the_threads_that_read_it_fails_and_leav
     again.close()
 
 
+def test_what_a_writer_has_not_written_under_its_name_goes_with_its_next_snapshot(tmp_path):
+    async def check():
+        table = await opened(tmp_path)
+        own, other = Snapshots(table, "own"), Snapshots(table, "other")
+        await other.save(0, 50, sealed(50))
+        own.keep(0, 50, "other/000000000001")
+        forged = [
+            *in_parts(sealed(10**9, bytes(LARGE)), 10**9, "own/000000000099"),
+            *in_parts(sealed(1), 1, "own/000000000098"),
+        ]
+        ahead = list(in_parts(sealed(10**9), 10**9, "stranger/000000000001"))
+        for key, value in (*forged, *ahead):
+            await table.put(0, key, value)
+        assert next(own.found(0)).place == "stranger/000000000001"
+        await own.save(0, 60, sealed(60))
+        left = {key.decode().split("/", 1)[1] for key, _ in table.items(0, b"manifest/")}
+        assert left == {"own/000000000001", "other/000000000001", "stranger/000000000001"}
+        assert list(table.items(0, b"chunk/")) == []
+        for position in (70, 80):
+            await own.save(0, position, sealed(position))
+        left = {key.decode().split("/", 1)[1] for key, _ in table.items(0, b"manifest/")}
+        assert left == {"own/000000000002", "own/000000000003", "stranger/000000000001"}
+        table.close(0)
+
+    run(check())
+
+
 def test_a_list_of_snapshots_holds_none_of_their_parts(tmp_path):
     async def check():
         table = await opened(tmp_path, *in_parts(sealed(7, bytes(1000))))
