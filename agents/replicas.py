@@ -148,8 +148,7 @@ class Replicas:
         if self._news and self._budget.is_free():
             partition = next(iter(self._news))
             del self._news[partition]
-            if self._is_open(partition):
-                await self._take_up(partition, self._budget)
+            await self._take_news(partition)
         await self._ask_ends()
 
     async def _open_all(self, partitions: Iterable[int]) -> set[int]:
@@ -173,6 +172,15 @@ class Replicas:
         if not all(opened):
             await asyncio.sleep(RETRY_SECONDS)
         return {partition for partition, is_open in zip(wanted, opened, strict=True) if is_open}
+
+    async def _take_news(self, partition: int) -> None:
+        """Take up what has come for a shard; when its database or the broker fails, it alone is opened again."""
+        try:
+            if self._is_open(partition):
+                await self._take_up(partition, self._budget)
+        except Exception as error:  # noqa: BLE001 the next round opens it
+            log.info("cannot follow a shard now", task=self.task.name, partition=partition, error=repr(error))
+            self._close([partition])
 
     async def _take_up(self, partition: int, budget: Budget | None = None) -> None:
         """Answer from the furthest snapshot there is that can be used and is of the event log as it stands.

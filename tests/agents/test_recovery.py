@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 from worlds import is_right, learn, run, until
 
 from agents import recovery
+from agents import replicas as replicas_module
 from agents.budget import Budget
 from agents.recovery import Recovered
 from agents.replicas import Replica
@@ -218,6 +219,37 @@ def test_a_replica_whose_state_cannot_be_used_keeps_its_last_one():
     with pytest.raises(TypeError):
         replica.take_up(Recovered(odd, "two", 1, "x/2", SnapshotError("refused.")))
     assert (replica.learner, replica._digest, replica.error) == (kept, "one", None)
+
+
+def test_a_replica_that_fails_closes_no_other_one(world, monkeypatch):
+    async def check():
+        at = world(Task(name="ads", kind="binary", partitions=2))
+        owner, other, failed, closed = at.worker("owner"), at.worker("other"), [], []
+        owner.shards.assign([0, 1])
+        other.shards.replicas.start()
+        await until(lambda: other.table.opened() == [0, 1] and not list(other.shards.lacking()))
+        sound, close = replicas_module.recover, other.table.close
+
+        async def recover(around, partition, *arguments):
+            if around is other.around and partition == 0 and not failed:
+                failed.append(partition)
+                raise StoreError("the disk is full.")
+            return await sound(around, partition, *arguments)
+
+        def closing(partition):
+            closed.append(partition)
+            close(partition)
+
+        monkeypatch.setattr(replicas_module, "recover", recover)
+        other.table.close = closing
+        for partition in (0, 1):
+            at.log.grow(partition, 20)
+        await until(lambda: all((r := other.shards.answering(p)) is not None and r.position == 20 for p in (0, 1)))
+        assert (failed, closed) == ([0], [0])
+        for one in (owner, other):
+            await one.stop()
+
+    run(check())
 
 
 def test_of_a_snapshot_without_the_signature_only_the_first_part_is_fetched_and_that_in_a_thread(world):
