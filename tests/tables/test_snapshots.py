@@ -1,11 +1,12 @@
 """Snapshots in the table, read one part after the other: whoever wrote them decides neither how much is fetched nor how long it takes."""
 
+import hashlib
 import os
 import threading
 
 import pytest
 import zstandard
-from sealed import in_parts, sealed
+from sealed import in_parts, manifest, sealed
 from worlds import Changelog, run
 
 from learning.encoding import SIZE
@@ -105,6 +106,21 @@ def test_what_cannot_be_a_snapshot_is_found_so_by_its_first_part(tmp_path, what)
         with pytest.raises(DamagedError):
             found.read()
         assert len(table.fetched) <= 2
+        table.close(0)
+
+    run(check())
+
+
+def test_a_last_part_that_is_larger_than_a_part_is_not_read_on(tmp_path):
+    async def check():
+        snapshot = sealed(7, bytes(LARGE))
+        *chunks, _ = in_parts(snapshot)
+        last = manifest(7, snapshot[2 * CHUNK_MAX :], 2, hashlib.sha256(snapshot).hexdigest())
+        table = await opened(tmp_path, *chunks[:2], (b"manifest/x/000000000001", last))
+        (found,) = Snapshots(table, "w").found(0)
+        with pytest.raises(DamagedError):
+            found.read()
+        assert len(table.fetched) == 2
         table.close(0)
 
     run(check())
