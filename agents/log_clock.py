@@ -3,6 +3,9 @@
 import math
 from collections.abc import Callable
 
+LATE_MS = 24 * 3_600_000
+"""How late this machine's clock may be."""
+
 
 class LogClock:
     """Tells the time of an idle log: the timestamp of its last message plus the seconds since that message was seen.
@@ -12,7 +15,7 @@ class LogClock:
     seen after it was stamped.
 
     A message that was in the log before the shard was opened may have been stamped long ago. Until a later one has been seen it is unknown
-    how late it is, and whatever waits counts as due: the first tick tells the time.
+    how late it is, and what waits counts as due if it may be so by this machine's clock, which may be a day late: the first tick tells the time.
 
     Parameters
     ----------
@@ -26,13 +29,13 @@ class LogClock:
     >>> seconds = 50.0
     >>> clock = LogClock(end=7, monotonic=lambda: seconds)
     >>> clock.see(position=7, log_ms=1_000_000)
-    >>> clock.is_due(9_000_000)
-    True
+    >>> clock.is_due(9_000_000, wall_ms=2_000_000), clock.is_due(90_000_000, wall_ms=2_000_000)
+    (True, False)
     >>> clock.see(position=8, log_ms=4_000_000)
-    >>> clock.is_due(4_010_000)
+    >>> clock.is_due(4_010_000, wall_ms=2_000_000)
     False
     >>> seconds = 60.0
-    >>> clock.is_due(4_010_000)
+    >>> clock.is_due(4_010_000, wall_ms=2_000_000)
     True
     """
 
@@ -58,6 +61,9 @@ class LogClock:
         """
         return round(self.now_ms if self._is_known else max(wall_ms, self.now_ms))
 
-    def is_due(self, due_at_ms: float) -> bool:
-        """Whether a tick should be appended for something that waits for this time, in milliseconds; infinity: nothing waits."""
-        return due_at_ms < math.inf and (not self._is_known or due_at_ms <= self.now_ms)
+    def is_due(self, due_at_ms: float, wall_ms: float) -> bool:
+        """Whether a tick should be appended for something that waits for this time, in milliseconds; infinity: nothing waits.
+
+        `wall_ms` is the time of this machine's clock. It counts only where the time of the log is not known yet.
+        """
+        return due_at_ms <= (self.now_ms if self._is_known else max(self.now_ms, wall_ms + LATE_MS))

@@ -256,9 +256,10 @@ class Shard:
         self._log_clock.see(self.position, self.learner.state.clock)
         now = self.around.budget.clock()
         is_idle = self.position == self._end and not self._folding.locked()
-        if is_idle and now - self._ticked_at >= TICK_SECONDS and self._log_clock.is_due(self.learner.due_at):
+        wall_ms = self.around.wall() * 1000
+        if is_idle and now - self._ticked_at >= TICK_SECONDS and self._log_clock.is_due(self.learner.due_at, wall_ms):
             self._ticked_at = now
-            await self.around.log.append(self.partition, TICK, self._log_clock.stamp(self.around.wall() * 1000))
+            await self.around.log.append(self.partition, TICK, self._log_clock.stamp(wall_ms))
 
     async def save_if_due(self) -> None:
         """Begin a snapshot when there is something to save and it is time."""

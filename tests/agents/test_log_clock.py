@@ -13,7 +13,8 @@ START = 1_700_000_000_000
 class Log:
     """An idle log on a broker, a shard that folds it at once, and what the shard's owner does about ticks, once a second."""
 
-    def __init__(self, *, age_ms=0):
+    def __init__(self, *, age_ms=0, skew_ms=0):
+        self.skew_ms = skew_ms  # of the worker's time of day
         self.seconds = 1000.0  # of the worker's monotonic clock, which knows nothing of the time of day
         self.broker_ms = START + age_ms
         self.position, self.stamp = 10, START
@@ -23,7 +24,7 @@ class Log:
     def run(self, seconds, due_at):
         for _ in range(seconds):
             self.clock.see(self.position, self.stamp)
-            if self.clock.is_due(math.inf if self.stamp >= due_at else due_at):
+            if self.clock.is_due(math.inf if self.stamp >= due_at else due_at, self.broker_ms + self.skew_ms):
                 self.append()
                 self.ticks.append(self.stamp)
             self.seconds += 1
@@ -42,13 +43,21 @@ def test_a_tick_comes_within_a_second_of_what_is_due_and_no_more_come():
 
 @pytest.mark.parametrize("age", [0, 24 * HOUR])
 def test_what_waits_in_a_log_that_was_idle_at_opening_costs_one_tick_to_learn_the_time(age):
-    log = Log(age_ms=age)
+    log = Log(age_ms=age, skew_ms=2 * HOUR)
     due_at = START + 24 * HOUR + 1_800_000
     log.run(3600, due_at)
     first, *later = log.ticks
     assert first == START + age
     # It was seen a second after it was stamped.
     assert later == ([due_at + 1000] if age else [])
+
+
+@pytest.mark.parametrize("skew", [-HOUR, 0, HOUR])
+def test_what_waits_for_days_costs_no_tick_at_opening(skew):
+    """The state after a restart has the digest that it had before."""
+    log = Log(skew_ms=skew)
+    log.run(3600, due_at=START + 7 * 24 * HOUR)
+    assert log.ticks == []
 
 
 def test_what_was_due_long_ago_at_opening_is_due_at_once():

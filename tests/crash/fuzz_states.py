@@ -455,6 +455,9 @@ class Reading:
         )
         told = {"position": dice.choice((0, 5, -1, 2**63 - 1, 2**63, 1.5, "a", None, True)), "chunks": dice.choice((0, 1, 7, 10_000, 10_001, 2**60, -1, "a")),
                 "sha256": dice.choice((hashlib.sha256(self.sealed).hexdigest(), "", 5, "0" * 64))}  # fmt: skip
+        if dice.random() < 0.3:
+            place = "w/000000000001"
+            told |= {"position": 0, "chunks": 0, "sha256": hashlib.sha256(self.sealed).hexdigest()}
         head = json.dumps(told).encode()
         if dice.random() < 0.3:
             head = self.mutator.flipped(dice, head)
@@ -542,7 +545,7 @@ class SimpleTable:
         return [self.entry] if self.entry[0].startswith(prefix) else []
 
     def get(self, partition, key):
-        return None
+        return self.entry[1] if key == self.entry[0] else None
 
 
 WATCHED = ("import", "open", "exec", "compile", "os.", "subprocess.", "socket.", "shutil.", "ctypes.", "pickle.", "marshal.", "code.__new__",
