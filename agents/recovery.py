@@ -52,8 +52,10 @@ async def recover(
     around: Around,
     partition: int,
     use: Callable[[Recovered], Awaitable[Result | None]],
+    *,
     beyond: int = -1,
     budget: Budget | None = None,
+    passed: list[tuple[int, str]] | None = None,
 ) -> Result | None:
     """Use the furthest snapshot of a shard that can be used; what `use` makes of it, or None where there is none.
 
@@ -79,6 +81,8 @@ async def recover(
         Snapshots of this position and earlier ones are not wanted.
     budget
         Is charged with the reading, if given.
+    passed
+        Position and reason of each snapshot that is passed by are added to it, if given.
 
     Raises
     ------
@@ -105,11 +109,11 @@ async def recover(
         except Exception as error:  # noqa: BLE001 a state that is no state fails in any way
             if refused is None and isinstance(error, SnapshotError) and not isinstance(error, DamagedError):
                 refused = error
-            log.warning(
-                "a snapshot is passed by",
-                task=around.task.name, partition=partition, position=found.position, snapshot=found.place,
-                error=str(error) if isinstance(error, HeadraceError) else repr(error),
-            )  # fmt: skip
+            why = str(error) if isinstance(error, HeadraceError) else repr(error)
+            where = {"task": around.task.name, "partition": partition, "position": found.position}
+            log.warning("a snapshot is passed by", snapshot=found.place, error=why, **where)
+            if passed is not None:
+                passed.append((found.position, why))
             continue
         if result is not None:
             return result

@@ -198,7 +198,8 @@ class Replicas:
             return True
 
         try:
-            is_taken = await recover(self.around, partition, use, replica.position if replica.learner else -1, budget)
+            beyond = replica.position if replica.learner else -1
+            is_taken = await recover(self.around, partition, use, beyond=beyond, budget=budget)
         except (StoreError, ReplacedError):
             raise
         except HeadraceError as error:

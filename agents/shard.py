@@ -165,11 +165,12 @@ class Shard:
                 return await self._recognised(before.learner, asked)
             misfits += [before.position] if is_whole else []
         self._before = None
-        learner = await recover(self.around, self.partition, partial(self._use, misfits, asked))
+        passed: list[tuple[int, str]] = []
+        learner = await recover(self.around, self.partition, partial(self._use, misfits, asked), passed=passed)
         if learner is None:
-            self._note_misfits(misfits, 0)
             self._pending = ShardPending(self.around.pending, self.partition)
             learner = await self._recognised(Learner(self.task, self.partition, pending=self._pending), asked)
+        self._note(misfits, passed, learner.state.position)
         return learner
 
     async def _use(self, misfits: list[int], asked: float, found: Recovered) -> Learner | None:
@@ -181,7 +182,6 @@ class Shard:
         learner = await self._recognised(Learner(self.task, self.partition, state, pending), asked)
         self.sealer.size = found.size
         self.around.snapshots.keep(self.partition, state.position, found.place)
-        self._note_misfits(misfits, state.position)
         self._saved_position, self._saved_clock = state.position, state.clock
         self._pending = pending
         return learner
@@ -208,14 +208,20 @@ class Shard:
         finally:
             pending.close()  # what is read goes on holding the database, and with it the lock
 
-    def _note_misfits(self, misfits: list[int], position: int) -> None:
-        """Say that states were not taken up because entries that wait in them are not in the pending table."""
-        if not misfits:
+    def _note(self, misfits: list[int], passed: list[tuple[int, str]], position: int) -> None:
+        """Say that states were not taken up: entries that wait in them are not in the pending table, or their snapshots cannot be used."""
+        whys = []
+        if misfits:
+            whys.append(
+                f"the states at {', '.join(map(str, misfits))} do not fit {self.task.name}.pending, which has lost entries"
+            )
+        if passed and not position:  # where another one was used, little is folded again, and the log has it
+            (furthest, why), *more = passed
+            others = f" and {len(more)} others were" if more else " was"
+            whys.append(f"the snapshot at {furthest}{others} passed by ({why.rstrip('.')})")
+        if not whys:
             return
-        self.notice = (
-            f"the states at {', '.join(map(str, misfits))} do not fit {self.task.name}.pending, which has lost entries: "
-            f"the log is folded again from {position}."
-        )
+        self.notice = f"{'; '.join(whys)}: the log is folded again from {position}."
         log.warning("a shard is folded again", task=self.task.name, partition=self.partition, why=self.notice)
         self._alert("refolded", self.notice)
 

@@ -1,12 +1,14 @@
 """The trial of a model, before its worker starts: what cannot be right is refused then, not at the first restart."""
 
+import sys
 from collections.abc import Sequence
-from types import SimpleNamespace
+from types import FunctionType, SimpleNamespace
 
 import msgspec
 
 from learning.batch import Row
 from learning.encoding import SAVABLE, decode, digest, encode, missing
+from learning.encoding.table import DECLARED as DECLARED_IN
 from learning.errors import ModelError, SnapshotError
 from learning.generated import Shape, questions, samples, shapes
 from learning.learner import Learner
@@ -122,7 +124,19 @@ class _Trial:
         self.refused: _Failed | None = None
         self.also = task.modules  # as for a snapshot
 
+    def _check_declared(self) -> None:
+        """Raise ModelError unless what the model's module lists for its state is a list of classes and functions."""
+        for name in self.also:
+            declared = getattr(sys.modules.get(name), DECLARED_IN, ())
+            if not isinstance(declared, list | tuple):
+                raise self._error(f"cannot be used: {name}.{DECLARED_IN} is no list", f"Write {DECLARED_IN} = [...].")
+            for one in declared:
+                if not isinstance(one, type | FunctionType):
+                    what = f"cannot be used: {name}.{DECLARED_IN} holds {one!r:.80}, which is no class and no function"
+                    raise self._error(what, "List the classes and functions themselves, not their names.")
+
     def run(self) -> Verdict:
+        self._check_declared()
         whole, half = Learner(self.task, 0), len(self.rows) // 2
         untaught = self._is_pure(Learner(self.task, 0))
         self._fold(whole, self.rows[:half])

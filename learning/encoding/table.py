@@ -156,6 +156,13 @@ def _is_attributes(kind: type[Any]) -> bool:
     return all(base is object or base.__flags__ & HEAP_TYPE for base in kind.__mro__)
 
 
+def fault_of(kind: type[Any]) -> str:
+    """Why objects of a class are more than their attributes, to be put behind its name; empty where nothing of the class says so."""
+    own = (name for name in (*REDUCING, "__setstate__", "__del__") if hasattr(kind, name))
+    found = next((name for name in own if getattr(kind, name) is not getattr(object, name, None)), None)
+    return f", whose class has a {found} of its own" if found else ""
+
+
 REDUCING = ("__reduce_ex__", "__reduce__", "__getstate__", "__getnewargs__", "__getnewargs_ex__")
 
 COMPLETED = frozenset(f"river.{name}" for name in river.COMPLETED.split())

@@ -332,7 +332,7 @@ class Writer:
             and tag_of(kind)
         ):
             return self.row(value, (Code.NAMED_TUPLE, tag_of(kind)))
-        raise Unwritable(f"a {_name(kind)}")
+        raise Unwritable(f"a {_name(kind)}{table.fault_of(kind)}")
 
 
 def _name(thing: Any) -> str:

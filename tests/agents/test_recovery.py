@@ -107,6 +107,23 @@ def test_a_signed_snapshot_is_refused_at_once_where_no_key_is_configured(world):
     run(check())
 
 
+def test_a_log_that_is_folded_from_its_beginning_says_why(world):
+    """With another key than before, for example: nothing else would tell that all is folded again."""
+
+    async def check():
+        at = world(Task(name="ads", kind="binary"))
+        for key, notice in ((b"a" * 32, None), (b"b" * 32, "not signed with the configured key")):
+            worker = at.worker(key.decode()[:1], key=key)
+            worker.shards.assign([0])
+            at.log.grow(0, 10)
+            await until(lambda w=worker: w.shards.owned[0]._saved_position == at.log.end[0])
+            told = worker.shards.owned[0].notice
+            assert told is None if notice is None else f"{notice}" in told and told.endswith("folded again from 0.")
+            await worker.stop()
+
+    run(check())
+
+
 def test_a_replica_says_what_is_refused_for_as_long_as_it_is_there_and_follows_what_is_not(world):
     async def check():
         at = world(TASK)
@@ -230,11 +247,11 @@ def test_a_replica_that_fails_closes_no_other_one(world, monkeypatch):
         await until(lambda: other.table.opened() == [0, 1] and not list(other.shards.lacking()))
         sound, close = replicas_module.recover, other.table.close
 
-        async def recover(around, partition, *arguments):
+        async def recover(around, partition, *arguments, **options):
             if around is other.around and partition == 0 and not failed:
                 failed.append(partition)
                 raise StoreError("the disk is full.")
-            return await sound(around, partition, *arguments)
+            return await sound(around, partition, *arguments, **options)
 
         def closing(partition):
             closed.append(partition)

@@ -1,5 +1,8 @@
 """The trial finds out at the worker's start what would otherwise stop a shard, or its restart, or change its model unseen."""
 
+import fractions
+import random
+
 import msgspec
 import pytest
 import users_models
@@ -184,3 +187,43 @@ def test_classes_of_other_modules_may_be_used_if_the_module_lists_them(own, monk
     assert "HEADRACE_STATE" in refusal.value.remedy
     monkeypatch.setattr(users_models, "HEADRACE_STATE", [sketch.Counter], raising=False)
     assert own(users_models.Counting).pure
+
+
+@pytest.mark.parametrize(
+    ("declared", "why"),
+    [
+        (sketch.Counter, "HEADRACE_STATE is no list"),
+        (["river.sketch.Counter"], "holds 'river.sketch.Counter', which is no class"),
+    ],
+)
+def test_what_a_module_lists_for_its_state_is_a_list_of_classes_and_functions(own, monkeypatch, declared, why):
+    monkeypatch.setattr(users_models, "HEADRACE_STATE", declared, raising=False)
+    with pytest.raises(ModelError, match=why):
+        own(users_models.scaled)
+
+
+class Fractional(users_models.Half):
+    """Keeps a number of a class that says itself how it is taken apart."""
+
+    def __init__(self):
+        self.half = fractions.Fraction(1, 2)
+
+
+class Dicing(users_models.Half):
+    """Draws without a seed."""
+
+    def learn_one(self, x, y):
+        self.drawn = random.random()
+
+
+@pytest.mark.parametrize(
+    ("make", "why"),
+    [
+        (Fractional, "a fractions.Fraction, whose class has a __reduce__ of its own"),
+        (Dicing, "is another one each time"),
+    ],
+)
+def test_why_a_model_cannot_be_saved_or_repeated_is_said(own, monkeypatch, make, why):
+    monkeypatch.setattr(users_models, "HEADRACE_STATE", [fractions.Fraction, Fractional, Dicing], raising=False)
+    with pytest.raises(ModelError, match=why):
+        own(make)
