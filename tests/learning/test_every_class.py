@@ -1,8 +1,14 @@
 """Every class that a state may name comes back from bytes as it was, and goes on as it would have."""
 
+import json
+import os
 import random
+import subprocess
 import sys
+from pathlib import Path
 
+import harness
+import msgspec
 import pytest
 import zoo
 from river import stats
@@ -54,6 +60,48 @@ def test_a_model_that_was_read_goes_on_as_the_one_that_was_written(name, count):
         model.learn_one(x, y)
         read.learn_one(x, y)
     assert digest(read) == digest(model)
+
+
+ELSEWHERE = """
+import json, sys
+import msgspec
+import zoo
+from test_every_class import EVERY, ask, more_of
+from learning.state import decode, digest
+found = {}
+for name, data in msgspec.msgpack.decode(open(sys.argv[1], "rb").read()).items():
+    kind, _ = EVERY[name]
+    model = decode(data, also=("zoo",))
+    found[name] = [digest(model), [repr(ask(kind, model, x)) for x in more_of(kind)]]
+print(json.dumps(found))
+"""
+"""Reads models in another process, with another hash seed, and asks them."""
+
+
+BY_HASH_ORDER = ["select"]
+"""Models of River that sum in the order of a set of strings: workers run with PYTHONHASHSEED=0."""
+
+
+def more_of(kind):
+    return [x for x, _ in list(zoo.rows(kind, 35))[30:]]
+
+
+def test_another_process_with_another_hash_seed_reads_the_same_models(tmp_path):
+    models = {name: learned(kind, make, 30)[0] for name, (kind, make) in EVERY.items()}
+    (tmp_path / "models").write_bytes(msgspec.msgpack.encode({name: encode(model) for name, model in models.items()}))
+    folders = os.pathsep.join([str(harness.ROOT), str(harness.ROOT / "tests"), str(Path(__file__).parent)])
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", ELSEWHERE, str(tmp_path / "models")],
+        env=os.environ | {"PYTHONHASHSEED": "1234", "PYTHONPATH": folders}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    there = json.loads(done.stdout)
+    assert {name: found[0] for name, found in there.items()} == {name: digest(model) for name, model in models.items()}
+    other = [
+        name
+        for name, (kind, _) in EVERY.items()
+        if there[name][1] != [repr(ask(kind, models[name], x)) for x in more_of(kind)]
+    ]
+    assert other == BY_HASH_ORDER
 
 
 @pytest.mark.parametrize("part", zoo.PARTS, ids=lambda part: type(part).__name__)
