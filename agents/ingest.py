@@ -88,6 +88,8 @@ class Ingest:
         Commits a position (topic, partition, offset) to the group of the workers.
     enricher
         Is asked for stored features, if there is one.
+    key
+        The snapshot key, or None; see `Positions`.
     """
 
     def __init__(
@@ -96,11 +98,12 @@ class Ingest:
         brokers: Brokers | str,
         tell_group: Callable[[str, int, int], Awaitable[None]],
         enricher: Enricher | None = None,
+        key: bytes | None = None,
     ):
         self.task, self.tell_group, self.enricher = task, tell_group, enricher
         self.mappings = {source.topic: Mapping(task, source.topic) for source in task.sources or ()}
         self.logs = {topic: KafkaEventLog(topic, brokers) for topic in self.mappings}
-        self.positions = Positions(task.name, brokers)
+        self.positions = Positions(task.name, brokers, key)
         self.appender = Appender(task.events, brokers)
         self.quarantine = Appender(f"{task.name}.quarantine", brokers)
         self.counts = Counts()

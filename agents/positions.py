@@ -1,11 +1,13 @@
 """How far a task's sources are in its event log: offsets in a consumer group of the task's own, which has no members."""
 
 import asyncio
+import hmac
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from time import perf_counter
 
 import msgspec
+import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.structs import OffsetAndMetadata
@@ -15,6 +17,11 @@ from learning.mark import Mark
 from tables.asker import ANSWER_SECONDS
 from tables.changelog import KafkaChangelog
 from tables.kafka import Brokers, close, close_soon, started
+
+log = structlog.get_logger()
+
+SIGNED = b"\n"
+"""Stands between a mark, which has no line ends, and its HMAC-SHA256."""
 
 KEEP_SECONDS = 60.0
 """How often a mark is kept in `<task>.positions` at most."""
@@ -49,16 +56,22 @@ class Positions:
     `<task>.positions`, now and then: the mark of any message that was mapped tells the topic from another. An offset without metadata was
     reset by hand, and is taken as it is. The embedded broker keeps no metadata, so there every offset is.
 
+    Where there is a snapshot key, the marks in `<task>.positions` are signed with a key derived from it, and others are passed by: whoever may write
+    the topic could have records passed over.
+
     Parameters
     ----------
     task
         Names the group.
     brokers
         Where Kafka is: `Brokers`, or `host:port`, several separated by commas.
+    key
+        The snapshot key, or None.
     """
 
-    def __init__(self, task: str, brokers: Brokers | str):
+    def __init__(self, task: str, brokers: Brokers | str, key: bytes | None = None):
         self.group = f"headrace-{task}.sources"
+        self._sign_key = None if key is None else hmac.digest(key, b"headrace/positions/1", "sha256")
         self.brokers = Brokers.of(brokers)
         self._client: AIOKafkaConsumer | None = None
         self._admin: AIOKafkaAdminClient | None = None
@@ -89,7 +102,7 @@ class Positions:
             client.pause(place)
             await client.commit({place: OffsetAndMetadata(position, mark.text if mark else "")})
             if mark is not None and perf_counter() - self._kept_at.get(place, -KEEP_SECONDS) >= KEEP_SECONDS:
-                await self._marks.append(0, _key(place), mark.text.encode())
+                await self._marks.append(0, _key(place), self._signed(place, mark.text.encode()))
                 self._kept_at[place] = perf_counter()
 
     def lost(self, topic: str, partition: int, position: int, first: int) -> LogError:
@@ -136,8 +149,22 @@ class Positions:
         found = None
         async for entry in self._marks.read(0, 0):
             if entry.key == _key(place):
-                found = Mark.parse((entry.value or b"").decode(errors="replace"))
+                text = (entry.value or b"").partition(SIGNED)[0]
+                if self._sign_key is None or hmac.compare_digest(entry.value or b"", self._signed(place, text)):
+                    found = Mark.parse(text.decode(errors="replace"))
+                else:
+                    why = "it is not signed with the snapshot key"
+                    log.warning(
+                        "a kept position is passed by", source=_key(place).decode(), offset=entry.offset, why=why
+                    )
         return found
+
+    def _signed(self, place: TopicPartition, text: bytes) -> bytes:
+        """A mark as it stands in the topic."""
+        if self._sign_key is None:
+            return text
+        content = b"%b\0%b\0%b" % (self.group.encode(), _key(place), text)
+        return text + SIGNED + hmac.digest(self._sign_key, content, "sha256")
 
     def _reset(self, topic: str, partition: int, to: str) -> str:
         return (

@@ -141,7 +141,8 @@ def make_app(settings: Settings, instance: str | None, impure: Collection[str] =
         if task.stored:
             app.enrichers[task.name] = Enricher(task, make_store(settings, task), settings.features.budget_ms / 1000)
         if task.sources:
-            app.ingest(task, Ingest(task, settings.brokers, app.commit, app.enrichers.get(task.name)))
+            enricher, key = app.enrichers.get(task.name), settings.snapshot_key()
+            app.ingest(task, Ingest(task, settings.brokers, app.commit, enricher, key))
     follow_assignments(app)
     add_views(app, settings, impure)
     for served in app.serving.tasks.values():

@@ -30,7 +30,7 @@ PLACE = re.compile(r"[A-Za-z0-9._-]+/[0-9]{12}").fullmatch
 """A snapshot's place among the keys: its writer, and a number."""
 
 
-class Manifest(msgspec.Struct, frozen=True):
+class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What belongs to one snapshot: its position, its chunks, and the SHA-256 (hex) of them all."""
 
     position: Annotated[int, msgspec.Meta(ge=0, le=POSITION_MAX)]
