@@ -17,7 +17,7 @@ from agents.log_clock import LogClock
 from agents.recovery import Recovered, recover
 from agents.sealer import Sealer
 from learning.effects import Effect
-from learning.errors import HeadraceError, ReplacedError, StoreError
+from learning.errors import HeadraceError, ReplacedError, SnapshotError, StoreError
 from learning.learner import Learner, Message, State
 from learning.task import Task
 from tables.pending import ShardPending
@@ -104,7 +104,7 @@ class Shard:
                     self._folding if not self.sealer.is_quick else nullcontext(),
                 ):
                     self._digest = self.position, await self.sealer.digest(self.learner.state)
-            except TimeoutError:
+            except (TimeoutError, SnapshotError):  # it takes too long, or is larger than what may be saved
                 return None
         return self._digest
 
