@@ -14,6 +14,7 @@ import click
 
 from app.cli.columns import BOOLEANS, WHOLE, Type, infer_type, read_rows
 from app.cli.sources import Columns, check_header
+from app.proof import SECRET_MIN
 from app.settings import parse
 from learning.task import Kind
 
@@ -63,6 +64,10 @@ def init(
     path = Path(config)
     if path.exists():
         raise click.ClickException(f"{path} is there already. Move it away, or name another file: --config FILE.")
+    if not path.parent.is_dir():
+        raise click.ClickException(
+            f"the folder {path.parent} is not there. Make it, or name another file: --config FILE."
+        )
     columns = Columns(label, identity, key)
     if table is None:
         if label or identity or key or kind:
@@ -81,22 +86,31 @@ def init(
         pairs = [f"{feature}={cell}" for feature, cell in guess.first.items()]
         features = " ".join(map(shlex.quote, pairs))
     parse(tomllib.loads(text), path)
-    path.write_text(text, encoding="utf-8")
-    made = make_key(path.parent / KEY)
+    secret = path.parent / KEY
+    try:
+        made = make_key(secret)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        what = f"{error.filename} cannot be read or written: {error.strerror}."
+        raise click.ClickException(f"{what} Grant the right to, or name another file: --config FILE.") from None
     named = "" if config == "headrace.toml" else f" --config {shlex.quote(config)}"
-    click.echo(
-        f"Wrote {path}{f' and {path.parent / KEY}' if made else ''}. Read it through; then, each in a terminal of its own:\n"
-    )
+    click.echo(f"Wrote {path} and {secret}." if made else f"Wrote {path}. It uses the {secret} that is there.")
+    click.echo(f"{secret} is secret: give all workers the same, keep a copy, and do not commit it.")
+    click.echo(f"Read {path} through; then, each in a terminal of its own:\n")
     click.echo(f"  headrace broker               # or set broker.url to your Kafka\n  headrace worker{named}")
     click.echo(f"  headrace send{named} {name} {send}\n  headrace status{named} {name}")
     click.echo(f"  headrace predict{named} {name} {features}")
 
 
 def make_key(path: Path) -> bool:
-    """Write a new snapshot key that nobody else can read; whether there was none yet."""
+    """Write a new snapshot key that nobody else can read, or check the one that is there; whether there was none yet."""
     try:
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
+        if (size := len(path.read_bytes().strip())) < SECRET_MIN:
+            what = f"{path} is there already and has {size} bytes; a snapshot key has {SECRET_MIN} or more."
+            remedy = "Move it away, and init makes a new one, or put back the key that the other workers have."
+            raise click.ClickException(f"{what} {remedy}") from None
         return False
     with open(file, "w", encoding="ascii") as key:  # noqa: PTH123 a descriptor
         key.write(f"{secrets.token_hex(32)}\n")

@@ -350,5 +350,35 @@ def test_init_makes_a_key_that_only_its_owner_reads_and_overwrites_none(tmp_path
     before = key.read_bytes()
     second = CliRunner().invoke(group, ["init", "--config", "other.toml"])
     assert second.exit_code == 0, second.output
-    assert "snapshot.key" not in second.output.splitlines()[0]
+    assert second.output.splitlines()[0] == "Wrote other.toml. It uses the snapshot.key that is there."
     assert key.read_bytes() == before
+    for called in (first, second):
+        assert called.output.splitlines()[1].startswith("snapshot.key is secret: give all workers the same")
+
+
+@pytest.mark.parametrize("content", [b"", b" \n", b"f" * 31 + b"\n"])
+def test_init_refuses_a_snapshot_key_that_no_worker_takes(headrace, tmp_path, content):
+    (tmp_path / "snapshot.key").write_bytes(content)
+    called = headrace("init", "--config", tmp_path / "headrace.toml")
+    assert called.status == 1
+    assert f"has {len(content.strip())} bytes; a snapshot key has 32 or more. Move it away" in called.err
+    assert not (tmp_path / "headrace.toml").exists()
+    assert (tmp_path / "snapshot.key").read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [("nowhere/headrace.toml", "is not there. Make it"), ("blocked/headrace.toml", "cannot be read")],
+)
+def test_init_says_in_one_line_that_it_cannot_write(headrace, tmp_path, config, told):
+    (tmp_path / "blocked" / "snapshot.key").mkdir(parents=True)
+    called = headrace("init", "--config", tmp_path / config)
+    assert called.status == 1
+    assert told in called.err
+    assert len(called.err.splitlines()) == 1
+    assert not (tmp_path / config).exists()
+
+
+def test_git_ignores_what_is_written_into_a_clone():
+    written = {"headrace.toml", "snapshot.key", "keys"}
+    assert {f"/{name}" for name in written} <= set((ROOT / ".gitignore").read_text().splitlines())
