@@ -24,8 +24,9 @@ from app import broker as embedded
 from app.cli.later import LaterLabels
 from app.cli.worker import fix_hash_seed
 from app.settings import Settings, load
-from learning.errors import HeadraceError
+from learning.errors import BrokerError, HeadraceError
 from tables.producer import producing
+from tables.topics import connect
 
 ROWS_PER_SECOND = 125.0
 """Slow enough to watch: the 1,250 rows of Phishing take ten seconds."""
@@ -79,6 +80,7 @@ def demo(broker: str | None) -> None:
             console.print(f"Broker: the embedded one, in memory, at {broker}.")
         else:
             broker = broker.removeprefix("kafka://")
+            asyncio.run(check_broker(broker))
             task = f"phishing-demo-{os.getpid()}"  # a shared broker may hold an older run
             console.print(f"Broker: {broker}; the topics of this run begin with {task}.")
         config = folder / "headrace.toml"
@@ -90,6 +92,14 @@ def demo(broker: str | None) -> None:
         console.print(NEXT)
     else:
         raise click.ClickException("the results differ, and they must not. Please report this.")
+
+
+async def check_broker(broker: str) -> None:
+    """BrokerError if no Kafka answers there: the demo's workers would end at once, and their log is not shown."""
+    try:
+        await (await connect(broker)).close()
+    except BrokerError as error:
+        raise BrokerError(error.what, "Start it, or leave --broker out: then an embedded one is started.") from None
 
 
 async def _play(first: "Demo", second: LaterLabels) -> bool:

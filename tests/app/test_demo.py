@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 
 import app.cli.later
+from app.broker import free_port
 from app.cli.later import LaterLabels
 
 
@@ -18,6 +19,14 @@ def later(tmp_path, broker, monkeypatch):
     act.start()
     yield act
     act.stop()
+
+
+def test_a_broker_that_cannot_be_reached_is_named_at_once(headrace):
+    called = headrace("demo", "--broker", f"127.0.0.1:{free_port()}")
+    assert called.status == 1
+    assert called.out == ""
+    assert "cannot be reached" in called.err
+    assert "leave --broker out" in called.err
 
 
 def test_no_question_fails_while_a_worker_is_killed_and_the_accuracy_is_rivers(later):
