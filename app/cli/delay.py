@@ -22,11 +22,11 @@ def delayed(samples: Iterator[Sample], rows: int, partitions: int) -> Iterator[S
     --------
     >>> samples = [Sample(n, b'{"id": "%d", "features": {}, "label": true}' % n) for n in (1, 2)]
     >>> for sample in delayed(iter(samples), rows=1, partitions=1):
-    ...     print(sample.value.decode())
-    {"id":"1","features":{}}
-    {"id":"1","label":true}
-    {"id":"2","features":{}}
-    {"id":"2","label":true}
+    ...     print(sample.value.decode(), sample.is_label)
+    {"id":"1","features":{}} False
+    {"id":"1","label":true} True
+    {"id":"2","features":{}} False
+    {"id":"2","label":true} True
     """
     run = secrets.token_hex(4)
     waiting: deque[tuple[int, Sample, dict[str, Any]]] = deque()
@@ -34,7 +34,7 @@ def delayed(samples: Iterator[Sample], rows: int, partitions: int) -> Iterator[S
 
     def answered() -> Sample:
         _, question, label = waiting.popleft()
-        return Sample(question.line, msgspec.json.encode(label | time), question.key)
+        return Sample(question.line, msgspec.json.encode(label | time), question.key, is_label=True)
 
     for number, sample in enumerate(samples):
         record = msgspec.json.decode(sample.value)
@@ -42,7 +42,7 @@ def delayed(samples: Iterator[Sample], rows: int, partitions: int) -> Iterator[S
         while waiting and waiting[0][0] <= number:
             yield answered()
         if "label" not in record or "features" not in record:
-            yield sample  # a question or a label by itself
+            yield sample._replace(is_label="label" in record)  # a question or a label by itself
             continue
         name = record.pop("id", f"{run}-{number}")
         label = {"id": name, "label": record.pop("label")}

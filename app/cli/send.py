@@ -95,11 +95,11 @@ def send(
         with _progress(opened, limit, parts=1 if delay is None else 2) as progress:
             asyncio.run(sender.send_all(opened, limit, progress))
     except KeyboardInterrupt:
-        click.secho(f"Stopped: {sender.acknowledged:,} rows were acknowledged.", fg="red", err=True)
+        click.secho(f"Stopped: {sender.told} were acknowledged.", fg="red", err=True)
         sys.exit(130)
     seconds = time.monotonic() - started
-    rows = sender.acknowledged
-    click.echo(f"{rows:,} rows acknowledged in {seconds:.1f} s ({rows / max(seconds, 1e-9):,.0f} rows/s).")
+    rate_of = f"{sender.acknowledged / max(seconds, 1e-9):,.0f} {'rows' if delay is None else 'records'}/s"
+    click.echo(f"{sender.told} acknowledged in {seconds:.1f} s ({rate_of}).")
     if sender.refused:
         for sample in sender.shown:
             click.secho(f"line {sample.line}: {sample.reason}", fg="red", err=True)
@@ -144,11 +144,18 @@ class Sender:
     ):
         self.brokers, self.task, self.rate, self.pack, self.delay = brokers, task, rate, pack, delay
         self.skip_invalid = skip_invalid
-        self.acknowledged = 0
+        self.acknowledged = self.labels = 0
         self.refused = 0
         self.shown: list[Sample] = []
         self._turn = 0
-        self._under_way: deque[tuple[asyncio.Future[Any], int]] = deque()
+        self._under_way: deque[tuple[asyncio.Future[Any], list[Sample]]] = deque()
+
+    @property
+    def told(self) -> str:
+        """How many rows were acknowledged; with a delay, how many questions and how many labels."""
+        if self.delay is None:
+            return f"{self.acknowledged:,} rows"
+        return f"{self.acknowledged - self.labels:,} questions and {self.labels:,} labels"
 
     async def send_all(self, source: Source, limit: int | None, progress: Progress) -> None:
         """Send the samples, in their order; BrokerError says how many were acknowledged when the broker fails."""
@@ -176,7 +183,7 @@ class Sender:
                 await self._await_acknowledged(0)
             except (KafkaError, OSError) as error:
                 await self._count_rest()
-                what = f"the broker at {self.brokers} failed: {error!r}. {self.acknowledged:,} rows were acknowledged."
+                what = f"the broker at {self.brokers} failed: {error!r}. {self.told} were acknowledged."
                 raise BrokerError(what, "Look at the broker, then send the rest.") from None
 
     def _valid(self, samples: Iterator[Sample]) -> Iterator[Sample]:
@@ -197,7 +204,7 @@ class Sender:
         value = b"\n".join(row.value for row in rows)
         encoded = None if key is None else key.encode()
         future = await producer.send(self.task.events, value, key=encoded, partition=partition)
-        self._under_way.append((future, len(rows)))
+        self._under_way.append((future, rows))
         await self._await_acknowledged(UNACKNOWLEDGED_MAX)
 
     async def _await_acknowledged(self, left: int) -> None:
@@ -205,12 +212,17 @@ class Sender:
             future, rows = self._under_way[0]
             await future
             self._under_way.popleft()
-            self.acknowledged += rows
+            self._count(rows)
 
     async def _count_rest(self) -> None:
         answers = await asyncio.gather(*(future for future, _ in self._under_way), return_exceptions=True)
         for (_, rows), answer in zip(self._under_way, answers, strict=True):
-            self.acknowledged += 0 if isinstance(answer, BaseException) else rows
+            if not isinstance(answer, BaseException):
+                self._count(rows)
+
+    def _count(self, rows: list[Sample]) -> None:
+        self.acknowledged += len(rows)
+        self.labels += sum(row.is_label for row in rows)
 
 
 def packed(samples: Iterator[Sample], count: int) -> Iterator[list[Sample]]:

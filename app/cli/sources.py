@@ -24,12 +24,16 @@ SAMPLED = 1_000
 
 
 class Sample(NamedTuple):
-    """One line for the event log, where it is from, and its message key; or the reason why it must not be sent."""
+    """One line for the event log, where it is from, and its message key; or the reason why it must not be sent.
+
+    `is_label` says of what is sent apart (`send --delay`) that it is a label, which follows its question.
+    """
 
     line: int
     value: bytes
     key: str | None = None
     reason: str = ""
+    is_label: bool = False
 
 
 class Columns(NamedTuple):

@@ -12,6 +12,7 @@ from harness import free_port, read_all
 from river import datasets
 
 import tables.producer
+import tables.topics
 from app.cli.delay import delayed
 from app.cli.sources import Sample
 from learning.learner import Learner
@@ -311,10 +312,43 @@ def test_with_a_delay_labels_follow_their_questions_so_many_rows_later(headrace,
         "send", ads.task, source, "--config", ads.config, "--label", "returned", "--id", "order", "--delay", 2
     )
     assert called.status == 0, called.err
-    assert "6 rows acknowledged" in called.out
+    assert "3 questions and 3 labels acknowledged" in called.out
     told = [(row["id"], "features" in row, row.get("label")) for row in ads.rows()]
     assert told == [("o1", True, None), ("o2", True, None), ("o1", False, True), ("o3", True, None), ("o2", False, False),
                     ("o3", False, True)]  # fmt: skip
+
+
+def test_with_a_delay_questions_and_labels_are_counted_apart(headrace, tmp_path, monkeypatch):
+    """Also those that the file has apart already. No broker is asked."""
+
+    class Producing:
+        def __init__(self, *_arguments, **_options):
+            pass
+
+        async def __aenter__(self):
+            return self
+
+        async def __aexit__(self, *_error):
+            pass
+
+        async def send(self, *_arguments, **_options):
+            answer = asyncio.get_running_loop().create_future()
+            answer.set_result(None)
+            return answer
+
+    async def prepare(*_arguments):
+        pass
+
+    monkeypatch.setattr(tables.producer, "producing", Producing)
+    monkeypatch.setattr(tables.topics, "prepare", prepare)
+    config = write(tmp_path, "headrace.toml", '[tasks.ads]\nkind = "binary"\n')
+    lines = ['{"features":{"a":1},"label":true}', '{"id":"x","features":{"a":1}}', '{"id":"x","label":true}']
+    source = write(tmp_path, "ads.ndjson", "\n".join([*lines, lines[0], lines[1].replace("x", "y")]))
+    called = headrace("send", "ads", source, "--config", config, "--delay", 1)
+    assert called.status == 0, called.err
+    assert called.out.startswith("4 questions and 3 labels acknowledged in ")
+    assert "records/s" in called.out
+    assert headrace("send", "ads", source, "--config", config).out.startswith("5 rows acknowledged in ")
 
 
 def test_a_delayed_label_has_the_time_of_the_question_that_it_comes_before():
