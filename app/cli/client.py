@@ -8,6 +8,12 @@ from urllib.parse import urlsplit
 from app.settings import Settings
 from learning.errors import HeadraceError
 
+KEY_REMEDIES = {
+    "no_key": "Set HEADRACE_KEY.",
+    "unknown_key": "Set HEADRACE_KEY to a key that the worker knows (a worker reads its keys when it starts).",
+}
+"""What to do about these codes of a worker, which tells a client of HTTP of headers instead."""
+
 
 class AnswerError(HeadraceError):
     """A worker refused, or could not be reached."""
@@ -44,5 +50,6 @@ def ask(settings: Settings, method: str, path: str, body: Any = None, timeout: f
     if not isinstance(told, dict):
         raise AnswerError(f"{address} answered something else than a JSON object.", "Is it a Headrace worker?")
     if response.status >= 400:
-        raise AnswerError(f"{told.get('detail', response.reason)}", told.get("remedy", ""))
+        remedy = KEY_REMEDIES.get(str(told.get("code"))) or str(told.get("remedy", ""))
+        raise AnswerError(f"{told.get('detail', response.reason)}", remedy)
     return told

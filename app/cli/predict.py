@@ -5,11 +5,15 @@ from typing import Any
 
 import click
 
-from app.cli.client import ask
+from app.cli.client import AnswerError, ask
 from app.cli.columns import InvalidCellError, infer_type, read_cell
 from app.cli.options import as_json, task_of, with_settings
 from app.settings import Settings
 from learning.task import Task
+from tables.placing import partition_of
+
+STALE_SECONDS = 10.0
+"""Staleness of an answer above which the worker is asked whether a shard is stopped."""
 
 
 @click.command()
@@ -40,6 +44,10 @@ def predict(
     question: dict[str, Any] = {"features": parse_features(features, document, wanted)}
     question |= {name: value for name, value in {"id": identity, "key": key}.items() if value is not None}
     answer = ask(settings, "POST", f"/v1/{wanted.name}/predict", question)
+    if answer["staleness_s"] > STALE_SECONDS:
+        for partition in find_stopped(settings, wanted, key):
+            warning = f"shard {partition} is stopped; see headrace status {wanted.name}"
+            click.secho(warning, fg="yellow", err=True)
     if as_json:
         click.echo(json.dumps(answer, indent=2))
         return
@@ -53,6 +61,16 @@ def predict(
     for label, probability in (answer["probabilities"] or {}).items():
         click.echo(f"  {label}: {probability:.4f}")
     click.echo(f"  position {answer['position']}, at most {answer['staleness_s']:g} s old")
+
+
+def find_stopped(settings: Settings, task: Task, key: str | None) -> list[int]:
+    """The stopped shards that an answer may be from: that of the key, or any. None if the worker does not say."""
+    try:
+        shards = ask(settings, "GET", f"/v1/{task.name}", timeout=3.0)["shards"]
+    except AnswerError:
+        return []
+    stopped = [shard["partition"] for shard in shards if shard["state"] == "stopped"]
+    return stopped if key is None else [one for one in stopped if one == partition_of(key, task.partitions)]
 
 
 def parse_features(pairs: tuple[str, ...], document: str | None, task: Task) -> dict[str, Any]:
