@@ -114,10 +114,23 @@ def _look_up(name: str, kind: Kind) -> Maker:
 def _import(name: str) -> Maker:
     module, _, function = name.partition(":")
     try:
-        make: Maker = getattr(importlib.import_module(module), function)
-    except Exception as error:  # the module is the user's, and may raise what it likes
-        remedy = "Install it, or run where it lies."
+        imported = importlib.import_module(module)
+        make: Maker | None = getattr(imported, function, None)
+    except ModuleNotFoundError as error:
+        missing = error.name or module
+        if f"{module}.".startswith(f"{missing}."):
+            remedy = f"Put {module.replace('.', '/')}.py beside headrace.toml, or install it."
+        else:
+            remedy = f"Install {missing}, which {module} imports."
         raise ModelError(f"the model '{name}' cannot be imported: {error}.", remedy) from error
+    except Exception as error:  # the module is the user's, and may raise what it likes
+        what = f"the model '{name}' cannot be imported: {type(error).__name__}: {error}."
+        raise ModelError(what, "Correct the module or its name.") from error
+    if make is None:
+        known = [known for known, value in vars(imported).items() if callable(value) and not known.startswith("_")]
+        near = difflib.get_close_matches(function, known, 1)
+        remedy = f"Did you mean '{near[0]}'?" if near else "Name a function that returns a River estimator."
+        raise ModelError(f"the module '{module}' has no function '{function}'.", remedy)
     if not callable(make):
         raise ModelError(f"'{name}' is not a function.", "Name a function that returns a River estimator.")
     return make

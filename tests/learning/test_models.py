@@ -103,8 +103,9 @@ def test_every_kind_has_models_and_every_model_a_documented_function():
         ({"use": "arf", "n_trees": 2.5}, "multiclass", "n_trees is 2.5", "It takes `int`."),
         ({"use": "pa", "mode": 3}, "binary", "mode is 3", ""),
         ({"use": "alma", "p": 1}, "binary", "p is 1", "It takes `int` >= 2."),
-        ("nowhere.at.all:make", "binary", "'nowhere.at.all:make' cannot be imported", "Install it"),
-        ("learning.models:nothing", "binary", "cannot be imported", "Install it"),
+        ("nowhere.at.all:make", "binary", "'nowhere.at.all:make' cannot be imported", "Put nowhere/at/all.py beside"),
+        ("learning.models:buidl", "binary", "has no function 'buidl'", "Did you mean 'build'?"),
+        ("learning.models:xyzzy", "binary", "has no function 'xyzzy'", "Name a function"),
         ("learning.models:CATALOGUE", "binary", "is not a function", "Name a function"),
     ],
 )
@@ -114,6 +115,24 @@ def test_what_cannot_be_built_is_refused_with_a_remedy(spec, kind, what, remedy)
     assert what in raised.value.what
     assert remedy in raised.value.remedy
     assert raised.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("line", "what", "remedy"),
+    [
+        ("import nowhere_at_all", "No module named 'nowhere_at_all'", "Install nowhere_at_all, which "),
+        ("1 / 0", "ZeroDivisionError: division by zero", "Correct the module"),
+        ("from json import nothing", "ImportError: cannot import name 'nothing'", "Correct the module"),
+    ],
+)
+def test_a_module_that_cannot_be_imported_is_told_from_one_that_is_not_there(tmp_path, monkeypatch, line, what, remedy):
+    name = f"module_{abs(hash(line))}"
+    (tmp_path / f"{name}.py").write_text(f"{line}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ModelError) as raised:
+        build(f"{name}:make", "binary")
+    assert what in raised.value.what
+    assert raised.value.remedy.startswith(remedy)
 
 
 @pytest.fixture
