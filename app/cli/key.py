@@ -1,10 +1,11 @@
 """`headrace key`: make an API key."""
 
+import difflib
 import secrets
 
 import click
 
-from app.keys import ROLES, digest_of, parse_keys
+from app.keys import NAME, ROLES, digest_of
 
 
 @click.command()
@@ -17,8 +18,14 @@ def key(name: str, roles: str) -> None:
 
         headrace key phone predict >> keys
     """
+    if not NAME.fullmatch(name):
+        form = "Use up to 63 letters, digits, '.', '_', '@' and '-', a letter or digit first."
+        raise click.UsageError(f"'{name}' is no name for a key. {form}")
+    for role in roles.split(","):
+        if role not in ROLES:
+            near = difflib.get_close_matches(role, ROLES, 1)
+            hint = f"Did you mean '{near[0]}'?" if near else f"Roles: {', '.join(ROLES)}."
+            raise click.UsageError(f"'{role}' is no role. {hint}")
     secret = secrets.token_urlsafe(32)
-    line = f"{name} {roles} {digest_of(secret).hex()}"
-    parse_keys(line, f"'{name} {roles}' (roles: {', '.join(ROLES)})")
-    click.echo(line)
+    click.echo(f"{name} {roles} {digest_of(secret).hex()}")
     click.echo(f"The key, shown this once: {secret}", err=True)
