@@ -90,7 +90,7 @@ def read_secret(path: Path, where: str) -> str:
     try:
         return path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise _unusable(where, path, error) from None
+        raise _unusable(where, path, error, "Name a file that can be read.") from None
 
 
 def _show(context: ssl.SSLContext, cert: str, key: str | None, folder: Path, where: str) -> None:
@@ -103,8 +103,8 @@ def _show(context: ssl.SSLContext, cert: str, key: str | None, folder: Path, whe
         raise _unusable(where, folder / cert, error) from None
 
 
-def _unusable(where: str, path: Path, error: Exception) -> SettingsError:
+def _unusable(
+    where: str, path: Path, error: Exception, remedy: str = "Name files that can be read and fit together."
+) -> SettingsError:
     reason = getattr(error, "strerror", None) or str(error)
-    return SettingsError(
-        f"'{where}': {path} cannot be used: {reason}.", "Name files that can be read and fit together."
-    )
+    return SettingsError(f"'{where}': {path} cannot be used: {reason}.", remedy)

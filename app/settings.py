@@ -37,6 +37,12 @@ PORT_MAX = 65_535
 
 SECTIONS = ["broker", "worker", "features", "tasks"]
 
+ELSEWHERE = {
+    "name": "The table's own name is the task's.",
+    "label": "Leave it out, and name the label's column when you send: headrace send --label COLUMN.",
+}
+"""What is said in another place than in the table of a task, and where."""
+
 
 class Broker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The Kafka to use.
@@ -153,7 +159,7 @@ class Features(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class WeakSecret(NamedTuple):
-    """A secret that is not kept as it should be, which hinders no worker: what is wrong, and what to do."""
+    """What is amiss with a secret and hinders no worker: what is wrong, and what to do."""
 
     what: str
     remedy: str
@@ -215,7 +221,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         found = parse_keys(os.environ.get("HEADRACE_KEYS", "").replace(";", "\n"), "HEADRACE_KEYS")
         if self.worker.keys_file is not None:
             path = self.folder / self.worker.keys_file
-            kept = parse_keys(read_secret(path, "worker.keys_file"), str(path))
+            try:
+                text = read_secret(path, "worker.keys_file")
+            except SettingsError as error:
+                raise SettingsError(f"{self.path}: {error.what}", error.remedy) from None
+            kept = parse_keys(text, str(path))
             if not kept:
                 raise _error(self.path, "worker.keys_file", "names a file without a key", "Make one: headrace key.")
             found += kept
@@ -240,7 +250,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return self._secret("group_secret_file", "HEADRACE_GROUP_SECRET", "group secret")
 
     def weak_secrets(self) -> Iterator[WeakSecret]:
-        """The secrets that others could read or change, and one that stands for two. SettingsError as for `group_secret`."""
+        """The secrets that others could read or change, one that stands for two, and `unsigned` beside a key. SettingsError as for `group_secret`."""
         group, snapshots = self.group_secret(), self.snapshot_key()
         files = {name: getattr(self.worker, name) for name in ("group_secret_file", "snapshot_key_file")}
         if loose := [
@@ -251,6 +261,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         if group is not None and group == snapshots:
             what = "the group secret is the snapshot key too: who learns one of them has both"
             yield WeakSecret(what, "Make another for one of them: openssl rand -hex 32.")
+        if self.worker.unsigned and snapshots is not None:
+            yield WeakSecret("worker.unsigned has no effect beside a snapshot key", "Leave one of them out.")
 
     def check_signed(self) -> None:
         """SettingsError if others may reach the broker, and what they write into a task's snapshots would be taken up."""
@@ -370,8 +382,25 @@ def _section(path: Path, where: str, raw: object, shape: type[Any], within: dict
         return msgspec.convert(raw, shape)
     except msgspec.ValidationError as error:
         what, _, at = str(error).partition(" - at `$")
-        key = where + (at.rstrip("`") if at else "")
-        raise _error(path, key, f"is wrong: {what[0].lower()}{what[1:]}", _remedy(shape, at.rstrip("`"))) from None
+        at = at.rstrip("`")
+        if "matching regex" in what:
+            what = "It is not in the expected form"  # the example in the remedy shows the form
+        raise _error(
+            path, where + at, f"is wrong: {what[0].lower()}{what[1:]}", _unquoted(raw, what, at) or _remedy(shape, at)
+        ) from None
+
+
+def _unquoted(raw: dict[str, Any], what: str, at: str) -> str:
+    """The remedy where a number or a boolean stands in quotes; otherwise nothing."""
+    value: Any = raw
+    for key in at.removeprefix(".").split("."):
+        value = value.get(key) if isinstance(value, dict) else None
+    wanted, _, found = what.partition(", got ")
+    if found != "`str`" or not isinstance(value, str):
+        return ""
+    forms = {"int": r"-?\d+", "float": r"-?\d+(\.\d+)?", "bool": "true|false"}
+    fits = any(name in wanted and re.fullmatch(form, value) for name, form in forms.items())
+    return f"Write {value}, without quotes." if fits else ""
 
 
 def _remedy(shape: type[Any], at: str) -> str:
@@ -392,8 +421,8 @@ def _task(path: Path, name: str, raw: object) -> Task:
     where = f"tasks.{name}"
     if not isinstance(raw, dict):
         raise _error(path, where, "is not a table", f"Write [{where}].")
-    if "name" in raw:
-        raise _error(path, f"{where}.name", "is not a setting", "The table's own name is the task's.")
+    if stray := next((key for key in ELSEWHERE if key in raw), None):
+        raise _error(path, f"{where}.{stray}", "is not a setting", ELSEWHERE[stray])
     if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,62}", name):
         raise _error(path, where, "is no name for a task", "Use up to 63 lower-case letters, digits, '_' and '-'.")
     if "kind" not in raw:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import msgspec
 
 Expression = Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
-Topic = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{1,249}\Z")]
+Topic = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{1,249}\Z", examples=["orders"])]
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -92,13 +92,38 @@ def test_a_keys_file_that_holds_none_opens_nothing(tmp_path, content):
         parse(raw, tmp_path / "headrace.toml").keys()
 
 
+def test_a_keys_file_that_cannot_be_read_is_told_with_the_settings_file(tmp_path):
+    raw = {"worker": {"keys_file": "keys"}, "tasks": {"ads": {"kind": "binary"}}}
+    with pytest.raises(SettingsError) as caught:
+        parse(raw, tmp_path / "headrace.toml").keys()
+    where = f"{tmp_path}/headrace.toml: 'worker.keys_file': {tmp_path}/keys"
+    assert str(caught.value) == f"{where} cannot be used: No such file or directory. Name a file that can be read."
+
+
 def test_the_command_makes_a_line_for_the_key_that_it_shows(headrace):
     made = headrace("key", "phone", "predict,feedback")
     (key,) = parse_keys(made.out, "keys")
     secret = made.err.rsplit(" ", 1)[1].strip()
     assert key.digest == digest_of(secret)
     assert secret not in made.out
-    assert headrace("key", "phone", "boss").status == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "roles", "told"),
+    [
+        ("phone", "boss", "'boss' is no role. Roles: predict, feedback, admin."),
+        ("bad", "predct", "'predct' is no role. Did you mean 'predict'?"),
+        ("bad", "predict,", "'' is no role. Roles: predict, feedback, admin."),
+        ("two words", "predict", "'two words' is no name for a key. Use up to 63 letters"),
+        ("", "predict", "'' is no name for a key."),
+        ("#phone", "predict", "'#phone' is no name for a key."),
+    ],
+)
+def test_a_name_or_a_role_that_no_key_has_is_named(headrace, name, roles, told):
+    called = headrace("key", name, roles)
+    assert (called.status, called.out) == (2, "")
+    assert told in called.err
+    assert "line 1" not in called.err
 
 
 def test_a_bucket_lets_the_rate_through_and_no_more():

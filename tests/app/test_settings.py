@@ -143,8 +143,8 @@ WRONG = {
     ),
     "a newline after a topic": (
         f'{TASK}[[tasks.ads.sources]]\ntopic = "clicks\\n"\nfeatures = "x"',
-        "'tasks.ads.sources[0].topic' is wrong",
-        "",
+        "'tasks.ads.sources[0].topic' is wrong: it is not in the expected form. ",
+        "like orders",
     ),
     "no port": (f"[worker]\nweb = 'here:70000'\n{TASK}", "'worker.web'", "65535"),
     "no kind": ("[tasks.ads]\nmodel = 'alma'", "'tasks.ads.kind' is missing", "binary"),
@@ -167,7 +167,40 @@ WRONG = {
         "Did you mean 'learning_rate'?",
     ),
     "wrong parameter": (f"{TASK}model = {{ use = 'logistic', learning_rate = 'x' }}", "'tasks.ads.model'", "float"),
-    "no such module": (f"{TASK}model = 'nowhere_at_all:make'", "'tasks.ads.model'", "cannot be imported"),
+    "no such module": (
+        f"{TASK}model = 'nowhere_at_all:make'",
+        "cannot be imported: No module named 'nowhere_at_all'",
+        "Put nowhere_at_all.py beside headrace.toml, or install it.",
+    ),
+    "no such function": (
+        f"{TASK}model = 'json:lods'",
+        "'tasks.ads.model' is wrong: the module 'json' has no function 'lods'",
+        "Did you mean 'loads'?",
+    ),
+    "a number in quotes": (f"{TASK}partitions = '1'", "'tasks.ads.partitions'", "Write 1, without quotes."),
+    "seconds in quotes": (f"[worker]\nsnapshot_seconds = '1.5'\n{TASK}", "'worker.snapshot_seconds'", "Write 1.5, "),
+    "a number in quotes within a table": (
+        f"{TASK}update = {{ batch = '32' }}",
+        "'tasks.ads.update.batch'",
+        "Write 32,",
+    ),
+    "a boolean in quotes": (f"[worker]\nunsigned = 'true'\n{TASK}", "'worker.unsigned'", "Write true, without quotes."),
+    "half a record": (f"[worker]\nsnapshot_records = '1.5'\n{TASK}", "'worker.snapshot_records'", "docs/operations.md"),
+    "a label's column": (
+        f"{TASK}label = 'bought'",
+        "'tasks.ads.label' is not a setting",
+        "headrace send --label COLUMN",
+    ),
+    "brokers without kafka://": (
+        f"[broker]\nurl = '127.0.0.1:9092'\n{TASK}",
+        "'broker.url' is wrong: it is not in the expected form. ",
+        "like kafka://127.0.0.1:9092",
+    ),
+    "a port alone": (
+        f"[worker]\nweb = '6066'\n{TASK}",
+        "'worker.web' is wrong: it is not in the expected form. ",
+        "like 127.0.0.1:6066",
+    ),
     "min above max": (
         f"{TASK}[tasks.ads.features]\nprice = {{ min = 2, max = 1 }}",
         "'tasks.ads.features.price' has min 2 above max 1",
@@ -390,6 +423,15 @@ def test_of_one_secret_for_two_purposes_there_is_a_warning_that_does_not_tell_it
     (what,) = warned(kept)
     assert "the group secret is the snapshot key too" in what
     assert "g" * 32 not in what
+
+
+def test_of_unsigned_beside_a_key_there_is_a_warning(tmp_path, monkeypatch):
+    for variable in ("HEADRACE_GROUP_SECRET", "HEADRACE_SNAPSHOT_KEY", "HEADRACE_KEYS"):
+        monkeypatch.delenv(variable, raising=False)
+    settings = settings_of(tmp_path, f"[worker]\nunsigned = true\n{TASK}")
+    assert warned(settings) == []
+    monkeypatch.setenv("HEADRACE_SNAPSHOT_KEY", "e" * 32)
+    assert warned(settings) == ["worker.unsigned has no effect beside a snapshot key"]
 
 
 @pytest.mark.parametrize("url", ["mill:9092", "127.0.0.1:9092,10.0.0.1:9092"])
