@@ -68,13 +68,16 @@ def doctor(settings: Settings, *, as_json: bool) -> None:
 
 
 def as_table(found: list[Finding]) -> Table:
-    """The findings, for people."""
+    """The findings, for people: what to do stands below what was found, so that both have room on a narrow terminal."""
     table = Table(box=None, pad_edge=False)
-    for column in ("", "check", "found", "what to do"):
-        table.add_column(column)
+    table.add_column("", no_wrap=True)
+    table.add_column("check", no_wrap=True)
+    table.add_column("found, and what to do", overflow="fold")
     marks = {"ok": "[green]ok[/]", "note": "[yellow]note[/]", "fault": "[red]fault[/]"}
     for finding in found:
-        table.add_row(marks[finding.status], *map(escape, (finding.check, finding.what, finding.remedy)))
+        table.add_row(marks[finding.status], escape(finding.check), escape(finding.what))
+        if finding.remedy:
+            table.add_row("", "", f"[bold]{escape(finding.remedy)}[/]")
     return table
 
 
@@ -134,17 +137,17 @@ def check_clock(settings: Settings) -> Iterator[Finding]:  # noqa: ARG001
 
 
 def check_datadir(settings: Settings) -> Iterator[Finding]:
-    """The databases' folder can be written and has room."""
-    folder = settings.datadir
+    """The databases' folder, or the one in which a worker makes it, can be written and has room. Nothing is made."""
+    folder = place = settings.datadir
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder) as probe:
+        place = next((one for one in (folder, *folder.parents) if one.exists()), folder)
+        with tempfile.TemporaryFile(dir=place) as probe:
             probe.write(b"0")
-        free = shutil.disk_usage(folder).free
+        free = shutil.disk_usage(place).free
     except OSError as error:
-        yield Finding("datadir", "fault", f"{folder} cannot be written: {error.strerror}", "Set worker.datadir.")
+        yield Finding("datadir", "fault", f"{place} cannot be written: {error.strerror}", "Set worker.datadir.")
         return
-    told = f"{folder}: {free / (1 << 30):.1f} GiB free"
+    told = f"{folder}: {free / (1 << 30):.1f} GiB free" + (", a worker makes it" if place != folder else "")
     if free < DISK_MIN:
         yield Finding("datadir", "fault", told, "Make room: 1 GiB at least.")
     else:

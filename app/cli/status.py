@@ -1,17 +1,22 @@
 """`headrace status`: where the shards stand."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import click
-from rich.console import Console
+from rich.console import Console, Group
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
 from app.cli.client import ask
 from app.cli.options import as_json, task_of, with_settings
 from app.settings import Settings
+
+COLUMNS = ("shard", "state", "position", "lag", "updates", "waiting", "quarantined", "digest")
+FOLDED = ("digest", "quarantined", "waiting", "updates", "lag")
+"""Columns that a narrow terminal shows as lines below the table, the first one first."""
 
 
 @click.command()
@@ -25,15 +30,17 @@ def status(settings: Settings, task: str | None, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(told[0] if task else told, indent=2))
         return
+    console = Console()
     for answer in told:
-        Console().print(as_table(answer))
+        console.print(as_table(answer, console.width))
 
 
-def as_table(answer: dict[str, Any]) -> Table:
-    """What `GET /v1/{task}` says, for people: a row a shard, with the arms' metrics and what waits below."""
-    table = Table(title=f"{answer['task']} ({answer['kind']})", title_justify="left")
-    for column in ("shard", "state", "position", "lag", "updates", "waiting", "quarantined", "digest"):
-        table.add_column(column, justify="left" if column in ("state", "digest") else "right", no_wrap=True)
+def as_table(answer: dict[str, Any], width: int) -> Group:
+    """What `GET /v1/{task}` says, for people: a row a shard, with the arms' metrics and what waits below.
+
+    No figure is cut. Columns for which the terminal has no room, in the order of `FOLDED`, become lines below the table.
+    """
+    rows: list[dict[str, str]] = []
     notes = [f"The task is stopped: {answer['error']}"] if answer.get("error") else []
     for shard in answer["shards"]:
         number = str(shard["partition"])
@@ -41,12 +48,13 @@ def as_table(answer: dict[str, Any]) -> Table:
             notes.append(f"shard {number}: {shard['error']}")
         if shard.get("notice"):
             notes.append(f"shard {number}: {shard['notice']}")
+        rows.append({"shard": number, "state": shard["state"]})
         if "position" not in shard:
-            table.add_row(number, shard["state"])
             continue
         lag = "?" if shard["end"] is None else str(shard["end"] - shard["position"])
-        counts = [str(shard["updates"]), str(shard["questions"]["waiting"]), str(shard["quarantined"])]
-        table.add_row(number, shard["state"], str(shard["position"]), lag, *counts, (shard["digest"] or "")[:8])
+        rows[-1] |= {"position": str(shard["position"]), "lag": lag, "updates": str(shard["updates"])}
+        rows[-1] |= {"waiting": str(shard["questions"]["waiting"]), "quarantined": str(shard["quarantined"])}
+        rows[-1] |= {"digest": (shard["digest"] or "")[:8]}
         for name, arm in shard["arms"].items():
             figures = [f"{metric} {value:.4f}" for metric, value in arm["metrics"].items() if isinstance(value, float)]
             notes.append(f"shard {number}, {name} {arm['model']}: {', '.join(figures) or 'nothing scored yet'}")
@@ -54,8 +62,30 @@ def as_table(answer: dict[str, Any]) -> Table:
     notes += describe_sources(answer.get("sources", {}))
     if not answer["shards"]:
         notes.append("This worker knows no shard of the task yet.")
-    table.caption, table.caption_justify = Text("\n".join(notes)), "left"
+    title, folded = f"{answer['task']} ({answer['kind']})", list[str]()
+    table = _table(title, rows, COLUMNS)
+    while _needed(table) > width and len(folded) < len(FOLDED):
+        folded.append(FOLDED[len(folded)])
+        table = _table(title, rows, [column for column in COLUMNS if column not in folded])
+    for row in rows if folded else ():
+        if said := ", ".join(f"{column} {row[column]}" for column in COLUMNS if column in folded and row.get(column)):
+            notes.append(f"shard {row['shard']}: {said}")
+    return Group(table, *map(Text, notes))
+
+
+def _table(title: str, rows: list[dict[str, str]], columns: Sequence[str]) -> Table:
+    table = Table(title=title, title_justify="left")
+    for column in columns:
+        table.add_column(column, justify="left" if column in ("state", "digest") else "right", no_wrap=True)
+    for row in rows:
+        table.add_row(*(row.get(column, "") for column in columns))
     return table
+
+
+def _needed(table: Table) -> int:
+    """The characters in a line that a table has when nothing of it is cut."""
+    unbounded = Console(width=10_000)
+    return Measurement.get(unbounded, unbounded.options, table).maximum
 
 
 def describe_sources(sources: dict[str, Any]) -> Iterator[str]:

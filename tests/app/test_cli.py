@@ -17,7 +17,7 @@ from river import datasets
 
 from app import broker as embedded
 from app.cli import headrace as group
-from app.cli.doctor import Finding
+from app.cli.doctor import Finding, check_datadir
 from app.cli.doctor import as_table as doctor_table
 from app.cli.status import as_table as status_table
 from app.settings import load
@@ -244,6 +244,55 @@ def test_doctor_names_a_shard_and_a_source_that_are_stopped(headrace, tmp_path, 
     ]
 
 
+def test_doctor_makes_no_datadir(tmp_path):
+    (tmp_path / "headrace.toml").write_text(f'[worker]\ndatadir = "var/data"\n{TASK}')
+    settings = load(str(tmp_path / "headrace.toml"))
+    (found,) = check_datadir(settings)
+    assert found.status == "ok"
+    assert str(tmp_path / "var" / "data") in found.what
+    assert found.what.endswith(", a worker makes it")
+    assert [path.name for path in tmp_path.iterdir()] == ["headrace.toml"]
+    settings.datadir.mkdir(parents=True)
+    (found,) = check_datadir(settings)
+    assert found.what.endswith("GiB free")
+    assert list(settings.datadir.iterdir()) == []
+    settings.datadir.rmdir()
+    (tmp_path / "var").rmdir()
+    (tmp_path / "var").write_text("a file in the place of a folder")
+    (found,) = check_datadir(settings)
+    assert (found.status, found.remedy) == ("fault", "Set worker.datadir.")
+
+
+def lines_of(shown, width):
+    console = Console(width=width, file=io.StringIO())
+    console.print(shown)
+    return console.file.getvalue().splitlines()
+
+
+def test_doctor_has_room_for_its_words_on_a_narrow_terminal():
+    what, remedy = "the broker at 127.0.0.1:9092 cannot be reached: " + "x " * 40, "Start it, or set broker.url."
+    lines = lines_of(doctor_table([Finding("broker", "fault", what, remedy)]), 80)
+    assert len(lines) <= 5  # a heading, three of the fault, and what to do
+    assert lines[-1].strip() == remedy
+
+
+@pytest.mark.parametrize("width", [200, 88, 87, 80, 60, 46, 36])
+def test_status_cuts_no_figure_and_no_heading_on_a_narrow_terminal(width):
+    figures = {"position": 123_456_789, "end": 123_266_789, "updates": 123_455_321, "quarantined": 1_468}
+    arms = {"champion": {"model": "logistic", "metrics": {"accuracy": 0.8872}}}
+    questions = {"waiting": 10_021, "label_delay_s": {}}
+    shard = figures | {"state": "stopped", "questions": questions, "digest": "343c0f7d" * 8, "arms": arms}
+    shards = [shard | {"partition": 0}, shard | {"partition": 1}]
+    lines = lines_of(status_table({"task": "ads", "kind": "binary", "shards": shards}, width), width)
+    assert "…" not in "".join(lines)
+    told = " ".join("\n".join(lines).split())
+    for figure in ("123456789", "-190000", "123455321", "1468", "10021", "343c0f7d"):
+        assert told.count(figure) >= 2
+    for column in ("position", "lag", "updates", "waiting", "quarantined", "digest"):
+        assert column in told
+    assert ("digest 343c0f7d" in told) == (width < 88)
+
+
 def test_doctor_prints_a_table_for_people(headrace, tmp_path, broker):
     called = headrace("doctor", "--config", settings_for(tmp_path, broker))
     assert called.status == 0
@@ -330,7 +379,7 @@ def test_what_an_error_says_is_shown_as_it_is_and_is_no_markup():
     said = "KeyError('[/b]') in [red]"
     shard = {"partition": 0, "state": "stopped", "error": said}
     for table in (
-        status_table({"task": "ads", "kind": "binary", "shards": [shard]}),
+        status_table({"task": "ads", "kind": "binary", "shards": [shard]}, 200),
         doctor_table([Finding("worker", "fault", said, said)]),
     ):
         console = Console(width=200, file=io.StringIO())
