@@ -4,12 +4,11 @@ import difflib
 import math
 import os
 import re
-import stat
 import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
 
 import msgspec
@@ -19,7 +18,8 @@ from app.access import Access
 from app.credentials import BrokerTls, Sasl, WebTls, read_secret, trusting
 from app.keys import Keys, parse_keys
 from app.peers import Address, Place, is_loopback
-from app.proof import SECRET_MIN, Proofs
+from app.proof import Proofs
+from app.shared_secrets import GROUP_SECRET, SNAPSHOT_KEY, WeakSecret, find_weak
 from learning.duration import seconds
 from learning.errors import ModelError, RecordError, SettingsError
 from learning.schema import find_bad_feature
@@ -158,13 +158,6 @@ class Features(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return [("url", self.url and self.shown), ("ttl", self.ttl), ("budget_ms", self.budget_ms)]
 
 
-class WeakSecret(NamedTuple):
-    """What is amiss with a secret and hinders no worker: what is wrong, and what to do."""
-
-    what: str
-    remedy: str
-
-
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """All settings, and the file that they are from.
 
@@ -239,7 +232,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     def snapshot_key(self) -> bytes | None:
         """The secret that signs snapshots and the segments of the pending table, if one is configured. SettingsError as for `group_secret`."""
-        return self._secret("snapshot_key_file", "HEADRACE_SNAPSHOT_KEY", "snapshot key")
+        return SNAPSHOT_KEY.read(self.path, self.worker)
 
     def group_secret(self) -> bytes | None:
         """The secret that all workers of the group share, if one is configured.
@@ -247,17 +240,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         SettingsError if its file cannot be read or is empty, if the environment variable is empty, also beside a file, or if the secret
         is so short that it could be guessed.
         """
-        return self._secret("group_secret_file", "HEADRACE_GROUP_SECRET", "group secret")
+        return GROUP_SECRET.read(self.path, self.worker)
 
     def weak_secrets(self) -> Iterator[WeakSecret]:
-        """The secrets that others could read or change, one that stands for two, and `unsigned` beside a key. SettingsError as for `group_secret`."""
+        """What is amiss with the secrets and hinders no worker. SettingsError as for `group_secret`."""
         group, snapshots = self.group_secret(), self.snapshot_key()
-        files = {name: getattr(self.worker, name) for name in ("group_secret_file", "snapshot_key_file")}
-        if loose := [
-            f"worker.{name}" for name, file in files.items() if file and is_open_to_others(self.folder / file)
-        ]:
-            what = f"users of this machine other than the owner may read or write the file of {' and that of '.join(loose)}"
-            yield WeakSecret(what, "Let only the worker's user: chmod 600, and chown where it is another's.")
+        yield from find_weak(self.folder, [GROUP_SECRET.named(self.worker), SNAPSHOT_KEY.named(self.worker)])
         if group is not None and group == snapshots:
             what = "the group secret is the snapshot key too: who learns one of them has both"
             yield WeakSecret(what, "Make another for one of them: openssl rand -hex 32.")
@@ -280,33 +268,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """What proves to other workers that this one is of the group; None without a group secret."""
         secret = self.group_secret()
         return None if secret is None else Proofs(secret, self.address)
-
-    def _secret(self, name: str, variable: str, what: str) -> bytes | None:
-        """The secret in the file that a setting of the worker names, or else in an environment variable.
-
-        An empty variable beside a file is an error too: whoever set it meant something by it.
-        """
-        found: dict[str, bytes] = {}
-        file: str | None = getattr(self.worker, name)
-        if file is not None:
-            try:
-                found[f"worker.{name}"] = (self.folder / file).read_bytes().strip()
-            except OSError as error:
-                raise _error(self.path, f"worker.{name}", f"cannot be read: {error}", "Name a readable file.") from None
-        if variable in os.environ:
-            found[variable] = os.environ[variable].encode("utf-8", "surrogateescape").strip()
-        for place, secret in found.items():
-            if not secret:
-                raise _error(self.path, place, "is empty", "Put a secret into it, or leave it out.")
-        if not found:
-            return None
-        secret = next(iter(found.values()))
-        if len(secret) < SECRET_MIN:
-            raise SettingsError(
-                f"{self.path}: the {what} has {len(secret)} bytes, and could be guessed.",
-                f"Make one of {SECRET_MIN} bytes or more: openssl rand -hex 32.",
-            )
-        return secret
 
 
 def load(path: str | None = None) -> Settings:
@@ -360,11 +321,6 @@ def without_password(url: str) -> str:
     """
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-
-
-def is_open_to_others(path: Path) -> bool:
-    """Whether users other than a file's owner may read or write it. Where permissions are not POSIX's, nothing is known of it."""
-    return os.name == "posix" and bool(path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO))
 
 
 def _section(path: Path, where: str, raw: object, shape: type[Any], within: dict[str, type[Any]] | None = None) -> Any:
