@@ -195,11 +195,15 @@ class TestWhatIsTheSame:
         array = np.arange(6.0).reshape(2, 3)
         assert digest(array[::-1][::-1]) == digest(array)
 
-    def test_a_deep_chain_ends(self):
+    def test_a_chain_has_a_digest_up_to_a_depth_and_is_refused_beyond_it(self):
         chain = None
-        for _ in range(50_000):
+        for _ in range(490):
             chain = Point(next=[chain])
         assert len(digest(chain)) == 64
+        for _ in range(50_000):
+            chain = Point(next=[chain])
+        with pytest.raises(SnapshotError, match="more than 1000 deep"):
+            digest(chain)
         while chain:  # taken apart by hand, for its end would be as deep
             chain = chain.next.pop()
 
