@@ -21,7 +21,7 @@ from faust.types import TP
 
 from agents.log import QUIET_SECONDS
 from agents.stopping import stop_all
-from tables.kafka import ISOLATION
+from tables.kafka import ISOLATION, find_ended
 
 log = structlog.get_logger()
 
@@ -161,11 +161,7 @@ class PollConsumer(driver.Consumer):
     def find_failure(self) -> BaseException | None:
         """The error by which the client's work for the group has ended, if it has: nothing is assigned or delivered any more."""
         consumer = self._thread._consumer if self._thread is not None else None  # noqa: SLF001
-        coordinator: Any = getattr(consumer, "_coordinator", None)
-        task = getattr(coordinator, "_coordination_task", None)
-        if task is None or not task.done() or coordinator._closing.done():  # noqa: SLF001
-            return None
-        return asyncio.CancelledError() if task.cancelled() else task.exception() or RuntimeError("it has returned")
+        return None if consumer is None else find_ended(consumer)
 
     def _link_of(self, tp: TP) -> object:
         """Stands for an unbroken run of polls of one partition: over the same connections, none later than QUIET_SECONDS after the one before.

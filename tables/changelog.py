@@ -5,10 +5,11 @@ from collections.abc import AsyncGenerator, Mapping
 from typing import NamedTuple, Protocol
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
 
 from learning.errors import ReplacedError
 from tables.asker import Asker
-from tables.kafka import Brokers, close, consuming, started
+from tables.kafka import Brokers, close, consuming, find_ended, started
 from tables.producer import LastingProducer
 
 FOLLOW_SECONDS = 1.0
@@ -166,6 +167,8 @@ class KafkaFollower:
             await asyncio.sleep(seconds)
             return {}
         found = await self._consumer.getmany(timeout_ms=int(seconds * 1000))
+        if not found and (error := find_ended(self._consumer)) is not None:
+            raise KafkaError(f"the client of {self.topic} has ended: {error!r}")
         return {
             shard.partition: [
                 Entry(record.offset, record.key or b"", record.value, record.timestamp) for record in records

@@ -1,8 +1,9 @@
 """The one place that makes Kafka clients: where the brokers are, and what they want to see before they answer."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import wraps
 from ssl import SSLContext
 from typing import Any, Literal, TypeVar
 
@@ -12,6 +13,8 @@ import msgspec
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.conn import AIOKafkaConnection, CloseReason
+from aiokafka.errors import KafkaConnectionError
 from aiokafka.protocol.metadata import MetadataRequest
 
 log = structlog.get_logger()
@@ -37,6 +40,28 @@ def _describe(topics: list[str] | None = None) -> MetadataRequest:
 
 
 aiokafka.client.MetadataRequest = aiokafka.admin.client.MetadataRequest = _describe
+
+
+def _failing_as_broken(send: Callable[..., Any]) -> Callable[..., Any]:
+    """A way for a connection to send that fails as aiokafka expects it where uvloop has closed the transport.
+
+    uvloop raises RuntimeError then, for which aiokafka is not made: the task that fetches, or that asks for metadata, ended without a word,
+    and the client waited for ever. A connection that is cut just before something is sent is enough.
+    """
+
+    @wraps(send)
+    def sending(connection: AIOKafkaConnection, *arguments: Any, **options: Any) -> Any:
+        try:
+            return send(connection, *arguments, **options)
+        except RuntimeError as error:
+            connection.close(reason=CloseReason.CONNECTION_BROKEN)
+            raise KafkaConnectionError(f"Connection at {connection.host}:{connection.port} broken: {error}") from error
+
+    return sending
+
+
+for _name in ("send", "_send_sasl_token"):
+    setattr(AIOKafkaConnection, _name, _failing_as_broken(getattr(AIOKafkaConnection, _name)))
 
 
 class Login(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,6 +144,18 @@ class Brokers(msgspec.Struct, frozen=True):
 
     def __repr__(self) -> str:
         return f"Brokers({self.hosts!r}, {self.security['security_protocol']})"
+
+
+def find_ended(consumer: AIOKafkaConsumer) -> BaseException | None:
+    """The error by which one of a consumer's own tasks has ended, if one has: it fetches, or works for its group, no more, and says nothing."""
+    tasks = {
+        "_client": "_sync_task", "_fetcher": "_fetch_task", "_coordinator": "_coordination_task",
+    }  # fmt: skip
+    for part, name in tasks.items():
+        task: asyncio.Task[None] | None = getattr(getattr(consumer, part, None), name, None)
+        if task is not None and task.done() and not consumer._closed:  # noqa: SLF001 it has no other way to tell
+            return asyncio.CancelledError() if task.cancelled() else task.exception() or RuntimeError("it has returned")
+    return None
 
 
 async def started(client: Client) -> Client:

@@ -166,9 +166,18 @@ def test_room_is_free_again_when_a_poll_is_gone_whoever_dropped_it():
     assert backlog.size == 0
 
 
-def test_a_client_whose_work_for_the_group_has_ended_ends_the_worker(monkeypatch):
-    """aiokafka logs an "Unexpected error in coordinator routine", and a consumer without a word more never gets anything."""
+PARTS = {
+    "_coordinator": ("_coordination_task", aiokafka.consumer.group_coordinator.GroupCoordinator),
+    "_fetcher": ("_fetch_task", aiokafka.consumer.fetcher.Fetcher),
+    "_client": ("_sync_task", aiokafka.client.AIOKafkaClient),
+}
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_client_one_of_whose_tasks_has_ended_ends_the_worker(monkeypatch, part):
+    """aiokafka logs an unexpected error, and a consumer without a word more never gets anything."""
     app, crashes = LearningApp("test", buffer_bytes=1 << 20, broker="kafka://127.0.0.1:1", store="memory://"), []
+    name, kind = PARTS[part]
 
     async def crash(error):
         crashes.append(str(error))
@@ -185,19 +194,20 @@ def test_a_client_whose_work_for_the_group_has_ended_ends_the_worker(monkeypatch
         )
         app.crash, app.consumer = crash, consumer
         running = asyncio.create_task(asyncio.sleep(60))
-        coordinator = SimpleNamespace(_coordination_task=running, _closing=asyncio.get_running_loop().create_future())
-        consumer._thread = SimpleNamespace(_consumer=SimpleNamespace(_coordinator=coordinator))
+        holder = SimpleNamespace(**{name: running})
+        client = SimpleNamespace(**{part: holder}, _closed=False)
+        consumer._thread = SimpleNamespace(_consumer=client)
         assert consumer.find_failure() is None
-        coordinator._coordination_task = asyncio.create_task(fail())
+        setattr(holder, name, asyncio.create_task(fail()))
         await app.watch_group()
         running.cancel()
-        coordinator._closing.set_result(None)
+        client._closed = True
         assert consumer.find_failure() is None
 
     asyncio.run(watch())
     (error,) = crashes
     assert "unsubscribed topic" in error
-    assert "_coordination_task" in inspect.getsource(aiokafka.consumer.group_coordinator.GroupCoordinator)
+    assert f"self.{name} = " in inspect.getsource(kind)
 
 
 def test_a_link_joins_polls_until_a_pause_or_a_new_connection(monkeypatch):

@@ -7,7 +7,10 @@ from pathlib import Path
 
 import harness
 import pytest
-from aiokafka.errors import KafkaError
+import uvloop
+from aiokafka.conn import AIOKafkaConnection, CloseReason
+from aiokafka.errors import KafkaConnectionError, KafkaError
+from aiokafka.protocol.admin import ApiVersionRequest
 from certificates import make_certificates
 
 from app.settings import parse
@@ -167,3 +170,30 @@ def test_the_password_may_be_in_the_environment(tmp_path, monkeypatch):
     found = settings(tmp_path, "one:9092", tls=True, sasl={"mechanism": "PLAIN", "username": "mill"}).brokers
     assert found.security["sasl_plain_password"] == "grain"
     assert found.security["security_protocol"] == "SASL_SSL"
+
+
+def test_a_connection_whose_transport_is_closed_fails_as_one_that_is_broken():
+    """uvloop's RuntimeError would end the task of a client that fetches, or asks for metadata; the client would wait for ever."""
+
+    async def check():
+        async def answer(reader, writer):
+            await reader.read()
+
+        server = await asyncio.start_server(answer, "127.0.0.1", 0)
+        connection = AIOKafkaConnection(*server.sockets[0].getsockname(), request_timeout_ms=1_000)
+        connection._versions = {18: (0, 0)}
+        connection._reader, connection._writer = await asyncio.open_connection(connection.host, connection.port)
+        connection._read_task = asyncio.create_task(asyncio.sleep(60))
+        closed = []
+        connection._on_close_cb = lambda *told: closed.append(told)
+        connection._writer.transport.abort()
+        await asyncio.sleep(0.05)
+        with pytest.raises(RuntimeError, match="handler is closed"):
+            connection._writer.write(b"x")
+        with pytest.raises(KafkaConnectionError, match="broken"):
+            connection.send(ApiVersionRequest())
+        assert [reason for _, reason in closed] == [CloseReason.CONNECTION_BROKEN]
+        assert not connection.connected()
+        server.close()
+
+    uvloop.run(check())
