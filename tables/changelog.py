@@ -168,6 +168,7 @@ class KafkaFollower:
             return {}
         found = await self._consumer.getmany(timeout_ms=int(seconds * 1000))
         if not found and (error := find_ended(self._consumer)) is not None:
+            await self.stop()  # whoever follows again does so with another one
             raise KafkaError(f"the client of {self.topic} has ended: {error!r}")
         return {
             shard.partition: [
