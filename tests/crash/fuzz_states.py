@@ -603,7 +603,7 @@ def child(options):
             if reading.prints() != before:
                 wrong.append(f"a class or a function was changed in the {BATCH} cases before {number}")
                 before = reading.prints()
-        if len(wrong) > 20:
+        if len(wrong) > 5:
             break
     os.dup2(err, 2)
     if reading.prints() != before:
