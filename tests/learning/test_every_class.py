@@ -6,6 +6,7 @@ import random
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import harness
 import msgspec
@@ -15,8 +16,11 @@ from river import stats
 
 from learning.encoding import ours, table
 from learning.encoding.writer import Writer
+from learning.learner import State
+from learning.metrics.accuracy import Accuracy
 from learning.models import build, names_for
 from learning.state import decode, digest, encode
+from learning.task import Task
 
 COUNT, MORE = 300, 60
 CATALOGUE = {f"{name} of the catalogue, {kind}": (kind, lambda name=name, kind=kind: build(name, kind)) for kind in ("binary", "multiclass", "regression") for name in names_for(kind)}  # fmt: skip
@@ -132,3 +136,20 @@ def test_every_place_in_the_table_is_there():
     assert len(set(table.PLACES.values())) == len(table.PLACES)
     for module in ours.CLASSES:
         assert f"learning.{module}" in sys.modules
+
+
+def test_a_class_that_moves_to_another_module_keeps_its_tag(monkeypatch):
+    """A snapshot of before the move is read, and a state has the digest that it had."""
+    before = Accuracy()
+    before.right, before.all = 3, 4
+    data = encode([before, State(Task(name="t", kind="binary"))])
+    kept = {name: value for name, value in vars(Accuracy).items() if name not in ("__dict__", "__weakref__")}
+    moved = type("Accuracy", (), kept | {"__module__": "elsewhere"})
+    monkeypatch.setitem(sys.modules, "elsewhere", SimpleNamespace(Accuracy=moved))
+    monkeypatch.setitem(table.PLACES, "accuracy/1", ("elsewhere", "Accuracy"))
+    monkeypatch.setattr(table, "TAGS", {place: tag for tag, place in table.PLACES.items()})
+    monkeypatch.setattr(table, "SHAPES", {})
+    after, state = decode(data)
+    assert type(after) is type(state.served.metrics["accuracy"]) is moved
+    assert (after.get(), vars(after)) == (0.75, vars(before))
+    assert encode([after, state]) == data
