@@ -2,6 +2,8 @@
 
 import inspect
 from collections import deque
+from collections.abc import Iterator
+from itertools import islice
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -18,13 +20,15 @@ from learning.order import Held
 Count = Annotated[int, Meta(ge=0, le=POSITION_MAX)]
 Plain = bool | int | float | str
 
+PART = 1_000
+"""Entries that are compared at one go: there can be a million names, and nothing else runs meanwhile."""
+
 CONTENTS: dict[tuple[str, str], Any] = {
     ("State", "last"): tuple[Count, int, Sum] | None,
     ("State", "sources"): dict[str, tuple[Count, Count]],
     ("State", "probes"): list[dict[str, Plain]],
     ("State", "label_type"): LabelType | None,
     ("State", "labels"): dict[Plain, None] | None,
-    ("State", "names"): dict[str, dict[str, None] | None],
     ("Arm", "role"): Literal["champion", "challenger", "baseline"],
     ("Arm", "version"): str | None,
     ("Scoreboard", "window"): list[tuple[Plain, Plain, float | None]],
@@ -55,6 +59,11 @@ def check(state: Any, fresh: Any) -> None:
         A state before the first record.
     """
     _check_attributes(state, fresh)
+    for known in _parts(state.names):
+        _convert(dict.fromkeys(known), dict[str, None], ("State", "names"))
+        for values in known.values():
+            if values is not None:
+                _convert(values, dict[str, None], ("State", "names"))
     if state.join.checksum >= MODULUS:
         raise ValueError("JoinState.checksum is no checksum")
 
@@ -76,8 +85,8 @@ def _check_value(value: Any, fresh: Any, place: tuple[str, str]) -> None:
     elif isinstance(fresh, Base):
         _check_settings(value, fresh)
     elif type(fresh) is int:
-        msgspec.convert(value, Count)
-    elif type(fresh) is dict:
+        _convert(value, Count, place)
+    elif type(fresh) is dict and place != ("State", "names"):
         if value.keys() != fresh.keys():
             raise ValueError(f"{'.'.join(place)} has other names")
         for name, one in fresh.items():
@@ -95,10 +104,29 @@ def _check_contents(value: Any, fresh: Any, place: tuple[str, str]) -> None:
         held = value if type(value) is list else [value]
         if any(type(one) is not TUPLES[place] for one in held):
             raise ValueError(f"{'.'.join(place)} holds other things")
+    _convert(value, CONTENTS[place], place)
+
+
+def _convert(value: Any, wanted: Any, place: tuple[str, str]) -> None:
+    """Raise ValueError, naming the place, unless a value is of a type, part by part."""
     try:
-        msgspec.convert(value, CONTENTS[place])
+        for part in _parts(value):
+            msgspec.convert(part, wanted)
     except msgspec.ValidationError as error:
         raise ValueError(f"{'.'.join(place)}: {error}") from None
+
+
+def _parts(value: Any) -> Iterator[Any]:
+    """Yield a dict or a list in parts, and anything else whole."""
+    if type(value) is dict and len(value) > PART:
+        entries = iter(value.items())
+        while part := dict(islice(entries, PART)):
+            yield part
+    elif type(value) is list and len(value) > PART:
+        for at in range(0, len(value), PART):
+            yield value[at : at + PART]
+    else:
+        yield value
 
 
 def _check_settings(model: Any, fresh: Any, depth: int = 20) -> None:

@@ -2,6 +2,7 @@
 
 import collections
 
+import msgspec
 import pytest
 from river import compose, feature_extraction, linear_model, naive_bayes, optim, preprocessing
 from worlds import Log
@@ -100,6 +101,33 @@ def test_a_snapshot_of_it_is_passed_by_like_a_damaged_one():
     state.join = 5
     with pytest.raises(DamagedError, match="does not hold a state: State.join is of the type int"):
         unseal(seal(state, task, 0, writer="w"), task, 0)
+
+
+def test_a_million_names_are_not_compared_at_one_go(monkeypatch):
+    """It would take half a second in which nothing else runs."""
+    state, sizes, convert = learned(), [], msgspec.convert
+    state.names = {"place": {f"value {number}": None for number in range(5_000)}} | {
+        f"x{number}": None for number in range(5_000)
+    }
+    monkeypatch.setattr(
+        msgspec,
+        "convert",
+        lambda value, wanted: (
+            sizes.append(len(value) if isinstance(value, dict | list) else 1),
+            convert(value, wanted),
+        ),
+    )
+    check(state, State(TASKS["binary"]))
+    assert 1_000 in sizes
+    assert max(sizes) == 1_000
+    for wrong in (
+        {**state.names, "last": {"a": 1}},
+        {**state.names, 5: None},
+        {**state.names, "last": {**state.names["place"], 5: None}},
+    ):
+        state.names = wrong
+        with pytest.raises(ValueError, match=r"State\.names"):
+            check(state, State(TASKS["binary"]))
 
 
 def bag(pattern=r"\w+"):
