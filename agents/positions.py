@@ -14,6 +14,7 @@ from aiokafka.structs import OffsetAndMetadata
 
 from learning.errors import LogError
 from learning.mark import Mark
+from learning.signing import derive
 from tables.asker import ANSWER_SECONDS
 from tables.changelog import KafkaChangelog
 from tables.kafka import Brokers, close, close_soon, started
@@ -71,7 +72,7 @@ class Positions:
 
     def __init__(self, task: str, brokers: Brokers | str, key: bytes | None = None):
         self.group = f"headrace-{task}.sources"
-        self._sign_key = None if key is None else hmac.digest(key, b"headrace/positions/1", "sha256")
+        self._sign_key = None if key is None else derive(key, "positions")
         self.brokers = Brokers.of(brokers)
         self._client: AIOKafkaConsumer | None = None
         self._admin: AIOKafkaAdminClient | None = None

@@ -16,6 +16,7 @@ from typing import Final
 import msgspec
 
 from app.caller import Caller
+from learning.signing import derive
 
 PROOF = "Headrace-Proof"
 """The header of a question that a worker passes on: `claims.mac`, both in base64url."""
@@ -95,7 +96,7 @@ class Proofs:
 
     def __init__(self, secret: bytes, address: str, now: Callable[[], float] = time.time):
         self.address, self.now = address, now
-        self._question_key, self._answer_key = derive(secret, "question"), derive(secret, "answer")
+        self._question_key, self._answer_key = derive(secret, "forward/question"), derive(secret, "forward/answer")
         self._accepted: dict[str, float] = {}
 
     def prove(self, caller: Caller, target: str, method: str, path: str, body: bytes) -> str:
@@ -150,17 +151,6 @@ class Proofs:
         """Forget proofs that are too old to be accepted. They are in about the order of their times."""
         while self._accepted and self._accepted[oldest := next(iter(self._accepted))] < now:
             del self._accepted[oldest]
-
-
-def derive(secret: bytes, purpose: str) -> bytes:
-    """The key of a purpose, of 32 bytes: HMAC-SHA256 of its name with the secret. One key tells nothing of another, or of the secret.
-
-    Examples
-    --------
-    >>> derive(b"s" * 32, "question") == derive(b"s" * 32, "answer")
-    False
-    """
-    return hmac.digest(secret, f"headrace/forward/{purpose}/1".encode(), "sha256")
 
 
 def digest_of_body(body: bytes) -> str:

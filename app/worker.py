@@ -123,7 +123,7 @@ def make_app(settings: Settings, instance: str | None, impure: Collection[str] =
         },
         web_ssl_context=settings.worker.tls.context(settings.folder) if settings.worker.tls else None,
     )
-    budget = Budget()
+    budget, key = Budget(), settings.snapshot_key()
     writer = f"{platform.node()[:32]}.{os.getpid()}.{secrets.token_hex(4)}"
     for task in settings.tasks.values():
         around = Around(
@@ -132,7 +132,7 @@ def make_app(settings: Settings, instance: str | None, impure: Collection[str] =
             settings.datadir,
             app.commit,
             writer="".join(c if c.isalnum() or c in "._-" else "-" for c in writer),
-            key=settings.snapshot_key(),
+            key=key,
             budget=budget,
             snapshot_records=settings.worker.snapshot_records,
             snapshot_seconds=settings.worker.snapshot_seconds,
@@ -141,8 +141,7 @@ def make_app(settings: Settings, instance: str | None, impure: Collection[str] =
         if task.stored:
             app.enrichers[task.name] = Enricher(task, make_store(settings, task), settings.features.budget_ms / 1000)
         if task.sources:
-            enricher, key = app.enrichers.get(task.name), settings.snapshot_key()
-            app.ingest(task, Ingest(task, settings.brokers, app.commit, enricher, key))
+            app.ingest(task, Ingest(task, settings.brokers, app.commit, app.enrichers.get(task.name), key))
     follow_assignments(app)
     add_views(app, settings, impure)
     for served in app.serving.tasks.values():

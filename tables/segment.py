@@ -7,9 +7,11 @@ from typing import Annotated
 import msgspec
 import zstandard
 
+from learning.header import SUM
 from learning.join import ENTRY_MAX
 from learning.join import decode as decode_entry
 from learning.pending import Waiting
+from learning.signing import derive
 
 SEGMENT_MAX = 256 * 1024
 """Bytes of entries, as `size_of` counts them, after which a segment is written. The last entry may take as much again, and a broker takes 1 MB."""
@@ -23,9 +25,6 @@ ENTRIES_MAX = SEGMENT_MAX // ROOM
 PACKED_MAX = SEGMENT_MAX + ENTRY_MAX + 4096
 """Bytes of a segment before it is compressed: all entries but the last have less than `SEGMENT_MAX`, and the last one up to `ENTRY_MAX`; the
 rest is for the last one's id (256 characters, up to 1,024 bytes), the fold (64) and the framing."""
-
-SUM = 32
-"""Bytes of an HMAC-SHA256."""
 
 
 class Segment(msgspec.Struct, frozen=True, array_like=True):
@@ -76,7 +75,7 @@ class Packer:
 
     def __init__(self, task: str, key: bytes | None):
         self.task = task
-        self._key = None if key is None else hmac.digest(key, b"headrace/pending/1", "sha256")
+        self._key = None if key is None else derive(key, "pending")
 
     def pack(self, partition: int, key: bytes, segment: Segment) -> bytes:
         """The value of a segment's record under this key."""

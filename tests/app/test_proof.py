@@ -7,9 +7,10 @@ import pytest
 
 from app.caller import Caller
 from app.cli.doctor import check_settings
-from app.proof import VALID_SECONDS, Claims, ProofError, Proofs, derive, digest_of_body
+from app.proof import VALID_SECONDS, Claims, ProofError, Proofs, digest_of_body
 from app.settings import parse
 from learning.errors import SettingsError
+from learning.signing import derive
 
 SECRET = b"a secret that all workers share!"
 HERE, THERE = "http://127.0.0.1:1", "http://127.0.0.1:2"
@@ -141,7 +142,7 @@ def test_no_proof_stands_for_an_answer(ours):
     proof = prove(ours)
     mac = base64.urlsafe_b64decode(proof.partition(".")[2])
     assert not ours.is_signed(mac.hex(), proof, 200, b"")
-    keys = {derive(SECRET, "question"), derive(SECRET, "answer"), SECRET}
+    keys = {derive(SECRET, "forward/question"), derive(SECRET, "forward/answer"), SECRET}
     assert len(keys) == 3
 
 
