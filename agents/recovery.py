@@ -21,7 +21,7 @@ from learning.errors import (
     StoreError,
 )
 from learning.learner import State
-from learning.state import peek, unseal
+from learning.state import check_signed, peek, unseal
 from tables.snapshots import Found
 
 log = structlog.get_logger()
@@ -125,10 +125,7 @@ async def recover(
 def _read(around: Around, partition: int, found: Found) -> Recovered:
     """The state of a snapshot; DamagedError or SnapshotError if it cannot be used."""
     claimed = found.look()
-    if claimed.signed and not around.key:
-        raise KeylessError("the snapshot is signed, and no key is configured.", "Configure the key it was signed with.")
-    if around.key and not claimed.signed:
-        raise DamagedError("the snapshot is not signed, and a key is configured.")
+    check_signed(claimed, around.key)
     sealed = found.read()
     work = partial(unseal, sealed, around.task, partition, key=around.key)
     state = aside.run(work) if claimed.size > LARGE_BYTES else work()

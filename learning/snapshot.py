@@ -9,7 +9,7 @@ from typing import Any
 import zstandard
 
 from learning.encoding import SIZE, decode, digest, encode
-from learning.errors import DamagedError, SnapshotError
+from learning.errors import DamagedError, KeylessError, SnapshotError
 from learning.header import FORMAT, LIBRARIES, REPLAY, Header, Parts, compare, join, split
 from learning.learner import State
 from learning.plausible import check
@@ -172,13 +172,24 @@ def _plain(prediction: Prediction | None) -> tuple[Any, Any] | None:
     return None if prediction is None else (prediction.value, prediction.probabilities)
 
 
-def _authenticate(parts: Parts, key: bytes | None) -> None:
-    if key and not parts.header.signed:
+def check_signed(header: Header, key: bytes | None) -> None:
+    """Raise unless a header says that its snapshot is signed where there is a key, and only there. This costs nothing, and proves nothing.
+
+    Raises
+    ------
+    DamagedError
+        It is not signed, and there is a key. Another snapshot may do.
+    KeylessError
+        It is signed, and there is no key.
+    """
+    if key and not header.signed:
         raise DamagedError("the snapshot is not signed, and a key is configured.", f"If it is yours: {REPLAY}")
-    if not key and parts.header.signed:
-        raise SnapshotError(
-            "the snapshot is signed, and no key is configured.", "Configure the key it was signed with."
-        )
+    if not key and header.signed:
+        raise KeylessError("the snapshot is signed, and no key is configured.", "Configure the key it was signed with.")
+
+
+def _authenticate(parts: Parts, key: bytes | None) -> None:
+    check_signed(parts.header, key)
     if key and not hmac.compare_digest(_sign(key, parts.head, parts.payload), parts.tag):
         raise DamagedError(
             "the snapshot is not signed with the configured key.", "Configure the key it was signed with."

@@ -2,6 +2,6 @@
 
 from learning.encoding import decode, digest, encode
 from learning.header import Header
-from learning.snapshot import peek, seal, unseal
+from learning.snapshot import check_signed, peek, seal, unseal
 
-__all__ = ["Header", "decode", "digest", "encode", "peek", "seal", "unseal"]
+__all__ = ["Header", "check_signed", "decode", "digest", "encode", "peek", "seal", "unseal"]
