@@ -6,6 +6,7 @@ import sys
 import harness
 import pytest
 import structlog
+import zstandard
 
 assert os.environ.get("PYTHONHASHSEED") == "0", "run the tests with PYTHONHASHSEED=0: make test"
 assert sys.version_info >= (3, 11)
@@ -28,3 +29,18 @@ def log_as_before():
     """A command that a test calls sets up the log to go to that test's own stderr, which is closed when later tests log."""
     yield
     structlog.reset_defaults()
+
+
+@pytest.fixture
+def inflated(monkeypatch):
+    """The sizes up to which Zstandard's frames are inflated."""
+    sizes = []
+    make = zstandard.ZstdDecompressor
+
+    class Decompressor:
+        def decompress(self, data, max_output_size):
+            sizes.append(max_output_size)
+            return make().decompress(data, max_output_size)
+
+    monkeypatch.setattr(zstandard, "ZstdDecompressor", Decompressor)
+    return sizes

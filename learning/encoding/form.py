@@ -5,7 +5,12 @@ one value. None, booleans, numbers, strings and bytes stand for themselves; a ma
 is anything else, and its first element, one of the codes below, says what.
 """
 
+from collections import deque
+from collections.abc import Iterator
 from enum import IntEnum
+from typing import TypeVar
+
+Item = TypeVar("Item")
 
 FRAME = 1 << 14
 """Plain values in one frame, about: a frame is hashed, compressed and read at one go."""
@@ -43,6 +48,22 @@ SIZE = 1 << 28
 
 PLAIN = frozenset({type(None), bool, int, float, str, bytes})
 """The types whose values stand for themselves."""
+
+
+class TooDeepError(Exception):
+    """Values lie within each other more than `LEVELS` deep."""
+
+
+def drained(queue: deque[Item]) -> Iterator[Item]:
+    """Take from a queue what is in it, and what is put into it meanwhile; TooDeepError when the items have led on to others too often."""
+    level, left = 0, len(queue)
+    while queue:
+        if not left:
+            level, left = level + 1, len(queue)
+            if level > LEVELS:
+                raise TooDeepError
+        left -= 1
+        yield queue.popleft()
 
 
 class Code(IntEnum):

@@ -14,13 +14,14 @@ from learning.encoding.form import (
     DEPTH,
     DEQUE,
     FRAME_BYTES,
-    LEVELS,
     NUMBER_BYTES,
     PLAIN,
     SIZE,
     SORTS,
     VALUES,
     Code,
+    TooDeepError,
+    drained,
 )
 from learning.encoding.table import LEAF_BY_TAG, Shape, shape_of
 
@@ -122,14 +123,11 @@ class Reader:
     def read(self) -> Any:
         """The value."""
         value = self.value(self.take(1)[0])
-        level, left = 0, len(self.queue)
-        while self.queue:
-            if not left:
-                level, left = level + 1, len(self.queue)
-                if level > LEVELS:
-                    raise Unreadable("values lie within each other too deep")
-            left -= 1
-            self.queue.popleft()()
+        try:
+            for fill in drained(self.queue):
+                fill()
+        except TooDeepError:
+            raise Unreadable("values lie within each other too deep") from None
         if self.next < len(self.tokens) or self.at < len(self.data):
             raise Unreadable("there is more in it than one value")
         return value

@@ -26,6 +26,8 @@ from learning.encoding.form import (
     SORTS,
     VALUES,
     Code,
+    TooDeepError,
+    drained,
 )
 from learning.encoding.table import LEAF_OF, Shape, shape_of, tag_of
 
@@ -72,18 +74,13 @@ class Writer:
     def frames(self, value: object) -> Iterator[bytes]:
         """Yield the frames of a value, each with its length before it."""
         self.each((value,))
-        queue = self.queue
-        level, left = 0, len(queue)
-        while queue:
-            if not left:
-                level, left = level + 1, len(queue)
-                if level > LEVELS:
-                    raise Unwritable(f"values that lie within each other more than {LEVELS} deep")
-            left -= 1
-            write, met = queue.popleft()
-            write(met)
-            if len(self.tokens) + self.weight >= FRAME:
-                yield from self.flush(FRAME)
+        try:
+            for write, met in drained(self.queue):
+                write(met)
+                if len(self.tokens) + self.weight >= FRAME:
+                    yield from self.flush(FRAME)
+        except TooDeepError:
+            raise Unwritable(f"values that lie within each other more than {LEVELS} deep") from None
         yield from self.flush(1)
         for numbers in self.numbers:
             numbers.clear()

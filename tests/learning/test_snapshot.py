@@ -235,22 +235,6 @@ class TestSignature:
         assert inflated == [len(encode(STATE))]
 
 
-@pytest.fixture
-def inflated(monkeypatch):
-    """The sizes up to which payloads were inflated."""
-    sizes = []
-
-    make = zstandard.ZstdDecompressor
-
-    class Decompressor:
-        def decompress(self, data, max_output_size):
-            sizes.append(max_output_size)
-            return make().decompress(data, max_output_size)
-
-    monkeypatch.setattr("learning.snapshot.zstandard.ZstdDecompressor", Decompressor)
-    return sizes
-
-
 class TestLimits:
     """A payload is inflated only if its size is known and allowed."""
 

@@ -32,21 +32,6 @@ def lying(size):
     return lie
 
 
-@pytest.fixture
-def inflated(monkeypatch):
-    """The sizes up to which frames were inflated."""
-    sizes = []
-    make = zstandard.ZstdDecompressor
-
-    class Decompressor:
-        def decompress(self, data, max_output_size):
-            sizes.append(max_output_size)
-            return make().decompress(data, max_output_size)
-
-    monkeypatch.setattr("tables.segment.zstandard.ZstdDecompressor", Decompressor)
-    return sizes
-
-
 @pytest.mark.parametrize("packer", [PACKER, SIGNING])
 def test_a_segment_is_read_as_it_was_written(packer, inflated):
     assert packer.unpack(0, PLACE, packer.pack(0, PLACE, SEGMENT)) == SEGMENT
