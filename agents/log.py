@@ -12,7 +12,7 @@ from learning.errors import LogError
 from learning.learner import Message
 from learning.mark import Mark
 from tables.asker import Asker, Look
-from tables.kafka import Brokers, consuming, started
+from tables.kafka import Brokers, consuming, fetched, started
 from tables.producer import LastingProducer
 
 QUIET_SECONDS = 0.1
@@ -86,7 +86,7 @@ class KafkaEventLog:
             heard = time.monotonic()
             while (following := await consumer.position(shard)) < end:
                 try:
-                    found = (await consumer.getmany(shard, timeout_ms=1000)).get(shard, [])
+                    found = (await fetched(consumer, shard, timeout_ms=1000)).get(shard, [])
                 except OffsetOutOfRangeError:
                     first = (await consumer.beginning_offsets([shard]))[shard]
                     raise self._gone(partition, following, first) from None

@@ -14,7 +14,7 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from agents.outlet import PACK_BYTES, pack
 from learning.records import ROWS_MAX
 from learning.task import Task
-from tables.kafka import Brokers, consuming
+from tables.kafka import Brokers, consuming, fetched
 from tables.producer import producing
 
 log = structlog.get_logger()
@@ -134,7 +134,7 @@ class Requests:
         ):
             consumer.subscribe([self.task.requests])
             while True:
-                polled = await consumer.getmany(timeout_ms=200, max_records=POLL_MAX)
+                polled = await fetched(consumer, timeout_ms=200, max_records=POLL_MAX)
                 for messages in polled.values():
                     await self._answer(producer, messages)
                 if polled:

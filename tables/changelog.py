@@ -5,11 +5,10 @@ from collections.abc import AsyncGenerator, Mapping
 from typing import NamedTuple, Protocol
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
 
 from learning.errors import ReplacedError
 from tables.asker import Asker
-from tables.kafka import Brokers, close, consuming, find_ended, started
+from tables.kafka import Brokers, ClientEndedError, close, consuming, fetched, started
 from tables.producer import LastingProducer
 
 FOLLOW_SECONDS = 1.0
@@ -110,7 +109,7 @@ class KafkaChangelog:
             consumer.seek(shard, max(following - 1, first))
             # The position, not the last record, says when the end is reached: compaction leaves offsets without a record.
             while await consumer.position(shard) < end:
-                found = (await consumer.getmany(shard, timeout_ms=1000)).get(shard, [])
+                found = (await fetched(consumer, shard, timeout_ms=1000)).get(shard, [])
                 if not found and (now := (await self._asker.ends([partition]))[partition]) < end:
                     what = f"{self.topic}/{partition} ended at {end} and now ends at {now}: it is another topic."
                     raise ReplacedError(what, "Its database is emptied and read anew.")
@@ -166,10 +165,11 @@ class KafkaFollower:
         if self._consumer is None or not self._consumer.assignment():
             await asyncio.sleep(seconds)
             return {}
-        found = await self._consumer.getmany(timeout_ms=int(seconds * 1000))
-        if not found and (error := find_ended(self._consumer)) is not None:
+        try:
+            found = await fetched(self._consumer, timeout_ms=int(seconds * 1000))
+        except ClientEndedError:
             await self.stop()  # whoever follows again does so with another one
-            raise KafkaError(f"the client of {self.topic} has ended: {error!r}")
+            raise
         return {
             shard.partition: [
                 Entry(record.offset, record.key or b"", record.value, record.timestamp) for record in records

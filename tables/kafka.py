@@ -11,10 +11,10 @@ import aiokafka.admin.client
 import aiokafka.client
 import msgspec
 import structlog
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.conn import AIOKafkaConnection, CloseReason
-from aiokafka.errors import KafkaConnectionError
+from aiokafka.errors import KafkaConnectionError, KafkaError
 from aiokafka.protocol.metadata import MetadataRequest
 
 log = structlog.get_logger()
@@ -144,6 +144,18 @@ class Brokers(msgspec.Struct, frozen=True):
 
     def __repr__(self) -> str:
         return f"Brokers({self.hosts!r}, {self.security['security_protocol']})"
+
+
+class ClientEndedError(KafkaError):
+    """A client has ceased to fetch, and would never have anything more."""
+
+
+async def fetched(consumer: AIOKafkaConsumer, *shards: TopicPartition, **options: Any) -> dict[TopicPartition, Any]:
+    """What a consumer's `getmany` gives; ClientEndedError where it gives nothing because the consumer does not work any more."""
+    found: dict[TopicPartition, Any] = await consumer.getmany(*shards, **options)
+    if not found and (error := find_ended(consumer)) is not None:
+        raise ClientEndedError(f"a Kafka client has ended: {error!r}")
+    return found
 
 
 def find_ended(consumer: AIOKafkaConsumer) -> BaseException | None:
