@@ -14,8 +14,8 @@ class LogClock:
     that is an hour ahead would send one a second for nothing. The time that is told is never ahead of the log's: a message is
     seen after it was stamped.
 
-    A message that was in the log before the shard was opened may have been stamped long ago. Until a later one has been seen it is unknown
-    how late it is, and what waits counts as due if it may be so by this machine's clock, which may be a day late: the first tick tells the time.
+    A message that was in the log before the shard was opened may have been stamped long ago, so the log's time is unknown until a later message has
+    been seen. Until then an entry counts as due if this machine's clock, which may be up to a day slow, allows it. The first tick tells the time.
 
     Parameters
     ----------

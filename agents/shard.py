@@ -174,7 +174,7 @@ class Shard:
         return learner
 
     async def _use(self, misfits: list[int], asked: float, found: Recovered) -> Learner | None:
-        """A learner with this state; None, its position being noted, if what waits in it is not in the pending table."""
+        """Make a learner with this state. If the pending table lacks entries that the state needs, note its position and return None."""
         state, pending = found.state, ShardPending(self.around.pending, self.partition)
         if not await self._fits(state, pending):
             misfits.append(state.position)

@@ -1,4 +1,4 @@
-"""Whether a state that was read has in each place what a state has there: who wrote a snapshot may have put in anything."""
+"""Checks a decoded state against a fresh one, attribute by attribute: the writer of a snapshot may have put in anything."""
 
 import inspect
 from collections import deque
@@ -49,7 +49,7 @@ TUPLES: dict[tuple[str, str], type] = {
 
 
 def check(state: Any, fresh: Any) -> None:
-    """Raise ValueError, naming the place, where a state is not made as a fresh one of the same task is.
+    """Compare a decoded state with a fresh one of the same task; raise ValueError that names the first attribute that cannot be right.
 
     Parameters
     ----------
