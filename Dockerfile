@@ -19,6 +19,7 @@ COPY learning learning
 COPY tables tables
 COPY agents agents
 COPY app app
+COPY headrace headrace
 RUN python -m venv /opt/headrace \
     && /opt/headrace/bin/pip install --no-cache-dir --disable-pip-version-check --no-index --find-links wheels ".[redis]"
 

@@ -29,7 +29,7 @@ format: .venv
 PURE := tests/learning tests/property
 
 test: .venv # first what needs no broker, two at a time; then the rest, one after the other: it starts processes of its own
-	$(BIN)/pytest -n 2 --dist worksteal learning tables agents app $(PURE)
+	$(BIN)/pytest -n 2 --dist worksteal headrace $(PURE)
 	$(BIN)/pytest --durations=20 tests $(addprefix --ignore=,$(PURE))
 
 SEED ?= 7

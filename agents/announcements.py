@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import Sequence
 
-from agents.outlet import Outlet
-from learning.effects import Alert, Effect
+from headrace.agents.outlet import Outlet
+from headrace.learning.effects import Alert, Effect
 
 
 class Announcements:

@@ -4,15 +4,15 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
-from agents.budget import Budget
-from agents.log import EventLog, KafkaEventLog
-from agents.outlet import KafkaOutlet, Outlet
-from learning.task import Task
-from tables.changelog import Follower, KafkaChangelog, KafkaFollower
-from tables.kafka import Brokers
-from tables.pending import PendingTable
-from tables.snapshots import Snapshots
-from tables.table import Table
+from headrace.agents.budget import Budget
+from headrace.agents.log import EventLog, KafkaEventLog
+from headrace.agents.outlet import KafkaOutlet, Outlet
+from headrace.learning.task import Task
+from headrace.tables.changelog import Follower, KafkaChangelog, KafkaFollower
+from headrace.tables.kafka import Brokers
+from headrace.tables.pending import PendingTable
+from headrace.tables.snapshots import Snapshots
+from headrace.tables.table import Table
 
 Commit = Callable[[str, int, int], Awaitable[None]]
 """Tells the group a position: topic, partition, offset."""

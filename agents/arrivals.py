@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from agents.shards import Model, Shards
+from headrace.agents.shards import Model, Shards
 
 LOOK_SECONDS = 0.002
 """How often the models are looked at while any request waits. The fold is not asked to tell: most of the time no one listens."""

@@ -32,16 +32,16 @@ import msgspec
 import structlog
 from faust.types import TP
 
-from agents.appender import Appender
-from agents.background import Background
-from agents.intake import RETRY_SECONDS, Intake
-from agents.log import KafkaEventLog
-from agents.mapping import Mapping
-from agents.positions import Positions
-from agents.stopping import stop_all
-from learning.errors import TopicError
-from learning.task import Task, Value
-from tables.kafka import Brokers
+from headrace.agents.appender import Appender
+from headrace.agents.background import Background
+from headrace.agents.intake import RETRY_SECONDS, Intake
+from headrace.agents.log import KafkaEventLog
+from headrace.agents.mapping import Mapping
+from headrace.agents.positions import Positions
+from headrace.agents.stopping import stop_all
+from headrace.learning.errors import TopicError
+from headrace.learning.task import Task, Value
+from headrace.tables.kafka import Brokers
 
 log = structlog.get_logger()
 

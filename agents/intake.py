@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Literal
 import structlog
 from aiokafka.errors import KafkaError
 
-from agents.appender import Row
-from agents.mapping import LeftOut, Mapped, Rejected
-from agents.outlet import CUT, headers_of_cut
-from agents.rejected import pack_rejected
-from learning.errors import HeadraceError, RecordError, TopicError
-from learning.learner import Message
-from learning.mark import Mark
+from headrace.agents.appender import Row
+from headrace.agents.mapping import LeftOut, Mapped, Rejected
+from headrace.agents.outlet import CUT, headers_of_cut
+from headrace.agents.rejected import pack_rejected
+from headrace.learning.errors import HeadraceError, RecordError, TopicError
+from headrace.learning.learner import Message
+from headrace.learning.mark import Mark
 
 if TYPE_CHECKING:
-    from agents.ingest import Ingest
+    from headrace.agents.ingest import Ingest
 
 log = structlog.get_logger()
 

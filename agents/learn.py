@@ -7,15 +7,15 @@ from typing import Any
 import faust
 from faust.types import TP
 
-from agents.around import Around
-from agents.background import Background, BackgroundStatus
-from agents.ingest import Ingest
-from agents.poll import Backlog, PollTransport
-from agents.shards import Shards
-from agents.stopping import stop_all
-from learning.errors import BrokerError
-from learning.task import Task
-from tables.enricher import Enricher
+from headrace.agents.around import Around
+from headrace.agents.background import Background, BackgroundStatus
+from headrace.agents.ingest import Ingest
+from headrace.agents.poll import Backlog, PollTransport
+from headrace.agents.shards import Shards
+from headrace.agents.stopping import stop_all
+from headrace.learning.errors import BrokerError
+from headrace.learning.task import Task
+from headrace.tables.enricher import Enricher
 
 SAVE_SECONDS = 6.0
 """How long the last snapshots and positions may take together: what a shard may take for its own, and a little more."""

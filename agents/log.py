@@ -8,12 +8,12 @@ from aiokafka import TopicPartition
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
-from learning.errors import LogError
-from learning.learner import Message
-from learning.mark import Mark
-from tables.asker import Asker, Look
-from tables.kafka import Brokers, consuming, fetched, started
-from tables.producer import LastingProducer
+from headrace.learning.errors import LogError
+from headrace.learning.learner import Message
+from headrace.learning.mark import Mark
+from headrace.tables.asker import Asker, Look
+from headrace.tables.kafka import Brokers, consuming, fetched, started
+from headrace.tables.producer import LastingProducer
 
 QUIET_SECONDS = 0.1
 """How long after a fetch the next one may come without a look whether the log is still the same."""

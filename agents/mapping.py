@@ -10,13 +10,13 @@ import msgspec
 from jmespath.exceptions import JMESPathError
 from jmespath.functions import Functions
 
-from learning.errors import RecordError
-from learning.learner import Message
-from learning.records import DEPTH_MAX, ROWS_MAX, Reader, is_deeper
-from learning.schema import LARGEST
-from learning.source import Source
-from learning.task import Task
-from tables.placing import partition_of
+from headrace.learning.errors import RecordError
+from headrace.learning.learner import Message
+from headrace.learning.records import DEPTH_MAX, ROWS_MAX, Reader, is_deeper
+from headrace.learning.schema import LARGEST
+from headrace.learning.source import Source
+from headrace.learning.task import Task
+from headrace.tables.placing import partition_of
 
 UNITS = {"s": 1, "ms": 1_000, "us": 1_000_000}
 KEY_MAX = 256

@@ -9,9 +9,9 @@ from typing import Protocol
 import msgspec
 from aiokafka.errors import KafkaConnectionError, KafkaTimeoutError, MessageSizeTooLargeError
 
-from learning.effects import Effect, Predicted, Quarantined, Resolved
-from tables.kafka import Brokers
-from tables.producer import LastingProducer
+from headrace.learning.effects import Effect, Predicted, Quarantined, Resolved
+from headrace.tables.kafka import Brokers
+from headrace.tables.producer import LastingProducer
 
 REQUEST_MAX = 16 << 20
 """Bytes in one record of the quarantine, whose topic is made for them; what is larger is cut, and says so."""

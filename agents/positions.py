@@ -12,12 +12,12 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.structs import OffsetAndMetadata
 
-from learning.errors import LogError
-from learning.mark import Mark
-from learning.signing import derive
-from tables.asker import ANSWER_SECONDS
-from tables.changelog import KafkaChangelog
-from tables.kafka import Brokers, close, close_soon, started
+from headrace.learning.errors import LogError
+from headrace.learning.mark import Mark
+from headrace.learning.signing import derive
+from headrace.tables.asker import ANSWER_SECONDS
+from headrace.tables.changelog import KafkaChangelog
+from headrace.tables.kafka import Brokers, close, close_soon, started
 
 log = structlog.get_logger()
 

@@ -8,10 +8,10 @@ from typing import NamedTuple, TypeVar
 import structlog
 from aiokafka.errors import KafkaError
 
-from agents.around import Around
-from agents.budget import Budget
-from agents.garbage import aside
-from learning.errors import (
+from headrace.agents.around import Around
+from headrace.agents.budget import Budget
+from headrace.agents.garbage import aside
+from headrace.learning.errors import (
     DamagedError,
     HeadraceError,
     KeylessError,
@@ -20,9 +20,9 @@ from learning.errors import (
     SnapshotError,
     StoreError,
 )
-from learning.learner import State
-from learning.state import check_signed, peek, unseal
-from tables.snapshots import Found
+from headrace.learning.learner import State
+from headrace.learning.state import check_signed, peek, unseal
+from headrace.tables.snapshots import Found
 
 log = structlog.get_logger()
 

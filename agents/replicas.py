@@ -6,15 +6,15 @@ from typing import Literal
 
 import structlog
 
-from agents.around import Around
-from agents.background import Background
-from agents.budget import Budget
-from agents.freshness import Freshness, known_from
-from agents.recovery import Recovered, recover
-from learning.errors import HeadraceError, ReplacedError, StoreError
-from learning.learner import Learner
-from learning.state import digest
-from learning.task import Task
+from headrace.agents.around import Around
+from headrace.agents.background import Background
+from headrace.agents.budget import Budget
+from headrace.agents.freshness import Freshness, known_from
+from headrace.agents.recovery import Recovered, recover
+from headrace.learning.errors import HeadraceError, ReplacedError, StoreError
+from headrace.learning.learner import Learner
+from headrace.learning.state import digest
+from headrace.learning.task import Task
 
 log = structlog.get_logger()
 

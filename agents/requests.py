@@ -11,11 +11,11 @@ import structlog
 from aiokafka import AIOKafkaProducer, ConsumerRecord
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
-from agents.outlet import PACK_BYTES, pack
-from learning.records import ROWS_MAX
-from learning.task import Task
-from tables.kafka import Brokers, consuming, fetched
-from tables.producer import producing
+from headrace.agents.outlet import PACK_BYTES, pack
+from headrace.learning.records import ROWS_MAX
+from headrace.learning.task import Task
+from headrace.tables.kafka import Brokers, consuming, fetched
+from headrace.tables.producer import producing
 
 log = structlog.get_logger()
 

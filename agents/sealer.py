@@ -5,11 +5,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
-from agents.budget import Budget
-from agents.garbage import aside
-from learning.learner import State
-from learning.state import digest, peek, seal
-from learning.task import Task
+from headrace.agents.budget import Budget
+from headrace.agents.garbage import aside
+from headrace.learning.learner import State
+from headrace.learning.state import digest, peek, seal
+from headrace.learning.task import Task
 
 Result = TypeVar("Result")
 

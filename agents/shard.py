@@ -10,17 +10,17 @@ from typing import Literal
 import structlog
 from aiokafka.errors import KafkaError
 
-from agents.announcements import Announcements
-from agents.around import Around
-from agents.freshness import Freshness, known_from
-from agents.log_clock import LogClock
-from agents.recovery import Recovered, recover
-from agents.sealer import Sealer
-from learning.effects import Effect
-from learning.errors import HeadraceError, ReplacedError, SnapshotError, StoreError
-from learning.learner import Learner, Message, State
-from learning.task import Task
-from tables.pending import ShardPending
+from headrace.agents.announcements import Announcements
+from headrace.agents.around import Around
+from headrace.agents.freshness import Freshness, known_from
+from headrace.agents.log_clock import LogClock
+from headrace.agents.recovery import Recovered, recover
+from headrace.agents.sealer import Sealer
+from headrace.learning.effects import Effect
+from headrace.learning.errors import HeadraceError, ReplacedError, SnapshotError, StoreError
+from headrace.learning.learner import Learner, Message, State
+from headrace.learning.task import Task
+from headrace.tables.pending import ShardPending
 
 log = structlog.get_logger()
 

@@ -7,12 +7,12 @@ from typing import Any, Literal, NamedTuple
 
 import structlog
 
-from agents.around import Around
-from agents.background import Background
-from agents.replicas import Replica, Replicas
-from agents.shard import Shard
-from learning.errors import HeadraceError, SnapshotError
-from learning.task import Task
+from headrace.agents.around import Around
+from headrace.agents.background import Background
+from headrace.agents.replicas import Replica, Replicas
+from headrace.agents.shard import Shard
+from headrace.learning.errors import HeadraceError, SnapshotError
+from headrace.learning.task import Task
 
 log = structlog.get_logger()
 

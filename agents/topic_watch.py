@@ -9,11 +9,11 @@ import structlog
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
-from learning.errors import TopicError
-from learning.task import Task
-from tables.kafka import Brokers, started
-from tables.metadata import FoundTopic, find_topics
-from tables.topics import Topic, find_miscounted, sources_of, topics_of
+from headrace.learning.errors import TopicError
+from headrace.learning.task import Task
+from headrace.tables.kafka import Brokers, started
+from headrace.tables.metadata import FoundTopic, find_topics
+from headrace.tables.topics import Topic, find_miscounted, sources_of, topics_of
 
 log = structlog.get_logger()
 

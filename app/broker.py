@@ -7,9 +7,9 @@ import time
 from importlib.util import find_spec
 from pathlib import Path
 
-from learning.errors import BrokerError
-from tables.asker import EMBEDDED_CLUSTER
-from tables.kafka import Brokers
+from headrace.learning.errors import BrokerError
+from headrace.tables.asker import EMBEDDED_CLUSTER
+from headrace.tables.kafka import Brokers
 
 READY_SECONDS = 20.0
 
@@ -62,7 +62,7 @@ def is_listening(host: str, port: int) -> bool:
 
 def is_reachable(brokers: Brokers | str) -> bool:
     """Whether a Kafka answers at one of these addresses."""
-    from tables.topics import connect
+    from headrace.tables.topics import connect
 
     async def ask() -> None:
         await (await connect(brokers)).close()

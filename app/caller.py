@@ -6,7 +6,7 @@ from typing import Annotated
 import msgspec
 from aiohttp import web
 
-from app.keys import Role
+from headrace.app.keys import Role
 
 HOPS = "Headrace-Hops"
 AGAIN_HEADER = "Headrace-Again"

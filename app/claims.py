@@ -6,7 +6,7 @@ import socket
 from pathlib import Path
 from typing import IO
 
-from learning.errors import SettingsError
+from headrace.learning.errors import SettingsError
 
 
 def claim_folder(folder: Path) -> IO[str]:

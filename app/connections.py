@@ -13,7 +13,7 @@ from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import RequestHandler, RequestPayloadError, _ErrInfo
 from faust.web.drivers import aiohttp as faust_aiohttp
 
-from app.errors import Problem
+from headrace.app.errors import Problem
 
 HEAD_SECONDS = 10.0
 """How long the request line and the headers may take to arrive: as long as a body does, unless the settings say otherwise."""

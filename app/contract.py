@@ -9,9 +9,9 @@ from typing import Annotated, Any, NamedTuple, TypeVar
 import msgspec
 from faust.web import View
 
-from app.keys import Role
-from learning.schema import Features
-from learning.task import Label, Value
+from headrace.app.keys import Role
+from headrace.learning.schema import Features
+from headrace.learning.task import Label, Value
 
 OF_TASK = "x-of-task"
 """Marks a part of a schema in whose place the document puts what the task declares."""

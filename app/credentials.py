@@ -6,8 +6,8 @@ from pathlib import Path
 
 import msgspec
 
-from learning.errors import SettingsError
-from tables.kafka import Login, Mechanism
+from headrace.learning.errors import SettingsError
+from headrace.tables.kafka import Login, Mechanism
 
 
 class BrokerTls(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -12,16 +12,16 @@ from time import monotonic
 import structlog
 from aiohttp import web
 
-from app.caller import CALLER, Caller
-from app.contract import Contract, Operation
-from app.errors import Handler, Problem, answer_problems
-from app.keys import ROLES, Key, Keys
-from app.peers import is_loopback
-from app.proof import PROOF, SIGNATURE, Claims, ProofError, Proofs, digest_of_body, is_equal
-from app.rate import Bucket
-from app.refusals import Refusals
-from app.settings import Settings
-from learning.errors import SettingsError
+from headrace.app.caller import CALLER, Caller
+from headrace.app.contract import Contract, Operation
+from headrace.app.errors import Handler, Problem, answer_problems
+from headrace.app.keys import ROLES, Key, Keys
+from headrace.app.peers import is_loopback
+from headrace.app.proof import PROOF, SIGNATURE, Claims, ProofError, Proofs, digest_of_body, is_equal
+from headrace.app.rate import Bucket
+from headrace.app.refusals import Refusals
+from headrace.app.settings import Settings
+from headrace.learning.errors import SettingsError
 
 log = structlog.get_logger()
 

@@ -7,7 +7,7 @@ import zlib
 
 from aiohttp import web
 
-from app.errors import LESS, Problem
+from headrace.app.errors import LESS, Problem
 
 CODINGS = ("gzip", "x-gzip", "deflate")
 """What is understood. RFC 9110 has `x-gzip` for another name of `gzip`."""
@@ -46,7 +46,7 @@ def unpack(body: bytes, coding: str, limit: int) -> bytes:
     >>> unpack(gzip.compress(b"{}")[:-1], "gzip", limit=4)
     Traceback (most recent call last):
     ...
-    app.errors.Problem: the body is not what Content-Encoding says: Compressed file ended before the end-of-stream marker was reached.
+    headrace.app.errors.Problem: the body is not what Content-Encoding says: Compressed file ended before the end-of-stream marker was reached.
     """
     try:
         unpacked = _inflate(body, limit) if coding == "deflate" else _gunzip(body, limit)

@@ -8,7 +8,7 @@ import structlog
 from aiohttp import web
 from aiohttp.http import HttpProcessingError
 
-from learning.errors import HeadraceError
+from headrace.learning.errors import HeadraceError
 
 log = structlog.get_logger()
 

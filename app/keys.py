@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 import msgspec
 
-from learning.errors import SettingsError
+from headrace.learning.errors import SettingsError
 
 Role = Literal["predict", "feedback", "admin"]
 """`predict` asks models and reads; `feedback` sends samples, labels and features; `admin` may do all, and alone commands."""

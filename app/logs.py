@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TextIO
 
 import structlog
 
-from app.errors import is_news
+from headrace.app.errors import is_news
 
 Event = MutableMapping[str, Any]
 

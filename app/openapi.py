@@ -8,12 +8,12 @@ from typing import Annotated, Any
 
 import msgspec
 
-from app.contract import OF_TASK, Operation
-from app.errors import ProblemDocument
-from learning.records import LABELS
-from learning.schema import Features, Number, Text, Whole
-from learning.stored import StoredSchema
-from learning.task import Feature, Task
+from headrace.app.contract import OF_TASK, Operation
+from headrace.app.errors import ProblemDocument
+from headrace.learning.records import LABELS
+from headrace.learning.schema import Features, Number, Text, Whole
+from headrace.learning.stored import StoredSchema
+from headrace.learning.task import Feature, Task
 
 COMPONENT = "#/components/schemas/"
 ANY_TEXT = Annotated[str, msgspec.Meta(min_length=1)]
@@ -174,7 +174,7 @@ def stored_schema(task: Task) -> dict[str, Any]:
 
     Examples
     --------
-    >>> from learning.task import Stored
+    >>> from headrace.learning.task import Stored
     >>> stored_schema(Task(name="ads", kind="binary", stored={"vip": Stored(default=False)}))["properties"]
     {'vip': {'anyOf': [{'type': 'boolean'}, {'type': 'null'}]}}
     """

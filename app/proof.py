@@ -15,8 +15,8 @@ from typing import Final
 
 import msgspec
 
-from app.caller import Caller
-from learning.signing import derive
+from headrace.app.caller import Caller
+from headrace.learning.signing import derive
 
 PROOF = "Headrace-Proof"
 """The header of a question that a worker passes on: `claims.mac`, both in base64url."""
@@ -91,7 +91,7 @@ class Proofs:
     >>> ours.open(proof)
     Traceback (most recent call last):
     ...
-    app.proof.ProofError: the proof is for another worker
+    headrace.app.proof.ProofError: the proof is for another worker
     """
 
     def __init__(self, secret: bytes, address: str, now: Callable[[], float] = time.time):

@@ -8,13 +8,13 @@ from typing import Any
 import msgspec
 import structlog
 
-from agents.requests import Answer, refusal
-from app.caller import OVER_KAFKA
-from app.errors import Problem
-from app.views.owner import Asked
-from app.views.predict import read_question
-from app.views.serving import Question, ServedTask, Serving
-from learning.errors import HeadraceError
+from headrace.agents.requests import Answer, refusal
+from headrace.app.caller import OVER_KAFKA
+from headrace.app.errors import Problem
+from headrace.app.views.owner import Asked
+from headrace.app.views.predict import read_question
+from headrace.app.views.serving import Question, ServedTask, Serving
+from headrace.learning.errors import HeadraceError
 
 log = structlog.get_logger()
 

@@ -13,21 +13,21 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from agents.mapping import compile_expression
-from app.access import Access
-from app.credentials import BrokerTls, Sasl, WebTls, read_secret, trusting
-from app.keys import Keys, parse_keys
-from app.peers import Address, Place, is_loopback
-from app.proof import Proofs
-from app.shared_secrets import GROUP_SECRET, SNAPSHOT_KEY, WeakSecret, find_weak
-from learning.duration import seconds
-from learning.errors import ModelError, RecordError, SettingsError
-from learning.schema import find_bad_feature
-from learning.source import Source
-from learning.stored import StoredSchema
-from learning.task import Duration, Task
-from tables.kafka import Brokers
-from tables.topics import topics_of
+from headrace.agents.mapping import compile_expression
+from headrace.app.access import Access
+from headrace.app.credentials import BrokerTls, Sasl, WebTls, read_secret, trusting
+from headrace.app.keys import Keys, parse_keys
+from headrace.app.peers import Address, Place, is_loopback
+from headrace.app.proof import Proofs
+from headrace.app.shared_secrets import GROUP_SECRET, SNAPSHOT_KEY, WeakSecret, find_weak
+from headrace.learning.duration import seconds
+from headrace.learning.errors import ModelError, RecordError, SettingsError
+from headrace.learning.schema import find_bad_feature
+from headrace.learning.source import Source
+from headrace.learning.stored import StoredSchema
+from headrace.learning.task import Duration, Task
+from headrace.tables.kafka import Brokers
+from headrace.tables.topics import topics_of
 
 DEFAULT = "headrace.toml"
 EMBEDDED = "kafka://127.0.0.1:9092"
@@ -372,7 +372,7 @@ def _remedy(shape: type[Any], at: str) -> str:
 
 
 def _task(path: Path, name: str, raw: object) -> Task:
-    from learning.models import build
+    from headrace.learning.models import build
 
     where = f"tasks.{name}"
     if not isinstance(raw, dict):
@@ -396,14 +396,20 @@ def _task(path: Path, name: str, raw: object) -> Task:
     _check_stored(path, task)
     if own := {topic.name for topic in topics_of(task)} & {source.topic for source in task.sources or ()}:
         raise _error(path, f"{where}.sources", f"names {own.pop()}, a topic of this task", "Name a topic of others.")
-    folder = str(path.resolve().parent)
-    if ":" in task.model_name and folder not in sys.path:
-        sys.path.append(folder)  # a model's own module may lie beside the settings
+    if ":" in task.model_name:  # the module of a user's own model may lie beside the settings
+        _import_from(str(path.resolve().parent))
     try:
         build(task.model, task.kind)
     except ModelError as error:
         raise _error(path, f"{where}.model", f"is wrong: {error.what.rstrip('.')}", error.remedy) from None
     return task
+
+
+def _import_from(folder: str) -> None:
+    """Let what lies in a folder be imported: before what is installed, which may have the same name, and behind Python's own."""
+    if folder not in sys.path:
+        installed = (at for at, place in enumerate(sys.path) if place.endswith(("site-packages", "dist-packages")))
+        sys.path.insert(next(installed, len(sys.path)), folder)
 
 
 def _check_source(path: Path, where: str, raw: object) -> None:
@@ -417,7 +423,7 @@ def _check_source(path: Path, where: str, raw: object) -> None:
 
 
 def _check_feature(path: Path, where: str, raw: object) -> None:
-    from learning.task import Feature
+    from headrace.learning.task import Feature
 
     if not isinstance(raw, dict):
         raise _error(path, where, "is not a table", 'Write for example { type = "float" }.')

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from app.proof import SECRET_MIN
-from learning.errors import SettingsError
+from headrace.app.proof import SECRET_MIN
+from headrace.learning.errors import SettingsError
 
 
 class SharedSecret(NamedTuple):

@@ -1,10 +1,10 @@
 """Which feature store the settings ask for."""
 
-from app.settings import Settings
-from learning.errors import SettingsError
-from learning.task import Task
-from tables.changelog import KafkaChangelog
-from tables.features import EmbeddedStore, FeatureStore
+from headrace.app.settings import Settings
+from headrace.learning.errors import SettingsError
+from headrace.learning.task import Task
+from headrace.tables.changelog import KafkaChangelog
+from headrace.tables.features import EmbeddedStore, FeatureStore
 
 
 def make_store(settings: Settings, task: Task) -> FeatureStore:
@@ -14,7 +14,7 @@ def make_store(settings: Settings, task: Task) -> FeatureStore:
     if features.url is None:
         return EmbeddedStore(task, changelog, features.ttl_seconds, settings.datadir / task.name / "features")
     try:
-        from tables.redis_features import RedisStore
+        from headrace.tables.redis_features import RedisStore
     except ImportError:
         what = f"{settings.path}: 'features.url' names Redis, but redis-py is not installed."
         raise SettingsError(what, "Run: pip install 'headrace[redis]'.") from None

@@ -12,10 +12,11 @@ from contextlib import contextmanager
 import msgspec
 import structlog
 
-from app.settings import Settings
-from learning.errors import ModelError, SettingsError
-from learning.task import Task
-from learning.trial import Verdict, try_model
+from headrace.app.command import HEADRACE
+from headrace.app.settings import Settings
+from headrace.learning.errors import ModelError, SettingsError
+from headrace.learning.task import Task
+from headrace.learning.trial import Verdict, try_model
 
 log = structlog.get_logger()
 
@@ -31,7 +32,8 @@ AGAIN_SECONDS = 1.0
 ALONE_SECONDS = 1.0
 """How often the second process looks whether its worker still runs."""
 
-SECOND = "from app.trial import try_in_second_process; try_in_second_process()"
+SECOND = "try-models"
+"""The hidden command that the second process runs."""
 
 
 class Refused(msgspec.Struct, frozen=True, tag=True):
@@ -118,7 +120,7 @@ def _second_process(tasks: list[Task]) -> Iterator[subprocess.Popen[bytes] | Non
         yield None
         return
     process = subprocess.Popen(  # noqa: S603 this interpreter, with our own words
-        [sys.executable, "-P", "-c", SECOND],
+        [*HEADRACE, SECOND],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=os.environ | {"PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)},  # noqa: PTH109

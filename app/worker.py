@@ -15,33 +15,33 @@ import faust
 import structlog
 from faust.auth import Credentials, SASLCredentials, SSLCredentials
 
-from agents.around import Around
-from agents.background import Background
-from agents.budget import Budget
-from agents.ingest import Ingest
-from agents.learn import LearningApp, follow_assignments
-from agents.requests import Requests
-from agents.topic_watch import TopicWatch, Trouble
-from app.claims import check_port, claim_folder
-from app.contract import operations
-from app.doors import Doors, doors_of
-from app.ending import FAILED, Ending
-from app.ending import run as run_until_stopped
-from app.errors import answer_problems
-from app.limits import needed_descriptors, open_standard_streams, raise_descriptor_limit
-from app.logs import set_up_logging
-from app.loop import LoopPolicy
-from app.peers import is_loopback
-from app.requests import answering
-from app.settings import Settings
-from app.stores import make_store
-from app.trial import try_models
-from app.views import ROUTES, add_views
-from app.views.health import announce_ready
-from tables.enricher import Enricher
-from tables.kafka import Brokers
-from tables.metadata import FoundTopic
-from tables.topics import LACKING, prepare, sources_of, topics_of
+from headrace.agents.around import Around
+from headrace.agents.background import Background
+from headrace.agents.budget import Budget
+from headrace.agents.ingest import Ingest
+from headrace.agents.learn import LearningApp, follow_assignments
+from headrace.agents.requests import Requests
+from headrace.agents.topic_watch import TopicWatch, Trouble
+from headrace.app.claims import check_port, claim_folder
+from headrace.app.contract import operations
+from headrace.app.doors import Doors, doors_of
+from headrace.app.ending import FAILED, Ending
+from headrace.app.ending import run as run_until_stopped
+from headrace.app.errors import answer_problems
+from headrace.app.limits import needed_descriptors, open_standard_streams, raise_descriptor_limit
+from headrace.app.logs import set_up_logging
+from headrace.app.loop import LoopPolicy
+from headrace.app.peers import is_loopback
+from headrace.app.requests import answering
+from headrace.app.settings import Settings
+from headrace.app.stores import make_store
+from headrace.app.trial import try_models
+from headrace.app.views import ROUTES, add_views
+from headrace.app.views.health import announce_ready
+from headrace.tables.enricher import Enricher
+from headrace.tables.kafka import Brokers
+from headrace.tables.metadata import FoundTopic
+from headrace.tables.topics import LACKING, prepare, sources_of, topics_of
 
 log = structlog.get_logger()
 

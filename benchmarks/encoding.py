@@ -12,9 +12,9 @@ import random
 import time
 from functools import partial
 
-from learning.learner import State
-from learning.state import decode, encode
-from learning.task import Task
+from headrace.learning.learner import State
+from headrace.learning.state import decode, encode
+from headrace.learning.task import Task
 
 ROWS = 5_000
 MODELS = {"logistic": "binary", "hoeffding_tree": "binary", "arf": "binary"}

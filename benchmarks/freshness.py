@@ -23,8 +23,8 @@ import msgspec
 from prediction import LEARNED_PER_SECOND, feed
 from river import datasets
 
-from learning.task import Task
-from tables.producer import producing
+from headrace.learning.task import Task
+from headrace.tables.producer import producing
 
 
 async def fresh(broker: str, address: str, topic: str, samples: int) -> list[float]:

@@ -16,12 +16,12 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
-from learning.arm import Arm
-from learning.learner import Learner
-from learning.models import CATALOGUE, names_for
-from learning.sources import SOURCES_MAX
-from learning.state import encode
-from learning.task import Kind, Label, Task, Value
+from headrace.learning.arm import Arm
+from headrace.learning.learner import Learner
+from headrace.learning.models import CATALOGUE, names_for
+from headrace.learning.sources import SOURCES_MAX
+from headrace.learning.state import encode
+from headrace.learning.task import Kind, Label, Task, Value
 
 ROWS = 2_000
 

@@ -20,8 +20,8 @@ import harness
 import msgspec
 from river import datasets
 
-from app.settings import Worker
-from learning.task import Task
+from headrace.app.settings import Worker
+from headrace.learning.task import Task
 
 SECONDS_MAX = 300
 """How long the worker may take for all rows."""

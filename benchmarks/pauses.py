@@ -12,13 +12,13 @@ import random
 import sys
 import time
 
-from agents.budget import Budget
-from agents.garbage import aside
-from agents.sealer import Sealer
-from app.worker import SWITCH_SECONDS
-from learning.learner import State
-from learning.state import seal, unseal
-from learning.task import Task
+from headrace.agents.budget import Budget
+from headrace.agents.garbage import aside
+from headrace.agents.sealer import Sealer
+from headrace.app.worker import SWITCH_SECONDS
+from headrace.learning.learner import State
+from headrace.learning.state import seal, unseal
+from headrace.learning.task import Task
 
 TASK = Task(name="pauses", kind="regression", model={"use": "mondrian_regressor", "megabytes": 1_000})
 

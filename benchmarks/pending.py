@@ -25,12 +25,12 @@ import msgspec
 from memory import resident_mb
 from river import datasets
 
-from learning.state import seal, unseal
-from learning.task import Task
-from tables.changelog import KafkaChangelog
-from tables.producer import producing
-from tables.snapshots import Snapshots
-from tables.table import Table
+from headrace.learning.state import seal, unseal
+from headrace.learning.task import Task
+from headrace.tables.changelog import KafkaChangelog
+from headrace.tables.producer import producing
+from headrace.tables.snapshots import Snapshots
+from headrace.tables.table import Table
 
 PACK = 50
 SECONDS_MAX = 600

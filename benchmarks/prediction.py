@@ -27,8 +27,8 @@ import harness
 import msgspec
 from river import datasets
 
-from app import broker as embedded
-from learning.task import Task
+from headrace.app import broker as embedded
+from headrace.learning.task import Task
 
 SCRIPT = """
 wrk.method = "POST"

@@ -21,7 +21,7 @@ from pathlib import Path
 import harness
 from prediction import feed
 
-from learning.task import Task
+from headrace.learning.task import Task
 
 ROWS = 1_250
 SECONDS_MAX = 60
@@ -64,7 +64,7 @@ def main() -> None:
     environment = os.environ | {"PYTHONPATH": str(harness.ROOT)}
     for _ in range(options.rounds):
         started = time.perf_counter()
-        subprocess.run([sys.executable, "-c", "import app.worker"], check=True, env=environment)
+        subprocess.run([sys.executable, "-c", "import headrace.app.worker"], check=True, env=environment)
         found["import"].append(time.perf_counter() - started)
     with harness.running_broker() as broker, tempfile.TemporaryDirectory() as folder:
         for name, instance in [(f"first{number}", None) for number in range(options.rounds)] + [

@@ -19,10 +19,10 @@ from typing import Any, NamedTuple
 import zstandard
 from river.datasets import synth
 
-from learning.learner import State
-from learning.models import names_for
-from learning.state import digest, encode
-from learning.task import Kind, Task
+from headrace.learning.learner import State
+from headrace.learning.models import names_for
+from headrace.learning.state import digest, encode
+from headrace.learning.task import Kind, Task
 
 ROWS = 5_000
 

@@ -5,14 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from learning.batch import Row
-from learning.drift import Adwin, Change
-from learning.errors import ModelError
-from learning.metrics import Scoreboard
-from learning.models import build
-from learning.prediction import Prediction
-from learning.schema import LARGEST
-from learning.task import Label, Task, Value
+from headrace.learning.batch import Row
+from headrace.learning.drift import Adwin, Change
+from headrace.learning.errors import ModelError
+from headrace.learning.metrics import Scoreboard
+from headrace.learning.models import build
+from headrace.learning.prediction import Prediction
+from headrace.learning.schema import LARGEST
+from headrace.learning.task import Label, Task, Value
 
 
 class Arm:
@@ -99,7 +99,7 @@ class OwnAnswers:
     >>> OwnAnswers(Task(name="ads", kind="binary", model="shop:make")).prediction(model, {})
     Traceback (most recent call last):
     ...
-    learning.errors.ModelError: the model 'shop:make' answered with the class 'maybe', which is not one of true, false. Let it answer with True and False.
+    headrace.learning.errors.ModelError: the model 'shop:make' answered with the class 'maybe', which is not one of true, false. Let it answer with True and False.
     """
 
     def __init__(self, task: Task):

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from learning.task import BATCH_MAX, Label, Update, Value
+from headrace.learning.task import BATCH_MAX, Label, Update, Value
 
 
 class Row(NamedTuple):

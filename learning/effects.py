@@ -4,8 +4,8 @@ from typing import Literal
 
 import msgspec
 
-from learning.prediction import Prediction
-from learning.task import Label
+from headrace.learning.prediction import Prediction
+from headrace.learning.task import Label
 
 How = Literal["label", "assumed", "self_trained", "expired"]
 

@@ -8,8 +8,8 @@ import msgspec
 import numpy as np
 import river
 
-from learning.errors import DamagedError, SnapshotError
-from learning.task import Task
+from headrace.learning.errors import DamagedError, SnapshotError
+from headrace.learning.task import Task
 
 FORMAT = 4
 """Raised by one whenever the shape of the state, of the header or of the snapshot changes."""

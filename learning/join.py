@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from learning.errors import StoreError
-from learning.pending import Pending, Waiting
-from learning.prediction import Served
-from learning.task import Label, Value
+from headrace.learning.errors import StoreError
+from headrace.learning.pending import Pending, Waiting
+from headrace.learning.prediction import Served
+from headrace.learning.task import Label, Value
 
 DELAYS = 1_000
 """The last label delays, of which the quantiles are told."""

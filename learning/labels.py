@@ -4,8 +4,8 @@ from typing import Literal
 
 from msgspec import UNSET
 
-from learning.records import Record
-from learning.task import LABELS_MAX, Label, Task, Unanswered
+from headrace.learning.records import Record
+from headrace.learning.task import LABELS_MAX, Label, Task, Unanswered
 
 LabelType = Literal["int", "str"]
 

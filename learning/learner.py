@@ -8,20 +8,20 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
-from learning.arm import Arm
-from learning.batch import Batch, BatchState, Row
-from learning.effects import Alert, Drift, Effect, How, Predicted, Quarantined, Resolved
-from learning.join import ENTRY_MAX, Early, Frozen, Join, JoinState, Marker, Origin, Question, plain
-from learning.labels import declared_type, find_label_fault, initial_labels, type_of
-from learning.mark import Mark, Marked
-from learning.metrics import ServedScores
-from learning.names import Known, Names, is_bounded
-from learning.order import Held, Order, OrderState
-from learning.pending import InMemory, Pending
-from learning.prediction import Prediction, is_finite
-from learning.records import Control, Reader, Record, Refused
-from learning.sources import SOURCES_MAX, advance
-from learning.task import Label, Task, Unanswered, Value
+from headrace.learning.arm import Arm
+from headrace.learning.batch import Batch, BatchState, Row
+from headrace.learning.effects import Alert, Drift, Effect, How, Predicted, Quarantined, Resolved
+from headrace.learning.join import ENTRY_MAX, Early, Frozen, Join, JoinState, Marker, Origin, Question, plain
+from headrace.learning.labels import declared_type, find_label_fault, initial_labels, type_of
+from headrace.learning.mark import Mark, Marked
+from headrace.learning.metrics import ServedScores
+from headrace.learning.names import Known, Names, is_bounded
+from headrace.learning.order import Held, Order, OrderState
+from headrace.learning.pending import InMemory, Pending
+from headrace.learning.prediction import Prediction, is_finite
+from headrace.learning.records import Control, Reader, Record, Refused
+from headrace.learning.sources import SOURCES_MAX, advance
+from headrace.learning.task import Label, Task, Unanswered, Value
 
 PROBES = 32
 """Recent inputs kept in the state; a loaded snapshot must answer them as it did when it was saved."""

@@ -1,6 +1,6 @@
 """The names that a shard has learned: of features, and of the values of features that are strings."""
 
-from learning.task import Task, Value
+from headrace.learning.task import Task, Value
 
 Known = dict[str, dict[str, None] | None]
 """A feature's name to the strings that it has been; None for a feature that was never a string."""

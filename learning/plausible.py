@@ -10,12 +10,12 @@ import msgspec
 from msgspec import Meta
 from river.base import Base
 
-from learning.batch import Row
-from learning.header import POSITION_MAX, Sum
-from learning.join import MODULUS
-from learning.labels import LabelType
-from learning.mark import Mark
-from learning.order import Held
+from headrace.learning.batch import Row
+from headrace.learning.header import POSITION_MAX, Sum
+from headrace.learning.join import MODULUS
+from headrace.learning.labels import LabelType
+from headrace.learning.mark import Mark
+from headrace.learning.order import Held
 
 Count = Annotated[int, Meta(ge=0, le=POSITION_MAX)]
 Plain = bool | int | float | str

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from learning.task import Label
+from headrace.learning.task import Label
 
 
 class Prediction(msgspec.Struct, frozen=True):

@@ -8,10 +8,10 @@ import msgspec
 import numpy as np
 from msgspec import UNSET, UnsetType
 
-from learning.errors import RecordError
-from learning.prediction import Served
-from learning.schema import Features, Number, Schema, Text, Whole, find_bad_feature
-from learning.task import Label, Task, Value
+from headrace.learning.errors import RecordError
+from headrace.learning.prediction import Served
+from headrace.learning.schema import Features, Number, Schema, Text, Whole, find_bad_feature
+from headrace.learning.task import Label, Task, Value
 
 ROWS_MAX = 1_000
 """Rows that one message may pack."""

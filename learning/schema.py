@@ -4,8 +4,8 @@ from typing import Annotated
 
 import msgspec
 
-from learning.errors import RecordError
-from learning.task import Feature, Task, Value
+from headrace.learning.errors import RecordError
+from headrace.learning.task import Feature, Task, Value
 
 # Squares of it, and sums of millions of those, stay finite; it is the largest count that 64 bits hold, so nothing honest is refused.
 LARGEST = 2.0**64
@@ -33,7 +33,7 @@ class Schema:
     >>> schema.check({"price": 120})
     Traceback (most recent call last):
     ...
-    learning.errors.RecordError: feature 'price' is 120; declared are values up to 100. Send a value in the range, or widen it in headrace.toml.
+    headrace.learning.errors.RecordError: feature 'price' is 120; declared are values up to 100. Send a value in the range, or widen it in headrace.toml.
     """
 
     def __init__(self, task: Task):

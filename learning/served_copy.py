@@ -3,8 +3,8 @@
 import copy
 from collections.abc import Callable, Sequence
 
-from learning.encoding import decode, encode
-from learning.learner import Learner
+from headrace.learning.encoding import decode, encode
+from headrace.learning.learner import Learner
 
 SHARE = 0.05
 """The part of the time that copying may take: a model that is large is copied more seldom."""
@@ -43,7 +43,7 @@ class ServedCopy:
 
     Examples
     --------
-    >>> from learning.task import Task
+    >>> from headrace.learning.task import Task
     >>> learner = Learner(Task(name="ads", kind="binary"), partition=0)
     >>> served = ServedCopy(clock=lambda: 0.0)
     >>> served.of(learner) is served.of(learner)

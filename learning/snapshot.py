@@ -8,13 +8,13 @@ from typing import Any
 
 import zstandard
 
-from learning.encoding import SIZE, decode, digest, encode
-from learning.errors import DamagedError, KeylessError, SnapshotError
-from learning.header import FORMAT, LIBRARIES, REPLAY, Header, Parts, compare, join, split
-from learning.learner import State
-from learning.plausible import check
-from learning.prediction import Prediction
-from learning.task import Task
+from headrace.learning.encoding import SIZE, decode, digest, encode
+from headrace.learning.errors import DamagedError, KeylessError, SnapshotError
+from headrace.learning.header import FORMAT, LIBRARIES, REPLAY, Header, Parts, compare, join, split
+from headrace.learning.learner import State
+from headrace.learning.plausible import check
+from headrace.learning.prediction import Prediction
+from headrace.learning.task import Task
 
 LEVEL = 1
 """Of the compression by Zstandard: a state shrinks to a third at 300 MB/s and more."""

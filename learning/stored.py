@@ -2,9 +2,9 @@
 
 import msgspec
 
-from learning.errors import RecordError
-from learning.schema import Number, Text, Whole, check_value, find_bad_feature
-from learning.task import Feature, Task, Value
+from headrace.learning.errors import RecordError
+from headrace.learning.schema import Number, Text, Whole, check_value, find_bad_feature
+from headrace.learning.task import Feature, Task, Value
 
 
 class Single(msgspec.Struct):
@@ -31,17 +31,17 @@ class StoredSchema:
 
     Examples
     --------
-    >>> from learning.task import Stored
+    >>> from headrace.learning.task import Stored
     >>> schema = StoredSchema(Task(name="ads", kind="binary", stored={"clicks": Stored(default=0)}))
     >>> schema.check("clicks", 12.5)
     >>> schema.check("clicks", "many")
     Traceback (most recent call last):
     ...
-    learning.errors.RecordError: feature 'clicks' is 'many', not a number. Send a number.
+    headrace.learning.errors.RecordError: feature 'clicks' is 'many', not a number. Send a number.
     >>> schema.check("visits", 3)
     Traceback (most recent call last):
     ...
-    learning.errors.RecordError: feature 'visits' is not a stored one; those are: clicks. Leave it out, or declare it in headrace.toml.
+    headrace.learning.errors.RecordError: feature 'visits' is not a stored one; those are: clicks. Leave it out, or declare it in headrace.toml.
     """
 
     def __init__(self, task: Task):

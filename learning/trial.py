@@ -6,13 +6,13 @@ from types import FunctionType, SimpleNamespace
 
 import msgspec
 
-from learning.batch import Row
-from learning.encoding import SAVABLE, decode, digest, encode, missing
-from learning.encoding.table import DECLARED as DECLARED_IN
-from learning.errors import ModelError, SnapshotError
-from learning.generated import Shape, questions, samples, shapes
-from learning.learner import Learner
-from learning.task import Task, Value
+from headrace.learning.batch import Row
+from headrace.learning.encoding import SAVABLE, decode, digest, encode, missing
+from headrace.learning.encoding.table import DECLARED as DECLARED_IN
+from headrace.learning.errors import ModelError, SnapshotError
+from headrace.learning.generated import Shape, questions, samples, shapes
+from headrace.learning.learner import Learner
+from headrace.learning.task import Task, Value
 
 ROWS = 200
 """Rows that a user's own model is tried with."""

@@ -6,10 +6,10 @@ from typing import NamedTuple, Protocol
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from learning.errors import ReplacedError
-from tables.asker import Asker
-from tables.kafka import Brokers, ClientEndedError, close, consuming, fetched, started
-from tables.producer import LastingProducer
+from headrace.learning.errors import ReplacedError
+from headrace.tables.asker import Asker
+from headrace.tables.kafka import Brokers, ClientEndedError, close, consuming, fetched, started
+from headrace.tables.producer import LastingProducer
 
 FOLLOW_SECONDS = 1.0
 """How long a follower waits for something new before it hands over that there is nothing."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import structlog
 from rocksdict import BlockBasedOptions, Cache, DBCompressionType, Options, Rdict, WriteBatch
 
-from learning.errors import StoreError
+from headrace.learning.errors import StoreError
 
 log = structlog.get_logger()
 

@@ -9,10 +9,10 @@ from typing import Literal
 import msgspec
 import structlog
 
-from learning.errors import RecordError
-from learning.stored import StoredSchema
-from learning.task import Task, Value
-from tables.features import FeatureStore
+from headrace.learning.errors import RecordError
+from headrace.learning.stored import StoredSchema
+from headrace.learning.task import Task, Value
+from headrace.tables.features import FeatureStore
 
 log = structlog.get_logger()
 
@@ -74,7 +74,7 @@ class Enricher:
 
     Examples
     --------
-    >>> from learning.task import Stored
+    >>> from headrace.learning.task import Stored
     >>> class Clicks(FeatureStore):
     ...     async def look_up(self, keys):
     ...         return [{"clicks": 3} for key in keys]

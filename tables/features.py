@@ -10,11 +10,11 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 import structlog
 
-from learning.errors import RecordError, StoreError
-from learning.records import refuse_duplicate_keys
-from learning.task import Task, Value
-from tables.changelog import Changelog, Entry
-from tables.table import Table
+from headrace.learning.errors import RecordError, StoreError
+from headrace.learning.records import refuse_duplicate_keys
+from headrace.learning.task import Task, Value
+from headrace.tables.changelog import Changelog, Entry
+from headrace.tables.table import Table
 
 log = structlog.get_logger()
 

@@ -10,14 +10,14 @@ import msgspec
 import structlog
 from rocksdict import WriteBatch
 
-from learning.errors import StoreError
-from learning.join import MODULUS, weight
-from learning.join import decode as decode_entry
-from learning.pending import Waiting
-from tables.changelog import Changelog, Entry
-from tables.database import Database
-from tables.segment import SEGMENT_MAX, Packer, Segment, SegmentError, encode, size_of
-from tables.table import LAST, OFFSET, Table, fingerprint
+from headrace.learning.errors import StoreError
+from headrace.learning.join import MODULUS, weight
+from headrace.learning.join import decode as decode_entry
+from headrace.learning.pending import Waiting
+from headrace.tables.changelog import Changelog, Entry
+from headrace.tables.database import Database
+from headrace.tables.segment import SEGMENT_MAX, Packer, Segment, SegmentError, encode, size_of
+from headrace.tables.table import LAST, OFFSET, Table, fingerprint
 
 log = structlog.get_logger()
 

@@ -15,10 +15,10 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ResponseError
 
-from learning.task import Task, Value
-from tables.changelog import Changelog, Entry
-from tables.features import Entity, Following
-from tables.table import continues, fingerprint
+from headrace.learning.task import Task, Value
+from headrace.tables.changelog import Changelog, Entry
+from headrace.tables.features import Entity, Following
+from headrace.tables.table import continues, fingerprint
 
 log = structlog.get_logger()
 

@@ -7,11 +7,11 @@ from typing import Annotated
 import msgspec
 import zstandard
 
-from learning.header import SUM
-from learning.join import ENTRY_MAX
-from learning.join import decode as decode_entry
-from learning.pending import Waiting
-from learning.signing import derive
+from headrace.learning.header import SUM
+from headrace.learning.join import ENTRY_MAX
+from headrace.learning.join import decode as decode_entry
+from headrace.learning.pending import Waiting
+from headrace.learning.signing import derive
 
 SEGMENT_MAX = 256 * 1024
 """Bytes of entries, as `size_of` counts them, after which a segment is written. The last entry may take as much again, and a broker takes 1 MB."""
@@ -70,7 +70,7 @@ class Packer:
     >>> packer.unpack(1, b"one/1", value)
     Traceback (most recent call last):
     ...
-    tables.segment.SegmentError: it is not signed with the snapshot key for this place
+    headrace.tables.segment.SegmentError: it is not signed with the snapshot key for this place
     """
 
     def __init__(self, task: str, key: bytes | None):

@@ -10,11 +10,11 @@ from typing import Annotated, NamedTuple
 import msgspec
 import structlog
 
-from learning.encoding import SIZE
-from learning.errors import DamagedError, StoreError
-from learning.header import HEADER_MAX, POSITION_MAX, START, SUM, Header, split
-from tables.changelog import CHUNK_MAX
-from tables.table import Table
+from headrace.learning.encoding import SIZE
+from headrace.learning.errors import DamagedError, StoreError
+from headrace.learning.header import HEADER_MAX, POSITION_MAX, START, SUM, Header, split
+from headrace.tables.changelog import CHUNK_MAX
+from headrace.tables.table import Table
 
 log = structlog.get_logger()
 

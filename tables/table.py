@@ -9,9 +9,9 @@ from pathlib import Path
 
 import structlog
 
-from learning.errors import ReplacedError
-from tables.changelog import Changelog, Entry
-from tables.database import Database
+from headrace.learning.errors import ReplacedError
+from headrace.tables.changelog import Changelog, Entry
+from headrace.tables.database import Database
 
 log = structlog.get_logger()
 

@@ -10,10 +10,10 @@ from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import InvalidPartitionsError, KafkaError, for_code
 
-from learning.errors import BrokerError, TopicError
-from learning.task import Task
-from tables.kafka import Brokers
-from tables.metadata import FoundTopic, find_topics
+from headrace.learning.errors import BrokerError, TopicError
+from headrace.learning.task import Task
+from headrace.tables.kafka import Brokers
+from headrace.tables.metadata import FoundTopic, find_topics
 
 TOPIC_ALREADY_EXISTS = 36
 MISSING = "missing_topic"

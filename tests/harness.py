@@ -10,7 +10,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 import urllib.error
@@ -20,16 +19,16 @@ from pathlib import Path
 
 from aiokafka import TopicPartition
 
-from app import broker as embedded
-from learning.learner import Learner
-from learning.state import digest
-from learning.task import Task
-from tables.kafka import Brokers
-from tables.producer import producing
-from tables.topics import prepare, topics_of
+from headrace.app import broker as embedded
+from headrace.app.command import HEADRACE
+from headrace.learning.learner import Learner
+from headrace.learning.state import digest
+from headrace.learning.task import Task
+from headrace.tables.kafka import Brokers
+from headrace.tables.producer import producing
+from headrace.tables.topics import prepare, topics_of
 
 ROOT = Path(__file__).resolve().parent.parent
-HEADRACE = [sys.executable, "-c", "from app.cli import main; main()"]
 
 
 def has_kafka() -> bool:
@@ -178,6 +177,7 @@ class Worker:
 
     def __init__(self, folder: Path, broker: str, tasks: str, worker: str = "", instance: str | None = None):
         self.folder, self.instance = folder, instance
+        self.command, self.path = HEADRACE, f"{ROOT}{os.pathsep}{folder}"
         self.port = free_port()
         self.address = f"http://127.0.0.1:{self.port}"
         folder.mkdir(parents=True, exist_ok=True)
@@ -192,9 +192,9 @@ class Worker:
     def start(self) -> "Worker":
         """Start it; it is not ready yet."""
         named = ["--instance", self.instance] if self.instance else []
-        environment = os.environ | {"PYTHONHASHSEED": "0", "PYTHONPATH": f"{ROOT}{os.pathsep}{self.folder}"}
+        environment = os.environ | {"PYTHONHASHSEED": "0", "PYTHONPATH": self.path}
         with (self.folder / "worker.log").open("ab") as log:
-            command = [*HEADRACE, "worker", "--config", str(self.config), *named]
+            command = [*self.command, "worker", "--config", str(self.config), *named]
             self.process = subprocess.Popen(
                 command, stdout=log, stderr=log, start_new_session=True, env=environment, cwd=self.folder
             )

@@ -2,8 +2,8 @@
 
 import asyncio
 
-from learning.errors import ReplacedError
-from tables.changelog import Entry
+from headrace.learning.errors import ReplacedError
+from headrace.tables.changelog import Entry
 
 
 class Topic:

@@ -3,9 +3,9 @@
 import hashlib
 import json
 
-from learning.header import FORMAT, SUM, Header, join
-from learning.learner import Learner
-from tables.changelog import CHUNK_MAX
+from headrace.learning.header import FORMAT, SUM, Header, join
+from headrace.learning.learner import Learner
+from headrace.tables.changelog import CHUNK_MAX
 
 
 def sealed(position, payload=b"a state", **changes):

@@ -8,19 +8,19 @@ from types import SimpleNamespace
 
 import harness
 
-from agents import replicas as replicas_module
-from agents.budget import Budget
-from agents.log import recognise
-from agents.shards import Shards
-from learning.errors import LogError, ReplacedError
-from learning.learner import Learner
-from learning.state import digest
-from learning.task import Task, Unanswered
-from tables.asker import Look
-from tables.changelog import Entry
-from tables.pending import PendingTable
-from tables.snapshots import Snapshots
-from tables.table import Table
+from headrace.agents import replicas as replicas_module
+from headrace.agents.budget import Budget
+from headrace.agents.log import recognise
+from headrace.agents.shards import Shards
+from headrace.learning.errors import LogError, ReplacedError
+from headrace.learning.learner import Learner
+from headrace.learning.state import digest
+from headrace.learning.task import Task, Unanswered
+from headrace.tables.asker import Look
+from headrace.tables.changelog import Entry
+from headrace.tables.pending import PendingTable
+from headrace.tables.snapshots import Snapshots
+from headrace.tables.table import Table
 
 WAITING = Task(name="ads", kind="binary", wait="1000s", unanswered=Unanswered(assume=False))
 """A task whose questions wait for their labels."""
@@ -176,9 +176,11 @@ def world_in(tmp_path, monkeypatch):
     """A function that makes the world of a task, with little patience."""
     monkeypatch.setattr(replicas_module, "RETRY_SECONDS", 0.02)
     monkeypatch.setattr(replicas_module, "ENDS_SECONDS", 0.02)
-    monkeypatch.setattr("agents.shards.WATCH_SECONDS", 0.005)
-    monkeypatch.setattr("agents.shards.STUCK_SECONDS", 0.0)  # nothing is delivered here: all is read from the log
-    monkeypatch.setattr("agents.shards.RETRY_SECONDS", 0.02)
+    monkeypatch.setattr("headrace.agents.shards.WATCH_SECONDS", 0.005)
+    monkeypatch.setattr(
+        "headrace.agents.shards.STUCK_SECONDS", 0.0
+    )  # nothing is delivered here: all is read from the log
+    monkeypatch.setattr("headrace.agents.shards.RETRY_SECONDS", 0.02)
 
     def make(task):
         log, changelog, segments = Log(task.partitions), Changelog(), Changelog()

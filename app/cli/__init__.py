@@ -4,16 +4,17 @@ import sys
 
 import click
 
-from app.cli.broker import broker
-from app.cli.demo import demo
-from app.cli.doctor import doctor
-from app.cli.init import init
-from app.cli.key import key
-from app.cli.predict import predict
-from app.cli.send import send
-from app.cli.status import status
-from app.cli.worker import worker
-from learning.errors import HeadraceError, SettingsError
+from headrace.app.cli.broker import broker
+from headrace.app.cli.demo import demo
+from headrace.app.cli.doctor import doctor
+from headrace.app.cli.init import init
+from headrace.app.cli.key import key
+from headrace.app.cli.predict import predict
+from headrace.app.cli.send import send
+from headrace.app.cli.status import status
+from headrace.app.cli.trial import trial
+from headrace.app.cli.worker import worker
+from headrace.learning.errors import HeadraceError, SettingsError
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -22,7 +23,7 @@ def headrace() -> None:
     """Online learning on Kafka streams: exact after any crash, served while it learns."""
 
 
-for command in (demo, init, broker, worker, send, predict, status, doctor, key):
+for command in (demo, init, broker, worker, send, predict, status, doctor, key, trial):
     headrace.add_command(command)
 
 

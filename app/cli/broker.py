@@ -5,7 +5,7 @@ from types import FrameType
 
 import click
 
-from app import broker as embedded
+from headrace.app import broker as embedded
 
 
 @click.command()

@@ -5,8 +5,8 @@ import json
 from typing import Any
 from urllib.parse import urlsplit
 
-from app.settings import Settings
-from learning.errors import HeadraceError
+from headrace.app.settings import Settings
+from headrace.learning.errors import HeadraceError
 
 KEY_REMEDIES = {
     "no_key": "Set HEADRACE_KEY.",

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Literal, NamedTuple
 
-from learning.task import Task, Value
+from headrace.learning.task import Task, Value
 
 Type = Literal["float", "int", "bool", "string"]
 
@@ -87,7 +87,7 @@ def read_cell(name: str, kind: Type, cell: str) -> Value:
     >>> read_cell("price", "float", "cheap")
     Traceback (most recent call last):
     ...
-    app.cli.columns.InvalidCellError: 'price' holds numbers, and 'cheap' is none. Correct it, or leave it out.
+    headrace.app.cli.columns.InvalidCellError: 'price' holds numbers, and 'cheap' is none. Correct it, or leave it out.
     """
     if kind == "string":
         return cell

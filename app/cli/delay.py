@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from app.cli.sources import Sample
+from headrace.app.cli.sources import Sample
 
 
 def delayed(samples: Iterator[Sample], rows: int, partitions: int) -> Iterator[Sample]:

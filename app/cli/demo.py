@@ -6,7 +6,6 @@ import itertools
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -20,13 +19,14 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from app import broker as embedded
-from app.cli.later import LaterLabels
-from app.cli.worker import fix_hash_seed
-from app.settings import Settings, load
-from learning.errors import BrokerError, HeadraceError
-from tables.producer import producing
-from tables.topics import connect
+from headrace.app import broker as embedded
+from headrace.app.cli.later import LaterLabels
+from headrace.app.cli.worker import fix_hash_seed
+from headrace.app.command import HEADRACE
+from headrace.app.settings import Settings, load
+from headrace.learning.errors import BrokerError, HeadraceError
+from headrace.tables.producer import producing
+from headrace.tables.topics import connect
 
 ROWS_PER_SECOND = 125.0
 """Slow enough to watch: the 1,250 rows of Phishing take ten seconds."""
@@ -154,7 +154,7 @@ class Demo:
         return await self._compare(status)
 
     def _start_worker(self) -> None:
-        command = [sys.executable, "-c", "from app.cli import main; main()", "worker", "--instance", "demo"]
+        command = [*HEADRACE, "worker", "--instance", "demo"]
         environment = os.environ | {"PYTHONHASHSEED": "0"}
         self.worker = subprocess.Popen(  # noqa: S603 this very program
             [*command, "--config", str(self.settings.path)], stdout=self.log, stderr=self.log, env=environment
@@ -268,7 +268,7 @@ class Demo:
     async def _compare(self, status: dict[str, Any]) -> bool:
         from river import evaluate, linear_model, metrics, optim, preprocessing
 
-        from learning.state import digest
+        from headrace.learning.state import digest
 
         shard = status["shards"][0]
         served = f"{shard['arms']['champion']['metrics']['accuracy']:.6f}"
@@ -297,7 +297,7 @@ class Demo:
         return equal
 
     async def _uninterrupted(self, end: int) -> Any:
-        from learning.learner import Learner
+        from headrace.learning.learner import Learner
 
         learner, shard = Learner(self.task, 0), TopicPartition(self.task.events, 0)
         async with self.settings.brokers.consumer() as consumer:

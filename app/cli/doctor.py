@@ -19,15 +19,15 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from app import broker as embedded
-from app.cli.client import ask
-from app.cli.options import as_json as json_option
-from app.cli.options import with_settings
-from app.doors import doors_of
-from app.limits import descriptor_limit, needed_descriptors
-from app.settings import Settings
-from learning.errors import BrokerError, HeadraceError
-from tables.kafka import Brokers
+from headrace.app import broker as embedded
+from headrace.app.cli.client import ask
+from headrace.app.cli.options import as_json as json_option
+from headrace.app.cli.options import with_settings
+from headrace.app.doors import doors_of
+from headrace.app.limits import descriptor_limit, needed_descriptors
+from headrace.app.settings import Settings
+from headrace.learning.errors import BrokerError, HeadraceError
+from headrace.tables.kafka import Brokers
 
 DISK_MIN = 1 << 30
 """Bytes free for the databases, below which a worker would soon stand still."""
@@ -178,7 +178,7 @@ def check_broker(settings: Settings) -> Iterator[Finding]:
 
 
 async def _ask_broker(settings: Settings, brokers: Brokers) -> list[Finding]:
-    from tables.topics import connect, find_missing, find_problems, sources_of, topics_of
+    from headrace.tables.topics import connect, find_missing, find_problems, sources_of, topics_of
 
     admin = await connect(brokers)
     try:
@@ -214,7 +214,7 @@ def check_features(settings: Settings) -> Iterator[Finding]:
         yield Finding("feature store", "ok", f"embedded, in {settings.datadir}")
         return
     try:
-        from tables.redis_features import ping
+        from headrace.tables.redis_features import ping
 
         asyncio.run(ping(features.url, REDIS_SECONDS))
         yield Finding("feature store", "ok", f"{features.shown} answers")

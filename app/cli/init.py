@@ -12,11 +12,11 @@ from typing import NamedTuple
 
 import click
 
-from app.cli.columns import BOOLEANS, WHOLE, Type, infer_type, read_rows
-from app.cli.sources import Columns, check_header
-from app.proof import SECRET_MIN
-from app.settings import parse
-from learning.task import Kind
+from headrace.app.cli.columns import BOOLEANS, WHOLE, Type, infer_type, read_rows
+from headrace.app.cli.sources import Columns, check_header
+from headrace.app.proof import SECRET_MIN
+from headrace.app.settings import parse
+from headrace.learning.task import Kind
 
 KEY = "snapshot.key"
 

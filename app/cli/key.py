@@ -5,7 +5,7 @@ import secrets
 
 import click
 
-from app.keys import NAME, ROLES, digest_of
+from headrace.app.keys import NAME, ROLES, digest_of
 
 
 @click.command()

@@ -7,7 +7,6 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -18,9 +17,10 @@ from aiokafka import TopicPartition
 from rich.console import Console
 from rich.table import Table
 
-from app.broker import free_port
-from app.settings import Settings, load
-from learning.errors import HeadraceError
+from headrace.app.broker import free_port
+from headrace.app.command import HEADRACE
+from headrace.app.settings import Settings, load
+from headrace.learning.errors import HeadraceError
 
 QUESTIONS = 600
 QUESTIONS_PER_SECOND = 75.0
@@ -114,7 +114,7 @@ class LaterLabels:
 
     def _start(self, number: int) -> subprocess.Popen[bytes]:
         path = self.settings[number].path
-        command = [sys.executable, "-c", "from app.cli import main; main()", "worker", "--instance", path.parent.name]
+        command = [*HEADRACE, "worker", "--instance", path.parent.name]
         with (path.parent / "worker.log").open("ab") as log:
             return subprocess.Popen(  # noqa: S603 this very program
                 [*command, "--config", str(path)], stdout=log, stderr=log, env=os.environ | {"PYTHONHASHSEED": "0"}

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from app.settings import Settings, load
+from headrace.app.settings import Settings, load
 
 Command = Callable[..., Any]
 

@@ -11,10 +11,10 @@ from typing import Any, BinaryIO, NamedTuple
 import click
 import msgspec
 
-from app.cli.columns import InvalidCellError, Row, infer_type, label_reader, read_cell, read_rows
-from learning.errors import RecordError
-from learning.records import Reader
-from learning.task import Task
+from headrace.app.cli.columns import InvalidCellError, Row, infer_type, label_reader, read_cell, read_rows
+from headrace.learning.errors import RecordError
+from headrace.learning.records import Reader
+from headrace.learning.task import Task
 
 SAMPLE_MAX = 1_000_000
 """Bytes in one sample: what a broker takes as a message unless it is told otherwise, less room for key and headers."""

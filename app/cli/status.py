@@ -10,9 +10,9 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from app.cli.client import ask
-from app.cli.options import as_json, task_of, with_settings
-from app.settings import Settings
+from headrace.app.cli.client import ask
+from headrace.app.cli.options import as_json, task_of, with_settings
+from headrace.app.settings import Settings
 
 COLUMNS = ("shard", "state", "position", "lag", "updates", "waiting", "quarantined", "digest")
 FOLDED = ("digest", "quarantined", "waiting", "updates", "lag")

@@ -5,8 +5,8 @@ import sys
 
 import click
 
-from app.cli.options import with_settings
-from app.settings import Settings
+from headrace.app.cli.options import with_settings
+from headrace.app.settings import Settings
 
 
 @click.command()
@@ -23,7 +23,7 @@ from app.settings import Settings
 def worker(settings: Settings, instance: str | None, log_level: str) -> None:
     """Learn from the event logs and answer over HTTP, until stopped by SIGTERM or Ctrl-C."""
     fix_hash_seed()
-    from app.worker import run
+    from headrace.app.worker import run
 
     run(settings, instance, log_level)
 

@@ -2,19 +2,19 @@
 
 from collections.abc import Collection
 
-from agents.learn import LearningApp
-from app.connections import Web
-from app.contract import operations
-from app.openapi import write_document
-from app.settings import Settings
-from app.views.document import Document
-from app.views.features import StoredFeatures
-from app.views.health import Healthy, Ready
-from app.views.labels import Labels
-from app.views.predict import Predict, PredictBatch
-from app.views.samples import Samples
-from app.views.serving import Serving
-from app.views.task import TaskStatus
+from headrace.agents.learn import LearningApp
+from headrace.app.connections import Web
+from headrace.app.contract import operations
+from headrace.app.openapi import write_document
+from headrace.app.settings import Settings
+from headrace.app.views.document import Document
+from headrace.app.views.features import StoredFeatures
+from headrace.app.views.health import Healthy, Ready
+from headrace.app.views.labels import Labels
+from headrace.app.views.predict import Predict, PredictBatch
+from headrace.app.views.samples import Samples
+from headrace.app.views.serving import Serving
+from headrace.app.views.task import TaskStatus
 
 ROUTES = {
     "/healthz": Healthy,

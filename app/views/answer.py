@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from learning.task import Label
+from headrace.learning.task import Label
 
 Position = Annotated[int, msgspec.Meta(ge=0)]
 

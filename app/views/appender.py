@@ -6,12 +6,12 @@ from collections.abc import Callable
 import structlog
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
-from app.errors import Problem
-from app.views.answer import At
-from learning.task import Task
-from tables.kafka import Brokers
-from tables.placing import partition_of
-from tables.producer import LastingProducer
+from headrace.app.errors import Problem
+from headrace.app.views.answer import At
+from headrace.learning.task import Task
+from headrace.tables.kafka import Brokers
+from headrace.tables.placing import partition_of
+from headrace.tables.producer import LastingProducer
 
 log = structlog.get_logger()
 

@@ -4,8 +4,8 @@ from typing import Any
 
 from aiohttp import web
 
-from app.contract import contract
-from app.views.serving import Resource
+from headrace.app.contract import contract
+from headrace.app.views.serving import Resource
 
 
 class Document(Resource):

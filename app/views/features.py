@@ -8,16 +8,16 @@ import msgspec
 from aiohttp import web
 from aiokafka.errors import KafkaError
 
-from app.contract import StoredFeatures as OfEntity
-from app.contract import contract
-from app.encodings import read_body
-from app.errors import Problem
-from app.views.answer import Appended, At
-from app.views.appender import APPEND_SECONDS
-from app.views.serving import Resource
-from learning.records import refuse_duplicate_keys
-from learning.task import Value
-from tables.enricher import Enricher
+from headrace.app.contract import StoredFeatures as OfEntity
+from headrace.app.contract import contract
+from headrace.app.encodings import read_body
+from headrace.app.errors import Problem
+from headrace.app.views.answer import Appended, At
+from headrace.app.views.appender import APPEND_SECONDS
+from headrace.app.views.serving import Resource
+from headrace.learning.records import refuse_duplicate_keys
+from headrace.learning.task import Value
+from headrace.tables.enricher import Enricher
 
 KEY_MAX = 256
 READ_SECONDS = 2.0

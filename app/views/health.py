@@ -9,11 +9,11 @@ import structlog
 from aiohttp import web
 from msgspec import UNSET, UnsetType
 
-from agents.learn import LearningApp
-from app.contract import contract
-from app.errors import Problem
-from app.views.answer import Position
-from app.views.serving import Resource, ServedTask, Serving
+from headrace.agents.learn import LearningApp
+from headrace.app.contract import contract
+from headrace.app.errors import Problem
+from headrace.app.views.answer import Position
+from headrace.app.views.serving import Resource, ServedTask, Serving
 
 log = structlog.get_logger()
 

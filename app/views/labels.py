@@ -6,11 +6,11 @@ import msgspec
 from aiohttp import web
 from msgspec import UNSET, UnsetType
 
-from app.contract import TaskLabel, contract
-from app.views.answer import Appended
-from app.views.samples import Samples
-from app.views.serving import BATCH_MAX
-from learning.records import Id, Record, Source, Time
+from headrace.app.contract import TaskLabel, contract
+from headrace.app.views.answer import Appended
+from headrace.app.views.samples import Samples
+from headrace.app.views.serving import BATCH_MAX
+from headrace.learning.records import Id, Record, Source, Time
 
 
 class Label(msgspec.Struct, forbid_unknown_fields=True):

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator
 
 import structlog
 
-from agents.shards import Shards
-from app.errors import Problem
-from learning.join import ENTRY_MAX, encode
-from learning.join import Question as Entry
-from learning.learner import Learner
-from learning.prediction import Prediction, Served
-from learning.task import Value
+from headrace.agents.shards import Shards
+from headrace.app.errors import Problem
+from headrace.learning.join import ENTRY_MAX, encode
+from headrace.learning.join import Question as Entry
+from headrace.learning.learner import Learner
+from headrace.learning.prediction import Prediction, Served
+from headrace.learning.task import Value
 
 log = structlog.get_logger()
 

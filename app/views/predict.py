@@ -5,13 +5,13 @@ from typing import Annotated
 import msgspec
 from aiohttp import web
 
-from app.contract import contract
-from app.encodings import read_body
-from app.errors import Problem
-from app.views.answer import Answer
-from app.views.owner import Asked
-from app.views.serving import BATCH_MAX, Question, Resource, explain
-from learning.records import refuse_duplicate_keys
+from headrace.app.contract import contract
+from headrace.app.encodings import read_body
+from headrace.app.errors import Problem
+from headrace.app.views.answer import Answer
+from headrace.app.views.owner import Asked
+from headrace.app.views.serving import BATCH_MAX, Question, Resource, explain
+from headrace.learning.records import refuse_duplicate_keys
 
 Questions = Annotated[list[Question], msgspec.Meta(max_length=BATCH_MAX)]
 

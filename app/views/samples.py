@@ -6,13 +6,13 @@ import msgspec
 from aiohttp import web
 from msgspec import UNSET, UnsetType
 
-from app.contract import TaskFeatures, TaskLabel, contract
-from app.encodings import read_body
-from app.errors import Problem
-from app.views.answer import Appended
-from app.views.serving import BATCH_MAX, Resource, ServedTask
-from learning.errors import RecordError
-from learning.records import Id, Record, Source, Time, refuse_duplicate_keys
+from headrace.app.contract import TaskFeatures, TaskLabel, contract
+from headrace.app.encodings import read_body
+from headrace.app.errors import Problem
+from headrace.app.views.answer import Appended
+from headrace.app.views.serving import BATCH_MAX, Resource, ServedTask
+from headrace.learning.errors import RecordError
+from headrace.learning.records import Id, Record, Source, Time, refuse_duplicate_keys
 
 
 class Sample(msgspec.Struct, forbid_unknown_fields=True):

@@ -15,26 +15,26 @@ from aiohttp import web
 from faust.web import View
 from msgspec import UNSET, Meta, UnsetType
 
-from agents.arrivals import Arrivals
-from agents.learn import LearningApp
-from agents.members import Members
-from agents.shards import Model, Shards
-from app.contract import METHODS, TaskFeatures
-from app.errors import Problem
-from app.peers import Peers
-from app.settings import Settings
-from app.views.appender import Appender
-from app.views.logged import Name, UnderWay, refuse_large
-from app.views.owner import AGAIN, Asked, Owners
-from learning.arm import Arm
-from learning.errors import ModelError
-from learning.prediction import Prediction, is_finite
-from learning.records import Id, Reader
-from learning.schema import find_bad_feature
-from learning.served_copy import ServedCopy
-from learning.task import Task
-from tables.enricher import Enricher
-from tables.placing import partition_of
+from headrace.agents.arrivals import Arrivals
+from headrace.agents.learn import LearningApp
+from headrace.agents.members import Members
+from headrace.agents.shards import Model, Shards
+from headrace.app.contract import METHODS, TaskFeatures
+from headrace.app.errors import Problem
+from headrace.app.peers import Peers
+from headrace.app.settings import Settings
+from headrace.app.views.appender import Appender
+from headrace.app.views.logged import Name, UnderWay, refuse_large
+from headrace.app.views.owner import AGAIN, Asked, Owners
+from headrace.learning.arm import Arm
+from headrace.learning.errors import ModelError
+from headrace.learning.prediction import Prediction, is_finite
+from headrace.learning.records import Id, Reader
+from headrace.learning.schema import find_bad_feature
+from headrace.learning.served_copy import ServedCopy
+from headrace.learning.task import Task
+from headrace.tables.enricher import Enricher
+from headrace.tables.placing import partition_of
 
 log = structlog.get_logger()
 
@@ -250,7 +250,7 @@ class Room:
     >>> room.take({"prediction": 1})
     Traceback (most recent call last):
     ...
-    app.errors.Problem: the answers have more than 20 bytes.
+    headrace.app.errors.Problem: the answers have more than 20 bytes.
     """
 
     def __init__(self, limit: int):

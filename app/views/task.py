@@ -8,13 +8,13 @@ from aiohttp import web
 from aiokafka.errors import KafkaError
 from msgspec import UNSET, UnsetType
 
-from agents.background import BackgroundStatus
-from agents.shard import Shard, Status
-from agents.shards import Model
-from app.contract import contract
-from app.views.answer import Position
-from app.views.serving import Resource
-from learning.task import Kind
+from headrace.agents.background import BackgroundStatus
+from headrace.agents.shard import Shard, Status
+from headrace.agents.shards import Model
+from headrace.app.contract import contract
+from headrace.app.views.answer import Position
+from headrace.app.views.serving import Resource
+from headrace.learning.task import Kind
 
 END_SECONDS = 2.0
 """How long the broker may take to tell the end of the log; then `end` is null. A status must not hang with the broker."""

@@ -1,6 +1,6 @@
 """Drift detectors: they watch the champion's error for a change."""
 
-from learning.drift.adwin import Adwin
-from learning.drift.change import Change
+from headrace.learning.drift.adwin import Adwin
+from headrace.learning.drift.change import Change
 
 __all__ = ["Adwin", "Change"]

@@ -2,7 +2,7 @@
 
 from river.drift import ADWIN
 
-from learning.drift.change import Change
+from headrace.learning.drift.change import Change
 
 
 class Adwin:

@@ -7,9 +7,9 @@ taken apart. Nothing that is read is called, imported, or looked up outside the 
 from collections.abc import Sequence
 from typing import Any
 
-from learning.encoding import reader, table, writer
-from learning.encoding.form import SIZE
-from learning.errors import SnapshotError
+from headrace.learning.encoding import reader, table, writer
+from headrace.learning.encoding.form import SIZE
+from headrace.learning.errors import SnapshotError
 
 __all__ = ["SAVABLE", "SIZE", "decode", "digest", "encode", "missing"]
 

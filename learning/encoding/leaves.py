@@ -12,7 +12,7 @@ from river._river_rust import drift as rust_drift
 from river._river_rust import stats as rust_stats
 from river._river_rust.vectordict import VectorDict
 
-from learning.encoding.form import RANGE_MAX
+from headrace.learning.encoding.form import RANGE_MAX
 
 WORDS = 624
 """Numbers of 32 bits in the state of a Mersenne Twister."""

@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from learning.encoding import table
-from learning.encoding.arrays import build_array, build_scalar
-from learning.encoding.form import (
+from headrace.learning.encoding import table
+from headrace.learning.encoding.arrays import build_array, build_scalar
+from headrace.learning.encoding.form import (
     DEPTH,
     DEQUE,
     FRAME_BYTES,
@@ -23,7 +23,7 @@ from learning.encoding.form import (
     TooDeepError,
     drained,
 )
-from learning.encoding.table import LEAF_BY_TAG, Shape, shape_of
+from headrace.learning.encoding.table import LEAF_BY_TAG, Shape, shape_of
 
 COLLIDING = 100
 """Keys of one dict, or elements of one set, that may all have the same hash."""

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Sequence
 from types import FunctionType, MethodType
 from typing import Any, NamedTuple
 
-from learning.encoding import ours, river
-from learning.encoding.form import ARGUMENT_MAX
-from learning.encoding.leaves import LEAVES, Leaf
-from learning.encoding.stripped import STRIPPED, Stripped
+from headrace.learning.encoding import ours, river
+from headrace.learning.encoding.form import ARGUMENT_MAX
+from headrace.learning.encoding.leaves import LEAVES, Leaf
+from headrace.learning.encoding.stripped import STRIPPED, Stripped
 
 DECLARED = "HEADRACE_STATE"
 """A module with a model of a user's own lists here the functions, and the classes of other modules, that the model's state consists of."""
@@ -208,7 +208,7 @@ def _places() -> dict[str, tuple[str, str]]:
         for module, names in listed.items():
             places |= {f"river.{module}.{name}{version}": (f"river.{module}", name) for name in names.split()}
     for module, tags in ours.CLASSES.items():
-        places |= {f"{tag}/1": (f"learning.{module}", name) for name, tag in tags.items()}
+        places |= {f"{tag}/1": (f"headrace.learning.{module}", name) for name, tag in tags.items()}
     return places
 
 

@@ -11,9 +11,9 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from learning.encoding import table
-from learning.encoding.arrays import DTYPES, take_array
-from learning.encoding.form import (
+from headrace.learning.encoding import table
+from headrace.learning.encoding.arrays import DTYPES, take_array
+from headrace.learning.encoding.form import (
     DEPTH,
     DEQUE,
     FRAME,
@@ -29,7 +29,7 @@ from learning.encoding.form import (
     TooDeepError,
     drained,
 )
-from learning.encoding.table import LEAF_OF, Shape, shape_of, tag_of
+from headrace.learning.encoding.table import LEAF_OF, Shape, shape_of, tag_of
 
 pack = msgspec.msgpack.Encoder().encode
 

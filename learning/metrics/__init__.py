@@ -4,15 +4,15 @@ import math
 from collections import deque
 from typing import Any, Protocol
 
-from learning.metrics.accuracy import Accuracy
-from learning.metrics.f1 import F1, MacroF1
-from learning.metrics.log_loss import CrossEntropy, LogLoss
-from learning.metrics.mae import MAE
-from learning.metrics.r2 import R2
-from learning.metrics.rmse import RMSE
-from learning.metrics.rolling_roc_auc import rolling_roc_auc
-from learning.prediction import Prediction
-from learning.task import Kind, Label
+from headrace.learning.metrics.accuracy import Accuracy
+from headrace.learning.metrics.f1 import F1, MacroF1
+from headrace.learning.metrics.log_loss import CrossEntropy, LogLoss
+from headrace.learning.metrics.mae import MAE
+from headrace.learning.metrics.r2 import R2
+from headrace.learning.metrics.rmse import RMSE
+from headrace.learning.metrics.rolling_roc_auc import rolling_roc_auc
+from headrace.learning.prediction import Prediction
+from headrace.learning.task import Kind, Label
 
 WINDOW = 1_000
 """Scored predictions in the moving window."""

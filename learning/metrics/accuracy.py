@@ -1,7 +1,7 @@
 """Accuracy."""
 
-from learning.prediction import Prediction
-from learning.task import Label
+from headrace.learning.prediction import Prediction
+from headrace.learning.task import Label
 
 
 class Accuracy:

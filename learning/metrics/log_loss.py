@@ -4,8 +4,8 @@ from math import log
 
 from river import metrics, stats
 
-from learning.prediction import Prediction
-from learning.task import Label
+from headrace.learning.prediction import Prediction
+from headrace.learning.task import Label
 
 LEAST, MOST = 1e-15, 1 - 1e-15  # River's bounds: a probability of 0 must not cost infinitely much
 

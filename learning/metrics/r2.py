@@ -2,8 +2,8 @@
 
 from river import metrics
 
-from learning.prediction import Prediction
-from learning.task import Label
+from headrace.learning.prediction import Prediction
+from headrace.learning.task import Label
 
 
 class R2:

@@ -4,8 +4,8 @@ import math
 
 from river import metrics
 
-from learning.prediction import Prediction
-from learning.task import Label
+from headrace.learning.prediction import Prediction
+from headrace.learning.task import Label
 
 
 class RMSE:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from river import metrics
 
-from learning.prediction import Prediction
-from learning.task import Label
+from headrace.learning.prediction import Prediction
+from headrace.learning.task import Label
 
 
 def rolling_roc_auc(window: Sequence[tuple[Label, Prediction]]) -> float:

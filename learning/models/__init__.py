@@ -9,19 +9,19 @@ from typing import Any
 import msgspec
 from river import base
 
-from learning.errors import ModelError
-from learning.models.adaptive_forest import arf
-from learning.models.alma import alma
-from learning.models.baseline import mean, no_change
-from learning.models.hoeffding import hat, hoeffding_regressor, hoeffding_tree
-from learning.models.linear import linear
-from learning.models.logistic import logistic
-from learning.models.mondrian import mondrian_forest, mondrian_regressor
-from learning.models.naive_bayes import naive_bayes
-from learning.models.online_linear import online_linear_classifier, online_linear_regressor
-from learning.models.passive_aggressive import pa
-from learning.models.softmax import softmax
-from learning.task import Kind, Value
+from headrace.learning.errors import ModelError
+from headrace.learning.models.adaptive_forest import arf
+from headrace.learning.models.alma import alma
+from headrace.learning.models.baseline import mean, no_change
+from headrace.learning.models.hoeffding import hat, hoeffding_regressor, hoeffding_tree
+from headrace.learning.models.linear import linear
+from headrace.learning.models.logistic import logistic
+from headrace.learning.models.mondrian import mondrian_forest, mondrian_regressor
+from headrace.learning.models.naive_bayes import naive_bayes
+from headrace.learning.models.online_linear import online_linear_classifier, online_linear_regressor
+from headrace.learning.models.passive_aggressive import pa
+from headrace.learning.models.softmax import softmax
+from headrace.learning.task import Kind, Value
 
 Maker = Callable[..., Any]
 
@@ -83,7 +83,7 @@ def build(spec: str | dict[str, Value], kind: Kind) -> Any:
     >>> build("logstic", "binary")
     Traceback (most recent call last):
     ...
-    learning.errors.ModelError: there is no model 'logstic'. Did you mean 'logistic'?
+    headrace.learning.errors.ModelError: there is no model 'logstic'. Did you mean 'logistic'?
     """
     parameters = {} if isinstance(spec, str) else {name: value for name, value in spec.items() if name != "use"}
     name = spec if isinstance(spec, str) else spec.get("use")

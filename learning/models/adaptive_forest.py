@@ -5,11 +5,11 @@ from typing import Any
 from river import forest
 from river.forest.adaptive_random_forest import BaseTreeClassifier
 
-from learning.models.classes import LastingClasses
-from learning.models.hoeffding import BoundedTree, leaf_probabilities
-from learning.models.parameters import Seed, Trees
-from learning.models.preparing import OneHot, Prepared
-from learning.task import Label
+from headrace.learning.models.classes import LastingClasses
+from headrace.learning.models.hoeffding import BoundedTree, leaf_probabilities
+from headrace.learning.models.parameters import Seed, Trees
+from headrace.learning.models.preparing import OneHot, Prepared
+from headrace.learning.task import Label
 
 
 class ForestTree(BoundedTree, LastingClasses, BaseTreeClassifier):

@@ -2,7 +2,7 @@
 
 from river import dummy, stats
 
-from learning.models.classes import LastingClasses
+from headrace.learning.models.classes import LastingClasses
 
 
 class NoChange(LastingClasses, dummy.NoChangeClassifier):

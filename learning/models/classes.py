@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from learning.task import Label
+from headrace.learning.task import Label
 
 
 class Classes:

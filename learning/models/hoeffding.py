@@ -5,10 +5,10 @@ from typing import Any
 from river import tree
 from river.tree.nodes.branch import DTBranch
 
-from learning.models.classes import LastingClasses
-from learning.models.parameters import Count, PositiveShare, Seed
-from learning.models.preparing import OneHot, Prepared, Scale
-from learning.task import Label
+from headrace.learning.models.classes import LastingClasses
+from headrace.learning.models.parameters import Count, PositiveShare, Seed
+from headrace.learning.models.preparing import OneHot, Prepared, Scale
+from headrace.learning.task import Label
 
 LEAVES = 10_000
 """A tree with as many leaves no longer grows; looked at once in a million records, as River looks at the size in memory."""

@@ -2,8 +2,8 @@
 
 from river import linear_model, optim
 
-from learning.models.parameters import NotNegative, Positive
-from learning.models.preparing import Prepared, Scale
+from headrace.learning.models.parameters import NotNegative, Positive
+from headrace.learning.models.preparing import Prepared, Scale
 
 
 def logistic(learning_rate: Positive = 0.005, l2: NotNegative = 0.0) -> Prepared:

@@ -5,10 +5,10 @@ from typing import Annotated, Any
 from msgspec import Meta
 from river import forest
 
-from learning.models.classes import Classes
-from learning.models.parameters import Seed, Trees
-from learning.models.preparing import OneHot, Prepared, Scale
-from learning.task import Label
+from headrace.learning.models.classes import Classes
+from headrace.learning.models.parameters import Seed, Trees
+from headrace.learning.models.preparing import OneHot, Prepared, Scale
+from headrace.learning.task import Label
 
 MEGABYTES = 20
 """The default bound of a forest's state. In RAM it is four to five times as much, and a snapshot of it takes seconds of the worker's time."""

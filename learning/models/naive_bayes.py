@@ -2,7 +2,7 @@
 
 from river import naive_bayes as river_naive_bayes
 
-from learning.models.preparing import OneHot, Prepared
+from headrace.learning.models.preparing import OneHot, Prepared
 
 
 def naive_bayes() -> Prepared:

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from river import base
 
-from learning.models.parameters import NotNegative, Positive, Share
-from learning.models.preparing import Prepared, Scale
-from learning.task import Label
+from headrace.learning.models.parameters import NotNegative, Positive, Share
+from headrace.learning.models.preparing import Prepared, Scale
+from headrace.learning.task import Label
 
 INITIAL = 16
 """Places in a new weight vector; it doubles when features outgrow it, so that growing costs nothing in the long run."""

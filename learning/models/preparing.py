@@ -5,7 +5,7 @@ from typing import Any
 
 from river import base
 
-from learning.task import Label, Value
+from headrace.learning.task import Label, Value
 
 Row = dict[str, Value]
 Numbers = dict[str, Any]

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 import structlog
 
-from agents.background import BACKOFF_MAX_SECONDS, BACKOFF_SECONDS, CALM_SECONDS, Background
-from agents.stopping import stop_all
+from headrace.agents.background import BACKOFF_MAX_SECONDS, BACKOFF_SECONDS, CALM_SECONDS, Background
+from headrace.agents.stopping import stop_all
 
 
 class Pauses:

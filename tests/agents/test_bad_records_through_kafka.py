@@ -8,9 +8,9 @@ from pathlib import Path
 import harness
 import pytest
 
-from learning.state import digest
-from learning.task import Task
-from tables.kafka import Brokers
+from headrace.learning.state import digest
+from headrace.learning.task import Task
+from headrace.tables.kafka import Brokers
 
 PLACE = Path(__file__).parent.parent / "learning" / "test_hostile_records.py"
 SPEC = importlib.util.spec_from_file_location("hostile_records", PLACE)

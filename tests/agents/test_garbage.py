@@ -6,8 +6,8 @@ import weakref
 
 import pytest
 
-from agents import garbage
-from agents.garbage import Aside
+from headrace.agents import garbage
+from headrace.agents.garbage import Aside
 
 
 class Node:

@@ -10,9 +10,9 @@ import pytest
 import zstandard
 from worlds import WAITING, asking, is_right, learn, messages, run, until
 
-from learning.errors import StoreError
-from learning.learner import Learner
-from learning.task import Task, Unanswered
+from headrace.learning.errors import StoreError
+from headrace.learning.learner import Learner
+from headrace.learning.task import Task, Unanswered
 
 
 def another(at, count):

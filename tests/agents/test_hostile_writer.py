@@ -10,12 +10,12 @@ import zstandard
 from sealed import manifest, poisoned
 from worlds import WAITING, asking, folded, is_right, learn, run, until
 
-from learning import join as joining
-from learning.header import MAGIC, START, join
-from learning.state import digest, encode, peek, seal
-from learning.task import Task
-from tables.segment import Packer, Segment
-from tables.snapshots import CHUNKS_MAX
+from headrace.learning import join as joining
+from headrace.learning.header import MAGIC, START, join
+from headrace.learning.state import digest, encode, peek, seal
+from headrace.learning.task import Task
+from headrace.tables.segment import Packer, Segment
+from headrace.tables.snapshots import CHUNKS_MAX
 
 KEY, TASK = b"k" * 32, Task(name="ads", kind="binary")
 FAR = 10**9

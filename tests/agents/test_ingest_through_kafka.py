@@ -8,15 +8,15 @@ import harness
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
-from agents.appender import Appender, Row
-from agents.log import KafkaEventLog
-from agents.positions import Positions, Start
-from learning.errors import LogError
-from learning.mark import Mark
-from learning.source import Source
-from learning.task import Task
-from tables.producer import producing
-from tables.topics import Topic, connect, prepare, topics_of
+from headrace.agents.appender import Appender, Row
+from headrace.agents.log import KafkaEventLog
+from headrace.agents.positions import Positions, Start
+from headrace.learning.errors import LogError
+from headrace.learning.mark import Mark
+from headrace.learning.source import Source
+from headrace.learning.task import Task
+from headrace.tables.producer import producing
+from headrace.tables.topics import Topic, connect, prepare, topics_of
 
 SOURCE = '[[tasks.{task}.sources]]\ntopic = "{topic}"\nlabel = "y"\nfeatures = "x"\n'
 

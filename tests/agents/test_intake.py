@@ -7,14 +7,14 @@ from types import SimpleNamespace
 import pytest
 from aiokafka.errors import KafkaConnectionError
 
-import agents.intake
-from agents.ingest import Counts
-from agents.intake import Intake
-from agents.mapping import Mapping
-from agents.positions import Positions, Start
-from learning.mark import Mark
-from learning.source import Source
-from learning.task import Task
+import headrace.agents.intake
+from headrace.agents.ingest import Counts
+from headrace.agents.intake import Intake
+from headrace.agents.mapping import Mapping
+from headrace.agents.positions import Positions, Start
+from headrace.learning.mark import Mark
+from headrace.learning.source import Source
+from headrace.learning.task import Task
 
 TASK = Task(name="ads", kind="binary", sources=[Source(topic="clicks", key="user", label="y", features="x")])
 
@@ -122,7 +122,7 @@ class Source:
 @pytest.fixture
 def quiet(monkeypatch):
     """Every delivery comes after a pause."""
-    monkeypatch.setattr(agents.intake, "RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(headrace.agents.intake, "RETRY_SECONDS", 0.0)
 
 
 async def mapped_up_to(source, end):

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from agents.log_clock import LogClock
+from headrace.agents.log_clock import LogClock
 
 HOUR = 3_600_000
 START = 1_700_000_000_000

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.mapping import LeftOut, Mapped, Mapping, Rejected, compile_expression
-from learning.errors import RecordError
-from learning.records import Reader
-from learning.source import Source
-from learning.task import Feature, Task
-from tables.placing import partition_of
+from headrace.agents.mapping import LeftOut, Mapped, Mapping, Rejected, compile_expression
+from headrace.learning.errors import RecordError
+from headrace.learning.records import Reader
+from headrace.learning.source import Source
+from headrace.learning.task import Feature, Task
+from headrace.tables.placing import partition_of
 
 
 def message(document, *, offset=7, key=None, timestamp=1_500):

@@ -10,10 +10,10 @@ from aiokafka.errors import (
     TopicAuthorizationFailedError,
 )
 
-import agents.outlet
-import tables.producer
-from agents.outlet import CUT, KafkaOutlet
-from learning.effects import Alert, Quarantined
+import headrace.agents.outlet
+import headrace.tables.producer
+from headrace.agents.outlet import CUT, KafkaOutlet
+from headrace.learning.effects import Alert, Quarantined
 
 
 class Producer:
@@ -53,7 +53,7 @@ def run(check, refuses, monkeypatch, away=()):
             raise error
         return Producer(taken, refuses)
 
-    monkeypatch.setattr(tables.producer, "start_producer", start)
+    monkeypatch.setattr(headrace.tables.producer, "start_producer", start)
     asyncio.run(check(KafkaOutlet("t", "127.0.0.1:1"), taken))
 
 
@@ -123,7 +123,7 @@ def slow(monkeypatch, check):
     async def start(brokers, **options):
         return Slow(sent, None)
 
-    monkeypatch.setattr(tables.producer, "start_producer", start)
+    monkeypatch.setattr(headrace.tables.producer, "start_producer", start)
     asyncio.run(check(KafkaOutlet("t", "127.0.0.1:1"), sent))
 
 
@@ -140,7 +140,7 @@ def test_a_flush_that_is_cancelled_takes_nothing_along(monkeypatch):
 
 
 def test_what_is_told_waits_while_much_is_under_way_and_what_the_broker_has_is_not_kept(monkeypatch):
-    monkeypatch.setattr(agents.outlet, "UNTOLD_MAX", 1000)
+    monkeypatch.setattr(headrace.agents.outlet, "UNTOLD_MAX", 1000)
 
     async def check(outlet, sent):
         await outlet.tell(0, [quarantined(bytes(1001))])
@@ -175,5 +175,5 @@ def test_what_is_too_large_for_the_client_is_cut_too(monkeypatch):
         await outlet.flush(0)
         assert sorted(len(value) == CUT for value in taken) == [False, True]
 
-    monkeypatch.setattr(tables.producer, "start_producer", start)
+    monkeypatch.setattr(headrace.tables.producer, "start_producer", start)
     asyncio.run(check(KafkaOutlet("t", "127.0.0.1:1")))

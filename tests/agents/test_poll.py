@@ -14,9 +14,9 @@ from faust.transport.consumer import ThreadDelegateConsumer
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
-from agents.learn import LearningApp
-from agents.poll import FETCH_WAIT_MS, QUIET_SECONDS, Backlog, Poll, PollConsumer, PollThread, PollTransport
-from tables.kafka import Brokers
+from headrace.agents.learn import LearningApp
+from headrace.agents.poll import FETCH_WAIT_MS, QUIET_SECONDS, Backlog, Poll, PollConsumer, PollThread, PollTransport
+from headrace.tables.kafka import Brokers
 
 
 def test_faust_is_the_version_whose_private_members_are_known():
@@ -212,7 +212,7 @@ def test_a_client_one_of_whose_tasks_has_ended_ends_the_worker(monkeypatch, part
 
 def test_a_link_joins_polls_until_a_pause_or_a_new_connection(monkeypatch):
     now, connections = 100.0, {("one", 0): object(), ("two", 1): object()}
-    monkeypatch.setattr("agents.poll.monotonic", lambda: now)
+    monkeypatch.setattr("headrace.agents.poll.monotonic", lambda: now)
     consumer = object.__new__(PollConsumer)
     consumer._links, client = {}, SimpleNamespace(_conns=connections)
     consumer._thread = SimpleNamespace(_ensure_consumer=lambda: SimpleNamespace(_client=client))

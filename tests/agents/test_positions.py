@@ -5,9 +5,9 @@ import asyncio
 import pytest
 from aiokafka import TopicPartition
 
-from agents.positions import Positions, _key
-from learning.mark import Mark
-from tables.changelog import Entry
+from headrace.agents.positions import Positions, _key
+from headrace.learning.mark import Mark
+from headrace.tables.changelog import Entry
 
 PLACE, OTHER = TopicPartition("clicks", 0), TopicPartition("clicks", 1)
 OURS, FORGED = (Mark(offset, 1_700_000_000_000, "f" * 64) for offset in (40, 10**6))

@@ -8,9 +8,9 @@ from types import SimpleNamespace
 import pytest
 from aiokafka.errors import KafkaError
 
-from agents import log as module
-from agents.log import KafkaEventLog
-from learning.errors import LogError
+from headrace.agents import log as module
+from headrace.agents.log import KafkaEventLog
+from headrace.learning.errors import LogError
 
 
 class Consumer:

@@ -9,17 +9,17 @@ from sealed import in_parts, manifest, poisoned, sealed
 from structlog.testing import capture_logs
 from worlds import is_right, learn, run, until
 
-from agents import recovery
-from agents import replicas as replicas_module
-from agents.budget import Budget
-from agents.recovery import Recovered
-from agents.replicas import Replica
-from learning.errors import LogError, SnapshotError, StoreError
-from learning.header import MAGIC
-from learning.learner import Learner
-from learning.state import encode, peek, seal
-from learning.task import Task
-from tables.changelog import CHUNK_MAX
+from headrace.agents import recovery
+from headrace.agents import replicas as replicas_module
+from headrace.agents.budget import Budget
+from headrace.agents.recovery import Recovered
+from headrace.agents.replicas import Replica
+from headrace.learning.errors import LogError, SnapshotError, StoreError
+from headrace.learning.header import MAGIC
+from headrace.learning.learner import Learner
+from headrace.learning.state import encode, peek, seal
+from headrace.learning.task import Task
+from headrace.tables.changelog import CHUNK_MAX
 
 KEY, TASK = b"k" * 32, Task(name="ads", kind="binary")
 FAR = 10**9

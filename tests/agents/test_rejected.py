@@ -4,14 +4,14 @@ import asyncio
 import json
 from types import SimpleNamespace
 
-import agents.intake
-from agents.appender import size_of
-from agents.ingest import Counts
-from agents.intake import Intake
-from agents.mapping import Mapping, Rejected
-from agents.rejected import pack_rejected
-from learning.source import Source
-from learning.task import Task
+import headrace.agents.intake
+from headrace.agents.appender import size_of
+from headrace.agents.ingest import Counts
+from headrace.agents.intake import Intake
+from headrace.agents.mapping import Mapping, Rejected
+from headrace.agents.rejected import pack_rejected
+from headrace.learning.source import Source
+from headrace.learning.task import Task
 
 TASK = Task(
     name="ads",
@@ -102,7 +102,7 @@ def test_a_message_of_more_rows_than_the_event_log_takes_is_refused_as_one():
 
 
 def test_so_many_rows_are_appended_at_a_time_and_none_is_left_behind(monkeypatch):
-    monkeypatch.setattr(agents.intake, "ROWS_TOGETHER", 5)
+    monkeypatch.setattr(headrace.agents.intake, "ROWS_TOGETHER", 5)
     good = {"x": {"a": 1}, "y": True}
     ingest = deliver([good] * 3, [good, 0, good], [good] * 4, [good])
     assert ingest.appender.calls == [5, 5]
@@ -114,7 +114,7 @@ def test_so_many_rows_are_appended_at_a_time_and_none_is_left_behind(monkeypatch
 
 
 def test_others_are_let_in_between_the_rows_of_one_message(monkeypatch):
-    monkeypatch.setattr(agents.intake, "BREATH", 0.0)
+    monkeypatch.setattr(headrace.agents.intake, "BREATH", 0.0)
     turns = 0
 
     async def go():

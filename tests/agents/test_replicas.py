@@ -8,11 +8,11 @@ from types import SimpleNamespace
 import pytest
 from worlds import fold, run, until
 
-from agents import recovery
-from agents.budget import Budget
-from learning.state import digest
-from learning.task import Task
-from tables.table import Table
+from headrace.agents import recovery
+from headrace.agents.budget import Budget
+from headrace.learning.state import digest
+from headrace.learning.task import Task
+from headrace.tables.table import Table
 
 FEATURES = {"x": 0.3, "y": "a"}
 

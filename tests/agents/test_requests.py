@@ -8,8 +8,8 @@ import harness
 import pytest
 from aiokafka.admin import NewPartitions
 
-from tables.producer import producing
-from tables.topics import connect
+from headrace.tables.producer import producing
+from headrace.tables.topics import connect
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import uuid
 
 import harness
 
-from app.settings import parse
+from headrace.app.settings import parse
 
 TOML = {
     "waits": {"wait": "2s", "unanswered": {"assume": False}, "predictions": True},

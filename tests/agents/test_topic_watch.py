@@ -8,12 +8,12 @@ import pytest
 from aiokafka.admin import NewPartitions, NewTopic
 from aiokafka.errors import KafkaConnectionError
 
-import agents.topic_watch
-from agents.topic_watch import TopicWatch
-from learning.source import Source
-from learning.task import Task
-from tables.metadata import FoundTopic
-from tables.topics import Topic, connect, prepare, topics_of
+import headrace.agents.topic_watch
+from headrace.agents.topic_watch import TopicWatch
+from headrace.learning.source import Source
+from headrace.learning.task import Task
+from headrace.tables.metadata import FoundTopic
+from headrace.tables.topics import Topic, connect, prepare, topics_of
 
 TASK = Task(name="ads", kind="binary", sources=[Source(topic="clicks", label="y", features="x")])
 NAMES = [topic.name for topic in topics_of(TASK)] + ["clicks"]
@@ -40,7 +40,7 @@ def looks(monkeypatch, *answers):
             rounds.append(heard[:])
             heard.clear()
 
-    monkeypatch.setattr(agents.topic_watch, "find_topics", find)
+    monkeypatch.setattr(headrace.agents.topic_watch, "find_topics", find)
     asyncio.run(look())
     return rounds
 
@@ -129,7 +129,7 @@ def test_a_callback_that_fails_is_called_again_and_keeps_no_other_from_being_cal
         for _ in range(3):
             await watch.look()
 
-    monkeypatch.setattr(agents.topic_watch, "find_topics", find)
+    monkeypatch.setattr(headrace.agents.topic_watch, "find_topics", find)
     asyncio.run(look())
     assert called == ["ads.events", "clicks"] * 2
 
@@ -150,8 +150,8 @@ def test_a_broker_that_is_away_is_asked_less_and_less_often_and_ends_nothing(mon
         with pytest.raises(asyncio.CancelledError):
             await watch.run()
 
-    monkeypatch.setattr(agents.topic_watch, "started", away)
-    monkeypatch.setattr(agents.topic_watch.asyncio, "sleep", sleep)
+    monkeypatch.setattr(headrace.agents.topic_watch, "started", away)
+    monkeypatch.setattr(headrace.agents.topic_watch.asyncio, "sleep", sleep)
     asyncio.run(run())
     assert waits == [4, 8, 16, 30, 30, 30, 30]
 
@@ -163,8 +163,8 @@ def test_on_a_broker_each_kind_of_trouble_is_noticed(broker, monkeypatch):
     tasks = [Task(name=f"{kind}-{run}", kind="binary") for kind in ("gone", "anew", "wide", "well")]
     tasks.append(Task(name=f"mapped-{run}", kind="binary", sources=[Source(topic=source, label="y", features="x")]))
     gone, anew, wide, _, mapped = tasks
-    monkeypatch.setattr(agents.topic_watch, "LOOK_SECONDS", 0.2)
-    monkeypatch.setattr(agents.topic_watch, "CONFIRM_SECONDS", 0.1)
+    monkeypatch.setattr(headrace.agents.topic_watch, "LOOK_SECONDS", 0.2)
+    monkeypatch.setattr(headrace.agents.topic_watch, "CONFIRM_SECONDS", 0.1)
     heard = {}
 
     async def hear(trouble):

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import pytest
 
-from app.cli import main
+from headrace.app.cli import main
 
 
 class Called(NamedTuple):

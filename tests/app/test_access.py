@@ -4,8 +4,8 @@ import ssl
 
 from certificates import make_certificates
 
-from app.access import Access
-from app.settings import parse
+from headrace.app.access import Access
+from headrace.app.settings import parse
 
 
 def test_access_is_of_the_environment_and_the_settings(tmp_path, monkeypatch):

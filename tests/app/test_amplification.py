@@ -6,15 +6,15 @@ from types import SimpleNamespace
 import msgspec
 import pytest
 
-import agents.requests
-import app.views.serving
-from agents.requests import PACK_BYTES, Requests
-from app.errors import Problem
-from app.views.owner import Asked
-from app.views.serving import Question, ServedTask, Serving
-from learning.learner import Learner
-from learning.task import Task
-from tables.placing import partition_of
+import headrace.agents.requests
+import headrace.app.views.serving
+from headrace.agents.requests import PACK_BYTES, Requests
+from headrace.app.errors import Problem
+from headrace.app.views.owner import Asked
+from headrace.app.views.serving import Question, ServedTask, Serving
+from headrace.learning.learner import Learner
+from headrace.learning.task import Task
+from headrace.tables.placing import partition_of
 
 TASK = Task(name="ads", kind="multiclass", model="naive_bayes", partitions=2)
 LABELS = 50
@@ -62,10 +62,10 @@ def test_the_keys_go_to_a_model_here_and_to_another_worker():
 @pytest.mark.parametrize("key", [HERE, THERE])
 def test_more_bytes_than_one_request_may_be_answered_with_are_refused_as_they_are_made(monkeypatch, key):
     size = len(msgspec.json.encode(ask(key)[0]))
-    monkeypatch.setattr(app.views.serving, "ANSWERS_MAX", 10 * size + 50)
+    monkeypatch.setattr(headrace.app.views.serving, "ANSWERS_MAX", 10 * size + 50)
     assert len(ask(*[key] * 10)) == 10
     made = []
-    monkeypatch.setattr(app.views.serving, "predicted", spy(made, app.views.serving.predicted))
+    monkeypatch.setattr(headrace.app.views.serving, "predicted", spy(made, headrace.app.views.serving.predicted))
     with pytest.raises(Problem, match="the answers have more than") as raised:
         ask(*[key] * 1_000)
     assert (raised.value.status, raised.value.code) == (413, "too_large")
@@ -81,9 +81,11 @@ def spy(made, real):
 
 
 def test_the_answers_of_all_workers_share_the_room(monkeypatch):
-    assert app.views.serving.ANSWERS_MAX == 4 << 20
+    assert headrace.app.views.serving.ANSWERS_MAX == 4 << 20
     monkeypatch.setattr(
-        app.views.serving, "ANSWERS_MAX", sum(len(msgspec.json.encode(ask(key)[0])) for key in (HERE, THERE)) - 10
+        headrace.app.views.serving,
+        "ANSWERS_MAX",
+        sum(len(msgspec.json.encode(ask(key)[0])) for key in (HERE, THERE)) - 10,
     )
     with pytest.raises(Problem):
         ask(HERE, THERE)
@@ -137,4 +139,4 @@ def test_long_answers_to_short_questions_are_sent_before_others_are_made():
     published, most = requests(amplify, *[b"\n".join([b"{}"] * 500)] * 3)
     assert sum(value.count(b"\n") + 1 for _, value in published) == 1_500
     assert all(len(value) <= PACK_BYTES for _, value in published)
-    assert most <= agents.requests.HELD_MAX + agents.requests.TOGETHER * 100_000 + 1_500
+    assert most <= headrace.agents.requests.HELD_MAX + headrace.agents.requests.TOGETHER * 100_000 + 1_500

@@ -5,12 +5,12 @@ import asyncio
 import pytest
 from aiokafka.errors import KafkaTimeoutError, MessageSizeTooLargeError
 
-import app.views.appender
-import tables.producer
-from app.errors import Problem
-from app.views.answer import At
-from app.views.appender import Appender
-from learning.task import Task
+import headrace.app.views.appender
+import headrace.tables.producer
+from headrace.app.errors import Problem
+from headrace.app.views.answer import At
+from headrace.app.views.appender import Appender
+from headrace.learning.task import Task
 
 TASK = Task(name="t", kind="binary", partitions=2)
 AT = At(0, 7)
@@ -38,7 +38,7 @@ def producers(monkeypatch):
         started.append(Producer())
         return started[-1]
 
-    monkeypatch.setattr(tables.producer, "start_producer", start)
+    monkeypatch.setattr(headrace.tables.producer, "start_producer", start)
     return started
 
 
@@ -69,7 +69,7 @@ def test_a_question_that_nobody_waits_for_is_counted_when_it_is_known_what_becam
 
 
 def test_more_than_may_be_under_way_are_refused_and_counted(producers, monkeypatch):
-    monkeypatch.setattr(app.views.appender, "UNDER_WAY_MAX", 2)
+    monkeypatch.setattr(headrace.app.views.appender, "UNDER_WAY_MAX", 2)
 
     async def check():
         appender = Appender("127.0.0.1:1")
@@ -109,7 +109,7 @@ def test_who_waits_is_told_what_the_broker_did_not_take_and_the_next_goes_throug
 
 
 def test_a_broker_that_does_not_answer_is_a_refusal_too(producers, monkeypatch):
-    monkeypatch.setattr(app.views.appender, "APPEND_SECONDS", 0.01)
+    monkeypatch.setattr(headrace.app.views.appender, "APPEND_SECONDS", 0.01)
     with pytest.raises(Problem) as refused:
         asyncio.run(Appender("127.0.0.1:1").append(TASK, [("k", b"{}")]))
     assert (refused.value.status, refused.value.code) == (503, "broker")

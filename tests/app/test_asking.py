@@ -10,10 +10,10 @@ import msgspec
 import pytest
 from aiohttp.test_utils import make_mocked_request
 
-from app.doors import Doors
-from app.errors import Problem, ProblemDocument
-from app.keys import Keys, parse_keys
-from tables.placing import partition_of
+from headrace.app.doors import Doors
+from headrace.app.errors import Problem, ProblemDocument
+from headrace.app.keys import Keys, parse_keys
+from headrace.tables.placing import partition_of
 
 KEYS = Keys(parse_keys(f"phone predict {'0' * 64}", "keys"))
 KEY_OF = {partition_of(f"k{number}", 2): f"k{number}" for number in range(20)}
@@ -74,7 +74,7 @@ def refused(headers):
 def test_without_a_key_that_the_worker_knows_it_names_the_variable(
     headrace, tmp_path, monkeypatch, command, headers, told
 ):
-    doctor = sys.modules["app.cli.doctor"]
+    doctor = sys.modules["headrace.app.cli.doctor"]
     monkeypatch.setattr(doctor, "CHECKS", [doctor.check_worker])
     monkeypatch.setenv("COLUMNS", "200")
     refusal = refused(headers)

@@ -8,14 +8,14 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 from harness import free_port, read_all
 
-from app import broker as embedded
-from learning.errors import BrokerError
-from tables import asker
-from tables.asker import Asker
-from tables.changelog import KafkaChangelog
-from tables.kafka import Brokers
-from tables.producer import start_producer
-from tables.topics import Topic, prepare
+from headrace.app import broker as embedded
+from headrace.learning.errors import BrokerError
+from headrace.tables import asker
+from headrace.tables.asker import Asker
+from headrace.tables.changelog import KafkaChangelog
+from headrace.tables.kafka import Brokers
+from headrace.tables.producer import start_producer
+from headrace.tables.topics import Topic, prepare
 
 
 @pytest.fixture

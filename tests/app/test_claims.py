@@ -6,8 +6,8 @@ import socket
 import pytest
 from harness import free_port
 
-from app.claims import check_port, claim_folder
-from learning.errors import SettingsError
+from headrace.app.claims import check_port, claim_folder
+from headrace.learning.errors import SettingsError
 
 
 def test_a_folder_is_one_worker_s_until_it_ends(tmp_path):

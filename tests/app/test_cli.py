@@ -15,12 +15,12 @@ from harness import HEADRACE, ROOT, Worker, free_port, wait_for
 from rich.console import Console
 from river import datasets
 
-from app import broker as embedded
-from app.cli import headrace as group
-from app.cli.doctor import Finding, check_datadir
-from app.cli.doctor import as_table as doctor_table
-from app.cli.status import as_table as status_table
-from app.settings import load
+from headrace.app import broker as embedded
+from headrace.app.cli import headrace as group
+from headrace.app.cli.doctor import Finding, check_datadir
+from headrace.app.cli.doctor import as_table as doctor_table
+from headrace.app.cli.status import as_table as status_table
+from headrace.app.settings import load
 
 TASK = '[tasks.ads]\nkind = "binary"\n'
 
@@ -73,9 +73,9 @@ def test_without_a_worker_it_says_how_to_start_one(headrace, tmp_path):
 
 def test_the_worker_starts_itself_again_with_a_fixed_hash_seed(tmp_path):
     (tmp_path / "app_of_the_test.py").write_text(
-        "import os, sys, app.worker\n"
-        "app.worker.run = lambda settings, instance, level: print(os.environ['PYTHONHASHSEED'], hash('a'), instance)\n"
-        "from app.cli import main\n"
+        "import os, sys, headrace.app.worker\n"
+        "headrace.app.worker.run = lambda settings, instance, level: print(os.environ['PYTHONHASHSEED'], hash('a'), instance)\n"
+        "from headrace.app.cli import main\n"
         "main()\n"
     )
     config = tmp_path / "headrace.toml"
@@ -211,7 +211,7 @@ def test_doctor_names_a_broker_that_is_away_and_goes_on(headrace, tmp_path):
 def test_doctor_names_what_is_wrong_with_this_machine(headrace, tmp_path, broker, monkeypatch):
     config = settings_for(tmp_path, broker)
     (tmp_path / "data").write_text("a file where the folder should be")
-    monkeypatch.setattr(sys.modules["app.cli.doctor"], "EARLIEST", 4e9)
+    monkeypatch.setattr(sys.modules["headrace.app.cli.doctor"], "EARLIEST", 4e9)
     monkeypatch.setattr("importlib.metadata.version", lambda name: "0.0")
     status, found = findings(headrace, config)
     assert status == 1
@@ -235,7 +235,7 @@ def test_doctor_names_a_shard_and_a_source_that_are_stopped(headrace, tmp_path, 
     shard = {"partition": 0, "state": "stopped", "error": "the snapshot is damaged."}
     source = {"topic": "orders", "partition": 3, "state": "stopped", "error": "offset 7 is gone."}
     told = {"shards": [shard], "sources": {"mapped": 0, "partitions": [source]}}
-    monkeypatch.setattr(sys.modules["app.cli.doctor"], "ask", lambda *_, **__: told)
+    monkeypatch.setattr(sys.modules["headrace.app.cli.doctor"], "ask", lambda *_, **__: told)
     called = headrace("doctor", "--config", settings_for(tmp_path, broker), "--json")
     assert called.status == 1
     assert [finding["what"] for finding in json.loads(called.out) if finding["check"] == "worker"] == [

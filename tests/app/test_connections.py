@@ -9,9 +9,9 @@ import zlib
 import pytest
 from aiohttp import web
 
-from app.connections import HEADERS_MAX, Runner
-from app.encodings import read_body
-from app.errors import answer_problems
+from headrace.app.connections import HEADERS_MAX, Runner
+from headrace.app.encodings import read_body
+from headrace.app.errors import answer_problems
 
 LIMIT = 1000
 QUICK = 0.2

@@ -7,14 +7,14 @@ import uuid
 import pytest
 from rich.console import Console
 
-import app.cli.later
-from app.broker import free_port
-from app.cli.later import LaterLabels
+import headrace.app.cli.later
+from headrace.app.broker import free_port
+from headrace.app.cli.later import LaterLabels
 
 
 @pytest.fixture
 def later(tmp_path, broker, monkeypatch):
-    monkeypatch.setattr(app.cli.later, "QUESTIONS", 150)
+    monkeypatch.setattr(headrace.app.cli.later, "QUESTIONS", 150)
     act = LaterLabels(tmp_path, broker, f"later-{uuid.uuid4().hex[:8]}", Console(file=io.StringIO(), width=120))
     act.start()
     yield act

@@ -12,9 +12,9 @@ import harness
 import pytest
 from certificates import make_certificates
 
-from app.doors import doors_of
-from app.settings import parse
-from learning.errors import SettingsError
+from headrace.app.doors import doors_of
+from headrace.app.settings import parse
+from headrace.learning.errors import SettingsError
 
 TASK = "doors"
 SECRETS = {"predict": "for-predict", "feedback": "for-feedback", "admin": "for-admin", "slow": "for-slow"}

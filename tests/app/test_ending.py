@@ -13,8 +13,8 @@ import pytest
 PROGRAM = """
 import asyncio, sys, threading, time
 import uvloop
-from app.ending import Ending, run
-from app.logs import set_up_logging
+from headrace.app.ending import Ending, run
+from headrace.app.logs import set_up_logging
 
 class Service:
     crash_reason = None

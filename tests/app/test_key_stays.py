@@ -11,16 +11,16 @@ import pytest
 from aiohttp import web
 from fake_owner import Fake, header, response
 
-import app.views.owner
-from app.caller import AGAIN_HEADER, HOPS, HOPS_MAX, OVER_KAFKA, Caller
-from app.contract import Contract, Operation
-from app.doors import Doors
-from app.errors import Problem, answer_problems
-from app.keys import Keys, parse_keys
-from app.peers import Peers
-from app.proof import PROOF, SIGNATURE, VALID_SECONDS, Proofs
-from app.views.owner import Asked, Owners
-from learning.task import Task
+import headrace.app.views.owner
+from headrace.app.caller import AGAIN_HEADER, HOPS, HOPS_MAX, OVER_KAFKA, Caller
+from headrace.app.contract import Contract, Operation
+from headrace.app.doors import Doors
+from headrace.app.errors import Problem, answer_problems
+from headrace.app.keys import Keys, parse_keys
+from headrace.app.peers import Peers
+from headrace.app.proof import PROOF, SIGNATURE, VALID_SECONDS, Proofs
+from headrace.app.views.owner import Asked, Owners
+from headrace.learning.task import Task
 
 SECRET = b"a secret that all workers share!"
 TASK = Task(name="t", kind="binary")
@@ -301,7 +301,7 @@ def test_a_member_cannot_pass_a_question_on_to_a_worker_and_its_answer_back():
 
 
 def test_an_answer_is_read_up_to_a_limit(monkeypatch):
-    monkeypatch.setattr(app.views.owner, "ANSWER_BYTES", 1_000)
+    monkeypatch.setattr(headrace.app.views.owner, "ANSWER_BYTES", 1_000)
     assert ask_fake(response(body=b"[" + b" " * 998 + b"]"), questions=[])[0] == []
     for large in (
         response(body=b"[" + b" " * 999 + b"]"),

@@ -5,10 +5,10 @@ import hmac
 
 import pytest
 
-from app.keys import Keys, digest_of, parse_keys
-from app.rate import Bucket
-from app.settings import parse
-from learning.errors import SettingsError
+from headrace.app.keys import Keys, digest_of, parse_keys
+from headrace.app.rate import Bucket
+from headrace.app.settings import parse
+from headrace.learning.errors import SettingsError
 
 
 def line(name, roles, secret, more=""):

@@ -12,8 +12,8 @@ from pathlib import Path
 import harness
 import pytest
 
-from app.limits import SHARD_DESCRIPTORS, WORKER_DESCRIPTORS
-from app.settings import parse
+from headrace.app.limits import SHARD_DESCRIPTORS, WORKER_DESCRIPTORS
+from headrace.app.settings import parse
 
 SHARDS = 8
 
@@ -46,7 +46,7 @@ def test_a_worker_raises_its_limit_and_a_shard_opens_no_more_files_than_is_said(
 def test_doctor_says_how_many_open_files_are_needed(monkeypatch, tmp_path, limit, status):
     monkeypatch.setattr(resource, "getrlimit", lambda _: (64, limit))
     settings = parse({"tasks": {"a": {"kind": "binary", "partitions": 4}}}, tmp_path / "headrace.toml")
-    doctor = importlib.import_module("app.cli.doctor")  # `app.cli.doctor` is the command
+    doctor = importlib.import_module("headrace.app.cli.doctor")  # `app.cli.doctor` is the command
     (finding,) = doctor.check_descriptors(settings)
     assert finding.status == status
     assert f"needs {200 + 4 * SHARD_DESCRIPTORS} for 4 shards" in finding.what
@@ -54,7 +54,7 @@ def test_doctor_says_how_many_open_files_are_needed(monkeypatch, tmp_path, limit
 
 def test_a_file_is_never_opened_in_the_place_of_a_closed_stderr(tmp_path):
     program = (
-        "import sys; from app.limits import open_standard_streams; open_standard_streams();"
+        "import sys; from headrace.app.limits import open_standard_streams; open_standard_streams();"
         f"opened = open({str(tmp_path / 'database')!r}, 'w'); print('lost', file=sys.stderr);"
         "sys.exit(opened.fileno() < 3)"
     )

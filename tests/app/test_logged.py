@@ -6,12 +6,12 @@ from types import SimpleNamespace
 import msgspec
 import pytest
 
-from app.errors import Problem
-from app.views import logged
-from app.views.logged import UnderWay, refuse_large
-from learning.join import ENTRY_MAX
-from learning.learner import Learner
-from learning.task import Task
+from headrace.app.errors import Problem
+from headrace.app.views import logged
+from headrace.app.views.logged import UnderWay, refuse_large
+from headrace.learning.join import ENTRY_MAX
+from headrace.learning.learner import Learner
+from headrace.learning.task import Task
 
 TASK = Task(name="ads", kind="multiclass", model="naive_bayes", wait="10s")
 

@@ -8,7 +8,7 @@ import threading
 import pytest
 import structlog
 
-from app.logs import LINES_MAX, LogWriter, OurRepeats, Repeats, TheirRepeats, set_up_logging
+from headrace.app.logs import LINES_MAX, LogWriter, OurRepeats, Repeats, TheirRepeats, set_up_logging
 
 
 class Stream(io.StringIO):

@@ -9,7 +9,7 @@ import pytest
 import uvloop
 from certificates import make_certificates
 
-from app.loop import LoopPolicy
+from headrace.app.loop import LoopPolicy
 
 
 @pytest.fixture

@@ -8,13 +8,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from app.contract import contract, operations
-from app.keys import ROLES
-from app.openapi import write_document
-from app.settings import parse
-from app.views import ROUTES
-from app.views.serving import Resource
-from app.worker import make_app
+from headrace.app.contract import contract, operations
+from headrace.app.keys import ROLES
+from headrace.app.openapi import write_document
+from headrace.app.settings import parse
+from headrace.app.views import ROUTES
+from headrace.app.views.serving import Resource
+from headrace.app.worker import make_app
 
 TASKS = {
     "ads": {"kind": "binary"},

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from river import base
 
-from app.errors import Problem
-from app.requests import answering
-from app.views import serving as module
-from app.views.owner import Asked
-from app.views.serving import Question, ServedTask, Serving
-from learning.learner import Learner
-from learning.task import Task
+from headrace.app.errors import Problem
+from headrace.app.requests import answering
+from headrace.app.views import serving as module
+from headrace.app.views.owner import Asked
+from headrace.app.views.serving import Question, ServedTask, Serving
+from headrace.learning.learner import Learner
+from headrace.learning.task import Task
 
 
 class Says(base.Classifier):

@@ -2,9 +2,9 @@
 
 import pytest
 
-from app.peers import Address, Peers
-from app.settings import parse
-from learning.errors import SettingsError
+from headrace.app.peers import Address, Peers
+from headrace.app.settings import parse
+from headrace.learning.errors import SettingsError
 
 NO_ADDRESS = [
     "", "127.0.0.1:80", "http://127.0.0.1", "http://127.0.0.1:", "http://127.0.0.1:0", "http://127.0.0.1:65536", "http://127.0.0.1:080",

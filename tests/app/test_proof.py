@@ -5,12 +5,12 @@ import base64
 import msgspec
 import pytest
 
-from app.caller import Caller
-from app.cli.doctor import check_settings
-from app.proof import VALID_SECONDS, Claims, ProofError, Proofs, digest_of_body
-from app.settings import parse
-from learning.errors import SettingsError
-from learning.signing import derive
+from headrace.app.caller import Caller
+from headrace.app.cli.doctor import check_settings
+from headrace.app.proof import VALID_SECONDS, Claims, ProofError, Proofs, digest_of_body
+from headrace.app.settings import parse
+from headrace.learning.errors import SettingsError
+from headrace.learning.signing import derive
 
 SECRET = b"a secret that all workers share!"
 HERE, THERE = "http://127.0.0.1:1", "http://127.0.0.1:2"

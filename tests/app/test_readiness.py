@@ -9,15 +9,15 @@ import harness
 import pytest
 from aiohttp.test_utils import make_mocked_request
 
-from agents.ingest import Ingest
-from agents.intake import Intake
-from agents.shards import Shards
-from app.errors import Problem
-from app.views.health import Ready
-from app.views.serving import Serving
-from learning.errors import LogError, TopicError
-from learning.source import Source
-from learning.task import Task
+from headrace.agents.ingest import Ingest
+from headrace.agents.intake import Intake
+from headrace.agents.shards import Shards
+from headrace.app.errors import Problem
+from headrace.app.views.health import Ready
+from headrace.app.views.serving import Serving
+from headrace.learning.errors import LogError, TopicError
+from headrace.learning.source import Source
+from headrace.learning.task import Task
 
 LEARNER = SimpleNamespace(state=SimpleNamespace(position=1))
 

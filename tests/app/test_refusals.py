@@ -10,13 +10,13 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer, make_mocked_request
 from multidict import CIMultiDict
 
-import app.refusals
-from app.caller import Caller
-from app.doors import Doors
-from app.errors import Problem, answer_problems
-from app.keys import Keys, parse_keys
-from app.proof import PROOF, Proofs
-from app.refusals import Refusals
+import headrace.app.refusals
+from headrace.app.caller import Caller
+from headrace.app.doors import Doors
+from headrace.app.errors import Problem, answer_problems
+from headrace.app.keys import Keys, parse_keys
+from headrace.app.proof import PROOF, Proofs
+from headrace.app.refusals import Refusals
 
 HERE, THERE, PATH = "http://127.0.0.1:1", "http://127.0.0.1:2", "/v1/t/predict/batch"
 KEYS = Keys(parse_keys(f"phone predict {hashlib.sha256(b'right').hexdigest()}", "keys"))
@@ -28,7 +28,7 @@ class Clock:
     def __init__(self, monkeypatch):
         self.now = 100.0
         self.slept = []
-        monkeypatch.setattr(app.refusals, "asyncio", SimpleNamespace(sleep=self.sleep))
+        monkeypatch.setattr(headrace.app.refusals, "asyncio", SimpleNamespace(sleep=self.sleep))
 
     def __call__(self):
         return self.now
@@ -75,7 +75,7 @@ def test_of_many_at_a_time_a_hundred_wait_and_the_others_are_to_be_closed(monkey
 
 
 def test_one_that_is_cancelled_makes_room(monkeypatch):
-    monkeypatch.setattr(app.refusals, "BURST", 0)
+    monkeypatch.setattr(headrace.app.refusals, "BURST", 0)
 
     async def cancel():
         refusals = Refusals()
@@ -90,9 +90,9 @@ def test_one_that_is_cancelled_makes_room(monkeypatch):
 
 
 def test_a_right_key_is_let_in_at_once_while_guesses_wait_and_connections_of_others_are_closed(monkeypatch):
-    monkeypatch.setattr(app.refusals, "WAITING_MAX", 5)
-    monkeypatch.setattr(app.refusals, "RATE", 2.0)
-    monkeypatch.setattr(app.refusals, "BURST", 0)
+    monkeypatch.setattr(headrace.app.refusals, "WAITING_MAX", 5)
+    monkeypatch.setattr(headrace.app.refusals, "RATE", 2.0)
+    monkeypatch.setattr(headrace.app.refusals, "BURST", 0)
     doors = Doors(KEYS, None, 10.0, [])
 
     async def hello(request):
@@ -121,7 +121,7 @@ def test_a_right_key_is_let_in_at_once_while_guesses_wait_and_connections_of_oth
 
 def test_without_a_key_one_waits_too(monkeypatch):
     clock = Clock(monkeypatch)
-    monkeypatch.setattr(app.refusals, "BURST", 0)
+    monkeypatch.setattr(headrace.app.refusals, "BURST", 0)
     doors = Doors(KEYS, None, 10.0, [])
     doors._refusals = Refusals(clock)
     for _ in range(2):
@@ -170,7 +170,7 @@ def refuse(doors, headers):
 @pytest.mark.parametrize("keys", [KEYS, Keys()])
 def test_a_bad_proof_waits_as_a_wrong_key_does(monkeypatch, name, secret, keys):
     clock = Clock(monkeypatch)
-    monkeypatch.setattr(app.refusals, "BURST", 0)
+    monkeypatch.setattr(headrace.app.refusals, "BURST", 0)
     doors = Doors(keys, None, 10.0, [], Proofs(secret, HERE) if secret else None)
     doors._refusals = Refusals(clock)
     for waits in (1, 2):
@@ -183,7 +183,7 @@ def test_where_too_many_wait_a_bad_proof_is_not_logged_and_its_connection_closed
     doors = Doors(KEYS, None, 10.0, [], Proofs(b"s" * 32, HERE))
     with structlog.testing.capture_logs() as lines:
         assert "Connection" not in refuse(doors, BAD_PROOFS[name]).headers
-        monkeypatch.setattr(app.refusals, "WAITING_MAX", 0)
+        monkeypatch.setattr(headrace.app.refusals, "WAITING_MAX", 0)
         for _ in range(10):
             assert refuse(doors, BAD_PROOFS[name]).headers["Connection"] == "close"
     assert [line["event"] for line in lines] == ["a question that was passed on is refused"]

@@ -7,12 +7,12 @@ from types import SimpleNamespace
 import pytest
 from aiohttp import web
 
-import app.requests
-from app.caller import OVER_KAFKA, Caller
-from app.errors import Problem
-from app.requests import answering
-from app.views.owner import Asked, Owners
-from learning.task import Task
+import headrace.app.requests
+from headrace.app.caller import OVER_KAFKA, Caller
+from headrace.app.errors import Problem
+from headrace.app.requests import answering
+from headrace.app.views.owner import Asked, Owners
+from headrace.learning.task import Task
 
 SERVED = SimpleNamespace(task=Task(name="t", kind="binary"))
 
@@ -35,7 +35,7 @@ def ask(*problems):
 
 
 def test_a_worker_that_has_just_started_answers_when_it_can(monkeypatch):
-    monkeypatch.setattr(app.requests, "RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(headrace.app.requests, "RETRY_SECONDS", 0.0)
     settling = [Problem(503, code, "not yet.", "Ask again.") for code in ("opening", "no_owner", "owner_unreachable")]
     assert ask(*settling) == {"effect": "answered", "id": "t.requests/0/1/0"}
 
@@ -46,7 +46,7 @@ def test_other_refusals_are_told_at_once(code):
 
 
 def test_patience_ends(monkeypatch):
-    monkeypatch.setattr(app.requests, "PATIENCE_SECONDS", -1.0)
+    monkeypatch.setattr(headrace.app.requests, "PATIENCE_SECONDS", -1.0)
     assert ask(Problem(503, "opening", "not yet.", "Ask again."))["code"] == "opening"
 
 

@@ -9,10 +9,10 @@ import uuid
 import harness
 import pytest
 
-from app.settings import parse
-from app.worker import group_of
-from learning.task import Task
-from tables.topics import connect
+from headrace.app.settings import parse
+from headrace.app.worker import group_of
+from headrace.learning.task import Task
+from headrace.tables.topics import connect
 
 PARTITIONS = 4
 SESSION_SECONDS = 10.0

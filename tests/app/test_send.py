@@ -11,14 +11,12 @@ from aiokafka.errors import KafkaTimeoutError
 from harness import free_port, read_all
 from river import datasets
 
-import tables.producer
-import tables.topics
-from app.cli.delay import delayed
-from app.cli.sources import Sample
-from learning.learner import Learner
-from learning.models import names_for
-from learning.task import Task
-from tables.placing import partition_of
+from headrace.app.cli.delay import delayed
+from headrace.app.cli.sources import Sample
+from headrace.learning.learner import Learner
+from headrace.learning.models import names_for
+from headrace.learning.task import Task
+from headrace.tables.placing import partition_of
 
 numbers = itertools.count()
 
@@ -299,7 +297,7 @@ def test_when_the_broker_fails_it_says_how_many_rows_were_acknowledged(headrace,
         async def __aexit__(self, *_error):
             pass
 
-    monkeypatch.setattr(tables.producer, "producing", Producing)
+    monkeypatch.setattr(headrace.tables.producer, "producing", Producing)
     ads = log()
     called = headrace("send", ads.task, "river:Phishing", "--config", ads.config, "--limit", 100)
     assert called.status == 1
@@ -339,8 +337,8 @@ def test_with_a_delay_questions_and_labels_are_counted_apart(headrace, tmp_path,
     async def prepare(*_arguments):
         pass
 
-    monkeypatch.setattr(tables.producer, "producing", Producing)
-    monkeypatch.setattr(tables.topics, "prepare", prepare)
+    monkeypatch.setattr(headrace.tables.producer, "producing", Producing)
+    monkeypatch.setattr(headrace.tables.topics, "prepare", prepare)
     config = write(tmp_path, "headrace.toml", '[tasks.ads]\nkind = "binary"\n')
     lines = ['{"features":{"a":1},"label":true}', '{"id":"x","features":{"a":1}}', '{"id":"x","label":true}']
     source = write(tmp_path, "ads.ndjson", "\n".join([*lines, lines[0], lines[1].replace("x", "y")]))

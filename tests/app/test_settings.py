@@ -8,11 +8,11 @@ import pytest
 import structlog
 from rich.pretty import pretty_repr
 
-from app.cli.doctor import check_settings
-from app.doors import doors_of
-from app.settings import load
-from app.worker import warn_of_doors
-from learning.errors import SettingsError
+from headrace.app.cli.doctor import check_settings
+from headrace.app.doors import doors_of
+from headrace.app.settings import load
+from headrace.app.worker import warn_of_doors
+from headrace.learning.errors import SettingsError
 
 TASK = '[tasks.ads]\nkind = "binary"\n'
 

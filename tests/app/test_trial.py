@@ -2,14 +2,15 @@
 
 import os
 import signal
+import sys
 from pathlib import Path
 
 import pytest
 
-import app.trial
-from app.settings import parse
-from app.trial import try_models
-from learning.errors import SettingsError
+import headrace.app.trial
+from headrace.app.settings import parse
+from headrace.app.trial import try_models
+from headrace.learning.errors import SettingsError
 
 
 def settings(**models):
@@ -30,7 +31,8 @@ def test_models_that_may_be_used_are_told_by_their_tasks_names():
 
 
 def test_without_models_of_ones_own_there_is_no_second_process(monkeypatch):
-    monkeypatch.setattr(app.trial, "SECOND", "raise SystemExit(9)")
+    monkeypatch.setattr(headrace.app.trial, "HEADRACE", [sys.executable, "-c"])
+    monkeypatch.setattr(headrace.app.trial, "SECOND", "raise SystemExit(9)")
     assert try_models(settings(ads="logistic"))["ads"].pure
 
 
@@ -54,15 +56,16 @@ def test_a_model_that_ends_its_process_is_refused(monkeypatch):
 
 
 def test_a_second_process_that_comes_to_no_end_is_ended(monkeypatch):
-    monkeypatch.setattr(app.trial, "SECOND", "import time; time.sleep(600)")
-    monkeypatch.setattr(app.trial, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(headrace.app.trial, "HEADRACE", [sys.executable, "-c"])
+    monkeypatch.setattr(headrace.app.trial, "SECOND", "import time; time.sleep(600)")
+    monkeypatch.setattr(headrace.app.trial, "PATIENCE_SECONDS", 0.1)
     assert "came to no end: TimeoutExpired" in refusal(shop="users_models:scaled")
 
 
 @pytest.mark.parametrize("name", ["Endless", "Stubborn"])
 def test_a_model_that_does_not_return_is_refused(monkeypatch, name):
-    monkeypatch.setattr(app.trial, "TRIAL_SECONDS", 0.2)
-    monkeypatch.setattr(app.trial, "AGAIN_SECONDS", 0.05)
+    monkeypatch.setattr(headrace.app.trial, "TRIAL_SECONDS", 0.2)
+    monkeypatch.setattr(headrace.app.trial, "AGAIN_SECONDS", 0.05)
     what = refusal(shop=f"users_models:{name}")
     assert "the trial of a model must end within 0.2 s" in what
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
@@ -70,8 +73,10 @@ def test_a_model_that_does_not_return_is_refused(monkeypatch, name):
 
 def test_a_warning_and_a_copy_are_told_in_the_log(monkeypatch):
     told = []
-    monkeypatch.setattr(app.trial.log, "warning", lambda event, **more: told.append((event, more)), raising=False)
-    monkeypatch.setattr(app.trial.log, "info", lambda event, **more: told.append((event, more)), raising=False)
+    monkeypatch.setattr(
+        headrace.app.trial.log, "warning", lambda event, **more: told.append((event, more)), raising=False
+    )
+    monkeypatch.setattr(headrace.app.trial.log, "info", lambda event, **more: told.append((event, more)), raising=False)
     try_models(settings(shop="users_models:scaled"))
     assert [event for event, _ in told] == [
         "a record can stop the shard",

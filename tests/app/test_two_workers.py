@@ -8,9 +8,9 @@ import uuid
 import harness
 import pytest
 
-from app.caller import HOPS, HOPS_MAX
-from learning.task import Task
-from tables.placing import partition_of
+from headrace.app.caller import HOPS, HOPS_MAX
+from headrace.learning.task import Task
+from headrace.tables.placing import partition_of
 
 KEYS = {partition_of(f"k{number}", 2): f"k{number}" for number in range(20)}
 

@@ -6,8 +6,8 @@ import harness
 import pytest
 from keyed import GROUP_SECRET, KEYS, SECRETS, ask, keyed, owned
 
-from app.caller import AGAIN_HEADER, HOPS, HOPS_MAX
-from app.proof import PROOF
+from headrace.app.caller import AGAIN_HEADER, HOPS, HOPS_MAX
+from headrace.app.proof import PROOF
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import pytest
 from river import datasets, evaluate, linear_model, metrics, naive_bayes, optim, preprocessing, stream, tree
 
-from learning.learner import Learner
-from learning.task import Task
+from headrace.learning.learner import Learner
+from headrace.learning.task import Task
 
 MODELS = {
     "logistic": ("binary", datasets.Phishing, lambda: preprocessing.StandardScaler() | linear_model.LogisticRegression(optim.SGD(0.005))),

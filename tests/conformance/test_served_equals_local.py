@@ -23,11 +23,11 @@ from river import (
     tree,
 )
 
-from learning.effects import Predicted
-from learning.learner import Learner
-from learning.models import CATALOGUE, names_for
-from learning.models.online_linear import OnlineLinearClassifier, OnlineLinearRegressor
-from learning.task import Task
+from headrace.learning.effects import Predicted
+from headrace.learning.learner import Learner
+from headrace.learning.models import CATALOGUE, names_for
+from headrace.learning.models.online_linear import OnlineLinearClassifier, OnlineLinearRegressor
+from headrace.learning.task import Task
 
 WINDOW = 1_000
 PACK = 50  # rows a message

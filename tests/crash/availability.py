@@ -10,7 +10,7 @@ from typing import NamedTuple
 import aiohttp
 import harness
 
-from learning.task import Task
+from headrace.learning.task import Task
 
 SHARDS = 4
 LEARNED_PER_SECOND = 200

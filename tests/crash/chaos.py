@@ -33,9 +33,9 @@ import fault_run
 import harness
 from rows import rows, timed
 
-from app.settings import parse
-from learning.effects import Quarantined, Resolved
-from learning.task import Task
+from headrace.app.settings import parse
+from headrace.learning.effects import Quarantined, Resolved
+from headrace.learning.task import Task
 
 PAUSE_SECONDS = 15.0
 """How long SIGSTOP lasts: longer than the session timeout, so that the group goes on and the paused worker wakes believing that it

@@ -11,8 +11,8 @@ from concurrent.futures import Future
 from aiokafka.errors import KafkaError
 from rows import rows, timed
 
-from learning.task import Task
-from tables.producer import LastingProducer
+from headrace.learning.task import Task
+from headrace.tables.producer import LastingProducer
 
 ROUND_SECONDS = 0.1
 AWAY_SECONDS = 3

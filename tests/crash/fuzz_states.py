@@ -58,10 +58,10 @@ def states():
     """Encodings of models and of learners' states."""
     import zoo
 
-    from learning.learner import State
-    from learning.models import names_for
-    from learning.state import encode
-    from learning.task import Task
+    from headrace.learning.learner import State
+    from headrace.learning.models import names_for
+    from headrace.learning.state import encode
+    from headrace.learning.task import Task
 
     found = []
     for kind, make in zoo.MODELS.values():
@@ -80,9 +80,9 @@ def learned_states():
     """Tasks, with the encodings of their states after some records."""
     from worlds import Log
 
-    from learning.learner import Learner
-    from learning.state import encode
-    from learning.task import Task
+    from headrace.learning.learner import Learner
+    from headrace.learning.state import encode
+    from headrace.learning.task import Task
 
     found = []
     for kind, model in (
@@ -127,8 +127,8 @@ class Mutator:
     def __init__(self):
         import msgspec
 
-        from learning.encoding import table
-        from learning.encoding.form import Code
+        from headrace.learning.encoding import table
+        from headrace.learning.encoding.form import Code
 
         self.encodings = states()
         self.tokens = [tokens_of(data) for data in self.encodings]
@@ -310,14 +310,14 @@ class Reading:
     def __init__(self):
         import msgspec
 
-        from app.peers import ADDRESS, Peers
-        from learning.encoding import table
-        from learning.learner import Learner
-        from learning.snapshot import answers
-        from learning.state import decode, digest, encode, peek, seal, unseal
-        from learning.task import Task
-        from tables.segment import Packer
-        from tables.snapshots import Snapshots
+        from headrace.app.peers import ADDRESS, Peers
+        from headrace.learning.encoding import table
+        from headrace.learning.learner import Learner
+        from headrace.learning.snapshot import answers
+        from headrace.learning.state import decode, digest, encode, peek, seal, unseal
+        from headrace.learning.task import Task
+        from headrace.tables.segment import Packer
+        from headrace.tables.snapshots import Snapshots
 
         self.mutator = Mutator()
         self.decode, self.peek, self.unseal, self.msgspec = decode, peek, unseal, msgspec
@@ -336,7 +336,7 @@ class Reading:
 
     def run(self, kind, dice):
         """Read one case; how it ended."""
-        from learning.errors import SnapshotError
+        from headrace.learning.errors import SnapshotError
 
         try:
             return getattr(self, kind)(dice)
@@ -474,7 +474,7 @@ class Reading:
         """A record of what waits in the join."""
         import zstandard
 
-        from tables.segment import SegmentError
+        from headrace.tables.segment import SegmentError
 
         packer = dice.choice(self.packers)
         entry = self.msgspec.msgpack.encode(

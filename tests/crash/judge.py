@@ -14,8 +14,8 @@ from typing import Literal, NamedTuple
 import harness
 from system import Node, System
 
-from learning.effects import Effect, Quarantined
-from learning.learner import Learner
+from headrace.learning.effects import Effect, Quarantined
+from headrace.learning.learner import Learner
 
 GRACE_SECONDS = 15.0
 """How long something may be wrong after the feed has stopped before it counts: whoever looks every few seconds finds it."""

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import harness
 
-from app.views import ROUTES
+from headrace.app.views import ROUTES
 
 CONNECTIONS = 16
 ANSWER_SECONDS = 30.0

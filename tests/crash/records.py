@@ -13,9 +13,9 @@ from aiokafka import AIOKafkaProducer
 from judge import fold_of
 from system import System
 
-from learning.state import seal
-from tables.producer import producing
-from tables.snapshots import Manifest
+from headrace.learning.state import seal
+from headrace.tables.producer import producing
+from headrace.tables.snapshots import Manifest
 
 FAR = 10**9
 

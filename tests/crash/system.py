@@ -20,10 +20,10 @@ from aiokafka.admin.new_partitions import NewPartitions
 from feed import Feed
 from proxy import Proxy
 
-from app.settings import parse
-from learning.task import Task
-from tables.kafka import Brokers
-from tables.topics import Topic, connect, prepare, topics_of
+from headrace.app.settings import parse
+from headrace.learning.task import Task
+from headrace.tables.kafka import Brokers
+from headrace.tables.topics import Topic, connect, prepare, topics_of
 
 DISK = "96m"
 ENDED_SECONDS = 15.0

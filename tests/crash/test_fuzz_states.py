@@ -16,15 +16,15 @@ def test_what_nobody_wrote_is_refused_or_read_and_does_nothing_else():
 
 
 MUTANTS = {
-    "a file": ("learning.encoding.reader", "table.find = lambda tag, own: open('/dev/null')"),
-    "an import": ("learning.encoding.reader", "table.find = lambda tag, own: sys.modules.pop('colorsys', None) and __import__('colorsys') or __import__('colorsys')"),
-    "a changed class": ("learning.encoding.reader", "_fill = lambda made, shape, names, values: setattr(shape.kind, 'mark', made)"),
-    "an error of another kind": ("learning.encoding.reader", "Reader.read = lambda self: sys.exit(3)"),
-    "memory": ("learning.encoding.reader", "Reader.read = lambda self: bytearray(4 << 30)"),
-    "time": ("learning.encoding.reader", "Reader.read = lambda self: sum(range(10**8))"),
-    "a state that is none": ("learning.snapshot", "check = lambda state, fresh: None"),
-    "a signature that is not looked at": ("learning.snapshot", "hmac = __import__('types').SimpleNamespace(new=hmac.new, compare_digest=lambda *_: True)"),
-    "a signal": ("learning.encoding.reader", "table.find = lambda tag, own: __import__('os').abort()"),
+    "a file": ("headrace.learning.encoding.reader", "table.find = lambda tag, own: open('/dev/null')"),
+    "an import": ("headrace.learning.encoding.reader", "table.find = lambda tag, own: sys.modules.pop('colorsys', None) and __import__('colorsys') or __import__('colorsys')"),
+    "a changed class": ("headrace.learning.encoding.reader", "_fill = lambda made, shape, names, values: setattr(shape.kind, 'mark', made)"),
+    "an error of another kind": ("headrace.learning.encoding.reader", "Reader.read = lambda self: sys.exit(3)"),
+    "memory": ("headrace.learning.encoding.reader", "Reader.read = lambda self: bytearray(4 << 30)"),
+    "time": ("headrace.learning.encoding.reader", "Reader.read = lambda self: sum(range(10**8))"),
+    "a state that is none": ("headrace.learning.snapshot", "check = lambda state, fresh: None"),
+    "a signature that is not looked at": ("headrace.learning.snapshot", "hmac = __import__('types').SimpleNamespace(new=hmac.new, compare_digest=lambda *_: True)"),
+    "a signal": ("headrace.learning.encoding.reader", "table.find = lambda tag, own: __import__('os').abort()"),
 }  # fmt: skip
 
 

@@ -10,10 +10,10 @@ import chaos
 import harness
 import pytest
 
-from learning.source import Source
-from learning.task import Task
-from tables.placing import partition_of
-from tables.topics import Topic, prepare
+from headrace.learning.source import Source
+from headrace.learning.task import Task
+from headrace.tables.placing import partition_of
+from headrace.tables.topics import Topic, prepare
 
 PARTITIONS, SHARDS, COUNT = 3, 2, 9_000
 

@@ -5,8 +5,8 @@ import msgspec
 import pytest
 from river.drift import ADWIN
 
-from learning.drift import Adwin, Change
-from learning.state import digest
+from headrace.learning.drift import Adwin, Change
+from headrace.learning.state import digest
 
 
 def errors(seed):

@@ -14,13 +14,13 @@ import pytest
 import zoo
 from river import stats
 
-from learning.encoding import ours, table
-from learning.encoding.writer import Writer
-from learning.learner import State
-from learning.metrics.accuracy import Accuracy
-from learning.models import build, names_for
-from learning.state import decode, digest, encode
-from learning.task import Task
+from headrace.learning.encoding import ours, table
+from headrace.learning.encoding.writer import Writer
+from headrace.learning.learner import State
+from headrace.learning.metrics.accuracy import Accuracy
+from headrace.learning.models import build, names_for
+from headrace.learning.state import decode, digest, encode
+from headrace.learning.task import Task
 
 COUNT, MORE = 300, 60
 CATALOGUE = {f"{name} of the catalogue, {kind}": (kind, lambda name=name, kind=kind: build(name, kind)) for kind in ("binary", "multiclass", "regression") for name in names_for(kind)}  # fmt: skip
@@ -71,7 +71,7 @@ import json, sys
 import msgspec
 import zoo
 from test_every_class import EVERY, ask, more_of
-from learning.state import decode, digest
+from headrace.learning.state import decode, digest
 found = {}
 for name, data in msgspec.msgpack.decode(open(sys.argv[1], "rb").read()).items():
     kind, _ = EVERY[name]
@@ -135,7 +135,7 @@ def test_every_place_in_the_table_is_there():
             assert (found.__module__, found.__qualname__) == (module, name)
     assert len(set(table.PLACES.values())) == len(table.PLACES)
     for module in ours.CLASSES:
-        assert f"learning.{module}" in sys.modules
+        assert f"headrace.learning.{module}" in sys.modules
 
 
 def test_a_class_that_moves_to_another_module_keeps_its_tag(monkeypatch):

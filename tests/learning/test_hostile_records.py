@@ -10,12 +10,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from learning.effects import Quarantined
-from learning.learner import Learner
-from learning.models import names_for
-from learning.records import ROWS_MAX, Reader, Record, Refused
-from learning.state import digest
-from learning.task import Feature, Task
+from headrace.learning.effects import Quarantined
+from headrace.learning.learner import Learner
+from headrace.learning.models import names_for
+from headrace.learning.records import ROWS_MAX, Reader, Record, Refused
+from headrace.learning.state import digest
+from headrace.learning.task import Feature, Task
 
 KINDS = {"binary": b"true", "multiclass": b'"a"', "regression": b"2.5"}
 SAMPLE = '{"id": "a1", "features": {"x": 1.5, "y": "PT"}, "label": LABEL, "time": 1767225600.0}'

@@ -5,12 +5,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from learning.effects import Predicted, Quarantined, Resolved
-from learning.join import ENTRY_MAX, Question, decode, encode
-from learning.learner import Learner
-from learning.pending import InMemory, Waiting
-from learning.state import digest, seal, unseal
-from learning.task import Task, Unanswered, Update
+from headrace.learning.effects import Predicted, Quarantined, Resolved
+from headrace.learning.join import ENTRY_MAX, Question, decode, encode
+from headrace.learning.learner import Learner
+from headrace.learning.pending import InMemory, Waiting
+from headrace.learning.state import digest, seal, unseal
+from headrace.learning.task import Task, Unanswered, Update
 
 
 def task(kind="binary", **more):

@@ -5,12 +5,12 @@ from types import SimpleNamespace
 
 import pytest
 
-import learning.labels
-from learning.effects import Quarantined
-from learning.learner import Learner
-from learning.snapshot import seal, unseal
-from learning.state import digest
-from learning.task import Task, Unanswered
+import headrace.learning.labels
+from headrace.learning.effects import Quarantined
+from headrace.learning.learner import Learner
+from headrace.learning.snapshot import seal, unseal
+from headrace.learning.state import digest
+from headrace.learning.task import Task, Unanswered
 
 TASK = Task(name="ads", kind="multiclass", model="naive_bayes")
 
@@ -104,7 +104,7 @@ def test_records_that_waited_for_their_time_are_looked_at_when_they_are_learned(
 @pytest.fixture
 def few(monkeypatch):
     """A task may have three labels."""
-    monkeypatch.setattr(learning.labels, "LABELS_MAX", 3)
+    monkeypatch.setattr(headrace.learning.labels, "LABELS_MAX", 3)
 
 
 @pytest.mark.parametrize("snapshot", [False, True])

@@ -7,11 +7,11 @@ import msgspec
 import pytest
 from river import drift
 
-from learning.effects import Alert, Drift, Predicted, Quarantined
-from learning.learner import PROBES, Learner, State, line_of
-from learning.models import build, names_for
-from learning.state import digest
-from learning.task import Task
+from headrace.learning.effects import Alert, Drift, Predicted, Quarantined
+from headrace.learning.learner import PROBES, Learner, State, line_of
+from headrace.learning.models import build, names_for
+from headrace.learning.state import digest
+from headrace.learning.task import Task
 
 KINDS = ["binary", "multiclass", "regression"]
 

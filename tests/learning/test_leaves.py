@@ -8,9 +8,9 @@ import pytest
 from river import drift, stats
 from river._river_rust.vectordict import VectorDict
 
-from learning.encoding import decode, encode
-from learning.encoding.leaves import LEAVES
-from learning.encoding.table import LEAF_OF
+from headrace.learning.encoding import decode, encode
+from headrace.learning.encoding.leaves import LEAVES
+from headrace.learning.encoding.table import LEAF_OF
 
 
 def updated(value):

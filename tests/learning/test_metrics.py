@@ -4,9 +4,9 @@ import random
 import pytest
 from river import metrics
 
-from learning.metrics import WINDOW, Scoreboard
-from learning.prediction import Prediction
-from learning.state import decode, digest, encode
+from headrace.learning.metrics import WINDOW, Scoreboard
+from headrace.learning.prediction import Prediction
+from headrace.learning.state import decode, digest, encode
 
 KINDS = ["binary", "multiclass", "regression"]
 CLASSES = ["a", "b", "c", 7, 15, 23]

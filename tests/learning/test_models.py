@@ -6,14 +6,14 @@ from types import ModuleType, SimpleNamespace
 import pytest
 from river import compose, datasets, evaluate, forest, linear_model, metrics, optim, preprocessing, tree
 
-from learning.arm import Arm
-from learning.errors import ModelError
-from learning.learner import Learner
-from learning.models import CATALOGUE, build, hoeffding, names_for
-from learning.models.preparing import OneHot, Prepared, Scale
-from learning.prediction import Prediction
-from learning.state import decode, digest, encode
-from learning.task import Task
+from headrace.learning.arm import Arm
+from headrace.learning.errors import ModelError
+from headrace.learning.learner import Learner
+from headrace.learning.models import CATALOGUE, build, hoeffding, names_for
+from headrace.learning.models.preparing import OneHot, Prepared, Scale
+from headrace.learning.prediction import Prediction
+from headrace.learning.state import decode, digest, encode
+from headrace.learning.task import Task
 
 EVERY = [(kind, name) for kind in ("binary", "multiclass", "regression") for name in names_for(kind)]
 NAMES = ["a", "b", "c", "d", "a=x", "a name", "e"]
@@ -104,9 +104,9 @@ def test_every_kind_has_models_and_every_model_a_documented_function():
         ({"use": "pa", "mode": 3}, "binary", "mode is 3", ""),
         ({"use": "alma", "p": 1}, "binary", "p is 1", "It takes `int` >= 2."),
         ("nowhere.at.all:make", "binary", "'nowhere.at.all:make' cannot be imported", "Put nowhere/at/all.py beside"),
-        ("learning.models:buidl", "binary", "has no function 'buidl'", "Did you mean 'build'?"),
-        ("learning.models:xyzzy", "binary", "has no function 'xyzzy'", "Name a function"),
-        ("learning.models:CATALOGUE", "binary", "is not a function", "Name a function"),
+        ("headrace.learning.models:buidl", "binary", "has no function 'buidl'", "Did you mean 'build'?"),
+        ("headrace.learning.models:xyzzy", "binary", "has no function 'xyzzy'", "Name a function"),
+        ("headrace.learning.models:CATALOGUE", "binary", "is not a function", "Name a function"),
     ],
 )
 def test_what_cannot_be_built_is_refused_with_a_remedy(spec, kind, what, remedy):

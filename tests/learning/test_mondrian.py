@@ -5,9 +5,9 @@ import random
 import pytest
 from river import forest
 
-from learning.models import build
-from learning.models.mondrian import MondrianForest, MondrianRegressor
-from learning.state import decode, digest, encode
+from headrace.learning.models import build
+from headrace.learning.models.mondrian import MondrianForest, MondrianRegressor
+from headrace.learning.state import decode, digest, encode
 
 MODELS = {"mondrian_forest": "multiclass", "mondrian_regressor": "regression"}
 

@@ -6,14 +6,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from learning.effects import Quarantined
-from learning.errors import RecordError
-from learning.learner import Learner
-from learning.names import Names, is_bounded
-from learning.records import Reader
-from learning.snapshot import seal, unseal
-from learning.state import digest
-from learning.task import Feature, Task, Unanswered
+from headrace.learning.effects import Quarantined
+from headrace.learning.errors import RecordError
+from headrace.learning.learner import Learner
+from headrace.learning.names import Names, is_bounded
+from headrace.learning.records import Reader
+from headrace.learning.snapshot import seal, unseal
+from headrace.learning.state import digest
+from headrace.learning.task import Feature, Task, Unanswered
 
 
 def task(**more):

@@ -6,8 +6,8 @@ from types import ModuleType
 import pytest
 from river import checks
 
-from learning.models.online_linear import INITIAL, OnlineLinearClassifier, OnlineLinearRegressor
-from learning.state import digest
+from headrace.learning.models.online_linear import INITIAL, OnlineLinearClassifier, OnlineLinearRegressor
+from headrace.learning.state import digest
 
 MODELS = [OnlineLinearClassifier(), OnlineLinearRegressor()]
 

@@ -7,11 +7,11 @@ import pytest
 from river import compose, feature_extraction, linear_model, naive_bayes, optim, preprocessing
 from worlds import Log
 
-from learning.errors import DamagedError
-from learning.learner import Learner, State
-from learning.plausible import check
-from learning.state import decode, encode, seal, unseal
-from learning.task import Task, Update
+from headrace.learning.errors import DamagedError
+from headrace.learning.learner import Learner, State
+from headrace.learning.plausible import check
+from headrace.learning.state import decode, encode, seal, unseal
+from headrace.learning.task import Task, Update
 
 TASKS = {
     "binary": Task(name="t", kind="binary", model="logistic", wait="1h", order="event_time", update=Update(batch=4)),

@@ -4,8 +4,8 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import example, given
 
-from learning.models import build
-from learning.models.preparing import OneHot, Scale
+from headrace.learning.models import build
+from headrace.learning.models.preparing import OneHot, Scale
 
 NAMES = st.text("ab=3", min_size=1, max_size=6)
 VALUES = st.just(1.0) | st.text("ab=3", max_size=6)

@@ -7,13 +7,13 @@ from types import SimpleNamespace
 import pytest
 from river import compose, linear_model, preprocessing
 
-from learning.effects import Predicted
-from learning.learner import Learner
-from learning.models import CATALOGUE, names_for
-from learning.models.preparing import OneHot
-from learning.schema import LARGEST
-from learning.state import digest
-from learning.task import Task
+from headrace.learning.effects import Predicted
+from headrace.learning.learner import Learner
+from headrace.learning.models import CATALOGUE, names_for
+from headrace.learning.models.preparing import OneHot
+from headrace.learning.schema import LARGEST
+from headrace.learning.state import digest
+from headrace.learning.task import Task
 
 EVERY = [(kind, name) for kind in ("binary", "multiclass", "regression") for name in names_for(kind)]
 LEARNED, GO_ON = 300, 60  # rows before the requests, and after

@@ -4,8 +4,8 @@ import msgspec
 import pytest
 from msgspec import UNSET
 
-from learning.records import DEPTH_MAX, ROWS_MAX, Control, Reader, Record, Refused, is_deeper
-from learning.task import Feature, Task
+from headrace.learning.records import DEPTH_MAX, ROWS_MAX, Control, Reader, Record, Refused, is_deeper
+from headrace.learning.task import Feature, Task
 
 BINARY = Reader(Task(name="ads", kind="binary"))
 MULTICLASS = Reader(Task(name="ads", kind="multiclass"))

@@ -3,9 +3,9 @@ import math
 import msgspec
 import pytest
 
-from learning.errors import RecordError
-from learning.schema import LARGEST, Features, Schema, find_bad_feature
-from learning.task import Feature, Task
+from headrace.learning.errors import RecordError
+from headrace.learning.schema import LARGEST, Features, Schema, find_bad_feature
+from headrace.learning.task import Feature, Task
 
 FEATURES = {
     "price": Feature(min=0, max=100),

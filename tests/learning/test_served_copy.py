@@ -6,11 +6,11 @@ from types import SimpleNamespace
 import pytest
 from river import compose, linear_model, preprocessing
 
-from learning.learner import Learner
-from learning.models.preparing import OneHot
-from learning.served_copy import ANSWERS_MAX, ServedCopy, copy_for_answers
-from learning.state import digest
-from learning.task import Task
+from headrace.learning.learner import Learner
+from headrace.learning.models.preparing import OneHot
+from headrace.learning.served_copy import ANSWERS_MAX, ServedCopy, copy_for_answers
+from headrace.learning.state import digest
+from headrace.learning.task import Task
 
 
 @pytest.fixture

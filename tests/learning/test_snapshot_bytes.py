@@ -6,8 +6,8 @@ import pickle
 import pytest
 from river.datasets import synth
 
-from learning.models import build
-from learning.state import decode, digest, encode
+from headrace.learning.models import build
+from headrace.learning.state import decode, digest, encode
 
 ROWS = 5_000
 STREAMS = {"binary": synth.Agrawal(seed=42), "multiclass": synth.RandomRBF(42, 42, n_classes=4, n_features=10)}

@@ -8,12 +8,12 @@ import pytest
 import users_models
 from river import feature_extraction, forest, linear_model, neighbors, sketch, stats
 
-from learning.errors import ModelError
-from learning.generated import questions, samples, shapes
-from learning.models import build, names_for
-from learning.records import Reader, Record
-from learning.task import Feature, Task, Unanswered, Update
-from learning.trial import try_model
+from headrace.learning.errors import ModelError
+from headrace.learning.generated import questions, samples, shapes
+from headrace.learning.models import build, names_for
+from headrace.learning.records import Reader, Record
+from headrace.learning.task import Feature, Task, Unanswered, Update
+from headrace.learning.trial import try_model
 
 EVERY = [(kind, name) for kind in ("binary", "multiclass", "regression") for name in names_for(kind)]
 NUMBER, TEXT = Feature(), Feature(type="string")

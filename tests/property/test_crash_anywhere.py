@@ -18,18 +18,18 @@ from aiokafka.errors import KafkaConnectionError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agents.announcements import Announcements
-from agents.budget import Budget
-from agents.shard import Shard
-from learning.join import Join
-from learning.learner import Learner
-from learning.mark import Mark
-from learning.state import digest, peek
-from learning.task import Task, Unanswered, Update
-from tables.changelog import Entry
-from tables.pending import PendingTable
-from tables.snapshots import Snapshots
-from tables.table import Table
+from headrace.agents.announcements import Announcements
+from headrace.agents.budget import Budget
+from headrace.agents.shard import Shard
+from headrace.learning.join import Join
+from headrace.learning.learner import Learner
+from headrace.learning.mark import Mark
+from headrace.learning.state import digest, peek
+from headrace.learning.task import Task, Unanswered, Update
+from headrace.tables.changelog import Entry
+from headrace.tables.pending import PendingTable
+from headrace.tables.snapshots import Snapshots
+from headrace.tables.table import Table
 
 TASKS = {
     "dropped": Task(name="steps", kind="binary", predictions=True, wait="10s"),

@@ -6,11 +6,11 @@ from types import SimpleNamespace
 import hypothesis.strategies as st
 from hypothesis import given, settings
 
-from learning.learner import Learner
-from learning.models import names_for
-from learning.snapshot import seal, unseal
-from learning.state import digest
-from learning.task import Task, Unanswered, Update
+from headrace.learning.learner import Learner
+from headrace.learning.models import names_for
+from headrace.learning.snapshot import seal, unseal
+from headrace.learning.state import digest
+from headrace.learning.task import Task, Unanswered, Update
 
 LARGE = {"arf", "srp", "amf", "mondrian"}
 """Starts of the names of ensembles: their models take a second for what takes the others a moment."""

@@ -12,16 +12,16 @@ from aiokafka.errors import KafkaConnectionError, KafkaError
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-import agents.appender
-import agents.intake
-from agents.appender import Appender, pack
-from agents.ingest import Ingest
-from agents.intake import Intake
-from agents.positions import Start
-from learning.learner import Learner
-from learning.mark import Mark
-from learning.source import Source
-from learning.task import Task
+import headrace.agents.appender
+import headrace.agents.intake
+from headrace.agents.appender import Appender, pack
+from headrace.agents.ingest import Ingest
+from headrace.agents.intake import Intake
+from headrace.agents.positions import Start
+from headrace.learning.learner import Learner
+from headrace.learning.mark import Mark
+from headrace.learning.source import Source
+from headrace.learning.task import Task
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -294,8 +294,8 @@ def run(draw, appender=FailingAppender, intake=Intake):
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch):
-    monkeypatch.setattr(agents.intake, "RETRY_SECONDS", 0)
-    monkeypatch.setattr(agents.appender, "BATCH_BYTES", 1024 + 300)  # two rows
+    monkeypatch.setattr(headrace.agents.intake, "RETRY_SECONDS", 0)
+    monkeypatch.setattr(headrace.agents.appender, "BATCH_BYTES", 1024 + 300)  # two rows
 
 
 MANY = settings(

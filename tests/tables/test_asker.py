@@ -8,10 +8,10 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.structs import TopicPartition
 
-from learning.mark import Mark
-from tables.asker import Asker
-from tables.kafka import Brokers
-from tables.topics import Topic, prepare
+from headrace.learning.mark import Mark
+from headrace.tables.asker import Asker
+from headrace.tables.kafka import Brokers
+from headrace.tables.topics import Topic, prepare
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import uuid
 import pytest
 from aiokafka.errors import KafkaError
 
-from tables.changelog import KafkaChangelog, KafkaFollower
-from tables.topics import Topic, prepare
+from headrace.tables.changelog import KafkaChangelog, KafkaFollower
+from headrace.tables.topics import Topic, prepare
 
 
 async def poll_often(follower):

@@ -2,8 +2,8 @@
 
 import pytest
 
-from learning.errors import StoreError
-from tables.database import BLOCK_CACHE, Database
+from headrace.learning.errors import StoreError
+from headrace.tables.database import BLOCK_CACHE, Database
 
 VALUE = b"v" * 5_000
 

@@ -6,9 +6,9 @@ import math
 import msgspec
 import pytest
 
-from learning.task import Feature, Stored, Task
-from tables.enricher import RETRY_SECONDS, SLOW_MAX, Enricher
-from tables.features import FeatureStore
+from headrace.learning.task import Feature, Stored, Task
+from headrace.tables.enricher import RETRY_SECONDS, SLOW_MAX, Enricher
+from headrace.tables.features import FeatureStore
 
 TASK = Task(
     name="ads",

@@ -10,12 +10,12 @@ import harness
 import pytest
 from memory_topic import Topic
 
-from learning.task import Stored, Task
-from tables import features as module
-from tables.changelog import KafkaChangelog
-from tables.features import EmbeddedStore
-from tables.producer import producing
-from tables.topics import prepare, topics_of
+from headrace.learning.task import Stored, Task
+from headrace.tables import features as module
+from headrace.tables.changelog import KafkaChangelog
+from headrace.tables.features import EmbeddedStore
+from headrace.tables.producer import producing
+from headrace.tables.topics import prepare, topics_of
 
 TASK = Task(name="ads", kind="binary", stored={"clicks": Stored(default=0), "country": Stored()})
 

@@ -13,13 +13,13 @@ from aiokafka.errors import KafkaConnectionError, KafkaError
 from aiokafka.protocol.admin import ApiVersionRequest
 from certificates import make_certificates
 
-from app.settings import parse
-from app.worker import credentials_of
-from learning.errors import BrokerError, SettingsError
-from learning.task import Task
-from tables.kafka import Brokers, Login
-from tables.producer import producing
-from tables.topics import connect, prepare, topics_of
+from headrace.app.settings import parse
+from headrace.app.worker import credentials_of
+from headrace.learning.errors import BrokerError, SettingsError
+from headrace.learning.task import Task
+from headrace.tables.kafka import Brokers, Login
+from headrace.tables.producer import producing
+from headrace.tables.topics import connect, prepare, topics_of
 
 PROPERTIES = """
 listeners=PLAINTEXT://127.0.0.1:{0},CONTROLLER://127.0.0.1:{1},TLS://127.0.0.1:{2},SCRAM://127.0.0.1:{3},PLAIN://127.0.0.1:{4}

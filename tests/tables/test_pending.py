@@ -6,11 +6,11 @@ import shutil
 
 import pytest
 
-from learning.join import Question, encode
-from learning.pending import InMemory, Waiting
-from tables.changelog import Entry
-from tables.pending import CHUNK, PendingTable, ShardPending, Under
-from tables.segment import ENTRIES_MAX, SEGMENT_MAX, Packer, Segment
+from headrace.learning.join import Question, encode
+from headrace.learning.pending import InMemory, Waiting
+from headrace.tables.changelog import Entry
+from headrace.tables.pending import CHUNK, PendingTable, ShardPending, Under
+from headrace.tables.segment import ENTRIES_MAX, SEGMENT_MAX, Packer, Segment
 
 WAIT = 10_000
 

@@ -12,12 +12,12 @@ from memory_topic import Topic
 from redis_server import NEEDED, running_redis
 from structlog.testing import capture_logs
 
-from learning.task import Stored, Task
-from tables import features as module
-from tables import redis_features as redis_module
-from tables.enricher import SLOW_MAX, Enricher
-from tables.features import EmbeddedStore
-from tables.redis_features import RedisStore
+from headrace.learning.task import Stored, Task
+from headrace.tables import features as module
+from headrace.tables import redis_features as redis_module
+from headrace.tables.enricher import SLOW_MAX, Enricher
+from headrace.tables.features import EmbeddedStore
+from headrace.tables.redis_features import RedisStore
 
 pytestmark = NEEDED
 

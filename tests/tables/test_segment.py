@@ -6,9 +6,9 @@ import msgspec
 import pytest
 import zstandard
 
-from learning.join import ENTRY_MAX, Question, encode
-from learning.pending import STEP_MAX, Waiting
-from tables.segment import ENTRIES_MAX, PACKED_MAX, ROOM, SEGMENT_MAX, Packer, Segment, SegmentError, size_of
+from headrace.learning.join import ENTRY_MAX, Question, encode
+from headrace.learning.pending import STEP_MAX, Waiting
+from headrace.tables.segment import ENTRIES_MAX, PACKED_MAX, ROOM, SEGMENT_MAX, Packer, Segment, SegmentError, size_of
 
 KEY, PLACE = b"k" * 32, b"one/1"
 PACKER, SIGNING = Packer("ads", None), Packer("ads", KEY)

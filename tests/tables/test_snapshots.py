@@ -9,13 +9,13 @@ import zstandard
 from sealed import in_parts, manifest, sealed
 from worlds import Changelog, run
 
-from learning.encoding import SIZE
-from learning.errors import DamagedError, SnapshotError, StoreError
-from learning.header import MAGIC
-from tables.changelog import CHUNK_MAX
-from tables.database import Database
-from tables.snapshots import CHUNKS_MAX, Snapshots
-from tables.table import Table
+from headrace.learning.encoding import SIZE
+from headrace.learning.errors import DamagedError, SnapshotError, StoreError
+from headrace.learning.header import MAGIC
+from headrace.tables.changelog import CHUNK_MAX
+from headrace.tables.database import Database
+from headrace.tables.snapshots import CHUNKS_MAX, Snapshots
+from headrace.tables.table import Table
 
 
 class Counted(Table):

@@ -7,10 +7,10 @@ import shutil
 import pytest
 from sealed import sealed
 
-from learning.errors import ReplacedError
-from tables.changelog import CHUNK_MAX, Entry
-from tables.snapshots import Snapshots
-from tables.table import Table
+from headrace.learning.errors import ReplacedError
+from headrace.tables.changelog import CHUNK_MAX, Entry
+from headrace.tables.snapshots import Snapshots
+from headrace.tables.table import Table
 
 
 class Changelog:
