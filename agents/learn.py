@@ -56,6 +56,7 @@ class LearningApp(faust.App):
         )
 
         async def learn(stream: Any) -> None:
+            """Fold the event log of a task."""
             async for event in stream.noack().events():
                 shard = shards.owned.get(event.message.partition)
                 if shard is not None:

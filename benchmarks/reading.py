@@ -9,6 +9,8 @@ LINE = b'{"id": "a1", "features": {"amount": 12.5, "country": "PT", "pages": 9, 
 
 
 class Record(msgspec.Struct):
+    """A record, as far as its types say."""
+
     id: str
     features: dict[str, float | str | bool]
     label: bool

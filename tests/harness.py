@@ -191,14 +191,17 @@ class Worker:
 
     def start(self) -> "Worker":
         """Start it; it is not ready yet."""
-        named = ["--instance", self.instance] if self.instance else []
-        environment = os.environ | {"PYTHONHASHSEED": "0", "PYTHONPATH": self.path}
+        environment = os.environ | {"PYTHONHASHSEED": "0", "PYTHONPATH": self.path, "HEADRACE_CONFIG": str(self.config)}
         with (self.folder / "worker.log").open("ab") as log:
-            command = [*self.command, "worker", "--config", str(self.config), *named]
             self.process = subprocess.Popen(
-                command, stdout=log, stderr=log, start_new_session=True, env=environment, cwd=self.folder
+                self.arguments(), stdout=log, stderr=log, start_new_session=True, env=environment, cwd=self.folder
             )
         return self
+
+    def arguments(self) -> list[str]:
+        """The command and its arguments."""
+        named = ["--instance", self.instance] if self.instance else []
+        return [*self.command, "worker", "--config", str(self.config), *named]
 
     def wait_ready(self, seconds: float = 60.0) -> "Worker":
         """Wait until it can answer and no shard of its own is being opened any more."""

@@ -21,8 +21,7 @@ from rich.table import Table
 
 from headrace.app import broker as embedded
 from headrace.app.cli.later import LaterLabels
-from headrace.app.cli.worker import fix_hash_seed
-from headrace.app.command import HEADRACE
+from headrace.app.command import HEADRACE, fix_hash_seed
 from headrace.app.settings import Settings, load
 from headrace.learning.errors import BrokerError, HeadraceError
 from headrace.tables.producer import producing

@@ -16,6 +16,7 @@ from rich.console import Console
 from river import datasets
 
 from headrace.app import broker as embedded
+from headrace.app.cli import COMMANDS
 from headrace.app.cli import headrace as group
 from headrace.app.cli.doctor import Finding, check_datadir
 from headrace.app.cli.doctor import as_table as doctor_table
@@ -26,11 +27,25 @@ TASK = '[tasks.ads]\nkind = "binary"\n'
 
 
 def test_every_command_of_the_design_is_there_and_explains_itself(headrace):
-    assert {"demo", "init", "broker", "worker", "send", "predict", "status", "key", "doctor"} <= set(group.commands)
-    for name in group.commands:
+    assert {"demo", "init", "broker", "worker", "send", "predict", "status", "key", "doctor"} <= set(COMMANDS)
+    for name in COMMANDS:
         called = headrace(name, "--help")
         assert called.status == 0
         assert "Usage" in called.out
+
+
+def test_version_and_help_load_no_command(tmp_path):
+    """They take a fifth of a second; River alone takes two."""
+    code = (
+        "import sys\n"
+        "from headrace.app.cli import headrace\n"
+        "headrace(sys.argv[1:], standalone_mode=False)\n"
+        "print(sorted({name.split('.')[0] for name in sys.modules} & {'river', 'faust', 'aiokafka', 'numpy', 'aiohttp', 'rich'}))\n"
+        "print(sorted(name for name in sys.modules if name.startswith('headrace.app.cli.')))\n"
+    )
+    for option in ("--version", "--help"):
+        printed = subprocess.check_output([sys.executable, "-c", code, option], text=True, cwd=ROOT)
+        assert printed.endswith("[]\n[]\n")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,81 @@
+"""The same worker, started by Faust's own command line: `faust -A headrace.worker worker`."""
+
+import os
+import sys
+import warnings
+from typing import NoReturn, cast
+
+import click
+import faust
+from faust.exceptions import AlreadyConfiguredWarning
+from mode.utils.logging import level_name
+
+from headrace.agents.learn import LearningApp
+from headrace.app.command import INSTANCE, fix_hash_seed
+from headrace.app.settings import Settings, load
+from headrace.app.worker import make_app, run
+from headrace.learning.errors import HeadraceError, SettingsError
+
+LEVELS = {"debug": "debug", "info": "info", "warn": "warning", "warning": "warning", "error": "error"}
+"""Faust's names of log levels, and ours. Faust's `critical` is `error` here."""
+FROM_SETTINGS = ("web_enabled", "web_bind", "web_host", "web_port", "datadir")
+"""What Faust's options could change, and `headrace.toml` decides."""
+
+
+def listed_app() -> LearningApp:
+    """The Faust app of the settings that HEADRACE_CONFIG names, or of `headrace.toml`, for Faust's command line to look at.
+
+    `faust worker` does not run this app: it calls `headrace worker` in the same process, which makes an app of its own after it has
+    tried the models and prepared the topics.
+
+    Raises
+    ------
+    click.ClickException
+        If there are no settings, or something is wrong with them.
+    """
+    try:
+        settings = load(None)
+        app = make_app(settings, None)
+    except HeadraceError as error:
+        raise click.ClickException(str(error)) from error
+    # Faust warns that its command line sets options after they were read; `check_options` refuses those that differ.
+    warnings.simplefilter("ignore", AlreadyConfiguredWarning)
+    app.conf.Worker = worker_class(settings, {name: getattr(app.conf, name) for name in FROM_SETTINGS})
+    return app
+
+
+def worker_class(settings: Settings, configured: dict[str, object]) -> type[faust.Worker]:
+    """Make the class that `faust worker` instantiates with its options, and executes."""
+
+    class Worker(faust.Worker):
+        """Runs a Headrace worker in place of Faust's. `--loglevel` is honoured; the other options are refused or have no effect."""
+
+        def execute_from_commandline(self) -> NoReturn:
+            fix_hash_seed()
+            try:
+                check_options(self, settings, configured)
+                run(
+                    settings, os.environ.get(INSTANCE), LEVELS.get(level_name(self.loglevel or "warn").lower(), "error")
+                )
+            except HeadraceError as error:
+                click.secho(str(error), fg="red", err=True)
+                sys.exit(2 if isinstance(error, SettingsError) else 1)
+
+    return cast("type[faust.Worker]", Worker)
+
+
+def check_options(worker: faust.Worker, settings: Settings, configured: dict[str, object]) -> None:
+    """Refuse options of Faust's that would change what `headrace.toml` says.
+
+    Raises
+    ------
+    SettingsError
+        Names the options, and where to write what they are meant to change.
+    """
+    options = [
+        f"--{name.replace('_', '-')}" for name, value in configured.items() if getattr(worker.app.conf, name) != value
+    ]
+    options += ["--logfile"] * bool(worker.logfile)
+    if options:
+        remedy = f"Write it into {settings.path} ([worker] web, datadir); the log goes to stderr."
+        raise SettingsError(f"Faust's {', '.join(options)} would change what the settings say.", remedy)

@@ -1,0 +1,79 @@
+"""Faust's own command line starts the same worker, and lists its agents."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from harness import ROOT, Worker, wait_for
+
+FAUST = [str(Path(sys.executable).with_name("faust")), "-A", "headrace.worker"]
+TASK = """
+[tasks.listed]
+kind = "binary"
+features.x = { type = "float" }
+"""
+
+
+def faust(config, *arguments, **more):
+    environment = os.environ | {"HEADRACE_CONFIG": str(config), "PYTHONPATH": str(ROOT)}
+    return subprocess.run(
+        [*FAUST, *arguments], env=environment, capture_output=True, text=True, timeout=60, check=False, **more
+    )
+
+
+@pytest.fixture
+def config(tmp_path):
+    path = tmp_path / "headrace.toml"
+    path.write_text(TASK)
+    return path
+
+
+def test_it_lists_the_agents(config):
+    config.write_text(config.read_text() + '[[tasks.listed.sources]]\ntopic = "clicks"\nlabel = "y"\nfeatures = "@"\n')
+    listed = faust(config, "agents")
+    assert listed.returncode == 0, listed.stderr
+    for name, topic in (("learn.listed", "listed.events"), ("ingest.listed", "clicks")):
+        (line,) = [line for line in listed.stdout.splitlines() if f"@{name}" in line]
+        assert topic in line
+        assert "<N/A>" not in line
+
+
+@pytest.mark.parametrize("option", ["--web-port=1234", "--web-host=elsewhere", "--without-web", "--logfile=worker.log"])
+def test_an_option_that_would_change_the_settings_is_refused(config, option):
+    refused = faust(config, "worker", option)
+    assert refused.returncode == 2
+    assert option.split("=")[0].replace("--without-web", "--web-enabled") in refused.stderr
+    assert str(config) in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_without_settings_it_says_what_to_do(tmp_path):
+    refused = faust(tmp_path / "none.toml", "worker")
+    assert refused.returncode != 0
+    assert "headrace init" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+class FaustWorker(Worker):
+    """A worker that `faust worker` starts."""
+
+    def arguments(self):
+        return [*FAUST, "worker", "-l", "info"]
+
+
+def test_it_learns_answers_and_ends(tmp_path, broker):
+    worker = FaustWorker(tmp_path, broker, TASK).start().wait_ready()
+    try:
+        status, _ = worker.post("/v1/listed/samples", {"features": {"x": 1.0}, "label": True})
+        assert status == 202
+        wait_for(lambda: worker.get("/v1/listed")["shards"][0]["position"] == 1, 10, "the sample folded")
+        status, answer = worker.post("/v1/listed/predict", {"features": {"x": 1.0}})
+        assert status == 200
+        assert answer["position"] == 1
+    finally:
+        worker.stop()
+    assert worker.process.returncode == 0
+    assert "ready at" in worker.log()
+    assert worker.failures() == []
