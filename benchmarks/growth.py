@@ -18,7 +18,7 @@ from typing import Any
 
 from headrace.learning.arm import Arm
 from headrace.learning.learner import Learner
-from headrace.learning.models import CATALOGUE, names_for
+from headrace.learning.models import MODELS, names_for
 from headrace.learning.sources import SOURCES_MAX
 from headrace.learning.state import encode
 from headrace.learning.task import Kind, Label, Task, Value
@@ -71,7 +71,7 @@ def sources() -> int:
 
 def main() -> None:
     rows = int(sys.argv[1]) if len(sys.argv) > 1 else ROWS
-    wanted = sys.argv[2:] or list(CATALOGUE)
+    wanted = sys.argv[2:] or list(MODELS)
     print("| model | kind | rows | learned | B after half | B after all | B/row |\n|---|---|---|---|---|---|---|")
     kinds: tuple[Kind, ...] = ("binary", "multiclass", "regression")
     for kind in kinds:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from headrace.learning.batch import Row
-from headrace.learning.drift import Adwin, Change
+from headrace.learning.drift import DEFAULT, DETECTORS, Change, Detector
 from headrace.learning.errors import ModelError
 from headrace.learning.metrics import Scoreboard
 from headrace.learning.models import build
@@ -40,7 +40,7 @@ class Arm:
         self.version: str | None = None
         self.model = build(task.model, task.kind)
         self.scoreboard = Scoreboard(task.kind)
-        self.detector = Adwin()
+        self.detector: Detector = DETECTORS[DEFAULT]()
         self.broken = False  # whether it has ceased to predict finite numbers
         self._regression = task.kind == "regression"
         self._own = OwnAnswers(task) if ":" in task.model_name else None

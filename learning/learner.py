@@ -10,6 +10,7 @@ from msgspec import UNSET
 
 from headrace.learning.arm import Arm
 from headrace.learning.batch import Batch, BatchState, Row
+from headrace.learning.commands import COMMANDS
 from headrace.learning.effects import Alert, Drift, Effect, How, Predicted, Quarantined, Resolved
 from headrace.learning.join import ENTRY_MAX, Early, Frozen, Join, JoinState, Marker, Origin, Question, plain
 from headrace.learning.labels import declared_type, find_label_fault, initial_labels, type_of
@@ -222,7 +223,10 @@ class Learner:
                 self._hold(self.order, record)
 
     def _command(self, control: Control) -> None:
-        if control.command != "tick":  # which has done all it can by moving the clock
+        command = COMMANDS.get(control.command)
+        if command is not None:
+            command(control)
+        else:
             reason = f"the command '{control.command[:80]}' is not known. See docs/design.md for those that are."
             self._quarantine("control", reason)
 

@@ -2,8 +2,10 @@
 
 import math
 from collections import deque
+from collections.abc import Callable
 from typing import Any, Protocol
 
+from headrace.learning.catalogue import KindCatalogue
 from headrace.learning.metrics.accuracy import Accuracy
 from headrace.learning.metrics.f1 import F1, MacroF1
 from headrace.learning.metrics.log_loss import CrossEntropy, LogLoss
@@ -34,11 +36,18 @@ class Metric(Protocol):
         ...
 
 
-METRICS: dict[Kind, dict[str, type[Any]]] = {
-    "binary": {"accuracy": Accuracy, "log_loss": LogLoss, "f1": F1},
-    "multiclass": {"accuracy": Accuracy, "log_loss": CrossEntropy, "f1": MacroF1},
-    "regression": {"mae": MAE, "rmse": RMSE, "r2": R2},
-}
+METRICS: KindCatalogue[Callable[[], Metric]] = KindCatalogue(
+    "metric",
+    {
+        "accuracy": {"binary": Accuracy, "multiclass": Accuracy},
+        "log_loss": {"binary": LogLoss, "multiclass": CrossEntropy},
+        "f1": {"binary": F1, "multiclass": MacroF1},
+        "mae": {"regression": MAE},
+        "rmse": {"regression": RMSE},
+        "r2": {"regression": R2},
+    },
+)
+"""Each metric of an arm, with the class that counts it for a kind of task. The order of the rows is part of the state."""
 
 
 class Scoreboard:
@@ -61,7 +70,7 @@ class Scoreboard:
     def __init__(self, kind: Kind):
         self.kind = kind
         self.scored = 0
-        self.metrics: dict[str, Metric] = {name: metric() for name, metric in METRICS[kind].items()}
+        self.metrics: dict[str, Metric] = {name: metric() for name, metric in METRICS.of_kind(kind).items()}
         self.window: deque[Scored] = deque(maxlen=WINDOW)
 
     def update(self, label: Label, prediction: Prediction) -> None:
@@ -77,7 +86,7 @@ class Scoreboard:
     def values(self) -> dict[str, Any]:
         """Every metric by name, and under `window` those of the last predictions; None while there is no finite figure."""
         found: dict[str, Any] = _figures(self.metrics, self.scored)
-        recent = {name: metric() for name, metric in METRICS[self.kind].items()}
+        recent = {name: metric() for name, metric in METRICS.of_kind(self.kind).items()}
         rows = [(label, self._prediction(label, value, p)) for label, value, p in self.window]
         for metric in recent.values():
             for label, prediction in rows:
@@ -107,7 +116,7 @@ class ServedScores:
     def __init__(self, kind: Kind):
         self.scored = 0
         self.metrics: dict[str, Metric] = {
-            name: metric() for name, metric in METRICS[kind].items() if name != "log_loss"
+            name: metric() for name, metric in METRICS.of_kind(kind).items() if name != "log_loss"
         }
 
     def update(self, label: Label, value: Label) -> None:

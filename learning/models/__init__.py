@@ -1,4 +1,4 @@
-"""The catalogue: names of models, and how they are built."""
+"""Models: the catalogue of their names, and how they are built."""
 
 import difflib
 import importlib
@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from river import base
 
+from headrace.learning.catalogue import KindCatalogue
 from headrace.learning.errors import ModelError
 from headrace.learning.models.adaptive_forest import arf
 from headrace.learning.models.alma import alma
@@ -30,23 +31,27 @@ def _for_classes(make: Maker) -> dict[Kind, Maker]:
     return {"binary": make, "multiclass": make}
 
 
-CATALOGUE: dict[str, dict[Kind, Maker]] = {
-    "logistic": {"binary": logistic},
-    "linear": {"regression": linear},
-    "alma": {"binary": alma},
-    "pa": {"binary": pa},
-    "softmax": {"multiclass": softmax},
-    "naive_bayes": _for_classes(naive_bayes),
-    "hoeffding_tree": _for_classes(hoeffding_tree),
-    "hat": _for_classes(hat),
-    "mondrian_forest": _for_classes(mondrian_forest),
-    "arf": _for_classes(arf),
-    "hoeffding_regressor": {"regression": hoeffding_regressor},
-    "mondrian_regressor": {"regression": mondrian_regressor},
-    "no_change": _for_classes(no_change),
-    "mean": {"regression": mean},
-    "online_linear": {"binary": online_linear_classifier, "regression": online_linear_regressor},
-}
+MODELS: KindCatalogue[Maker] = KindCatalogue(
+    "model",
+    {
+        "logistic": {"binary": logistic},
+        "linear": {"regression": linear},
+        "alma": {"binary": alma},
+        "pa": {"binary": pa},
+        "softmax": {"multiclass": softmax},
+        "naive_bayes": _for_classes(naive_bayes),
+        "hoeffding_tree": _for_classes(hoeffding_tree),
+        "hat": _for_classes(hat),
+        "mondrian_forest": _for_classes(mondrian_forest),
+        "arf": _for_classes(arf),
+        "hoeffding_regressor": {"regression": hoeffding_regressor},
+        "mondrian_regressor": {"regression": mondrian_regressor},
+        "no_change": _for_classes(no_change),
+        "mean": {"regression": mean},
+        "online_linear": {"binary": online_linear_classifier, "regression": online_linear_regressor},
+    },
+)
+"""Each model that a task may name, with the function that makes it for a kind of task."""
 
 
 def names_for(kind: Kind) -> list[str]:
@@ -57,7 +62,7 @@ def names_for(kind: Kind) -> list[str]:
     >>> names_for("regression")
     ['linear', 'hoeffding_regressor', 'mondrian_regressor', 'mean', 'online_linear']
     """
-    return [name for name, makers in CATALOGUE.items() if kind in makers]
+    return list(MODELS.of_kind(kind))
 
 
 def build(spec: str | dict[str, Value], kind: Kind) -> Any:
@@ -101,11 +106,9 @@ def build(spec: str | dict[str, Value], kind: Kind) -> Any:
 
 
 def _look_up(name: str, kind: Kind) -> Maker:
-    makers = CATALOGUE.get(name)
+    makers = MODELS.get(name)
     if makers is None:
-        near = difflib.get_close_matches(name, CATALOGUE, 1)
-        remedy = f"Did you mean '{near[0]}'?" if near else f"There are {', '.join(names_for(kind))}."
-        raise ModelError(f"there is no model '{name}'.", remedy)
+        raise ModelError(*MODELS.describe_unknown(name, kind))
     if kind not in makers:
         raise ModelError(f"the model '{name}' is not for {kind} tasks.", f"Use one of {', '.join(names_for(kind))}.")
     return makers[kind]

@@ -25,7 +25,7 @@ from river import (
 
 from headrace.learning.effects import Predicted
 from headrace.learning.learner import Learner
-from headrace.learning.models import CATALOGUE, names_for
+from headrace.learning.models import MODELS, names_for
 from headrace.learning.models.online_linear import OnlineLinearClassifier, OnlineLinearRegressor
 from headrace.learning.task import Task
 
@@ -213,7 +213,7 @@ def in_window(kind, scored):
 
 
 def test_every_model_of_the_catalogue_has_an_oracle():
-    assert set(CATALOGUE) == {*RIVER, *(name for name, _ in OURS)}
+    assert set(MODELS) == {*RIVER, *(name for name, _ in OURS)}
 
 
 def test_every_data_set_that_river_ships_is_folded():

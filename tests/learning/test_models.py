@@ -9,7 +9,7 @@ from river import compose, datasets, evaluate, forest, linear_model, metrics, op
 from headrace.learning.arm import Arm
 from headrace.learning.errors import ModelError
 from headrace.learning.learner import Learner
-from headrace.learning.models import CATALOGUE, build, hoeffding, names_for
+from headrace.learning.models import MODELS, build, hoeffding, names_for
 from headrace.learning.models.preparing import OneHot, Prepared, Scale
 from headrace.learning.prediction import Prediction
 from headrace.learning.state import decode, digest, encode
@@ -69,8 +69,8 @@ def test_a_number_means_the_same_with_and_without_a_point():
 
 
 def test_every_kind_has_models_and_every_model_a_documented_function():
-    assert {name for _, name in EVERY} == set(CATALOGUE)
-    for makers in CATALOGUE.values():
+    assert {name for _, name in EVERY} == set(MODELS)
+    for makers in MODELS.values():
         for make in makers.values():
             assert ">>> " in make.__doc__
 
@@ -106,7 +106,7 @@ def test_every_kind_has_models_and_every_model_a_documented_function():
         ("nowhere.at.all:make", "binary", "'nowhere.at.all:make' cannot be imported", "Put nowhere/at/all.py beside"),
         ("headrace.learning.models:buidl", "binary", "has no function 'buidl'", "Did you mean 'build'?"),
         ("headrace.learning.models:xyzzy", "binary", "has no function 'xyzzy'", "Name a function"),
-        ("headrace.learning.models:CATALOGUE", "binary", "is not a function", "Name a function"),
+        ("headrace.learning.models:MODELS", "binary", "is not a function", "Name a function"),
     ],
 )
 def test_what_cannot_be_built_is_refused_with_a_remedy(spec, kind, what, remedy):

@@ -9,7 +9,7 @@ from river import compose, linear_model, preprocessing
 
 from headrace.learning.effects import Predicted
 from headrace.learning.learner import Learner
-from headrace.learning.models import CATALOGUE, names_for
+from headrace.learning.models import MODELS, names_for
 from headrace.learning.models.preparing import OneHot
 from headrace.learning.schema import LARGEST
 from headrace.learning.state import digest
@@ -80,7 +80,7 @@ def learned(kind, name):
 
 
 def test_every_model_of_the_catalogue_is_asked():
-    assert {name for _, name in EVERY} == set(CATALOGUE)
+    assert {name for _, name in EVERY} == set(MODELS)
 
 
 @pytest.mark.parametrize(("kind", "name"), EVERY)

@@ -1,0 +1,15 @@
+"""Commands: what a control record of the event log may ask for."""
+
+from collections.abc import Callable
+
+from headrace.learning.catalogue import Catalogue
+from headrace.learning.commands.tick import tick
+from headrace.learning.records import Control
+
+__all__ = ["COMMANDS", "Command"]
+
+Command = Callable[[Control], None]
+"""Carries out a control record."""
+
+COMMANDS: Catalogue[Command] = Catalogue("command", {"tick": tick})
+"""Each command that a control record may name, with the function that carries it out."""

@@ -1,0 +1,21 @@
+"""The interface of a drift detector."""
+
+from typing import Protocol
+
+from headrace.learning.drift.change import Change
+
+
+class Detector(Protocol):
+    """Watches the error of an arm, one scored prediction at a time.
+
+    Attributes
+    ----------
+    name
+        The name in the catalogue of detectors; a `Drift` effect tells it.
+    """
+
+    name: str
+
+    def update(self, error: float) -> Change | None:
+        """Take one error; return the change if this error revealed one."""
+        ...

@@ -1,0 +1,97 @@
+"""A row of a catalogue is all that a new name takes."""
+
+import msgspec
+import pytest
+from river import dummy
+
+from headrace.learning.commands import COMMANDS
+from headrace.learning.drift import DEFAULT, DETECTORS, Change
+from headrace.learning.effects import Drift, Quarantined
+from headrace.learning.errors import ModelError
+from headrace.learning.learner import Learner
+from headrace.learning.metrics import METRICS
+from headrace.learning.models import MODELS, build, names_for
+from headrace.learning.task import Task
+
+
+class Message(msgspec.Struct):
+    offset: int
+    value: bytes
+    timestamp: int = 0
+    key: bytes | None = None
+
+
+SAMPLE = b'{"features": {"x": 1.0}, "label": true}'
+
+
+def fold(learner, *values):
+    effects = []
+    for value in values:
+        for arisen in learner.fold(Message(learner.state.position, value)):
+            effects += arisen
+    return effects
+
+
+def test_a_row_of_models_is_a_model_that_a_task_may_name(monkeypatch):
+    with pytest.raises(ModelError, match="there is no model 'prior'"):
+        build("prior", "binary")
+    monkeypatch.setitem(MODELS, "prior", {"binary": dummy.PriorClassifier})
+    assert names_for("binary")[-1] == "prior"
+    assert "prior" not in names_for("regression")
+    learner = Learner(Task(name="ads", kind="binary", model="prior"), 0)
+    fold(learner, SAMPLE)
+    assert type(learner.champion.model) is dummy.PriorClassifier
+    assert learner.champion.predict({}).probabilities[True] == 1
+
+
+class Count:
+    def __init__(self):
+        self.updates = 0
+
+    def update(self, label, prediction):
+        self.updates += 1
+
+    def get(self):
+        return float(self.updates)
+
+
+def test_a_row_of_metrics_is_a_figure_of_every_arm(monkeypatch):
+    monkeypatch.setitem(METRICS, "count", {"binary": Count})
+    learner = Learner(Task(name="ads", kind="binary", model="no_change"), 0)
+    fold(learner, SAMPLE, SAMPLE, SAMPLE)
+    figures = learner.describe()["arms"]["champion"]["metrics"]
+    assert figures["count"] == figures["window"]["count"] == 2
+    assert "count" not in Learner(Task(name="ads", kind="regression"), 0).describe()["served"]
+
+
+class EveryThird:
+    name = "every_third"
+
+    def __init__(self):
+        self.errors = []
+
+    def update(self, error):
+        self.errors.append(error)
+        return None if len(self.errors) % 3 else Change(0.0, error, 2, 1)
+
+
+def test_a_row_of_detectors_is_a_detector_that_an_arm_can_have(monkeypatch):
+    monkeypatch.setitem(DETECTORS, DEFAULT, EveryThird)
+    learner = Learner(Task(name="ads", kind="binary", model="no_change"), 0)
+    effects = fold(learner, *[SAMPLE] * 8)
+    assert [(drift.detector, drift.id) for drift in effects if isinstance(drift, Drift)] == [
+        ("every_third", "ads/0/3/0/0"),
+        ("every_third", "ads/0/6/0/0"),
+    ]
+
+
+def test_a_row_of_commands_is_a_command_that_a_control_record_may_name(monkeypatch):
+    learner, carried_out = Learner(Task(name="ads", kind="binary"), 0), []
+    record = b'{"control": "wave", "to": "me"}'
+    (refused,) = fold(learner, record)
+    assert isinstance(refused, Quarantined)
+    assert (refused.code, refused.value) == ("control", record)
+    monkeypatch.setitem(COMMANDS, "wave", lambda control, *_: carried_out.append(control))
+    assert fold(learner, record) == []
+    assert [(control.command, control.arguments) for control in carried_out] == [("wave", {"to": "me"})]
+    assert (learner.state.quarantined, learner.state.position) == (1, 2)
