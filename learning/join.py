@@ -11,6 +11,7 @@ from headrace.learning.errors import StoreError
 from headrace.learning.pending import Pending, Waiting
 from headrace.learning.prediction import Served
 from headrace.learning.task import Label, Value
+from headrace.learning.turn import Origin
 
 DELAYS = 1_000
 """The last label delays, of which the quantiles are told."""
@@ -19,15 +20,6 @@ ENTRY_MAX = 256 * 1024
 """Bytes of an entry: what a changelog takes in one record with room to spare."""
 
 Frozen = tuple[Label, dict[Label, float] | None] | None
-
-
-class Origin(NamedTuple):
-    """Where a record stands in the log, and its bytes."""
-
-    offset: int
-    row: int
-    key: bytes | None
-    line: bytes
 
 
 class Question(msgspec.Struct, frozen=True, array_like=True, tag=0):

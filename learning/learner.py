@@ -11,8 +11,8 @@ from msgspec import UNSET
 from headrace.learning.arm import Arm
 from headrace.learning.batch import Batch, BatchState, Row
 from headrace.learning.commands import COMMANDS
-from headrace.learning.effects import Alert, Drift, Effect, How, Predicted, Quarantined, Resolved
-from headrace.learning.join import ENTRY_MAX, Early, Frozen, Join, JoinState, Marker, Origin, Question, plain
+from headrace.learning.effects import Drift, Effect, How, Predicted, Resolved
+from headrace.learning.join import ENTRY_MAX, Early, Frozen, Join, JoinState, Marker, Question, plain
 from headrace.learning.labels import declared_type, find_label_fault, initial_labels, type_of
 from headrace.learning.mark import Mark, Marked
 from headrace.learning.metrics import ServedScores
@@ -23,6 +23,7 @@ from headrace.learning.prediction import Prediction, is_finite
 from headrace.learning.records import Control, Reader, Record, Refused
 from headrace.learning.sources import SOURCES_MAX, advance
 from headrace.learning.task import Label, Task, Unanswered, Value
+from headrace.learning.turn import Origin, Turn
 
 PROBES = 32
 """Recent inputs kept in the state; a loaded snapshot must answer them as it did when it was saved."""
@@ -131,11 +132,7 @@ class Learner:
         self.between_messages = True
         self._collects = self.order is not None or self.batch is not None
         self._multiclass = task.kind == "multiclass"
-        self._effects: list[Effect] = []
-        self._told = 0
-        self._message: Message
-        self._row = 0
-        self._origin: Origin | None = None
+        self._shard = f"{task.name}/{partition}"
 
     @property
     def champion(self) -> Arm:
@@ -166,26 +163,24 @@ class Learner:
             msg = f"a message is folded in part: the state belongs to no position after {state.position}"
             raise ValueError(msg)
         self.between_messages = False
-        self._message, self._row, self._told = message, 0, 0
         if message.timestamp > state.clock:  # noqa: PLR1730 half the cost of max(), at every message
             state.clock = message.timestamp
+        turn = Turn(self._shard, message, state.clock, state)
         if self.due_at <= state.clock:
-            yield from self._pass_time()
+            yield from self._pass_time(turn)
         records = self.reader.read(message.value)
         last = len(records) - 1
         for row, record in enumerate(records):
             if row:
-                self._row, self._told = row, 0
-            effects = self._effects = []
-            self._take(record)
+                turn.move_to(row)
+            self._take(record, turn)
             if self._collects:
-                yield from self._settle()
-                effects = self._effects
+                yield from self._settle(turn)
             if row == last:
                 state.position = message.offset + 1
                 state.last = Mark.of(message)
                 self.between_messages = True
-            yield effects
+            yield turn.take()
 
     def pass_over(self, offset: int) -> None:
         """Step over offsets that are known to hold no message: transaction markers, compacted records."""
@@ -210,74 +205,73 @@ class Learner:
 
     # A record comes.
 
-    def _take(self, record: Record | Control | Refused) -> None:
+    def _take(self, record: Record | Control | Refused, turn: Turn) -> None:
         """Act upon a record now, or let it wait until its time has come."""
         if isinstance(record, Refused):
-            self._quarantine(record.code, record.reason, record.value)
+            turn.refuse(record.code, record.reason, record.value)
         elif isinstance(record, Control):
-            self._command(record)
-        elif record.source is UNSET or self._is_to_be_folded(record.source):
+            self._command(record, turn)
+        elif record.source is UNSET or self._is_to_be_folded(record.source, turn):
             if self.order is None:
-                self._act(record)
+                self._act(record, turn)
             else:
-                self._hold(self.order, record)
+                self._hold(self.order, record, turn)
 
-    def _command(self, control: Control) -> None:
+    def _command(self, control: Control, turn: Turn) -> None:
         command = COMMANDS.get(control.command)
         if command is not None:
-            command(control)
+            command(control, turn)
         else:
             reason = f"the command '{control.command[:80]}' is not known. See docs/design.md for those that are."
-            self._quarantine("control", reason)
+            turn.refuse("control", reason)
 
-    def _is_to_be_folded(self, source: str) -> bool:
+    def _is_to_be_folded(self, source: str, turn: Turn) -> bool:
         """Whether this source position is ahead of the last one folded, which it is now."""
         found = advance(self.state.sources, source)
         if found == "known":
             self.state.skipped += 1
         elif found == "full":
             reason = f"records came from {SOURCES_MAX} partitions of sources already, and not from this."
-            self._quarantine("source", reason)
+            turn.refuse("source", reason)
         return found == "new"
 
-    def _hold(self, order: Order, record: Record) -> None:
+    def _hold(self, order: Order, record: Record, turn: Turn) -> None:
         state = self.state
         time = state.clock if record.time is UNSET else round(record.time * 1000)
         fault = order.find_fault(time, state.clock)
         if fault is None:
             rank = 0 if record.features is UNSET else 1
-            if order.hold(Held(time, rank, *self._where()), state.clock):
-                self._alert("order_full", "so many records wait for their time that the earliest wait no longer.")
+            if order.hold(Held(time, rank, *turn.origin), state.clock):
+                turn.alert("order_full", "so many records wait for their time that the earliest wait no longer.")
         elif self.task.late == "quarantine":
-            self._quarantine(*fault)
+            turn.refuse(*fault)
         else:
-            self._act(record)
+            self._act(record, turn)
 
-    def _settle(self) -> Iterator[list[Effect]]:
+    def _settle(self, turn: Turn) -> Iterator[list[Effect]]:
         """Learn what has been collected and release what has waited long enough, others being let in between."""
-        yield from self._learn_batch()
+        yield from self._learn_batch(turn)
         while self.order is not None and (held := self.order.release()) is not None:
-            yield self._effects
-            self._effects = []
-            self._origin = Origin(held.offset, held.row, held.key, held.line)
+            yield turn.take()
+            turn.held = Origin(held.offset, held.row, held.key, held.line)
             record = self.reader.read_record(held.line)
             assert isinstance(record, Record)
-            self._act(record)
-            self._origin = None
-            yield from self._learn_batch()
+            self._act(record, turn)
+            turn.held = None
+            yield from self._learn_batch(turn)
 
     # A record is acted upon.
 
-    def _act(self, record: Record) -> None:
+    def _act(self, record: Record, turn: Turn) -> None:
         self.state.step += 1
         if self._multiclass and (fault := self._find_label_fault(record)):
-            self._quarantine(*fault)
+            turn.refuse(*fault)
         elif record.label is UNSET:
-            self._ask(record)
+            self._ask(record, turn)
         elif record.features is UNSET:
-            self._answer(record)
+            self._answer(record, turn)
         else:
-            self._learn_sample(record.features, record.label, None if record.id is UNSET else record.id)
+            self._learn_sample(record.features, record.label, None if record.id is UNSET else record.id, turn)
 
     def _find_label_fault(self, record: Record) -> tuple[str, str] | None:
         """Code and reason if a label is not of the type of the first one, which it may be itself, or is one too many."""
@@ -286,18 +280,18 @@ class Learner:
             state.label_type = type_of(record.label)
         return find_label_fault(record, state.label_type, state.labels if self.task.labels is None else None)
 
-    def _learn_sample(self, features: dict[str, Value], label: Label, name: str | None) -> None:
+    def _learn_sample(self, features: dict[str, Value], label: Label, name: str | None, turn: Turn) -> None:
         """Predict, score, learn; in that order, for every arm."""
         if self.names is not None and (reason := self.names.admit(features)):
-            self._quarantine("too_many_names", reason)
+            turn.refuse("too_many_names", reason)
             return
         for arm_name, arm in self.state.arms.items():
-            prediction = self._predict(arm_name, arm, features)
-            self._score(arm_name, arm, prediction, label)
-            self._tell_prediction(name, arm_name, prediction, label)
+            prediction = self._predict(arm_name, arm, features, turn)
+            self._score(arm_name, arm, prediction, label, turn)
+            self._tell_prediction(name, arm_name, prediction, label, turn)
         self._learn(features, label)
 
-    def _ask(self, record: Record) -> None:
+    def _ask(self, record: Record, turn: Turn) -> None:
         """Freeze the features and what every arm says of them until the label comes."""
         state, name, features = self.state, record.id, record.features
         assert name is not UNSET
@@ -305,26 +299,24 @@ class Learner:
         found = self.join.find(name, state.step, state.clock)
         if found.met or found.question:
             state.join.duplicates += 1
-            self._quarantine(
-                "duplicate_id", "there is a question with this id already. Give each one an id of its own."
-            )
+            turn.refuse("duplicate_id", "there is a question with this id already. Give each one an id of its own.")
             return
         predictions: dict[str, Frozen] = {}
         for arm_name, arm in state.arms.items():
-            prediction = self._predict(arm_name, arm, features)
-            self._tell_prediction(name, arm_name, prediction, None)
+            prediction = self._predict(arm_name, arm, features, turn)
+            self._tell_prediction(name, arm_name, prediction, None, turn)
             predictions[arm_name] = None if prediction is None else (prediction.value, prediction.probabilities)
         served = None if record.served is UNSET else record.served
         question = Question(state.clock, features, predictions, served)
         if found.label is None:
             if not self.join.ask(name, state.step, question):
-                self._refuse_large("question")
+                self._refuse_large("question", turn)
         else:
             step, early = found.label
             self.join.meet(name, state.step, Marker(state.clock, question=state.step, label=step), delay=0)
-            self._resolve(name, question, early.label, 0)
+            self._resolve(name, question, early.label, 0, turn)
 
-    def _answer(self, record: Record) -> None:
+    def _answer(self, record: Record, turn: Turn) -> None:
         """Score the frozen predictions and learn the frozen features; or keep the label until its question comes."""
         state, name, label = self.state, record.id, record.label
         assert name is not UNSET
@@ -332,89 +324,90 @@ class Learner:
         found = self.join.find(name, state.step, state.clock)
         if found.met or found.label:
             state.join.duplicates += 1
-            self._quarantine("duplicate_label", "there is a label for this id already. Send one label a question.")
+            turn.refuse("duplicate_label", "there is a label for this id already. Send one label a question.")
         elif found.question is None:
-            if not self.join.expect(name, state.step, Early(state.clock, label, self._where())):
-                self._refuse_large("label")
+            if not self.join.expect(name, state.step, Early(state.clock, label, turn.origin)):
+                self._refuse_large("label", turn)
         else:
             step, question = found.question
             delay = state.clock - question.time
             self.join.meet(name, state.step, Marker(state.clock, question=step, label=state.step), delay)
-            self._resolve(name, question, label, delay)
+            self._resolve(name, question, label, delay, turn)
 
-    def _resolve(self, name: str, question: Question, label: Label, delay: int, how: How = "label") -> None:
+    def _resolve(  # noqa: PLR0917
+        self, name: str, question: Question, label: Label, delay: int, turn: Turn, how: How = "label"
+    ) -> None:
         """A question has its label: score, then learn."""
         arms = self.state.arms
         for arm_name, frozen in question.predictions.items():
             if arm_name in arms:
-                self._score(arm_name, arms[arm_name], frozen and Prediction(*frozen), label)
+                self._score(arm_name, arms[arm_name], frozen and Prediction(*frozen), label, turn)
         told = None if question.served is None else question.served.prediction
         # A question that was asked before the first label may say that it was answered with a label of the other type.
         if told is not None and not (self._multiclass and type_of(told) != type_of(label)):
             self.state.served.update(label, told)
-        self._tell_resolved(name, how, label, delay)
-        self._learn_question(name, question.features, label)
+        self._tell_resolved(name, how, label, delay, turn)
+        self._learn_question(name, question.features, label, turn)
 
-    def _learn_question(self, name: str, features: dict[str, Value], label: Label) -> None:
+    def _learn_question(self, name: str, features: dict[str, Value], label: Label, turn: Turn) -> None:
         """Learn a question that has its label; where there is no room for its names, both are refused together, as a sample."""
         if self.names is not None and (reason := self.names.admit(features)):
             value = msgspec.json.encode({"id": name, "features": features, "label": label}, enc_hook=plain)
-            self._quarantine("too_many_names", reason, value)
+            turn.refuse("too_many_names", reason, value)
         else:
             self._learn(features, label)
 
     # Time passes.
 
-    def _pass_time(self) -> Iterator[list[Effect]]:
+    def _pass_time(self, turn: Turn) -> Iterator[list[Effect]]:
         """All that was due at the clock: records released, entries expired, labels learned; in this order."""
-        state, self._effects = self.state, []
+        state = self.state
         if self.order is not None and (self.order.due_at or math.inf) <= state.clock:
             self.order.wait_no_longer()
-        yield from self._settle()
+        yield from self._settle(turn)
         for name, entry in self.join.expire(state.step + 1, state.clock):
-            yield self._effects
-            self._effects = []
+            yield turn.take()
             if isinstance(entry, Question):
-                self._give_up(name, entry)
+                self._give_up(name, entry, turn)
             else:
-                self._origin = Origin(*entry.origin)
-                self._quarantine("orphan", "no question with this id came while the label waited.")
-                self._origin = None
-            yield from self._learn_batch()
-        yield self._effects
+                turn.held = Origin(*entry.origin)
+                turn.refuse("orphan", "no question with this id came while the label waited.")
+                turn.held = None
+            yield from self._learn_batch(turn)
+        yield turn.take()
 
-    def _give_up(self, name: str, question: Question) -> None:
+    def _give_up(self, name: str, question: Question, turn: Turn) -> None:
         """No label came: drop the question, or learn from it as the task says."""
         policy, delay = self.task.unanswered, self.state.clock - question.time
         if isinstance(policy, Unanswered):
             if policy.assume is not None:
-                self._resolve(name, question, policy.assume, delay, "assumed")
+                self._resolve(name, question, policy.assume, delay, turn, "assumed")
                 return
             frozen = question.predictions.get("champion")
             assert policy.self_train is not None
             if frozen is not None and frozen[1] is not None and frozen[1].get(frozen[0], 0.0) >= policy.self_train:
-                self._tell_resolved(name, "self_trained", frozen[0], delay)
-                self._learn_question(name, question.features, frozen[0])
+                self._tell_resolved(name, "self_trained", frozen[0], delay, turn)
+                self._learn_question(name, question.features, frozen[0], turn)
                 return
-        self._tell_resolved(name, "expired", None, delay)
+        self._tell_resolved(name, "expired", None, delay, turn)
 
     # The arms.
 
-    def _predict(self, name: str, arm: Arm, features: dict[str, Value]) -> Prediction | None:
+    def _predict(self, name: str, arm: Arm, features: dict[str, Value], turn: Turn) -> Prediction | None:
         prediction = arm.predict(features)
         if prediction is None or is_finite(prediction):
             return prediction
         if not arm.broken:
             arm.broken = True
-            at = self._message.offset
+            at = turn.message.offset
             detail = f"arm '{name}' no longer predicts finite numbers at position {at}; it goes unscored."
-            self._alert("not_finite", detail)
+            turn.alert("not_finite", detail)
         return None
 
-    def _score(self, name: str, arm: Arm, prediction: Prediction | None, label: Label) -> None:
+    def _score(self, name: str, arm: Arm, prediction: Prediction | None, label: Label, turn: Turn) -> None:
         change = arm.score(prediction, label)
         if change is not None:
-            self._effects.append(Drift(id=self._id(), arm=name, detector=arm.detector.name, before=change.before,
+            turn.emit(Drift(id=turn.next_id(), arm=name, detector=arm.detector.name, before=change.before,
                                        after=change.after, width_before=change.width_before, width=change.width,
                                        time=self.state.clock / 1000))  # fmt: skip
 
@@ -429,14 +422,14 @@ class Learner:
         else:
             self.batch.collect(Row(features, label), state.clock)
 
-    def _learn_batch(self) -> Iterator[list[Effect]]:
+    def _learn_batch(self, turn: Turn) -> Iterator[list[Effect]]:
         """Learn what was collected, if there is enough or it is time, letting others in every so often."""
         batch, state, update = self.batch, self.state, self.task.update
         if batch is None or update is None or not batch.is_due(state.clock):
             return
         if batch.is_overflowing:
             state.batch.overflows += 1
-            self._alert("batch_full", f"{batch.limit} labels were collected before it was time to learn them.")
+            turn.alert("batch_full", f"{batch.limit} labels were collected before it was time to learn them.")
         rows = batch.take()
         if update.gradient == "mean":
             for arm in state.arms.values():
@@ -448,52 +441,19 @@ class Learner:
                 for arm in state.arms.values():
                     arm.learn(row.features, row.label)
                 state.updates += 1
-            yield self._effects
-            self._effects = []
+            yield turn.take()
 
     # What is told.
 
-    def _tell_prediction(self, name: str | None, arm: str, prediction: Prediction | None, label: Label | None) -> None:
+    def _tell_prediction(
+        self, name: str | None, arm: str, prediction: Prediction | None, label: Label | None, turn: Turn
+    ) -> None:
         if self.task.predictions:
-            self._effects.append(Predicted(id=self._id(), record=name, arm=arm, prediction=prediction, label=label))
+            turn.emit(Predicted(id=turn.next_id(), record=name, arm=arm, prediction=prediction, label=label))
 
-    def _tell_resolved(self, name: str, how: How, label: Label | None, delay: int) -> None:
+    def _tell_resolved(self, name: str, how: How, label: Label | None, delay: int, turn: Turn) -> None:
         if self.task.predictions:
-            self._effects.append(Resolved(id=self._id(), record=name, how=how, label=label, delay_s=delay / 1000))
+            turn.emit(Resolved(id=turn.next_id(), record=name, how=how, label=label, delay_s=delay / 1000))
 
-    def _alert(self, code: str, detail: str) -> None:
-        self._effects.append(Alert(id=self._id(), code=code, detail=detail, time=self.state.clock / 1000))
-
-    def _quarantine(self, code: str, reason: str, value: bytes | None = None) -> None:
-        self.state.quarantined += 1
-        origin = self._where()
-        self._effects.append(
-            Quarantined(
-                id=self._id(),
-                code=code,
-                reason=reason,
-                offset=origin.offset,
-                row=origin.row,
-                key=origin.key,
-                value=origin.line if value is None else value,
-            )
-        )
-
-    def _refuse_large(self, kind: str) -> None:
-        self._quarantine(
-            "too_large", f"the {kind} has more than {ENTRY_MAX >> 10} KiB and cannot wait. Send less in one."
-        )
-
-    def _where(self) -> Origin:
-        """Where the record at hand is from."""
-        message, row = self._message, self._row
-        return self._origin or Origin(message.offset, row, message.key, line_of(message, row))
-
-    def _id(self) -> str:
-        told, self._told = self._told, self._told + 1
-        return f"{self.task.name}/{self.partition}/{self._message.offset}/{self._row}/{told}"
-
-
-def line_of(message: Message, row: int) -> bytes:
-    """The bytes of one row of a message."""
-    return (message.value or b"").split(b"\n")[row]
+    def _refuse_large(self, kind: str, turn: Turn) -> None:
+        turn.refuse("too_large", f"the {kind} has more than {ENTRY_MAX >> 10} KiB and cannot wait. Send less in one.")

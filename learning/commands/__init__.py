@@ -5,11 +5,12 @@ from collections.abc import Callable
 from headrace.learning.catalogue import Catalogue
 from headrace.learning.commands.tick import tick
 from headrace.learning.records import Control
+from headrace.learning.turn import Turn
 
 __all__ = ["COMMANDS", "Command"]
 
-Command = Callable[[Control], None]
-"""Carries out a control record."""
+Command = Callable[[Control, Turn], None]
+"""Carries out a control record, in its turn."""
 
 COMMANDS: Catalogue[Command] = Catalogue("command", {"tick": tick})
 """Each command that a control record may name, with the function that carries it out."""

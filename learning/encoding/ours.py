@@ -4,7 +4,7 @@ CLASSES = {
     "arm": {"Arm": "arm", "OwnAnswers": "own-answers"},
     "batch": {"BatchState": "batch", "Row": "row"},
     "drift.adwin": {"Adwin": "adwin"},
-    "join": {"JoinState": "join", "Origin": "origin"},
+    "join": {"JoinState": "join"},
     "learner": {"State": "state"},
     "mark": {"Mark": "mark"},
     "metrics": {"Scoreboard": "scoreboard", "ServedScores": "served-scores"},
@@ -26,5 +26,6 @@ CLASSES = {
     },
     "models.preparing": {"OneHot": "one-hot", "Prepared": "prepared", "Scale": "scale"},
     "order": {"Held": "held", "OrderState": "order"},
+    "turn": {"Origin": "origin"},
 }  # fmt: skip
 """Module in `learning` to its classes and the tags of these."""

@@ -85,13 +85,17 @@ def test_a_row_of_detectors_is_a_detector_that_an_arm_can_have(monkeypatch):
     ]
 
 
+def wave(control, turn):
+    turn.alert("waved", f"waved to {control.arguments['to']} at {turn.origin.offset}")
+
+
 def test_a_row_of_commands_is_a_command_that_a_control_record_may_name(monkeypatch):
-    learner, carried_out = Learner(Task(name="ads", kind="binary"), 0), []
+    learner = Learner(Task(name="ads", kind="binary"), 0)
     record = b'{"control": "wave", "to": "me"}'
     (refused,) = fold(learner, record)
     assert isinstance(refused, Quarantined)
     assert (refused.code, refused.value) == ("control", record)
-    monkeypatch.setitem(COMMANDS, "wave", lambda control, *_: carried_out.append(control))
-    assert fold(learner, record) == []
-    assert [(control.command, control.arguments) for control in carried_out] == [("wave", {"to": "me"})]
+    monkeypatch.setitem(COMMANDS, "wave", wave)
+    (waved,) = fold(learner, record)
+    assert (waved.id, waved.code, waved.detail) == ("ads/0/1/0/0", "waved", "waved to me at 1")
     assert (learner.state.quarantined, learner.state.position) == (1, 2)

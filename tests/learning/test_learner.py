@@ -8,10 +8,11 @@ import pytest
 from river import drift
 
 from headrace.learning.effects import Alert, Drift, Predicted, Quarantined
-from headrace.learning.learner import PROBES, Learner, State, line_of
+from headrace.learning.learner import PROBES, Learner, State
 from headrace.learning.models import build, names_for
 from headrace.learning.state import digest
 from headrace.learning.task import Task
+from headrace.learning.turn import line_of
 
 KINDS = ["binary", "multiclass", "regression"]
 
