@@ -20,8 +20,8 @@ from headrace.learning.errors import (
     SnapshotError,
     StoreError,
 )
-from headrace.learning.learner import State
-from headrace.learning.state import check_signed, peek, unseal
+from headrace.learning.snapshot import check_signed, peek, unseal
+from headrace.learning.state import State
 from headrace.tables.snapshots import Found
 
 log = structlog.get_logger()

@@ -7,8 +7,8 @@ from typing import TypeVar
 
 from headrace.agents.budget import Budget
 from headrace.agents.garbage import aside
-from headrace.learning.learner import State
-from headrace.learning.state import digest, peek, seal
+from headrace.learning.snapshot import digest, peek, seal
+from headrace.learning.state import State
 from headrace.learning.task import Task
 
 Result = TypeVar("Result")

@@ -12,8 +12,8 @@ import random
 import time
 from functools import partial
 
-from headrace.learning.learner import State
-from headrace.learning.state import decode, encode
+from headrace.learning.snapshot import decode, encode
+from headrace.learning.state import State
 from headrace.learning.task import Task
 
 ROWS = 5_000

@@ -16,8 +16,8 @@ from headrace.agents.budget import Budget
 from headrace.agents.garbage import aside
 from headrace.agents.sealer import Sealer
 from headrace.app.worker import SWITCH_SECONDS
-from headrace.learning.learner import State
-from headrace.learning.state import seal, unseal
+from headrace.learning.snapshot import seal, unseal
+from headrace.learning.state import State
 from headrace.learning.task import Task
 
 TASK = Task(name="pauses", kind="regression", model={"use": "mondrian_regressor", "megabytes": 1_000})

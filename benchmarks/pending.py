@@ -25,7 +25,7 @@ import msgspec
 from memory import resident_mb
 from river import datasets
 
-from headrace.learning.state import seal, unseal
+from headrace.learning.snapshot import seal, unseal
 from headrace.learning.task import Task
 from headrace.tables.changelog import KafkaChangelog
 from headrace.tables.producer import producing

@@ -19,9 +19,9 @@ from typing import Any, NamedTuple
 import zstandard
 from river.datasets import synth
 
-from headrace.learning.learner import State
 from headrace.learning.models import names_for
-from headrace.learning.state import digest, encode
+from headrace.learning.snapshot import digest, encode
+from headrace.learning.state import State
 from headrace.learning.task import Kind, Task
 
 ROWS = 5_000

@@ -1,7 +1,6 @@
 """The learner: folds the event log of one shard into a state, one record after the other."""
 
 import math
-from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,24 +8,21 @@ import msgspec
 from msgspec import UNSET
 
 from headrace.learning.arm import Arm
-from headrace.learning.batch import Batch, BatchState, Row
+from headrace.learning.batch import Batch, Row
 from headrace.learning.commands import COMMANDS
 from headrace.learning.effects import Drift, Effect, How, Predicted, Resolved
-from headrace.learning.join import ENTRY_MAX, Early, Frozen, Join, JoinState, Marker, Question, plain
-from headrace.learning.labels import declared_type, find_label_fault, initial_labels, type_of
+from headrace.learning.join import ENTRY_MAX, Early, Frozen, Join, Marker, Question, plain
+from headrace.learning.labels import find_label_fault, type_of
 from headrace.learning.mark import Mark, Marked
-from headrace.learning.metrics import ServedScores
-from headrace.learning.names import Known, Names, is_bounded
-from headrace.learning.order import Held, Order, OrderState
+from headrace.learning.names import Names, is_bounded
+from headrace.learning.order import Held, Order
 from headrace.learning.pending import InMemory, Pending
 from headrace.learning.prediction import Prediction, is_finite
 from headrace.learning.records import Control, Reader, Record, Refused
 from headrace.learning.sources import SOURCES_MAX, advance
+from headrace.learning.state import State
 from headrace.learning.task import Label, Task, Unanswered, Value
 from headrace.learning.turn import Origin, Turn
-
-PROBES = 32
-"""Recent inputs kept in the state; a loaded snapshot must answer them as it did when it was saved."""
 
 CHUNK = 64
 """Rows of a batch that are learned between two breaths."""
@@ -34,63 +30,6 @@ CHUNK = 64
 
 Message = Marked
 """A message of the event log."""
-
-
-class State:
-    """All that a learner carries from record to record; its digest stands for it.
-
-    Attributes
-    ----------
-    position
-        The offset of the next message to fold.
-    last
-        The mark of the last message folded, by which the log is recognised; None before the first.
-    clock
-        Log time in milliseconds: the largest timestamp folded so far.
-    step
-        Records acted upon; each one's number is that of its entry in the join.
-    updates
-        Labels learned by the champion.
-    quarantined
-        Records refused.
-    skipped
-        Records that had been folded from the same source position before.
-    arms
-        Name to arm; the champion is always there.
-    join, order, batch
-        What waits for its other half, for its time, and to be learned.
-    served
-        The metrics of what users were really told.
-    sources
-        Source topic and partition to the last offset and row folded from there.
-    probes
-        The features of the last samples.
-    label_type
-        Of a multiclass task: the type of its labels, `int` or `str`; None until the first label.
-    labels
-        Of a multiclass task that declares none: the labels met so far.
-    names
-        The names learned so far, where the task's declaration does not limit them.
-    """
-
-    def __init__(self, task: Task):
-        self.position = 0
-        self.last: Mark | None = None
-        self.clock = 0
-        self.step = 0
-        self.updates = 0
-        self.quarantined = 0
-        self.skipped = 0
-        self.arms = {"champion": Arm(task, role="champion")}
-        self.join = JoinState()
-        self.order = OrderState()
-        self.batch = BatchState()
-        self.served = ServedScores(task.kind)
-        self.sources: dict[str, tuple[int, int]] = {}
-        self.probes: deque[dict[str, Value]] = deque(maxlen=PROBES)
-        self.label_type = declared_type(task)
-        self.labels = initial_labels(task)
-        self.names: Known = {}
 
 
 class Learner:

@@ -12,7 +12,7 @@ import structlog
 
 from headrace.learning.encoding import SIZE
 from headrace.learning.errors import DamagedError, StoreError
-from headrace.learning.header import HEADER_MAX, POSITION_MAX, START, SUM, Header, split
+from headrace.learning.snapshot.header import HEADER_MAX, POSITION_MAX, START, SUM, Header, split
 from headrace.tables.changelog import CHUNK_MAX
 from headrace.tables.table import Table
 

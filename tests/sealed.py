@@ -3,8 +3,8 @@
 import hashlib
 import json
 
-from headrace.learning.header import FORMAT, SUM, Header, join
 from headrace.learning.learner import Learner
+from headrace.learning.snapshot.header import FORMAT, SUM, Header, join
 from headrace.tables.changelog import CHUNK_MAX
 
 

@@ -267,7 +267,7 @@ class Demo:
     async def _compare(self, status: dict[str, Any]) -> bool:
         from river import evaluate, linear_model, metrics, optim, preprocessing
 
-        from headrace.learning.state import digest
+        from headrace.learning.snapshot import digest
 
         shard = status["shards"][0]
         served = f"{shard['arms']['champion']['metrics']['accuracy']:.6f}"

@@ -5,7 +5,6 @@ CLASSES = {
     "batch": {"BatchState": "batch", "Row": "row"},
     "drift.adwin": {"Adwin": "adwin"},
     "join": {"JoinState": "join"},
-    "learner": {"State": "state"},
     "mark": {"Mark": "mark"},
     "metrics": {"Scoreboard": "scoreboard", "ServedScores": "served-scores"},
     "metrics.accuracy": {"Accuracy": "accuracy"},
@@ -26,6 +25,7 @@ CLASSES = {
     },
     "models.preparing": {"OneHot": "one-hot", "Prepared": "prepared", "Scale": "scale"},
     "order": {"Held": "held", "OrderState": "order"},
+    "state": {"State": "state"},
     "turn": {"Origin": "origin"},
 }  # fmt: skip
 """Module in `learning` to its classes and the tags of these."""

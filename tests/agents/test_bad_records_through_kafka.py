@@ -8,7 +8,7 @@ from pathlib import Path
 import harness
 import pytest
 
-from headrace.learning.state import digest
+from headrace.learning.snapshot import digest
 from headrace.learning.task import Task
 from headrace.tables.kafka import Brokers
 

@@ -10,7 +10,7 @@ from worlds import fold, run, until
 
 from headrace.agents import recovery
 from headrace.agents.budget import Budget
-from headrace.learning.state import digest
+from headrace.learning.snapshot import digest
 from headrace.learning.task import Task
 from headrace.tables.table import Table
 

@@ -58,9 +58,9 @@ def states():
     """Encodings of models and of learners' states."""
     import zoo
 
-    from headrace.learning.learner import State
     from headrace.learning.models import names_for
-    from headrace.learning.state import encode
+    from headrace.learning.snapshot import encode
+    from headrace.learning.state import State
     from headrace.learning.task import Task
 
     found = []
@@ -81,7 +81,7 @@ def learned_states():
     from worlds import Log
 
     from headrace.learning.learner import Learner
-    from headrace.learning.state import encode
+    from headrace.learning.snapshot import encode
     from headrace.learning.task import Task
 
     found = []
@@ -313,8 +313,8 @@ class Reading:
         from headrace.app.peers import ADDRESS, Peers
         from headrace.learning.encoding import table
         from headrace.learning.learner import Learner
-        from headrace.learning.snapshot import answers
-        from headrace.learning.state import decode, digest, encode, peek, seal, unseal
+        from headrace.learning.snapshot import decode, digest, encode, peek, seal, unseal
+        from headrace.learning.snapshot.sealed import answers
         from headrace.learning.task import Task
         from headrace.tables.segment import Packer
         from headrace.tables.snapshots import Snapshots

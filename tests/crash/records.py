@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaProducer
 from judge import fold_of
 from system import System
 
-from headrace.learning.state import seal
+from headrace.learning.snapshot import seal
 from headrace.tables.producer import producing
 from headrace.tables.snapshots import Manifest
 

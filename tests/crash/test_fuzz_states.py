@@ -22,8 +22,8 @@ MUTANTS = {
     "an error of another kind": ("headrace.learning.encoding.reader", "Reader.read = lambda self: sys.exit(3)"),
     "memory": ("headrace.learning.encoding.reader", "Reader.read = lambda self: bytearray(4 << 30)"),
     "time": ("headrace.learning.encoding.reader", "Reader.read = lambda self: sum(range(10**8))"),
-    "a state that is none": ("headrace.learning.snapshot", "check = lambda state, fresh: None"),
-    "a signature that is not looked at": ("headrace.learning.snapshot", "hmac = __import__('types').SimpleNamespace(new=hmac.new, compare_digest=lambda *_: True)"),
+    "a state that is none": ("headrace.learning.snapshot.sealed", "check = lambda state, fresh: None"),
+    "a signature that is not looked at": ("headrace.learning.snapshot.sealed", "hmac = __import__('types').SimpleNamespace(new=hmac.new, compare_digest=lambda *_: True)"),
     "a signal": ("headrace.learning.encoding.reader", "table.find = lambda tag, own: __import__('os').abort()"),
 }  # fmt: skip
 

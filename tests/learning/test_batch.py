@@ -12,7 +12,7 @@ from headrace.learning.batch import Batch, BatchState, Row
 from headrace.learning.effects import Alert
 from headrace.learning.learner import Learner
 from headrace.learning.models.online_linear import OnlineLinearClassifier, OnlineLinearRegressor
-from headrace.learning.state import digest
+from headrace.learning.snapshot import digest
 from headrace.learning.task import BATCH_MAX, Task, Update
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from river import compose, linear_model, preprocessing, proba, tree
 
 from headrace.learning.errors import SnapshotError
-from headrace.learning.state import decode, digest, encode
+from headrace.learning.snapshot import decode, digest, encode
 
 NAN = struct.unpack(">d", bytes.fromhex("7ff8000000000001"))[0]
 
@@ -296,7 +296,7 @@ def test_what_differs_exactly_differs_by_digest(one, other):
 
 
 CODE = """
-from headrace.learning.state import digest
+from headrace.learning.snapshot import digest
 import numpy as np
 print(digest([{"a": 1.5, "b": [1, None, "x"]}, {"p", "q", "r", "s"}, {("a", 1), ("b", 2)}, np.arange(4.0), str.lower]))
 """

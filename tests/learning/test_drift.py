@@ -6,7 +6,7 @@ import pytest
 from river.drift import ADWIN
 
 from headrace.learning.drift import Adwin, Change
-from headrace.learning.state import digest
+from headrace.learning.snapshot import digest
 
 
 def errors(seed):

@@ -35,7 +35,7 @@ from headrace.learning.encoding import missing, reader, writer
 from headrace.learning.encoding.form import LEVELS, Code
 from headrace.learning.errors import SnapshotError
 from headrace.learning.models import build, names_for
-from headrace.learning.state import decode, digest, encode
+from headrace.learning.snapshot import decode, digest, encode
 from headrace.learning.task import Task
 
 CATALOGUE = [(kind, name) for kind in ("binary", "multiclass", "regression") for name in names_for(kind)]
@@ -126,7 +126,7 @@ class TestRoundTrip:
             asked.append([digest(model), digest(after), len(encode(after))])
         code = """
 import sys, json, pathlib
-from headrace.learning.state import decode, encode, digest
+from headrace.learning.snapshot import decode, encode, digest
 told = []
 for number in range(int(sys.argv[2])):
     model, rest = decode((pathlib.Path(sys.argv[1]) / str(number)).read_bytes())

@@ -16,10 +16,10 @@ from river import stats
 
 from headrace.learning.encoding import ours, table
 from headrace.learning.encoding.writer import Writer
-from headrace.learning.learner import State
 from headrace.learning.metrics.accuracy import Accuracy
 from headrace.learning.models import build, names_for
-from headrace.learning.state import decode, digest, encode
+from headrace.learning.snapshot import decode, digest, encode
+from headrace.learning.state import State
 from headrace.learning.task import Task
 
 COUNT, MORE = 300, 60
@@ -71,7 +71,7 @@ import json, sys
 import msgspec
 import zoo
 from test_every_class import EVERY, ask, more_of
-from headrace.learning.state import decode, digest
+from headrace.learning.snapshot import decode, digest
 found = {}
 for name, data in msgspec.msgpack.decode(open(sys.argv[1], "rb").read()).items():
     kind, _ = EVERY[name]

@@ -14,7 +14,7 @@ from headrace.learning.effects import Quarantined
 from headrace.learning.learner import Learner
 from headrace.learning.models import names_for
 from headrace.learning.records import ROWS_MAX, Reader, Record, Refused
-from headrace.learning.state import digest
+from headrace.learning.snapshot import digest
 from headrace.learning.task import Feature, Task
 
 KINDS = {"binary": b"true", "multiclass": b'"a"', "regression": b"2.5"}

@@ -9,7 +9,7 @@ from headrace.learning.effects import Predicted, Quarantined, Resolved
 from headrace.learning.join import ENTRY_MAX, Question, decode, encode
 from headrace.learning.learner import Learner
 from headrace.learning.pending import InMemory, Waiting
-from headrace.learning.state import digest, seal, unseal
+from headrace.learning.snapshot import digest, seal, unseal
 from headrace.learning.task import Task, Unanswered, Update
 
 

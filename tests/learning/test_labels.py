@@ -8,8 +8,7 @@ import pytest
 import headrace.learning.labels
 from headrace.learning.effects import Quarantined
 from headrace.learning.learner import Learner
-from headrace.learning.snapshot import seal, unseal
-from headrace.learning.state import digest
+from headrace.learning.snapshot import digest, seal, unseal
 from headrace.learning.task import Task, Unanswered
 
 TASK = Task(name="ads", kind="multiclass", model="naive_bayes")

@@ -8,9 +8,10 @@ import pytest
 from river import drift
 
 from headrace.learning.effects import Alert, Drift, Predicted, Quarantined
-from headrace.learning.learner import PROBES, Learner, State
+from headrace.learning.learner import Learner
 from headrace.learning.models import build, names_for
-from headrace.learning.state import digest
+from headrace.learning.snapshot import digest
+from headrace.learning.state import PROBES, State
 from headrace.learning.task import Task
 from headrace.learning.turn import line_of
 

@@ -6,7 +6,7 @@ from river import metrics
 
 from headrace.learning.metrics import WINDOW, Scoreboard
 from headrace.learning.prediction import Prediction
-from headrace.learning.state import decode, digest, encode
+from headrace.learning.snapshot import decode, digest, encode
 
 KINDS = ["binary", "multiclass", "regression"]
 CLASSES = ["a", "b", "c", 7, 15, 23]

@@ -12,7 +12,7 @@ from headrace.learning.learner import Learner
 from headrace.learning.models import MODELS, build, hoeffding, names_for
 from headrace.learning.models.preparing import OneHot, Prepared, Scale
 from headrace.learning.prediction import Prediction
-from headrace.learning.state import decode, digest, encode
+from headrace.learning.snapshot import decode, digest, encode
 from headrace.learning.task import Task
 
 EVERY = [(kind, name) for kind in ("binary", "multiclass", "regression") for name in names_for(kind)]

@@ -7,7 +7,7 @@ from river import forest
 
 from headrace.learning.models import build
 from headrace.learning.models.mondrian import MondrianForest, MondrianRegressor
-from headrace.learning.state import decode, digest, encode
+from headrace.learning.snapshot import decode, digest, encode
 
 MODELS = {"mondrian_forest": "multiclass", "mondrian_regressor": "regression"}
 

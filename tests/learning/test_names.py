@@ -11,8 +11,7 @@ from headrace.learning.errors import RecordError
 from headrace.learning.learner import Learner
 from headrace.learning.names import Names, is_bounded
 from headrace.learning.records import Reader
-from headrace.learning.snapshot import seal, unseal
-from headrace.learning.state import digest
+from headrace.learning.snapshot import digest, seal, unseal
 from headrace.learning.task import Feature, Task, Unanswered
 
 

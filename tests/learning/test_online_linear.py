@@ -7,7 +7,7 @@ import pytest
 from river import checks
 
 from headrace.learning.models.online_linear import INITIAL, OnlineLinearClassifier, OnlineLinearRegressor
-from headrace.learning.state import digest
+from headrace.learning.snapshot import digest
 
 MODELS = [OnlineLinearClassifier(), OnlineLinearRegressor()]
 

@@ -13,10 +13,10 @@ from types import SimpleNamespace
 import pytest
 from river.datasets import synth
 
-from headrace.learning.header import FORMAT
 from headrace.learning.learner import Learner
 from headrace.learning.models import names_for
-from headrace.learning.state import digest, encode
+from headrace.learning.snapshot import digest, encode
+from headrace.learning.snapshot.header import FORMAT
 from headrace.learning.task import Task
 
 ROWS = 200
@@ -99,7 +99,7 @@ def test_an_encoding_names_no_module_of_ours():
 
 
 def test_another_process_with_another_hash_seed_has_the_same():
-    code = "from headrace.learning.state import digest; from test_published_digests import state_of; print(digest(state_of('binary', 'hoeffding_tree')))"
+    code = "from headrace.learning.snapshot import digest; from test_published_digests import state_of; print(digest(state_of('binary', 'hoeffding_tree')))"
     path = {"PYTHONHASHSEED": "5", "PYTHONPATH": ":".join([*sys.path, __file__.rpartition("/")[0]])}
     done = subprocess.run([sys.executable, "-c", code], env=path, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == PUBLISHED["binary hoeffding_tree"]

@@ -12,7 +12,7 @@ from headrace.learning.learner import Learner
 from headrace.learning.models import MODELS, names_for
 from headrace.learning.models.preparing import OneHot
 from headrace.learning.schema import LARGEST
-from headrace.learning.state import digest
+from headrace.learning.snapshot import digest
 from headrace.learning.task import Task
 
 EVERY = [(kind, name) for kind in ("binary", "multiclass", "regression") for name in names_for(kind)]

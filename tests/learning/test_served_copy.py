@@ -9,7 +9,7 @@ from river import compose, linear_model, preprocessing
 from headrace.learning.learner import Learner
 from headrace.learning.models.preparing import OneHot
 from headrace.learning.served_copy import ANSWERS_MAX, ServedCopy, copy_for_answers
-from headrace.learning.state import digest
+from headrace.learning.snapshot import digest
 from headrace.learning.task import Task
 
 

@@ -12,12 +12,13 @@ import zstandard
 from river.datasets import synth
 
 from headrace.learning.errors import DamagedError, SnapshotError
-from headrace.learning.header import FORMAT, MAGIC, START, SUM, join
-from headrace.learning.learner import Learner, State
+from headrace.learning.learner import Learner
 from headrace.learning.models import names_for
 from headrace.learning.prediction import Prediction
-from headrace.learning.snapshot import answers
-from headrace.learning.state import Header, digest, encode, peek, seal, unseal
+from headrace.learning.snapshot import Header, digest, encode, peek, seal, unseal
+from headrace.learning.snapshot.header import FORMAT, MAGIC, START, SUM, join
+from headrace.learning.snapshot.sealed import answers
+from headrace.learning.state import State
 from headrace.learning.task import Task, Update
 
 KEY = b"a key of the worker"
@@ -258,7 +259,7 @@ class TestLimits:
         assert not inflated
 
     def test_a_state_that_is_too_large_is_not_inflated(self, inflated, monkeypatch):
-        monkeypatch.setattr("headrace.learning.snapshot.SIZE", 1 << 20)
+        monkeypatch.setattr("headrace.learning.snapshot.sealed.SIZE", 1 << 20)
         with pytest.raises(SnapshotError, match="67,108,864 bytes, and at most 1,048,576"):
             unseal(self.bomb(self.BOMB, size=1 << 26), TASK, 3)
         assert not inflated

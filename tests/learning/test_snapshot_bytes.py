@@ -7,7 +7,7 @@ import pytest
 from river.datasets import synth
 
 from headrace.learning.models import build
-from headrace.learning.state import decode, digest, encode
+from headrace.learning.snapshot import decode, digest, encode
 
 ROWS = 5_000
 STREAMS = {"binary": synth.Agrawal(seed=42), "multiclass": synth.RandomRBF(42, 42, n_classes=4, n_features=10)}

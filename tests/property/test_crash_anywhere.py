@@ -24,7 +24,7 @@ from headrace.agents.shard import Shard
 from headrace.learning.join import Join
 from headrace.learning.learner import Learner
 from headrace.learning.mark import Mark
-from headrace.learning.state import digest, peek
+from headrace.learning.snapshot import digest, peek
 from headrace.learning.task import Task, Unanswered, Update
 from headrace.tables.changelog import Entry
 from headrace.tables.pending import PendingTable

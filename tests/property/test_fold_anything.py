@@ -8,8 +8,7 @@ from hypothesis import given, settings
 
 from headrace.learning.learner import Learner
 from headrace.learning.models import names_for
-from headrace.learning.snapshot import seal, unseal
-from headrace.learning.state import digest
+from headrace.learning.snapshot import digest, seal, unseal
 from headrace.learning.task import Task, Unanswered, Update
 
 LARGE = {"arf", "srp", "amf", "mondrian"}

@@ -11,7 +11,7 @@ from worlds import Changelog, run
 
 from headrace.learning.encoding import SIZE
 from headrace.learning.errors import DamagedError, SnapshotError, StoreError
-from headrace.learning.header import MAGIC
+from headrace.learning.snapshot.header import MAGIC
 from headrace.tables.changelog import CHUNK_MAX
 from headrace.tables.database import Database
 from headrace.tables.snapshots import CHUNKS_MAX, Snapshots

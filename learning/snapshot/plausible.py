@@ -11,14 +11,17 @@ from msgspec import Meta
 from river.base import Base
 
 from headrace.learning.batch import Row
-from headrace.learning.header import POSITION_MAX, Sum
 from headrace.learning.join import MODULUS
 from headrace.learning.labels import LabelType
 from headrace.learning.mark import Mark
 from headrace.learning.order import Held
+from headrace.learning.snapshot.header import POSITION_MAX, Sum
 
 Count = Annotated[int, Meta(ge=0, le=POSITION_MAX)]
 Plain = bool | int | float | str
+
+OURS = "headrace.learning."
+"""The beginning of the names of the modules whose classes are looked into."""
 
 PART = 1_000
 """Entries that are compared at one go: there can be a million names, and nothing else runs meanwhile."""
@@ -91,7 +94,7 @@ def _check_value(value: Any, fresh: Any, place: tuple[str, str]) -> None:
             raise ValueError(f"{'.'.join(place)} has other names")
         for name, one in fresh.items():
             _check_attributes(value[name], one)
-    elif type(fresh).__module__.startswith(__package__ + "."):
+    elif type(fresh).__module__.startswith(OURS):
         _check_attributes(value, fresh)
 
 

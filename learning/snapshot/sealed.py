@@ -10,10 +10,10 @@ import zstandard
 
 from headrace.learning.encoding import SIZE, decode, digest, encode
 from headrace.learning.errors import DamagedError, KeylessError, SnapshotError
-from headrace.learning.header import FORMAT, LIBRARIES, REPLAY, Header, Parts, compare, join, split
-from headrace.learning.learner import State
-from headrace.learning.plausible import check
 from headrace.learning.prediction import Prediction
+from headrace.learning.snapshot.header import FORMAT, LIBRARIES, REPLAY, Header, Parts, compare, join, split
+from headrace.learning.snapshot.plausible import check
+from headrace.learning.state import State
 from headrace.learning.task import Task
 
 LEVEL = 1
