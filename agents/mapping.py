@@ -11,7 +11,7 @@ from jmespath.exceptions import JMESPathError
 from jmespath.functions import Functions
 
 from headrace.learning.errors import RecordError
-from headrace.learning.learner import Message
+from headrace.learning.mark import Message
 from headrace.learning.records import DEPTH_MAX, ROWS_MAX, Reader, is_deeper
 from headrace.learning.schema import LARGEST
 from headrace.learning.source import Source

@@ -12,7 +12,7 @@ from headrace.agents.budget import Budget
 from headrace.agents.freshness import Freshness, known_from
 from headrace.agents.recovery import Recovered, recover
 from headrace.learning.errors import HeadraceError, ReplacedError, StoreError
-from headrace.learning.learner import Learner
+from headrace.learning.fold.learner import Learner
 from headrace.learning.snapshot import digest
 from headrace.learning.task import Task
 

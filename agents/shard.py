@@ -18,7 +18,8 @@ from headrace.agents.recovery import Recovered, recover
 from headrace.agents.sealer import Sealer
 from headrace.learning.effects import Effect
 from headrace.learning.errors import HeadraceError, ReplacedError, SnapshotError, StoreError
-from headrace.learning.learner import Learner, Message
+from headrace.learning.fold.learner import Learner
+from headrace.learning.mark import Message
 from headrace.learning.state import State
 from headrace.learning.task import Task
 from headrace.tables.pending import ShardPending

@@ -17,10 +17,10 @@ from types import SimpleNamespace
 from typing import Any
 
 from headrace.learning.arm import Arm
-from headrace.learning.learner import Learner
+from headrace.learning.fold.learner import Learner
+from headrace.learning.fold.sources import SOURCES_MAX
 from headrace.learning.models import MODELS, names_for
 from headrace.learning.snapshot import encode
-from headrace.learning.sources import SOURCES_MAX
 from headrace.learning.task import Kind, Label, Task, Value
 
 ROWS = 2_000

@@ -4,7 +4,7 @@ import copy
 from collections.abc import Callable, Sequence
 
 from headrace.learning.encoding import decode, encode
-from headrace.learning.learner import Learner
+from headrace.learning.fold.learner import Learner
 
 SHARE = 0.05
 """The part of the time that copying may take: a model that is large is copied more seldom."""

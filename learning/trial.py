@@ -10,8 +10,8 @@ from headrace.learning.batch import Row
 from headrace.learning.encoding import SAVABLE, decode, digest, encode, missing
 from headrace.learning.encoding.table import DECLARED as DECLARED_IN
 from headrace.learning.errors import ModelError, SnapshotError
+from headrace.learning.fold.learner import Learner
 from headrace.learning.generated import Shape, questions, samples, shapes
-from headrace.learning.learner import Learner
 from headrace.learning.task import Task, Value
 
 ROWS = 200

@@ -21,7 +21,7 @@ from aiokafka import TopicPartition
 
 from headrace.app import broker as embedded
 from headrace.app.command import HEADRACE
-from headrace.learning.learner import Learner
+from headrace.learning.fold.learner import Learner
 from headrace.learning.snapshot import digest
 from headrace.learning.task import Task
 from headrace.tables.kafka import Brokers

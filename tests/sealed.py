@@ -3,7 +3,7 @@
 import hashlib
 import json
 
-from headrace.learning.learner import Learner
+from headrace.learning.fold.learner import Learner
 from headrace.learning.snapshot.header import FORMAT, SUM, Header, join
 from headrace.tables.changelog import CHUNK_MAX
 

@@ -13,7 +13,7 @@ from headrace.agents.budget import Budget
 from headrace.agents.log import recognise
 from headrace.agents.shards import Shards
 from headrace.learning.errors import LogError, ReplacedError
-from headrace.learning.learner import Learner
+from headrace.learning.fold.learner import Learner
 from headrace.learning.snapshot import digest
 from headrace.learning.task import Task, Unanswered
 from headrace.tables.asker import Look

@@ -296,7 +296,7 @@ class Demo:
         return equal
 
     async def _uninterrupted(self, end: int) -> Any:
-        from headrace.learning.learner import Learner
+        from headrace.learning.fold.learner import Learner
 
         learner, shard = Learner(self.task, 0), TopicPartition(self.task.events, 0)
         async with self.settings.brokers.consumer() as consumer:

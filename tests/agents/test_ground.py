@@ -11,7 +11,7 @@ import zstandard
 from worlds import WAITING, asking, is_right, learn, messages, run, until
 
 from headrace.learning.errors import StoreError
-from headrace.learning.learner import Learner
+from headrace.learning.fold.learner import Learner
 from headrace.learning.task import Task, Unanswered
 
 

@@ -15,7 +15,7 @@ from headrace.agents.budget import Budget
 from headrace.agents.recovery import Recovered
 from headrace.agents.replicas import Replica
 from headrace.learning.errors import LogError, SnapshotError, StoreError
-from headrace.learning.learner import Learner
+from headrace.learning.fold.learner import Learner
 from headrace.learning.snapshot import encode, peek, seal
 from headrace.learning.snapshot.header import MAGIC
 from headrace.learning.task import Task

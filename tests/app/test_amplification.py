@@ -12,7 +12,7 @@ from headrace.agents.requests import PACK_BYTES, Requests
 from headrace.app.errors import Problem
 from headrace.app.views.owner import Asked
 from headrace.app.views.serving import Question, ServedTask, Serving
-from headrace.learning.learner import Learner
+from headrace.learning.fold.learner import Learner
 from headrace.learning.task import Task
 from headrace.tables.placing import partition_of
 

@@ -14,7 +14,7 @@ from headrace.app.requests import answering
 from headrace.app.views import serving as module
 from headrace.app.views.owner import Asked
 from headrace.app.views.serving import Question, ServedTask, Serving
-from headrace.learning.learner import Learner
+from headrace.learning.fold.learner import Learner
 from headrace.learning.task import Task
 
 

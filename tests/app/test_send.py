@@ -13,7 +13,7 @@ from river import datasets
 
 from headrace.app.cli.delay import delayed
 from headrace.app.cli.sources import Sample
-from headrace.learning.learner import Learner
+from headrace.learning.fold.learner import Learner
 from headrace.learning.models import names_for
 from headrace.learning.task import Task
 from headrace.tables.placing import partition_of

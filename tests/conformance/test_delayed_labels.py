@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 from river import datasets, evaluate, linear_model, metrics, naive_bayes, optim, preprocessing, stream, tree
 
-from headrace.learning.learner import Learner
+from headrace.learning.fold.learner import Learner
 from headrace.learning.task import Task
 
 MODELS = {

@@ -24,7 +24,7 @@ from river import (
 )
 
 from headrace.learning.effects import Predicted
-from headrace.learning.learner import Learner
+from headrace.learning.fold.learner import Learner
 from headrace.learning.models import MODELS, names_for
 from headrace.learning.models.online_linear import OnlineLinearClassifier, OnlineLinearRegressor
 from headrace.learning.task import Task

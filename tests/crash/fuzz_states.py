@@ -80,7 +80,7 @@ def learned_states():
     """Tasks, with the encodings of their states after some records."""
     from worlds import Log
 
-    from headrace.learning.learner import Learner
+    from headrace.learning.fold.learner import Learner
     from headrace.learning.snapshot import encode
     from headrace.learning.task import Task
 
@@ -312,7 +312,7 @@ class Reading:
 
         from headrace.app.peers import ADDRESS, Peers
         from headrace.learning.encoding import table
-        from headrace.learning.learner import Learner
+        from headrace.learning.fold.learner import Learner
         from headrace.learning.snapshot import decode, digest, encode, peek, seal, unseal
         from headrace.learning.snapshot.sealed import answers
         from headrace.learning.task import Task

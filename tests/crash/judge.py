@@ -15,7 +15,7 @@ import harness
 from system import Node, System
 
 from headrace.learning.effects import Effect, Quarantined
-from headrace.learning.learner import Learner
+from headrace.learning.fold.learner import Learner
 
 GRACE_SECONDS = 15.0
 """How long something may be wrong after the feed has stopped before it counts: whoever looks every few seconds finds it."""

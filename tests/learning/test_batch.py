@@ -7,10 +7,10 @@ import msgspec
 import numpy as np
 import pytest
 
-import headrace.learning.learner
+import headrace.learning.fold.learn
 from headrace.learning.batch import Batch, BatchState, Row
 from headrace.learning.effects import Alert
-from headrace.learning.learner import Learner
+from headrace.learning.fold.learner import Learner
 from headrace.learning.models.online_linear import OnlineLinearClassifier, OnlineLinearRegressor
 from headrace.learning.snapshot import digest
 from headrace.learning.task import BATCH_MAX, Task, Update
@@ -80,7 +80,7 @@ def test_too_many_labels_are_learned_before_it_is_time_and_that_is_told():
 
 
 def test_requests_are_let_in_while_a_large_batch_is_learned(monkeypatch):
-    monkeypatch.setattr(headrace.learning.learner, "CHUNK", 8)
+    monkeypatch.setattr(headrace.learning.fold.learn, "CHUNK", 8)
     one = learner(batch=40)
     fold(one, message(0, *samples(39)))
     seen = [(one.between_messages, one.state.updates) for _ in one.fold(message(1, *samples(1)))]

@@ -8,7 +8,7 @@ from headrace.learning.commands import COMMANDS
 from headrace.learning.drift import DEFAULT, DETECTORS, Change
 from headrace.learning.effects import Drift, Quarantined
 from headrace.learning.errors import ModelError
-from headrace.learning.learner import Learner
+from headrace.learning.fold.learner import Learner
 from headrace.learning.metrics import METRICS
 from headrace.learning.models import MODELS, build, names_for
 from headrace.learning.task import Task
@@ -85,7 +85,8 @@ def test_a_row_of_detectors_is_a_detector_that_an_arm_can_have(monkeypatch):
     ]
 
 
-def wave(control, turn):
+def wave(state, turn, control):
+    state.skipped += 1
     turn.alert("waved", f"waved to {control.arguments['to']} at {turn.origin.offset}")
 
 
@@ -98,4 +99,4 @@ def test_a_row_of_commands_is_a_command_that_a_control_record_may_name(monkeypat
     monkeypatch.setitem(COMMANDS, "wave", wave)
     (waved,) = fold(learner, record)
     assert (waved.id, waved.code, waved.detail) == ("ads/0/1/0/0", "waved", "waved to me at 1")
-    assert (learner.state.quarantined, learner.state.position) == (1, 2)
+    assert (learner.state.quarantined, learner.state.skipped, learner.state.position) == (1, 1, 2)

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from headrace.learning.effects import Quarantined
-from headrace.learning.learner import Learner
+from headrace.learning.fold.learner import Learner
 from headrace.learning.models import names_for
 from headrace.learning.records import ROWS_MAX, Reader, Record, Refused
 from headrace.learning.snapshot import digest

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import pytest
 
 from headrace.learning.effects import Predicted, Quarantined, Resolved
+from headrace.learning.fold.learner import Learner
 from headrace.learning.join import ENTRY_MAX, Question, decode, encode
-from headrace.learning.learner import Learner
 from headrace.learning.pending import InMemory, Waiting
 from headrace.learning.snapshot import digest, seal, unseal
 from headrace.learning.task import Task, Unanswered, Update

@@ -7,7 +7,7 @@ import pytest
 
 import headrace.learning.labels
 from headrace.learning.effects import Quarantined
-from headrace.learning.learner import Learner
+from headrace.learning.fold.learner import Learner
 from headrace.learning.snapshot import digest, seal, unseal
 from headrace.learning.task import Task, Unanswered
 

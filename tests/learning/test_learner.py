@@ -8,7 +8,7 @@ import pytest
 from river import drift
 
 from headrace.learning.effects import Alert, Drift, Predicted, Quarantined
-from headrace.learning.learner import Learner
+from headrace.learning.fold.learner import Learner
 from headrace.learning.models import build, names_for
 from headrace.learning.snapshot import digest
 from headrace.learning.state import PROBES, State

@@ -8,7 +8,7 @@ from river import compose, datasets, evaluate, forest, linear_model, metrics, op
 
 from headrace.learning.arm import Arm
 from headrace.learning.errors import ModelError
-from headrace.learning.learner import Learner
+from headrace.learning.fold.learner import Learner
 from headrace.learning.models import MODELS, build, hoeffding, names_for
 from headrace.learning.models.preparing import OneHot, Prepared, Scale
 from headrace.learning.prediction import Prediction

@@ -7,7 +7,7 @@ import pytest
 
 import headrace.learning.order
 from headrace.learning.effects import Alert, Predicted, Quarantined
-from headrace.learning.learner import Learner
+from headrace.learning.fold.learner import Learner
 from headrace.learning.task import Task
 
 

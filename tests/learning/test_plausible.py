@@ -8,7 +8,7 @@ from river import compose, feature_extraction, linear_model, naive_bayes, optim,
 from worlds import Log
 
 from headrace.learning.errors import DamagedError
-from headrace.learning.learner import Learner
+from headrace.learning.fold.learner import Learner
 from headrace.learning.snapshot import decode, encode, seal, unseal
 from headrace.learning.snapshot.plausible import check
 from headrace.learning.state import State

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import pytest
 from river.datasets import synth
 
-from headrace.learning.learner import Learner
+from headrace.learning.fold.learner import Learner
 from headrace.learning.models import names_for
 from headrace.learning.snapshot import digest, encode
 from headrace.learning.snapshot.header import FORMAT

@@ -8,7 +8,7 @@ import pytest
 from river import compose, linear_model, preprocessing
 
 from headrace.learning.effects import Predicted
-from headrace.learning.learner import Learner
+from headrace.learning.fold.learner import Learner
 from headrace.learning.models import MODELS, names_for
 from headrace.learning.models.preparing import OneHot
 from headrace.learning.schema import LARGEST

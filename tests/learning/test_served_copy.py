@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 from river import compose, linear_model, preprocessing
 
-from headrace.learning.learner import Learner
+from headrace.learning.fold.learner import Learner
 from headrace.learning.models.preparing import OneHot
 from headrace.learning.served_copy import ANSWERS_MAX, ServedCopy, copy_for_answers
 from headrace.learning.snapshot import digest

@@ -12,7 +12,7 @@ import zstandard
 from river.datasets import synth
 
 from headrace.learning.errors import DamagedError, SnapshotError
-from headrace.learning.learner import Learner
+from headrace.learning.fold.learner import Learner
 from headrace.learning.models import names_for
 from headrace.learning.prediction import Prediction
 from headrace.learning.snapshot import Header, digest, encode, peek, seal, unseal

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-import headrace.learning.sources
-from headrace.learning.learner import Learner
+import headrace.learning.fold.sources
+from headrace.learning.fold.learner import Learner
 from headrace.learning.records import Reader, Record, Refused
 from headrace.learning.task import Task
 
@@ -37,7 +37,7 @@ def test_a_source_position_counts_once_for_each_topic_and_partition(places, lear
 
 
 def test_of_too_many_partitions_of_sources_the_first_ones_count_on(monkeypatch):
-    monkeypatch.setattr(headrace.learning.sources, "SOURCES_MAX", 2)
+    monkeypatch.setattr(headrace.learning.fold.sources, "SOURCES_MAX", 2)
     state = fold(*({"source": place} for place in ["a/0/1", "b/0/1", "c/0/1", "a/0/2", "c/0/2", "b/0/1"]))
     assert (state.updates, state.skipped, state.quarantined) == (3, 1, 2)
     assert state.sources == {"a/0": (2, 0), "b/0": (1, 0)}

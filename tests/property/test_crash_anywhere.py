@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 from headrace.agents.announcements import Announcements
 from headrace.agents.budget import Budget
 from headrace.agents.shard import Shard
+from headrace.learning.fold.learner import Learner
 from headrace.learning.join import Join
-from headrace.learning.learner import Learner
 from headrace.learning.mark import Mark
 from headrace.learning.snapshot import digest, peek
 from headrace.learning.task import Task, Unanswered, Update

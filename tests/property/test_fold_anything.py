@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import hypothesis.strategies as st
 from hypothesis import given, settings
 
-from headrace.learning.learner import Learner
+from headrace.learning.fold.learner import Learner
 from headrace.learning.models import names_for
 from headrace.learning.snapshot import digest, seal, unseal
 from headrace.learning.task import Task, Unanswered, Update

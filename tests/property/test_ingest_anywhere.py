@@ -18,7 +18,7 @@ from headrace.agents.appender import Appender, pack
 from headrace.agents.ingest import Ingest
 from headrace.agents.intake import Intake
 from headrace.agents.positions import Start
-from headrace.learning.learner import Learner
+from headrace.learning.fold.learner import Learner
 from headrace.learning.mark import Mark
 from headrace.learning.source import Source
 from headrace.learning.task import Task

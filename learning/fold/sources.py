@@ -2,6 +2,9 @@
 
 from typing import Literal
 
+from headrace.learning.fold.parts import LearnerParts
+from headrace.learning.turn import Turn
+
 SOURCES_MAX = 10_000
 """Partitions of sources whose last position the state keeps."""
 
@@ -39,3 +42,13 @@ def advance(folded: dict[str, tuple[int, int]], source: str) -> Literal["new", "
         return "full"
     folded[place] = at
     return "new"
+
+
+def is_new(parts: LearnerParts, turn: Turn, source: str) -> bool:
+    """Whether a record of this source position is to be folded; if not, it is counted as skipped, or refused."""
+    found = advance(parts.state.sources, source)
+    if found == "known":
+        parts.state.skipped += 1
+    elif found == "full":
+        turn.refuse("source", f"records came from {SOURCES_MAX} partitions of sources already, and not from this.")
+    return found == "new"

@@ -1,0 +1,41 @@
+"""Event time: a record is held back until the records before it have had their time to come."""
+
+from collections.abc import Iterator
+
+from msgspec import UNSET
+
+from headrace.learning.effects import Effect
+from headrace.learning.fold.act import act
+from headrace.learning.fold.learn import learn_collected
+from headrace.learning.fold.parts import LearnerParts
+from headrace.learning.order import Held, Order
+from headrace.learning.records import Record
+from headrace.learning.turn import Origin, Turn
+
+
+def hold(parts: LearnerParts, order: Order, turn: Turn, record: Record) -> None:
+    """Hold a record back; one that comes too late, or far too early, is folded at once or refused, as the task says."""
+    clock = parts.state.clock
+    time = clock if record.time is UNSET else round(record.time * 1000)
+    fault = order.find_fault(time, clock)
+    if fault is None:
+        rank = 0 if record.features is UNSET else 1
+        if order.hold(Held(time, rank, *turn.origin), clock):
+            turn.alert("order_full", "so many records wait for their time that the earliest wait no longer.")
+    elif parts.task.late == "quarantine":
+        turn.refuse(*fault)
+    else:
+        act(parts, turn, record)
+
+
+def settle(parts: LearnerParts, turn: Turn) -> Iterator[list[Effect]]:
+    """Learn the collected labels and act upon records that were held long enough, letting others in between."""
+    yield from learn_collected(parts, turn)
+    while parts.order is not None and (held := parts.order.release()) is not None:
+        yield turn.take()
+        turn.held = Origin(held.offset, held.row, held.key, held.line)
+        record = parts.reader.read_record(held.line)
+        assert isinstance(record, Record)
+        act(parts, turn, record)
+        turn.held = None
+        yield from learn_collected(parts, turn)

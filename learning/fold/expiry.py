@@ -1,0 +1,47 @@
+"""Time passes: what has waited long enough happens, although no record asks for it."""
+
+import math
+from collections.abc import Iterator
+
+from headrace.learning.effects import Effect
+from headrace.learning.fold.event_time import settle
+from headrace.learning.fold.learn import learn_collected
+from headrace.learning.fold.parts import LearnerParts
+from headrace.learning.fold.resolve import emit_resolved, learn_question, resolve
+from headrace.learning.join import Question
+from headrace.learning.task import Unanswered
+from headrace.learning.turn import Origin, Turn
+
+
+def pass_time(parts: LearnerParts, turn: Turn) -> Iterator[list[Effect]]:
+    """Do all that was due at the clock: act upon records held back, let entries expire, learn labels; in this order."""
+    state = parts.state
+    if parts.order is not None and (parts.order.due_at or math.inf) <= state.clock:
+        parts.order.wait_no_longer()
+    yield from settle(parts, turn)
+    for name, entry in parts.join.expire(state.step + 1, state.clock):
+        yield turn.take()
+        if isinstance(entry, Question):
+            give_up(parts, turn, name, entry)
+        else:
+            turn.held = Origin(*entry.origin)
+            turn.refuse("orphan", "no question with this id came while the label waited.")
+            turn.held = None
+        yield from learn_collected(parts, turn)
+    yield turn.take()
+
+
+def give_up(parts: LearnerParts, turn: Turn, name: str, question: Question) -> None:
+    """Drop a question whose label did not come, or learn from it, as the task says."""
+    policy, delay = parts.task.unanswered, parts.state.clock - question.time
+    if isinstance(policy, Unanswered):
+        if policy.assume is not None:
+            resolve(parts, turn, name, question, policy.assume, delay=delay, how="assumed")
+            return
+        frozen = question.predictions.get("champion")
+        assert policy.self_train is not None
+        if frozen is not None and frozen[1] is not None and frozen[1].get(frozen[0], 0.0) >= policy.self_train:
+            emit_resolved(parts, turn, name, "self_trained", label=frozen[0], delay=delay)
+            learn_question(parts, turn, name, question.features, frozen[0])
+            return
+    emit_resolved(parts, turn, name, "expired", label=None, delay=delay)

@@ -1,0 +1,82 @@
+"""Learning: predict, score, learn, in that order, for every arm."""
+
+from collections.abc import Iterator
+
+from headrace.learning.arm import Arm
+from headrace.learning.batch import Row
+from headrace.learning.effects import Drift, Effect, Predicted
+from headrace.learning.fold.parts import LearnerParts
+from headrace.learning.prediction import Prediction, is_finite
+from headrace.learning.task import Label, Value
+from headrace.learning.turn import Turn
+
+CHUNK = 64
+"""Rows of a batch that are learned between two breaths."""
+
+
+def learn_sample(parts: LearnerParts, turn: Turn, features: dict[str, Value], label: Label, name: str | None) -> None:
+    """Predict, score and learn a sample, whose id is `name` if it has one."""
+    if parts.names is not None and (reason := parts.names.admit(features)):
+        turn.refuse("too_many_names", reason)
+        return
+    for arm_name, arm in parts.state.arms.items():
+        prediction = predict(turn, arm_name, arm, features)
+        score(turn, arm_name, arm, prediction, label)
+        if parts.task.predictions:
+            turn.emit(Predicted(id=turn.next_id(), record=name, arm=arm_name, prediction=prediction, label=label))
+    learn(parts, features, label)
+
+
+def predict(turn: Turn, name: str, arm: Arm, features: dict[str, Value]) -> Prediction | None:
+    """Ask an arm; None while it is cold, and if it answers with a number that is not finite, of which the first raises an alert."""
+    prediction = arm.predict(features)
+    if prediction is None or is_finite(prediction):
+        return prediction
+    if not arm.broken:
+        arm.broken = True
+        at = turn.message.offset
+        turn.alert("not_finite", f"arm '{name}' no longer predicts finite numbers at position {at}; it goes unscored.")
+    return None
+
+
+def score(turn: Turn, name: str, arm: Arm, prediction: Prediction | None, label: Label) -> None:
+    """Count a prediction of an arm against its label, and emit the drift that this may reveal."""
+    change = arm.score(prediction, label)
+    if change is not None:
+        turn.emit(Drift(id=turn.next_id(), arm=name, detector=arm.detector.name, before=change.before,
+                        after=change.after, width_before=change.width_before, width=change.width,
+                        time=turn.clock / 1000))  # fmt: skip
+
+
+def learn(parts: LearnerParts, features: dict[str, Value], label: Label) -> None:
+    """Learn a label now, or collect it where labels are learned together."""
+    state = parts.state
+    state.probes.append(features)
+    if parts.batch is None:
+        for arm in state.arms.values():
+            arm.learn(features, label)
+        state.updates += 1
+    else:
+        parts.batch.collect(Row(features, label), state.clock)
+
+
+def learn_collected(parts: LearnerParts, turn: Turn) -> Iterator[list[Effect]]:
+    """Learn the collected labels, if there are enough or it is time, letting others in every so often."""
+    batch, state, update = parts.batch, parts.state, parts.task.update
+    if batch is None or update is None or not batch.is_due(state.clock):
+        return
+    if batch.is_overflowing:
+        state.batch.overflows += 1
+        turn.alert("batch_full", f"{batch.limit} labels were collected before it was time to learn them.")
+    rows = batch.take()
+    if update.gradient == "mean":
+        for arm in state.arms.values():
+            arm.learn_mean(rows)
+        state.updates += len(rows)
+        return
+    for start in range(0, len(rows), CHUNK):
+        for row in rows[start : start + CHUNK]:
+            for arm in state.arms.values():
+                arm.learn(row.features, row.label)
+            state.updates += 1
+        yield turn.take()

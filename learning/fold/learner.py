@@ -1,0 +1,116 @@
+"""The learner: folds the event log of one shard into a state, one record after the other."""
+
+from collections.abc import Iterator
+
+from msgspec import UNSET
+
+from headrace.learning.commands import COMMANDS
+from headrace.learning.effects import Effect
+from headrace.learning.fold.act import act
+from headrace.learning.fold.event_time import hold, settle
+from headrace.learning.fold.expiry import pass_time
+from headrace.learning.fold.parts import LearnerParts
+from headrace.learning.fold.sources import is_new
+from headrace.learning.mark import Mark, Message
+from headrace.learning.pending import Pending
+from headrace.learning.records import Control, Record, Refused
+from headrace.learning.state import State
+from headrace.learning.task import Task
+from headrace.learning.turn import Turn
+
+
+class Learner(LearnerParts):
+    r"""A pure object: the same messages, folded from the same state, give the same state and the same effects.
+
+    It keeps order, clock and position. The acts that its records ask for stand in the modules beside this one.
+
+    Parameters
+    ----------
+    task, partition, state, pending
+        As for `LearnerParts`.
+
+    Attributes
+    ----------
+    between_messages
+        Whether the state stands for its position: False while a message is folded in part.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> learner = Learner(Task(name="ads", kind="binary"), partition=0)
+    >>> value = b'{"id": "a", "features": {"price": 3.5}}\n{"id": "a", "label": true}'
+    >>> for effects in learner.fold(SimpleNamespace(offset=0, timestamp=0, key=None, value=value)):
+    ...     print(effects)
+    []
+    []
+    >>> learner.state.position, learner.state.updates
+    (1, 1)
+    """
+
+    def __init__(self, task: Task, partition: int, state: State | None = None, pending: Pending | None = None):
+        super().__init__(task, partition, state, pending)
+        self.between_messages = True
+        self._shard = f"{task.name}/{partition}"
+        self._collects = self.order is not None or self.batch is not None
+
+    def fold(self, message: Message) -> Iterator[list[Effect]]:
+        """Fold one message row by row, yielding effects as they arise; the position moves with the last row.
+
+        Before that the state belongs to no position (`between_messages` is False): it must not be saved then, and its digest says
+        nothing.
+
+        Raises
+        ------
+        ValueError
+            The message was folded before, or another one is folded in part.
+        """
+        state = self.state
+        if message.offset < state.position:
+            msg = f"offset {message.offset} was folded before: the position is {state.position}"
+            raise ValueError(msg)
+        if not self.between_messages:
+            msg = f"a message is folded in part: the state belongs to no position after {state.position}"
+            raise ValueError(msg)
+        self.between_messages = False
+        if message.timestamp > state.clock:  # noqa: PLR1730 half the cost of max(), at every message
+            state.clock = message.timestamp
+        turn = Turn(self._shard, message, state.clock, state)
+        if self.due_at <= state.clock:
+            yield from pass_time(self, turn)
+        records = self.reader.read(message.value)
+        last = len(records) - 1
+        for row, record in enumerate(records):
+            if row:
+                turn.move_to(row)
+            self._take(turn, record)
+            if self._collects:
+                yield from settle(self, turn)
+            if row == last:
+                state.position = message.offset + 1
+                state.last = Mark.of(message)
+                self.between_messages = True
+            yield turn.take()
+
+    def pass_over(self, offset: int) -> None:
+        """Step over offsets that are known to hold no message: transaction markers, compacted records."""
+        self.state.position = max(self.state.position, offset)
+
+    def _take(self, turn: Turn, record: Record | Control | Refused) -> None:
+        """Act upon a record now, or hold it back until its time has come."""
+        if isinstance(record, Refused):
+            turn.refuse(record.code, record.reason, record.value)
+        elif isinstance(record, Control):
+            self._command(turn, record)
+        elif record.source is UNSET or is_new(self, turn, record.source):
+            if self.order is None:
+                act(self, turn, record)
+            else:
+                hold(self, self.order, turn, record)
+
+    def _command(self, turn: Turn, control: Control) -> None:
+        command = COMMANDS.get(control.command)
+        if command is not None:
+            command(self.state, turn, control)
+        else:
+            reason = f"the command '{control.command[:80]}' is not known. See docs/design.md for those that are."
+            turn.refuse("control", reason)

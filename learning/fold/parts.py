@@ -1,0 +1,86 @@
+"""The parts of a learner: what the acts of a fold read and write."""
+
+import math
+from typing import Any
+
+from headrace.learning.arm import Arm
+from headrace.learning.batch import Batch
+from headrace.learning.join import Join
+from headrace.learning.names import Names, is_bounded
+from headrace.learning.order import Order
+from headrace.learning.pending import InMemory, Pending
+from headrace.learning.records import Reader
+from headrace.learning.state import State
+from headrace.learning.task import Task
+
+
+class LearnerParts:
+    """Holds the state of one shard and the objects that work on it; every act of the fold gets it with the turn.
+
+    Parameters
+    ----------
+    task
+        What is learned, and with which model.
+    partition
+        The shard.
+    state
+        Where to go on from; a new one starts at position 0.
+    pending
+        The entries of the join that belong to the state; entries of later steps do no harm.
+
+    Attributes
+    ----------
+    reader
+        Decodes and checks records.
+    join
+        Questions and labels that wait for each other.
+    order
+        Records that wait for earlier ones; None for a task in the order of arrival.
+    batch
+        Labels that wait to be learned together; None for a task that learns each at once.
+    names
+        The names learned so far; None where the task's declaration limits them.
+    """
+
+    def __init__(self, task: Task, partition: int, state: State | None = None, pending: Pending | None = None):
+        self.task = task
+        self.partition = partition
+        self.state = state = state or State(task)
+        self.reader = Reader(task)
+        self.join = Join(state.join, pending or InMemory(), task.wait_ms)
+        self.order = Order(state.order, task.lateness_ms) if task.order == "event_time" else None
+        self.batch = Batch(state.batch, task.update) if task.update else None
+        self.names = None if is_bounded(task) else Names(task.name_limit, state.names)
+        self.is_multiclass = task.kind == "multiclass"
+
+    @property
+    def champion(self) -> Arm:
+        """The arm whose predictions are served."""
+        return self.state.arms["champion"]
+
+    @property
+    def due_at(self) -> float:
+        """The log time in milliseconds at which something happens even if no record comes; infinity if nothing waits."""
+        waiting = [self.join.due_at]
+        if self.order is not None:
+            waiting.append(self.order.due_at)
+        if self.batch is not None:
+            waiting.append(self.batch.due_at)
+        return min((at for at in waiting if at is not None), default=math.inf)
+
+    def describe(self) -> dict[str, Any]:
+        """Describe the shard's state as `GET /v1/{task}` does, but for the digest."""
+        state = self.state
+        described = {
+            "position": state.position,
+            "updates": state.updates,
+            "quarantined": state.quarantined,
+            "skipped": state.skipped,
+            "questions": self.join.describe(),
+            "served": state.served.values(),
+        }
+        if self.order is not None:
+            described["order"] = state.order.describe()
+        if self.batch is not None:
+            described["batch"] = {"collected": len(state.batch.rows), "overflows": state.batch.overflows}
+        return described | {"arms": {name: arm.describe(self.task.model_name) for name, arm in state.arms.items()}}
