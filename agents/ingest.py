@@ -18,7 +18,7 @@ Faust brings the messages and shares out the partitions. It may lose some around
 read again. Its group's own offsets are only a hint where to start fetching.
 
 What that asks of an operator: a topic that is made anew needs a new name, since its records would be taken for old ones (an intake
-that meets one stops: `learning/mark.py`); and a
+that meets one stops: `learning/records/mark.py`); and a
 mapping whose `key`, `rows` or order is changed should be changed between a clean end and a start of the workers, or the last
 second's records may come into two shards.
 """

@@ -14,7 +14,7 @@ from headrace.agents.mapping import LeftOut, Mapped, Rejected
 from headrace.agents.outlet import CUT, headers_of_cut
 from headrace.agents.rejected import pack_rejected
 from headrace.learning.errors import HeadraceError, RecordError, TopicError
-from headrace.learning.mark import Mark, Message
+from headrace.learning.records.mark import Mark, Message
 
 if TYPE_CHECKING:
     from headrace.agents.ingest import Ingest

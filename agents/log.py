@@ -9,7 +9,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from headrace.learning.errors import LogError
-from headrace.learning.mark import Mark, Message
+from headrace.learning.records.mark import Mark, Message
 from headrace.tables.asker import Asker, Look
 from headrace.tables.kafka import Brokers, consuming, fetched, started
 from headrace.tables.producer import LastingProducer

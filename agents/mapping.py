@@ -11,11 +11,11 @@ from jmespath.exceptions import JMESPathError
 from jmespath.functions import Functions
 
 from headrace.learning.errors import RecordError
-from headrace.learning.mark import Message
 from headrace.learning.records import DEPTH_MAX, ROWS_MAX, Reader, is_deeper
-from headrace.learning.schema import LARGEST
-from headrace.learning.source import Source
+from headrace.learning.records.mark import Message
+from headrace.learning.records.schema import LARGEST
 from headrace.learning.task import Task
+from headrace.learning.task.source import Source
 from headrace.tables.placing import partition_of
 
 UNITS = {"s": 1, "ms": 1_000, "us": 1_000_000}

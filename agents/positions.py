@@ -13,7 +13,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.structs import OffsetAndMetadata
 
 from headrace.learning.errors import LogError
-from headrace.learning.mark import Mark
+from headrace.learning.records.mark import Mark
 from headrace.learning.signing import derive
 from headrace.tables.asker import ANSWER_SECONDS
 from headrace.tables.changelog import KafkaChangelog

@@ -7,7 +7,7 @@ from headrace.agents.appender import Row
 from headrace.agents.mapping import Rejected
 from headrace.agents.outlet import headers_of
 from headrace.learning.effects import Quarantined
-from headrace.learning.mark import Message
+from headrace.learning.records.mark import Message
 from headrace.learning.task import Task
 
 

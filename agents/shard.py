@@ -19,7 +19,7 @@ from headrace.agents.sealer import Sealer
 from headrace.learning.effects import Effect
 from headrace.learning.errors import HeadraceError, ReplacedError, SnapshotError, StoreError
 from headrace.learning.fold.learner import Learner
-from headrace.learning.mark import Message
+from headrace.learning.records.mark import Message
 from headrace.learning.state import State
 from headrace.learning.task import Task
 from headrace.tables.pending import ShardPending

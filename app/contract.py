@@ -10,7 +10,7 @@ import msgspec
 from faust.web import View
 
 from headrace.app.keys import Role
-from headrace.learning.schema import Features
+from headrace.learning.records.schema import Features
 from headrace.learning.task import Label, Value
 
 OF_TASK = "x-of-task"

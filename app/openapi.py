@@ -11,8 +11,8 @@ import msgspec
 from headrace.app.contract import OF_TASK, Operation
 from headrace.app.errors import ProblemDocument
 from headrace.learning.records import LABELS
-from headrace.learning.schema import Features, Number, Text, Whole
-from headrace.learning.stored import StoredSchema
+from headrace.learning.records.schema import Features, Number, Text, Whole
+from headrace.learning.records.stored import StoredSchema
 from headrace.learning.task import Feature, Task
 
 COMPONENT = "#/components/schemas/"

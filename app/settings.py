@@ -20,12 +20,12 @@ from headrace.app.keys import Keys, parse_keys
 from headrace.app.peers import Address, Place, is_loopback
 from headrace.app.proof import Proofs
 from headrace.app.shared_secrets import GROUP_SECRET, SNAPSHOT_KEY, WeakSecret, find_weak
-from headrace.learning.duration import seconds
 from headrace.learning.errors import ModelError, RecordError, SettingsError
-from headrace.learning.schema import find_bad_feature
-from headrace.learning.source import Source
-from headrace.learning.stored import StoredSchema
+from headrace.learning.records.schema import find_bad_feature
+from headrace.learning.records.stored import StoredSchema
 from headrace.learning.task import Duration, Task
+from headrace.learning.task.duration import seconds
+from headrace.learning.task.source import Source
 from headrace.tables.kafka import Brokers
 from headrace.tables.topics import topics_of
 

@@ -15,8 +15,8 @@ import structlog
 from headrace.app.command import HEADRACE
 from headrace.app.settings import Settings
 from headrace.learning.errors import ModelError, SettingsError
+from headrace.learning.fold.trial import Verdict, try_model
 from headrace.learning.task import Task
-from headrace.learning.trial import Verdict, try_model
 
 log = structlog.get_logger()
 

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
-from headrace.learning.arm import Arm
+from headrace.learning.arms.arm import Arm
 from headrace.learning.fold.learner import Learner
 from headrace.learning.fold.sources import SOURCES_MAX
 from headrace.learning.models import MODELS, names_for

@@ -2,15 +2,15 @@
 
 from collections import deque
 
-from headrace.learning.arm import Arm
-from headrace.learning.batch import BatchState
-from headrace.learning.join import JoinState
-from headrace.learning.labels import declared_type, initial_labels
-from headrace.learning.mark import Mark
+from headrace.learning.arms import Arm
 from headrace.learning.metrics import ServedScores
-from headrace.learning.names import Known
-from headrace.learning.order import OrderState
+from headrace.learning.records.labels import declared_type, initial_labels
+from headrace.learning.records.mark import Mark
+from headrace.learning.records.names import Known
 from headrace.learning.task import Task, Value
+from headrace.learning.waiting.batch import BatchState
+from headrace.learning.waiting.join import JoinState
+from headrace.learning.waiting.order import OrderState
 
 PROBES = 32
 """Recent inputs kept in the state; a loaded snapshot must answer them as it did when it was saved."""

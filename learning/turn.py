@@ -3,7 +3,7 @@
 from typing import NamedTuple, Protocol
 
 from headrace.learning.effects import Alert, Effect, Quarantined
-from headrace.learning.mark import Message
+from headrace.learning.records.mark import Message
 
 
 class Origin(NamedTuple):

@@ -10,7 +10,7 @@ import msgspec
 import structlog
 
 from headrace.learning.errors import RecordError
-from headrace.learning.stored import StoredSchema
+from headrace.learning.records.stored import StoredSchema
 from headrace.learning.task import Task, Value
 from headrace.tables.features import FeatureStore
 

@@ -11,9 +11,9 @@ import structlog
 from rocksdict import WriteBatch
 
 from headrace.learning.errors import StoreError
-from headrace.learning.join import MODULUS, weight
-from headrace.learning.join import decode as decode_entry
-from headrace.learning.pending import Waiting
+from headrace.learning.waiting.join import MODULUS, weight
+from headrace.learning.waiting.join import decode as decode_entry
+from headrace.learning.waiting.pending import Waiting
 from headrace.tables.changelog import Changelog, Entry
 from headrace.tables.database import Database
 from headrace.tables.segment import SEGMENT_MAX, Packer, Segment, SegmentError, encode, size_of

@@ -7,11 +7,11 @@ from typing import Annotated
 import msgspec
 import zstandard
 
-from headrace.learning.join import ENTRY_MAX
-from headrace.learning.join import decode as decode_entry
-from headrace.learning.pending import Waiting
 from headrace.learning.signing import derive
 from headrace.learning.snapshot.header import SUM
+from headrace.learning.waiting.join import ENTRY_MAX
+from headrace.learning.waiting.join import decode as decode_entry
+from headrace.learning.waiting.pending import Waiting
 
 SEGMENT_MAX = 256 * 1024
 """Bytes of entries, as `size_of` counts them, after which a segment is written. The last entry may take as much again, and a broker takes 1 MB."""

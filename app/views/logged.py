@@ -9,10 +9,10 @@ import structlog
 from headrace.agents.shards import Shards
 from headrace.app.errors import Problem
 from headrace.learning.fold.learner import Learner
-from headrace.learning.join import ENTRY_MAX, encode
-from headrace.learning.join import Question as Entry
 from headrace.learning.prediction import Prediction, Served
 from headrace.learning.task import Value
+from headrace.learning.waiting.join import ENTRY_MAX, encode
+from headrace.learning.waiting.join import Question as Entry
 
 log = structlog.get_logger()
 

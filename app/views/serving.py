@@ -26,12 +26,12 @@ from headrace.app.settings import Settings
 from headrace.app.views.appender import Appender
 from headrace.app.views.logged import Name, UnderWay, refuse_large
 from headrace.app.views.owner import AGAIN, Asked, Owners
-from headrace.learning.arm import Arm
+from headrace.learning.arms.arm import Arm
 from headrace.learning.errors import ModelError
+from headrace.learning.fold.served_copy import ServedCopy
 from headrace.learning.prediction import Prediction, is_finite
 from headrace.learning.records import Id, Reader
-from headrace.learning.schema import find_bad_feature
-from headrace.learning.served_copy import ServedCopy
+from headrace.learning.records.schema import find_bad_feature
 from headrace.learning.task import Task
 from headrace.tables.enricher import Enricher
 from headrace.tables.placing import partition_of

@@ -1,11 +1,9 @@
 """The classes of our own that a state consists of, and what stands for each in an encoding, whatever module it moves to."""
 
 CLASSES = {
-    "arm": {"Arm": "arm", "OwnAnswers": "own-answers"},
-    "batch": {"BatchState": "batch", "Row": "row"},
+    "arms.arm": {"Arm": "arm"},
+    "arms.own_answers": {"OwnAnswers": "own-answers"},
     "drift.adwin": {"Adwin": "adwin"},
-    "join": {"JoinState": "join"},
-    "mark": {"Mark": "mark"},
     "metrics": {"Scoreboard": "scoreboard", "ServedScores": "served-scores"},
     "metrics.accuracy": {"Accuracy": "accuracy"},
     "metrics.f1": {"F1": "f1", "MacroF1": "macro-f1"},
@@ -24,8 +22,11 @@ CLASSES = {
         "OnlineLinearClassifier": "online-linear-classifier", "OnlineLinearRegressor": "online-linear-regressor",
     },
     "models.preparing": {"OneHot": "one-hot", "Prepared": "prepared", "Scale": "scale"},
-    "order": {"Held": "held", "OrderState": "order"},
+    "records.mark": {"Mark": "mark"},
     "state": {"State": "state"},
     "turn": {"Origin": "origin"},
+    "waiting.batch": {"BatchState": "batch", "Row": "row"},
+    "waiting.join": {"JoinState": "join"},
+    "waiting.order": {"Held": "held", "OrderState": "order"},
 }  # fmt: skip
 """Module in `learning` to its classes and the tags of these."""

@@ -6,8 +6,8 @@ from headrace.learning.fold.label import answer
 from headrace.learning.fold.learn import learn_sample
 from headrace.learning.fold.parts import LearnerParts
 from headrace.learning.fold.question import ask
-from headrace.learning.labels import find_label_fault, type_of
 from headrace.learning.records import Record
+from headrace.learning.records.labels import find_label_fault, type_of
 from headrace.learning.turn import Turn
 
 

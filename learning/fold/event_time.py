@@ -8,9 +8,9 @@ from headrace.learning.effects import Effect
 from headrace.learning.fold.act import act
 from headrace.learning.fold.learn import learn_collected
 from headrace.learning.fold.parts import LearnerParts
-from headrace.learning.order import Held, Order
 from headrace.learning.records import Record
 from headrace.learning.turn import Origin, Turn
+from headrace.learning.waiting.order import Held, Order
 
 
 def hold(parts: LearnerParts, order: Order, turn: Turn, record: Record) -> None:

@@ -8,9 +8,9 @@ from headrace.learning.fold.event_time import settle
 from headrace.learning.fold.learn import learn_collected
 from headrace.learning.fold.parts import LearnerParts
 from headrace.learning.fold.resolve import emit_resolved, learn_question, resolve
-from headrace.learning.join import Question
 from headrace.learning.task import Unanswered
 from headrace.learning.turn import Origin, Turn
+from headrace.learning.waiting.join import Question
 
 
 def pass_time(parts: LearnerParts, turn: Turn) -> Iterator[list[Effect]]:

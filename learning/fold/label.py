@@ -5,9 +5,9 @@ from msgspec import UNSET
 from headrace.learning.fold.parts import LearnerParts
 from headrace.learning.fold.question import refuse_large
 from headrace.learning.fold.resolve import resolve
-from headrace.learning.join import Early, Marker
 from headrace.learning.records import Record
 from headrace.learning.turn import Turn
+from headrace.learning.waiting.join import Early, Marker
 
 
 def answer(parts: LearnerParts, turn: Turn, record: Record) -> None:

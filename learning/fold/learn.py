@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from headrace.learning.arm import Arm
-from headrace.learning.batch import Row
+from headrace.learning.arms import Arm
 from headrace.learning.effects import Drift, Effect, Predicted
 from headrace.learning.fold.parts import LearnerParts
 from headrace.learning.prediction import Prediction, is_finite
 from headrace.learning.task import Label, Value
 from headrace.learning.turn import Turn
+from headrace.learning.waiting.batch import Row
 
 CHUNK = 64
 """Rows of a batch that are learned between two breaths."""

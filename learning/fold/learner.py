@@ -11,12 +11,12 @@ from headrace.learning.fold.event_time import hold, settle
 from headrace.learning.fold.expiry import pass_time
 from headrace.learning.fold.parts import LearnerParts
 from headrace.learning.fold.sources import is_new
-from headrace.learning.mark import Mark, Message
-from headrace.learning.pending import Pending
 from headrace.learning.records import Control, Record, Refused
+from headrace.learning.records.mark import Mark, Message
 from headrace.learning.state import State
 from headrace.learning.task import Task
 from headrace.learning.turn import Turn
+from headrace.learning.waiting.pending import Pending
 
 
 class Learner(LearnerParts):

@@ -3,15 +3,15 @@
 import math
 from typing import Any
 
-from headrace.learning.arm import Arm
-from headrace.learning.batch import Batch
-from headrace.learning.join import Join
-from headrace.learning.names import Names, is_bounded
-from headrace.learning.order import Order
-from headrace.learning.pending import InMemory, Pending
+from headrace.learning.arms import Arm
 from headrace.learning.records import Reader
+from headrace.learning.records.names import Names, is_bounded
 from headrace.learning.state import State
 from headrace.learning.task import Task
+from headrace.learning.waiting.batch import Batch
+from headrace.learning.waiting.join import Join
+from headrace.learning.waiting.order import Order
+from headrace.learning.waiting.pending import InMemory, Pending
 
 
 class LearnerParts:

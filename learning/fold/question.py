@@ -6,9 +6,9 @@ from headrace.learning.effects import Predicted
 from headrace.learning.fold.learn import predict
 from headrace.learning.fold.parts import LearnerParts
 from headrace.learning.fold.resolve import resolve
-from headrace.learning.join import ENTRY_MAX, Frozen, Marker, Question
 from headrace.learning.records import Record
 from headrace.learning.turn import Turn
+from headrace.learning.waiting.join import ENTRY_MAX, Frozen, Marker, Question
 
 
 def ask(parts: LearnerParts, turn: Turn, record: Record) -> None:

@@ -5,11 +5,11 @@ import msgspec
 from headrace.learning.effects import How, Resolved
 from headrace.learning.fold.learn import learn, score
 from headrace.learning.fold.parts import LearnerParts
-from headrace.learning.join import Question, plain
-from headrace.learning.labels import type_of
 from headrace.learning.prediction import Prediction
+from headrace.learning.records.labels import type_of
 from headrace.learning.task import Label, Value
 from headrace.learning.turn import Turn
+from headrace.learning.waiting.join import Question, plain
 
 
 def resolve(

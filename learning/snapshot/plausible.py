@@ -10,12 +10,12 @@ import msgspec
 from msgspec import Meta
 from river.base import Base
 
-from headrace.learning.batch import Row
-from headrace.learning.join import MODULUS
-from headrace.learning.labels import LabelType
-from headrace.learning.mark import Mark
-from headrace.learning.order import Held
+from headrace.learning.records.labels import LabelType
+from headrace.learning.records.mark import Mark
 from headrace.learning.snapshot.header import POSITION_MAX, Sum
+from headrace.learning.waiting.batch import Row
+from headrace.learning.waiting.join import MODULUS
+from headrace.learning.waiting.order import Held
 
 Count = Annotated[int, Meta(ge=0, le=POSITION_MAX)]
 Plain = bool | int | float | str

@@ -10,10 +10,10 @@ import zstandard
 from sealed import manifest, poisoned
 from worlds import WAITING, asking, folded, is_right, learn, run, until
 
-from headrace.learning import join as joining
 from headrace.learning.snapshot import digest, encode, peek, seal
 from headrace.learning.snapshot.header import MAGIC, START, join
 from headrace.learning.task import Task
+from headrace.learning.waiting import join as joining
 from headrace.tables.segment import Packer, Segment
 from headrace.tables.snapshots import CHUNKS_MAX
 

@@ -12,9 +12,9 @@ from headrace.agents.appender import Appender, Row
 from headrace.agents.log import KafkaEventLog
 from headrace.agents.positions import Positions, Start
 from headrace.learning.errors import LogError
-from headrace.learning.mark import Mark
-from headrace.learning.source import Source
+from headrace.learning.records.mark import Mark
 from headrace.learning.task import Task
+from headrace.learning.task.source import Source
 from headrace.tables.producer import producing
 from headrace.tables.topics import Topic, connect, prepare, topics_of
 

@@ -12,9 +12,9 @@ from headrace.agents.ingest import Counts
 from headrace.agents.intake import Intake
 from headrace.agents.mapping import Mapping
 from headrace.agents.positions import Positions, Start
-from headrace.learning.mark import Mark
-from headrace.learning.source import Source
+from headrace.learning.records.mark import Mark
 from headrace.learning.task import Task
+from headrace.learning.task.source import Source
 
 TASK = Task(name="ads", kind="binary", sources=[Source(topic="clicks", key="user", label="y", features="x")])
 

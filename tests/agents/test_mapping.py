@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from headrace.agents.mapping import LeftOut, Mapped, Mapping, Rejected, compile_expression
 from headrace.learning.errors import RecordError
 from headrace.learning.records import Reader
-from headrace.learning.source import Source
 from headrace.learning.task import Feature, Task
+from headrace.learning.task.source import Source
 from headrace.tables.placing import partition_of
 
 

@@ -6,7 +6,7 @@ import pytest
 from aiokafka import TopicPartition
 
 from headrace.agents.positions import Positions, _key
-from headrace.learning.mark import Mark
+from headrace.learning.records.mark import Mark
 from headrace.tables.changelog import Entry
 
 PLACE, OTHER = TopicPartition("clicks", 0), TopicPartition("clicks", 1)

@@ -10,8 +10,8 @@ from headrace.agents.ingest import Counts
 from headrace.agents.intake import Intake
 from headrace.agents.mapping import Mapping, Rejected
 from headrace.agents.rejected import pack_rejected
-from headrace.learning.source import Source
 from headrace.learning.task import Task
+from headrace.learning.task.source import Source
 
 TASK = Task(
     name="ads",

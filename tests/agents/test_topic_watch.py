@@ -10,8 +10,8 @@ from aiokafka.errors import KafkaConnectionError
 
 import headrace.agents.topic_watch
 from headrace.agents.topic_watch import TopicWatch
-from headrace.learning.source import Source
 from headrace.learning.task import Task
+from headrace.learning.task.source import Source
 from headrace.tables.metadata import FoundTopic
 from headrace.tables.topics import Topic, connect, prepare, topics_of
 

@@ -10,8 +10,8 @@ from headrace.app.errors import Problem
 from headrace.app.views import logged
 from headrace.app.views.logged import UnderWay, refuse_large
 from headrace.learning.fold.learner import Learner
-from headrace.learning.join import ENTRY_MAX
 from headrace.learning.task import Task
+from headrace.learning.waiting.join import ENTRY_MAX
 
 TASK = Task(name="ads", kind="multiclass", model="naive_bayes", wait="10s")
 

@@ -16,8 +16,8 @@ from headrace.app.errors import Problem
 from headrace.app.views.health import Ready
 from headrace.app.views.serving import Serving
 from headrace.learning.errors import LogError, TopicError
-from headrace.learning.source import Source
 from headrace.learning.task import Task
+from headrace.learning.task.source import Source
 
 LEARNER = SimpleNamespace(state=SimpleNamespace(position=1))
 

@@ -10,8 +10,8 @@ import chaos
 import harness
 import pytest
 
-from headrace.learning.source import Source
 from headrace.learning.task import Task
+from headrace.learning.task.source import Source
 from headrace.tables.placing import partition_of
 from headrace.tables.topics import Topic, prepare
 

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 import headrace.learning.fold.learn
-from headrace.learning.batch import Batch, BatchState, Row
 from headrace.learning.effects import Alert
 from headrace.learning.fold.learner import Learner
 from headrace.learning.models.online_linear import OnlineLinearClassifier, OnlineLinearRegressor
 from headrace.learning.snapshot import digest
 from headrace.learning.task import BATCH_MAX, Task, Update
+from headrace.learning.waiting.batch import Batch, BatchState, Row
 
 
 def learner(model="logistic", **update):

@@ -30,7 +30,7 @@ from river import (
 )
 from river.datasets import synth
 
-from headrace.learning.arm import Arm
+from headrace.learning.arms.arm import Arm
 from headrace.learning.encoding import missing, reader, writer
 from headrace.learning.encoding.form import LEVELS, Code
 from headrace.learning.errors import SnapshotError

@@ -7,10 +7,10 @@ import pytest
 
 from headrace.learning.effects import Predicted, Quarantined, Resolved
 from headrace.learning.fold.learner import Learner
-from headrace.learning.join import ENTRY_MAX, Question, decode, encode
-from headrace.learning.pending import InMemory, Waiting
 from headrace.learning.snapshot import digest, seal, unseal
 from headrace.learning.task import Task, Unanswered, Update
+from headrace.learning.waiting.join import ENTRY_MAX, Question, decode, encode
+from headrace.learning.waiting.pending import InMemory, Waiting
 
 
 def task(kind="binary", **more):

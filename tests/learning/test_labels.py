@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-import headrace.learning.labels
+import headrace.learning.records.labels
 from headrace.learning.effects import Quarantined
 from headrace.learning.fold.learner import Learner
 from headrace.learning.snapshot import digest, seal, unseal
@@ -103,7 +103,7 @@ def test_records_that_waited_for_their_time_are_looked_at_when_they_are_learned(
 @pytest.fixture
 def few(monkeypatch):
     """A task may have three labels."""
-    monkeypatch.setattr(headrace.learning.labels, "LABELS_MAX", 3)
+    monkeypatch.setattr(headrace.learning.records.labels, "LABELS_MAX", 3)
 
 
 @pytest.mark.parametrize("snapshot", [False, True])

@@ -6,7 +6,7 @@ from types import ModuleType, SimpleNamespace
 import pytest
 from river import compose, datasets, evaluate, forest, linear_model, metrics, optim, preprocessing, tree
 
-from headrace.learning.arm import Arm
+from headrace.learning.arms.arm import Arm
 from headrace.learning.errors import ModelError
 from headrace.learning.fold.learner import Learner
 from headrace.learning.models import MODELS, build, hoeffding, names_for

@@ -9,8 +9,8 @@ import pytest
 from headrace.learning.effects import Quarantined
 from headrace.learning.errors import RecordError
 from headrace.learning.fold.learner import Learner
-from headrace.learning.names import Names, is_bounded
 from headrace.learning.records import Reader
+from headrace.learning.records.names import Names, is_bounded
 from headrace.learning.snapshot import digest, seal, unseal
 from headrace.learning.task import Feature, Task, Unanswered
 

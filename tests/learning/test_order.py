@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-import headrace.learning.order
+import headrace.learning.waiting.order
 from headrace.learning.effects import Alert, Predicted, Quarantined
 from headrace.learning.fold.learner import Learner
 from headrace.learning.task import Task
@@ -116,7 +116,7 @@ def test_a_record_that_waited_is_refused_with_its_own_origin():
 
 
 def test_when_too_many_wait_the_earliest_waits_no_longer_and_it_is_told(monkeypatch):
-    monkeypatch.setattr(headrace.learning.order, "HELD_MAX", 3)
+    monkeypatch.setattr(headrace.learning.waiting.order, "HELD_MAX", 3)
     one = learner()
     told = fold(one, *(message(n, sample(str(n), 10 + n / 10)) for n in range(3)))
     assert told == []

@@ -11,7 +11,7 @@ from headrace.learning.effects import Predicted
 from headrace.learning.fold.learner import Learner
 from headrace.learning.models import MODELS, names_for
 from headrace.learning.models.preparing import OneHot
-from headrace.learning.schema import LARGEST
+from headrace.learning.records.schema import LARGEST
 from headrace.learning.snapshot import digest
 from headrace.learning.task import Task
 

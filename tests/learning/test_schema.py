@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from headrace.learning.errors import RecordError
-from headrace.learning.schema import LARGEST, Features, Schema, find_bad_feature
+from headrace.learning.records.schema import LARGEST, Features, Schema, find_bad_feature
 from headrace.learning.task import Feature, Task
 
 FEATURES = {

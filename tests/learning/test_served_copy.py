@@ -7,8 +7,8 @@ import pytest
 from river import compose, linear_model, preprocessing
 
 from headrace.learning.fold.learner import Learner
+from headrace.learning.fold.served_copy import ANSWERS_MAX, ServedCopy, copy_for_answers
 from headrace.learning.models.preparing import OneHot
-from headrace.learning.served_copy import ANSWERS_MAX, ServedCopy, copy_for_answers
 from headrace.learning.snapshot import digest
 from headrace.learning.task import Task
 

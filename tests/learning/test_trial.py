@@ -9,11 +9,11 @@ import users_models
 from river import feature_extraction, forest, linear_model, neighbors, sketch, stats
 
 from headrace.learning.errors import ModelError
-from headrace.learning.generated import questions, samples, shapes
+from headrace.learning.fold.generated import questions, samples, shapes
+from headrace.learning.fold.trial import try_model
 from headrace.learning.models import build, names_for
 from headrace.learning.records import Reader, Record
 from headrace.learning.task import Feature, Task, Unanswered, Update
-from headrace.learning.trial import try_model
 
 EVERY = [(kind, name) for kind in ("binary", "multiclass", "regression") for name in names_for(kind)]
 NUMBER, TEXT = Feature(), Feature(type="string")

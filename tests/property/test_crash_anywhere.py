@@ -22,10 +22,10 @@ from headrace.agents.announcements import Announcements
 from headrace.agents.budget import Budget
 from headrace.agents.shard import Shard
 from headrace.learning.fold.learner import Learner
-from headrace.learning.join import Join
-from headrace.learning.mark import Mark
+from headrace.learning.records.mark import Mark
 from headrace.learning.snapshot import digest, peek
 from headrace.learning.task import Task, Unanswered, Update
+from headrace.learning.waiting.join import Join
 from headrace.tables.changelog import Entry
 from headrace.tables.pending import PendingTable
 from headrace.tables.snapshots import Snapshots

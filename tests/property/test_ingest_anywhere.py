@@ -19,9 +19,9 @@ from headrace.agents.ingest import Ingest
 from headrace.agents.intake import Intake
 from headrace.agents.positions import Start
 from headrace.learning.fold.learner import Learner
-from headrace.learning.mark import Mark
-from headrace.learning.source import Source
+from headrace.learning.records.mark import Mark
 from headrace.learning.task import Task
+from headrace.learning.task.source import Source
 
 
 @pytest.fixture(autouse=True, scope="module")

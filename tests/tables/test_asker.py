@@ -8,7 +8,7 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.structs import TopicPartition
 
-from headrace.learning.mark import Mark
+from headrace.learning.records.mark import Mark
 from headrace.tables.asker import Asker
 from headrace.tables.kafka import Brokers
 from headrace.tables.topics import Topic, prepare

@@ -6,8 +6,8 @@ import shutil
 
 import pytest
 
-from headrace.learning.join import Question, encode
-from headrace.learning.pending import InMemory, Waiting
+from headrace.learning.waiting.join import Question, encode
+from headrace.learning.waiting.pending import InMemory, Waiting
 from headrace.tables.changelog import Entry
 from headrace.tables.pending import CHUNK, PendingTable, ShardPending, Under
 from headrace.tables.segment import ENTRIES_MAX, SEGMENT_MAX, Packer, Segment

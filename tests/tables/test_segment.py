@@ -6,8 +6,8 @@ import msgspec
 import pytest
 import zstandard
 
-from headrace.learning.join import ENTRY_MAX, Question, encode
-from headrace.learning.pending import STEP_MAX, Waiting
+from headrace.learning.waiting.join import ENTRY_MAX, Question, encode
+from headrace.learning.waiting.pending import STEP_MAX, Waiting
 from headrace.tables.segment import ENTRIES_MAX, PACKED_MAX, ROOM, SEGMENT_MAX, Packer, Segment, SegmentError, size_of
 
 KEY, PLACE = b"k" * 32, b"one/1"

@@ -5,9 +5,9 @@ import random
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
-from headrace.learning.batch import Row
-from headrace.learning.labels import declared_type
+from headrace.learning.records.labels import declared_type
 from headrace.learning.task import Feature, Label, Task, Value
+from headrace.learning.waiting.batch import Row
 
 TEXTS = ("good day", "bad night", "two words")
 UNSEEN = "never seen"

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 import msgspec
 
 from headrace.learning.errors import StoreError
-from headrace.learning.pending import Pending, Waiting
 from headrace.learning.prediction import Served
 from headrace.learning.task import Label, Value
 from headrace.learning.turn import Origin
+from headrace.learning.waiting.pending import Pending, Waiting
 
 DELAYS = 1_000
 """The last label delays, of which the quantiles are told."""

@@ -20,7 +20,7 @@ class Pending(Protocol):
     """Where entries are kept. A step writes one entry at most, and the same one whenever it is folded again.
 
     There may be entries of steps that are still to come, left by a process that had folded further and was stopped: the reader
-    passes them by (`learning/join.py`). Kept entries are never changed.
+    passes them by (`learning/waiting/join.py`). Kept entries are never changed.
     """
 
     def put(self, waiting: Waiting) -> None:

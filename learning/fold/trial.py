@@ -6,13 +6,13 @@ from types import FunctionType, SimpleNamespace
 
 import msgspec
 
-from headrace.learning.batch import Row
 from headrace.learning.encoding import SAVABLE, decode, digest, encode, missing
 from headrace.learning.encoding.table import DECLARED as DECLARED_IN
 from headrace.learning.errors import ModelError, SnapshotError
+from headrace.learning.fold.generated import Shape, questions, samples, shapes
 from headrace.learning.fold.learner import Learner
-from headrace.learning.generated import Shape, questions, samples, shapes
 from headrace.learning.task import Task, Value
+from headrace.learning.waiting.batch import Row
 
 ROWS = 200
 """Rows that a user's own model is tried with."""

@@ -3,7 +3,7 @@
 import msgspec
 
 from headrace.learning.errors import RecordError
-from headrace.learning.schema import Number, Text, Whole, check_value, find_bad_feature
+from headrace.learning.records.schema import Number, Text, Whole, check_value, find_bad_feature
 from headrace.learning.task import Feature, Task, Value
 
 

@@ -4,7 +4,7 @@ from typing import Literal
 
 from msgspec import UNSET
 
-from headrace.learning.records import Record
+from headrace.learning.records.reader import Record
 from headrace.learning.task import LABELS_MAX, Label, Task, Unanswered
 
 LabelType = Literal["int", "str"]

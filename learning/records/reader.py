@@ -1,4 +1,4 @@
-"""Records: the lines of the event log, decoded and checked before anything learns from them."""
+"""The reader: decodes and checks the lines of the event log."""
 
 import json
 import re
@@ -10,7 +10,7 @@ from msgspec import UNSET, UnsetType
 
 from headrace.learning.errors import RecordError
 from headrace.learning.prediction import Served
-from headrace.learning.schema import Features, Number, Schema, Text, Whole, find_bad_feature
+from headrace.learning.records.schema import Features, Number, Schema, Text, Whole, find_bad_feature
 from headrace.learning.task import Label, Task, Value
 
 ROWS_MAX = 1_000

@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from headrace.learning.duration import seconds
-from headrace.learning.source import Source
+from headrace.learning.task.duration import seconds
+from headrace.learning.task.source import Source
 
 Kind = Literal["binary", "multiclass", "regression"]
 Value = bool | int | float | str

@@ -1,0 +1,31 @@
+"""Records: the lines of the event log, decoded and checked before anything learns from them."""
+
+from headrace.learning.records.reader import (
+    DEPTH_MAX,
+    LABELS,
+    ROWS_MAX,
+    Control,
+    Id,
+    Reader,
+    Record,
+    Refused,
+    Source,
+    Time,
+    is_deeper,
+    refuse_duplicate_keys,
+)
+
+__all__ = [
+    "DEPTH_MAX",
+    "LABELS",
+    "ROWS_MAX",
+    "Control",
+    "Id",
+    "Reader",
+    "Record",
+    "Refused",
+    "Source",
+    "Time",
+    "is_deeper",
+    "refuse_duplicate_keys",
+]

@@ -1,0 +1,31 @@
+"""The task: one supervised problem, its sources, and the durations that it is declared with."""
+
+from headrace.learning.task.task import (
+    BATCH_MAX,
+    LABELS_MAX,
+    Duration,
+    Feature,
+    Kind,
+    Label,
+    Stored,
+    Task,
+    Unanswered,
+    Update,
+    Value,
+    milliseconds,
+)
+
+__all__ = [
+    "BATCH_MAX",
+    "LABELS_MAX",
+    "Duration",
+    "Feature",
+    "Kind",
+    "Label",
+    "Stored",
+    "Task",
+    "Unanswered",
+    "Update",
+    "Value",
+    "milliseconds",
+]
