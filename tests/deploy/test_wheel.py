@@ -71,7 +71,7 @@ def test_the_wheel_holds_one_package(built):
     assert {name.partition("/")[0] for name in names} == {"headrace", f"{wheel.name.rpartition('-py3')[0]}.dist-info"}
     for wanted in (
         "headrace/py.typed",
-        "headrace/learning/learner.py",
+        "headrace/learning/fold/learner.py",
         "headrace/app/cli/demo.py",
         "headrace/__main__.py",
     ):
