@@ -5,11 +5,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from headrace.agents.budget import Budget
-from headrace.agents.log import EventLog, KafkaEventLog
 from headrace.agents.outlet import KafkaOutlet, Outlet
 from headrace.learning.task import Task
 from headrace.tables.changelog import Follower, KafkaChangelog, KafkaFollower
-from headrace.tables.kafka import Brokers
+from headrace.tables.kafka.clients import Brokers
+from headrace.tables.kafka.log import EventLog, KafkaEventLog
 from headrace.tables.pending import PendingTable
 from headrace.tables.snapshots import Snapshots
 from headrace.tables.table import Table

@@ -4,7 +4,7 @@ Nothing is lost and nothing is folded twice, whatever is killed or paused, becau
 
 1. A *run* takes one partition of a source in its order, beginning at or before the first message that nobody has acknowledged, and
    appends to each shard in that order: the next batch is not sent before the broker has acknowledged the last
-   (`agents/appender.py`).
+   (`tables/kafka/appender.py`).
 2. A position is committed only when the broker has all that came of the messages before it. So whichever committed position a run
    begins at, even one that a late worker has put back, all before it is in the log.
 3. What comes of a message follows from the message alone (`agents/mapping.py`): the same records, for the same shards. Each names
@@ -32,16 +32,16 @@ import msgspec
 import structlog
 from faust.types import TP
 
-from headrace.agents.appender import Appender
 from headrace.agents.background import Background
 from headrace.agents.intake import RETRY_SECONDS, Intake
-from headrace.agents.log import KafkaEventLog
 from headrace.agents.mapping import Mapping
 from headrace.agents.positions import Positions
 from headrace.agents.stopping import stop_all
 from headrace.learning.errors import TopicError
 from headrace.learning.task import Task, Value
-from headrace.tables.kafka import Brokers
+from headrace.tables.kafka.appender import Appender
+from headrace.tables.kafka.clients import Brokers
+from headrace.tables.kafka.log import KafkaEventLog
 
 log = structlog.get_logger()
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Literal
 import structlog
 from aiokafka.errors import KafkaError
 
-from headrace.agents.appender import Row
 from headrace.agents.mapping import LeftOut, Mapped, Rejected
 from headrace.agents.outlet import CUT, headers_of_cut
 from headrace.agents.rejected import pack_rejected
 from headrace.learning.errors import HeadraceError, RecordError, TopicError
 from headrace.learning.records.mark import Mark, Message
+from headrace.tables.kafka.appender import Row
 
 if TYPE_CHECKING:
     from headrace.agents.ingest import Ingest

@@ -16,7 +16,7 @@ from headrace.learning.records.mark import Message
 from headrace.learning.records.schema import LARGEST
 from headrace.learning.task import Task
 from headrace.learning.task.source import Source
-from headrace.tables.placing import partition_of
+from headrace.tables.kafka.partitioner import partition_of
 
 UNITS = {"s": 1, "ms": 1_000, "us": 1_000_000}
 KEY_MAX = 256

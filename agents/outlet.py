@@ -10,8 +10,8 @@ import msgspec
 from aiokafka.errors import KafkaConnectionError, KafkaTimeoutError, MessageSizeTooLargeError
 
 from headrace.learning.effects import Effect, Predicted, Quarantined, Resolved
-from headrace.tables.kafka import Brokers
-from headrace.tables.producer import LastingProducer
+from headrace.tables.kafka.clients import Brokers
+from headrace.tables.kafka.producer import LastingProducer
 
 REQUEST_MAX = 16 << 20
 """Bytes in one record of the quarantine, whose topic is made for them; what is larger is cut, and says so."""

@@ -19,9 +19,9 @@ from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
-from headrace.agents.log import QUIET_SECONDS
 from headrace.agents.stopping import stop_all
-from headrace.tables.kafka import ISOLATION, find_ended
+from headrace.tables.kafka.clients import ISOLATION, find_ended
+from headrace.tables.kafka.log import QUIET_SECONDS
 
 log = structlog.get_logger()
 

@@ -15,9 +15,9 @@ from aiokafka.structs import OffsetAndMetadata
 from headrace.learning.errors import LogError
 from headrace.learning.records.mark import Mark
 from headrace.learning.signing import derive
-from headrace.tables.asker import ANSWER_SECONDS
 from headrace.tables.changelog import KafkaChangelog
-from headrace.tables.kafka import Brokers, close, close_soon, started
+from headrace.tables.kafka.asker import ANSWER_SECONDS
+from headrace.tables.kafka.clients import Brokers, close, close_soon, started
 
 log = structlog.get_logger()
 

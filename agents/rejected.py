@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from headrace.agents.appender import Row
 from headrace.agents.mapping import Rejected
 from headrace.agents.outlet import headers_of
 from headrace.learning.effects import Quarantined
 from headrace.learning.records.mark import Message
 from headrace.learning.task import Task
+from headrace.tables.kafka.appender import Row
 
 
 def pack_rejected(task: Task, topic: str, partition: int, rejected: Sequence[tuple[Message, Rejected]]) -> list[Row]:

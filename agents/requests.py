@@ -14,8 +14,8 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from headrace.agents.outlet import PACK_BYTES, pack
 from headrace.learning.records import ROWS_MAX
 from headrace.learning.task import Task
-from headrace.tables.kafka import Brokers, consuming, fetched
-from headrace.tables.producer import producing
+from headrace.tables.kafka.clients import Brokers, consuming, fetched
+from headrace.tables.kafka.producer import producing
 
 log = structlog.get_logger()
 

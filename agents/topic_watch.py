@@ -11,9 +11,9 @@ from aiokafka.errors import KafkaError
 
 from headrace.learning.errors import TopicError
 from headrace.learning.task import Task
-from headrace.tables.kafka import Brokers, started
-from headrace.tables.metadata import FoundTopic, find_topics
-from headrace.tables.topics import Topic, find_miscounted, sources_of, topics_of
+from headrace.tables.kafka.clients import Brokers, started
+from headrace.tables.kafka.metadata import FoundTopic, find_topics
+from headrace.tables.kafka.topics import Topic, find_miscounted, sources_of, topics_of
 
 log = structlog.get_logger()
 

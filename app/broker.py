@@ -8,8 +8,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from headrace.learning.errors import BrokerError
-from headrace.tables.asker import EMBEDDED_CLUSTER
-from headrace.tables.kafka import Brokers
+from headrace.tables.kafka.clients import Brokers
+from headrace.tables.kafka.ends import EMBEDDED_CLUSTER
 
 READY_SECONDS = 20.0
 
@@ -62,7 +62,7 @@ def is_listening(host: str, port: int) -> bool:
 
 def is_reachable(brokers: Brokers | str) -> bool:
     """Whether a Kafka answers at one of these addresses."""
-    from headrace.tables.topics import connect
+    from headrace.tables.kafka.topics import connect
 
     async def ask() -> None:
         await (await connect(brokers)).close()

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from headrace.learning.errors import SettingsError
-from headrace.tables.kafka import Login, Mechanism
+from headrace.tables.kafka.clients import Login, Mechanism
 
 
 class BrokerTls(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -26,8 +26,8 @@ from headrace.learning.records.stored import StoredSchema
 from headrace.learning.task import Duration, Task
 from headrace.learning.task.duration import seconds
 from headrace.learning.task.source import Source
-from headrace.tables.kafka import Brokers
-from headrace.tables.topics import topics_of
+from headrace.tables.kafka.clients import Brokers
+from headrace.tables.kafka.topics import topics_of
 
 DEFAULT = "headrace.toml"
 EMBEDDED = "kafka://127.0.0.1:9092"

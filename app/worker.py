@@ -39,9 +39,9 @@ from headrace.app.trial import try_models
 from headrace.app.views import ROUTES, add_views
 from headrace.app.views.health import announce_ready
 from headrace.tables.enricher import Enricher
-from headrace.tables.kafka import Brokers
-from headrace.tables.metadata import FoundTopic
-from headrace.tables.topics import LACKING, prepare, sources_of, topics_of
+from headrace.tables.kafka.clients import Brokers
+from headrace.tables.kafka.metadata import FoundTopic
+from headrace.tables.kafka.topics import LACKING, prepare, sources_of, topics_of
 
 log = structlog.get_logger()
 

@@ -24,7 +24,7 @@ from prediction import LEARNED_PER_SECOND, feed
 from river import datasets
 
 from headrace.learning.task import Task
-from headrace.tables.producer import producing
+from headrace.tables.kafka.producer import producing
 
 
 async def fresh(broker: str, address: str, topic: str, samples: int) -> list[float]:

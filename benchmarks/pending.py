@@ -28,7 +28,7 @@ from river import datasets
 from headrace.learning.snapshot import seal, unseal
 from headrace.learning.task import Task
 from headrace.tables.changelog import KafkaChangelog
-from headrace.tables.producer import producing
+from headrace.tables.kafka.producer import producing
 from headrace.tables.snapshots import Snapshots
 from headrace.tables.table import Table
 

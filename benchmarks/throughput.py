@@ -26,7 +26,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from river import datasets, drift, linear_model, optim, preprocessing
 
 from headrace.learning.task import Task
-from headrace.tables.topics import Topic, prepare
+from headrace.tables.kafka.topics import Topic, prepare
 
 SECONDS_MAX = 300
 """How long one measurement may take before the run is given up."""

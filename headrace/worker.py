@@ -4,6 +4,17 @@ HEADRACE_CONFIG=headrace.toml faust -A headrace.worker worker -l info
 HEADRACE_CONFIG=headrace.toml faust -A headrace.worker agents
 """
 
+from functools import cache
+
+from headrace.agents.learn import LearningApp
 from headrace.app.from_faust import listed_app
 
-app = listed_app()
+_app = cache(listed_app)
+
+
+def __getattr__(name: str) -> LearningApp:
+    """Make `app` when Faust asks for it: the settings are read then, and not when this module is imported."""
+    if name == "app":
+        return _app()
+    msg = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(msg)

@@ -7,9 +7,9 @@ from typing import NamedTuple, Protocol
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from headrace.learning.errors import ReplacedError
-from headrace.tables.asker import Asker
-from headrace.tables.kafka import Brokers, ClientEndedError, close, consuming, fetched, started
-from headrace.tables.producer import LastingProducer
+from headrace.tables.kafka.asker import Asker
+from headrace.tables.kafka.clients import Brokers, ClientEndedError, close, consuming, fetched, started
+from headrace.tables.kafka.producer import LastingProducer
 
 FOLLOW_SECONDS = 1.0
 """How long a follower waits for something new before it hands over that there is nothing."""

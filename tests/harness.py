@@ -24,9 +24,9 @@ from headrace.app.command import HEADRACE
 from headrace.learning.fold.learner import Learner
 from headrace.learning.snapshot import digest
 from headrace.learning.task import Task
-from headrace.tables.kafka import Brokers
-from headrace.tables.producer import producing
-from headrace.tables.topics import prepare, topics_of
+from headrace.tables.kafka.clients import Brokers
+from headrace.tables.kafka.producer import producing
+from headrace.tables.kafka.topics import prepare, topics_of
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -3,7 +3,7 @@
 import hashlib
 import uuid
 
-from headrace.tables.placing import partition_of
+from headrace.tables.kafka.partitioner import partition_of
 
 KEYS = {partition_of(f"k{number}", 2): f"k{number}" for number in range(20)}
 SECRETS = {"predict": "grain-of-the-phone", "feedback": "grain-of-the-desk"}

@@ -10,14 +10,14 @@ import harness
 
 from headrace.agents import replicas as replicas_module
 from headrace.agents.budget import Budget
-from headrace.agents.log import recognise
 from headrace.agents.shards import Shards
 from headrace.learning.errors import LogError, ReplacedError
 from headrace.learning.fold.learner import Learner
 from headrace.learning.snapshot import digest
 from headrace.learning.task import Task, Unanswered
-from headrace.tables.asker import Look
 from headrace.tables.changelog import Entry
+from headrace.tables.kafka.asker import Look
+from headrace.tables.kafka.log import recognise
 from headrace.tables.pending import PendingTable
 from headrace.tables.snapshots import Snapshots
 from headrace.tables.table import Table

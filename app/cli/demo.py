@@ -24,8 +24,8 @@ from headrace.app.cli.later import LaterLabels
 from headrace.app.command import HEADRACE, fix_hash_seed
 from headrace.app.settings import Settings, load
 from headrace.learning.errors import BrokerError, HeadraceError
-from headrace.tables.producer import producing
-from headrace.tables.topics import connect
+from headrace.tables.kafka.producer import producing
+from headrace.tables.kafka.topics import connect
 
 ROWS_PER_SECOND = 125.0
 """Slow enough to watch: the 1,250 rows of Phishing take ten seconds."""

@@ -27,7 +27,7 @@ from headrace.app.doors import doors_of
 from headrace.app.limits import descriptor_limit, needed_descriptors
 from headrace.app.settings import Settings
 from headrace.learning.errors import BrokerError, HeadraceError
-from headrace.tables.kafka import Brokers
+from headrace.tables.kafka.clients import Brokers
 
 DISK_MIN = 1 << 30
 """Bytes free for the databases, below which a worker would soon stand still."""
@@ -178,7 +178,7 @@ def check_broker(settings: Settings) -> Iterator[Finding]:
 
 
 async def _ask_broker(settings: Settings, brokers: Brokers) -> list[Finding]:
-    from headrace.tables.topics import connect, find_missing, find_problems, sources_of, topics_of
+    from headrace.tables.kafka.topics import connect, find_missing, find_problems, sources_of, topics_of
 
     admin = await connect(brokers)
     try:

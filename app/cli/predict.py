@@ -10,7 +10,7 @@ from headrace.app.cli.columns import InvalidCellError, infer_type, read_cell
 from headrace.app.cli.options import as_json, task_of, with_settings
 from headrace.app.settings import Settings
 from headrace.learning.task import Task
-from headrace.tables.placing import partition_of
+from headrace.tables.kafka.partitioner import partition_of
 
 STALE_SECONDS = 10.0
 """Staleness of an answer above which the worker is asked whether a shard is stopped."""

@@ -21,7 +21,7 @@ from headrace.app.settings import Settings
 from headrace.learning.errors import BrokerError
 from headrace.learning.records import ROWS_MAX
 from headrace.learning.task import Task
-from headrace.tables.kafka import Brokers
+from headrace.tables.kafka.clients import Brokers
 
 UNACKNOWLEDGED_MAX = 5_000
 """Messages under way at once: enough to keep a broker busy, little enough to stop soon."""
@@ -159,8 +159,8 @@ class Sender:
 
     async def send_all(self, source: Source, limit: int | None, progress: Progress) -> None:
         """Send the samples, in their order; BrokerError says how many were acknowledged when the broker fails."""
-        from headrace.tables.producer import producing
-        from headrace.tables.topics import prepare, topics_of
+        from headrace.tables.kafka.producer import producing
+        from headrace.tables.kafka.topics import prepare, topics_of
 
         await prepare(self.brokers, topics_of(self.task))
         async with producing(self.brokers, linger_ms=5, max_batch_size=1 << 18) as producer:

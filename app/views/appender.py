@@ -9,9 +9,9 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from headrace.app.errors import Problem
 from headrace.app.views.answer import At
 from headrace.learning.task import Task
-from headrace.tables.kafka import Brokers
-from headrace.tables.placing import partition_of
-from headrace.tables.producer import LastingProducer
+from headrace.tables.kafka.clients import Brokers
+from headrace.tables.kafka.partitioner import partition_of
+from headrace.tables.kafka.producer import LastingProducer
 
 log = structlog.get_logger()
 

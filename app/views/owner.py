@@ -8,12 +8,12 @@ import msgspec
 import structlog
 from aiohttp import web
 
-from headrace.agents.members import Members
 from headrace.app.caller import CALLER, HOPS_MAX, Caller
 from headrace.app.errors import Problem
 from headrace.app.peers import Peers
 from headrace.app.proof import PROOF, SIGNATURE, Proofs
 from headrace.learning.task import Task
+from headrace.tables.kafka.members import Members
 
 log = structlog.get_logger()
 

@@ -17,7 +17,6 @@ from msgspec import UNSET, Meta, UnsetType
 
 from headrace.agents.arrivals import Arrivals
 from headrace.agents.learn import LearningApp
-from headrace.agents.members import Members
 from headrace.agents.shards import Model, Shards
 from headrace.app.contract import METHODS, TaskFeatures
 from headrace.app.errors import Problem
@@ -34,7 +33,8 @@ from headrace.learning.records import Id, Reader
 from headrace.learning.records.schema import find_bad_feature
 from headrace.learning.task import Task
 from headrace.tables.enricher import Enricher
-from headrace.tables.placing import partition_of
+from headrace.tables.kafka.members import Members
+from headrace.tables.kafka.partitioner import partition_of
 
 log = structlog.get_logger()
 

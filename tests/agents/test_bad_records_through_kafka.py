@@ -10,7 +10,7 @@ import pytest
 
 from headrace.learning.snapshot import digest
 from headrace.learning.task import Task
-from headrace.tables.kafka import Brokers
+from headrace.tables.kafka.clients import Brokers
 
 PLACE = Path(__file__).parent.parent / "learning" / "test_hostile_records.py"
 SPEC = importlib.util.spec_from_file_location("hostile_records", PLACE)

@@ -8,15 +8,15 @@ import harness
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
-from headrace.agents.appender import Appender, Row
-from headrace.agents.log import KafkaEventLog
 from headrace.agents.positions import Positions, Start
 from headrace.learning.errors import LogError
 from headrace.learning.records.mark import Mark
 from headrace.learning.task import Task
 from headrace.learning.task.source import Source
-from headrace.tables.producer import producing
-from headrace.tables.topics import Topic, connect, prepare, topics_of
+from headrace.tables.kafka.appender import Appender, Row
+from headrace.tables.kafka.log import KafkaEventLog
+from headrace.tables.kafka.producer import producing
+from headrace.tables.kafka.topics import Topic, connect, prepare, topics_of
 
 SOURCE = '[[tasks.{task}.sources]]\ntopic = "{topic}"\nlabel = "y"\nfeatures = "x"\n'
 

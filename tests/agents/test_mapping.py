@@ -13,7 +13,7 @@ from headrace.learning.errors import RecordError
 from headrace.learning.records import Reader
 from headrace.learning.task import Feature, Task
 from headrace.learning.task.source import Source
-from headrace.tables.placing import partition_of
+from headrace.tables.kafka.partitioner import partition_of
 
 
 def message(document, *, offset=7, key=None, timestamp=1_500):

@@ -11,7 +11,7 @@ from aiokafka.errors import (
 )
 
 import headrace.agents.outlet
-import headrace.tables.producer
+import headrace.tables.kafka.producer
 from headrace.agents.outlet import CUT, KafkaOutlet
 from headrace.learning.effects import Alert, Quarantined
 
@@ -53,7 +53,7 @@ def run(check, refuses, monkeypatch, away=()):
             raise error
         return Producer(taken, refuses)
 
-    monkeypatch.setattr(headrace.tables.producer, "start_producer", start)
+    monkeypatch.setattr(headrace.tables.kafka.producer, "start_producer", start)
     asyncio.run(check(KafkaOutlet("t", "127.0.0.1:1"), taken))
 
 
@@ -123,7 +123,7 @@ def slow(monkeypatch, check):
     async def start(brokers, **options):
         return Slow(sent, None)
 
-    monkeypatch.setattr(headrace.tables.producer, "start_producer", start)
+    monkeypatch.setattr(headrace.tables.kafka.producer, "start_producer", start)
     asyncio.run(check(KafkaOutlet("t", "127.0.0.1:1"), sent))
 
 
@@ -175,5 +175,5 @@ def test_what_is_too_large_for_the_client_is_cut_too(monkeypatch):
         await outlet.flush(0)
         assert sorted(len(value) == CUT for value in taken) == [False, True]
 
-    monkeypatch.setattr(headrace.tables.producer, "start_producer", start)
+    monkeypatch.setattr(headrace.tables.kafka.producer, "start_producer", start)
     asyncio.run(check(KafkaOutlet("t", "127.0.0.1:1")))

@@ -16,7 +16,7 @@ from faust.types import TP
 
 from headrace.agents.learn import LearningApp
 from headrace.agents.poll import FETCH_WAIT_MS, QUIET_SECONDS, Backlog, Poll, PollConsumer, PollThread, PollTransport
-from headrace.tables.kafka import Brokers
+from headrace.tables.kafka.clients import Brokers
 
 
 def test_faust_is_the_version_whose_private_members_are_known():

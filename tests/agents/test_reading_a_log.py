@@ -8,9 +8,9 @@ from types import SimpleNamespace
 import pytest
 from aiokafka.errors import KafkaError
 
-from headrace.agents import log as module
-from headrace.agents.log import KafkaEventLog
 from headrace.learning.errors import LogError
+from headrace.tables.kafka import log as module
+from headrace.tables.kafka.log import KafkaEventLog
 
 
 class Consumer:

@@ -5,13 +5,13 @@ import json
 from types import SimpleNamespace
 
 import headrace.agents.intake
-from headrace.agents.appender import size_of
 from headrace.agents.ingest import Counts
 from headrace.agents.intake import Intake
 from headrace.agents.mapping import Mapping, Rejected
 from headrace.agents.rejected import pack_rejected
 from headrace.learning.task import Task
 from headrace.learning.task.source import Source
+from headrace.tables.kafka.appender import size_of
 
 TASK = Task(
     name="ads",

@@ -8,8 +8,8 @@ import harness
 import pytest
 from aiokafka.admin import NewPartitions
 
-from headrace.tables.producer import producing
-from headrace.tables.topics import connect
+from headrace.tables.kafka.producer import producing
+from headrace.tables.kafka.topics import connect
 
 
 @pytest.fixture

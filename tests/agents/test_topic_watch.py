@@ -12,8 +12,8 @@ import headrace.agents.topic_watch
 from headrace.agents.topic_watch import TopicWatch
 from headrace.learning.task import Task
 from headrace.learning.task.source import Source
-from headrace.tables.metadata import FoundTopic
-from headrace.tables.topics import Topic, connect, prepare, topics_of
+from headrace.tables.kafka.metadata import FoundTopic
+from headrace.tables.kafka.topics import Topic, connect, prepare, topics_of
 
 TASK = Task(name="ads", kind="binary", sources=[Source(topic="clicks", label="y", features="x")])
 NAMES = [topic.name for topic in topics_of(TASK)] + ["clicks"]

@@ -7,10 +7,10 @@ import uuid
 import harness
 import pytest
 
-from headrace.agents.log import KafkaEventLog
 from headrace.learning.task import Task
-from headrace.tables.kafka import Brokers
-from headrace.tables.topics import Topic, prepare
+from headrace.tables.kafka.clients import Brokers
+from headrace.tables.kafka.log import KafkaEventLog
+from headrace.tables.kafka.topics import Topic, prepare
 
 COMMITTED, EACH = 20, 3
 """Every committed sample stands among aborted ones: one transaction of each three is committed."""

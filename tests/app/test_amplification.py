@@ -14,7 +14,7 @@ from headrace.app.views.owner import Asked
 from headrace.app.views.serving import Question, ServedTask, Serving
 from headrace.learning.fold.learner import Learner
 from headrace.learning.task import Task
-from headrace.tables.placing import partition_of
+from headrace.tables.kafka.partitioner import partition_of
 
 TASK = Task(name="ads", kind="multiclass", model="naive_bayes", partitions=2)
 LABELS = 50

@@ -6,7 +6,7 @@ import pytest
 from aiokafka.errors import KafkaTimeoutError, MessageSizeTooLargeError
 
 import headrace.app.views.appender
-import headrace.tables.producer
+import headrace.tables.kafka.producer
 from headrace.app.errors import Problem
 from headrace.app.views.answer import At
 from headrace.app.views.appender import Appender
@@ -38,7 +38,7 @@ def producers(monkeypatch):
         started.append(Producer())
         return started[-1]
 
-    monkeypatch.setattr(headrace.tables.producer, "start_producer", start)
+    monkeypatch.setattr(headrace.tables.kafka.producer, "start_producer", start)
     return started
 
 

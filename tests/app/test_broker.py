@@ -10,12 +10,12 @@ from harness import free_port, read_all
 
 from headrace.app import broker as embedded
 from headrace.learning.errors import BrokerError
-from headrace.tables import asker
-from headrace.tables.asker import Asker
 from headrace.tables.changelog import KafkaChangelog
-from headrace.tables.kafka import Brokers
-from headrace.tables.producer import start_producer
-from headrace.tables.topics import Topic, prepare
+from headrace.tables.kafka import asker, ends
+from headrace.tables.kafka.asker import Asker
+from headrace.tables.kafka.clients import Brokers
+from headrace.tables.kafka.producer import start_producer
+from headrace.tables.kafka.topics import Topic, prepare
 
 
 @pytest.fixture
@@ -42,7 +42,8 @@ async def append_batch(address, topic, count):
 def test_the_end_of_a_log_is_known_however_slow_the_broker_is(running, monkeypatch, patience):
     """A shard would take its own log for another one, and empty a table that has all of its changelog."""
     address, _ = running
-    monkeypatch.setattr(asker, "FETCH_MS", patience)
+    for module in (asker, ends):
+        monkeypatch.setattr(module, "FETCH_MS", patience)
 
     async def check():
         await prepare(address, [Topic("ads.events", 2, {})])

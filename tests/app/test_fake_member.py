@@ -10,8 +10,8 @@ from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssigno
 from fake_owner import Fake, header, response
 from keyed import GROUP_SECRET, KEYS, SECRETS, ask, keyed, owned
 
-from headrace.agents.members import CLIENT
 from headrace.app.proof import PROOF
+from headrace.tables.kafka.members import CLIENT
 
 PATH = "/v1/{}/predict/batch"
 

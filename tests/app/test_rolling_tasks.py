@@ -12,7 +12,7 @@ import pytest
 from headrace.app.settings import parse
 from headrace.app.worker import group_of
 from headrace.learning.task import Task
-from headrace.tables.topics import connect
+from headrace.tables.kafka.topics import connect
 
 PARTITIONS = 4
 SESSION_SECONDS = 10.0

@@ -16,7 +16,8 @@ from headrace.app.cli.sources import Sample
 from headrace.learning.fold.learner import Learner
 from headrace.learning.models import names_for
 from headrace.learning.task import Task
-from headrace.tables.placing import partition_of
+from headrace.tables.kafka import producer, topics
+from headrace.tables.kafka.partitioner import partition_of
 
 numbers = itertools.count()
 
@@ -297,7 +298,7 @@ def test_when_the_broker_fails_it_says_how_many_rows_were_acknowledged(headrace,
         async def __aexit__(self, *_error):
             pass
 
-    monkeypatch.setattr(headrace.tables.producer, "producing", Producing)
+    monkeypatch.setattr(producer, "producing", Producing)
     ads = log()
     called = headrace("send", ads.task, "river:Phishing", "--config", ads.config, "--limit", 100)
     assert called.status == 1
@@ -337,8 +338,8 @@ def test_with_a_delay_questions_and_labels_are_counted_apart(headrace, tmp_path,
     async def prepare(*_arguments):
         pass
 
-    monkeypatch.setattr(headrace.tables.producer, "producing", Producing)
-    monkeypatch.setattr(headrace.tables.topics, "prepare", prepare)
+    monkeypatch.setattr(producer, "producing", Producing)
+    monkeypatch.setattr(topics, "prepare", prepare)
     config = write(tmp_path, "headrace.toml", '[tasks.ads]\nkind = "binary"\n')
     lines = ['{"features":{"a":1},"label":true}', '{"id":"x","features":{"a":1}}', '{"id":"x","label":true}']
     source = write(tmp_path, "ads.ndjson", "\n".join([*lines, lines[0], lines[1].replace("x", "y")]))

@@ -10,7 +10,7 @@ import pytest
 
 from headrace.app.caller import HOPS, HOPS_MAX
 from headrace.learning.task import Task
-from headrace.tables.placing import partition_of
+from headrace.tables.kafka.partitioner import partition_of
 
 KEYS = {partition_of(f"k{number}", 2): f"k{number}" for number in range(20)}
 

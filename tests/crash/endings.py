@@ -25,7 +25,7 @@ from pathlib import Path
 
 import harness
 
-from headrace.tables.producer import producing
+from headrace.tables.kafka.producer import producing
 
 LIMIT_SECONDS = 15.0
 """How long a worker may take to end after its first signal."""

@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaError
 from rows import rows, timed
 
 from headrace.learning.task import Task
-from headrace.tables.producer import LastingProducer
+from headrace.tables.kafka.producer import LastingProducer
 
 ROUND_SECONDS = 0.1
 AWAY_SECONDS = 3

@@ -14,7 +14,7 @@ from judge import fold_of
 from system import System
 
 from headrace.learning.snapshot import seal
-from headrace.tables.producer import producing
+from headrace.tables.kafka.producer import producing
 from headrace.tables.snapshots import Manifest
 
 FAR = 10**9

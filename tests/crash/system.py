@@ -22,8 +22,8 @@ from proxy import Proxy
 
 from headrace.app.settings import parse
 from headrace.learning.task import Task
-from headrace.tables.kafka import Brokers
-from headrace.tables.topics import Topic, connect, prepare, topics_of
+from headrace.tables.kafka.clients import Brokers
+from headrace.tables.kafka.topics import Topic, connect, prepare, topics_of
 
 DISK = "96m"
 ENDED_SECONDS = 15.0

@@ -12,8 +12,8 @@ import pytest
 
 from headrace.learning.task import Task
 from headrace.learning.task.source import Source
-from headrace.tables.placing import partition_of
-from headrace.tables.topics import Topic, prepare
+from headrace.tables.kafka.partitioner import partition_of
+from headrace.tables.kafka.topics import Topic, prepare
 
 PARTITIONS, SHARDS, COUNT = 3, 2, 9_000
 

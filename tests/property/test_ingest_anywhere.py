@@ -12,9 +12,8 @@ from aiokafka.errors import KafkaConnectionError, KafkaError
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-import headrace.agents.appender
 import headrace.agents.intake
-from headrace.agents.appender import Appender, pack
+import headrace.tables.kafka.appender
 from headrace.agents.ingest import Ingest
 from headrace.agents.intake import Intake
 from headrace.agents.positions import Start
@@ -22,6 +21,7 @@ from headrace.learning.fold.learner import Learner
 from headrace.learning.records.mark import Mark
 from headrace.learning.task import Task
 from headrace.learning.task.source import Source
+from headrace.tables.kafka.appender import Appender, pack
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -295,7 +295,7 @@ def run(draw, appender=FailingAppender, intake=Intake):
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch):
     monkeypatch.setattr(headrace.agents.intake, "RETRY_SECONDS", 0)
-    monkeypatch.setattr(headrace.agents.appender, "BATCH_BYTES", 1024 + 300)  # two rows
+    monkeypatch.setattr(headrace.tables.kafka.appender, "BATCH_BYTES", 1024 + 300)  # two rows
 
 
 MANY = settings(

@@ -9,9 +9,9 @@ from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.structs import TopicPartition
 
 from headrace.learning.records.mark import Mark
-from headrace.tables.asker import Asker
-from headrace.tables.kafka import Brokers
-from headrace.tables.topics import Topic, prepare
+from headrace.tables.kafka.asker import Asker
+from headrace.tables.kafka.clients import Brokers
+from headrace.tables.kafka.topics import Topic, prepare
 
 
 @pytest.fixture

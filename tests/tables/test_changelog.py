@@ -7,7 +7,7 @@ import pytest
 from aiokafka.errors import KafkaError
 
 from headrace.tables.changelog import KafkaChangelog, KafkaFollower
-from headrace.tables.topics import Topic, prepare
+from headrace.tables.kafka.topics import Topic, prepare
 
 
 async def poll_often(follower):

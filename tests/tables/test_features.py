@@ -14,8 +14,8 @@ from headrace.learning.task import Stored, Task
 from headrace.tables import features as module
 from headrace.tables.changelog import KafkaChangelog
 from headrace.tables.features import EmbeddedStore
-from headrace.tables.producer import producing
-from headrace.tables.topics import prepare, topics_of
+from headrace.tables.kafka.producer import producing
+from headrace.tables.kafka.topics import prepare, topics_of
 
 TASK = Task(name="ads", kind="binary", stored={"clicks": Stored(default=0), "country": Stored()})
 

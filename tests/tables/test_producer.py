@@ -5,8 +5,8 @@ import asyncio
 import pytest
 from aiokafka.errors import TopicAuthorizationFailedError
 
-import headrace.tables.producer
-from headrace.tables.producer import LastingProducer
+import headrace.tables.kafka.producer
+from headrace.tables.kafka.producer import LastingProducer
 
 
 class Producer:
@@ -27,7 +27,7 @@ def started(monkeypatch):
         producers.append(Producer())
         return producers[-1]
 
-    monkeypatch.setattr(headrace.tables.producer, "start_producer", start)
+    monkeypatch.setattr(headrace.tables.kafka.producer, "start_producer", start)
     return producers
 
 

@@ -10,8 +10,16 @@ from aiokafka.admin import NewPartitions, NewTopic
 
 from headrace.learning.errors import BrokerError, TopicError
 from headrace.learning.task import Stored, Task
-from headrace.tables.metadata import FoundTopic, find_topics
-from headrace.tables.topics import PASSING, connect, find_lacking, find_miscounted, find_problems, prepare, topics_of
+from headrace.tables.kafka.metadata import FoundTopic, find_topics
+from headrace.tables.kafka.topics import (
+    PASSING,
+    connect,
+    find_lacking,
+    find_miscounted,
+    find_problems,
+    prepare,
+    topics_of,
+)
 
 real_kafka = pytest.mark.skipif(not harness.has_kafka(), reason="the embedded broker adds no partitions")
 

@@ -1,25 +1,24 @@
 """The one place that makes Kafka clients: where the brokers are, and what they want to see before they answer."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import wraps
 from ssl import SSLContext
 from typing import Any, Literal, TypeVar
 
-import aiokafka.admin.client
-import aiokafka.client
 import msgspec
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.conn import AIOKafkaConnection, CloseReason
-from aiokafka.errors import KafkaConnectionError, KafkaError
-from aiokafka.protocol.metadata import MetadataRequest
+from aiokafka.errors import KafkaError
+
+from headrace.tables.kafka.corrections import correct_aiokafka
 
 log = structlog.get_logger()
 
 Client = TypeVar("Client", AIOKafkaConsumer, AIOKafkaProducer, AIOKafkaAdminClient)
+
+correct_aiokafka()
 
 ISOLATION = "read_committed"
 
@@ -28,40 +27,6 @@ REQUEST_MS = 15_000
 nothing is appended, when a connection was cut without a word."""
 
 Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
-
-
-def _describe(topics: list[str] | None = None) -> MetadataRequest:
-    """Ask for topics without having the broker create those that are missing.
-
-    aiokafka allows creation in every metadata request and has no setting for it. A topic of ours that is deleted while a worker runs would
-    come back at once, empty and with the broker's defaults, where the broker has `auto.create.topics.enable`, as Kafka has by default.
-    """
-    return MetadataRequest(topics, allow_auto_topic_creation=False)
-
-
-aiokafka.client.MetadataRequest = aiokafka.admin.client.MetadataRequest = _describe
-
-
-def _failing_as_broken(send: Callable[..., Any]) -> Callable[..., Any]:
-    """A way for a connection to send that fails as aiokafka expects it where uvloop has closed the transport.
-
-    uvloop raises RuntimeError then, for which aiokafka is not made: the task that fetches, or that asks for metadata, ended without a word,
-    and the client waited for ever. A connection that is cut just before something is sent is enough.
-    """
-
-    @wraps(send)
-    def sending(connection: AIOKafkaConnection, *arguments: Any, **options: Any) -> Any:
-        try:
-            return send(connection, *arguments, **options)
-        except RuntimeError as error:
-            connection.close(reason=CloseReason.CONNECTION_BROKEN)
-            raise KafkaConnectionError(f"Connection at {connection.host}:{connection.port} broken: {error}") from error
-
-    return sending
-
-
-for _name in ("send", "_send_sasl_token"):
-    setattr(AIOKafkaConnection, _name, _failing_as_broken(getattr(AIOKafkaConnection, _name)))
 
 
 class Login(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,8 +12,8 @@ from aiokafka.errors import InvalidPartitionsError, KafkaError, for_code
 
 from headrace.learning.errors import BrokerError, TopicError
 from headrace.learning.task import Task
-from headrace.tables.kafka import Brokers
-from headrace.tables.metadata import FoundTopic, find_topics
+from headrace.tables.kafka.clients import Brokers
+from headrace.tables.kafka.metadata import FoundTopic, find_topics
 
 TOPIC_ALREADY_EXISTS = 36
 MISSING = "missing_topic"

@@ -10,7 +10,7 @@ from typing import Any
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, UnknownError
 
-from headrace.tables.kafka import Brokers, started
+from headrace.tables.kafka.clients import Brokers, started
 
 
 async def start_producer(brokers: Brokers | str, *, idempotent: bool = True, **options: Any) -> AIOKafkaProducer:

@@ -8,8 +8,8 @@ from typing import NamedTuple
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import MessageSizeTooLargeError
 
-from headrace.tables.kafka import Brokers
-from headrace.tables.producer import LastingProducer
+from headrace.tables.kafka.clients import Brokers
+from headrace.tables.kafka.producer import LastingProducer
 
 BATCH_BYTES = 256 << 10
 """Bytes in one batch. A broker takes 1 MB by default; a smaller batch leaves room for a tighter setting."""

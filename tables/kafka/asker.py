@@ -1,21 +1,15 @@
 """The asker: asks a broker where partitions begin and end, and for single messages, over one connection that lasts."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import OffsetOutOfRangeError
 
-from headrace.tables.kafka import Brokers, close, close_soon, started
-
-EMBEDDED_CLUSTER = "headrace-embedded"
-"""The cluster id of the embedded broker. Asked for the end of a log, it tells that of the first record of the last batch; the answer to a
-fetch has the true one."""
-
-FETCH_MS = 50
-"""How long the embedded broker may take for a fetch that has nothing; the next question waits behind it."""
+from headrace.tables.kafka.clients import Brokers, close, close_soon, started
+from headrace.tables.kafka.ends import FETCH_MS, Ends, ends_of
 
 FETCH_BYTES = 1 << 16
 """Bytes that a look at one message fetches; a broker sends the whole of a batch that is larger."""
@@ -55,7 +49,7 @@ class Asker:
         self.topic, self.brokers = topic, brokers
         self._consumer: AIOKafkaConsumer | None = None
         self._asking = asyncio.Lock()
-        self._tells_batches = False
+        self._ends = Ends()
 
     async def ends(self, partitions: Iterable[int]) -> dict[int, int]:
         """For each partition, the offset that the next message appended will get. TimeoutError (an OSError) without an answer."""
@@ -63,7 +57,8 @@ class Asker:
         if not shards:
             return {}
         async with asyncio.timeout(ANSWER_SECONDS), self._asking, self._fresh_after_failure():
-            ends = await self._ends(await self._connected(), shards)
+            consumer = await self._connected()
+            ends = await self._ends.of(consumer, shards)
         return {shard.partition: end for shard, end in ends.items()}
 
     async def look(self, partition: int, offset: int) -> Look:
@@ -78,7 +73,7 @@ class Asker:
             if message is not None:
                 return Look(offset, consumer.highwater(shard) or 0, message)
             first = (await consumer.beginning_offsets([shard]))[shard]
-            return Look(first, (await self._ends(consumer, [shard]))[shard], None)
+            return Look(first, (await self._ends.of(consumer, [shard]))[shard], None)
 
     async def stop(self) -> None:
         """Close the connection to the broker."""
@@ -106,7 +101,7 @@ class Asker:
                 found = (await consumer.getmany(shard, timeout_ms=2 * FETCH_MS, max_records=1)).get(shard, [])
                 for message in found:
                     return message if message.offset == offset else None
-                if not found and await self._is_behind(consumer, shard, offset):
+                if not found and await self._ends.is_behind(consumer, shard, offset):
                     return None
         except OffsetOutOfRangeError:
             return None
@@ -116,24 +111,11 @@ class Asker:
             if shard in consumer.assignment():
                 consumer.pause(shard)  # or it would go on and fetch
 
-    async def _is_behind(self, consumer: AIOKafkaConsumer, shard: TopicPartition, offset: int) -> bool:
-        """Whether a partition ends at an offset or before it. That nothing was fetched yet proves nothing: the broker may be slow."""
-        if self._tells_batches:
-            end = consumer.highwater(shard)
-            return end is not None and end <= offset
-        return bool((await consumer.end_offsets([shard]))[shard] <= offset)
-
-    async def _ends(self, consumer: AIOKafkaConsumer, shards: list[TopicPartition]) -> Mapping[TopicPartition, int]:
-        found: dict[TopicPartition, int] = await consumer.end_offsets(shards)
-        if self._tells_batches:
-            await self._correct(consumer, found)
-        return found
-
     async def _connected(self) -> AIOKafkaConsumer:
         if self._consumer is None:
             admin = await started(self.brokers.admin())
             try:
-                self._tells_batches = (await admin.describe_cluster())["cluster_id"] == EMBEDDED_CLUSTER
+                self._ends = ends_of((await admin.describe_cluster())["cluster_id"])
             finally:
                 await admin.close()
             # Without "none" the consumer would go on elsewhere when an offset has gone since it was asked for.
@@ -144,14 +126,3 @@ class Asker:
             }
             self._consumer = await started(self.brokers.consumer(**options))
         return self._consumer
-
-    @staticmethod
-    async def _correct(consumer: AIOKafkaConsumer, found: dict[TopicPartition, int]) -> None:
-        """Read the last batch of each partition: the answer to a fetch has the true end."""
-        consumer.assign(list(found))
-        for shard, end in found.items():
-            consumer.seek(shard, max(end - 1, 0))
-        while lacking := [shard for shard in found if consumer.highwater(shard) is None]:
-            await consumer.getmany(*lacking, timeout_ms=FETCH_MS, max_records=1)
-        for shard, end in found.items():
-            found[shard] = max(end, consumer.highwater(shard) or 0)

@@ -8,7 +8,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
 from aiokafka.errors import KafkaError
 
-from headrace.tables.kafka import Brokers, started
+from headrace.tables.kafka.clients import Brokers, started
 
 CLIENT = "headrace@"
 KEEP_SECONDS = 1.0

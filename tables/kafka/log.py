@@ -10,9 +10,9 @@ from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from headrace.learning.errors import LogError
 from headrace.learning.records.mark import Mark, Message
-from headrace.tables.asker import Asker, Look
-from headrace.tables.kafka import Brokers, consuming, fetched, started
-from headrace.tables.producer import LastingProducer
+from headrace.tables.kafka.asker import Asker, Look
+from headrace.tables.kafka.clients import Brokers, consuming, fetched, started
+from headrace.tables.kafka.producer import LastingProducer
 
 QUIET_SECONDS = 0.1
 """How long after a fetch the next one may come without a look whether the log is still the same."""

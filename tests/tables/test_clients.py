@@ -17,9 +17,9 @@ from headrace.app.settings import parse
 from headrace.app.worker import credentials_of
 from headrace.learning.errors import BrokerError, SettingsError
 from headrace.learning.task import Task
-from headrace.tables.kafka import Brokers, Login
-from headrace.tables.producer import producing
-from headrace.tables.topics import connect, prepare, topics_of
+from headrace.tables.kafka.clients import Brokers, Login
+from headrace.tables.kafka.producer import producing
+from headrace.tables.kafka.topics import connect, prepare, topics_of
 
 PROPERTIES = """
 listeners=PLAINTEXT://127.0.0.1:{0},CONTROLLER://127.0.0.1:{1},TLS://127.0.0.1:{2},SCRAM://127.0.0.1:{3},PLAIN://127.0.0.1:{4}
