@@ -7,8 +7,8 @@ from typing import Any
 import faust
 from faust.types import TP
 
-from headrace.agents.around import Around
 from headrace.agents.background import Background, BackgroundStatus
+from headrace.agents.collaborators import Collaborators
 from headrace.agents.ingest import Ingest
 from headrace.agents.poll import Backlog, PollTransport
 from headrace.agents.shards import Shards
@@ -48,9 +48,9 @@ class LearningApp(faust.App):
     def _new_transport(self) -> PollTransport:
         return PollTransport(self.conf.broker_consumer, self)
 
-    def learn(self, task: Task, around: Around) -> Shards:
+    def learn(self, task: Task, collaborators: Collaborators) -> Shards:
         """Fold one task's event log: its shards come and go with the assignments of the group."""
-        shards = self.learning[task.events] = Shards(task, around)
+        shards = self.learning[task.events] = Shards(task, collaborators)
         topic = self.topic(
             task.events, key_type=bytes, value_type=bytes, value_serializer="raw", partitions=task.partitions
         )
@@ -108,7 +108,7 @@ class LearningApp(faust.App):
         saves += [(f"shards of {shards.task.name}", shards.stop()) for shards in self.learning.values()]
         await stop_all(saves, SAVE_SECONDS)
         closes = [(f"sources of {ingest.task.name}", ingest.stop()) for ingest in self.ingesting.values()]
-        closes += [(f"clients of {shards.task.name}", shards.around.stop()) for shards in self.learning.values()]
+        closes += [(f"clients of {shards.task.name}", shards.collaborators.stop()) for shards in self.learning.values()]
         closes += [(f"stored features of {name}", one.store.stop()) for name, one in self.enrichers.items()]
         await stop_all(closes, CLOSE_SECONDS)
         await stop_all([("Faust", super().on_stop())], CLOSE_SECONDS)

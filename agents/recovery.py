@@ -8,8 +8,8 @@ from typing import NamedTuple, TypeVar
 import structlog
 from aiokafka.errors import KafkaError
 
-from headrace.agents.around import Around
 from headrace.agents.budget import Budget
+from headrace.agents.collaborators import Collaborators
 from headrace.agents.garbage import aside
 from headrace.learning.errors import (
     DamagedError,
@@ -49,7 +49,7 @@ class Recovered(NamedTuple):
 
 
 async def recover(
-    around: Around,
+    collaborators: Collaborators,
     partition: int,
     use: Callable[[Recovered], Awaitable[Result | None]],
     *,
@@ -71,7 +71,7 @@ async def recover(
 
     Parameters
     ----------
-    around
+    collaborators
         Has the snapshots.
     partition
         The shard.
@@ -95,10 +95,10 @@ async def recover(
         The database failed, or was closed meanwhile.
     """
     refused: SnapshotError | None = None
-    for found in await asyncio.to_thread(list, around.snapshots.found(partition)):
+    for found in await asyncio.to_thread(list, collaborators.snapshots.found(partition)):
         if found.position <= beyond:
             break
-        read = partial(_read, around, partition, found)
+        read = partial(_read, collaborators, partition, found)
         if budget is not None:
             read = partial(budget.charge, read)
         try:
@@ -110,7 +110,7 @@ async def recover(
             if refused is None and isinstance(error, SnapshotError) and not isinstance(error, DamagedError):
                 refused = error
             why = str(error) if isinstance(error, HeadraceError) else repr(error)
-            where = {"task": around.task.name, "partition": partition, "position": found.position}
+            where = {"task": collaborators.task.name, "partition": partition, "position": found.position}
             log.warning("a snapshot is passed by", snapshot=found.place, error=why, **where)
             if passed is not None:
                 passed.append((found.position, why))
@@ -122,12 +122,12 @@ async def recover(
     return None
 
 
-def _read(around: Around, partition: int, found: Found) -> Recovered:
+def _read(collaborators: Collaborators, partition: int, found: Found) -> Recovered:
     """The state of a snapshot; DamagedError or SnapshotError if it cannot be used."""
     claimed = found.look()
-    check_signed(claimed, around.key)
+    check_signed(claimed, collaborators.key)
     sealed = found.read()
-    work = partial(unseal, sealed, around.task, partition, key=around.key)
+    work = partial(unseal, sealed, collaborators.task, partition, key=collaborators.key)
     state = aside.run(work) if claimed.size > LARGE_BYTES else work()
     header = peek(sealed)
     return Recovered(state, header.digest, header.size, found.place)

@@ -6,9 +6,9 @@ from typing import Literal
 
 import structlog
 
-from headrace.agents.around import Around
 from headrace.agents.background import Background
 from headrace.agents.budget import Budget
+from headrace.agents.collaborators import Collaborators
 from headrace.agents.freshness import Freshness, known_from
 from headrace.agents.recovery import Recovered, recover
 from headrace.learning.errors import HeadraceError, ReplacedError, StoreError
@@ -36,17 +36,17 @@ class Replica:
     ----------
     task, partition
         Which shard.
-    around
+    collaborators
         Tells the time.
     """
 
     status: Literal["replica"] = "replica"
 
-    def __init__(self, task: Task, partition: int, around: Around):
-        self.task, self.partition, self.around = task, partition, around
+    def __init__(self, task: Task, partition: int, collaborators: Collaborators):
+        self.task, self.partition, self.collaborators = task, partition, collaborators
         self.learner: Learner | None = None
         self.error: str | None = None
-        self.freshness = Freshness(around.budget.clock())
+        self.freshness = Freshness(collaborators.budget.clock())
         self._digest: str | None = None
 
     @property
@@ -57,7 +57,7 @@ class Replica:
     @property
     def staleness(self) -> float:
         """At most how many seconds of the log the model has not seen."""
-        return self.freshness.staleness(self.position, self.around.budget.clock())
+        return self.freshness.staleness(self.position, self.collaborators.budget.clock())
 
     async def digest(self) -> tuple[int, str] | None:
         """The position and the digest of the state there."""
@@ -71,7 +71,9 @@ class Replica:
         """Answer from this state from now on; None is that of a shard without a snapshot. If it cannot be used, the last one stays."""
         learner = Learner(self.task, self.partition, found.state if found else None)
         if self.position == 0 and found is not None:
-            self.freshness.know(known_from(found.state.clock, self.around.budget.clock(), self.around.wall()))
+            self.freshness.know(
+                known_from(found.state.clock, self.collaborators.budget.clock(), self.collaborators.wall())
+            )
         self.learner = learner
         self.error = str(found.refused) if found and found.refused else None
         self._digest = found.digest if found else None
@@ -91,17 +93,17 @@ class Replicas:
     ----------
     task
         Whose shards.
-    around
+    collaborators
         What they act upon.
     owned
         The shards of this worker, as they come and go.
     """
 
-    def __init__(self, task: Task, around: Around, owned: Mapping[int, object]):
-        self.task, self.around, self.owned = task, around, owned
+    def __init__(self, task: Task, collaborators: Collaborators, owned: Mapping[int, object]):
+        self.task, self.collaborators, self.owned = task, collaborators, owned
         self.held: dict[int, Replica] = {}
-        self._table = around.snapshots.table
-        self._budget = Budget(clock=around.budget.clock)
+        self._table = collaborators.snapshots.table
+        self._budget = Budget(clock=collaborators.budget.clock)
         self._following: set[int] = set()
         self._news: dict[int, None] = {}  # an ordered set: whose table has changed since it was looked at
         self._asked_at = float("-inf")
@@ -137,10 +139,10 @@ class Replicas:
         opened = await self._open_all(wanted - kept)
         if opened or kept != self._following:
             self._following = kept | opened
-            await self.around.follower.follow(
+            await self.collaborators.follower.follow(
                 {at: self._table.followed(at) for at in self._following if self._is_open(at)}
             )
-        for partition, entries in (await self.around.follower.poll(POLL_SECONDS)).items():
+        for partition, entries in (await self.collaborators.follower.poll(POLL_SECONDS)).items():
             if self._is_open(partition):
                 for entry in entries:
                     self._table.take(partition, entry)
@@ -189,17 +191,17 @@ class Replicas:
         """
         replica = self.held.get(partition)
         if replica is None:
-            replica = self.held[partition] = Replica(self.task, partition, self.around)
+            replica = self.held[partition] = Replica(self.task, partition, self.collaborators)
 
         async def use(found: Recovered) -> bool:
             if replica.learner is None:  # its owner looks at the log from then on
-                await self.around.log.check(partition, found.state.last, found.state.position)
+                await self.collaborators.log.check(partition, found.state.last, found.state.position)
             replica.take_up(found)
             return True
 
         try:
             beyond = replica.position if replica.learner else -1
-            is_taken = await recover(self.around, partition, use, beyond=beyond, budget=budget)
+            is_taken = await recover(self.collaborators, partition, use, beyond=beyond, budget=budget)
         except (StoreError, ReplacedError):
             raise
         except HeadraceError as error:
@@ -212,11 +214,11 @@ class Replicas:
             replica.error = None
 
     async def _ask_ends(self) -> None:
-        now = self.around.budget.clock()
+        now = self.collaborators.budget.clock()
         if now - self._asked_at < ENDS_SECONDS or not self._following:
             return
         self._asked_at = now
-        for partition, end in (await self.around.log.ends(sorted(self._following))).items():
+        for partition, end in (await self.collaborators.log.ends(sorted(self._following))).items():
             replica = self.held.get(partition)
             if replica is not None and end >= replica.position:  # otherwise the snapshot is of another log
                 replica.freshness.mark(end, now)

@@ -11,7 +11,7 @@ import structlog
 from aiokafka.errors import KafkaError
 
 from headrace.agents.announcements import Announcements
-from headrace.agents.around import Around
+from headrace.agents.collaborators import Collaborators
 from headrace.agents.freshness import Freshness, known_from
 from headrace.agents.log_clock import LogClock
 from headrace.agents.recovery import Recovered, recover
@@ -53,33 +53,33 @@ class Shard:
     ----------
     task, partition
         Which shard.
-    around
+    collaborators
         Its collaborators.
     before
         The shard that failed and whose place this one takes: if its state is whole, this one goes on from there.
     """
 
-    def __init__(self, task: Task, partition: int, around: Around, before: "Shard | None" = None):
+    def __init__(self, task: Task, partition: int, collaborators: Collaborators, before: "Shard | None" = None):
         self.task = task
         self.partition = partition
-        self.around = around
+        self.collaborators = collaborators
         self.status: Status = "opening"
         self.error: str | None = before.error if before else None
         self.code = ""  # of the error that has stopped it
         self.notice: str | None = before.notice if before else None
         self.failed = False
         self.learner: Learner | None = None
-        self.sealer = Sealer(around.budget)
+        self.sealer = Sealer(collaborators.budget)
         self._before = before
         self._folding = asyncio.Lock()
-        self._announcements = Announcements(task.name, partition, around.outlet)
+        self._announcements = Announcements(task.name, partition, collaborators.outlet)
         self._saving: asyncio.Task[None] | None = None
         self._saved_position = 0
         self._saved_at = 0.0
         self._saved_clock = 0
         self._seen_position = -1
         self._moved_at = 0.0
-        self._freshness = Freshness(around.budget.clock())
+        self._freshness = Freshness(collaborators.budget.clock())
         self._digest: tuple[int, str] | None = None
         self._pending: ShardPending | None = None
         self._end = -1
@@ -91,7 +91,7 @@ class Shard:
     @property
     def staleness(self) -> float:
         """At most how many seconds of the log the model has not seen: since when it was last known to have folded all there was."""
-        return self._freshness.staleness(self.position, self.around.budget.clock())
+        return self._freshness.staleness(self.position, self.collaborators.budget.clock())
 
     async def digest(self) -> tuple[int, str] | None:
         """The position and the digest of the state there; None when the shard stopped in the middle of a message, or takes too long."""
@@ -125,11 +125,11 @@ class Shard:
         Exception
             The tables or the log cannot be read yet: the old owner's lock, a broker that is away, a full disk. Try again.
         """
-        around = self.around
-        await around.snapshots.table.open(self.partition)
-        await around.pending.open(self.partition)  # after the snapshots: what the furthest one needs is in it
-        asked = around.budget.clock()
-        end = (await around.log.ends([self.partition]))[self.partition]
+        collaborators = self.collaborators
+        await collaborators.snapshots.table.open(self.partition)
+        await collaborators.pending.open(self.partition)  # after the snapshots: what the furthest one needs is in it
+        asked = collaborators.budget.clock()
+        end = (await collaborators.log.ends([self.partition]))[self.partition]
         try:
             learner = await self._take_up(asked)
         except (StoreError, ReplacedError):
@@ -138,12 +138,12 @@ class Shard:
             await self.stop(error)
             return
         self.learner = learner
-        self._seen_position, self._confirmed_at = self.position, around.budget.clock()
-        self._saved_at = self._moved_at = around.budget.clock()
-        self._log_clock = LogClock(end, around.budget.clock)
+        self._seen_position, self._confirmed_at = self.position, collaborators.budget.clock()
+        self._saved_at = self._moved_at = collaborators.budget.clock()
+        self._log_clock = LogClock(end, collaborators.budget.clock)
         self._freshness.mark(end, asked)
         if self.position:  # a crash may have come between the snapshot and its commit
-            await around.commit(self.partition, self.position)
+            await collaborators.commit(self.partition, self.position)
         if self.status == "opening":
             self.status, self.error = "live", None
 
@@ -168,22 +168,22 @@ class Shard:
             misfits += [before.position] if is_whole else []
         self._before = None
         passed: list[tuple[int, str]] = []
-        learner = await recover(self.around, self.partition, partial(self._use, misfits, asked), passed=passed)
+        learner = await recover(self.collaborators, self.partition, partial(self._use, misfits, asked), passed=passed)
         if learner is None:
-            self._pending = ShardPending(self.around.pending, self.partition)
+            self._pending = ShardPending(self.collaborators.pending, self.partition)
             learner = await self._recognised(Learner(self.task, self.partition, pending=self._pending), asked)
         self._note(misfits, passed, learner.state.position)
         return learner
 
     async def _use(self, misfits: list[int], asked: float, found: Recovered) -> Learner | None:
         """Make a learner with this state. If the pending table lacks entries that the state needs, note its position and return None."""
-        state, pending = found.state, ShardPending(self.around.pending, self.partition)
+        state, pending = found.state, ShardPending(self.collaborators.pending, self.partition)
         if not await self._fits(state, pending):
             misfits.append(state.position)
             return None
         learner = await self._recognised(Learner(self.task, self.partition, state, pending), asked)
         self.sealer.size = found.size
-        self.around.snapshots.keep(self.partition, state.position, found.place)
+        self.collaborators.snapshots.keep(self.partition, state.position, found.place)
         self._saved_position, self._saved_clock = state.position, state.clock
         self._pending = pending
         return learner
@@ -191,8 +191,8 @@ class Shard:
     async def _recognised(self, learner: Learner, asked: float) -> Learner:
         """The learner, if the log is the one that it has folded; LogError otherwise."""
         state = learner.state
-        await self.around.log.check(self.partition, state.last, state.position)
-        self._freshness.know(known_from(state.clock, asked, self.around.wall()))
+        await self.collaborators.log.check(self.partition, state.last, state.position)
+        self._freshness.know(known_from(state.clock, asked, self.collaborators.wall()))
         return learner
 
     async def _fits(self, state: State, pending: ShardPending) -> bool:
@@ -205,7 +205,7 @@ class Shard:
             if await pending.holds(*wanted):
                 return True
             pending.close()
-            await self.around.pending.read_anew(self.partition)
+            await self.collaborators.pending.read_anew(self.partition)
             return await pending.holds(*wanted)
         finally:
             pending.close()  # what is read goes on holding the database, and with it the lock
@@ -243,8 +243,8 @@ class Shard:
 
     async def catch_up(self, patience: float) -> None:
         """Fold what the log has and was not delivered: the position has not moved for `patience` seconds, and the log goes on."""
-        now, position = self.around.budget.clock(), self.position
-        self._end = end = (await self.around.log.ends([self.partition]))[self.partition]
+        now, position = self.collaborators.budget.clock(), self.position
+        self._end = end = (await self.collaborators.log.ends([self.partition]))[self.partition]
         if self._seen_position != self.position:
             self._seen_position, self._moved_at = self.position, now
         is_short, is_idle = end < position, now - max(self._confirmed_at, self._moved_at) >= IDLE_CONFIRM_SECONDS
@@ -262,12 +262,12 @@ class Shard:
         if self.status != "live" or self.learner is None or self._log_clock is None:
             return
         self._log_clock.see(self.position, self.learner.state.clock)
-        now = self.around.budget.clock()
+        now = self.collaborators.budget.clock()
         is_idle = self.position == self._end and not self._folding.locked()
-        wall_ms = self.around.wall() * 1000
+        wall_ms = self.collaborators.wall() * 1000
         if is_idle and now - self._ticked_at >= TICK_SECONDS and self._log_clock.is_due(self.learner.due_at, wall_ms):
             self._ticked_at = now
-            await self.around.log.append(self.partition, TICK, self._log_clock.stamp(wall_ms))
+            await self.collaborators.log.append(self.partition, TICK, self._log_clock.stamp(wall_ms))
 
     async def save_if_due(self) -> None:
         """Begin a snapshot when there is something to save and it is time."""
@@ -297,17 +297,19 @@ class Shard:
         """Close the databases."""
         if self._pending is not None:
             self._pending.close()
-        self.around.pending.close(self.partition)
-        self.around.snapshots.table.close(self.partition)
+        self.collaborators.pending.close(self.partition)
+        self.collaborators.snapshots.table.close(self.partition)
 
     def _is_due(self) -> bool:
         """Whether there are enough messages or enough seconds since the last snapshot, and the budget allows one."""
         unsaved = self.position - self._saved_position
         if not unsaved or self.status != "live" or (self._saving and not self._saving.done()):
             return False
-        around = self.around
-        waited = around.budget.clock() - self._saved_at
-        return (unsaved >= around.snapshot_records or waited >= around.snapshot_seconds) and around.budget.is_free()
+        collaborators = self.collaborators
+        waited = collaborators.budget.clock() - self._saved_at
+        return (
+            unsaved >= collaborators.snapshot_records or waited >= collaborators.snapshot_seconds
+        ) and collaborators.budget.is_free()
 
     async def _guarded(self, fold: Coroutine[None, None, None]) -> None:
         try:
@@ -329,8 +331,8 @@ class Shard:
     async def _confirm(self) -> None:
         """Raise LogError unless the log is still the one that was folded."""
         if self.learner is not None and self.status == "live":
-            await self.around.log.check(self.partition, self.learner.state.last, self.position)
-            self._confirmed_at = self.around.budget.clock()
+            await self.collaborators.log.check(self.partition, self.learner.state.last, self.position)
+            self._confirmed_at = self.collaborators.budget.clock()
 
     async def _fold_delivered(self, messages: Sequence[Message], link: object) -> None:
         if self.status != "live" or messages[-1].offset < self.position:
@@ -341,7 +343,7 @@ class Shard:
         await self._fold_all(messages)
 
     async def _fold_all(self, messages: Sequence[Message]) -> None:
-        learner, clock = self.learner, self.around.budget.clock
+        learner, clock = self.learner, self.collaborators.budget.clock
         if learner is None or self.status != "live" or messages[-1].offset < learner.state.position:
             return
         await self._announcements.publish()  # what could not be told before must not become more and more
@@ -376,7 +378,7 @@ class Shard:
         where = {"task": self.task.name, "partition": self.partition, "position": self.position, "end": end}
         log.info("reading from the log what was not delivered", **where)
         await self._confirm()
-        async with aclosing(self.around.log.read(self.partition, self.position, end)) as messages:
+        async with aclosing(self.collaborators.log.read(self.partition, self.position, end)) as messages:
             async for message in messages:
                 if self.status != "live":
                     return
@@ -390,18 +392,18 @@ class Shard:
         """Step over offsets that hold no message, if that is known to be in order: transaction markers, aborted records."""
         assert self.learner is not None
         if self.position < offset:
-            await self.around.log.check_hole(self.partition, self.position, offset)
+            await self.collaborators.log.check_hole(self.partition, self.position, offset)
             self.learner.pass_over(offset)
 
     async def _begin_save(self) -> None:
         """Seal the state, which must not change meanwhile, and begin to store it; the caller holds the folding lock."""
-        learner, around = self.learner, self.around
+        learner, collaborators = self.learner, self.collaborators
         assert learner is not None
         assert learner.between_messages
-        self._saved_at = around.budget.clock()
+        self._saved_at = collaborators.budget.clock()
         try:
             sealed = await self.sealer.seal(
-                learner.state, self.task, self.partition, writer=around.writer, key=around.key
+                learner.state, self.task, self.partition, writer=collaborators.writer, key=collaborators.key
             )
         except Exception as error:  # noqa: BLE001 a user's model that cannot be saved, however it fails, goes on learning, and says so
             self.error = f"no snapshot can be taken: {error if isinstance(error, HeadraceError) else repr(error)}"
@@ -414,17 +416,17 @@ class Shard:
 
     async def _store(self, position: int, clock: int, sealed: bytes) -> None:
         """Told before durable, durable before committed."""
-        around = self.around
+        collaborators = self.collaborators
         try:
             await self._announcements.flush()
             if self._pending is not None:
                 await self._pending.save()
-            await around.snapshots.save(self.partition, position, sealed)
+            await collaborators.snapshots.save(self.partition, position, sealed)
             before, self._saved_position, self._saved_clock = self._saved_clock, position, clock
             if self.status == "live":
                 self.error = None
-                await around.commit(self.partition, position)
-                await around.pending.purge(self.partition, before)
+                await collaborators.commit(self.partition, position)
+                await collaborators.pending.purge(self.partition, before)
         except (StoreError, ReplacedError) as error:
             self._fail(error)
         except Exception as error:  # noqa: BLE001 the log still has it all, and the next snapshot is soon

@@ -7,8 +7,8 @@ from typing import Any, Literal, NamedTuple
 
 import structlog
 
-from headrace.agents.around import Around
 from headrace.agents.background import Background
+from headrace.agents.collaborators import Collaborators
 from headrace.agents.replicas import Replica, Replicas
 from headrace.agents.shard import Shard
 from headrace.learning.errors import HeadraceError, SnapshotError
@@ -48,7 +48,7 @@ class Shards:
     ----------
     task
         Whose shards.
-    around
+    collaborators
         Their collaborators.
 
     Attributes
@@ -57,12 +57,12 @@ class Shards:
         Why the task as a whole is stopped on this worker; None if it is not.
     """
 
-    def __init__(self, task: Task, around: Around):
+    def __init__(self, task: Task, collaborators: Collaborators):
         self.task = task
-        self.around = around
+        self.collaborators = collaborators
         self.owned: dict[int, Shard] = {}
         self.last: dict[int, Shard] = {}
-        self.replicas = Replicas(task, around, self.owned)
+        self.replicas = Replicas(task, collaborators, self.owned)
         self.trouble: HeadraceError | None = None
         self.watches: dict[int, Background] = {}
 
@@ -70,7 +70,7 @@ class Shards:
         """Open these shards and no others, each in a task of its own: one that is fully read gets no event to open it."""
         self._close()
         for partition in sorted(partitions):
-            self.owned[partition] = Shard(self.task, partition, self.around)
+            self.owned[partition] = Shard(self.task, partition, self.collaborators)
             name = f"shard {partition} of {self.task.name}"
             self.watches[partition] = Background(name, partial(self._watch, partition)).start()
 
@@ -164,7 +164,7 @@ class Shards:
             if not shard.failed or self.owned.get(partition) is not shard:
                 return
             self._let_go(partition, shard)
-            self.owned[partition] = Shard(self.task, partition, self.around, before=shard)
+            self.owned[partition] = Shard(self.task, partition, self.collaborators, before=shard)
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _look_after(self, shard: Shard) -> None:

@@ -15,9 +15,9 @@ import faust
 import structlog
 from faust.auth import Credentials, SASLCredentials, SSLCredentials
 
-from headrace.agents.around import Around
 from headrace.agents.background import Background
 from headrace.agents.budget import Budget
+from headrace.agents.collaborators import Collaborators
 from headrace.agents.ingest import Ingest
 from headrace.agents.learn import LearningApp, follow_assignments
 from headrace.agents.requests import Requests
@@ -126,7 +126,7 @@ def make_app(settings: Settings, instance: str | None, impure: Collection[str] =
     budget, key = Budget(), settings.snapshot_key()
     writer = f"{platform.node()[:32]}.{os.getpid()}.{secrets.token_hex(4)}"
     for task in settings.tasks.values():
-        around = Around(
+        collaborators = Collaborators(
             task,
             brokers,
             settings.datadir,
@@ -137,7 +137,7 @@ def make_app(settings: Settings, instance: str | None, impure: Collection[str] =
             snapshot_records=settings.worker.snapshot_records,
             snapshot_seconds=settings.worker.snapshot_seconds,
         )
-        app.learn(task, around)
+        app.learn(task, collaborators)
         if task.stored:
             app.enrichers[task.name] = Enricher(task, make_store(settings, task), settings.features.budget_ms / 1000)
         if task.sources:

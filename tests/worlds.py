@@ -142,7 +142,7 @@ class Worker:
             await asyncio.sleep(0)
 
         self.table = Table(changelog, folder / name / "snapshots")
-        self.around = SimpleNamespace(
+        self.collaborators = SimpleNamespace(
             task=task,
             log=log,
             outlet=Outlet(),
@@ -160,13 +160,13 @@ class Worker:
             wall=time.time,
             writer=name,
             key=key,
-            also=(),
+            own_modules=(),
             budget=Budget(share=1.0),
             snapshot_records=5,
             snapshot_seconds=0.01,
             commit=commit,
         )
-        self.shards = Shards(task, self.around)
+        self.shards = Shards(task, self.collaborators)
 
     async def stop(self):
         await self.shards.stop()

@@ -275,7 +275,7 @@ class ServedTask:
     def __init__(self, task: Task, shards: Shards, enricher: Enricher | None = None, *, is_pure: bool = True):
         self.task, self.shards, self.reader, self.arrivals = task, shards, Reader(task), Arrivals(shards)
         self.enricher, self.is_pure = enricher, is_pure
-        self.copies = defaultdict[int, ServedCopy](lambda: ServedCopy(monotonic, shards.around.also))
+        self.copies = defaultdict[int, ServedCopy](lambda: ServedCopy(monotonic, shards.collaborators.own_modules))
         self.under_way = UnderWay(shards)
         self._failed_at = -FAILED_SECONDS
         self.sources = {source.topic for source in task.sources or ()}

@@ -81,7 +81,7 @@ class TaskStatus(Resource):
         found = shards.known()
         told = [await self._describe(shard, shards.answering(partition)) for partition, shard in found.items()]
         try:  # after the positions: an end that lies before one is not a matter of time
-            ends = await asyncio.wait_for(shards.around.log.ends(found), END_SECONDS)
+            ends = await asyncio.wait_for(shards.collaborators.log.ends(found), END_SECONDS)
         except (KafkaError, OSError):
             ends = {}
         for about in told:

@@ -63,14 +63,14 @@ def digest(value: object) -> str:
         raise _unwritable(error) from error
 
 
-def decode(data: bytes, also: Sequence[str] = (), size: int = SIZE) -> Any:
+def decode(data: bytes, own_modules: Sequence[str] = (), size: int = SIZE) -> Any:
     """The value of an encoding.
 
     Parameters
     ----------
     data
         What `encode` gave.
-    also
+    own_modules
         Modules of a user's own, imported already: the classes that they define, and what they list in `HEADRACE_STATE`, may be in it
         too.
     size
@@ -82,7 +82,7 @@ def decode(data: bytes, also: Sequence[str] = (), size: int = SIZE) -> Any:
         The bytes are no encoding, are too many, or name what a state may not consist of.
     """
     try:
-        return reader.Reader(data, also, size).read()
+        return reader.Reader(data, own_modules, size).read()
     except (KeyboardInterrupt, SystemExit, GeneratorExit):
         raise
     except BaseException as error:  # noqa: BLE001 River's Rust parts raise PanicException, which is no Exception
@@ -90,14 +90,14 @@ def decode(data: bytes, also: Sequence[str] = (), size: int = SIZE) -> Any:
         raise SnapshotError(f"the state cannot be read: {what}.", "Replay the log.") from None
 
 
-def missing(value: object, also: Sequence[str] = ()) -> list[str]:
+def missing(value: object, own_modules: Sequence[str] = ()) -> list[str]:
     """The classes and functions in a value that `decode` would refuse, as `module:name`.
 
     Parameters
     ----------
     value
         What `encode` can write.
-    also
+    own_modules
         As for `decode`.
 
     Examples
@@ -109,7 +109,7 @@ def missing(value: object, also: Sequence[str] = ()) -> list[str]:
     written = writer.Writer()
     for _ in written.frames(value):
         pass
-    tags, own = {*written.names, *(table.tag_of(kind) for kind, *_ in written.shapes)}, table.own_of(also)
+    tags, own = {*written.names, *(table.tag_of(kind) for kind, *_ in written.shapes)}, table.own_of(own_modules)
     return sorted(tag for tag in tags if tag is not None and table.find(tag, own) is None)
 
 

@@ -101,16 +101,16 @@ class Reader:
     ----------
     data
         The encoding.
-    also
+    own_modules
         Modules of a user's own: the classes and functions that they define or declare may be in it too.
     size
         Bytes that it may have.
     """
 
-    def __init__(self, data: bytes, also: Sequence[str] = (), size: int = SIZE):
+    def __init__(self, data: bytes, own_modules: Sequence[str] = (), size: int = SIZE):
         if len(data) > size:
             raise Unreadable(f"it has {len(data):,} bytes, and at most {size:,} are read")
-        self.data, self.at, self.own = memoryview(data), 0, table.own_of(also)
+        self.data, self.at, self.own = memoryview(data), 0, table.own_of(own_modules)
         self.tokens: list[Any] = []
         self.next = 0
         self.met: list[Any] = []

@@ -13,18 +13,18 @@ ANSWERS_MAX = 1_000
 """Answers that one copy gives: every one may make it larger."""
 
 
-def copy_for_answers(learner: Learner, also: Sequence[str] = ()) -> Learner:
+def copy_for_answers(learner: Learner, own_modules: Sequence[str] = ()) -> Learner:
     """A learner whose arms are copies, so that asking them changes nothing in the one that folds. It must not fold itself.
 
     Parameters
     ----------
     learner
         The one that folds; between two rows.
-    also
+    own_modules
         As for `learning.encoding.decode`.
     """
     state = copy.copy(learner.state)
-    state.arms = decode(encode(state.arms), also)
+    state.arms = decode(encode(state.arms), own_modules)
     return Learner(learner.task, learner.partition, state)
 
 
@@ -38,7 +38,7 @@ class ServedCopy:
     ----------
     clock
         Seconds that never go back.
-    also
+    own_modules
         As for `learning.encoding.decode`.
 
     Examples
@@ -50,8 +50,8 @@ class ServedCopy:
     True
     """
 
-    def __init__(self, clock: Callable[[], float], also: Sequence[str] = ()):
-        self.clock, self.also = clock, also
+    def __init__(self, clock: Callable[[], float], own_modules: Sequence[str] = ()):
+        self.clock, self.own_modules = clock, own_modules
         self._copy: Learner | None = None
         self._source: Learner | None = None
         self._answers = 0
@@ -75,7 +75,7 @@ class ServedCopy:
         held = self._copy
         if held is None or self._source is not learner or self._is_worn(held, learner, min_position):
             started = self.clock()
-            held = self._copy = copy_for_answers(learner, self.also)
+            held = self._copy = copy_for_answers(learner, self.own_modules)
             self._source, self._answers = learner, 0
             now = self.clock()
             self._copied_at = now

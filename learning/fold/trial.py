@@ -122,11 +122,11 @@ class _Trial:
         self.rows = list(samples(task, shape, ROWS if ":" in task.model_name else CATALOGUE_ROWS))
         self.questions = list(questions(task, shape))
         self.refused: _Failed | None = None
-        self.also = task.modules  # as for a snapshot
+        self.own_modules = task.modules  # as for a snapshot
 
     def _check_declared(self) -> None:
         """Raise ModelError unless what the model's module lists for its state is a list of classes and functions."""
-        for name in self.also:
+        for name in self.own_modules:
             declared = getattr(sys.modules.get(name), DECLARED_IN, ())
             if not isinstance(declared, list | tuple):
                 raise self._error(f"cannot be used: {name}.{DECLARED_IN} is no list", f"Write {DECLARED_IN} = [...].")
@@ -170,11 +170,11 @@ class _Trial:
         """The learner, as it is after a restart."""
         try:
             encoding = encode(learner.state)
-            if lacking := missing(learner.state, self.also):
+            if lacking := missing(learner.state, self.own_modules):
                 raise self._error(
                     f"cannot be saved and loaded: its state holds {', '.join(lacking)}", DECLARED.format(lacking[0])
                 )
-            state = decode(encoding, self.also)
+            state = decode(encoding, self.own_modules)
         except SnapshotError as error:
             raise self._error(f"cannot be saved and loaded: {error.what.rstrip('.')}", SAVABLE) from error
         if self._digest(learner) != digest(state):

@@ -80,7 +80,9 @@ def peek(data: bytes) -> Header:
     return split(data).header
 
 
-def unseal(data: bytes, task: Task, partition: int, *, key: bytes | None = None, also: Sequence[str] = ()) -> State:
+def unseal(
+    data: bytes, task: Task, partition: int, *, key: bytes | None = None, own_modules: Sequence[str] = ()
+) -> State:
     """The state of a sealed snapshot, if it is whole, authentic, of this shard and configuration, and answers as it did.
 
     Nothing of the payload is inflated or read before its sum, its signature and the header have been found right.
@@ -93,7 +95,7 @@ def unseal(data: bytes, task: Task, partition: int, *, key: bytes | None = None,
         Whose state is wanted.
     key
         As for `seal`. With a key, a snapshot that was signed with another or with none is refused; without one, a signed one is.
-    also
+    own_modules
         Modules of the user's own models, beside the one that the task's model names; see `decode`.
 
     Raises
@@ -109,7 +111,7 @@ def unseal(data: bytes, task: Task, partition: int, *, key: bytes | None = None,
         raise DamagedError("the snapshot is damaged: its payload is not what its header says.", REPLAY)
     _authenticate(parts, key)
     header.check(task, partition)
-    state = _decoded(_inflated(parts), task, also)
+    state = _decoded(_inflated(parts), task, own_modules)
     try:
         compare("digest", digest(state), header.digest, REPLAY)
         compare("position", state.position, header.position, REPLAY)
@@ -141,10 +143,10 @@ def _inflated(parts: Parts) -> bytes:
     return encoding
 
 
-def _decoded(encoding: bytes, task: Task, also: Sequence[str]) -> State:
+def _decoded(encoding: bytes, task: Task, own_modules: Sequence[str]) -> State:
     """The state in an encoding; DamagedError if there is none."""
     try:
-        state = decode(encoding, (*also, *task.modules))
+        state = decode(encoding, (*own_modules, *task.modules))
     except SnapshotError as error:
         raise DamagedError(error.what, error.remedy) from None
     try:

@@ -78,14 +78,14 @@ def test_a_delivery_over_a_new_connection_is_folded_only_after_a_look_at_the_log
         worker, looks = at.worker("one"), []
         worker.shards.assign([0])
         await learn(at, worker, 10)
-        shard, check = worker.shards.owned[0], worker.around.log.check
-        shard.around.budget.clock = lambda: 1e6
+        shard, check = worker.shards.owned[0], worker.collaborators.log.check
+        shard.collaborators.budget.clock = lambda: 1e6
 
         async def look(partition, last, position):
             looks.append(position)
             await check(partition, last, position)
 
-        worker.around.log.check = look
+        worker.collaborators.log.check = look
         shard._confirmed_at = 1e6
         for link, delivered in (("one", 10), ("one", 11), ("two", 12), ("two", 13)):
             at.log.end[0] += 1
@@ -142,7 +142,7 @@ def test_a_pending_database_with_a_hole_is_read_anew_from_its_topic(world):
         worker = at.worker("one")
         worker.shards.assign([0])
         await learn(at, worker, 100)
-        table = worker.around.pending
+        table = worker.collaborators.pending
         for key, _ in list(table.items(0, b"s"))[-5:]:
             table.remove(0, key)
         await worker.shards.revoke()
@@ -302,7 +302,7 @@ def test_a_database_that_was_damaged_while_no_worker_ran_is_read_anew(world, tmp
         worker = at.worker("one")
         worker.shards.assign([0])
         await learn(at, worker, 100)
-        for opened in (worker.table, worker.around.pending):
+        for opened in (worker.table, worker.collaborators.pending):
             opened._shards[0]._db.flush()
         await learn(at, worker, 20)
         await worker.stop()
@@ -335,7 +335,7 @@ def test_a_database_that_fails_in_use_is_opened_anew_as_often_as_it_takes(world,
         worker = at.worker("one")
         worker.shards.assign([0])
         await learn(at, worker, 60)
-        failing = worker.table if table == "snapshots" else worker.around.pending
+        failing = worker.table if table == "snapshots" else worker.collaborators.pending
         database, failed = type(failing._shards[0]), []
         sound = getattr(database, operation)
 
@@ -371,7 +371,9 @@ def test_whatever_a_model_raises_stops_its_shard_and_nothing_is_folded_twice(wor
         worker = at.worker("one")
         worker.shards.assign([0])
         await learn(at, worker, 10)
-        worker.around.snapshot_records = worker.around.snapshot_seconds = 10**9  # a snapshot asks the model too
+        worker.collaborators.snapshot_records = worker.collaborators.snapshot_seconds = (
+            10**9
+        )  # a snapshot asks the model too
         shard = worker.shards.owned[0]
         model, scored = shard.learner.champion.model, shard.learner.champion.scoreboard
 
@@ -418,13 +420,13 @@ def test_a_stopped_shard_keeps_its_error_when_a_snapshot_ends_late(world):
         worker, goes_on = at.worker("one"), asyncio.Event()
         worker.shards.assign([0])
         await learn(at, worker, 10)
-        shard, save = worker.shards.owned[0], worker.around.snapshots.save
+        shard, save = worker.shards.owned[0], worker.collaborators.snapshots.save
 
         async def slowly(*arguments):
             await goes_on.wait()
             await save(*arguments)
 
-        worker.around.snapshots.save = slowly
+        worker.collaborators.snapshots.save = slowly
         at.log.grow(0, 10)
         await until(lambda: shard._saving is not None and not shard._saving.done())
         await shard.stop(StoreError("the cause.", "The remedy."))

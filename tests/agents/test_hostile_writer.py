@@ -110,7 +110,7 @@ def test_without_a_key_a_state_of_anybodys_is_taken_up(world):
 def forged(worker):
     """A segment with other features in each question that waits."""
     entries = []
-    for waiting in worker.around.pending.following(0, 0):
+    for waiting in worker.collaborators.pending.following(0, 0):
         entry = joining.decode(waiting.entry)
         if isinstance(entry, joining.Question):
             entry = msgspec.structs.replace(entry, features={"x": 1e3})

@@ -208,7 +208,7 @@ def test_what_is_no_fault_of_a_snapshot_does_not_have_it_passed_by(world, error)
         worker.shards.assign([0])
         await learn(at, worker, 50)
         await worker.shards.revoke()
-        sound = worker.around.log.check
+        sound = worker.collaborators.log.check
 
         async def fails_once(partition, last, position):
             if position and not failed:
@@ -216,13 +216,13 @@ def test_what_is_no_fault_of_a_snapshot_does_not_have_it_passed_by(world, error)
                 raise error
             await sound(partition, last, position)
 
-        worker.around.log.check = fails_once
+        worker.collaborators.log.check = fails_once
         with capture_logs() as logs:
             worker.shards.assign([0])
             await until(lambda: worker.shards.owned[0].status != "opening")
         assert worker.shards.owned[0].status == ("stopped" if isinstance(error, LogError) else "live")
         assert "a snapshot is passed by" not in [told["event"] for told in logs]
-        worker.around.log.check = sound
+        worker.collaborators.log.check = sound
         await worker.stop()
 
     run(check())
@@ -247,11 +247,11 @@ def test_a_replica_that_fails_closes_no_other_one(world, monkeypatch):
         await until(lambda: other.table.opened() == [0, 1] and not list(other.shards.lacking()))
         sound, close = replicas_module.recover, other.table.close
 
-        async def recover(around, partition, *arguments, **options):
-            if around is other.around and partition == 0 and not failed:
+        async def recover(collaborators, partition, *arguments, **options):
+            if collaborators is other.collaborators and partition == 0 and not failed:
                 failed.append(partition)
                 raise StoreError("the disk is full.")
-            return await sound(around, partition, *arguments, **options)
+            return await sound(collaborators, partition, *arguments, **options)
 
         def closing(partition):
             closed.append(partition)

@@ -171,7 +171,7 @@ def test_a_refused_snapshot_keeps_the_last_model_and_no_worker_from_being_ready(
         other = at.worker("other", key=b"secret")
         other.shards.replicas.start()
         await until(lambda: (r := other.shards.answering(0)) is not None and r.position == 10)
-        other.around.key = None
+        other.collaborators.key = None
         at.log.grow(0, 10)
         await until(lambda: other.shards.answering(0).error is not None)
         assert other.shards.answering(0).position == 10
@@ -187,16 +187,22 @@ def test_an_unsigned_snapshot_is_passed_by_where_a_key_is_configured(world):
         owner, other, reader = at.worker("owner", key=b"secret"), at.worker("other"), at.worker("reader", key=b"secret")
         for worker, grown in ((owner, 10), (other, 20)):
             if worker is other:
-                owner.shards.around.snapshots.keep(0, 0, "")  # so that the other one has a snapshot to pass
-                worker.around.key = b"secret"
+                owner.shards.collaborators.snapshots.keep(0, 0, "")  # so that the other one has a snapshot to pass
+                worker.collaborators.key = b"secret"
             worker.shards.assign([0])
             at.log.grow(0, 10)
             await until(lambda w=worker, n=grown: (s := w.shards.owned.get(0)) and s._saved_position == n)
             if worker is other:
-                worker.around.key, worker.around.snapshot_records, worker.around.snapshot_seconds = None, 100, 100
+                (
+                    worker.collaborators.key,
+                    worker.collaborators.snapshot_records,
+                    worker.collaborators.snapshot_seconds,
+                ) = None, 100, 100
                 at.log.grow(0, 10)
                 await until(lambda w=worker: w.shards.owned[0].position == 30)
-                worker.around.snapshot_records = 5  # one unsigned snapshot: at a second one, that at 20 is removed
+                worker.collaborators.snapshot_records = (
+                    5  # one unsigned snapshot: at a second one, that at 20 is removed
+                )
                 await until(lambda w=worker: w.shards.owned[0]._saved_position == 30)
             await worker.shards.revoke()
         reader.shards.replicas.start()

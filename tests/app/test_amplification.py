@@ -25,7 +25,7 @@ class Shards:
 
     def __init__(self):
         self.task, self.owned = TASK, {}
-        self.around = SimpleNamespace(also=())
+        self.collaborators = SimpleNamespace(own_modules=())
         learner = Learner(TASK, 0)
         for number in range(LABELS):
             learner.champion.learn({"x": 1.0}, f"label {number}" * 10)

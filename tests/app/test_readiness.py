@@ -35,9 +35,11 @@ class World:
             kind="binary",
             sources=[Source(topic=topic, label="y", features={"x": "x"}) for topic in ("clicks", "views")],
         )
-        around = SimpleNamespace(snapshots=SimpleNamespace(table=None), budget=SimpleNamespace(clock=lambda: 0.0))
+        collaborators = SimpleNamespace(
+            snapshots=SimpleNamespace(table=None), budget=SimpleNamespace(clock=lambda: 0.0)
+        )
         self.ads, self.shop = (
-            Shards(Task(name=name, kind="binary", partitions=count), around)
+            Shards(Task(name=name, kind="binary", partitions=count), collaborators)
             for name, count in (("ads", 2), ("shop", 1))
         )
         self.store = SimpleNamespace(is_current=True)

@@ -273,7 +273,7 @@ near = st.recursive(
 @given(plain)
 def test_what_is_read_is_written_as_it_was(value):
     data = encode(value)
-    back = decode(data, also=(__name__,))
+    back = decode(data, own_modules=(__name__,))
     assert encode(back) == data
     assert hashlib.sha256(data).hexdigest() == digest(value)
 

@@ -256,7 +256,7 @@ print(json.dumps(told))
     )
     def test_what_is_nowhere_in_the_table_is_not_read(self, value):
         with pytest.raises(SnapshotError):
-            decode(encode(value), also=(__name__,))
+            decode(encode(value), own_modules=(__name__,))
 
     def test_a_chain_of_tuples_without_end_is_refused(self):
         chain = None
@@ -430,7 +430,7 @@ class TestOwnModules:
             encode(kind.__new__(kind))
         Last.gone.clear()
         with pytest.raises(SnapshotError, match="which is no class that a state may consist of"):
-            decode(framed([[Code.SHAPE, f"{__name__}:{kind.__name__}", ["a"], 1]]), also=(__name__,))
+            decode(framed([[Code.SHAPE, f"{__name__}:{kind.__name__}", ["a"], 1]]), own_modules=(__name__,))
         assert not Last.gone
 
     def test_a_function_must_be_declared(self, monkeypatch):
@@ -438,8 +438,8 @@ class TestOwnModules:
             data = encode(value)
             monkeypatch.delattr(sys.modules[__name__], "HEADRACE_STATE", raising=False)
             with pytest.raises(SnapshotError, match="which a state may not consist of"):
-                decode(data, also=(__name__,))
-            assert missing(value, also=(__name__,)) == [f"{__name__}:named"]
+                decode(data, own_modules=(__name__,))
+            assert missing(value, own_modules=(__name__,)) == [f"{__name__}:named"]
             monkeypatch.setattr(sys.modules[__name__], "HEADRACE_STATE", [named], raising=False)
-            assert decode(data, also=(__name__,))
-            assert missing(value, also=(__name__,)) == []
+            assert decode(data, own_modules=(__name__,))
+            assert missing(value, own_modules=(__name__,)) == []

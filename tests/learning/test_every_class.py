@@ -57,7 +57,7 @@ def test_a_model_that_was_read_goes_on_as_the_one_that_was_written(name, count):
     kind, make = EVERY[name]
     model, more = learned(kind, make, count)
     data = encode(model)
-    read = decode(data, also=("zoo",))
+    read = decode(data, own_modules=("zoo",))
     assert encode(read) == data
     for x, y in more:
         assert repr(ask(kind, read, x)) == repr(ask(kind, model, x))  # which may be nan

@@ -392,4 +392,4 @@ def test_sealing_and_unsealing_do_not_change_a_model_that_changes_when_it_is_ask
     before = digest(learner.state)
     sealed = seal(learner.state, task, 0, writer="w")
     assert digest(learner.state) == before
-    assert digest(unseal(sealed, task, 0, also=("impure_model",))) == before
+    assert digest(unseal(sealed, task, 0, own_modules=("impure_model",))) == before

@@ -204,9 +204,9 @@ class Process:
         self.world, self.dice, self.now = world, dice, 0.0
         self.table = Table(Changelog(world, world.changelog), folder / "snapshots")
         task, segments = world.task, Changelog(world, world.segments)
-        around = SimpleNamespace(
+        collaborators = SimpleNamespace(
             task=task,
-            also=(),
+            own_modules=(),
             log=Log(world),
             outlet=Outlet(world, dice),
             snapshots=Snapshots(self.table, f"life{life}"),
@@ -227,7 +227,7 @@ class Process:
             snapshot_seconds=dice.choice([0.01, 1.0]),
             commit=self.commit,
         )
-        self.shard = shard(task, 0, around)
+        self.shard = shard(task, 0, collaborators)
 
     def clock(self) -> float:
         """Time passes only by being looked at."""
@@ -332,8 +332,8 @@ class Checked(Shard):
     violation = None
 
     async def _store(self, position, clock, sealed):
-        around = self.around
-        original = around.snapshots.save, around.commit
+        collaborators = self.collaborators
+        original = collaborators.snapshots.save, collaborators.commit
 
         async def noted(call, *arguments):
             try:
@@ -342,15 +342,17 @@ class Checked(Shard):
                 self.violation = violation
                 raise
 
-        around.snapshots = SimpleNamespace(
-            save=lambda *a: noted(original[0], *a), table=around.snapshots.table, load=around.snapshots.load
+        collaborators.snapshots = SimpleNamespace(
+            save=lambda *a: noted(original[0], *a),
+            table=collaborators.snapshots.table,
+            load=collaborators.snapshots.load,
         )
-        around.commit = lambda *a: noted(original[1], *a)
+        collaborators.commit = lambda *a: noted(original[1], *a)
         real = original[0].__self__
         try:
             await self._store_in_order(position, clock, sealed)
         finally:
-            around.snapshots, around.commit = real, original[1]
+            collaborators.snapshots, collaborators.commit = real, original[1]
 
     async def _store_in_order(self, position, clock, sealed):
         await super()._store(position, clock, sealed)
@@ -379,14 +381,14 @@ class NoContiguity(Checked):
         for message in messages:
             if message.offset >= self.learner.state.position:
                 told = [effect for effects in self.learner.fold(message) for effect in effects]
-                await self.around.outlet.tell(0, told)
+                await self.collaborators.outlet.tell(0, told)
 
 
 class CommitFirst(Checked):
     """Mutant: commits the position before its snapshot is durable."""
 
     async def _store_in_order(self, position, clock, sealed):
-        await self.around.commit(0, position)
+        await self.collaborators.commit(0, position)
         await super()._store_in_order(position, clock, sealed)
 
 
@@ -394,7 +396,7 @@ class TellLast(Checked):
     """Mutant: writes the snapshot before its effects are acknowledged."""
 
     async def _store_in_order(self, position, clock, sealed):
-        await self.around.snapshots.save(0, position, sealed)
+        await self.collaborators.snapshots.save(0, position, sealed)
         await super()._store_in_order(position, clock, sealed)
 
 
@@ -455,7 +457,7 @@ class PurgesTooSoon(Checked):
     """
 
     async def _store_in_order(self, position, clock, sealed):
-        await self.around.pending.purge(0, self.learner.state.clock + 3_000)
+        await self.collaborators.pending.purge(0, self.learner.state.clock + 3_000)
         await super()._store_in_order(position, clock, sealed)
 
 

@@ -18,7 +18,7 @@ Commit = Callable[[str, int, int], Awaitable[None]]
 """Tells the group a position: topic, partition, offset."""
 
 
-class Around:
+class Collaborators:
     """What a shard acts upon, and how often it saves. Tests have one of their own, whose every step may be the last.
 
     Parameters
@@ -57,7 +57,7 @@ class Around:
         self.task, self.tell_group = task, tell_group
         self.writer, self.key, self.budget = writer, key, budget
         self.snapshot_records, self.snapshot_seconds = snapshot_records, snapshot_seconds
-        self.also: Sequence[str] = task.modules
+        self.own_modules: Sequence[str] = task.modules
         self.wall: Callable[[], float] = time.time
         self._changelog = KafkaChangelog(f"{task.name}.snapshots", brokers)
         self._segments = KafkaChangelog(f"{task.name}.pending", brokers)
