@@ -13,7 +13,7 @@ from headrace.agents.mapping import LeftOut, Mapped, Rejected
 from headrace.agents.outlet import CUT, headers_of_cut
 from headrace.agents.rejected import pack_rejected
 from headrace.learning.errors import HeadraceError, RecordError, TopicError
-from headrace.learning.records.mark import Mark, Message
+from headrace.learning.records.mark import KafkaMessage, Mark
 from headrace.tables.kafka.appender import Row
 
 if TYPE_CHECKING:
@@ -53,8 +53,8 @@ class _Mapped:
     """What became of the rows of some messages."""
 
     def __init__(self) -> None:
-        self.found: list[tuple[Message, Mapped]] = []
-        self.rejected: list[tuple[Message, Rejected]] = []
+        self.found: list[tuple[KafkaMessage, Mapped]] = []
+        self.rejected: list[tuple[KafkaMessage, Rejected]] = []
         self.left_out = 0
 
     @property
@@ -62,7 +62,7 @@ class _Mapped:
         """How many rows are held."""
         return len(self.found) + len(self.rejected)
 
-    def add(self, message: Message, outcome: Mapped | Rejected | LeftOut) -> None:
+    def add(self, message: KafkaMessage, outcome: Mapped | Rejected | LeftOut) -> None:
         """One more row."""
         if isinstance(outcome, Mapped):
             self.found.append((message, outcome))
@@ -121,7 +121,7 @@ class Intake:
         if self.status == "opening":
             self.status, self.error = "live", None
 
-    async def deliver(self, messages: Sequence[Message], link: object = None) -> None:
+    async def deliver(self, messages: Sequence[KafkaMessage], link: object = None) -> None:
         """Map and append these messages; those that are missing before them are read from the source first.
 
         Where `link` is not that of the delivery before, the topic may be another one, and is compared with the mark first.
@@ -181,7 +181,7 @@ class Intake:
         if self.position > self.end:  # the offsets behind the mark held no message, and may hold one now
             self.position = self.mark.offset + 1
 
-    async def _guarded(self, messages: Sequence[Message], *, compare: bool) -> None:
+    async def _guarded(self, messages: Sequence[KafkaMessage], *, compare: bool) -> None:
         try:
             if compare:
                 await self._compare()
@@ -202,7 +202,7 @@ class Intake:
         if self.position >= end or self.status != "live":
             return
         log.info("reading from the source what was not delivered", source=self._place, position=self.position, end=end)
-        run: list[Message] = []
+        run: list[KafkaMessage] = []
         async with aclosing(self.ingest.logs[self.topic].read(self.partition, self.position, end)) as messages:
             async for message in messages:
                 run.append(message)
@@ -215,7 +215,7 @@ class Intake:
         if self.status == "live":
             self.position = max(self.position, end)
 
-    async def _take(self, messages: Sequence[Message]) -> None:
+    async def _take(self, messages: Sequence[KafkaMessage]) -> None:
         """Map, enrich, check and append messages, so many rows at a time; the position is behind each that is done with."""
         mapped = _Mapped()
         breath = Breath()
@@ -229,12 +229,12 @@ class Intake:
                 await self._bring(mapped, message)
                 mapped = _Mapped()
 
-    async def _bring(self, mapped: "_Mapped", last: Message) -> None:
+    async def _bring(self, mapped: "_Mapped", last: KafkaMessage) -> None:
         """Enrich, check and append what was mapped; then the position is behind the last message."""
         await self._enrich([row for _, row in mapped.found])
         rejected, breath = mapped.rejected, Breath()
         rows: list[Row] = []
-        origins: list[tuple[Message, Mapped]] = []
+        origins: list[tuple[KafkaMessage, Mapped]] = []
         for message, row in mapped.found:
             try:
                 rows.append(Row(row.partition, row.key, self.mapping.seal(row)))
@@ -268,7 +268,7 @@ class Intake:
         for mapped, features in zip(wanting, enriched, strict=True):
             mapped.parts["features"] = features
 
-    async def _quarantine(self, rejected: Sequence[tuple[Message, Rejected]]) -> None:
+    async def _quarantine(self, rejected: Sequence[tuple[KafkaMessage, Rejected]]) -> None:
         if not rejected:
             return
         ingest = self.ingest

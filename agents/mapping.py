@@ -12,7 +12,7 @@ from jmespath.functions import Functions
 
 from headrace.learning.errors import RecordError
 from headrace.learning.records import DEPTH_MAX, ROWS_MAX, Reader, is_deeper
-from headrace.learning.records.mark import Message
+from headrace.learning.records.mark import KafkaMessage
 from headrace.learning.records.schema import LARGEST
 from headrace.learning.task import Task
 from headrace.learning.task.source import Source
@@ -90,7 +90,7 @@ class Mapping:
         self._ways = [Way(source) for source in task.sources or () if source.topic == topic]
         self._has_rows = len(self._ways) > 1 or self._ways[0].rows is not None
 
-    def map(self, partition: int, message: Message) -> Iterator[Mapped | Rejected | LeftOut]:
+    def map(self, partition: int, message: KafkaMessage) -> Iterator[Mapped | Rejected | LeftOut]:
         """What each row of a message of this partition comes to, numbered from 0 in their order."""
         value, row = message.value, 0
         try:
@@ -121,7 +121,7 @@ class Mapping:
         self.reader.read_record(line)
         return line
 
-    def _map_row(self, way: "Way", partition: int, message: Message, row: int, each: Any) -> Mapped | LeftOut:
+    def _map_row(self, way: "Way", partition: int, message: KafkaMessage, row: int, each: Any) -> Mapped | LeftOut:
         if way.when is not None and not way.find("when", way.when, each):
             return LeftOut(row)
         place = f"{self.topic}/{partition}/{message.offset}"
@@ -186,7 +186,7 @@ class Way:
             raise _error(what, f"Send up to {ROWS_MAX}.", "too_many_rows")
         return rows
 
-    def line_of(self, message: Message, row: Any) -> bytes:
+    def line_of(self, message: KafkaMessage, row: Any) -> bytes:
         """The bytes of a row: of the message, unless it has several."""
         return (message.value or b"") if self.rows is None else msgspec.json.encode(row)
 

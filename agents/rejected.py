@@ -6,12 +6,14 @@ from itertools import pairwise
 from headrace.agents.mapping import Rejected
 from headrace.agents.outlet import headers_of
 from headrace.learning.effects import Quarantined
-from headrace.learning.records.mark import Message
+from headrace.learning.records.mark import KafkaMessage
 from headrace.learning.task import Task
 from headrace.tables.kafka.appender import Row
 
 
-def pack_rejected(task: Task, topic: str, partition: int, rejected: Sequence[tuple[Message, Rejected]]) -> list[Row]:
+def pack_rejected(
+    task: Task, topic: str, partition: int, rejected: Sequence[tuple[KafkaMessage, Rejected]]
+) -> list[Row]:
     """The records of rejected rows of a source's partition, in the rows' order.
 
     Rows that follow each other in one message and are rejected with one code share a record. Each record has several headers, so a message
@@ -43,7 +45,7 @@ def pack_rejected(task: Task, topic: str, partition: int, rejected: Sequence[tup
     return packed
 
 
-def _runs(rejected: Sequence[tuple[Message, Rejected]]) -> Iterator[Sequence[tuple[Message, Rejected]]]:
+def _runs(rejected: Sequence[tuple[KafkaMessage, Rejected]]) -> Iterator[Sequence[tuple[KafkaMessage, Rejected]]]:
     start = 0
     for at, ((before, last), (message, row)) in enumerate(pairwise(rejected), 1):
         if (message.offset, row.row, row.code) != (before.offset, last.row + 1, last.code):

@@ -19,7 +19,7 @@ from headrace.agents.sealer import Sealer
 from headrace.learning.effects import Effect
 from headrace.learning.errors import HeadraceError, ReplacedError, SnapshotError, StoreError
 from headrace.learning.fold.learner import Learner
-from headrace.learning.records.mark import Message
+from headrace.learning.records.mark import KafkaMessage
 from headrace.learning.state import State
 from headrace.learning.task import Task
 from headrace.tables.pending import ShardPending
@@ -227,7 +227,7 @@ class Shard:
         log.warning("a shard is folded again", task=self.task.name, partition=self.partition, why=self.notice)
         self._alert("refolded", self.notice)
 
-    async def deliver(self, messages: Sequence[Message], link: object = None) -> None:
+    async def deliver(self, messages: Sequence[KafkaMessage], link: object = None) -> None:
         """Fold these messages, reading from the log first whatever is missing before and between them.
 
         Parameters
@@ -334,7 +334,7 @@ class Shard:
             await self.collaborators.log.check(self.partition, self.learner.state.last, self.position)
             self._confirmed_at = self.collaborators.budget.clock()
 
-    async def _fold_delivered(self, messages: Sequence[Message], link: object) -> None:
+    async def _fold_delivered(self, messages: Sequence[KafkaMessage], link: object) -> None:
         if self.status != "live" or messages[-1].offset < self.position:
             return
         if link is None or link is not self._link:
@@ -342,7 +342,7 @@ class Shard:
             self._link = link
         await self._fold_all(messages)
 
-    async def _fold_all(self, messages: Sequence[Message]) -> None:
+    async def _fold_all(self, messages: Sequence[KafkaMessage]) -> None:
         learner, clock = self.learner, self.collaborators.budget.clock
         if learner is None or self.status != "live" or messages[-1].offset < learner.state.position:
             return
@@ -454,7 +454,7 @@ class Shard:
         self._announcements.alert(code, detail, self.position, clock)
 
 
-def folded(learner: Learner, message: Message) -> Iterator[list[Effect]]:
+def folded(learner: Learner, message: KafkaMessage) -> Iterator[list[Effect]]:
     """The effects of a message.
 
     Everything that a model raises is a defect of the model, even if it looks as if the broker was away, the task cancelled or the process told

@@ -1,5 +1,72 @@
-"""Online learning on Kafka streams: exact after any crash, served while it learns."""
+"""Online learning on Kafka streams: exact after any crash, served while it learns.
 
+The names below are the public ones. They are loaded when they are used, so that `import headrace` takes a tenth of a second.
+
+Examples
+--------
+A model is folded from messages, and the same messages give the same state to the last bit:
+
+>>> from headrace import Learner, Message, Task, digest
+>>> task = Task(name="ads", kind="binary")
+>>> learner, other = Learner(task, partition=0), Learner(task, partition=0)
+>>> for offset in range(100):
+...     message = Message(offset, b'{"features": {"price": %d}, "label": %s}' % (offset % 7, [b"true", b"false"][offset % 2]))
+...     for folding in (learner, other):
+...         for effects in folding.fold(message):
+...             pass
+>>> learner.state.updates, digest(learner.state) == digest(other.state)
+(100, True)
+
+It goes on from the bytes of a snapshot as if nothing had been:
+
+>>> from headrace import seal, unseal
+>>> snapshot = seal(learner.state, task, 0, writer="here")
+>>> digest(unseal(snapshot, task, 0)) == digest(learner.state)
+True
+"""
+
+from importlib import import_module
 from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from headrace.learning import effects as effects
+    from headrace.learning.fold.learner import Learner as Learner
+    from headrace.learning.prediction import Prediction as Prediction
+    from headrace.learning.records.message import Message as Message
+    from headrace.learning.snapshot import digest as digest
+    from headrace.learning.snapshot import seal as seal
+    from headrace.learning.snapshot import unseal as unseal
+    from headrace.learning.task import Task as Task
 
 __version__ = version("headrace")
+
+PUBLIC = {
+    "Learner": "learning.fold.learner",
+    "Message": "learning.records.message",
+    "Prediction": "learning.prediction",
+    "Task": "learning.task",
+    "digest": "learning.snapshot",
+    "effects": "learning",
+    "seal": "learning.snapshot",
+    "unseal": "learning.snapshot",
+}
+"""Each public name, and the module that has it."""
+
+__all__ = ["Learner", "Message", "Prediction", "Task", "__version__", "digest", "effects", "seal", "unseal"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name when it is used for the first time (PEP 562)."""
+    if name not in PUBLIC:
+        msg = f"module 'headrace' has no attribute {name!r}"
+        raise AttributeError(msg)
+    if name == "effects":
+        return import_module("headrace.learning.effects")
+    found = globals()[name] = getattr(import_module(f"headrace.{PUBLIC[name]}"), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    """The public names, before they are loaded too."""
+    return sorted({*globals(), *__all__})

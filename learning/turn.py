@@ -3,7 +3,7 @@
 from typing import NamedTuple, Protocol
 
 from headrace.learning.effects import Alert, Effect, Quarantined
-from headrace.learning.records.mark import Message
+from headrace.learning.records.mark import KafkaMessage
 
 
 class Origin(NamedTuple):
@@ -57,7 +57,7 @@ class Turn:
 
     __slots__ = ("_effects", "_ids", "_refusals", "clock", "held", "message", "row", "shard")
 
-    def __init__(self, shard: str, message: Message, clock: int, refusals: Refusals):
+    def __init__(self, shard: str, message: KafkaMessage, clock: int, refusals: Refusals):
         self.shard = shard
         self.message = message
         self.row = 0
@@ -120,6 +120,6 @@ class Turn:
         return effects
 
 
-def line_of(message: Message, row: int) -> bytes:
+def line_of(message: KafkaMessage, row: int) -> bytes:
     """Cut one row out of a message."""
     return (message.value or b"").split(b"\n")[row]

@@ -12,7 +12,7 @@ from headrace.learning.fold.expiry import pass_time
 from headrace.learning.fold.parts import LearnerParts
 from headrace.learning.fold.sources import is_new
 from headrace.learning.records import Control, Record, Refused
-from headrace.learning.records.mark import Mark, Message
+from headrace.learning.records.mark import KafkaMessage, Mark
 from headrace.learning.state import State
 from headrace.learning.task import Task
 from headrace.learning.turn import Turn
@@ -53,7 +53,7 @@ class Learner(LearnerParts):
         self._shard = f"{task.name}/{partition}"
         self._collects = self.order is not None or self.batch is not None
 
-    def fold(self, message: Message) -> Iterator[list[Effect]]:
+    def fold(self, message: KafkaMessage) -> Iterator[list[Effect]]:
         """Fold one message row by row, yielding effects as they arise; the position moves with the last row.
 
         Before that the state belongs to no position (`between_messages` is False): it must not be saved then, and its digest says

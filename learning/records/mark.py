@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 FORMAT = "1"
 
 
-class Message(Protocol):
+class KafkaMessage(Protocol):
     """A message, as a Kafka client hands it over. `timestamp` is in milliseconds since the epoch."""
 
     offset: int
@@ -37,7 +37,7 @@ class Mark(NamedTuple):
     digest: str
 
     @classmethod
-    def of(cls, message: Message) -> "Mark":
+    def of(cls, message: KafkaMessage) -> "Mark":
         """Take the fingerprint of a message."""
         value = message.value or b""
         content = b"%d\0%b%b" % (len(message.key), message.key, value) if message.key else value

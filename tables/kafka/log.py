@@ -9,7 +9,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from headrace.learning.errors import LogError
-from headrace.learning.records.mark import Mark, Message
+from headrace.learning.records.mark import KafkaMessage, Mark
 from headrace.tables.kafka.asker import Asker, Look
 from headrace.tables.kafka.clients import Brokers, consuming, fetched, started
 from headrace.tables.kafka.producer import LastingProducer
@@ -29,7 +29,7 @@ ANOTHER = (
 class EventLog(Protocol):
     """What a shard needs of the event log. Kafka's is below; tests have one that stops at any step."""
 
-    def read(self, partition: int, start: int, end: int) -> AsyncGenerator[Message]:
+    def read(self, partition: int, start: int, end: int) -> AsyncGenerator[KafkaMessage]:
         """The messages of [start, end); offsets that hold none (transaction markers) are passed over.
 
         Raises LogError when retention has removed `start`.
@@ -71,7 +71,7 @@ class KafkaEventLog:
         self._producer = LastingProducer(self.brokers)
         self._is_compacted: tuple[float, bool] | None = None
 
-    async def read(self, partition: int, start: int, end: int) -> AsyncGenerator[Message]:
+    async def read(self, partition: int, start: int, end: int) -> AsyncGenerator[KafkaMessage]:
         """The messages of [start, end); offsets that hold none are passed over. LogError if `start` is no longer there."""
         shard = TopicPartition(self.topic, partition)
         # Without "none" the consumer would go on at the end when retention overtakes it.
@@ -81,7 +81,7 @@ class KafkaEventLog:
             if start < first:
                 raise self._gone(partition, start, first)
             consumer.seek(shard, start)
-            before: Message | None = None
+            before: KafkaMessage | None = None
             heard = time.monotonic()
             while (following := await consumer.position(shard)) < end:
                 try:
