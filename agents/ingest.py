@@ -24,9 +24,9 @@ second's records may come into two shards.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from functools import partial
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 import structlog
@@ -34,14 +34,9 @@ from faust.types import TP
 
 from headrace.agents.background import Background
 from headrace.agents.intake import RETRY_SECONDS, Intake
-from headrace.agents.mapping import Mapping
-from headrace.agents.positions import Positions
+from headrace.agents.source_context import SourceContext
 from headrace.agents.stopping import stop_all
 from headrace.learning.errors import TopicError
-from headrace.learning.task import Task, Value
-from headrace.tables.kafka.appender import Appender
-from headrace.tables.kafka.clients import Brokers
-from headrace.tables.kafka.log import KafkaEventLog
 
 log = structlog.get_logger()
 
@@ -49,22 +44,6 @@ WATCH_SECONDS = 1.0
 """How often a position is committed, and how long it may stand still, the source being ahead, before the source is read."""
 
 LAST_COMMIT_SECONDS = 5.0
-
-
-class Enricher(Protocol):
-    """Adds stored features to rows."""
-
-    async def enrich(self, rows: Sequence[tuple[str | None, dict[str, Value]]]) -> list[dict[str, Value]]:
-        """The features of each row, (entity's key, features), with the stored ones added. It never raises."""
-        ...
-
-
-class Counts(msgspec.Struct):
-    """What became of the rows that this worker has taken: appended, left out by `when`, or in the quarantine."""
-
-    mapped: int = 0
-    left_out: int = 0
-    rejected: int = 0
 
 
 class SourceLack(NamedTuple):
@@ -80,36 +59,20 @@ class Ingest:
 
     Parameters
     ----------
-    task
-        A task with sources.
-    brokers
-        Where Kafka is: `Brokers`, or `host:port`, several separated by commas.
-    tell_group
-        Commits a position (topic, partition, offset) to the group of the workers.
-    enricher
-        Is asked for stored features, if there is one.
-    key
-        The snapshot key, or None; see `Positions`.
+    context
+        What its intakes act upon.
     """
 
-    def __init__(
-        self,
-        task: Task,
-        brokers: Brokers | str,
-        tell_group: Callable[[str, int, int], Awaitable[None]],
-        enricher: Enricher | None = None,
-        key: bytes | None = None,
-    ):
-        self.task, self.tell_group, self.enricher = task, tell_group, enricher
-        self.mappings = {source.topic: Mapping(task, source.topic) for source in task.sources or ()}
-        self.logs = {topic: KafkaEventLog(topic, brokers) for topic in self.mappings}
-        self.positions = Positions(task.name, brokers, key)
-        self.appender = Appender(task.events, brokers)
-        self.quarantine = Appender(f"{task.name}.quarantine", brokers)
-        self.counts = Counts()
+    def __init__(self, context: SourceContext):
+        self.task, self.context = context.task, context
         self.intakes: dict[tuple[str, int], Intake] = {}
         self._gone: dict[str, str] = {}
         self.watches: list[Background] = []
+
+    @property
+    def topics(self) -> Collection[str]:
+        """The topics of the task's sources."""
+        return self.context.mappings
 
     async def take(self, stream: Any) -> None:
         """The agent: hands each poll to the intake of its partition."""
@@ -123,8 +86,8 @@ class Ingest:
         """Open the intakes of these partitions and no others."""
         self._close()
         for tp in sorted(assigned):
-            if tp.topic in self.mappings:
-                intake = self.intakes[tp.topic, tp.partition] = Intake(self, tp.topic, tp.partition)
+            if tp.topic in self.topics:
+                intake = self.intakes[tp.topic, tp.partition] = Intake(self.context, tp.topic, tp.partition)
                 name = f"source {tp.topic}/{tp.partition} of {self.task.name}"
                 self.watches.append(Background(name, partial(self._watch, intake)).start())
 
@@ -149,11 +112,7 @@ class Ingest:
 
     async def stop(self) -> None:
         """Close the connections."""
-        await self.appender.stop()
-        await self.quarantine.stop()
-        await self.positions.stop()
-        for source in self.logs.values():
-            await source.stop()
+        await self.context.stop()
 
     def describe(self) -> dict[str, Any]:
         """The counts, and of each partition that is assigned here its position, the source's end, its state and its error.
@@ -169,7 +128,7 @@ class Ingest:
             {"topic": topic, "partition": "*", "state": "stopped", "position": 0, "end": 0, "error": self._gone[topic]}
             for topic in self._gone_as_a_whole()
         ]
-        return msgspec.structs.asdict(self.counts) | {"partitions": partitions}
+        return msgspec.structs.asdict(self.context.counts) | {"partitions": partitions}
 
     def lacking(self) -> Iterator[SourceLack]:
         """Yield each partition that is assigned here and is stopped or fails to open, and each source that is gone as a whole."""

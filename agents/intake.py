@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import aclosing
 from time import perf_counter
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import structlog
 from aiokafka.errors import KafkaError
@@ -12,12 +12,10 @@ from aiokafka.errors import KafkaError
 from headrace.agents.mapping import LeftOut, Mapped, Rejected
 from headrace.agents.outlet import CUT, headers_of_cut
 from headrace.agents.rejected import pack_rejected
+from headrace.agents.source_context import SourceContext
 from headrace.learning.errors import HeadraceError, RecordError, TopicError
 from headrace.learning.records.mark import KafkaMessage, Mark
 from headrace.tables.kafka.appender import Row
-
-if TYPE_CHECKING:
-    from headrace.agents.ingest import Ingest
 
 log = structlog.get_logger()
 
@@ -84,15 +82,15 @@ class Intake:
 
     Parameters
     ----------
-    ingest
-        What it is part of, and acts upon.
+    context
+        What it acts upon, as do the other intakes of the task.
     topic, partition
         Which part of the source.
     """
 
-    def __init__(self, ingest: "Ingest", topic: str, partition: int):
-        self.ingest, self.topic, self.partition = ingest, topic, partition
-        self.mapping = ingest.mappings[topic]
+    def __init__(self, context: SourceContext, topic: str, partition: int):
+        self.context, self.topic, self.partition = context, topic, partition
+        self.mapping = context.mappings[topic]
         self.status: Literal["opening", "live", "stopped", "closed"] = "opening"
         self.error: str | None = None
         self.position = 0
@@ -107,13 +105,13 @@ class Intake:
     async def open(self) -> None:
         """Find out where to begin. Raises while the broker is away."""
         try:
-            start = await self.ingest.positions.start(self.topic, self.partition)
+            start = await self.context.positions.start(self.topic, self.partition)
             self.position, self.mark = start.position, start.mark
             self.end = await self._ask_end()
             if self.position < start.first:
-                raise self.ingest.positions.lost(self.topic, self.partition, self.position, start.first)
+                raise self.context.positions.lost(self.topic, self.partition, self.position, start.first)
             if self.mark is None and self.position > self.end:
-                raise self.ingest.positions.other(self.topic, self.partition, self.position, self.end)
+                raise self.context.positions.other(self.topic, self.partition, self.position, self.end)
             await self._compare()
         except HeadraceError as error:
             self.stop(error)
@@ -151,9 +149,9 @@ class Intake:
         position, mark = self.position, self.mark
         is_old = perf_counter() - self._committed_at > RECOMMIT_SECONDS
         if self.status == "live" and (position != self._committed or is_old):
-            await self.ingest.positions.commit(self.topic, self.partition, position, mark)
+            await self.context.positions.commit(self.topic, self.partition, position, mark)
             self._committed, self._committed_at = position, perf_counter()
-            await self.ingest.tell_group(self.topic, self.partition, position)
+            await self.context.tell_group(self.topic, self.partition, position)
 
     def close(self) -> None:
         """Map no more. What is under way may still reach the event log, where it does no harm."""
@@ -167,17 +165,17 @@ class Intake:
         self.status = "stopped"
         self.error = str(error) if isinstance(error, HeadraceError) else repr(error)
         log.error(
-            "an intake is stopped", task=self.ingest.task.name, source=self._place, error=self.error, exc_info=error
+            "an intake is stopped", task=self.context.task.name, source=self._place, error=self.error, exc_info=error
         )
 
     async def _compare(self) -> None:
         """Compare the topic with the mark, if there is one. LogError if the topic is another."""
         if self.mark is None:
             return
-        fits = await self.ingest.logs[self.topic].holds(self.partition, self.mark)
+        fits = await self.context.logs[self.topic].holds(self.partition, self.mark)
         self.end = await self._ask_end()
         if not fits:
-            raise self.ingest.positions.other(self.topic, self.partition, self.position, self.end)
+            raise self.context.positions.other(self.topic, self.partition, self.position, self.end)
         if self.position > self.end:  # the offsets behind the mark held no message, and may hold one now
             self.position = self.mark.offset + 1
 
@@ -193,7 +191,7 @@ class Intake:
         except (KafkaError, OSError) as error:
             # The position has not moved: what was not appended is read again, and what was is known by its source.
             self.error = f"the broker failed: {error!r}"
-            log.warning("the broker failed", task=self.ingest.task.name, source=self._place, error=repr(error))
+            log.warning("the broker failed", task=self.context.task.name, source=self._place, error=repr(error))
             await asyncio.sleep(RETRY_SECONDS)
         except Exception as error:  # noqa: BLE001 a defect in the mapping must not take the others along
             self.stop(error)
@@ -203,7 +201,7 @@ class Intake:
             return
         log.info("reading from the source what was not delivered", source=self._place, position=self.position, end=end)
         run: list[KafkaMessage] = []
-        async with aclosing(self.ingest.logs[self.topic].read(self.partition, self.position, end)) as messages:
+        async with aclosing(self.context.logs[self.topic].read(self.partition, self.position, end)) as messages:
             async for message in messages:
                 run.append(message)
                 if len(run) >= RUN_MAX:
@@ -244,7 +242,7 @@ class Intake:
             await breath.draw()
         if self.status != "live":
             return
-        too_large = await self.ingest.appender.append(rows)
+        too_large = await self.context.appender.append(rows)
         for number in too_large:
             message, row = origins[number]
             reason = (
@@ -252,7 +250,7 @@ class Intake:
             )
             rejected.append((message, Rejected(row.row, "too_large", reason, row.value)))
         await self._quarantine(sorted(rejected, key=lambda each: (each[0].offset, each[1].row)))
-        counts = self.ingest.counts
+        counts = self.context.counts
         counts.mapped += len(rows) - len(too_large)
         counts.left_out += mapped.left_out
         counts.rejected += len(rejected)
@@ -261,27 +259,29 @@ class Intake:
     async def _enrich(self, found: Sequence[Mapped]) -> None:
         """Ask for stored features, once for all, and put them into the records, where they stay whatever becomes of the store."""
         wanting = [mapped for mapped in found if "features" in mapped.parts]
-        if self.ingest.enricher is None or not wanting:
+        if self.context.enricher is None or not wanting:
             return
         rows = [(mapped.entity, mapped.parts["features"]) for mapped in wanting]
-        enriched = await self.ingest.enricher.enrich(rows)
+        enriched = await self.context.enricher.enrich(rows)
         for mapped, features in zip(wanting, enriched, strict=True):
             mapped.parts["features"] = features
 
     async def _quarantine(self, rejected: Sequence[tuple[KafkaMessage, Rejected]]) -> None:
         if not rejected:
             return
-        ingest = self.ingest
-        rows = pack_rejected(ingest.task, self.topic, self.partition, rejected)
+        context = self.context
+        rows = pack_rejected(context.task, self.topic, self.partition, rejected)
         cut = [
             row._replace(value=row.value[:CUT], headers=headers_of_cut(row.headers, len(row.value)))
-            for row in (rows[number] for number in await ingest.quarantine.append(rows))
+            for row in (rows[number] for number in await context.quarantine.append(rows))
         ]
-        if await ingest.quarantine.append(cut):
-            raise TopicError(f"the topic {ingest.quarantine.topic} does not take {CUT >> 10} KiB.", "Let it take more.")
+        if await context.quarantine.append(cut):
+            raise TopicError(
+                f"the topic {context.quarantine.topic} does not take {CUT >> 10} KiB.", "Let it take more."
+            )
 
     async def _ask_end(self) -> int:
-        return (await self.ingest.logs[self.topic].ends([self.partition]))[self.partition]
+        return (await self.context.logs[self.topic].ends([self.partition]))[self.partition]
 
     @property
     def _place(self) -> str:

@@ -68,7 +68,7 @@ class LearningApp(faust.App):
     def ingest(self, task: Task, ingest: Ingest) -> None:
         """Bring a task's sources into its event log."""
         self.ingesting[task.name] = ingest
-        topic = self.topic(*ingest.mappings, key_type=bytes, value_type=bytes, value_serializer="raw")
+        topic = self.topic(*ingest.topics, key_type=bytes, value_type=bytes, value_serializer="raw")
         self.agent(topic, name=f"ingest.{task.name}", concurrency=1)(ingest.take)
 
     async def commit(self, topic: str, partition: int, position: int) -> None:

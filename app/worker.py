@@ -21,6 +21,7 @@ from headrace.agents.collaborators import Collaborators
 from headrace.agents.ingest import Ingest
 from headrace.agents.learn import LearningApp, follow_assignments
 from headrace.agents.requests import Requests
+from headrace.agents.source_context import SourceContext
 from headrace.agents.topic_watch import TopicWatch, Trouble
 from headrace.app.claims import check_port, claim_folder
 from headrace.app.contract import operations
@@ -141,7 +142,8 @@ def make_app(settings: Settings, instance: str | None, impure: Collection[str] =
         if task.stored:
             app.enrichers[task.name] = Enricher(task, make_store(settings, task), settings.features.budget_ms / 1000)
         if task.sources:
-            app.ingest(task, Ingest(task, settings.brokers, app.commit, app.enrichers.get(task.name), key))
+            context = SourceContext(task, settings.brokers, app.commit, app.enrichers.get(task.name), key)
+            app.ingest(task, Ingest(context))
     follow_assignments(app)
     add_views(app, settings, impure)
     for served in app.serving.tasks.values():
@@ -157,7 +159,7 @@ def make_app(settings: Settings, instance: str | None, impure: Collection[str] =
 async def act_on_trouble(app: LearningApp, brokers: Brokers, trouble: Trouble) -> None:
     """Stop the source, or the task, that cannot go on without a topic. A lost topic that the fold can do without is made again."""
     shards, ingest = app.learning[f"{trouble.task}.events"], app.ingesting.get(trouble.task)
-    if ingest is not None and trouble.topic in ingest.mappings:
+    if ingest is not None and trouble.topic in ingest.topics:
         ingest.stop_source(trouble.topic, trouble.error)
     elif trouble.topic == shards.task.events and trouble.error.code != LACKING:
         await shards.stop_task(trouble.error)

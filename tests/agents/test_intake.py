@@ -8,10 +8,10 @@ import pytest
 from aiokafka.errors import KafkaConnectionError
 
 import headrace.agents.intake
-from headrace.agents.ingest import Counts
 from headrace.agents.intake import Intake
 from headrace.agents.mapping import Mapping
 from headrace.agents.positions import Positions, Start
+from headrace.agents.source_context import Counts
 from headrace.learning.records.mark import Mark
 from headrace.learning.task import Task
 from headrace.learning.task.source import Source
@@ -49,11 +49,13 @@ def test_stored_features_are_asked_once_a_poll_and_frozen_in_the_records():
         SimpleNamespace(offset=at, timestamp=0, key=None, value=json.dumps(click).encode())
         for at, click in enumerate(clicks)
     ]
-    ingest = SimpleNamespace(task=TASK, mappings={"clicks": Mapping(TASK, "clicks")}, enricher=Store(), counts=Counts())
-    ingest.appender, ingest.quarantine = Topic(), Topic()
+    context = SimpleNamespace(
+        task=TASK, mappings={"clicks": Mapping(TASK, "clicks")}, enricher=Store(), counts=Counts()
+    )
+    context.appender, context.quarantine = Topic(), Topic()
 
     async def deliver():
-        intake = Intake(ingest, "clicks", 0)
+        intake = Intake(context, "clicks", 0)
         intake.status = "live"
         await intake.deliver(poll)
         return intake
@@ -61,13 +63,13 @@ def test_stored_features_are_asked_once_a_poll_and_frozen_in_the_records():
     intake = asyncio.run(deliver())
     assert intake.error is None
     assert intake.position == 3
-    assert ingest.enricher.asked == [["u1", "bad", None]]
-    records = [json.loads(row.value) for row in ingest.appender.rows]
+    assert context.enricher.asked == [["u1", "bad", None]]
+    records = [json.loads(row.value) for row in context.appender.rows]
     assert [record["features"] for record in records] == [{"a": 1, "visits": 2}, {"visits": 0}]
-    (rejected,) = ingest.quarantine.rows
+    (rejected,) = context.quarantine.rows
     assert rejected.value == poll[1].value
     assert dict(rejected.headers)["code"] == b"feature"
-    assert ingest.counts == Counts(mapped=2, rejected=1)
+    assert context.counts == Counts(mapped=2, rejected=1)
 
 
 class Source:
@@ -110,13 +112,13 @@ class Source:
         return Mark.of(held[0]) == mark if held else mark.offset < self.end
 
     def intake(self):
-        ingest = SimpleNamespace(
+        context = SimpleNamespace(
             task=TASK, mappings={"clicks": Mapping(TASK, "clicks")}, enricher=None, counts=Counts()
         )
-        ingest.appender = ingest.quarantine = self.mapped = Topic()
-        ingest.positions = self
-        ingest.logs, ingest.tell_group = {"clicks": self}, lambda *_: asyncio.sleep(0)
-        return Intake(ingest, "clicks", 0)
+        context.appender = context.quarantine = self.mapped = Topic()
+        context.positions = self
+        context.logs, context.tell_group = {"clicks": self}, lambda *_: asyncio.sleep(0)
+        return Intake(context, "clicks", 0)
 
 
 @pytest.fixture
@@ -167,7 +169,7 @@ def test_the_same_topic_is_gone_on_with_and_so_is_one_that_was_reset_by_hand():
 
     intake = asyncio.run(reopen())
     assert (intake.status, intake.position) == ("live", 30)
-    assert len(intake.ingest.appender.rows) == 22
+    assert len(intake.context.appender.rows) == 22
 
 
 @pytest.mark.parametrize("count", [3, 30])
@@ -214,7 +216,7 @@ def test_a_lost_end_that_held_no_message_is_taken_back():
 
     intake = asyncio.run(go())
     assert (intake.status, intake.position) == ("live", 12)
-    assert len(intake.ingest.appender.rows) == 12
+    assert len(intake.context.appender.rows) == 12
 
 
 def test_a_compacted_or_shortened_topic_is_gone_on_with(quiet):

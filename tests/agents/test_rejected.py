@@ -5,10 +5,10 @@ import json
 from types import SimpleNamespace
 
 import headrace.agents.intake
-from headrace.agents.ingest import Counts
 from headrace.agents.intake import Intake
 from headrace.agents.mapping import Mapping, Rejected
 from headrace.agents.rejected import pack_rejected
+from headrace.agents.source_context import Counts
 from headrace.learning.task import Task
 from headrace.learning.task.source import Source
 from headrace.tables.kafka.appender import size_of
@@ -70,44 +70,44 @@ class Topic:
 
 
 def deliver(*documents):
-    ingest = SimpleNamespace(task=TASK, mappings={"clicks": Mapping(TASK, "clicks")}, enricher=None, counts=Counts())
-    ingest.appender, ingest.quarantine = Topic(), Topic()
+    context = SimpleNamespace(task=TASK, mappings={"clicks": Mapping(TASK, "clicks")}, enricher=None, counts=Counts())
+    context.appender, context.quarantine = Topic(), Topic()
 
     async def go():
-        intake = Intake(ingest, "clicks", 0)
+        intake = Intake(context, "clicks", 0)
         intake.status = "live"
         await intake.deliver([message(at, json.dumps(document).encode()) for at, document in enumerate(documents)])
         assert (intake.error, intake.position) == (None, len(documents))
 
     asyncio.run(go())
-    return ingest
+    return context
 
 
 def test_many_short_rows_that_are_all_wrong_do_not_become_many_times_as_large():
     value = [7] * 1_000
-    ingest = deliver(value)
-    (row,) = ingest.quarantine.rows
+    context = deliver(value)
+    (row,) = context.quarantine.rows
     assert size_of(row) < 2 * len(json.dumps(value))
-    assert ingest.counts == Counts(rejected=1_000)
+    assert context.counts == Counts(rejected=1_000)
 
 
 def test_a_message_of_more_rows_than_the_event_log_takes_is_refused_as_one():
-    ingest = deliver([7] * 100_000)
-    (row,) = ingest.quarantine.rows
+    context = deliver([7] * 100_000)
+    (row,) = context.quarantine.rows
     told = dict(row.headers)
     assert (told["code"], told["row"]) == (b"too_many_rows", b"0")
     assert told["reason"] == b"'rows' of the mapping finds 100000 rows in one message. Send up to 1000."
     assert json.loads(row.value) == [7] * 100_000
-    assert ingest.counts == Counts(rejected=1)
+    assert context.counts == Counts(rejected=1)
 
 
 def test_so_many_rows_are_appended_at_a_time_and_none_is_left_behind(monkeypatch):
     monkeypatch.setattr(headrace.agents.intake, "ROWS_TOGETHER", 5)
     good = {"x": {"a": 1}, "y": True}
-    ingest = deliver([good] * 3, [good, 0, good], [good] * 4, [good])
-    assert ingest.appender.calls == [5, 5]
-    assert ingest.counts == Counts(mapped=10, left_out=1)
-    sources = [json.loads(row.value)["source"] for row in ingest.appender.rows]
+    context = deliver([good] * 3, [good, 0, good], [good] * 4, [good])
+    assert context.appender.calls == [5, 5]
+    assert context.counts == Counts(mapped=10, left_out=1)
+    sources = [json.loads(row.value)["source"] for row in context.appender.rows]
     assert sources == [
         f"clicks/0/{at}/{row}" for at, rows in enumerate(((0, 1, 2), (0, 2), range(4), (0,))) for row in rows
     ]
@@ -120,9 +120,9 @@ def test_others_are_let_in_between_the_rows_of_one_message(monkeypatch):
     async def go():
         nonlocal turns
         mapping = Mapping(TASK, "clicks")
-        ingest = SimpleNamespace(task=TASK, mappings={"clicks": mapping}, enricher=None, counts=Counts())
-        ingest.appender, ingest.quarantine = Topic(), Topic()
-        intake = Intake(ingest, "clicks", 0)
+        context = SimpleNamespace(task=TASK, mappings={"clicks": mapping}, enricher=None, counts=Counts())
+        context.appender, context.quarantine = Topic(), Topic()
+        intake = Intake(context, "clicks", 0)
         intake.status = "live"
         delivery = asyncio.create_task(intake.deliver([message(0, json.dumps([{"x": {}, "y": True}] * 200).encode())]))
         while not delivery.done():

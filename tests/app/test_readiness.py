@@ -12,6 +12,7 @@ from aiohttp.test_utils import make_mocked_request
 from headrace.agents.ingest import Ingest
 from headrace.agents.intake import Intake
 from headrace.agents.shards import Shards
+from headrace.agents.source_context import SourceContext
 from headrace.app.errors import Problem
 from headrace.app.views.health import Ready
 from headrace.app.views.serving import Serving
@@ -43,7 +44,7 @@ class World:
             for name, count in (("ads", 2), ("shop", 1))
         )
         self.store = SimpleNamespace(is_current=True)
-        self.ingest = Ingest(ads, "nowhere:1", tell_group=None)
+        self.ingest = Ingest(SourceContext(ads, "nowhere:1", tell_group=None))
         self.app = SimpleNamespace(has_joined=True, ingesting={"ads": self.ingest})
         for shards in (self.ads, self.shop):
             shards.owned |= {partition: shard("live") for partition in range(shards.task.partitions)}
@@ -149,7 +150,7 @@ def test_a_task_that_is_stopped_as_a_whole_waits_for_nothing(world):
 
 
 def test_a_stopped_source_is_named_takes_no_worker_out_of_the_service_and_is_not_ready_for_its_task(world):
-    intakes = [Intake(world.ingest, "clicks", partition) for partition in range(3)]
+    intakes = [Intake(world.ingest.context, "clicks", partition) for partition in range(3)]
     intakes[0].status, intakes[1].status = "live", "opening"
     world.ingest.intakes |= {("clicks", partition): intake for partition, intake in enumerate(intakes)}
     assert world.ask() == world.ask("ads") == (200, {}), "one that is being opened is no trouble"

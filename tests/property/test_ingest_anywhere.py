@@ -17,6 +17,7 @@ import headrace.tables.kafka.appender
 from headrace.agents.ingest import Ingest
 from headrace.agents.intake import Intake
 from headrace.agents.positions import Start
+from headrace.agents.source_context import SourceContext
 from headrace.learning.fold.learner import Learner
 from headrace.learning.records.mark import Mark
 from headrace.learning.task import Task
@@ -188,10 +189,10 @@ class Log:
 
 
 def worker(world, appender):
-    ingest = Ingest(TASK, "", lambda *_: asyncio.sleep(0))
-    ingest.appender, ingest.quarantine = appender(TASK.events, world), FailingAppender("ads.quarantine", world)
-    ingest.positions, ingest.logs, ingest.enricher = Positions(world), {"clicks": Log()}, Fickle(world)
-    return ingest
+    context = SourceContext(TASK, "", lambda *_: asyncio.sleep(0))
+    context.appender, context.quarantine = appender(TASK.events, world), FailingAppender("ads.quarantine", world)
+    context.positions, context.logs, context.enricher = Positions(world), {"clicks": Log()}, Fickle(world)
+    return Ingest(context)
 
 
 async def live(world, appender, intake):
@@ -201,7 +202,7 @@ async def live(world, appender, intake):
         world.faults -= 1
         ingests = [worker(world, appender) for _ in range(PARTITIONS)]
         for partition, ingest in enumerate(ingests):
-            ingest.intakes["clicks", partition] = intake(ingest, "clicks", partition)
+            ingest.intakes["clicks", partition] = intake(ingest.context, "clicks", partition)
         try:
             for ingest in ingests:
                 for each in ingest.intakes.values():
@@ -226,7 +227,7 @@ async def live(world, appender, intake):
         if draw(st.booleans()):
             asleep += ingests
     for partition in range(PARTITIONS):
-        last = intake(worker(world, appender), "clicks", partition)
+        last = intake(worker(world, appender).context, "clicks", partition)
         await last.open()
         while last.position < COUNT:
             await last.catch_up()

@@ -1,0 +1,71 @@
+"""The collaborators of an intake: what the ingest of a task shares with the intakes of its sources' partitions."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
+
+import msgspec
+
+from headrace.agents.mapping import Mapping
+from headrace.agents.positions import Positions
+from headrace.learning.task import Task, Value
+from headrace.tables.kafka.appender import Appender
+from headrace.tables.kafka.clients import Brokers
+from headrace.tables.kafka.log import KafkaEventLog
+
+
+class Enricher(Protocol):
+    """Adds stored features to rows."""
+
+    async def enrich(self, rows: Sequence[tuple[str | None, dict[str, Value]]]) -> list[dict[str, Value]]:
+        """The features of each row, (entity's key, features), with the stored ones added. It never raises."""
+        ...
+
+
+class Counts(msgspec.Struct):
+    """What became of the rows that this worker has taken: appended, left out by `when`, or in the quarantine."""
+
+    mapped: int = 0
+    left_out: int = 0
+    rejected: int = 0
+
+
+class SourceContext:
+    """What an intake acts upon: mappings, source topics, positions, and the topics that it appends to.
+
+    Parameters
+    ----------
+    task
+        A task with sources.
+    brokers
+        Where Kafka is: `Brokers`, or `host:port`, several separated by commas.
+    tell_group
+        Commits a position (topic, partition, offset) to the group of the workers.
+    enricher
+        Is asked for stored features, if there is one.
+    key
+        The snapshot key, or None; see `Positions`.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        brokers: Brokers | str,
+        tell_group: Callable[[str, int, int], Awaitable[None]],
+        enricher: Enricher | None = None,
+        key: bytes | None = None,
+    ):
+        self.task, self.tell_group, self.enricher = task, tell_group, enricher
+        self.mappings = {source.topic: Mapping(task, source.topic) for source in task.sources or ()}
+        self.logs = {topic: KafkaEventLog(topic, brokers) for topic in self.mappings}
+        self.positions = Positions(task.name, brokers, key)
+        self.appender = Appender(task.events, brokers)
+        self.quarantine = Appender(f"{task.name}.quarantine", brokers)
+        self.counts = Counts()
+
+    async def stop(self) -> None:
+        """Close the connections."""
+        await self.appender.stop()
+        await self.quarantine.stop()
+        await self.positions.stop()
+        for source in self.logs.values():
+            await source.stop()
