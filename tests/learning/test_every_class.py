@@ -75,7 +75,7 @@ from headrace.learning.snapshot import decode, digest
 found = {}
 for name, data in msgspec.msgpack.decode(open(sys.argv[1], "rb").read()).items():
     kind, _ = EVERY[name]
-    model = decode(data, also=("zoo",))
+    model = decode(data, own_modules=("zoo",))
     found[name] = [digest(model), [repr(ask(kind, model, x)) for x in more_of(kind)]]
 print(json.dumps(found))
 """
