@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PYTHONHASHSEED := 0
 
-.PHONY: demo check format test chaos faults endings fuzz fuzz-states bench kafka lock clean
+.PHONY: demo check format quick test chaos faults endings fuzz fuzz-states bench kafka lock clean
 
 .venv: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Headrace needs Python 3.11 or newer; run: make PYTHON=python3.11 .venv")'
@@ -31,6 +31,11 @@ PURE := tests/learning tests/property
 test: .venv # first what needs no broker, two at a time; then the rest, one after the other: it starts processes of its own
 	$(BIN)/pytest -n 2 --dist worksteal headrace $(PURE)
 	$(BIN)/pytest --durations=20 tests $(addprefix --ignore=,$(PURE))
+
+LONG := hostile_records every_class encoding reading_changes_nothing snapshot_bytes digest trial published_digests online_linear
+
+quick: .venv # under a minute and no broker: the fold, all examples in docstrings, and the documents
+	$(BIN)/pytest -q -n 2 headrace tests/learning tests/deploy/test_documents.py $(LONG:%=--ignore=tests/learning/test_%.py)
 
 SEED ?= 7
 CHAOS := PYTHONPATH=tests $(BIN)/python tests/crash/chaos.py --rows 200000 --kills 30 --rate 900 --seed $(SEED)
