@@ -3,7 +3,8 @@
 import os
 import sys
 import warnings
-from typing import NoReturn, cast
+from pathlib import Path
+from typing import Any, NoReturn, cast
 
 import click
 import faust
@@ -18,8 +19,17 @@ from headrace.learning.errors import HeadraceError, SettingsError
 
 LEVELS = {"debug": "debug", "info": "info", "warn": "warning", "warning": "warning", "error": "error"}
 """Faust's names of log levels, and ours. Faust's `critical` is `error` here."""
-FROM_SETTINGS = ("web_enabled", "web_bind", "web_host", "web_port", "datadir")
-"""What Faust's options could change, and `headrace.toml` decides."""
+FROM_SETTINGS = {
+    "web_enabled": "--without-web",
+    "web_bind": "--web-bind",
+    "web_host": "--web-host",
+    "web_port": "--web-port",
+    "web_transport": "--web-transport",
+}
+"""Faust's settings that `headrace.toml` decides, and the option of `faust worker` that would change each."""
+
+NO_DATADIR = "{conf.name}-data"
+"""What Faust's command line writes into F_DATADIR when no `--datadir` is given."""
 
 
 def listed_app() -> LearningApp:
@@ -50,8 +60,11 @@ def worker_class(settings: Settings, configured: dict[str, object]) -> type[faus
     class Worker(faust.Worker):
         """Runs a Headrace worker in place of Faust's. `--loglevel` is honoured; the other options are refused or have no effect."""
 
+        def __init__(self, *services: Any, **options: Any):
+            fix_hash_seed()  # before Faust prints its banner, which a process that starts again would print twice
+            super().__init__(*services, **options)
+
         def execute_from_commandline(self) -> NoReturn:
-            fix_hash_seed()
             try:
                 check_options(self, settings, configured)
                 run(
@@ -72,9 +85,9 @@ def check_options(worker: faust.Worker, settings: Settings, configured: dict[str
     SettingsError
         Names the options, and where to write what they are meant to change.
     """
-    options = [
-        f"--{name.replace('_', '-')}" for name, value in configured.items() if getattr(worker.app.conf, name) != value
-    ]
+    options = [FROM_SETTINGS[name] for name, value in configured.items() if getattr(worker.app.conf, name) != value]
+    datadir = os.environ.get("F_DATADIR", NO_DATADIR)
+    options += ["--datadir"] * (datadir != NO_DATADIR and Path(datadir).absolute() != settings.datadir.absolute())
     options += ["--logfile"] * bool(worker.logfile)
     if options:
         remedy = f"Write it into {settings.path} ([worker] web, datadir); the log goes to stderr."

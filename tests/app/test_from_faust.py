@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from harness import ROOT, Worker, wait_for
+from harness import ROOT, Worker, free_port, wait_for
 
 FAUST = [str(Path(sys.executable).with_name("faust")), "-A", "headrace.worker"]
 TASK = """
@@ -40,13 +40,37 @@ def test_it_lists_the_agents(config):
         assert "<N/A>" not in line
 
 
-@pytest.mark.parametrize("option", ["--web-port=1234", "--web-host=elsewhere", "--without-web", "--logfile=worker.log"])
+@pytest.mark.parametrize(
+    "option",
+    [
+        "--web-port=1234", "--web-host=elsewhere", "--web-bind=elsewhere", "--web-transport=unix:///tmp/web",
+        "--without-web", "--logfile=worker.log",
+    ],
+)  # fmt: skip
 def test_an_option_that_would_change_the_settings_is_refused(config, option):
     refused = faust(config, "worker", option)
     assert refused.returncode == 2
-    assert option.split("=")[0].replace("--without-web", "--web-enabled") in refused.stderr
+    assert f"Faust's {option.split('=')[0]} would" in refused.stderr
     assert str(config) in refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+def test_another_datadir_is_refused_and_the_same_one_is_not(config, tmp_path):
+    refused = faust(config, f"--datadir={tmp_path}", "worker")
+    assert refused.returncode == 2
+    assert "Faust's --datadir would" in refused.stderr
+    config.write_text(f'[broker]\nurl = "kafka://127.0.0.1:{free_port()}"\n' + config.read_text())
+    (tmp_path / "data").mkdir()
+    tried = faust(config, f"--datadir={tmp_path / 'data'}", "worker")
+    assert tried.returncode == 1
+    assert "cannot be reached" in tried.stderr
+
+
+def test_a_start_with_another_hash_seed_prints_one_banner(config, monkeypatch):
+    monkeypatch.delenv("PYTHONHASHSEED")
+    refused = faust(config, "worker", "--web-port=1234")
+    assert refused.returncode == 2
+    assert refused.stdout.count("| transport ") == 1
 
 
 def test_without_settings_it_says_what_to_do(tmp_path):
