@@ -6,8 +6,8 @@ from collections.abc import Callable
 import structlog
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
+from headrace.app.answers import At
 from headrace.app.errors import Problem
-from headrace.app.views.answer import At
 from headrace.learning.task import Task
 from headrace.tables.kafka.clients import Brokers
 from headrace.tables.kafka.partitioner import partition_of

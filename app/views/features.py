@@ -8,11 +8,11 @@ import msgspec
 from aiohttp import web
 from aiokafka.errors import KafkaError
 
+from headrace.app.answers import Appended, At
 from headrace.app.contract import StoredFeatures as OfEntity
 from headrace.app.contract import contract
 from headrace.app.encodings import read_body
 from headrace.app.errors import Problem
-from headrace.app.views.answer import Appended, At
 from headrace.app.views.appender import APPEND_SECONDS
 from headrace.app.views.serving import Resource
 from headrace.learning.records import refuse_duplicate_keys

@@ -10,9 +10,9 @@ from aiohttp import web
 from msgspec import UNSET, UnsetType
 
 from headrace.agents.learn import LearningApp
+from headrace.app.answers import Position
 from headrace.app.contract import contract
 from headrace.app.errors import Problem
-from headrace.app.views.answer import Position
 from headrace.app.views.serving import Resource, ServedTask, Serving
 
 log = structlog.get_logger()

@@ -6,8 +6,8 @@ import msgspec
 from aiohttp import web
 from msgspec import UNSET, UnsetType
 
+from headrace.app.answers import Appended
 from headrace.app.contract import TaskLabel, contract
-from headrace.app.views.answer import Appended
 from headrace.app.views.samples import Samples
 from headrace.app.views.serving import BATCH_MAX
 from headrace.learning.records import Id, Record, Source, Time

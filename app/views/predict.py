@@ -5,10 +5,10 @@ from typing import Annotated
 import msgspec
 from aiohttp import web
 
+from headrace.app.answers import Answer
 from headrace.app.contract import contract
 from headrace.app.encodings import read_body
 from headrace.app.errors import Problem
-from headrace.app.views.answer import Answer
 from headrace.app.views.owner import Asked
 from headrace.app.views.serving import BATCH_MAX, Question, Resource, explain
 from headrace.learning.records import refuse_duplicate_keys

@@ -6,10 +6,10 @@ import msgspec
 from aiohttp import web
 from msgspec import UNSET, UnsetType
 
+from headrace.app.answers import Appended
 from headrace.app.contract import TaskFeatures, TaskLabel, contract
 from headrace.app.encodings import read_body
 from headrace.app.errors import Problem
-from headrace.app.views.answer import Appended
 from headrace.app.views.serving import BATCH_MAX, Resource, ServedTask
 from headrace.learning.errors import RecordError
 from headrace.learning.records import Id, Record, Source, Time, refuse_duplicate_keys

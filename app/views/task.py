@@ -11,8 +11,8 @@ from msgspec import UNSET, UnsetType
 from headrace.agents.background import BackgroundStatus
 from headrace.agents.shard import Shard, Status
 from headrace.agents.shards import Model
+from headrace.app.answers import Position
 from headrace.app.contract import contract
-from headrace.app.views.answer import Position
 from headrace.app.views.serving import Resource
 from headrace.learning.task import Kind
 

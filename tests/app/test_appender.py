@@ -7,8 +7,8 @@ from aiokafka.errors import KafkaTimeoutError, MessageSizeTooLargeError
 
 import headrace.app.views.appender
 import headrace.tables.kafka.producer
+from headrace.app.answers import At
 from headrace.app.errors import Problem
-from headrace.app.views.answer import At
 from headrace.app.views.appender import Appender
 from headrace.learning.task import Task
 
