@@ -8,7 +8,7 @@ import msgspec
 from aiohttp import web
 from aiokafka.errors import KafkaError
 
-from headrace.app.answers import Appended, At
+from headrace.app.answers import Appended, At, StoredEntity
 from headrace.app.contract import StoredFeatures as OfEntity
 from headrace.app.contract import contract
 from headrace.app.encodings import read_body
@@ -24,20 +24,6 @@ READ_SECONDS = 2.0
 """How long the store may take for someone who looks at it; a question has less patience."""
 
 decode = msgspec.json.Decoder(dict[str, Any]).decode
-
-
-class StoredValue(msgspec.Struct):
-    """A value, null if it cannot be read, and its age in seconds."""
-
-    value: Value | None
-    age_s: float | None
-
-
-class StoredEntity(msgspec.Struct):
-    """What a look-up of an entity gives."""
-
-    key: str
-    features: dict[str, StoredValue]
 
 
 Key = Annotated[str, msgspec.Meta(min_length=1, max_length=KEY_MAX)]
