@@ -30,6 +30,8 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from headrace.app.client import AsyncClient as AsyncClient
+    from headrace.app.client import Client as Client
     from headrace.learning import effects as effects
     from headrace.learning.fold.learner import Learner as Learner
     from headrace.learning.prediction import Prediction as Prediction
@@ -42,6 +44,8 @@ if TYPE_CHECKING:
 __version__ = version("headrace")
 
 PUBLIC = {
+    "AsyncClient": "app.client",
+    "Client": "app.client",
     "Learner": "learning.fold.learner",
     "Message": "learning.records.message",
     "Prediction": "learning.prediction",
@@ -53,7 +57,19 @@ PUBLIC = {
 }
 """Each public name, and the module that has it."""
 
-__all__ = ["Learner", "Message", "Prediction", "Task", "__version__", "digest", "effects", "seal", "unseal"]
+__all__ = [
+    "AsyncClient",
+    "Client",
+    "Learner",
+    "Message",
+    "Prediction",
+    "Task",
+    "__version__",
+    "digest",
+    "effects",
+    "seal",
+    "unseal",
+]
 
 
 def __getattr__(name: str) -> Any:

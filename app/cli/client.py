@@ -1,10 +1,9 @@
 """Asking a worker over HTTP, from the command line."""
 
-import http.client
-import json
 from typing import Any
-from urllib.parse import urlsplit
 
+from headrace.app.client import Client, ClientError
+from headrace.app.client.calls import Call
 from headrace.app.settings import Settings
 from headrace.learning.errors import HeadraceError
 
@@ -21,35 +20,14 @@ class AnswerError(HeadraceError):
     code = "answer"
 
 
-def ask(settings: Settings, method: str, path: str, body: Any = None, timeout: float = 10.0) -> Any:
-    """The JSON that a worker answers with; AnswerError with its reason otherwise.
+def ask(settings: Settings, method: str, path: str, body: Any = None, timeout: float = 10.0) -> dict[str, Any]:
+    """The JSON that a worker answers with, as it is; AnswerError with its reason otherwise.
 
     The key to show is in HEADRACE_KEY; the certificate must be signed by `worker.tls.ca`, or by one that the system trusts.
     """
-    address, access = settings.address, settings.access()
-    where = urlsplit(address)
-    host = where.hostname or "127.0.0.1"
-    connection = (
-        http.client.HTTPSConnection(host, where.port or 443, timeout=timeout, context=access.tls)
-        if where.scheme == "https"
-        else http.client.HTTPConnection(host, where.port or 80, timeout=timeout)
-    )
+    access = settings.access()
     try:
-        data = None if body is None else json.dumps(body)
-        connection.request(method, path, data, {"Content-Type": "application/json", **access.headers})
-        response = connection.getresponse()
-        content = response.read()
-    except (OSError, http.client.HTTPException) as error:
-        raise AnswerError(f"no worker answers at {address}: {error}.", "Start one: headrace worker.") from None
-    finally:
-        connection.close()
-    try:
-        told = json.loads(content)
-    except ValueError:
-        told = None
-    if not isinstance(told, dict):
-        raise AnswerError(f"{address} answered something else than a JSON object.", "Is it a Headrace worker?")
-    if response.status >= 400:
-        remedy = KEY_REMEDIES.get(str(told.get("code"))) or str(told.get("remedy", ""))
-        raise AnswerError(f"{told.get('detail', response.reason)}", remedy)
-    return told
+        with Client(settings.address, key=access.key, tls=access.tls, timeout=timeout) as client:
+            return client.ask(Call(method, path, dict[str, Any], body))
+    except ClientError as error:
+        raise AnswerError(error.what, KEY_REMEDIES.get(error.code, error.remedy)) from None

@@ -1,0 +1,125 @@
+"""The client for programs with an event loop."""
+
+import ssl
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self, TypeVar, Unpack
+
+import httpx
+
+from headrace.app.answers import Answer, Appended, At, Standing, StoredEntity
+from headrace.app.client import calls
+from headrace.app.client.exchange import ADDRESS, TIMEOUT, Exchange
+from headrace.learning.task import Label, Value
+
+Given = TypeVar("Given")
+
+
+class AsyncClient:
+    """Asks a worker over HTTP as `Client` does, and waits for it with `await`. Its parameters and errors are those of `Client`.
+
+    Use it in an `async with` statement, or await `close`: it keeps connections open between calls.
+
+    Parameters
+    ----------
+    address, key, tls, timeout, transport
+        As of `Client`.
+
+    Raises
+    ------
+    ClientError
+        As of `Client`.
+
+    Examples
+    --------
+    The network is a function here, so that the example needs no worker:
+
+    >>> import asyncio
+    >>> async def main():
+    ...     appended = {"positions": [{"partition": 0, "offset": 41}]}
+    ...     network = httpx.MockTransport(lambda request: httpx.Response(202, json=appended))
+    ...     async with AsyncClient(transport=network) as client:
+    ...         print(await client.label("ads", "q1", True))
+    >>> asyncio.run(main())
+    At(partition=0, offset=41)
+    """
+
+    def __init__(
+        self,
+        address: str = ADDRESS,
+        *,
+        key: str | None = None,
+        tls: ssl.SSLContext | None = None,
+        timeout: float | httpx.Timeout = TIMEOUT,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ):
+        self._exchange = Exchange(address, key, tls)
+        self._http = httpx.AsyncClient(**self._exchange.options(timeout), transport=transport)
+
+    async def predict(
+        self, task: str, features: Mapping[str, Value], *, fresh: bool = False, **options: Unpack[calls.Asking]
+    ) -> Answer:
+        """Ask what the model says of some features now."""
+        return await self.ask(calls.predict(task, features, options, fresh=fresh))
+
+    async def batch(self, task: str, questions: Sequence[Mapping[str, Any]], *, fresh: bool = False) -> list[Answer]:
+        """Ask up to a thousand questions, each like `{"features": {...}, "key": "u1"}`; the answers are in their order."""
+        return await self.ask(calls.batch(task, questions, fresh=fresh))
+
+    async def label(self, task: str, identity: str, label: Label, **options: Unpack[calls.Labelling]) -> At:
+        """Append the label of the question with an id; its place in the log, once the broker has it."""
+        appended = await self.ask(calls.label(task, identity, label, options))
+        return appended.positions[0]
+
+    async def labels(self, task: str, labels: Sequence[Mapping[str, Any]]) -> Appended:
+        """Append up to a thousand labels, each like `{"id": "q1", "label": True}`."""
+        return await self.ask(calls.labels(task, labels))
+
+    async def sample(
+        self, task: str, features: Mapping[str, Value], label: Label, **options: Unpack[calls.Sampling]
+    ) -> At:
+        """Append features with their label; their place in the log, once the broker has them."""
+        appended = await self.ask(calls.sample(task, features, label, options))
+        return appended.positions[0]
+
+    async def samples(self, task: str, samples: Sequence[Mapping[str, Any]]) -> Appended:
+        """Append up to a thousand samples, each like `{"features": {...}, "label": True}`."""
+        return await self.ask(calls.samples(task, samples))
+
+    async def get_features(self, task: str, key: str) -> StoredEntity:
+        """Look up the stored features of an entity, with the age of each."""
+        return await self.ask(calls.get_features(task, key))
+
+    async def put_features(self, task: str, key: str, features: Mapping[str, Value | None]) -> At:
+        """Replace the stored features of an entity; their place in the topic, once the broker has them."""
+        appended = await self.ask(calls.put_features(task, key, features))
+        return appended.positions[0]
+
+    async def delete_features(self, task: str, key: str) -> At:
+        """Remove the stored features of an entity, whether there are any or not."""
+        appended = await self.ask(calls.delete_features(task, key))
+        return appended.positions[0]
+
+    async def status(self, task: str) -> Standing:
+        """Ask where the shards of a task stand: position, end, digest and metrics of each that this worker knows."""
+        return await self.ask(calls.status(task))
+
+    async def ask(self, call: calls.Call[Given]) -> Given:
+        """Make any call; the methods above are the usual ones."""
+        try:
+            response = await self._http.request(**self._exchange.request(call))
+        except httpx.RequestError as error:
+            raise self._exchange.unreachable(error) from error
+        return self._exchange.read(call, response)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()

@@ -1,0 +1,233 @@
+"""The client for programs without an event loop."""
+
+import ssl
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self, TypeVar, Unpack
+
+import httpx
+
+from headrace.app.answers import Answer, Appended, At, Standing, StoredEntity
+from headrace.app.client import calls
+from headrace.app.client.exchange import ADDRESS, TIMEOUT, Exchange
+from headrace.learning.task import Label, Value
+
+Given = TypeVar("Given")
+
+
+class Client:
+    """Asks a worker over HTTP, and sends it samples, labels and stored features. Threads may share one.
+
+    Use it in a `with` statement, or call `close`: it keeps connections open between calls.
+
+    Parameters
+    ----------
+    address
+        The worker's, such as `http://127.0.0.1:6066`.
+    key
+        The API key to show. Left out, the one in the environment variable HEADRACE_KEY, if any.
+    tls
+        How to check the worker's certificate; left out, by what the system trusts.
+    timeout
+        Seconds that connecting, sending, and each wait for bytes may take, or an `httpx.Timeout`.
+    transport
+        Sends the requests in place of the network, for tests.
+
+    Raises
+    ------
+    ClientError
+        The address is no URL, or the key cannot be sent. Every method raises `UnreachableError` if no worker answers,
+        `UnexpectedAnswerError` if something else does, and a `RefusedError` with status, code, detail and remedy if the worker refuses:
+        `InvalidRequestError`, `AccessError`, `NotFoundError`, `ConflictError`, `RateError` or `UnavailableError`. All are a `ClientError`.
+
+    Examples
+    --------
+    The network is a function here, so that the example needs no worker:
+
+    >>> def worker(request):
+    ...     if request.url.path != "/v1/ads/predict":
+    ...         problem = {"status": 404, "code": "unknown_task", "detail": "there is no task 'adds'.", "remedy": "Tasks here: ads."}
+    ...         return httpx.Response(404, json=problem)
+    ...     answer = {"id": "q1", "prediction": True, "probabilities": {"false": 0.25, "true": 0.75}}
+    ...     return httpx.Response(200, json=answer | {"arm": "champion", "version": None, "position": 7, "staleness_s": 0.1})
+    >>> with Client(transport=httpx.MockTransport(worker)) as client:
+    ...     answer = client.predict("ads", {"price": 3.5}, key="u1")
+    ...     print(answer.prediction, answer.probabilities["true"], answer.position)
+    ...     client.predict("adds", {"price": 3.5})
+    Traceback (most recent call last):
+    ...
+    headrace.app.client.errors.NotFoundError: there is no task 'adds'. Tasks here: ads.
+    """
+
+    def __init__(
+        self,
+        address: str = ADDRESS,
+        *,
+        key: str | None = None,
+        tls: ssl.SSLContext | None = None,
+        timeout: float | httpx.Timeout = TIMEOUT,
+        transport: httpx.BaseTransport | None = None,
+    ):
+        self._exchange = Exchange(address, key, tls)
+        self._http = httpx.Client(**self._exchange.options(timeout), transport=transport)
+
+    def predict(
+        self, task: str, features: Mapping[str, Value], *, fresh: bool = False, **options: Unpack[calls.Asking]
+    ) -> Answer:
+        """Ask what the model says of some features now.
+
+        Parameters
+        ----------
+        task
+            Its name.
+        features
+            By name.
+        fresh
+            Whether only the owner of the shard may answer, and only when it has caught up with the log.
+        options
+            `id`, `key`, `log`, `min_position` and `wait_s`; see `Asking`.
+
+        Raises
+        ------
+        ClientError
+            There is no answer; see the class.
+        """
+        return self.ask(calls.predict(task, features, options, fresh=fresh))
+
+    def batch(self, task: str, questions: Sequence[Mapping[str, Any]], *, fresh: bool = False) -> list[Answer]:
+        """Ask up to a thousand questions, each like `{"features": {...}, "key": "u1"}`; the answers are in their order.
+
+        Raises
+        ------
+        ClientError
+            There are no answers: one question that is wrong refuses all.
+        """
+        return self.ask(calls.batch(task, questions, fresh=fresh))
+
+    def label(self, task: str, identity: str, label: Label, **options: Unpack[calls.Labelling]) -> At:
+        """Append the label of the question with an id; its place in the log, once the broker has it.
+
+        Parameters
+        ----------
+        task
+            Its name.
+        identity
+            The id that the question was logged under.
+        label
+            The truth.
+        options
+            `time`, `source`, and `key` if the question had one; see `Labelling`.
+
+        Raises
+        ------
+        ClientError
+            It is not known to be in the log.
+        """
+        return self.ask(calls.label(task, identity, label, options)).positions[0]
+
+    def labels(self, task: str, labels: Sequence[Mapping[str, Any]]) -> Appended:
+        """Append up to a thousand labels, each like `{"id": "q1", "label": True}`.
+
+        Raises
+        ------
+        ClientError
+            They are not known to be in the log. None is, if one of them is wrong.
+        """
+        return self.ask(calls.labels(task, labels))
+
+    def sample(self, task: str, features: Mapping[str, Value], label: Label, **options: Unpack[calls.Sampling]) -> At:
+        """Append features with their label; their place in the log, once the broker has them.
+
+        Parameters
+        ----------
+        task
+            Its name.
+        features
+            By name.
+        label
+            The truth.
+        options
+            `id`, `key`, `time` and `source`; see `Sampling`.
+
+        Raises
+        ------
+        ClientError
+            It is not known to be in the log.
+        """
+        return self.ask(calls.sample(task, features, label, options)).positions[0]
+
+    def samples(self, task: str, samples: Sequence[Mapping[str, Any]]) -> Appended:
+        """Append up to a thousand samples, each like `{"features": {...}, "label": True}`.
+
+        Raises
+        ------
+        ClientError
+            They are not known to be in the log. None is, if one of them is wrong.
+        """
+        return self.ask(calls.samples(task, samples))
+
+    def get_features(self, task: str, key: str) -> StoredEntity:
+        """Look up the stored features of an entity, with the age of each.
+
+        Raises
+        ------
+        ClientError
+            A `NotFoundError` if nothing is stored of it, or the task has no stored features.
+        """
+        return self.ask(calls.get_features(task, key))
+
+    def put_features(self, task: str, key: str, features: Mapping[str, Value | None]) -> At:
+        """Replace the stored features of an entity; their place in the topic, once the broker has them.
+
+        Raises
+        ------
+        ClientError
+            They are not known to be stored.
+        """
+        return self.ask(calls.put_features(task, key, features)).positions[0]
+
+    def delete_features(self, task: str, key: str) -> At:
+        """Remove the stored features of an entity, whether there are any or not.
+
+        Raises
+        ------
+        ClientError
+            They are not known to be removed.
+        """
+        return self.ask(calls.delete_features(task, key)).positions[0]
+
+    def status(self, task: str) -> Standing:
+        """Ask where the shards of a task stand: position, end, digest and metrics of each that this worker knows.
+
+        Raises
+        ------
+        ClientError
+            The worker does not say.
+        """
+        return self.ask(calls.status(task))
+
+    def ask(self, call: calls.Call[Given]) -> Given:
+        """Make any call; the methods above are the usual ones.
+
+        Raises
+        ------
+        ClientError
+            There is no answer; see the class.
+        """
+        try:
+            response = self._http.request(**self._exchange.request(call))
+        except httpx.RequestError as error:
+            raise self._exchange.unreachable(error) from error
+        return self._exchange.read(call, response)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

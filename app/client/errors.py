@@ -1,0 +1,117 @@
+"""The errors of a client: one base, and a class for each thing that a program may want to do about one."""
+
+from typing import Any
+
+import msgspec
+
+from headrace.learning.errors import HeadraceError
+
+
+class ClientError(HeadraceError):
+    """A client did not get the answer that it asked for. All errors of a client are of this class."""
+
+    code = "client"
+
+
+class UnreachableError(ClientError):
+    """No worker answered: the address is wrong, the worker is down, its certificate is not trusted, or the time was up."""
+
+    code = "unreachable"
+
+
+class UnexpectedAnswerError(ClientError):
+    """The server answered, and not as a worker does."""
+
+    code = "unexpected_answer"
+
+
+class RefusedError(ClientError):
+    """A worker refused a request with a problem document (RFC 9457).
+
+    Parameters
+    ----------
+    what
+        What is wrong: the document's `detail`.
+    remedy
+        What to do about it.
+    status
+        The HTTP status.
+    code
+        The document's code, which is for programs and stays.
+    retry_after
+        The seconds to wait before the next try, where the worker tells them.
+
+    Examples
+    --------
+    >>> error = NotFoundError("there is no task 'adds'.", "Tasks here: ads.", status=404, code="unknown_task")
+    >>> error.status, error.code, error.detail, error.remedy
+    (404, 'unknown_task', "there is no task 'adds'.", 'Tasks here: ads.')
+    >>> isinstance(error, ClientError)
+    True
+    """
+
+    code = "refused"
+
+    def __init__(
+        self, what: str, remedy: str = "", *, status: int = 0, code: str = "refused", retry_after: float | None = None
+    ):
+        super().__init__(what, remedy)
+        self.status, self.code, self.retry_after = status, code, retry_after
+
+    @property
+    def detail(self) -> str:
+        """What is wrong, as the problem document has it."""
+        return self.what
+
+
+class InvalidRequestError(RefusedError):
+    """The request is wrong, such as features that the task does not take; it will be refused again (400, 408, 413, 415, 422)."""
+
+
+class AccessError(RefusedError):
+    """The worker asks for an API key, or for one with another role (401, 403)."""
+
+
+class NotFoundError(RefusedError):
+    """There is no such task, or nothing is stored of the entity (404)."""
+
+
+class ConflictError(RefusedError):
+    """The id is taken, or the model has not come to the position asked for (409)."""
+
+
+class RateError(RefusedError):
+    """The key makes more requests a second than it may; `retry_after` says how long to wait (429)."""
+
+
+class UnavailableError(RefusedError):
+    """The worker, its model or the broker cannot answer now (500 and above)."""
+
+
+STATUSES: dict[int, type[RefusedError]] = {
+    **dict.fromkeys((400, 408, 413, 415, 422), InvalidRequestError),
+    **dict.fromkeys((401, 403), AccessError),
+    404: NotFoundError,
+    409: ConflictError,
+    429: RateError,
+}
+"""The class of each status below 500; a status that is not here is a plain `RefusedError`."""
+
+
+def refusal(status: int, content: bytes, reason: str, retry_after: str | None = None) -> RefusedError | None:
+    """Make the error of a problem document; None if the content is no JSON object.
+
+    Examples
+    --------
+    >>> refusal(409, b'{"code": "key", "detail": "a position is of one shard.", "remedy": "Send the key too."}', "Conflict")
+    ConflictError('a position is of one shard.', 'Send the key too.')
+    >>> refusal(502, b"<html>", "Bad Gateway")
+    """
+    try:
+        document = msgspec.json.decode(content, type=dict[str, Any])
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    detail, remedy, code = document.get("detail", reason), document.get("remedy", ""), document.get("code", "refused")
+    kind = UnavailableError if status >= 500 else STATUSES.get(status, RefusedError)
+    seconds = float(retry_after) if retry_after and retry_after.isdecimal() else None
+    return kind(str(detail), str(remedy), status=status, code=str(code), retry_after=seconds)
