@@ -50,7 +50,7 @@ class Asking(TypedDict, total=False):
 
 
 class Labelling(TypedDict, total=False):
-    """What a label may have besides its id: its time in epoch seconds, where it is from, and the key of the question, if that had one."""
+    """What a label may have besides its id: its time in epoch seconds, its source (`topic/partition/offset`), and the key of the question, if that had one."""
 
     time: float
     source: str
@@ -58,7 +58,7 @@ class Labelling(TypedDict, total=False):
 
 
 class Sampling(Labelling, total=False):
-    """What a sample may have besides features and label: an id, its time in epoch seconds, where it is from, and the entity's key."""
+    """What a sample may have besides features and label: an id, its time in epoch seconds, its source (`topic/partition/offset`), and the entity's key."""
 
     id: str
 

@@ -3,16 +3,15 @@
 import ssl
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self, TypeVar, Unpack
+from typing import Any, Self, Unpack
 
 import httpx
 
 from headrace.app.answers import Answer, Appended, At, Standing, StoredEntity
 from headrace.app.client import calls
+from headrace.app.client.calls import Given
 from headrace.app.client.exchange import ADDRESS, TIMEOUT, Exchange
 from headrace.learning.task import Label, Value
-
-Given = TypeVar("Given")
 
 
 class Client:

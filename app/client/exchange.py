@@ -3,13 +3,13 @@
 import json
 import os
 import ssl
-from typing import Any, TypeVar, get_origin
+from typing import Any, get_origin
 
 import httpx
 import msgspec
 
 from headrace.app.access import Access
-from headrace.app.client.calls import Call
+from headrace.app.client.calls import Call, Given
 from headrace.app.client.errors import ClientError, UnexpectedAnswerError, UnreachableError, refusal
 
 ADDRESS = "http://127.0.0.1:6066"
@@ -17,8 +17,6 @@ ADDRESS = "http://127.0.0.1:6066"
 
 TIMEOUT = 20.0
 """Seconds. A worker waits up to 15 for the broker before it refuses, and its reason should arrive."""
-
-Given = TypeVar("Given")
 
 
 class Exchange:

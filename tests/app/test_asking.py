@@ -2,8 +2,8 @@
 
 import contextlib
 import http.server
+import importlib
 import json
-import sys
 import threading
 
 import msgspec
@@ -74,7 +74,7 @@ def refused(headers):
 def test_without_a_key_that_the_worker_knows_it_names_the_variable(
     headrace, tmp_path, monkeypatch, command, headers, told
 ):
-    doctor = sys.modules["headrace.app.cli.doctor"]
+    doctor = importlib.import_module("headrace.app.cli.doctor")
     monkeypatch.setattr(doctor, "CHECKS", [doctor.check_worker])
     monkeypatch.setenv("COLUMNS", "200")
     refusal = refused(headers)
