@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from headrace.agents.outlet import Outlet
+from headrace.learning.codes import AlertCode
 from headrace.learning.effects import Alert, Effect
 
 
@@ -27,7 +28,7 @@ class Announcements:
         """Let effects wait for the next time that effects are published."""
         self._waiting += effects
 
-    def alert(self, code: str, detail: str, position: int, clock: int) -> None:
+    def alert(self, code: AlertCode, detail: str, position: int, clock: int) -> None:
         """Add an alert of the shard's own, which is not an effect of the fold; `clock` is log time in milliseconds."""
         name = f"{self.task}/{self.partition}/{position}/0/{code}"
         self._waiting.append(Alert(id=name, code=code, detail=detail, time=clock / 1000))

@@ -10,6 +10,7 @@ import msgspec
 from jmespath.exceptions import JMESPathError
 from jmespath.functions import Functions
 
+from headrace.learning.codes import RefusalCode
 from headrace.learning.errors import RecordError
 from headrace.learning.records import DEPTH_MAX, ROWS_MAX, Reader, is_deeper
 from headrace.learning.records.mark import KafkaMessage
@@ -48,7 +49,7 @@ class Rejected(NamedTuple):
     """A row that cannot become a record: a stable code, the reason, and what it was. Its number is that of `Mapped`."""
 
     row: int
-    code: str
+    code: RefusalCode
     reason: str
     value: bytes
 
@@ -310,7 +311,5 @@ def _show(found: object) -> str:
     return repr(found)[:80]
 
 
-def _error(what: str, remedy: str, code: str = "mapping") -> RecordError:
-    error = RecordError(what, remedy)
-    error.code = code
-    return error
+def _error(what: str, remedy: str, code: RefusalCode = "mapping") -> RecordError:
+    return RecordError(what, remedy, code)

@@ -16,6 +16,7 @@ from headrace.agents.freshness import Freshness, known_from
 from headrace.agents.log_clock import LogClock
 from headrace.agents.recovery import Recovered, recover
 from headrace.agents.sealer import Sealer
+from headrace.learning.codes import AlertCode, ErrorCode
 from headrace.learning.effects import Effect
 from headrace.learning.errors import HeadraceError, ReplacedError, SnapshotError, StoreError
 from headrace.learning.fold.learner import Learner
@@ -28,6 +29,9 @@ log = structlog.get_logger()
 
 BREATH = 0.001
 """Seconds of folding after which requests are let in: well under the latency that is promised for them."""
+
+FOLD: ErrorCode = "fold"
+"""The code of a shard that anything else than an error of Headrace has stopped."""
 
 TICK = b'{"control": "tick"}'
 TICK_SECONDS = 1.0
@@ -439,7 +443,7 @@ class Shard:
         if self.status not in ("opening", "live"):
             return
         self.status = "stopped"
-        self.code = error.code if isinstance(error, HeadraceError) else "fold"
+        self.code = error.code if isinstance(error, HeadraceError) else FOLD
         self.error = str(error) if isinstance(error, HeadraceError) else repr(error)
         log.error("a shard is stopped", task=self.task.name, partition=self.partition, error=self.error, exc_info=error)
         self._alert("shard_stopped", self.error)
@@ -448,7 +452,7 @@ class Shard:
         except Exception as untold:  # noqa: BLE001 the status and the log have it
             log.warning("an alert was not told", error=repr(untold))
 
-    def _alert(self, code: str, detail: str) -> None:
+    def _alert(self, code: AlertCode, detail: str) -> None:
         """Have an alert told that is the shard's own, not the fold's."""
         clock = self.learner.state.clock if self.learner else 0
         self._announcements.alert(code, detail, self.position, clock)

@@ -4,6 +4,7 @@ from typing import Literal
 
 import msgspec
 
+from headrace.learning.codes import AlertCode, RefusalCode
 from headrace.learning.prediction import Prediction
 from headrace.learning.task import Label
 
@@ -49,7 +50,7 @@ class Drift(Effect, frozen=True, kw_only=True):
 class Alert(Effect, frozen=True, kw_only=True):
     """Something an operator should know; `code` is stable, `detail` is for people."""
 
-    code: str
+    code: AlertCode
     detail: str
     time: float
 
@@ -57,7 +58,7 @@ class Alert(Effect, frozen=True, kw_only=True):
 class Quarantined(Effect, frozen=True, kw_only=True):
     """A record that must not reach a model, whole, with the reason."""
 
-    code: str
+    code: RefusalCode
     reason: str
     offset: int
     row: int

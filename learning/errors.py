@@ -1,8 +1,10 @@
 """The error tree of Headrace: each error has a code, a cause and a remedy."""
 
+from headrace.learning.codes import ERRORS, ErrorCode, RefusalCode
+
 
 class HeadraceError(Exception):
-    """An error that a user can act upon.
+    """An error that a user can act upon. The code of a subclass has a row in `ERRORS`; one that has none is refused at import.
 
     Parameters
     ----------
@@ -17,12 +19,18 @@ class HeadraceError(Exception):
     headrace.toml: unknown key 'brokr'. Did you mean 'broker'?
     """
 
-    code = "error"
+    code: str = "error"
 
     def __init__(self, what: str, remedy: str = ""):
         self.what = what
         self.remedy = remedy
         super().__init__(what, remedy)
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if cls.code not in ERRORS:
+            msg = f"{cls.__name__}: there is no error '{cls.code}' in the table of codes"
+            raise TypeError(msg)
 
     def __str__(self) -> str:
         return f"{self.what} {self.remedy}".rstrip()
@@ -41,9 +49,26 @@ class ModelError(HeadraceError):
 
 
 class RecordError(HeadraceError):
-    """A record that must not reach a model; it goes to quarantine."""
+    """A record that must not reach a model; it goes to quarantine.
 
-    code = "record"
+    Parameters
+    ----------
+    what, remedy
+        As for `HeadraceError`.
+    code
+        Why, for programs.
+
+    Examples
+    --------
+    >>> RecordError("the record has neither 'features' nor 'label'.", code="incomplete").code
+    'incomplete'
+    """
+
+    code: RefusalCode = "record"
+
+    def __init__(self, what: str, remedy: str = "", code: RefusalCode = "record"):
+        super().__init__(what, remedy)
+        self.code = code
 
 
 class SnapshotError(HeadraceError):
@@ -63,7 +88,7 @@ class KeylessError(SnapshotError):
 class TopicError(HeadraceError):
     """A topic is missing or is not what the worker needs."""
 
-    code = "topic"
+    code: ErrorCode = "topic"
 
 
 class LogError(HeadraceError):

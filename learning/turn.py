@@ -2,6 +2,7 @@
 
 from typing import NamedTuple, Protocol
 
+from headrace.learning.codes import AlertCode, RefusalCode
 from headrace.learning.effects import Alert, Effect, Quarantined
 from headrace.learning.records.mark import KafkaMessage
 
@@ -86,11 +87,11 @@ class Turn:
         """Have something told outside."""
         self._effects.append(effect)
 
-    def alert(self, code: str, detail: str) -> None:
+    def alert(self, code: AlertCode, detail: str) -> None:
         """Have something told that an operator should know; `code` is stable, `detail` is for people."""
         self._effects.append(Alert(id=self.next_id(), code=code, detail=detail, time=self.clock / 1000))
 
-    def refuse(self, code: str, reason: str, value: bytes | None = None) -> None:
+    def refuse(self, code: RefusalCode, reason: str, value: bytes | None = None) -> None:
         """Send the record to quarantine, with a stable code and a reason for people.
 
         Parameters

@@ -2,6 +2,7 @@
 
 from msgspec import UNSET
 
+from headrace.learning.codes import RefusalCode
 from headrace.learning.fold.label import answer
 from headrace.learning.fold.learn import learn_sample
 from headrace.learning.fold.parts import LearnerParts
@@ -24,7 +25,7 @@ def act(parts: LearnerParts, turn: Turn, record: Record) -> None:
         learn_sample(parts, turn, record.features, record.label, None if record.id is UNSET else record.id)
 
 
-def _find_fault(parts: LearnerParts, record: Record) -> tuple[str, str] | None:
+def _find_fault(parts: LearnerParts, record: Record) -> tuple[RefusalCode, str] | None:
     """Code and reason if a label is not of the type of the first one, which it may be itself, or is one too many."""
     state = parts.state
     if state.label_type is None and record.label is not UNSET:

@@ -4,6 +4,7 @@ from typing import Literal
 
 from msgspec import UNSET
 
+from headrace.learning.codes import RefusalCode
 from headrace.learning.records.reader import Record
 from headrace.learning.task import LABELS_MAX, Label, Task, Unanswered
 
@@ -36,7 +37,7 @@ def type_of(label: Label) -> LabelType:
 
 def find_label_fault(
     record: Record, known: LabelType | None, labels: dict[Label, None] | None
-) -> tuple[str, str] | None:
+) -> tuple[RefusalCode, str] | None:
     """Code and reason if a multiclass task must not fold a record because of its labels; None if it may.
 
     Parameters

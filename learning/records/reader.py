@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 from msgspec import UNSET, UnsetType
 
+from headrace.learning.codes import RefusalCode
 from headrace.learning.errors import RecordError
 from headrace.learning.prediction import Served
 from headrace.learning.records.schema import Features, Number, Schema, Text, Whole, find_bad_feature
@@ -71,7 +72,7 @@ class Control(msgspec.Struct, frozen=True):
 class Refused(msgspec.Struct, frozen=True):
     """A record that must not reach a model: its bytes, a stable code and the reason for people."""
 
-    code: str
+    code: RefusalCode
     reason: str
     value: bytes
 
@@ -224,7 +225,5 @@ def is_deeper(line: bytes, limit: int) -> bool:
     return bool(_STEPS[outside].cumsum(dtype=np.int64).max(initial=0) > limit)
 
 
-def _error(code: str, what: str, remedy: str) -> RecordError:
-    error = RecordError(what, remedy)
-    error.code = code
-    return error
+def _error(code: RefusalCode, what: str, remedy: str) -> RecordError:
+    return RecordError(what, remedy, code)

@@ -44,12 +44,11 @@ class Schema:
         """Raise RecordError, naming the feature, unless they are what was declared."""
         if self.declared is None:
             if len(features) > self.limit:
-                error = RecordError(
+                raise RecordError(
                     f"the record has {len(features)} features, and up to {self.limit} are taken.",
                     "Send fewer, declare them, or raise feature_limit in headrace.toml.",
+                    "too_many_features",
                 )
-                error.code = "too_many_features"
-                raise error
             return
         for name, value in features.items():
             feature = self.declared.get(name)

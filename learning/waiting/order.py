@@ -3,6 +3,8 @@
 from heapq import heappop, heappush
 from typing import NamedTuple
 
+from headrace.learning.codes import RefusalCode
+
 HELD_MAX = 10_000
 """Records that wait at most; one more, and the earliest waits no longer."""
 
@@ -81,7 +83,7 @@ class Order:
         """The log time at which all are released, should no record come."""
         return self.state.came + self.lateness if self.state.held else None
 
-    def find_fault(self, time: int, clock: int) -> tuple[str, str] | None:
+    def find_fault(self, time: int, clock: int) -> tuple[RefusalCode, str] | None:
         """Why a record of this event time must not wait at this log time, as a code and a reason; it is counted."""
         state = self.state
         if time < state.watermark:

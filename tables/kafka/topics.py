@@ -3,21 +3,22 @@
 import asyncio
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import InvalidPartitionsError, KafkaError, for_code
 
+from headrace.learning.codes import ErrorCode
 from headrace.learning.errors import BrokerError, TopicError
 from headrace.learning.task import Task
 from headrace.tables.kafka.clients import Brokers
 from headrace.tables.kafka.metadata import FoundTopic, find_topics
 
 TOPIC_ALREADY_EXISTS = 36
-MISSING = "missing_topic"
-LACKING = "missing_partitions"
+MISSING: Final = "missing_topic"
+LACKING: Final = "missing_partitions"
 PASSING = (MISSING, LACKING)
 """Codes of problems that a starting worker mends."""
 
@@ -240,7 +241,7 @@ def _count(topic: Topic, found: Mapping[str, FoundTopic]) -> int:
     return found[topic.name].partitions if topic.name in found else 0
 
 
-def _coded(code: str, what: str, remedy: str) -> TopicError:
+def _coded(code: ErrorCode, what: str, remedy: str) -> TopicError:
     error = TopicError(what, remedy)
     error.code = code
     return error
