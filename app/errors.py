@@ -2,13 +2,15 @@
 
 import logging
 from collections.abc import Awaitable, Callable
+from typing import Annotated
 
 import msgspec
 import structlog
 from aiohttp import web
 from aiohttp.http import HttpProcessingError
 
-from headrace.learning.errors import HeadraceError
+from headrace.app.problems import PROBLEMS, ProblemCode
+from headrace.learning.errors import RecordError
 
 log = structlog.get_logger()
 
@@ -23,11 +25,18 @@ LESS = "Send less at a time, or raise worker.body_limit in headrace.toml."
 """What to do about a body that is too large."""
 
 
+ROUTING: dict[int, ProblemCode] = {404: "not_found", 405: "method_not_allowed"}
+"""The codes of what aiohttp refuses by itself."""
+
+Code = Annotated[str, msgspec.Meta(extra_json_schema={"enum": sorted({code for _, code in PROBLEMS})})]
+"""A code as the OpenAPI document shows it."""
+
+
 class ProblemDocument(msgspec.Struct, frozen=True):
     """The body of a refusal: `code` is for programs and stays; `detail` says what is wrong, `remedy` what to do."""
 
     status: int
-    code: str
+    code: Code
     detail: str
     remedy: str
     type: str = "about:blank"
@@ -41,7 +50,7 @@ class Problem(Exception):
     status
         The HTTP status.
     code
-        Stable, for programs.
+        Stable, for programs. `PROBLEMS` has a row for it and the status.
     detail
         What is wrong and why, for people.
     remedy
@@ -50,7 +59,9 @@ class Problem(Exception):
         Further headers of the answer. With `Connection: close` the connection is closed after it.
     """
 
-    def __init__(self, status: int, code: str, detail: str, remedy: str = "", headers: dict[str, str] | None = None):
+    def __init__(
+        self, status: int, code: ProblemCode, detail: str, remedy: str = "", headers: dict[str, str] | None = None
+    ):
         super().__init__(detail)
         self.status, self.code, self.detail, self.remedy = status, code, detail, remedy
         self.headers = headers or {}
@@ -84,7 +95,7 @@ async def answer_problems(request: web.Request, handler: Handler) -> web.StreamR
         return await handler(request)
     except Problem as problem:
         return problem.response()
-    except HeadraceError as error:
+    except RecordError as error:
         return Problem(422, error.code, error.what, error.remedy).response()
     except web.HTTPRequestEntityTooLarge as error:
         return Problem(413, "too_large", error.text or "the body is too large.", LESS).response()
@@ -95,9 +106,7 @@ async def answer_problems(request: web.Request, handler: Handler) -> web.StreamR
         allowed = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
         remedy = "See the routes in docs/operations.md."
         detail = f"{request.method} {request.path}: {error.reason}."
-        return Problem(
-            error.status, (error.reason or "error").lower().replace(" ", "_"), detail, remedy, allowed
-        ).response()
+        return Problem(error.status, ROUTING.get(error.status, "no_request"), detail, remedy, allowed).response()
     except Exception:  # nothing of a defect is told outside
         log.exception("a request failed", path=request.path)
         return Problem(500, "defect", "the request met a defect of the server.", "Look at the worker's log.").response()

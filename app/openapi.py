@@ -10,6 +10,7 @@ import msgspec
 
 from headrace.app.contract import OF_TASK, Operation
 from headrace.app.errors import ProblemDocument
+from headrace.app.problems import codes_of
 from headrace.learning.records import LABELS
 from headrace.learning.records.schema import Features, Number, Text, Whole
 from headrace.learning.records.stored import StoredSchema
@@ -83,7 +84,7 @@ class Writer:
         said = one.contract
         responses = {str(said.status): self._response(HTTPStatus(said.status).phrase, said.gives, task)}
         for status in sorted(self._problems(one)):
-            answer = self._response(HTTPStatus(status).phrase, ProblemDocument, task, "application/problem+json")
+            answer = self._response(describe_problems(status), ProblemDocument, task, "application/problem+json")
             responses[str(status)] = answer | ({"headers": HEADERS[status]} if status in HEADERS else {})
         written: dict[str, Any] = {
             "operationId": f"{one.view}.{one.method}" + (f".{task.name}" if task else ""),
@@ -142,6 +143,20 @@ class Writer:
             self.components[f"{name}.{task.name}"] = special
             return {"$ref": f"{COMPONENT}{name}.{task.name}"}
         return {key: self._of_task(part, task) for key, part in node.items()}
+
+
+def describe_problems(status: int) -> str:
+    """Describe the problems of a status: its phrase, and a line for each code that they may have.
+
+    Examples
+    --------
+    >>> print(describe_problems(415))
+    Unsupported Media Type
+    <BLANKLINE>
+    - `encoding`: The body is packed with something other than gzip or deflate. Send one of these, or the body as it is.
+    """
+    lines = [f"- `{code}`: {meaning.sentence} {meaning.remedy}" for code, meaning in codes_of(status).items()]
+    return "\n".join([HTTPStatus(status).phrase, "", *lines])
 
 
 def _types(one: Operation) -> list[Any]:

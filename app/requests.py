@@ -11,6 +11,7 @@ import structlog
 from headrace.agents.requests import Answer, refusal
 from headrace.app.caller import OVER_KAFKA
 from headrace.app.errors import Problem
+from headrace.app.problems import ProblemCode
 from headrace.app.views.owner import Asked
 from headrace.app.views.predict import read_question
 from headrace.app.views.serving import Question, ServedTask, Serving
@@ -20,7 +21,7 @@ log = structlog.get_logger()
 
 NAME_MAX = 256
 
-SETTLING = {"opening", "no_owner", "owner_unreachable"}
+SETTLING: set[ProblemCode] = {"opening", "no_owner", "owner_unreachable"}
 """Refusals that pass: the worker has just started, or the shards are moving."""
 
 PATIENCE_SECONDS = 30.0

@@ -1,7 +1,7 @@
 """Asking the owner of a shard: over HTTP, with a time limit and a limit of hops, and with a proof in place of the caller's key."""
 
 from ssl import SSLContext
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, cast
 
 import aiohttp
 import msgspec
@@ -11,6 +11,7 @@ from aiohttp import web
 from headrace.app.caller import CALLER, HOPS_MAX, Caller
 from headrace.app.errors import Problem
 from headrace.app.peers import Peers
+from headrace.app.problems import ProblemCode
 from headrace.app.proof import PROOF, SIGNATURE, Proofs
 from headrace.learning.task import Task
 from headrace.tables.kafka.members import Members
@@ -129,7 +130,8 @@ class Owners:
             detail = f"the owner of {which}, {owner}, does not admit the question: {detail}"
             remedy = "Give all workers the same keys and the same group secret, and clocks that agree."
             raise Problem(503, "owner_unreachable", detail, remedy, AGAIN)
-        raise Problem(status, told.code, detail, remedy, AGAIN if status in (429, 503) else None)
+        code = cast("ProblemCode", told.code)  # made by another worker, which may know codes that this one does not
+        raise Problem(status, code, detail, remedy, AGAIN if status in (429, 503) else None)
 
     async def stop(self) -> None:
         """Close the connections."""

@@ -21,6 +21,7 @@ from headrace.agents.shards import Model, Shards
 from headrace.app.contract import METHODS, TaskFeatures
 from headrace.app.errors import Problem
 from headrace.app.peers import Peers
+from headrace.app.problems import ProblemCode
 from headrace.app.settings import Settings
 from headrace.app.views.appender import Appender
 from headrace.app.views.logged import Name, UnderWay, refuse_large
@@ -43,7 +44,7 @@ BATCH_MAX = 1_000
 ANSWERS_MAX = 4 << 20
 """Bytes of the answers to one request. With many classes an answer is thousands of times as long as its question."""
 
-LASTING = ("model", "not_finite")
+LASTING: tuple[ProblemCode, ...] = ("model", "not_finite")
 """Refusals of an owner that another model of the same shard would not be spared."""
 
 FAILED_SECONDS = 60.0
