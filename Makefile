@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PYTHONHASHSEED := 0
 
-.PHONY: demo check format quick test chaos faults endings fuzz fuzz-states bench kafka lock clean
+.PHONY: demo check format reference quick test chaos faults endings fuzz fuzz-states bench kafka lock clean
 
 .venv: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Headrace needs Python 3.11 or newer; run: make PYTHON=python3.11 .venv")'
@@ -25,6 +25,9 @@ check: .venv
 format: .venv
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+reference: .venv # prints the tables of docs/reference.md from the code
+	$(BIN)/python deploy/reference.py
 
 PURE := tests/learning tests/property
 

@@ -17,8 +17,10 @@ class BrokerTls(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ----------
     ca
         File of the certificates that the brokers' must be signed by; left out, those that the system trusts.
-    cert, key
-        Files of the certificate to show them and its key, where they want one.
+    cert
+        File of the certificate to show to the brokers, where they want one.
+    key
+        File of its key, which must not have a password.
     """
 
     ca: str | None = None
@@ -40,11 +42,13 @@ class WebTls(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Parameters
     ----------
-    cert, key
-        Files of the certificate, with those between it and its root, and of its key.
+    cert
+        File of the certificate, with those between it and its root.
+    key
+        File of its key, which must not have a password.
     ca
         File of the certificates that a worker's must be signed by, for the command line and for other workers; left out, those that
-        the system trusts.
+        the system trusts (`SSL_CERT_FILE`).
     """
 
     cert: str
@@ -59,7 +63,17 @@ class WebTls(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Sasl(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Who we are to the brokers; the password is in a file, or else in HEADRACE_SASL_PASSWORD."""
+    """Who we are to the brokers.
+
+    Parameters
+    ----------
+    mechanism
+        How the password is shown.
+    username
+        The user.
+    password_file
+        File of the password. Left out: `HEADRACE_SASL_PASSWORD`.
+    """
 
     mechanism: Mechanism
     username: str

@@ -83,7 +83,7 @@ class Writer:
         """One operation, of a task or of none."""
         said = one.contract
         responses = {str(said.status): self._response(HTTPStatus(said.status).phrase, said.gives, task)}
-        for status in sorted(self._problems(one)):
+        for status in sorted(problems_of(one, has_keys=self.has_keys)):
             answer = self._response(describe_problems(status), ProblemDocument, task, "application/problem+json")
             responses[str(status)] = answer | ({"headers": HEADERS[status]} if status in HEADERS else {})
         written: dict[str, Any] = {
@@ -101,11 +101,6 @@ class Writer:
             if said.role is not None:
                 written["description"] = f"Takes the role `{said.role}`."
         return written
-
-    def _problems(self, one: Operation) -> set[int]:
-        said = one.contract
-        admitting = ADMITTING if self.has_keys else ADMITTING[2:]
-        return {*said.problems, *(admitting if said.role else ()), *(READING if said.takes is not None else ())}
 
     def _parameters(self, one: Operation) -> list[dict[str, Any]]:
         within = [name for name in re.findall(r"{(\w+)}", one.path) if name != "task"]
@@ -143,6 +138,13 @@ class Writer:
             self.components[f"{name}.{task.name}"] = special
             return {"$ref": f"{COMPONENT}{name}.{task.name}"}
         return {key: self._of_task(part, task) for key, part in node.items()}
+
+
+def problems_of(one: Operation, *, has_keys: bool) -> set[int]:
+    """Collect the statuses of the problems that an operation may answer with, those of the doors included."""
+    said = one.contract
+    admitting = ADMITTING if has_keys else ADMITTING[2:]
+    return {*said.problems, *(admitting if said.role else ()), *(READING if said.takes is not None else ())}
 
 
 def describe_problems(status: int) -> str:

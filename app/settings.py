@@ -50,9 +50,9 @@ class Broker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Parameters
     ----------
     url
-        `kafka://host:port,...`; left out means the embedded broker, for development.
+        `kafka://host:port`, several as `kafka://host:port,host:port`. Left out: 127.0.0.1:9092, where `headrace broker` listens.
     tls
-        Whether to speak TLS, or with which files.
+        `true`: TLS, trusting what the system trusts; or a table that names files.
     sasl
         User and password.
     """
@@ -73,36 +73,49 @@ class Worker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Parameters
     ----------
     datadir
-        Folder of the databases, relative to the settings file.
+        Folder of the databases, one a shard. A worker makes it. Only one process may use it: two workers on one machine need two folders.
     web
-        `host:port` to listen on.
+        `host:port` to listen on. `0.0.0.0:6066` listens everywhere; a worker that others can reach does not start without API keys.
     address
-        Where others reach this worker, `scheme://host:port`; left out, `http://` and `web`.
+        Where others reach this worker: `scheme://host:port`, no more and no less. Left out: `http://`, or with `tls` `https://`, and `web`.
+        Set it when `web` is not an address that others can use. All workers of a group have the same scheme.
     peers
-        The hosts, `host:port` and networks (CIDR) at which this worker asks others; left out, any.
+        The workers that this one may ask: a list of hosts, `host:port` and networks, such as `["mill.example:6066", "10.0.0.0/8"]`. Left
+        out: every host, so that whoever can join the group can have this worker send its POST to any, on this machine, in the own network
+        or at a cloud's metadata service (`169.254.169.254`). Set it where others may join the group. Names are not resolved, so a network
+        only holds addresses that are written as numbers. `[]`: nobody.
     group_secret_file
-        Holds the secret that all workers of the group share, by which they prove to each other what they pass on.
-        HEADRACE_GROUP_SECRET does the same.
-    snapshot_records, snapshot_seconds
-        A snapshot is taken after so many messages or so many seconds, whichever comes first.
+        A file with the secret that all workers of the group share, 32 bytes or more. Left out: `HEADRACE_GROUP_SECRET`; neither, and there
+        are API keys: no question is passed on. See "What workers tell each other" in docs/operations.md.
+    snapshot_records
+        A snapshot is due after so many messages, or after `snapshot_seconds`, whichever comes first.
+    snapshot_seconds
+        As for `snapshot_records`. Both are stretched so that taking snapshots uses at most 5 % of the worker's time.
     snapshot_key_file
-        Holds a secret of 32 bytes or more that signs snapshots and what waits; left out, nothing is signed. HEADRACE_SNAPSHOT_KEY does the same.
+        A file with a secret of 32 bytes or more that signs snapshots and the segments of `<task>.pending`; `headrace init` makes one. Left
+        out: `HEADRACE_SNAPSHOT_KEY`; neither: nothing is signed, and the broker must be on this machine.
     unsigned
-        Whether a worker without a snapshot key may use a broker that others can reach.
-    body_limit, body_seconds
-        Bytes that a request may have, and how long they may take to arrive.
+        Whether a worker without a snapshot key may use a broker that others can reach: where Kafka's ACLs let only the workers write
+        `<task>.snapshots` and `<task>.pending`. Without effect beside a key.
+    body_limit
+        Bytes of a request's body.
+    body_seconds
+        How long a body may take to arrive. Request line and headers have 10 s, from their first byte, and of the first request from the
+        connection on.
     keys_file
-        The API keys; see `app.keys.parse_keys`. HEADRACE_KEYS adds to them. Without any key every request is answered,
+        API keys: see "API keys" in docs/operations.md. `HEADRACE_KEYS` adds to them. Without any, every request is answered.
     insecure
-        but a worker that others can reach refuses to start without keys unless this is set.
+        Whether a worker that others can reach may start without API keys. Then all the world may read and teach it.
     rate_limit
-        Requests a second that a key may make, unless its line says otherwise; left out, any number.
+        Requests a second of each key; its line may say otherwise. Without keys: of all requests together. A batch counts as one. Each
+        worker counts for itself.
     tls
-        Certificate and key to answer with; left out, without TLS.
+        Answer over TLS 1.2 or newer, with these files.
     buffer_bytes
         Bytes of messages that may wait in memory.
     group
-        The consumer group that shares the shards among its workers.
+        The consumer group that shares the shards among its workers. All workers of a deployment have the same, whatever their tasks. Two
+        deployments on one Kafka need two names.
     """
 
     datadir: str = "data"
@@ -130,9 +143,12 @@ class Features(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Parameters
     ----------
     url
-        `redis://` or `rediss://`; left out, every worker has them in a database of its own. It may hold a password: show it to no one.
+        Where stored features are kept: `redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE]`, or `rediss://` for TLS; needs
+        `pip install 'headrace[redis]'`. Left out: every worker keeps all of them in a database of its own. It may hold a password: it is
+        shown to no one.
     ttl
-        How long a value counts: `"7d"`, or seconds; left out, for ever.
+        How long a value counts from its record's Kafka timestamp, or from when the store first read it if that is earlier. Left out: for
+        ever.
     budget_ms
         Milliseconds that a look-up of up to 100 keys may take; one of more has as many times as much.
     """

@@ -18,23 +18,26 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     Parameters
     ----------
     topic
-        The topic; several sources may have the same, for instance one for its questions and one for its labels.
+        A topic that is there: a worker does not start without it, and does not make it. Several sources may have the same, for instance
+        one for its questions and one for its labels.
     rows
-        Gives a list; each of its elements is a row, which the other expressions look at. Left out, the message is one row.
+        Gives a list whose elements are the rows that the other expressions look at. Left out: the message is one row.
     when
-        Rows for which it is false, null, zero or empty are left out.
+        Rows for which it is false, null, zero or empty are left out, and counted. Left out: every row is taken.
     id
-        A string or a whole number. Otherwise `topic/partition/offset` of the message, and `/row` if it can have several.
+        Joins a label to its question: a string or a whole number. A source of labels alone needs it. Left out, or null: where the message
+        is, such as `orders/0/17`, and `/row` where it can have several.
     key
-        The entity's key, a string or a whole number; it decides the shard. Otherwise the key of the message.
+        The entity, a string or a whole number; it decides the shard as Kafka's own partitioner does. Left out, or null: the message's key;
+        with neither, the source's partition decides.
     time
-        Event time, in `time_unit`. Otherwise the timestamp of the message.
+        Event time, in `time_unit`. Left out, or null: the message's timestamp.
     time_unit
-        `s`, `ms` or `us` since the epoch, or `iso8601`: a string, UTC if it names no zone.
+        `"s"`, `"ms"` or `"us"` since the epoch, or `"iso8601"`: a string, UTC if it names no zone.
     label
-        The truth, in the task's domain.
+        The truth, in the task's domain. For `"binary"`, compare: ``"clicked == `1`"`` is true or false.
     features
-        An expression that gives an object, or a table from each feature to its expression. Features that are null are left out.
+        A table from each feature to its expression, or one expression that gives an object. Features that are null are left out.
 
     Examples
     --------

@@ -14,7 +14,21 @@ Label = bool | int | float | str
 
 
 class Feature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The declared type and range of one feature; `min`, `max` are inclusive, `values` lists the strings allowed."""
+    """The declared type and range of one feature.
+
+    Parameters
+    ----------
+    type
+        `"float"` takes any number.
+    min
+        The smallest value of a `"float"` or `"int"` that is taken.
+    max
+        The largest one.
+    values
+        The strings that are taken; left out, any.
+    optional
+        Whether a record may leave the feature out.
+    """
 
     type: Literal["float", "int", "bool", "string"] = "float"
     min: float | None = None
@@ -24,7 +38,13 @@ class Feature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Stored(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A feature that the feature store has; `default` stands in for it where the store has none, or none that is good."""
+    """A feature that is looked up in the feature store.
+
+    Parameters
+    ----------
+    default
+        Stands in where the store has no value, or is down, slow or wrong. Left out, the feature is left out then.
+    """
 
     default: Value | None = None
 
@@ -39,9 +59,16 @@ Duration = Annotated[str, msgspec.Meta(max_length=40)] | Annotated[float, msgspe
 
 
 class Update(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """When labels are learned: `batch` of them together, or after `every` in log time, whichever is first.
+    """When labels are learned: `batch` of them together, or after `every`, whichever is first.
 
-    `gradient` is `each` (one step a label, in order) or `mean` (`online_linear` alone: one step along the mean of their gradients).
+    Parameters
+    ----------
+    batch
+        Labels that are learned together.
+    every
+        Log time that the first label of a batch waits at most.
+    gradient
+        `"each"`: one step a label, in order. `"mean"`, for `online_linear` alone: one step along the mean of their gradients.
     """
 
     batch: Annotated[int, msgspec.Meta(ge=1, le=BATCH_MAX)] | None = None
@@ -61,9 +88,14 @@ class Update(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Unanswered(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What to learn from a question whose label did not come: the label that is assumed, or what the champion said of it.
+    """What to learn from a question whose label did not come: one of the two.
 
-    `self_train` is the least probability that the champion must have given to what it said, above 0 and up to 1.
+    Parameters
+    ----------
+    assume
+        The label that is learned in its place.
+    self_train
+        The least probability that the champion must have given to its answer, which is learned then; not for a regression.
     """
 
     assume: Label | None = None
@@ -82,40 +114,43 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     name
         Names the topics `<name>.events`, `<name>.predictions`, ...
     kind
-        `binary` (labels true and false), `multiclass` (strings or whole numbers) or `regression` (finite numbers).
+        `"binary"` (labels true and false), `"multiclass"` (strings or whole numbers) or `"regression"` (finite numbers).
     model
-        A name of the catalogue, or a table with `use` and that model's parameters, or `"module:function"`.
+        A catalogue name; a table `{ use = NAME, ... }` with parameters; or `"module:function"`. Left out: `logistic`, `softmax` or
+        `linear`, by kind.
     partitions
-        Shards of the event log; each has a learner of its own.
+        Shards. Each has a model of its own that sees its records only. Must be what the event log has; see "Changing a task" in
+        docs/operations.md.
     features
-        Optional schema. Left out, any name with a number or a string is accepted.
+        What a sample may hold. Left out: any name with a number, a string or a boolean.
     labels
-        For `multiclass`: the labels allowed, all strings or all whole numbers, up to `LABELS_MAX`. Left out, the first label decides which;
-        those of the other type are refused, as JSON has one key for 1 and "1", and so are those beyond `LABELS_MAX`.
+        `"multiclass"` only: the labels allowed, all strings or all whole numbers, up to 1,000. Left out, the type of a shard's first label
+        is that of all, and others are quarantined: JSON has one key for 1 and "1". So are labels beyond the first 1,000 of a shard.
     feature_limit
-        Features that a record may have, where `features` does not say which.
+        Features that a record or a question may have, where `features` does not say which.
     name_limit
-        Names that a shard learns: of features, and of the values of features that are strings. A record with a new one is refused then.
+        Names that a shard learns: of features, and of each value of a string feature. A sample with a new one is quarantined then; those
+        with known names are learned on.
     predictions
-        Whether the prediction made for each sample and question is published to `<name>.predictions`, and what became of each
-        question.
+        Whether the prediction made for each sample and question is published to `<task>.predictions`, and what became of each question.
     wait
-        Log time that a question waits for its label, and a label for its question: `"7d"`, or seconds.
+        How long a question waits for its label, and a label for its question, in log time.
     unanswered
-        What happens to a question whose label does not come: `drop`, `{ assume = LABEL }` or `{ self_train = PROBABILITY }`.
+        What happens to a question whose label does not come: `"drop"`, `{ assume = LABEL }`, or `{ self_train = PROBABILITY }`.
     order
-        `arrival`: records are folded as they stand in the log. `event_time`: in the order of their times.
+        `"arrival"`: records are folded as they stand in the log. `"event_time"`: in the order of their `time`.
     lateness
-        For `event_time`: how long a record waits for earlier ones.
+        For `"event_time"`: how long a record waits for earlier ones.
     late
-        For `event_time`: what becomes of a record that comes later than that, or whose time lies so far ahead of the log's: `learn`
-        (at once) or `quarantine`.
+        For `"event_time"`: what becomes of a record that comes later than that, or whose time lies so far ahead of the log's: `"learn"` at
+        once, or `"quarantine"`.
     update
-        When labels are learned; left out, each at once.
+        When labels are learned: `{ batch = 32 }`, `{ every = "5s" }`, or both. Left out: each at once.
     stored
-        Features that are looked up in the feature store by the entity's key, unless they come with the question.
+        Features to look up by the entity's key, unless they come with the question. Needs no change of the model: what was looked up is
+        frozen into the records.
     sources
-        Topics of others whose messages become records of this task.
+        Topics of your own that are brought into the event log: see "Point it at your own topic" in docs/operations.md.
 
     Examples
     --------

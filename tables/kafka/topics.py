@@ -45,6 +45,20 @@ class Topic(msgspec.Struct, frozen=True):
     """Whether it is the event log of its task."""
 
 
+TOPICS = {
+    "events": "The event log: samples, questions, labels and control records. Keep what a fold from the beginning needs.",
+    "requests": "Questions over Kafka. While workers settle, one waits up to 30 s for its answer.",
+    "predictions": "Answers to those, and with `predictions` in the settings what was predicted and what became of each question.",
+    "signals": "Drifts and alerts.",
+    "quarantine": "Refused records, with their reason: it says what your producers do wrong.",
+    "snapshots": "The states of the shards. Needs no backup while the log is whole.",
+    "pending": "The questions and labels that wait for each other. Needs no backup while the log is whole.",
+    "positions": "Only if the task has sources: by this a source that was deleted and made anew is recognised.",
+    "features": 'Only if the task has stored features. See "Stored features" in docs/operations.md.',
+}
+"""What each topic of a task is for, by the last part of its name; the documents print it."""
+
+
 def topics_of(task: Task) -> list[Topic]:
     """The topics of one task.
 

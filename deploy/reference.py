@@ -1,0 +1,254 @@
+"""Prints the tables of docs/reference.md from the code: `make reference` writes them, and a test holds the document to them.
+
+In the document a table stands between `<!-- table: NAME -->` and `<!-- end -->`. All else there is written by hand.
+"""
+
+import inspect
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from headrace.app.contract import Operation, operations
+from headrace.app.credentials import BrokerTls, Sasl, WebTls
+from headrace.app.environment import ENVIRONMENT
+from headrace.app.openapi import problems_of
+from headrace.app.problems import PROBLEMS
+from headrace.app.settings import Broker, Features, Worker
+from headrace.app.views import ROUTES
+from headrace.learning.codes import ALERTS, ERRORS, REFUSALS, Meaning
+from headrace.learning.task import Duration, Feature, Stored, Task, Unanswered, Update
+from headrace.learning.task.source import Expression, Source
+from headrace.tables.kafka.topics import TOPICS, topics_of
+
+ROOT = Path(__file__).parents[1]
+DOCUMENT = ROOT / "docs" / "reference.md"
+MARKED = re.compile(r"<!-- table: (?P<name>[\w.]+) -->\n(?P<table>.*?)<!-- end -->", re.DOTALL)
+
+NOUNS: list[tuple[Any, str]] = [
+    (Duration, "duration"),
+    (Expression, "expression"),
+    (str, "string"),
+    (bool, "boolean"),
+    (int, "whole number"),
+    (float, "number"),
+]
+"""What types are called; the first that fits counts."""
+
+SETTINGS: dict[str, type[msgspec.Struct]] = {
+    "broker": Broker,
+    "broker.tls": BrokerTls,
+    "broker.sasl": Sasl,
+    "worker": Worker,
+    "worker.tls": WebTls,
+    "features": Features,
+    "tasks": Task,
+    "tasks.features": Feature,
+    "tasks.stored": Stored,
+    "tasks.unanswered": Unanswered,
+    "tasks.update": Update,
+    "tasks.sources": Source,
+}
+"""Each table of `headrace.toml`, and the struct that reads it."""
+
+
+def write_table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    r"""Write a table of Markdown, with links where a cell names a section of another document.
+
+    Examples
+    --------
+    >>> print(write_table(["Code", "Meaning"], [["`dry`", "It rains | not."]]))
+    | Code | Meaning |
+    |---|---|
+    | `dry` | It rains \| not. |
+    <BLANKLINE>
+    """
+    head = list(head)
+    lines = [head, *([link_sections(cell.replace("|", "\\|")) for cell in row] for row in rows)]
+    written = ["| " + " | ".join(cells) + " |" for cells in lines]
+    return "\n".join([written[0], "|---" * len(head) + "|", *written[1:], ""])
+
+
+def link_sections(text: str) -> str:
+    """Turn `"Memory" in docs/operations.md` into a link to the section, and `docs/design.md` into one to the document.
+
+    Raises
+    ------
+    ValueError
+        The document has no such section.
+    """
+
+    def link(found: re.Match[str]) -> str:
+        document = found["document"]
+        known = re.findall(r"(?m)^#+ (.+)$", (ROOT / "docs" / document).read_text())
+        target = "" if document == DOCUMENT.name else document
+
+        def one(title: re.Match[str]) -> str:
+            if title[1] not in known:
+                msg = f"docs/{document} has no section '{title[1]}'"
+                raise ValueError(msg)
+            anchor = re.sub(r"[^\w\- ]", "", title[1].lower()).replace(" ", "-")
+            return f"[{title[1]}]({target}#{anchor})"
+
+        return re.sub(r'"([^"]+)"', one, found["titles"])
+
+    text = re.sub(r'(?P<titles>"[^"]+"(?:(?:, | and )"[^"]+")*) in docs/(?P<document>\w+\.md)', link, text)
+    return re.sub(r"docs/(\w+\.md)", r"[\1](\1)", text)
+
+
+def read_parameters(struct: type) -> dict[str, str]:
+    """Read what the section Parameters of a class's docstring says of each.
+
+    Examples
+    --------
+    >>> read_parameters(Stored)
+    {'default': 'Stands in where the store has no value, or is down, slow or wrong. Left out, the feature is left out then.'}
+    """
+    _, _, section = (inspect.getdoc(struct) or "").partition("Parameters\n----------\n")
+    section = re.split(r"\n\n\w+\n-+\n", section)[0]
+    return {
+        name: " ".join(lines.split())
+        for name, lines in re.findall(r"(?m)^(\w+)\n((?:[ ]{4}.*\n?|\n)+)", section + "\n")
+    }
+
+
+def name_type(hint: Any) -> str:
+    """Name a type as a reader of settings would, with its bounds.
+
+    Examples
+    --------
+    >>> name_type(Annotated[int, msgspec.Meta(ge=1, le=1024)] | None), name_type(list[str]), name_type(Literal["a", "b"])
+    ('whole number, 1 to 1024', 'list of strings', '`"a"` or `"b"`')
+    >>> name_type(Literal["a", "b", "c"])
+    '`"a"`, `"b"` or `"c"`'
+    """
+    for known, noun in NOUNS:
+        if hint == known:
+            return noun
+    origin, parts = get_origin(hint), get_args(hint)
+    if origin in (Union, UnionType):
+        wanted = [part for part in parts if part is not NoneType]
+        duration = get_args(Duration)
+        if all(part in wanted for part in duration):  # a union within a union is laid flat
+            wanted = [part for part in wanted if part not in duration] + [Duration]
+        if {int, float} <= set(wanted):
+            wanted.remove(int)
+        return " or ".join(dict.fromkeys(map(name_type, wanted)))
+    if origin is Literal:
+        return " or ".join(", ".join(f'`"{part}"`' for part in parts).rsplit(", ", 1))
+    if origin is Annotated:
+        return name_type(parts[0]) + "".join(name_bounds(meta) for meta in parts[1:])
+    if origin is list:
+        return f"list of {' or '.join(name_type(part) + 's' for part in (get_args(parts[0]) or parts))}"
+    return "table"
+
+
+def name_bounds(meta: msgspec.Meta) -> str:
+    """Name the bounds of a number: `, 1 or more`."""
+    if meta.ge is not None and meta.le is not None:
+        return f", {meta.ge:.10g} to {meta.le:.10g}"
+    if meta.gt is not None and meta.le is not None:
+        return f", above {meta.gt:.10g}, up to {meta.le:.10g}"
+    if meta.ge is not None:
+        return f", {meta.ge:.10g} or more"
+    return "" if meta.gt is None else f", above {meta.gt:.10g}"
+
+
+def name_default(field: Any) -> str:
+    """Name the default of a setting, as it would be written."""
+    if field.required:
+        return "required"
+    if field.default in (None, ""):
+        return "left out"
+    if isinstance(field.default, bool):
+        return f"`{str(field.default).lower()}`"
+    return f'`"{field.default}"`' if isinstance(field.default, str) else f"`{field.default:.10g}`"
+
+
+def print_settings(struct: type[msgspec.Struct]) -> str:
+    """Print a table of settings; KeyError if the struct's docstring does not say what one means."""
+    hints, said = get_type_hints(struct, include_extras=True), read_parameters(struct)
+    fields = [field for field in msgspec.structs.fields(struct) if (struct, field.name) != (Task, "name")]
+    rows = [
+        [f"`{field.name}`", name_type(hints[field.name]), name_default(field), said[field.name]] for field in fields
+    ]
+    return write_table(["Key", "Type", "Default", "Meaning"], rows)
+
+
+def print_topics() -> str:
+    """Print the topics of a task that has all there can be."""
+    source = Source(topic="orders", label="paid", id="id")
+    task = Task(name="<task>", kind="binary", stored={"vip": Stored()}, sources=[source])
+    rows = []
+    for topic in topics_of(task):
+        partitions = "`partitions` of the task" if topic.task else str(topic.partitions)
+        settings = ", ".join(f"`{name}={value}`" for name, value in (topic.wanted | topic.asked).items())
+        rows.append([f"`{topic.name}`", partitions, settings, TOPICS[topic.name.rpartition(".")[2]]])
+    return write_table(["Topic", "Partitions", "Made with", "Meaning"], rows)
+
+
+def print_route(one: Operation) -> list[str]:
+    """Print the row of a route."""
+    problems = problems_of(one, has_keys=True) | ({404} if "{task}" in one.path else set())
+    statuses = [one.contract.status, *sorted(problems)]
+    role = f"`{one.contract.role}`" if one.contract.role else "none"
+    return [f"`{one.method.upper()} {one.path}`", role, ", ".join(map(str, statuses)), one.summary]
+
+
+def print_codes(table: Mapping[str, Meaning]) -> str:
+    """Print a table of codes."""
+    rows = [[f"`{code}`", meaning.sentence, meaning.remedy] for code, meaning in table.items()]
+    return write_table(["Code", "Meaning", "What to do"], rows)
+
+
+def print_problems() -> str:
+    """Print the table of problems."""
+    rows = [[str(status), f"`{code}`", *meaning] for (status, code), meaning in PROBLEMS.items()]
+    return write_table(["Status", "Code", "Meaning", "What to do"], rows)
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    **{name: lambda struct=struct: print_settings(struct) for name, struct in SETTINGS.items()},
+    "environment": lambda: write_table(
+        ["Variable", "Meaning"], [[f"`{name}`", text] for name, text in ENVIRONMENT.items()]
+    ),
+    "topics": print_topics,
+    "routes": lambda: write_table(["Route", "Role", "Answers", "Meaning"], map(print_route, operations(ROUTES))),
+    "problems": print_problems,
+    "refusals": lambda: print_codes(REFUSALS),
+    "alerts": lambda: print_codes(ALERTS),
+    "errors": lambda: print_codes(ERRORS),
+}
+"""Each table by the name of its marker."""
+
+
+def fill(text: str) -> str:
+    """Put the tables in their places in a document.
+
+    Raises
+    ------
+    ValueError
+        The document does not have each table once.
+    """
+    names = [found["name"] for found in MARKED.finditer(text)]
+    if sorted(names) != sorted(TABLES):
+        msg = f"the document has the tables {', '.join(names)}, and there are {', '.join(TABLES)}"
+        raise ValueError(msg)
+    return MARKED.sub(lambda found: f"<!-- table: {found['name']} -->\n{TABLES[found['name']]()}<!-- end -->", text)
+
+
+def main() -> int:
+    """Write the document; the exit status is 0."""
+    text = DOCUMENT.read_text(encoding="utf-8")
+    filled = fill(text)
+    DOCUMENT.write_text(filled, encoding="utf-8")
+    print(f"{DOCUMENT.relative_to(ROOT)}: {'as it was' if filled == text else 'written'}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
