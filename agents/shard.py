@@ -10,12 +10,12 @@ from typing import Literal
 import structlog
 from aiokafka.errors import KafkaError
 
-from headrace.agents.announcements import Announcements
 from headrace.agents.collaborators import Collaborators
 from headrace.agents.freshness import Freshness, known_from
 from headrace.agents.log_clock import LogClock
 from headrace.agents.recovery import Recovered, recover
 from headrace.agents.sealer import Sealer
+from headrace.agents.teller import Teller
 from headrace.learning.codes import AlertCode, ErrorCode
 from headrace.learning.effects import Effect
 from headrace.learning.errors import HeadraceError, ReplacedError, SnapshotError, StoreError
@@ -76,7 +76,7 @@ class Shard:
         self.sealer = Sealer(collaborators.budget)
         self._before = before
         self._folding = asyncio.Lock()
-        self._announcements = Announcements(task.name, partition, collaborators.outlet)
+        self.teller = Teller(task.name, partition, collaborators.outlet)
         self._saving: asyncio.Task[None] | None = None
         self._saved_position = 0
         self._saved_at = 0.0
@@ -166,7 +166,7 @@ class Shard:
             if is_whole and await self._fits(before.learner.state, before._pending):  # noqa: SLF001
                 self._before = None
                 self.sealer = before.sealer
-                self._pending, self._announcements = before._pending, before._announcements  # noqa: SLF001
+                self._pending, self.teller = before._pending, before.teller  # noqa: SLF001
                 self._saved_position, self._saved_clock = before._saved_position, before._saved_clock  # noqa: SLF001
                 return await self._recognised(before.learner, asked)
             misfits += [before.position] if is_whole else []
@@ -350,7 +350,7 @@ class Shard:
         learner, clock = self.learner, self.collaborators.budget.clock
         if learner is None or self.status != "live" or messages[-1].offset < learner.state.position:
             return
-        await self._announcements.publish()  # what could not be told before must not become more and more
+        await self.teller.publish()  # what could not be told before must not become more and more
         state, breath = learner.state, clock()
         for message in messages:
             if message.offset != state.position:
@@ -361,14 +361,14 @@ class Shard:
                     return
             breathless = False
             for effects in folded(learner, message):
-                self._announcements.add(effects)
+                self.teller.add(effects)
                 if clock() - breath > BREATH:
                     breathless = True
                     await asyncio.sleep(0)
                     if self.status != "live":
                         return
                     breath = clock()
-            await self._announcements.publish()
+            await self.teller.publish()
             if self._pending is not None and self._pending.is_full:
                 await self._pending.save()
             if breathless and self._is_due():
@@ -422,7 +422,7 @@ class Shard:
         """Told before durable, durable before committed."""
         collaborators = self.collaborators
         try:
-            await self._announcements.flush()
+            await self.teller.flush()
             if self._pending is not None:
                 await self._pending.save()
             await collaborators.snapshots.save(self.partition, position, sealed)
@@ -448,14 +448,14 @@ class Shard:
         log.error("a shard is stopped", task=self.task.name, partition=self.partition, error=self.error, exc_info=error)
         self._alert("shard_stopped", self.error)
         try:
-            await self._announcements.publish()
+            await self.teller.publish()
         except Exception as untold:  # noqa: BLE001 the status and the log have it
             log.warning("an alert was not told", error=repr(untold))
 
     def _alert(self, code: AlertCode, detail: str) -> None:
         """Have an alert told that is the shard's own, not the fold's."""
         clock = self.learner.state.clock if self.learner else 0
-        self._announcements.alert(code, detail, self.position, clock)
+        self.teller.alert(code, detail, self.position, clock)
 
 
 def folded(learner: Learner, message: KafkaMessage) -> Iterator[list[Effect]]:

@@ -18,9 +18,9 @@ from aiokafka.errors import KafkaConnectionError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from headrace.agents.announcements import Announcements
 from headrace.agents.budget import Budget
 from headrace.agents.shard import Shard
+from headrace.agents.teller import Teller
 from headrace.learning.fold.learner import Learner
 from headrace.learning.records.mark import Mark
 from headrace.learning.snapshot import digest, peek
@@ -400,9 +400,9 @@ class TellLast(Checked):
         await super()._store_in_order(position, clock, sealed)
 
 
-class Forgetful(Announcements):
+class Forgetful(Teller):
     async def publish(self):
-        effects, self._waiting = self._waiting, []
+        effects, self._kept = self._kept, []
         if effects:
             await self.outlet.tell(0, effects)
 
@@ -411,7 +411,7 @@ class ForgetsTheUntold(Checked):
     """Mutant: lets go of effects that the broker was not there to take."""
 
     async def open(self):
-        self._announcements.__class__ = Forgetful
+        self.teller.__class__ = Forgetful
         await super().open()
 
 

@@ -1,4 +1,4 @@
-"""The announcements of a shard: effects that wait until the outlet has taken them, in their order."""
+"""The teller of a shard: publishes its effects and alerts in their order, and keeps those that the outlet did not take."""
 
 import asyncio
 from collections.abc import Sequence
@@ -8,42 +8,42 @@ from headrace.learning.codes import AlertCode
 from headrace.learning.effects import Alert, Effect
 
 
-class Announcements:
-    """Keeps the effects of one shard until the outlet has taken them; those that it did not take are offered again.
+class Teller:
+    """Publishes the effects of one shard, in their order; those that the outlet does not take are kept and offered again.
 
     Parameters
     ----------
     task, partition
         Which shard.
     outlet
-        Publishes effects.
+        Sends effects to the broker.
     """
 
     def __init__(self, task: str, partition: int, outlet: Outlet):
         self.task, self.partition, self.outlet = task, partition, outlet
-        self._waiting: list[Effect] = []
+        self._kept: list[Effect] = []
         self._publishing = asyncio.Lock()
 
     def add(self, effects: Sequence[Effect]) -> None:
-        """Let effects wait for the next time that effects are published."""
-        self._waiting += effects
+        """Keep effects for the next time that effects are published."""
+        self._kept += effects
 
     def alert(self, code: AlertCode, detail: str, position: int, clock: int) -> None:
         """Add an alert of the shard's own, which is not an effect of the fold; `clock` is log time in milliseconds."""
         name = f"{self.task}/{self.partition}/{position}/0/{code}"
-        self._waiting.append(Alert(id=name, code=code, detail=detail, time=clock / 1000))
+        self._kept.append(Alert(id=name, code=code, detail=detail, time=clock / 1000))
 
     async def publish(self) -> None:
-        """Hand all that wait to the outlet, in their order. Raises what the outlet raises; those not taken go on waiting."""
-        if not self._waiting:
+        """Hand all effects to the outlet, in their order. Raises what the outlet raises; effects that it did not take are kept."""
+        if not self._kept:
             return
         async with self._publishing:
-            while self._waiting:
-                effects = self._waiting[:]
+            while self._kept:
+                effects = self._kept[:]
                 await self.outlet.tell(self.partition, effects)
-                del self._waiting[: len(effects)]
+                del self._kept[: len(effects)]
 
     async def flush(self) -> None:
-        """Publish all that wait, and return when the broker has acknowledged them."""
+        """Publish all effects, and return when the broker has acknowledged them."""
         await self.publish()
         await self.outlet.flush(self.partition)
