@@ -1,4 +1,4 @@
-"""A task that runs in the background for as long as its worker: it is started again when it fails, and its failures are counted."""
+"""What runs in the background: tasks for as long as their worker runs, and errands. Their failures are counted, and none ends unseen."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
@@ -108,6 +108,76 @@ class Background:
             )  # fmt: skip
             await self._sleep(pause)
             pause = min(2 * pause, BACKOFF_MAX_SECONDS)
+
+
+class Errands:
+    """Runs coroutines that end by themselves and whose results nobody needs. A failure is counted and logged.
+
+    asyncio tells what such a task raised only when the task is collected as garbage, and a SystemExit would break out of the loop. What an
+    errand was to do is not tried again here: that is for the caller, at the next occasion.
+
+    Parameters
+    ----------
+    name
+        For the status.
+    complaint
+        The line in the log when one fails, with `context`.
+    on_failure
+        Is called with the error of each that fails.
+
+    Attributes
+    ----------
+    failures, error
+        How many have failed, and the error of the last one.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        complaint: str,
+        on_failure: Callable[[BaseException], None] = lambda _: None,
+        **context: object,
+    ):
+        self.name, self.complaint, self.on_failure, self.context = name, complaint, on_failure, context
+        self.failures = 0
+        self.error: str | None = None
+        self._running: set[asyncio.Task[BaseException | None]] = set()
+
+    @property
+    def are_running(self) -> bool:
+        """Whether any has not ended yet."""
+        return bool(self._running)
+
+    def start(self, errand: Coroutine[Any, Any, object]) -> None:
+        """Run a coroutine, in the loop that runs."""
+        task = asyncio.create_task(_caught(errand), name=self.name)
+        self._running.add(task)
+        task.add_done_callback(self._end)
+
+    async def wait(self, seconds: float | None = None) -> None:
+        """Wait until all that run have ended, at most so long. Who stops waiting stops none of them."""
+        if self._running:
+            await asyncio.wait([*self._running], timeout=seconds)
+
+    def cancel(self) -> None:
+        """Stop all that run, and do not wait."""
+        for task in self._running:
+            task.cancel()
+
+    def describe(self) -> BackgroundStatus:
+        """How they are."""
+        return BackgroundStatus(self.name, "running" if self._running else "ended", self.failures, self.error)
+
+    def _end(self, task: "asyncio.Task[BaseException | None]") -> None:
+        self._running.discard(task)
+        if task.cancelled() and task.cancelling():
+            return
+        error = asyncio.CancelledError() if task.cancelled() else task.result()
+        if error is not None:
+            self.failures += 1
+            self.error = repr(error)
+            log.warning(self.complaint, error=self.error, **self.context)
+            self.on_failure(error)
 
 
 async def _caught(run: Coroutine[Any, Any, object]) -> BaseException | None:

@@ -7,7 +7,7 @@ from typing import Any
 import faust
 from faust.types import TP
 
-from headrace.agents.background import Background, BackgroundStatus
+from headrace.agents.background import Background, BackgroundStatus, Errands
 from headrace.agents.collaborators import Collaborators
 from headrace.agents.ingest import Ingest
 from headrace.agents.poll import Backlog, PollTransport
@@ -84,11 +84,12 @@ class LearningApp(faust.App):
 
     def describe_background(self) -> list[BackgroundStatus]:
         """How the background tasks are, and how often each has failed."""
-        tasks = [*self.background]
+        tasks: list[Background | Errands] = [*self.background]
         for ingest in self.ingesting.values():
             tasks += ingest.watches
         for shards in self.learning.values():
             tasks += [shards.replicas.following, *shards.watches.values()]
+            tasks += [shard.saver.errands for shard in shards.owned.values()]
         return [task.describe() for task in tasks]
 
     async def on_start(self) -> None:

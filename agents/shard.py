@@ -4,24 +4,22 @@ import asyncio
 import math
 from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import aclosing, nullcontext
-from functools import partial
 from typing import Literal
 
 import structlog
 from aiokafka.errors import KafkaError
 
 from headrace.agents.collaborators import Collaborators
-from headrace.agents.freshness import Freshness, known_from
+from headrace.agents.freshness import Freshness
 from headrace.agents.log_clock import LogClock
-from headrace.agents.recovery import Recovered, recover
-from headrace.agents.sealer import Sealer
+from headrace.agents.resume import Resumed, Resumption
+from headrace.agents.saver import Saver
 from headrace.agents.teller import Teller
 from headrace.learning.codes import AlertCode, ErrorCode
 from headrace.learning.effects import Effect
 from headrace.learning.errors import HeadraceError, ReplacedError, SnapshotError, StoreError
 from headrace.learning.fold.learner import Learner
 from headrace.learning.records.mark import KafkaMessage
-from headrace.learning.state import State
 from headrace.learning.task import Task
 from headrace.tables.pending import ShardPending
 
@@ -68,29 +66,34 @@ class Shard:
         self.partition = partition
         self.collaborators = collaborators
         self.status: Status = "opening"
-        self.error: str | None = before.error if before else None
         self.code = ""  # of the error that has stopped it
         self.notice: str | None = before.notice if before else None
         self.failed = False
         self.learner: Learner | None = None
-        self.sealer = Sealer(collaborators.budget)
-        self._before = before
-        self._folding = asyncio.Lock()
+        self.pending: ShardPending | None = None
+        self.folding = asyncio.Lock()
         self.teller = Teller(task.name, partition, collaborators.outlet)
-        self._saving: asyncio.Task[None] | None = None
-        self._saved_position = 0
-        self._saved_at = 0.0
-        self._saved_clock = 0
+        self.saver = self._make_saver()
+        self._error = before.error if before else None
+        self._before = before
         self._seen_position = -1
         self._moved_at = 0.0
         self._freshness = Freshness(collaborators.budget.clock())
         self._digest: tuple[int, str] | None = None
-        self._pending: ShardPending | None = None
         self._end = -1
         self._ticked_at = -math.inf
         self._log_clock: LogClock | None = None
         self._link: object = None
         self._confirmed_at = -math.inf
+
+    @property
+    def error(self) -> str | None:
+        """Why the shard is stopped or cannot be opened yet, or why its last snapshot failed."""
+        return self._error or self.saver.error
+
+    @error.setter
+    def error(self, error: str | None) -> None:
+        self._error = error
 
     @property
     def staleness(self) -> float:
@@ -107,9 +110,9 @@ class Shard:
             try:
                 async with (
                     asyncio.timeout(DIGEST_SECONDS),
-                    self._folding if not self.sealer.is_quick else nullcontext(),
+                    self.folding if not self.saver.sealer.is_quick else nullcontext(),
                 ):
-                    self._digest = self.position, await self.sealer.digest(self.learner.state)
+                    self._digest = self.position, await self.saver.sealer.digest(self.learner.state)
             except (TimeoutError, SnapshotError):  # it takes too long, or is larger than what may be saved
                 return None
         return self._digest
@@ -135,15 +138,17 @@ class Shard:
         asked = collaborators.budget.clock()
         end = (await collaborators.log.ends([self.partition]))[self.partition]
         try:
-            learner = await self._take_up(asked)
+            resumed = await self._resume(asked)
         except (StoreError, ReplacedError):
             raise
         except HeadraceError as error:
             await self.stop(error)
             return
-        self.learner = learner
+        self.learner, self.pending, self._before = resumed.learner, resumed.pending, None
+        self._freshness.know(resumed.current_at)
+        self.saver.start(self.pending)
         self._seen_position, self._confirmed_at = self.position, collaborators.budget.clock()
-        self._saved_at = self._moved_at = collaborators.budget.clock()
+        self._moved_at = collaborators.budget.clock()
         self._log_clock = LogClock(end, collaborators.budget.clock)
         self._freshness.mark(end, asked)
         if self.position:  # a crash may have come between the snapshot and its commit
@@ -151,85 +156,35 @@ class Shard:
         if self.status == "opening":
             self.status, self.error = "live", None
 
-    async def _take_up(self, asked: float) -> Learner:
-        """A learner with the furthest state whose waiting entries are in the pending table; a new one if there is none.
-
-        Parameters
-        ----------
-        asked
-            When the log was asked for its end.
-        """
-        before, misfits = self._before, []
-        if before is not None and before.learner is not None and before._pending is not None:  # noqa: SLF001 one class
-            async with before._folding:  # noqa: SLF001 until it has noticed that it folds no more
+    async def _resume(self, asked: float) -> Resumed:
+        """Go on from the state of the shard before, if it is whole and fits; otherwise from that of the furthest snapshot that can be used."""
+        resumption, before = Resumption(self.task, self.partition, self.collaborators, asked), self._before
+        if before is not None and before.learner is not None and before.pending is not None:
+            async with before.folding:  # until it has noticed that it folds no more
                 is_whole = before.learner.between_messages
-            if is_whole and await self._fits(before.learner.state, before._pending):  # noqa: SLF001
-                self._before = None
-                self.sealer = before.sealer
-                self._pending, self.teller = before._pending, before.teller  # noqa: SLF001
-                self._saved_position, self._saved_clock = before._saved_position, before._saved_clock  # noqa: SLF001
-                return await self._recognised(before.learner, asked)
-            misfits += [before.position] if is_whole else []
-        self._before = None
-        passed: list[tuple[int, str]] = []
-        learner = await recover(self.collaborators, self.partition, partial(self._use, misfits, asked), passed=passed)
-        if learner is None:
-            self._pending = ShardPending(self.collaborators.pending, self.partition)
-            learner = await self._recognised(Learner(self.task, self.partition, pending=self._pending), asked)
-        self._note(misfits, passed, learner.state.position)
-        return learner
+            if is_whole and (resumed := await resumption.try_held(before.learner, before.pending)) is not None:
+                self.teller = before.teller
+                self.saver = self._make_saver(before.saver)
+                return resumed
+        resumed = await resumption.find()
+        if resumed.size is not None:
+            self.saver.resume(resumed.learner.state, resumed.size)
+        if (notice := resumption.explain(resumed.learner.state.position)) is not None:
+            self.notice = notice
+            log.warning("a shard is folded again", task=self.task.name, partition=self.partition, why=notice)
+            self._alert("refolded", notice)
+        return resumed
 
-    async def _use(self, misfits: list[int], asked: float, found: Recovered) -> Learner | None:
-        """Make a learner with this state. If the pending table lacks entries that the state needs, note its position and return None."""
-        state, pending = found.state, ShardPending(self.collaborators.pending, self.partition)
-        if not await self._fits(state, pending):
-            misfits.append(state.position)
-            return None
-        learner = await self._recognised(Learner(self.task, self.partition, state, pending), asked)
-        self.sealer.size = found.size
-        self.collaborators.snapshots.keep(self.partition, state.position, found.place)
-        self._saved_position, self._saved_clock = state.position, state.clock
-        self._pending = pending
-        return learner
-
-    async def _recognised(self, learner: Learner, asked: float) -> Learner:
-        """The learner, if the log is the one that it has folded; LogError otherwise."""
-        state = learner.state
-        await self.collaborators.log.check(self.partition, state.last, state.position)
-        self._freshness.know(known_from(state.clock, asked, self.collaborators.wall()))
-        return learner
-
-    async def _fits(self, state: State, pending: ShardPending) -> bool:
-        """Whether the pending table has just the entries that wait in this state. A table that has not is read anew once."""
-        join = state.join
-        if join.oldest is None:
-            return (join.entries, join.checksum) == (0, 0)
-        wanted = join.oldest[0], state.step, join.entries, join.checksum
-        try:
-            if await pending.holds(*wanted):
-                return True
-            pending.close()
-            await self.collaborators.pending.read_anew(self.partition)
-            return await pending.holds(*wanted)
-        finally:
-            pending.close()  # what is read goes on holding the database, and with it the lock
-
-    def _note(self, misfits: list[int], passed: list[tuple[int, str]], position: int) -> None:
-        """Say that states were not taken up: entries that wait in them are not in the pending table, or their snapshots cannot be used."""
-        whys = []
-        if misfits:
-            whys.append(
-                f"the states at {', '.join(map(str, misfits))} do not fit {self.task.name}.pending, which has lost entries"
-            )
-        if passed and not position:  # where another one was used, little is folded again, and the log has it
-            (furthest, why), *more = passed
-            others = f" and {len(more)} others were" if more else " was"
-            whys.append(f"the snapshot at {furthest}{others} passed by ({why.rstrip('.')})")
-        if not whys:
-            return
-        self.notice = f"{'; '.join(whys)}: the log is folded again from {position}."
-        log.warning("a shard is folded again", task=self.task.name, partition=self.partition, why=self.notice)
-        self._alert("refolded", self.notice)
+    def _make_saver(self, before: Saver | None = None) -> Saver:
+        return Saver(
+            self.task,
+            self.partition,
+            self.collaborators,
+            self.teller,
+            is_live=lambda: self.status == "live",
+            on_store_error=self._fail,
+            before=before,
+        )
 
     async def deliver(self, messages: Sequence[KafkaMessage], link: object = None) -> None:
         """Fold these messages, reading from the log first whatever is missing before and between them.
@@ -242,7 +197,7 @@ class Shard:
             Joins them to the messages delivered before, if those had the same: nothing can have happened to the log in between. Otherwise
             the log is looked at before they are folded, since it may be another one.
         """
-        async with self._folding:
+        async with self.folding:
             await self._guarded(self._fold_delivered(messages, link))
 
     async def catch_up(self, patience: float) -> None:
@@ -252,13 +207,13 @@ class Shard:
         if self._seen_position != self.position:
             self._seen_position, self._moved_at = self.position, now
         is_short, is_idle = end < position, now - max(self._confirmed_at, self._moved_at) >= IDLE_CONFIRM_SECONDS
-        if is_short or (is_idle and not self._folding.locked()):
-            async with self._folding:
+        if is_short or (is_idle and not self.folding.locked()):
+            async with self.folding:
                 await self._guarded(self._confirm())
         if not is_short:
             self._freshness.mark(end, now)
-        if self.position < end and now - self._moved_at >= patience and not self._folding.locked():
-            async with self._folding:
+        if self.position < end and now - self._moved_at >= patience and not self.folding.locked():
+            async with self.folding:
                 await self._guarded(self._read_gap(end))
 
     async def tick_if_due(self) -> None:
@@ -267,7 +222,7 @@ class Shard:
             return
         self._log_clock.see(self.position, self.learner.state.clock)
         now = self.collaborators.budget.clock()
-        is_idle = self.position == self._end and not self._folding.locked()
+        is_idle = self.position == self._end and not self.folding.locked()
         wall_ms = self.collaborators.wall() * 1000
         if is_idle and now - self._ticked_at >= TICK_SECONDS and self._log_clock.is_due(self.learner.due_at, wall_ms):
             self._ticked_at = now
@@ -275,45 +230,35 @@ class Shard:
 
     async def save_if_due(self) -> None:
         """Begin a snapshot when there is something to save and it is time."""
-        if self._is_due():
-            async with self._folding:
-                if self._is_due():
-                    await self._begin_save()
+        if self.saver.is_due(self.position):
+            async with self.folding:
+                await self._save_if_due()
 
     async def save(self) -> None:
         """Take a snapshot now and wait until it is durable and committed."""
-        async with self._folding:
-            if self._saving:
-                await asyncio.wait([self._saving])
-            if self.status == "live" and self.position > self._saved_position:
-                await self._begin_save()
-        if self._saving:
-            await self._saving
+        async with self.folding:
+            await self.saver.wait()
+            if self.learner is not None and self.status == "live" and self.position > self.saver.position:
+                await self.saver.begin(self.learner)
+        await self.saver.wait()
 
     def close(self) -> None:
         """Fold no more. The last model stays, stale, to answer from."""
         self.status = "stale"
-        if self._saving:
-            self._saving.cancel()
+        self.saver.cancel()
         self.let_go()
 
     def let_go(self) -> None:
         """Close the databases."""
-        if self._pending is not None:
-            self._pending.close()
+        if self.pending is not None:
+            self.pending.close()
         self.collaborators.pending.close(self.partition)
         self.collaborators.snapshots.table.close(self.partition)
 
-    def _is_due(self) -> bool:
-        """Whether there are enough messages or enough seconds since the last snapshot, and the budget allows one."""
-        unsaved = self.position - self._saved_position
-        if not unsaved or self.status != "live" or (self._saving and not self._saving.done()):
-            return False
-        collaborators = self.collaborators
-        waited = collaborators.budget.clock() - self._saved_at
-        return (
-            unsaved >= collaborators.snapshot_records or waited >= collaborators.snapshot_seconds
-        ) and collaborators.budget.is_free()
+    async def _save_if_due(self) -> None:
+        """As `save_if_due`; the caller holds the lock, and no message is folded in part."""
+        if self.learner is not None and self.saver.is_due(self.position):
+            await self.saver.begin(self.learner)
 
     async def _guarded(self, fold: Coroutine[None, None, None]) -> None:
         try:
@@ -369,10 +314,10 @@ class Shard:
                         return
                     breath = clock()
             await self.teller.publish()
-            if self._pending is not None and self._pending.is_full:
-                await self._pending.save()
-            if breathless and self._is_due():
-                await self._begin_save()
+            if self.pending is not None and self.pending.is_full:
+                await self.pending.save()
+            if breathless:
+                await self._save_if_due()
             if self.status != "live":
                 return
 
@@ -398,45 +343,6 @@ class Shard:
         if self.position < offset:
             await self.collaborators.log.check_hole(self.partition, self.position, offset)
             self.learner.pass_over(offset)
-
-    async def _begin_save(self) -> None:
-        """Seal the state, which must not change meanwhile, and begin to store it; the caller holds the folding lock."""
-        learner, collaborators = self.learner, self.collaborators
-        assert learner is not None
-        assert learner.between_messages
-        self._saved_at = collaborators.budget.clock()
-        try:
-            sealed = await self.sealer.seal(
-                learner.state, self.task, self.partition, writer=collaborators.writer, key=collaborators.key
-            )
-        except Exception as error:  # noqa: BLE001 a user's model that cannot be saved, however it fails, goes on learning, and says so
-            self.error = f"no snapshot can be taken: {error if isinstance(error, HeadraceError) else repr(error)}"
-            log.error("no snapshot can be taken", task=self.task.name, partition=self.partition, error=self.error)  # noqa: TRY400
-            return
-        if growth := self.sealer.find_growth():
-            self._alert("state_large", growth)
-        if self.status == "live":
-            self._saving = asyncio.create_task(self._store(self.position, learner.state.clock, sealed))
-
-    async def _store(self, position: int, clock: int, sealed: bytes) -> None:
-        """Told before durable, durable before committed."""
-        collaborators = self.collaborators
-        try:
-            await self.teller.flush()
-            if self._pending is not None:
-                await self._pending.save()
-            await collaborators.snapshots.save(self.partition, position, sealed)
-            before, self._saved_position, self._saved_clock = self._saved_clock, position, clock
-            if self.status == "live":
-                self.error = None
-                await collaborators.commit(self.partition, position)
-                await collaborators.pending.purge(self.partition, before)
-        except (StoreError, ReplacedError) as error:
-            self._fail(error)
-        except Exception as error:  # noqa: BLE001 the log still has it all, and the next snapshot is soon
-            log.warning("a snapshot was not saved", task=self.task.name, partition=self.partition, error=repr(error))
-            if self.status == "live":
-                self.error = f"the last snapshot was not saved: {error!r}"
 
     async def stop(self, error: Exception) -> None:
         """Stop this shard alone, and say so where an operator looks: its status, the log, the signals."""

@@ -220,7 +220,7 @@ def folded(at, partition=0):
 async def learn(at, worker, count):
     """Grow the log, and wait until the worker has learned and saved all of it."""
     at.log.grow(0, count)
-    await until(lambda: (s := worker.shards.owned[0]).status == "live" and s._saved_position == at.log.end[0])
+    await until(lambda: (s := worker.shards.owned[0]).status == "live" and s.saver.position == at.log.end[0])
 
 
 async def is_right(at, worker):

@@ -56,7 +56,7 @@ class TaskStatus(Resource):
         if isinstance(shard, Shard):
             if shard.notice:
                 about["notice"] = shard.notice
-            about |= {"state_bytes": shard.sealer.size, "seal_s": round(shard.sealer.seconds, 6)}
+            about |= {"state_bytes": shard.saver.sealer.size, "seal_s": round(shard.saver.sealer.seconds, 6)}
         if model is None or model.learner is None:
             return about
         known = await model.digest()

@@ -5,7 +5,14 @@ import asyncio
 import pytest
 import structlog
 
-from headrace.agents.background import BACKOFF_MAX_SECONDS, BACKOFF_SECONDS, CALM_SECONDS, Background
+from headrace.agents.background import (
+    BACKOFF_MAX_SECONDS,
+    BACKOFF_SECONDS,
+    CALM_SECONDS,
+    Background,
+    BackgroundStatus,
+    Errands,
+)
 from headrace.agents.stopping import stop_all
 
 
@@ -94,6 +101,54 @@ def test_a_background_task_that_returns_has_ended_and_one_that_is_stopped_has_cl
         await second.stop()
         assert cleaned == [True]
         assert second.describe().failures == 0
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("error", [RuntimeError("x"), Panic("x"), SystemExit(0), asyncio.CancelledError("x")])
+def test_an_errand_that_fails_is_counted_and_logged_and_the_next_one_runs(error):
+    async def run():
+        errands, ran = Errands("saves", "it was not saved", task="ads"), []
+
+        async def fail():
+            await asyncio.sleep(0)
+            raise error
+
+        async def succeed():
+            ran.append(1)
+
+        with structlog.testing.capture_logs() as logs:
+            errands.start(fail())
+            assert errands.are_running
+            await errands.wait()
+            errands.start(succeed())
+            await errands.wait()
+        assert ran == [1]
+        assert errands.describe() == BackgroundStatus("saves", "ended", 1, errands.error)
+        assert type(error).__name__ in errands.error
+        assert logs == [{"event": "it was not saved", "log_level": "warning", "task": "ads", "error": errands.error}]
+
+    asyncio.run(run())
+
+
+def test_an_errand_that_is_cancelled_has_not_failed_and_who_stops_waiting_cuts_nothing_off():
+    async def run():
+        errands, ended = Errands("saves", "it was not saved"), []
+
+        async def lasts(seconds):
+            await asyncio.sleep(seconds)
+            ended.append(seconds)
+
+        errands.start(lasts(0.02))
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(errands.wait(), 0.001)
+        await errands.wait()
+        errands.start(lasts(1000))
+        await errands.wait(0.001)
+        assert errands.are_running
+        errands.cancel()
+        await errands.wait()
+        assert (ended, errands.failures) == ([0.02], 0)
 
     asyncio.run(run())
 

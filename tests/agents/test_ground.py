@@ -428,10 +428,10 @@ def test_a_stopped_shard_keeps_its_error_when_a_snapshot_ends_late(world):
 
         worker.collaborators.snapshots.save = slowly
         at.log.grow(0, 10)
-        await until(lambda: shard._saving is not None and not shard._saving.done())
+        await until(lambda: shard.saver.errands.are_running)
         await shard.stop(StoreError("the cause.", "The remedy."))
         goes_on.set()
-        await shard._saving
+        await shard.saver.wait()
         assert (shard.status, shard.error) == ("stopped", "the cause. The remedy.")
         await worker.stop()
 

@@ -56,7 +56,7 @@ def test_a_snapshot_of_other_makers_stops_nobody_who_has_another_one(world, key,
             worker.shards.assign([0])
             await until(lambda: worker.shards.owned[0].status != "opening")
         assert worker.shards.owned[0].status == "live", worker.shards.owned[0].error
-        assert worker.shards.owned[0]._saved_position == 50, "the log is not folded again"
+        assert worker.shards.owned[0].saver.position == 50, "the log is not folded again"
         assert [(told["event"], told["snapshot"]) for told in logs if told["log_level"] == "warning"] == [
             ("a snapshot is passed by", "x/000000000001")
         ]
@@ -116,7 +116,7 @@ def test_a_log_that_is_folded_from_its_beginning_says_why(world):
             worker = at.worker(key.decode()[:1], key=key)
             worker.shards.assign([0])
             at.log.grow(0, 10)
-            await until(lambda w=worker: w.shards.owned[0]._saved_position == at.log.end[0])
+            await until(lambda w=worker: w.shards.owned[0].saver.position == at.log.end[0])
             told = worker.shards.owned[0].notice
             assert told is None if notice is None else f"{notice}" in told and told.endswith("folded again from 0.")
             await worker.stop()

@@ -157,7 +157,7 @@ def test_a_refused_snapshot_keeps_the_last_model_and_no_worker_from_being_ready(
         owner, keyless = at.worker("owner", key=b"secret"), at.worker("keyless")
         owner.shards.assign([0])
         at.log.grow(0, 10)
-        await until(lambda: owner.shards.owned[0]._saved_position == 10)
+        await until(lambda: owner.shards.owned[0].saver.position == 10)
         keyless.shards.replicas.start()
         await until(lambda: keyless.shards.replicas.is_refused(0))
         assert "no key is configured" in keyless.shards.known()[0].error
@@ -191,7 +191,7 @@ def test_an_unsigned_snapshot_is_passed_by_where_a_key_is_configured(world):
                 worker.collaborators.key = b"secret"
             worker.shards.assign([0])
             at.log.grow(0, 10)
-            await until(lambda w=worker, n=grown: (s := w.shards.owned.get(0)) and s._saved_position == n)
+            await until(lambda w=worker, n=grown: (s := w.shards.owned.get(0)) and s.saver.position == n)
             if worker is other:
                 (
                     worker.collaborators.key,
@@ -203,7 +203,7 @@ def test_an_unsigned_snapshot_is_passed_by_where_a_key_is_configured(world):
                 worker.collaborators.snapshot_records = (
                     5  # one unsigned snapshot: at a second one, that at 20 is removed
                 )
-                await until(lambda w=worker: w.shards.owned[0]._saved_position == 30)
+                await until(lambda w=worker: w.shards.owned[0].saver.position == 30)
             await worker.shards.revoke()
         reader.shards.replicas.start()
         await until(lambda: (r := reader.shards.answering(0)) is not None and r.position == 20)
@@ -244,7 +244,7 @@ def test_snapshots_that_come_faster_than_the_budget_allows_are_passed_over(world
         owner.shards.assign([0])
         for _ in range(40):
             at.log.grow(0, 10)
-            await until(lambda: owner.shards.owned[0]._saved_position == at.log.end[0])
+            await until(lambda: owner.shards.owned[0].saver.position == at.log.end[0])
         await until(lambda: (r := other.shards.answering(0)) is not None and r.position == at.log.end[0])
         manifests = [key for key, value in at.changelog.entries[0] if key.startswith(b"manifest/") and value]
         assert 1 <= len(read) < len(manifests) / 2

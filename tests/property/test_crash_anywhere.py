@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from headrace.agents.budget import Budget
+from headrace.agents.saver import Saver
 from headrace.agents.shard import Shard
 from headrace.agents.teller import Teller
 from headrace.learning.fold.learner import Learner
@@ -282,18 +283,12 @@ async def run(
         world.dice = random.Random(life)
         world.flaky = flaky
         process = Process(world, folder, dice, life, shard)
-        violation = None
         try:
             await process.live()
         except Death:
             pass
-        saving = process.shard._saving
-        if saving is not None:
-            try:
-                await saving
-            except Death:
-                pass
-        violation = process.shard.violation if hasattr(process.shard, "violation") else None
+        await process.shard.saver.wait()
+        violation = process.shard.saver.violation
         assert process.shard.notice is None, "a state did not fit what waits"
         state, waiting = process.shard.learner and process.shard.learner.state, None
         if fuse is None:
@@ -326,36 +321,28 @@ def waits(world: World, shard: Shard) -> dict[str, object]:
     }
 
 
-class Checked(Shard):
-    """A shard whose saving does not swallow a broken rule: `_store` takes every exception for a broker that is away."""
+class Noting(Saver):
+    """A saver that remembers a broken rule: for its shard, whatever a step raises is a broker that is away."""
 
     violation = None
 
-    async def _store(self, position, clock, sealed):
-        collaborators = self.collaborators
-        original = collaborators.snapshots.save, collaborators.commit
-
-        async def noted(call, *arguments):
-            try:
-                await call(*arguments)
-            except Violation as violation:
-                self.violation = violation
-                raise
-
-        collaborators.snapshots = SimpleNamespace(
-            save=lambda *a: noted(original[0], *a),
-            table=collaborators.snapshots.table,
-            load=collaborators.snapshots.load,
-        )
-        collaborators.commit = lambda *a: noted(original[1], *a)
-        real = original[0].__self__
+    async def _save(self, snapshot):
         try:
-            await self._store_in_order(position, clock, sealed)
-        finally:
-            collaborators.snapshots, collaborators.commit = real, original[1]
+            await super()._save(snapshot)
+        except Violation as violation:
+            self.violation = violation
+            raise
 
-    async def _store_in_order(self, position, clock, sealed):
-        await super()._store(position, clock, sealed)
+
+class Checked(Shard):
+    """A shard whose saver may be a mutant."""
+
+    saver_type = Noting
+
+    def _make_saver(self, before=None):
+        saver = super()._make_saver(before)
+        saver.__class__ = self.saver_type
+        return saver
 
 
 def scenario(task: str, seed: int, fuses: list[int], shard: type[Shard] = Checked, flaky: float = 0.0) -> None:
@@ -384,20 +371,20 @@ class NoContiguity(Checked):
                 await self.collaborators.outlet.tell(0, told)
 
 
-class CommitFirst(Checked):
+class CommitsFirst(Noting):
     """Mutant: commits the position before its snapshot is durable."""
 
-    async def _store_in_order(self, position, clock, sealed):
-        await self.collaborators.commit(0, position)
-        await super()._store_in_order(position, clock, sealed)
+    async def save(self, snapshot):
+        await self.commit(snapshot)
+        await super().save(snapshot)
 
 
-class TellLast(Checked):
+class TellsLast(Noting):
     """Mutant: writes the snapshot before its effects are acknowledged."""
 
-    async def _store_in_order(self, position, clock, sealed):
-        await self.collaborators.snapshots.save(0, position, sealed)
-        await super()._store_in_order(position, clock, sealed)
+    async def save(self, snapshot):
+        await self.make_durable(snapshot)
+        await super().save(snapshot)
 
 
 class Forgetful(Teller):
@@ -439,30 +426,35 @@ class WithoutVisibility(Checked):
             self.learner.join.__class__ = EveryEntryCounts
 
 
-class ForgetsWhatWaits(Checked):
+class ForgetsWhatWaits(Noting):
     """Mutant: writes a snapshot whose questions and labels are not durable."""
 
-    async def _store_in_order(self, position, clock, sealed):
-        pending, self._pending = self._pending, None
+    async def make_durable(self, snapshot):
+        pending, self.pending = self.pending, None
         try:
-            await super()._store_in_order(position, clock, sealed)
+            await super().make_durable(snapshot)
         finally:
-            self._pending = pending
+            self.pending = pending
 
 
-class PurgesTooSoon(Checked):
+class PurgesTooSoon(Noting):
     """Mutant: purges by a clock that is ahead, so that entries go which the state still needs.
 
     One that purges by its own clock is healed: the entries that an older snapshot needs are read again from their segments.
     """
 
-    async def _store_in_order(self, position, clock, sealed):
-        await self.collaborators.pending.purge(0, self.learner.state.clock + 3_000)
-        await super()._store_in_order(position, clock, sealed)
+    async def save(self, snapshot):
+        await self.collaborators.pending.purge(0, snapshot.clock + 3_000)
+        await super().save(snapshot)
 
 
-MUTANTS = [NoContiguity, CommitFirst, TellLast, ForgetsTheUntold, ForgetsItsPosition, WithoutVisibility, ForgetsWhatWaits,
-           PurgesTooSoon]  # fmt: skip
+def saving_by(saver):
+    """A shard with this saver."""
+    return type(saver.__name__, (Checked,), {"__doc__": saver.__doc__, "saver_type": saver})
+
+
+SAVERS = [CommitsFirst, TellsLast, ForgetsWhatWaits, PurgesTooSoon]
+MUTANTS = [NoContiguity, ForgetsTheUntold, ForgetsItsPosition, WithoutVisibility, *map(saving_by, SAVERS)]
 
 
 def caught(shard):

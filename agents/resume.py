@@ -1,0 +1,116 @@
+"""Resuming: finds the state from which a shard that is opened goes on, and says which states could not be used."""
+
+from typing import NamedTuple
+
+import structlog
+
+from headrace.agents.collaborators import Collaborators
+from headrace.agents.freshness import known_from
+from headrace.agents.recovery import Recovered, recover
+from headrace.learning.fold.learner import Learner
+from headrace.learning.state import State
+from headrace.learning.task import Task
+from headrace.tables.pending import ShardPending
+
+log = structlog.get_logger()
+
+
+class Resumed(NamedTuple):
+    """What a shard goes on with.
+
+    Parameters
+    ----------
+    learner, pending
+        A learner with the state, and the pending table with the entries that wait in it.
+    current_at
+        When the state was last known to have folded all of the log, in seconds of the clock that never goes back.
+    size
+        Bytes of the snapshot; None where the state is not from one.
+    """
+
+    learner: Learner
+    pending: ShardPending
+    current_at: float
+    size: int | None = None
+
+
+class Resumption:
+    """Looks for the furthest state of a shard that fits its event log and its pending table.
+
+    Parameters
+    ----------
+    task, partition
+        Which shard.
+    collaborators
+        Its collaborators, whose databases are open.
+    asked_at
+        When the log was asked for its end, before this.
+    """
+
+    def __init__(self, task: Task, partition: int, collaborators: Collaborators, asked_at: float):
+        self.task, self.partition, self.collaborators, self.asked_at = task, partition, collaborators, asked_at
+        self._misfits: list[int] = []
+        self._passed: list[tuple[int, str]] = []
+
+    async def try_held(self, learner: Learner, pending: ShardPending) -> Resumed | None:
+        """Use a state that is still in memory, if it fits the pending table. LogError if the log is another one than it has folded."""
+        if not await self._fits(learner.state, pending):
+            return None
+        return Resumed(learner, pending, await self._check_log(learner.state))
+
+    async def find(self) -> Resumed:
+        """Find the furthest snapshot that can be used, or begin with a new state. Raises as `recover` does."""
+        resumed = await recover(self.collaborators, self.partition, self._use, passed=self._passed)
+        if resumed is not None:
+            return resumed
+        pending = ShardPending(self.collaborators.pending, self.partition)
+        learner = Learner(self.task, self.partition, pending=pending)
+        return Resumed(learner, pending, await self._check_log(learner.state))
+
+    def explain(self, position: int) -> str | None:
+        """Say why the log is folded again from `position`: which states do not fit the pending table, which snapshots cannot be used."""
+        whys = []
+        if self._misfits:
+            whys.append(
+                f"the states at {', '.join(map(str, self._misfits))} do not fit {self.task.name}.pending, which has lost entries"
+            )
+        if self._passed and not position:  # where another one was used, little is folded again, and the log has it
+            (furthest, why), *more = self._passed
+            others = f" and {len(more)} others were" if more else " was"
+            whys.append(f"the snapshot at {furthest}{others} passed by ({why.rstrip('.')})")
+        return f"{'; '.join(whys)}: the log is folded again from {position}." if whys else None
+
+    async def _use(self, found: Recovered) -> Resumed | None:
+        pending = ShardPending(self.collaborators.pending, self.partition)
+        if not await self._fits(found.state, pending):
+            return None
+        learner = Learner(self.task, self.partition, found.state, pending)
+        current_at = await self._check_log(found.state)
+        self.collaborators.snapshots.keep(self.partition, found.state.position, found.place)
+        return Resumed(learner, pending, current_at, found.size)
+
+    async def _check_log(self, state: State) -> float:
+        """When the state was current, if the log is the one that it has folded; LogError otherwise."""
+        await self.collaborators.log.check(self.partition, state.last, state.position)
+        return known_from(state.clock, self.asked_at, self.collaborators.wall())
+
+    async def _fits(self, state: State, pending: ShardPending) -> bool:
+        """Whether the pending table has just the entries that wait in this state. A table that has not is read anew once."""
+        fits = await self._holds(state, pending)
+        if not fits:
+            self._misfits.append(state.position)
+        return fits
+
+    async def _holds(self, state: State, pending: ShardPending) -> bool:
+        join = state.join
+        if join.oldest is None:
+            return (join.entries, join.checksum) == (0, 0)
+        wanted = join.oldest[0], state.step, join.entries, join.checksum
+        try:
+            if await pending.holds(*wanted):
+                return True
+            pending.close()
+            await self.collaborators.pending.read_anew(self.partition)
+            return await pending.holds(*wanted)
+        finally:
+            pending.close()  # what is read goes on holding the database, and with it the lock

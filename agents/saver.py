@@ -1,0 +1,169 @@
+"""The saver of a shard: takes snapshots of its state, in an order in which a crash after any step loses nothing."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import structlog
+
+from headrace.agents.background import Errands
+from headrace.agents.collaborators import Collaborators
+from headrace.agents.sealer import Sealer
+from headrace.agents.teller import Teller
+from headrace.learning.errors import HeadraceError, ReplacedError, StoreError
+from headrace.learning.fold.learner import Learner
+from headrace.learning.state import State
+from headrace.learning.task import Task
+from headrace.tables.pending import ShardPending
+
+log = structlog.get_logger()
+
+
+class Snapshot(NamedTuple):
+    """A sealed state: its position, its log time in milliseconds, its bytes."""
+
+    position: int
+    clock: int
+    sealed: bytes
+
+
+class Saver:
+    """Takes the snapshots of one shard.
+
+    A snapshot is sealed while the shard does not fold. The steps of `save` then run in a task of their own, beside the folding:
+
+    1. `tell`: the broker acknowledges the effects of every message that the state has folded.
+    2. `make_durable`: the broker acknowledges the pending entries that the state needs, then the snapshot.
+    3. `commit`: the group gets the position, and the entries that no snapshot needs any more are removed.
+
+    After a crash the shard goes on from the last durable snapshot. So its effects are never lost, and no committed position is ahead of
+    it. A step that fails ends this snapshot alone: the log still has every message, and another snapshot is due soon.
+
+    Parameters
+    ----------
+    task, partition
+        Which shard.
+    collaborators
+        Its collaborators.
+    teller
+        Publishes the effects of the shard.
+    is_live
+        Whether the shard still folds; one that does not commits nothing.
+    on_store_error
+        Is called when a local database fails.
+    before
+        The saver of the same shard whose state is taken over.
+
+    Attributes
+    ----------
+    position, clock
+        Of the last durable snapshot.
+    error
+        Why there is no newer snapshot; None when the last one succeeded.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        partition: int,
+        collaborators: Collaborators,
+        teller: Teller,
+        *,
+        is_live: Callable[[], bool],
+        on_store_error: Callable[[HeadraceError], None],
+        before: "Saver | None" = None,
+    ):
+        self.task, self.partition, self.collaborators, self.teller = task, partition, collaborators, teller
+        self.sealer: Sealer = before.sealer if before else Sealer(collaborators.budget)
+        self.position: int = before.position if before else 0
+        self.clock: int = before.clock if before else 0
+        self.pending: ShardPending | None = None
+        self.error: str | None = None
+        self._purged_to = 0
+        self._is_live, self._on_store_error = is_live, on_store_error
+        self._sealed_at = 0.0
+        name = f"snapshots of shard {partition} of {task.name}"
+        self.errands = Errands(
+            name, "a snapshot was not saved", self._note_failure, task=task.name, partition=partition
+        )
+
+    def resume(self, state: State, size: int) -> None:
+        """Take note that the shard goes on from a durable snapshot of this state, of so many bytes."""
+        self.position, self.clock, self.sealer.size = state.position, state.clock, size
+
+    def start(self, pending: ShardPending) -> None:
+        """Save from now on, together with the entries of this pending table."""
+        self.pending, self._sealed_at = pending, self.collaborators.budget.clock()
+
+    def is_due(self, position: int) -> bool:
+        """Whether a state of this position should be saved: enough messages or seconds have passed, and the budget allows it."""
+        collaborators = self.collaborators
+        unsaved = position - self.position
+        if not unsaved or self.errands.are_running or not self._is_live():
+            return False
+        waited = collaborators.budget.clock() - self._sealed_at
+        is_time = unsaved >= collaborators.snapshot_records or waited >= collaborators.snapshot_seconds
+        return is_time and collaborators.budget.is_free()
+
+    async def begin(self, learner: Learner) -> None:
+        """Seal the state, which must not change meanwhile, and begin to save it."""
+        snapshot = await self.seal(learner)
+        if snapshot is not None and self._is_live():
+            self.errands.start(self._save(snapshot))
+
+    async def wait(self) -> None:
+        """Wait until the snapshot under way, if there is one, is committed or has failed."""
+        await self.errands.wait()
+
+    def cancel(self) -> None:
+        """Give up the snapshot under way."""
+        self.errands.cancel()
+
+    async def seal(self, learner: Learner) -> Snapshot | None:
+        """Turn the state into the bytes of a snapshot. A model that cannot be saved goes on learning: `error` says so, and None is returned."""
+        assert learner.between_messages
+        collaborators, state = self.collaborators, learner.state
+        self._sealed_at = collaborators.budget.clock()
+        try:
+            sealed = await self.sealer.seal(
+                state, self.task, self.partition, writer=collaborators.writer, key=collaborators.key
+            )
+        except Exception as error:  # noqa: BLE001 a user's model fails in any way
+            self.error = f"no snapshot can be taken: {error if isinstance(error, HeadraceError) else repr(error)}"
+            log.error("no snapshot can be taken", task=self.task.name, partition=self.partition, error=self.error)  # noqa: TRY400
+            return None
+        if growth := self.sealer.find_growth():
+            self.teller.alert("state_large", growth, state.position, state.clock)
+        return Snapshot(state.position, state.clock, sealed)
+
+    async def save(self, snapshot: Snapshot) -> None:
+        """Take the steps after sealing, each when the one before is done. Raises what a step raises."""
+        await self.tell()
+        await self.make_durable(snapshot)
+        if self._is_live():
+            await self.commit(snapshot)
+
+    async def tell(self) -> None:
+        """Publish the shard's effects, and wait until the broker has acknowledged them."""
+        await self.teller.flush()
+
+    async def make_durable(self, snapshot: Snapshot) -> None:
+        """Write the pending entries, then the snapshot, and wait until the broker has acknowledged both."""
+        if self.pending is not None:
+            await self.pending.save()
+        await self.collaborators.snapshots.save(self.partition, snapshot.position, snapshot.sealed)
+        self._purged_to, self.position, self.clock = self.clock, snapshot.position, snapshot.clock
+
+    async def commit(self, snapshot: Snapshot) -> None:
+        """Commit the position, and remove the pending entries that had expired at the snapshot before this one."""
+        self.error = None
+        await self.collaborators.commit(self.partition, snapshot.position)
+        await self.collaborators.pending.purge(self.partition, self._purged_to)
+
+    async def _save(self, snapshot: Snapshot) -> None:
+        try:
+            await self.save(snapshot)
+        except (StoreError, ReplacedError) as error:
+            self._on_store_error(error)
+
+    def _note_failure(self, error: BaseException) -> None:
+        self.error = f"the last snapshot was not saved: {error!r}"
