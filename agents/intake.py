@@ -1,15 +1,12 @@
 """An intake: brings one partition of a source into the event log, in its order and without a gap."""
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import aclosing
+from collections.abc import Coroutine, Sequence
 from time import perf_counter
 from typing import Literal
 
-import structlog
-from aiokafka.errors import KafkaError
-
 from headrace.agents.mapping import LeftOut, Mapped, Rejected
+from headrace.agents.ordered_partition import OrderedPartition
 from headrace.agents.outlet import CUT, headers_of_cut
 from headrace.agents.rejected import pack_rejected
 from headrace.agents.source_context import SourceContext
@@ -17,13 +14,11 @@ from headrace.learning.errors import HeadraceError, RecordError, TopicError
 from headrace.learning.records.mark import KafkaMessage, Mark
 from headrace.tables.kafka.appender import Row
 
-log = structlog.get_logger()
-
 BREATH = 0.001
 """Seconds of mapping after which requests are let in."""
 
 RUN_MAX = 1_000
-"""Messages that are read from the source together."""
+"""Messages of a gap that are mapped together."""
 
 ROWS_TOGETHER = 10_000
 """Rows that are mapped before they are appended, and those of one message more: a mapped row has many times its bytes."""
@@ -70,7 +65,7 @@ class _Mapped:
             self.left_out += 1
 
 
-class Intake:
+class Intake(OrderedPartition):
     """One source partition on the worker that it is assigned to.
 
     Its position is the offset of the next message to map; it moves when the broker has all that came of the messages before, in the
@@ -88,19 +83,23 @@ class Intake:
         Which part of the source.
     """
 
+    what, log_word = "an intake", "source"
+    trusts_deliveries = True  # messages that were fetched together have lost none
+    compares_before_gap = False
+    run_max = RUN_MAX
+    position: int = 0
+
     def __init__(self, context: SourceContext, topic: str, partition: int):
-        self.context, self.topic, self.partition = context, topic, partition
+        super().__init__(context.logs[topic], partition, {"task": context.task.name, "source": f"{topic}/{partition}"})
+        self.context, self.topic = context, topic
         self.mapping = context.mappings[topic]
         self.status: Literal["opening", "live", "stopped", "closed"] = "opening"
         self.error: str | None = None
-        self.position = 0
         self.mark: Mark | None = None
         self.end = 0
         self._committed: int | None = None
         self._committed_at = 0.0
         self._seen = -1
-        self._link: object = None
-        self._taking = asyncio.Lock()
 
     async def open(self) -> None:
         """Find out where to begin. Raises while the broker is away."""
@@ -112,37 +111,22 @@ class Intake:
                 raise self.context.positions.lost(self.topic, self.partition, self.position, start.first)
             if self.mark is None and self.position > self.end:
                 raise self.context.positions.other(self.topic, self.partition, self.position, self.end)
-            await self._compare()
+            await self.compare()
         except HeadraceError as error:
             self.stop(error)
             return
         if self.status == "opening":
             self.status, self.error = "live", None
 
-    async def deliver(self, messages: Sequence[KafkaMessage], link: object = None) -> None:
-        """Map and append these messages; those that are missing before them are read from the source first.
-
-        Where `link` is not that of the delivery before, the topic may be another one, and is compared with the mark first.
-
-        Offsets that are missing within are trusted to hold nothing: messages that were fetched together have lost none.
-        """
-        async with self._taking:
-            if self.status == "live":
-                is_joined = link is not None and link is self._link
-                self._link = link
-                await self._guarded(messages, compare=not is_joined)
-
     async def catch_up(self) -> None:
         """Map what the source has and was not delivered: the position has not moved since the last call, and the source goes on."""
         position = self.position  # before the end, which it can only be ahead of if the topic has lost something
         self.end = await self._ask_end()
-        if self.end < position and not self._taking.locked():
-            async with self._taking:
-                await self._guarded([], compare=True)
+        if self.end < position and not self.taking.locked():
+            await self._take_rest()
         stands, self._seen = self._seen == self.position, self.position
-        if stands and self.position < self.end and not self._taking.locked():
-            async with self._taking:
-                await self._guarded([], compare=True)
+        if stands and self.position < self.end and not self.taking.locked():
+            await self._take_rest()
 
     async def commit(self) -> None:
         """Keep the position, if it has moved or was kept long ago."""
@@ -160,15 +144,23 @@ class Intake:
 
     def stop(self, error: Exception) -> None:
         """Stop this partition alone, and say so."""
-        if self.status not in ("opening", "live"):
-            return
-        self.status = "stopped"
-        self.error = str(error) if isinstance(error, HeadraceError) else repr(error)
-        log.error(
-            "an intake is stopped", task=self.context.task.name, source=self._place, error=self.error, exc_info=error
-        )
+        self.halt(error)
 
-    async def _compare(self) -> None:
+    async def handle(self, error: Exception) -> None:
+        """Stop: the topic is another one, or there is a defect in the mapping."""
+        self.halt(error)
+
+    async def guard(self, work: Coroutine[None, None, None]) -> Exception | None:
+        """As every ordered partition; while the broker fails, `error` says so, and deliveries wait. What was appended is known by its source."""
+        error = await super().guard(work)
+        if error is not None:
+            self.error = f"the broker failed: {error!r}"
+            await asyncio.sleep(RETRY_SECONDS)
+        elif self.status == "live":
+            self.error = None
+        return error
+
+    async def compare(self) -> None:
         """Compare the topic with the mark, if there is one. LogError if the topic is another."""
         if self.mark is None:
             return
@@ -179,41 +171,19 @@ class Intake:
         if self.position > self.end:  # the offsets behind the mark held no message, and may hold one now
             self.position = self.mark.offset + 1
 
-    async def _guarded(self, messages: Sequence[KafkaMessage], *, compare: bool) -> None:
-        try:
-            if compare:
-                await self._compare()
-            if messages and messages[-1].offset < self.position:
-                return
-            await self._read_gap(messages[0].offset if messages else self.end)
-            await self._take([message for message in messages if message.offset >= self.position])
-            self.error = None
-        except (KafkaError, OSError) as error:
-            # The position has not moved: what was not appended is read again, and what was is known by its source.
-            self.error = f"the broker failed: {error!r}"
-            log.warning("the broker failed", task=self.context.task.name, source=self._place, error=repr(error))
-            await asyncio.sleep(RETRY_SECONDS)
-        except Exception as error:  # noqa: BLE001 a defect in the mapping must not take the others along
-            self.stop(error)
+    async def pass_over(self, offset: int) -> None:
+        """Step over offsets that hold no message."""
+        self.position = max(self.position, offset)
 
-    async def _read_gap(self, end: int) -> None:
-        if self.position >= end or self.status != "live":
-            return
-        log.info("reading from the source what was not delivered", source=self._place, position=self.position, end=end)
-        run: list[KafkaMessage] = []
-        async with aclosing(self.context.logs[self.topic].read(self.partition, self.position, end)) as messages:
-            async for message in messages:
-                run.append(message)
-                if len(run) >= RUN_MAX:
-                    await self._take(run)
-                    run = []
-                if self.status != "live":
-                    return
-        await self._take(run)
-        if self.status == "live":
-            self.position = max(self.position, end)
+    async def _take_rest(self) -> None:
+        async with self.taking:
+            await self.guard(self._compare_and_read())
 
-    async def _take(self, messages: Sequence[KafkaMessage]) -> None:
+    async def _compare_and_read(self) -> None:
+        await self.compare()
+        await self.read_gap(self.end)
+
+    async def take(self, messages: Sequence[KafkaMessage]) -> None:
         """Map, enrich, check and append messages, so many rows at a time; the position is behind each that is done with."""
         mapped = _Mapped()
         breath = Breath()
@@ -282,7 +252,3 @@ class Intake:
 
     async def _ask_end(self) -> int:
         return (await self.context.logs[self.topic].ends([self.partition]))[self.partition]
-
-    @property
-    def _place(self) -> str:
-        return f"{self.topic}/{self.partition}"

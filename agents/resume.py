@@ -1,5 +1,6 @@
 """Resuming: finds the state from which a shard that is opened goes on, and says which states could not be used."""
 
+import asyncio
 from typing import NamedTuple
 
 import structlog
@@ -15,6 +16,14 @@ from headrace.tables.pending import ShardPending
 log = structlog.get_logger()
 
 
+class Held(NamedTuple):
+    """The state that a failed shard still holds in memory, and the lock under which it folded."""
+
+    learner: Learner
+    pending: ShardPending
+    lock: asyncio.Lock
+
+
 class Resumed(NamedTuple):
     """What a shard goes on with.
 
@@ -26,12 +35,18 @@ class Resumed(NamedTuple):
         When the state was last known to have folded all of the log, in seconds of the clock that never goes back.
     size
         Bytes of the snapshot; None where the state is not from one.
+    is_held
+        Whether it is the state that was held in memory.
+    notice
+        Why the log is folded again, where it is.
     """
 
     learner: Learner
     pending: ShardPending
     current_at: float
     size: int | None = None
+    is_held: bool = False
+    notice: str | None = None
 
 
 class Resumption:
@@ -52,22 +67,27 @@ class Resumption:
         self._misfits: list[int] = []
         self._passed: list[tuple[int, str]] = []
 
-    async def try_held(self, learner: Learner, pending: ShardPending) -> Resumed | None:
-        """Use a state that is still in memory, if it fits the pending table. LogError if the log is another one than it has folded."""
-        if not await self._fits(learner.state, pending):
-            return None
-        return Resumed(learner, pending, await self._check_log(learner.state))
+    async def find(self, held: Held | None = None) -> Resumed:
+        """Find the state to go on with: the one held in memory, if it is whole and fits, or that of the furthest snapshot, or a new one.
 
-    async def find(self) -> Resumed:
-        """Find the furthest snapshot that can be used, or begin with a new state. Raises as `recover` does."""
+        Raises as `recover` does.
+        """
+        if held is not None:
+            async with held.lock:  # until the failed shard has noticed that it folds no more
+                is_whole = held.learner.between_messages
+            if is_whole and await self._fits(held.learner.state, held.pending):
+                return Resumed(held.learner, held.pending, await self._check_log(held.learner.state), is_held=True)
         resumed = await recover(self.collaborators, self.partition, self._use, passed=self._passed)
-        if resumed is not None:
-            return resumed
-        pending = ShardPending(self.collaborators.pending, self.partition)
-        learner = Learner(self.task, self.partition, pending=pending)
-        return Resumed(learner, pending, await self._check_log(learner.state))
+        if resumed is None:
+            pending = ShardPending(self.collaborators.pending, self.partition)
+            learner = Learner(self.task, self.partition, pending=pending)
+            resumed = Resumed(learner, pending, await self._check_log(learner.state))
+        notice = self._explain(resumed.learner.state.position)
+        if notice is not None:
+            log.warning("a shard is folded again", task=self.task.name, partition=self.partition, why=notice)
+        return resumed._replace(notice=notice)
 
-    def explain(self, position: int) -> str | None:
+    def _explain(self, position: int) -> str | None:
         """Say why the log is folded again from `position`: which states do not fit the pending table, which snapshots cannot be used."""
         whys = []
         if self._misfits:

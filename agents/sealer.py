@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from typing import TypeVar
 
 from headrace.agents.budget import Budget
 from headrace.agents.garbage import aside
+from headrace.learning.errors import SnapshotError
 from headrace.learning.snapshot import digest, peek, seal
 from headrace.learning.state import State
 from headrace.learning.task import Task
@@ -18,6 +20,9 @@ INLINE_SECONDS = 0.005
 
 INLINE_BYTES = 256 << 10
 """A state of more bytes than this is sealed in a thread at first, before it is known how long that takes."""
+
+DIGEST_SECONDS = 2.0
+"""How long a status may wait for the digest of a large state; without it the digest is null."""
 
 LARGE_STATE = 64 << 20
 """Bytes of a state from which on an alert is due, and again each time it has doubled: sealing takes seconds, recovery longer."""
@@ -42,6 +47,7 @@ class Sealer:
         self.seconds = 0.0
         self.size = 0
         self._large = LARGE_STATE
+        self._digest: tuple[int, str] | None = None
 
     @property
     def is_quick(self) -> bool:
@@ -62,6 +68,19 @@ class Sealer:
     async def digest(self, state: State) -> str:
         """The digest of a state."""
         return await self._run(partial(digest, state))
+
+    async def digest_in_time(self, state: State, lock: asyncio.Lock) -> tuple[int, str] | None:
+        """The position and the digest of a state; None when that takes too long, or the state is larger than what may be saved.
+
+        The lock is held while work on a large state is done, so that the state does not change.
+        """
+        if self._digest is None or self._digest[0] != state.position:
+            try:
+                async with asyncio.timeout(DIGEST_SECONDS), nullcontext() if self.is_quick else lock:
+                    self._digest = state.position, await self.digest(state)
+            except (TimeoutError, SnapshotError):
+                return None
+        return self._digest
 
     def find_growth(self) -> str | None:
         """What to say of a state that has become large, the first time and each time that it has doubled since."""

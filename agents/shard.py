@@ -1,23 +1,21 @@
 """A shard on the worker that owns it: brings the messages to the learner in order, and its state to safety."""
 
 import asyncio
-import math
-from collections.abc import Coroutine, Iterator, Sequence
-from contextlib import aclosing, nullcontext
+from collections.abc import Sequence
 from typing import Literal
 
 import structlog
-from aiokafka.errors import KafkaError
 
 from headrace.agents.collaborators import Collaborators
-from headrace.agents.freshness import Freshness
-from headrace.agents.log_clock import LogClock
-from headrace.agents.resume import Resumed, Resumption
+from headrace.agents.folding import folded
+from headrace.agents.ordered_partition import OrderedPartition
+from headrace.agents.progress import Progress
+from headrace.agents.resume import Held, Resumption
 from headrace.agents.saver import Saver
 from headrace.agents.teller import Teller
+from headrace.agents.ticker import Ticker
 from headrace.learning.codes import AlertCode, ErrorCode
-from headrace.learning.effects import Effect
-from headrace.learning.errors import HeadraceError, ReplacedError, SnapshotError, StoreError
+from headrace.learning.errors import HeadraceError, ReplacedError, StoreError
 from headrace.learning.fold.learner import Learner
 from headrace.learning.records.mark import KafkaMessage
 from headrace.learning.task import Task
@@ -31,20 +29,10 @@ BREATH = 0.001
 FOLD: ErrorCode = "fold"
 """The code of a shard that anything else than an error of Headrace has stopped."""
 
-TICK = b'{"control": "tick"}'
-TICK_SECONDS = 1.0
-"""How often a tick is appended at most."""
-
-IDLE_CONFIRM_SECONDS = 10.0
-"""How often an idle shard looks whether its log is still the one that it has folded."""
-
-DIGEST_SECONDS = 2.0
-"""How long a status may wait for the digest of a large state; without it the digest is null."""
-
 Status = Literal["opening", "live", "stopped", "stale"]
 
 
-class Shard:
+class Shard(OrderedPartition):
     """One shard, from its assignment to this worker until it is revoked, or until a local database fails.
 
     Only a live shard folds. Every `await` may be the moment at which the shard is taken away, so after each the status is looked
@@ -61,9 +49,11 @@ class Shard:
         The shard that failed and whose place this one takes: if its state is whole, this one goes on from there.
     """
 
+    what = "a shard"
+
     def __init__(self, task: Task, partition: int, collaborators: Collaborators, before: "Shard | None" = None):
+        super().__init__(collaborators.log, partition, {"task": task.name, "partition": partition})
         self.task = task
-        self.partition = partition
         self.collaborators = collaborators
         self.status: Status = "opening"
         self.code = ""  # of the error that has stopped it
@@ -71,20 +61,12 @@ class Shard:
         self.failed = False
         self.learner: Learner | None = None
         self.pending: ShardPending | None = None
-        self.folding = asyncio.Lock()
         self.teller = Teller(task.name, partition, collaborators.outlet)
         self.saver = self._make_saver()
         self._error = before.error if before else None
         self._before = before
-        self._seen_position = -1
-        self._moved_at = 0.0
-        self._freshness = Freshness(collaborators.budget.clock())
-        self._digest: tuple[int, str] | None = None
-        self._end = -1
-        self._ticked_at = -math.inf
-        self._log_clock: LogClock | None = None
-        self._link: object = None
-        self._confirmed_at = -math.inf
+        self.progress = Progress(collaborators.budget.clock)
+        self._ticker: Ticker | None = None
 
     @property
     def error(self) -> str | None:
@@ -98,7 +80,12 @@ class Shard:
     @property
     def staleness(self) -> float:
         """At most how many seconds of the log the model has not seen: since when it was last known to have folded all there was."""
-        return self._freshness.staleness(self.position, self.collaborators.budget.clock())
+        return self.progress.staleness(self.position)
+
+    @property
+    def held(self) -> Held | None:
+        """The state, which another shard may go on with in the place of this one; None before there is one."""
+        return Held(self.learner, self.pending, self.taking) if self.learner and self.pending else None
 
     async def digest(self) -> tuple[int, str] | None:
         """The position and the digest of the state there; None when the shard stopped in the middle of a message, or takes too long."""
@@ -106,16 +93,7 @@ class Shard:
             await asyncio.sleep(0)
         if self.learner is None or not self.learner.between_messages:
             return None
-        if self._digest is None or self._digest[0] != self.position:
-            try:
-                async with (
-                    asyncio.timeout(DIGEST_SECONDS),
-                    self.folding if not self.saver.sealer.is_quick else nullcontext(),
-                ):
-                    self._digest = self.position, await self.saver.sealer.digest(self.learner.state)
-            except (TimeoutError, SnapshotError):  # it takes too long, or is larger than what may be saved
-                return None
-        return self._digest
+        return await self.saver.sealer.digest_in_time(self.learner.state, self.taking)
 
     @property
     def position(self) -> int:
@@ -132,48 +110,35 @@ class Shard:
         Exception
             The tables or the log cannot be read yet: the old owner's lock, a broker that is away, a full disk. Try again.
         """
-        collaborators = self.collaborators
+        collaborators, before = self.collaborators, self._before
         await collaborators.snapshots.table.open(self.partition)
         await collaborators.pending.open(self.partition)  # after the snapshots: what the furthest one needs is in it
-        asked = collaborators.budget.clock()
+        asked_at = collaborators.budget.clock()
         end = (await collaborators.log.ends([self.partition]))[self.partition]
         try:
-            resumed = await self._resume(asked)
+            resumption = Resumption(self.task, self.partition, collaborators, asked_at)
+            resumed = await resumption.find(before.held if before else None)
         except (StoreError, ReplacedError):
             raise
         except HeadraceError as error:
             await self.stop(error)
             return
+        if resumed.is_held and before is not None:
+            self.teller = before.teller
+            self.saver = self._make_saver(before.saver)
+        elif resumed.size is not None:
+            self.saver.resume(resumed.learner.state, resumed.size)
         self.learner, self.pending, self._before = resumed.learner, resumed.pending, None
-        self._freshness.know(resumed.current_at)
+        if resumed.notice is not None:
+            self.notice = resumed.notice
+            self._alert("refolded", resumed.notice)
         self.saver.start(self.pending)
-        self._seen_position, self._confirmed_at = self.position, collaborators.budget.clock()
-        self._moved_at = collaborators.budget.clock()
-        self._log_clock = LogClock(end, collaborators.budget.clock)
-        self._freshness.mark(end, asked)
+        self._ticker = Ticker(collaborators.log, self.partition, end, collaborators.budget.clock, collaborators.wall)
+        self.progress.begin(self.position, end, asked_at, resumed.current_at)
         if self.position:  # a crash may have come between the snapshot and its commit
             await collaborators.commit(self.partition, self.position)
         if self.status == "opening":
             self.status, self.error = "live", None
-
-    async def _resume(self, asked: float) -> Resumed:
-        """Go on from the state of the shard before, if it is whole and fits; otherwise from that of the furthest snapshot that can be used."""
-        resumption, before = Resumption(self.task, self.partition, self.collaborators, asked), self._before
-        if before is not None and before.learner is not None and before.pending is not None:
-            async with before.folding:  # until it has noticed that it folds no more
-                is_whole = before.learner.between_messages
-            if is_whole and (resumed := await resumption.try_held(before.learner, before.pending)) is not None:
-                self.teller = before.teller
-                self.saver = self._make_saver(before.saver)
-                return resumed
-        resumed = await resumption.find()
-        if resumed.size is not None:
-            self.saver.resume(resumed.learner.state, resumed.size)
-        if (notice := resumption.explain(resumed.learner.state.position)) is not None:
-            self.notice = notice
-            log.warning("a shard is folded again", task=self.task.name, partition=self.partition, why=notice)
-            self._alert("refolded", notice)
-        return resumed
 
     def _make_saver(self, before: Saver | None = None) -> Saver:
         return Saver(
@@ -186,57 +151,33 @@ class Shard:
             before=before,
         )
 
-    async def deliver(self, messages: Sequence[KafkaMessage], link: object = None) -> None:
-        """Fold these messages, reading from the log first whatever is missing before and between them.
-
-        Parameters
-        ----------
-        messages
-            Fetched together, in the order of their offsets.
-        link
-            Joins them to the messages delivered before, if those had the same: nothing can have happened to the log in between. Otherwise
-            the log is looked at before they are folded, since it may be another one.
-        """
-        async with self.folding:
-            await self._guarded(self._fold_delivered(messages, link))
-
     async def catch_up(self, patience: float) -> None:
         """Fold what the log has and was not delivered: the position has not moved for `patience` seconds, and the log goes on."""
-        now, position = self.collaborators.budget.clock(), self.position
-        self._end = end = (await self.collaborators.log.ends([self.partition]))[self.partition]
-        if self._seen_position != self.position:
-            self._seen_position, self._moved_at = self.position, now
-        is_short, is_idle = end < position, now - max(self._confirmed_at, self._moved_at) >= IDLE_CONFIRM_SECONDS
-        if is_short or (is_idle and not self.folding.locked()):
-            async with self.folding:
-                await self._guarded(self._confirm())
-        if not is_short:
-            self._freshness.mark(end, now)
-        if self.position < end and now - self._moved_at >= patience and not self.folding.locked():
-            async with self.folding:
-                await self._guarded(self._read_gap(end))
+        asked_at, before, progress = self.collaborators.budget.clock(), self.position, self.progress
+        end = (await self.collaborators.log.ends([self.partition]))[self.partition]
+        progress.see(before, self.position, end, asked_at)
+        if progress.is_short or (progress.is_idle and not self.taking.locked()):
+            async with self.taking:
+                await self.guard(self.compare())
+        if self.position < end and progress.stands_for >= patience and not self.taking.locked():
+            async with self.taking:
+                await self.guard(self.read_gap(end))
 
     async def tick_if_due(self) -> None:
         """When the log is idle and something waits for a time that has come, append a tick: only times in the log count."""
-        if self.status != "live" or self.learner is None or self._log_clock is None:
-            return
-        self._log_clock.see(self.position, self.learner.state.clock)
-        now = self.collaborators.budget.clock()
-        is_idle = self.position == self._end and not self.folding.locked()
-        wall_ms = self.collaborators.wall() * 1000
-        if is_idle and now - self._ticked_at >= TICK_SECONDS and self._log_clock.is_due(self.learner.due_at, wall_ms):
-            self._ticked_at = now
-            await self.collaborators.log.append(self.partition, TICK, self._log_clock.stamp(wall_ms))
+        if self.status == "live" and self.learner is not None and self._ticker is not None:
+            is_idle = self.position == self.progress.end and not self.taking.locked()
+            await self._ticker.tick_if_due(self.learner, is_idle=is_idle)
 
     async def save_if_due(self) -> None:
         """Begin a snapshot when there is something to save and it is time."""
         if self.saver.is_due(self.position):
-            async with self.folding:
+            async with self.taking:
                 await self._save_if_due()
 
     async def save(self) -> None:
         """Take a snapshot now and wait until it is durable and committed."""
-        async with self.folding:
+        async with self.taking:
             await self.saver.wait()
             if self.learner is not None and self.status == "live" and self.position > self.saver.position:
                 await self.saver.begin(self.learner)
@@ -260,15 +201,11 @@ class Shard:
         if self.learner is not None and self.saver.is_due(self.position):
             await self.saver.begin(self.learner)
 
-    async def _guarded(self, fold: Coroutine[None, None, None]) -> None:
-        try:
-            await fold
-        except (KafkaError, OSError) as error:
-            # The broker is away. Nothing was folded that the position does not count: what is missing is read again.
-            log.warning("the broker failed", task=self.task.name, partition=self.partition, error=repr(error))
-        except (StoreError, ReplacedError) as error:
+    async def handle(self, error: Exception) -> None:
+        """Open the shard anew when a local database failed; stop it at any other error, which is a defect in a model or in the fold."""
+        if isinstance(error, StoreError | ReplacedError):
             self._fail(error)
-        except Exception as error:  # noqa: BLE001 a defect in a model or in the fold must not take the other shards along
+        else:
             await self.stop(error)
 
     def _fail(self, error: HeadraceError) -> None:
@@ -277,32 +214,22 @@ class Shard:
             self.status, self.failed, self.error = "opening", True, str(error)
             log.warning("a shard is opened anew", task=self.task.name, partition=self.partition, error=self.error)
 
-    async def _confirm(self) -> None:
-        """Raise LogError unless the log is still the one that was folded."""
+    async def compare(self) -> None:
+        """Look whether the log is still the one that was folded. LogError if it is not."""
         if self.learner is not None and self.status == "live":
             await self.collaborators.log.check(self.partition, self.learner.state.last, self.position)
-            self._confirmed_at = self.collaborators.budget.clock()
+            self.progress.compared_at = self.collaborators.budget.clock()
 
-    async def _fold_delivered(self, messages: Sequence[KafkaMessage], link: object) -> None:
-        if self.status != "live" or messages[-1].offset < self.position:
-            return
-        if link is None or link is not self._link:
-            await self._confirm()
-            self._link = link
-        await self._fold_all(messages)
-
-    async def _fold_all(self, messages: Sequence[KafkaMessage]) -> None:
+    async def take(self, messages: Sequence[KafkaMessage]) -> None:
+        """Fold messages, and publish their effects. Requests are let in every so often."""
         learner, clock = self.learner, self.collaborators.budget.clock
-        if learner is None or self.status != "live" or messages[-1].offset < learner.state.position:
-            return
-        await self.teller.publish()  # what could not be told before must not become more and more
-        state, breath = learner.state, clock()
+        assert learner is not None
+        await self.teller.publish()  # effects that could not be published before must not become more and more
+        breath = clock()
         for message in messages:
-            if message.offset != state.position:
-                if message.offset < state.position:
-                    continue
-                await self._read_gap(message.offset)
-                if message.offset != state.position:
+            if message.offset != self.position:
+                await self.pass_over(message.offset)
+                if self.status != "live":
                     return
             breathless = False
             for effects in folded(learner, message):
@@ -321,38 +248,19 @@ class Shard:
             if self.status != "live":
                 return
 
-    async def _read_gap(self, end: int) -> None:
-        learner = self.learner
-        assert learner is not None
-        where = {"task": self.task.name, "partition": self.partition, "position": self.position, "end": end}
-        log.info("reading from the log what was not delivered", **where)
-        await self._confirm()
-        async with aclosing(self.collaborators.log.read(self.partition, self.position, end)) as messages:
-            async for message in messages:
-                if self.status != "live":
-                    return
-                if message.offset >= self.position:
-                    await self._pass_over(message.offset)
-                    await self._fold_all([message])
-        if self.status == "live":
-            await self._pass_over(end)
-
-    async def _pass_over(self, offset: int) -> None:
+    async def pass_over(self, offset: int) -> None:
         """Step over offsets that hold no message, if that is known to be in order: transaction markers, aborted records."""
-        assert self.learner is not None
         if self.position < offset:
             await self.collaborators.log.check_hole(self.partition, self.position, offset)
-            self.learner.pass_over(offset)
+            if self.learner is not None and self.status == "live":
+                self.learner.pass_over(offset)
 
     async def stop(self, error: Exception) -> None:
         """Stop this shard alone, and say so where an operator looks: its status, the log, the signals."""
-        if self.status not in ("opening", "live"):
+        if not self.halt(error):
             return
-        self.status = "stopped"
         self.code = error.code if isinstance(error, HeadraceError) else FOLD
-        self.error = str(error) if isinstance(error, HeadraceError) else repr(error)
-        log.error("a shard is stopped", task=self.task.name, partition=self.partition, error=self.error, exc_info=error)
-        self._alert("shard_stopped", self.error)
+        self._alert("shard_stopped", self.error or "")
         try:
             await self.teller.publish()
         except Exception as untold:  # noqa: BLE001 the status and the log have it
@@ -362,23 +270,3 @@ class Shard:
         """Have an alert told that is the shard's own, not the fold's."""
         clock = self.learner.state.clock if self.learner else 0
         self.teller.alert(code, detail, self.position, clock)
-
-
-def folded(learner: Learner, message: KafkaMessage) -> Iterator[list[Effect]]:
-    """The effects of a message.
-
-    Everything that a model raises is a defect of the model, even if it looks as if the broker was away, the task cancelled or the process told
-    to exit: half a message is folded. River's Rust parts raise a PanicException, which is no Exception.
-    """
-    effects = learner.fold(message)
-    while True:
-        try:
-            told = next(effects, None)
-        except StoreError:
-            raise
-        except BaseException as error:
-            msg = f"the fold failed at offset {message.offset}: {error!r}"
-            raise RuntimeError(msg) from error
-        if told is None:
-            return
-        yield told

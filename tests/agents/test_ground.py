@@ -86,7 +86,7 @@ def test_a_delivery_over_a_new_connection_is_folded_only_after_a_look_at_the_log
             await check(partition, last, position)
 
         worker.collaborators.log.check = look
-        shard._confirmed_at = 1e6
+        shard.progress.compared_at = 1e6
         for link, delivered in (("one", 10), ("one", 11), ("two", 12), ("two", 13)):
             at.log.end[0] += 1
             await shard.deliver(at.log.all[0][delivered : delivered + 1], link)

@@ -50,7 +50,11 @@ def test_stored_features_are_asked_once_a_poll_and_frozen_in_the_records():
         for at, click in enumerate(clicks)
     ]
     context = SimpleNamespace(
-        task=TASK, mappings={"clicks": Mapping(TASK, "clicks")}, enricher=Store(), counts=Counts()
+        task=TASK,
+        mappings={"clicks": Mapping(TASK, "clicks")},
+        logs={"clicks": None},
+        enricher=Store(),
+        counts=Counts(),
     )
     context.appender, context.quarantine = Topic(), Topic()
 

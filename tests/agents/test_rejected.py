@@ -70,7 +70,9 @@ class Topic:
 
 
 def deliver(*documents):
-    context = SimpleNamespace(task=TASK, mappings={"clicks": Mapping(TASK, "clicks")}, enricher=None, counts=Counts())
+    context = SimpleNamespace(
+        task=TASK, mappings={"clicks": Mapping(TASK, "clicks")}, logs={"clicks": None}, enricher=None, counts=Counts()
+    )
     context.appender, context.quarantine = Topic(), Topic()
 
     async def go():
@@ -120,7 +122,9 @@ def test_others_are_let_in_between_the_rows_of_one_message(monkeypatch):
     async def go():
         nonlocal turns
         mapping = Mapping(TASK, "clicks")
-        context = SimpleNamespace(task=TASK, mappings={"clicks": mapping}, enricher=None, counts=Counts())
+        context = SimpleNamespace(
+            task=TASK, mappings={"clicks": mapping}, logs={"clicks": None}, enricher=None, counts=Counts()
+        )
         context.appender, context.quarantine = Topic(), Topic()
         intake = Intake(context, "clicks", 0)
         intake.status = "live"

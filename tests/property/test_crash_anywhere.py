@@ -364,7 +364,7 @@ def test_a_crash_between_any_two_steps_changes_neither_the_state_nor_the_effects
 class NoContiguity(Checked):
     """Mutant: folds whatever comes next, as Faust hands it over."""
 
-    async def _fold_all(self, messages):
+    async def _take_delivered(self, messages, link):
         for message in messages:
             if message.offset >= self.learner.state.position:
                 told = [effect for effects in self.learner.fold(message) for effect in effects]

@@ -1,0 +1,180 @@
+"""An ordered partition: brings the messages of one partition to whoever takes them, in their order and each once."""
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, Coroutine, Iterator, Mapping, Sequence
+from contextlib import aclosing
+from itertools import pairwise
+from typing import ClassVar, Literal, Protocol
+
+import structlog
+from aiokafka.errors import KafkaError
+
+from headrace.learning.errors import HeadraceError
+from headrace.learning.records.mark import KafkaMessage
+
+log = structlog.get_logger()
+
+
+class Readable(Protocol):
+    """A log that is read without a group."""
+
+    def read(self, partition: int, start: int, end: int) -> AsyncGenerator[KafkaMessage]:
+        """Yield the messages of [start, end)."""
+        ...
+
+
+class OrderedPartition(ABC):
+    """One partition on the worker that it is assigned to: takes its messages in the order of their offsets, each once.
+
+    A message before the position is a duplicate and is skipped. A message after it leaves a gap, which is read from the log first: Faust
+    loses messages around a rebalance. Only a live partition takes anything, and every `await` may be the moment at which it is taken
+    away, so the status is looked at again after it.
+
+    Parameters
+    ----------
+    log
+        Where gaps are read from.
+    partition
+        The number of the partition in the log.
+    where
+        What names the partition in the lines that are logged.
+
+    Attributes
+    ----------
+    what, log_word
+        What the partition and its log are called in the lines that are logged.
+    trusts_deliveries
+        Whether offsets that are missing within a delivery hold no message; otherwise they are a gap.
+    compares_before_gap
+        Whether the log is looked at before each gap is read, and not only before a delivery that is not joined to the last one.
+    run_max
+        How many messages of a gap are taken together.
+    position
+        The offset of the next message to take.
+    error
+        Why the partition is stopped, or what hinders it now.
+    """
+
+    what: ClassVar[str]
+    log_word: ClassVar[str] = "log"
+    trusts_deliveries: ClassVar[bool] = False
+    compares_before_gap: ClassVar[bool] = True
+    run_max: ClassVar[int] = 1
+
+    status: Literal["opening", "live", "stopped", "stale", "closed"]
+    error: str | None
+
+    def __init__(self, log: Readable, partition: int, where: Mapping[str, object]):
+        self.partition, self.where = partition, where
+        self.taking = asyncio.Lock()
+        self._log = log
+        self._link: object = None
+
+    @property
+    @abstractmethod
+    def position(self) -> int:
+        """The offset of the next message to take."""
+
+    @abstractmethod
+    async def take(self, messages: Sequence[KafkaMessage]) -> None:
+        """Take messages, none of which lies before the position. Offsets that are missing before or among them hold no message."""
+
+    @abstractmethod
+    async def pass_over(self, offset: int) -> None:
+        """Move the position up to an offset, if it lies before it. The offsets between hold no message."""
+
+    @abstractmethod
+    async def compare(self) -> None:
+        """Look whether the log is still the one that messages were taken from. LogError if it is not."""
+
+    @abstractmethod
+    async def handle(self, error: Exception) -> None:
+        """Act upon an error by which the partition cannot go on."""
+
+    async def deliver(self, messages: Sequence[KafkaMessage], link: object = None) -> None:
+        """Take the messages of a delivery, after those that are missing before them.
+
+        Parameters
+        ----------
+        messages
+            Fetched together, in the order of their offsets.
+        link
+            Joins them to the delivery before, if that had the same: nothing can have happened to the log in between. Otherwise the log is
+            looked at first, since it may be another one.
+        """
+        async with self.taking:
+            await self.guard(self._take_delivered(messages, link))
+
+    async def read_gap(self, end: int) -> None:
+        """Read the messages from the position up to `end` from the log, and take them."""
+        if self.position >= end or self.status != "live":
+            return
+        log.info(
+            f"reading from the {self.log_word} what was not delivered",  # noqa: G004 one of two words
+            position=self.position,
+            end=end,
+            **self.where,
+        )
+        if self.compares_before_gap:
+            await self.compare()
+        run: list[KafkaMessage] = []
+        async with aclosing(self._log.read(self.partition, self.position, end)) as messages:
+            async for message in messages:
+                if self.status != "live":
+                    return
+                run.append(message)
+                if len(run) == self.run_max:
+                    await self._take_new(run)
+                    run = []
+        await self._take_new(run)
+        if self.status == "live":
+            await self.pass_over(end)
+
+    async def guard(self, work: Coroutine[None, None, None]) -> Exception | None:
+        """Do some work under the lock. An error of the broker, which passes, is logged and returned; any other is handled."""
+        try:
+            await work
+        except (KafkaError, OSError) as error:
+            # The position counts only what was taken: what is missing is read again.
+            log.warning("the broker failed", error=repr(error), **self.where)
+            return error
+        except Exception as error:  # noqa: BLE001 a defect of one partition must not take the others along
+            await self.handle(error)
+        return None
+
+    def halt(self, error: Exception) -> bool:
+        """Stop this partition alone, and log why; False if it was closed or stopped before."""
+        if self.status not in ("opening", "live"):
+            return False
+        self.status = "stopped"
+        self.error = str(error) if isinstance(error, HeadraceError) else repr(error)
+        log.error(f"{self.what} is stopped", error=self.error, exc_info=error, **self.where)  # noqa: G004 one of two words
+        return True
+
+    async def _take_delivered(self, messages: Sequence[KafkaMessage], link: object) -> None:
+        if self.status != "live":
+            return
+        if link is None or link is not self._link:
+            await self.compare()
+            self._link = link
+        for run in [messages] if self.trusts_deliveries else split_at_gaps(messages):
+            await self.read_gap(run[0].offset)
+            await self._take_new(run)
+
+    async def _take_new(self, messages: Sequence[KafkaMessage]) -> None:
+        if messages and messages[0].offset < self.position:
+            messages = [message for message in messages if message.offset >= self.position]
+        if messages and self.status == "live":
+            await self.take(messages)
+
+
+def split_at_gaps(messages: Sequence[KafkaMessage]) -> Iterator[Sequence[KafkaMessage]]:
+    """Yield the runs of messages whose offsets follow each other."""
+    start = 0
+    if messages[-1].offset - messages[0].offset >= len(messages):
+        for at, (before, message) in enumerate(pairwise(messages), 1):
+            if message.offset != before.offset + 1:
+                yield messages[start:at]
+                start = at
+    yield messages[start:]

@@ -1,0 +1,74 @@
+"""The progress of a shard: how far its position is behind the end of its log, and since when."""
+
+import math
+from collections.abc import Callable
+
+from headrace.agents.freshness import Freshness
+
+IDLE_COMPARE_SECONDS = 10.0
+"""How often an idle shard looks whether its log is still the one that it has folded."""
+
+
+class Progress:
+    """Remembers where the log ended, when the position last moved, and when the log was last compared with the state.
+
+    Parameters
+    ----------
+    clock
+        Seconds that never go back.
+
+    Attributes
+    ----------
+    end
+        Where the log ended when it was last asked.
+    is_short
+        Whether it ended before the position: it has lost its end, or is another log.
+    compared_at
+        When the log was last known to be the one that was folded.
+
+    Examples
+    --------
+    >>> now = 100.0
+    >>> progress = Progress(lambda: now)
+    >>> progress.begin(position=7, end=7, asked_at=now, current_at=now)
+    >>> now = 112.0
+    >>> progress.see(before=7, position=7, end=9, asked_at=now)
+    >>> progress.stands_for, progress.is_idle, progress.staleness(position=7)
+    (12.0, True, 12.0)
+    """
+
+    def __init__(self, clock: Callable[[], float]):
+        self.end, self.is_short = -1, False
+        self.compared_at = -math.inf
+        self._clock = clock
+        self._position, self._moved_at = -1, 0.0
+        self._freshness = Freshness(clock())
+
+    def begin(self, position: int, end: int, asked_at: float, current_at: float) -> None:
+        """Begin with a state whose log was just compared: it was current at one moment, and the log asked for its end at another."""
+        self.compared_at = self._moved_at = self._clock()
+        self._position = position
+        self._freshness.know(current_at)
+        self._freshness.mark(end, asked_at)
+
+    def see(self, before: int, position: int, end: int, asked_at: float) -> None:
+        """Take note of where the log ended when it was asked, and of the position before and after that."""
+        self.end, self.is_short = end, end < before
+        if position != self._position:
+            self._position, self._moved_at = position, asked_at
+        if not self.is_short:
+            self._freshness.mark(end, asked_at)
+
+    @property
+    def stands_for(self) -> float:
+        """For how many seconds the position has not moved."""
+        return self._clock() - self._moved_at
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether the position has stood still for so long that it is time to compare the log again."""
+        return self._clock() - max(self.compared_at, self._moved_at) >= IDLE_COMPARE_SECONDS
+
+    def staleness(self, position: int) -> float:
+        """At most how many seconds of the log a state of this position lacks."""
+        return self._freshness.staleness(position, self._clock())
