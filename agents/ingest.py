@@ -23,27 +23,18 @@ mapping whose `key`, `rows` or order is changed should be changed between a clea
 second's records may come into two shards.
 """
 
-import asyncio
 from collections.abc import Collection, Iterable, Iterator
-from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import msgspec
-import structlog
-from faust.types import TP
 
-from headrace.agents.background import Background
-from headrace.agents.intake import RETRY_SECONDS, Intake
+from headrace.agents.assigned import Assigned
+from headrace.agents.intake import Intake
 from headrace.agents.source_context import SourceContext
-from headrace.agents.stopping import stop_all
 from headrace.learning.errors import TopicError
-
-log = structlog.get_logger()
 
 WATCH_SECONDS = 1.0
 """How often a position is committed, and how long it may stand still, the source being ahead, before the source is read."""
-
-LAST_COMMIT_SECONDS = 5.0
 
 
 class SourceLack(NamedTuple):
@@ -54,7 +45,7 @@ class SourceLack(NamedTuple):
     state: Literal["stopped", "opening"]
 
 
-class Ingest:
+class Ingest(Assigned[tuple[str, int], Intake]):
     """Brings the sources of one task into its event log.
 
     Parameters
@@ -64,10 +55,10 @@ class Ingest:
     """
 
     def __init__(self, context: SourceContext):
+        super().__init__(WATCH_SECONDS)
         self.task, self.context = context.task, context
-        self.intakes: dict[tuple[str, int], Intake] = {}
+        self.intakes = self.parts
         self._gone: dict[str, str] = {}
-        self.watches: list[Background] = []
 
     @property
     def topics(self) -> Collection[str]:
@@ -82,22 +73,25 @@ class Ingest:
             if intake is not None:
                 await intake.deliver(message.batch, message.link)
 
-    def assign(self, assigned: Iterable[TP]) -> None:
-        """Open the intakes of these partitions and no others."""
-        self._close()
-        for tp in sorted(assigned):
-            if tp.topic in self.topics:
-                intake = self.intakes[tp.topic, tp.partition] = Intake(self.context, tp.topic, tp.partition)
-                name = f"source {tp.topic}/{tp.partition} of {self.task.name}"
-                self.watches.append(Background(name, partial(self._watch, intake)).start())
+    def assign(self, places: Iterable[tuple[str, int]]) -> None:
+        """Open the intakes of those partitions that are of the task's sources, and no others."""
+        super().assign((topic, partition) for topic, partition in places if topic in self.topics)
 
-    async def revoke(self) -> None:
-        """Commit the positions, in limited time, and close the intakes."""
-        commits = [(f"{intake.topic}/{intake.partition}", intake.commit()) for intake in self.intakes.values()]
-        try:
-            await stop_all(commits, LAST_COMMIT_SECONDS)
-        finally:
-            self._close()
+    def make(self, place: tuple[str, int]) -> Intake:
+        """Make an intake that is to be opened."""
+        return Intake(self.context, *place)
+
+    def name(self, place: tuple[str, int]) -> str:
+        """Name the background task of an intake."""
+        return f"source {place[0]}/{place[1]} of {self.task.name}"
+
+    def close_part(self, place: tuple[str, int], part: Intake) -> None:  # noqa: ARG002
+        """Close an intake."""
+        part.close()
+
+    def explain(self, part: Intake, error: Exception) -> str:
+        """Say why an intake cannot be opened yet: its source is gone, or what the error says."""
+        return self._gone.get(part.topic) or super().explain(part, error)
 
     def stop_source(self, topic: str, error: TopicError) -> None:
         """Stop all partitions of a source that was deleted or made anew; the others go on.
@@ -142,29 +136,3 @@ class Ingest:
         """The sources that were deleted or made anew, and of which nothing is assigned here."""
         assigned = {intake.topic for intake in self.intakes.values()}
         return sorted(topic for topic in self._gone if topic not in assigned)
-
-    def _close(self) -> None:
-        for watch in self.watches:
-            watch.cancel()
-        self.watches.clear()
-        for intake in self.intakes.values():
-            intake.close()
-        self.intakes.clear()
-
-    async def _watch(self, intake: Intake) -> None:
-        where = {"task": self.task.name, "source": f"{intake.topic}/{intake.partition}"}
-        while intake.status == "opening":
-            try:
-                await intake.open()
-            except Exception as error:  # noqa: BLE001 the broker is away; the next round tries again
-                intake.error = self._gone.get(intake.topic, repr(error))
-                log.info("cannot open an intake yet", error=repr(error), **where)
-                await asyncio.sleep(RETRY_SECONDS)
-        log.info("intake", status=intake.status, position=intake.position, **where)
-        while intake.status == "live":
-            try:
-                await intake.catch_up()
-                await intake.commit()
-            except Exception as error:  # noqa: BLE001 the broker is away; the next round tries again
-                log.warning("cannot look after an intake now", error=repr(error), **where)
-            await asyncio.sleep(WATCH_SECONDS)

@@ -118,6 +118,18 @@ class Intake(OrderedPartition):
         if self.status == "opening":
             self.status, self.error = "live", None
 
+    async def look_after(self) -> None:
+        """Map what was not delivered, and keep the position. Raises while the broker is away."""
+        await self.catch_up()
+        await self.commit()
+
+    async def leave(self) -> None:
+        """Keep the position a last time."""
+        await self.commit()
+
+    def let_go(self) -> None:
+        """Nothing was opened that would have to be closed."""
+
     async def catch_up(self) -> None:
         """Map what the source has and was not delivered: the position has not moved since the last call, and the source goes on."""
         position = self.position  # before the end, which it can only be ahead of if the topic has lost something

@@ -86,7 +86,7 @@ class LearningApp(faust.App):
         """How the background tasks are, and how often each has failed."""
         tasks: list[Background | Errands] = [*self.background]
         for ingest in self.ingesting.values():
-            tasks += ingest.watches
+            tasks += ingest.watches.values()
         for shards in self.learning.values():
             tasks += [shards.replicas.following, *shards.watches.values()]
             tasks += [shard.saver.errands for shard in shards.owned.values()]
@@ -129,7 +129,7 @@ def follow_assignments(app: LearningApp) -> None:
         for topic, shards in app.learning.items():
             shards.assign(tp.partition for tp in assigned if tp.topic == topic)
         for ingest in app.ingesting.values():
-            ingest.assign(assigned)
+            ingest.assign((tp.topic, tp.partition) for tp in assigned)
 
     @app.on_partitions_revoked.connect
     async def revoked(_: LearningApp, _revoked: set[TP], **_options: Any) -> None:

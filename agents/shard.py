@@ -29,6 +29,9 @@ BREATH = 0.001
 FOLD: ErrorCode = "fold"
 """The code of a shard that anything else than an error of Headrace has stopped."""
 
+STUCK_SECONDS = 1.0
+"""How long a position may stand still, the log being ahead, before the messages are read from the log."""
+
 Status = Literal["opening", "live", "stopped", "stale"]
 
 
@@ -67,6 +70,7 @@ class Shard(OrderedPartition):
         self._before = before
         self.progress = Progress(collaborators.budget.clock)
         self._ticker: Ticker | None = None
+        self._patience = 0.0  # what came while it was being opened was passed by, and is read at once
 
     @property
     def error(self) -> str | None:
@@ -150,6 +154,17 @@ class Shard(OrderedPartition):
             on_store_error=self._fail,
             before=before,
         )
+
+    async def look_after(self) -> None:
+        """Fold what was not delivered, and save and tick if it is time. Raises while the broker is away."""
+        await self.catch_up(self._patience)
+        await self.save_if_due()
+        await self.tick_if_due()
+        self._patience = STUCK_SECONDS
+
+    async def leave(self) -> None:
+        """Take a last snapshot, and wait until it is durable and committed."""
+        await self.save()
 
     async def catch_up(self, patience: float) -> None:
         """Fold what the log has and was not delivered: the position has not moved for `patience` seconds, and the log goes on."""

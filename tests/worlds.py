@@ -178,8 +178,9 @@ def world_in(tmp_path, monkeypatch):
     monkeypatch.setattr(replicas_module, "ENDS_SECONDS", 0.02)
     monkeypatch.setattr("headrace.agents.shards.WATCH_SECONDS", 0.005)
     monkeypatch.setattr(
-        "headrace.agents.shards.STUCK_SECONDS", 0.0
+        "headrace.agents.shard.STUCK_SECONDS", 0.0
     )  # nothing is delivered here: all is read from the log
+    monkeypatch.setattr("headrace.agents.assigned.RETRY_SECONDS", 0.02)
     monkeypatch.setattr("headrace.agents.shards.RETRY_SECONDS", 0.02)
 
     def make(task):
