@@ -16,6 +16,9 @@ BACKOFF_MAX_SECONDS = 30.0
 CALM_SECONDS = 60.0
 """A task that ran for so long begins with the shortest wait again."""
 
+CANCEL_SECONDS = 0.1
+"""After which a task that has not ended is cancelled again."""
+
 State = Literal["running", "waiting", "ended", "stopped"]
 
 
@@ -91,8 +94,9 @@ class Background:
             try:
                 await asyncio.wait([running])
             finally:  # also when this task is cancelled
-                running.cancel()
-                await asyncio.wait([running])
+                while not running.done():  # Python 3.11's wait_for, in a library, may lose a cancellation
+                    running.cancel()
+                    await asyncio.wait([running], timeout=CANCEL_SECONDS)
             error = asyncio.CancelledError() if running.cancelled() else running.result()
             if error is None:
                 self.state = "ended"

@@ -43,6 +43,7 @@ class LearningApp(faust.App):
         self.has_joined = False
         self.closing: list[Callable[[], Coroutine[Any, Any, None]]] = []
         self.background = [Background("group", self.watch_group)]
+        self.described: list[Background | Errands] = []  # of others, who start and stop them
         super().__init__(*args, **options)
 
     def _new_transport(self) -> PollTransport:
@@ -84,7 +85,7 @@ class LearningApp(faust.App):
 
     def describe_background(self) -> list[BackgroundStatus]:
         """How the background tasks are, and how often each has failed."""
-        tasks: list[Background | Errands] = [*self.background]
+        tasks: list[Background | Errands] = [*self.background, *self.described]
         for ingest in self.ingesting.values():
             tasks += ingest.watches.values()
         for shards in self.learning.values():
@@ -97,8 +98,8 @@ class LearningApp(faust.App):
         await super().on_start()
         for shards in self.learning.values():
             shards.replicas.start()
-        for enricher in self.enrichers.values():
-            await enricher.store.start()
+        for name, enricher in self.enrichers.items():
+            self.background.append(Background(f"stored features of {name}", enricher.store.run))
         for task in self.background:
             task.start()
 

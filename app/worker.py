@@ -149,6 +149,8 @@ def make_app(settings: Settings, instance: str | None, impure: Collection[str] =
     for served in app.serving.tasks.values():
         requests = Requests(served.task, settings.brokers, answering(app.serving, served))
         app.background.append(Background(f"requests of {served.task.name}", requests.run))
+        app.described.append(served.arrivals.looking)
+        app.closing.append(served.arrivals.stop)
     watch = TopicWatch(brokers, settings.tasks.values(), partial(act_on_trouble, app, brokers))
     app.background.append(Background("topics", watch.run))
     app.background.append(Background("readiness", lambda: announce_ready(app, settings.address)))

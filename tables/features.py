@@ -9,8 +9,9 @@ from typing import Any, NamedTuple, Protocol
 
 import msgspec
 import structlog
+from aiokafka.errors import KafkaError
 
-from headrace.learning.errors import RecordError, StoreError
+from headrace.learning.errors import RecordError, ReplacedError, StoreError
 from headrace.learning.records import refuse_duplicate_keys
 from headrace.learning.task import Task, Value
 from headrace.tables.changelog import Changelog, Entry
@@ -57,12 +58,12 @@ class FeatureStore(Protocol):
     is_current: bool
     """Whether the store has once had all that the topic held when this process began to follow it."""
 
-    async def start(self) -> None:
-        """Begin to follow the topic. Returns at once; a topic or store that is away is tried again for ever."""
+    async def run(self) -> None:
+        """Follow the topic until cancelled; a topic or store that is away is tried again for ever."""
         ...
 
     async def stop(self) -> None:
-        """Follow no more, and close the connections."""
+        """Close the connections, when the topic is followed no more."""
         ...
 
     async def read(self, keys: Sequence[str]) -> list[Entity | None]:
@@ -96,24 +97,29 @@ class Following(FeatureStore):
         Seconds since the epoch, as Kafka's timestamps have them.
     """
 
+    passing: tuple[type[Exception], ...] = (KafkaError, OSError, StoreError, ReplacedError)
+    """What passes by itself when the topic or the store is away."""
+
     def __init__(self, task: Task, changelog: Changelog, ttl: float | None, clock: Callable[[], float] = time.time):
         self.task, self.changelog, self.ttl, self.clock = task, changelog, ttl, clock
         self.names = list(task.stored or {})
         self.is_current = False
         self.refused = 0
-        self._following: asyncio.Task[None] | None = None
 
-    async def start(self) -> None:
-        """Begin to follow the topic. Returns at once; a topic or store that is away is tried again for ever."""
-        self._following = asyncio.create_task(self._follow_for_ever())
+    async def run(self) -> None:
+        """Follow the topic until cancelled; a topic or store that is away is tried again for ever. Raises whatever else fails."""
+        logged = None
+        while True:
+            try:
+                await self._follow()
+            except self.passing as error:
+                if repr(error) != logged:
+                    logged = repr(error)
+                    log.warning("cannot follow stored features now", task=self.task.name, error=logged)
+                await asyncio.sleep(RETRY_SECONDS)
 
     async def stop(self) -> None:
-        """Follow no more, and close the connections."""
-        while self._following is not None and not self._following.done():
-            self._following.cancel()
-            await asyncio.wait(
-                [self._following], timeout=0.1
-            )  # Python 3.11's wait_for, in a library, may lose a cancellation
+        """Close the connections, when the topic is followed no more."""
         await self.changelog.stop()
 
     async def write(self, key: str, features: dict[str, Value] | None) -> int:
@@ -148,20 +154,6 @@ class Following(FeatureStore):
         """Follow the topic from where the store stands; ends, or raises, when that has to be found out anew."""
         raise NotImplementedError
 
-    async def _follow_for_ever(self) -> None:
-        told = None
-        while True:
-            try:
-                await self._follow()
-            except (Exception, asyncio.CancelledError) as error:
-                following = asyncio.current_task()
-                if isinstance(error, asyncio.CancelledError) and following is not None and following.cancelling():
-                    raise  # another one is of a library's own making
-                if repr(error) != told:
-                    told = repr(error)
-                    log.warning("cannot follow stored features now", task=self.task.name, error=told)
-                await asyncio.sleep(RETRY_SECONDS)
-
 
 class EmbeddedStore(Following):
     """The feature store inside the worker: every worker follows the whole topic into a RocksDB and looks up in that.
@@ -195,7 +187,7 @@ class EmbeddedStore(Following):
             raise
 
     async def stop(self) -> None:
-        """Follow no more, and close the connection and the database."""
+        """Close the connection and the database, when the topic is followed no more."""
         await super().stop()
         self._table.close(0)
 

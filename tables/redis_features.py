@@ -13,7 +13,7 @@ import structlog
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import ResponseError
+from redis.exceptions import RedisError, ResponseError
 
 from headrace.learning.task import Task, Value
 from headrace.tables.changelog import Changelog, Entry
@@ -78,6 +78,8 @@ class RedisStore(Following):
         `redis://[[user]:password@]host[:port][/database]`, or `rediss://` for TLS.
     """
 
+    passing = (*Following.passing, RedisError)
+
     def __init__(
         self, task: Task, changelog: Changelog, ttl: float | None, url: str, clock: Callable[[], float] = time.time
     ):
@@ -99,7 +101,7 @@ class RedisStore(Following):
         self._read_script: Any = self._redis.register_script(READ)
 
     async def stop(self) -> None:
-        """Follow no more, and close the connections."""
+        """Close the connections, when the topic is followed no more."""
         await super().stop()
         await self._redis.aclose()
 

@@ -2,6 +2,7 @@
 
 import asyncio
 
+from headrace.agents.background import Background
 from headrace.learning.errors import ReplacedError
 from headrace.tables.changelog import Entry
 
@@ -56,3 +57,14 @@ class Topic:
     def _check(self):
         if self.is_away:
             raise ConnectionError("the broker is away")
+
+
+def start(store):
+    """Have a store follow its topic, as a worker does."""
+    store.background = Background("stored features", store.run).start()
+
+
+async def stop(store):
+    """Follow no more, and close what the store has open."""
+    await store.background.stop()
+    await store.stop()

@@ -1,7 +1,6 @@
 """The one way to append to Kafka: acknowledged by all in-sync replicas, and never twice by a retry."""
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,7 +9,7 @@ from typing import Any
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, UnknownError
 
-from headrace.tables.kafka.clients import Brokers, started
+from headrace.tables.kafka.clients import Brokers, close, started
 
 
 async def start_producer(brokers: Brokers | str, *, idempotent: bool = True, **options: Any) -> AIOKafkaProducer:
@@ -80,7 +79,7 @@ class LastingProducer:
         """Hand out another one from now on: after a refusal this one's sequence has a hole. It still sends what others have given it."""
         if self._producer is producer:
             self._producer = None
-            self._closing.add(closing := asyncio.create_task(self._close(producer)))
+            self._closing.add(closing := asyncio.create_task(close(producer)))
             closing.add_done_callback(self._closing.discard)
 
     async def stop(self) -> None:
@@ -91,11 +90,6 @@ class LastingProducer:
             await asyncio.wait(
                 self._closing
             )  # beside them: who cancels this would cancel the closing, and all who wait for it
-
-    @staticmethod
-    async def _close(producer: AIOKafkaProducer) -> None:
-        with contextlib.suppress(KafkaError, OSError):  # whoever waits for what it has not sent is told
-            await producer.stop()
 
 
 @asynccontextmanager

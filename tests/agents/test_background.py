@@ -1,6 +1,8 @@
 """Background tasks are started again when they fail, and parts are stopped whatever they do."""
 
+import ast
 import asyncio
+from pathlib import Path
 
 import pytest
 import structlog
@@ -178,3 +180,59 @@ def test_parts_are_stopped_at_once_and_none_keeps_another_from_it():
         await stop_all([], 1)
 
     asyncio.run(run())
+
+
+def test_a_task_that_loses_a_cancellation_is_cancelled_again():
+    async def run():
+        lost = []
+
+        async def loses():
+            while True:
+                try:
+                    await asyncio.sleep(1000)
+                except asyncio.CancelledError:
+                    if lost:
+                        raise
+                    lost.append(True)
+
+        task = Background("x", loses).start()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        await asyncio.wait_for(task.stop(), 2)
+        assert lost == [True]
+
+    asyncio.run(run())
+
+
+ROOMS = Path(__file__).parents[2]
+SUPERVISORS = {
+    "agents/background.py": "supervises",
+    "agents/stopping.py": "waits for all, and logs those that fail",
+    "tables/kafka/clients.py": "closes a client, whatever that raises",
+    "tables/kafka/producer.py": "closes a client, whatever that raises",
+    "app/ending.py": "runs the worker itself, and waits for what it starts",
+}
+"""The modules that may start tasks, and why none of these ends unseen."""
+
+EXEMPT = ("app/cli/", "app/demo/")
+"""Commands whose loop ends with them."""
+
+
+def starts_of(path):
+    """The lines of a module in which a task is started."""
+    names = {"create_task", "ensure_future", "run_coroutine_threadsafe"}
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", None)) in names:
+            yield node.lineno
+
+
+def test_no_task_is_started_that_could_end_unseen():
+    """What runs beside the rest is a `Background` or one of `Errands`."""
+    found = set()
+    for room in ("agents", "tables", "app"):
+        for path in (ROOMS / room).rglob("*.py"):
+            name = path.relative_to(ROOMS).as_posix()
+            if any(starts_of(path)) and not name.startswith(EXEMPT):
+                found.add(name)
+    found -= {name for name in found if name.endswith("/appender.py") and name.startswith("app/")}
+    assert found == set(SUPERVISORS)

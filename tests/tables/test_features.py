@@ -8,7 +8,7 @@ import uuid
 
 import harness
 import pytest
-from memory_topic import Topic
+from memory_topic import Topic, start, stop
 
 from headrace.learning.task import Stored, Task
 from headrace.tables import features as module
@@ -52,11 +52,11 @@ def with_store(folder, check, topic=None, ttl=None):
     async def run():
         followed = Topic() if topic is None else topic
         store = store_of(followed, folder, ttl)
-        await store.start()
+        start(store)
         try:
             await check(store, followed)
         finally:
-            await store.stop()
+            await stop(store)
 
     asyncio.run(run())
 
@@ -64,14 +64,14 @@ def with_store(folder, check, topic=None, ttl=None):
 def test_what_one_worker_writes_every_worker_looks_up(tmp_path):
     async def check(store, topic):
         other = store_of(topic, tmp_path / "other")
-        await other.start()
+        start(other)
         assert await store.write("u1", {"clicks": 3, "country": "PT"}) == 0
         assert await store.write("u2", {"clicks": 4}) == 1
         for worker in (store, other):
             await caught_up(worker, topic)
             found = await worker.look_up(["u2", "nobody", "u1"])
             assert found == [{"clicks": 4}, {}, {"clicks": 3, "country": "PT"}]
-        await other.stop()
+        await stop(other)
 
     with_store(tmp_path / "one", check)
 
@@ -101,10 +101,10 @@ def test_a_store_filled_from_the_compacted_topic_equals_one_that_followed_it_all
         assert any(followed)
         topic.compact()
         late = store_of(topic, tmp_path / "late")
-        await late.start()
+        start(late)
         await caught_up(late, topic)
         assert await late.look_up(sorted(set(keys))) == followed
-        await late.stop()
+        await stop(late)
 
     with_store(tmp_path / "one", check)
 
@@ -292,7 +292,7 @@ def test_through_kafka_a_team_s_own_producer_and_a_worker_write_the_same_entity(
     async def check():
         await prepare(broker, topics_of(task))
         store = EmbeddedStore(task, KafkaChangelog(topic, broker), 3600, tmp_path)
-        await store.start()
+        start(store)
         now = time.time()
         async with producing(broker) as producer:
             await producer.send_and_wait(topic, value(clicks=1), key=b"u1")
@@ -311,7 +311,7 @@ def test_through_kafka_a_team_s_own_producer_and_a_worker_write_the_same_entity(
         await store.write("last2", {"clicks": 0})
         await until(lambda: store._table.get(0, b"klast2") is not None)
         assert await store.look_up(["u1"]) == [{}]
-        await store.stop()
+        await stop(store)
 
     asyncio.run(check())
     (at,) = [at for at in asyncio.run(harness.read_all(broker, topic)) if at.key == b"u1" and at.value is None]

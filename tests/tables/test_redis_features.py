@@ -8,7 +8,7 @@ import time
 
 import msgspec
 import pytest
-from memory_topic import Topic
+from memory_topic import Topic, start, stop
 from redis_server import NEEDED, running_redis
 from structlog.testing import capture_logs
 
@@ -63,12 +63,12 @@ def with_stores(topic, redis, check, count=1, ttl=None, clock=time.time):
     async def run():
         stores = [RedisStore(TASK, topic, ttl, redis.url, clock) for _ in range(count)]
         for store in stores:
-            await store.start()
+            start(store)
         try:
             await check(*stores)
         finally:
             for store in stores:
-                await store.stop()
+                await stop(store)
 
     asyncio.run(run())
 
@@ -141,14 +141,14 @@ def test_several_workers_write_as_one_and_come_to_what_the_embedded_store_has(re
         await asyncio.sleep(0.05)
         write_some()
         embedded = EmbeddedStore(TASK, topic, None, tmp_path / "embedded")
-        await embedded.start()
+        start(embedded)
         await caught_up(redis, topic)
         topic.put(b"mark", value(clicks=1))
         await until(lambda: embedded._table.opened() and embedded._table.get(0, b"kmark") is not None)
         wanted = await embedded.look_up(keys)
         assert any(wanted)
         assert [await store.look_up(keys) for store in stores] == [wanted] * len(stores)
-        await embedded.stop()
+        await stop(embedded)
 
     with_stores(topic, redis, check, count=3)
 
@@ -300,7 +300,7 @@ def test_a_password_opens_redis_and_is_told_to_nobody(tmp_path, topic, caplog, c
     async def check(server):
         url = server.url if right else server.url.replace("correct-horse", "wrong-battery")
         store = RedisStore(TASK, topic, None, url)
-        await store.start()
+        start(store)
         topic.put(b"u1", value(clicks=1))
         enricher = Enricher(TASK, store, budget=5)
         if right:
@@ -313,7 +313,7 @@ def test_a_password_opens_redis_and_is_told_to_nobody(tmp_path, topic, caplog, c
         enricher._retry_at = 0
         await enricher.enrich([("u1", {})])
         await asyncio.sleep(0.2)
-        await store.stop()
+        await stop(store)
 
     with running_redis(tmp_path, password="correct-horse") as server, capture_logs() as logged:
         asyncio.run(check(server))
