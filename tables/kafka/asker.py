@@ -8,7 +8,7 @@ from typing import NamedTuple
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import OffsetOutOfRangeError
 
-from headrace.tables.kafka.clients import Brokers, close, close_soon, started
+from headrace.tables.kafka.clients import Brokers, ask_cluster, close, close_soon, fetched, started
 from headrace.tables.kafka.ends import FETCH_MS, Ends, ends_of
 
 FETCH_BYTES = 1 << 16
@@ -98,7 +98,7 @@ class Asker:
         consumer.seek(shard, offset)
         try:
             while await consumer.position(shard) <= offset:
-                found = (await consumer.getmany(shard, timeout_ms=2 * FETCH_MS, max_records=1)).get(shard, [])
+                found = (await fetched(consumer, shard, timeout_ms=2 * FETCH_MS, max_records=1)).get(shard, [])
                 for message in found:
                     return message if message.offset == offset else None
                 if not found and await self._ends.is_behind(consumer, shard, offset):
@@ -113,11 +113,7 @@ class Asker:
 
     async def _connected(self) -> AIOKafkaConsumer:
         if self._consumer is None:
-            admin = await started(self.brokers.admin())
-            try:
-                self._ends = ends_of((await admin.describe_cluster())["cluster_id"])
-            finally:
-                await admin.close()
+            self._ends = ends_of(await ask_cluster(self.brokers))
             # Without "none" the consumer would go on elsewhere when an offset has gone since it was asked for.
             options = {
                 "fetch_max_wait_ms": FETCH_MS,

@@ -135,6 +135,16 @@ def find_ended(consumer: AIOKafkaConsumer) -> BaseException | None:
     return None
 
 
+async def ask_cluster(brokers: Brokers) -> str | None:
+    """The id of the cluster that the brokers belong to. Raises KafkaError or OSError while they are away."""
+    admin = await started(brokers.admin())
+    try:
+        cluster: str | None = (await admin.describe_cluster())["cluster_id"]
+    finally:
+        await admin.close()
+    return cluster
+
+
 async def started(client: Client) -> Client:
     """A client, connected; one that cannot be, or that nobody waits for any more, is closed again."""
     try:

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from headrace.tables.kafka.clients import fetched
+
 EMBEDDED_CLUSTER = "headrace-embedded"
 """The cluster id of the embedded broker. Asked for the end of a log, it tells that of the first record of the last batch; the answer to a
 fetch has the true one."""
@@ -35,7 +37,7 @@ class EmbeddedEnds(Ends):
         for shard, end in found.items():
             consumer.seek(shard, max(end - 1, 0))
         while lacking := [shard for shard in found if consumer.highwater(shard) is None]:
-            await consumer.getmany(*lacking, timeout_ms=FETCH_MS, max_records=1)
+            await fetched(consumer, *lacking, timeout_ms=FETCH_MS, max_records=1)
         for shard, end in found.items():
             found[shard] = max(end, consumer.highwater(shard) or 0)
         return found

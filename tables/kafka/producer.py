@@ -6,17 +6,21 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, UnknownError
 
-from headrace.tables.kafka.clients import Brokers, close, started
+from headrace.tables.kafka.clients import Brokers, ask_cluster, close, started
+from headrace.tables.kafka.ends import EMBEDDED_CLUSTER
+
+log = structlog.get_logger()
 
 
 async def start_producer(brokers: Brokers | str, *, idempotent: bool = True, **options: Any) -> AIOKafkaProducer:
-    """A producer that is connected, idempotent where the broker knows how.
+    """Start a producer, idempotent unless the broker is the embedded one.
 
-    Kafka does. The embedded broker does not give out the producer ids that it takes, and answers "unknown error"; on it a retry may
-    append a record a second time, which the fold would see as a second record. It is for development only.
+    The embedded broker does not give out the producer ids that it takes, and answers "unknown error"; on it a retry may append a record
+    a second time, which the fold would see as a second record. It is for development only. Of any other broker that is an error.
 
     Parameters
     ----------
@@ -26,12 +30,21 @@ async def start_producer(brokers: Brokers | str, *, idempotent: bool = True, **o
         False where a record that stands twice does no harm.
     options
         Of `aiokafka.AIOKafkaProducer`.
+
+    Raises
+    ------
+    KafkaError
+        The broker is away, or gives out no producer id and is not the embedded one.
     """
     brokers = Brokers.of(brokers)
     logging.getLogger("aiokafka.producer.sender").addFilter(_is_news)
     try:
         return await started(brokers.producer(enable_idempotence=idempotent, **options))
     except UnknownError:
+        cluster = await ask_cluster(brokers)
+        if cluster != EMBEDDED_CLUSTER:
+            log.error("the broker gives out no producer id", broker=str(brokers), cluster=cluster)  # noqa: TRY400
+            raise
         return await started(brokers.producer(**options))
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import uuid
+from types import SimpleNamespace
 
 import harness
 import pytest
@@ -10,7 +11,7 @@ from aiokafka.structs import TopicPartition
 
 from headrace.learning.records.mark import Mark
 from headrace.tables.kafka.asker import Asker
-from headrace.tables.kafka.clients import Brokers
+from headrace.tables.kafka.clients import Brokers, ClientEndedError
 from headrace.tables.kafka.topics import Topic, prepare
 
 
@@ -61,3 +62,39 @@ def test_a_message_that_retention_has_removed_is_known_by_the_first_that_is_left
     gone, there = look(broker, topic, 2, 4)
     assert gone == (4, 9, None)
     assert there.message.value == b"4"
+
+
+def test_a_client_that_has_ended_is_not_asked_for_ever():
+    """It would find nothing, ten seconds long, as if the broker did not answer."""
+
+    class Ended:
+        _closed = False
+
+        def __init__(self, task):
+            self._fetcher = SimpleNamespace(_fetch_task=task)
+
+        def assign(self, shards): ...
+
+        def seek(self, shard, offset): ...
+
+        def assignment(self):
+            return ()
+
+        async def position(self, shard):
+            return 0
+
+        async def getmany(self, *shards, **options):
+            await asyncio.sleep(0)
+            return {}
+
+    async def run():
+        async def fail():
+            raise RuntimeError("a defect")
+
+        task = asyncio.ensure_future(fail())
+        await asyncio.wait([task])
+        asker = Asker("ads.events", Brokers("127.0.0.1:1"))
+        with pytest.raises(ClientEndedError, match="a defect"):
+            await asyncio.wait_for(asker._fetch(Ended(task), TopicPartition("ads.events", 0), 0), 5)
+
+    asyncio.run(run())

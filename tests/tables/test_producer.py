@@ -3,10 +3,12 @@
 import asyncio
 
 import pytest
-from aiokafka.errors import TopicAuthorizationFailedError
+import structlog
+from aiokafka.errors import TopicAuthorizationFailedError, UnknownError
 
 import headrace.tables.kafka.producer
-from headrace.tables.kafka.producer import LastingProducer
+from headrace.tables.kafka.clients import Brokers
+from headrace.tables.kafka.producer import LastingProducer, start_producer
 
 
 class Producer:
@@ -107,3 +109,34 @@ def test_after_a_refusal_the_next_record_goes_through_another_producer(started, 
         await lasting.stop()
 
     asyncio.run(check())
+
+
+@pytest.mark.parametrize("cluster", ["headrace-embedded", "q1Sh-9_ISia_zwGINzRvyQ", None])
+def test_only_the_embedded_broker_may_take_records_without_a_producer_id(monkeypatch, cluster):
+    made = []
+
+    class Refused(Producer):
+        def __init__(self, enable_idempotence=False, **options):
+            super().__init__()
+            self.is_idempotent = enable_idempotence
+            made.append(self)
+
+        async def start(self):
+            if self.is_idempotent:
+                raise UnknownError
+
+    async def ask(brokers):
+        return cluster
+
+    monkeypatch.setattr(headrace.tables.kafka.producer, "ask_cluster", ask)
+    monkeypatch.setattr(Brokers, "producer", lambda _, **options: Refused(**options))
+    with structlog.testing.capture_logs() as logs:
+        if cluster == "headrace-embedded":
+            assert not asyncio.run(start_producer("127.0.0.1:1")).is_idempotent
+            assert not logs
+        else:
+            with pytest.raises(UnknownError):
+                asyncio.run(start_producer("127.0.0.1:1"))
+            assert [(line["log_level"], line["cluster"]) for line in logs] == [("error", cluster)]
+            assert [one.is_idempotent for one in made] == [True], "no other one was tried"
+    assert made[0].is_stopped
