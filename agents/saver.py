@@ -78,7 +78,7 @@ class Saver:
         self.clock: int = before.clock if before else 0
         self.pending: ShardPending | None = None
         self.error: str | None = None
-        self._purged_to = 0
+        self._clock_before = 0
         self._is_live, self._on_store_error = is_live, on_store_error
         self._sealed_at = 0.0
         name = f"snapshots of shard {partition} of {task.name}"
@@ -151,13 +151,13 @@ class Saver:
         if self.pending is not None:
             await self.pending.save()
         await self.collaborators.snapshots.save(self.partition, snapshot.position, snapshot.sealed)
-        self._purged_to, self.position, self.clock = self.clock, snapshot.position, snapshot.clock
+        self._clock_before, self.position, self.clock = self.clock, snapshot.position, snapshot.clock
 
     async def commit(self, snapshot: Snapshot) -> None:
         """Commit the position, and remove the pending entries that had expired at the snapshot before this one."""
         self.error = None
         await self.collaborators.commit(self.partition, snapshot.position)
-        await self.collaborators.pending.purge(self.partition, self._purged_to)
+        await self.collaborators.pending.purge(self.partition, self._clock_before)
 
     async def _save(self, snapshot: Snapshot) -> None:
         try:

@@ -162,10 +162,6 @@ class Shard(OrderedPartition):
         await self.tick_if_due()
         self._patience = STUCK_SECONDS
 
-    async def leave(self) -> None:
-        """Take a last snapshot, and wait until it is durable and committed."""
-        await self.save()
-
     async def catch_up(self, patience: float) -> None:
         """Fold what the log has and was not delivered: the position has not moved for `patience` seconds, and the log goes on."""
         asked_at, before, progress = self.collaborators.budget.clock(), self.position, self.progress
@@ -190,8 +186,8 @@ class Shard(OrderedPartition):
             async with self.taking:
                 await self._save_if_due()
 
-    async def save(self) -> None:
-        """Take a snapshot now and wait until it is durable and committed."""
+    async def leave(self) -> None:
+        """Take a last snapshot, and wait until it is durable and committed."""
         async with self.taking:
             await self.saver.wait()
             if self.learner is not None and self.status == "live" and self.position > self.saver.position:

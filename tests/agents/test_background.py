@@ -3,6 +3,7 @@
 import ast
 import asyncio
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import structlog
@@ -15,6 +16,7 @@ from headrace.agents.background import (
     BackgroundStatus,
     Errands,
 )
+from headrace.agents.learn import LearningApp
 from headrace.agents.stopping import stop_all
 
 
@@ -236,3 +238,31 @@ def test_no_task_is_started_that_could_end_unseen():
                 found.add(name)
     found -= {name for name in found if name.endswith("/appender.py") and name.startswith("app/")}
     assert found == set(SUPERVISORS)
+
+
+def test_the_status_of_a_worker_tells_of_every_background_task():
+    async def run():
+        saves = Errands("snapshots of shard 0 of ads", "a snapshot was not saved")
+
+        async def fail():
+            raise OSError(28, "no room")
+
+        saves.start(fail())
+        await saves.wait()
+        tasks = {name: Background(name, fail) for name in ("group", "arrivals", "source", "replicas", "shard 0")}
+        shards = SimpleNamespace(
+            replicas=SimpleNamespace(following=tasks["replicas"]),
+            watches={0: tasks["shard 0"]},
+            owned={0: SimpleNamespace(saver=SimpleNamespace(errands=saves))},
+        )
+        app = SimpleNamespace(
+            background=[tasks["group"]],
+            described=[tasks["arrivals"]],
+            ingesting={"ads": SimpleNamespace(watches={("clicks", 0): tasks["source"]})},
+            learning={"ads.events": shards},
+        )
+        described = {status.name: status for status in LearningApp.describe_background(app)}
+        assert described.keys() == {*tasks, saves.name}
+        assert (described[saves.name].failures, described[saves.name].error) == (1, "OSError(28, 'no room')")
+
+    asyncio.run(run())

@@ -270,8 +270,8 @@ class Process:
         for _ in range(3):
             self.now += 2.0  # longer than a position may stand still
             await shard.catch_up(1.0)
-        await shard.save()
-        await shard.save()
+        await shard.leave()
+        await shard.leave()
 
 
 async def run(
