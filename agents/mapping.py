@@ -1,15 +1,12 @@
 """The mapping: a pure function from a message of a team's own topic to records of a task."""
 
-import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-import jmespath
 import msgspec
-from jmespath.exceptions import JMESPathError
-from jmespath.functions import Functions
 
+from headrace.agents.expressions import Find, compile_expression
 from headrace.learning.codes import RefusalCode
 from headrace.learning.errors import RecordError
 from headrace.learning.records import DEPTH_MAX, ROWS_MAX, Reader, is_deeper
@@ -21,10 +18,6 @@ from headrace.tables.kafka.partitioner import partition_of
 
 UNITS = {"s": 1, "ms": 1_000, "us": 1_000_000}
 KEY_MAX = 256
-
-Find = Callable[[Any], Any]
-
-_PATH = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
 
 
 class Mapped(NamedTuple):
@@ -88,8 +81,8 @@ class Mapping:
     def __init__(self, task: Task, topic: str):
         self.task, self.topic = task, topic
         self.reader = Reader(task)
-        self._ways = [Way(source) for source in task.sources or () if source.topic == topic]
-        self._has_rows = len(self._ways) > 1 or self._ways[0].rows is not None
+        self._rules = [Rules(source) for source in task.sources or () if source.topic == topic]
+        self._has_rows = len(self._rules) > 1 or self._rules[0].rows is not None
 
     def map(self, partition: int, message: KafkaMessage) -> Iterator[Mapped | Rejected | LeftOut]:
         """What each row of a message of this partition comes to, numbered from 0 in their order."""
@@ -99,18 +92,18 @@ class Mapping:
         except RecordError as error:
             yield Rejected(0, error.code, str(error), value or b"")
             return
-        for way in self._ways:
+        for rules in self._rules:
             try:
-                rows = way.rows_of(document)
+                rows = rules.rows_of(document)
             except RecordError as error:
                 yield Rejected(row, error.code, str(error), value or b"")
                 row += 1
                 continue
             for each in rows:
                 try:
-                    yield self._map_row(way, partition, message, row, each)
+                    yield self._map_row(rules, partition, message, row, each)
                 except RecordError as error:
-                    yield Rejected(row, error.code, str(error), way.line_of(message, each))
+                    yield Rejected(row, error.code, str(error), rules.line_of(message, each))
                 row += 1
 
     def seal(self, mapped: Mapped) -> bytes:
@@ -122,17 +115,17 @@ class Mapping:
         self.reader.read_record(line)
         return line
 
-    def _map_row(self, way: "Way", partition: int, message: KafkaMessage, row: int, each: Any) -> Mapped | LeftOut:
-        if way.when is not None and not way.find("when", way.when, each):
+    def _map_row(self, rules: "Rules", partition: int, message: KafkaMessage, row: int, each: Any) -> Mapped | LeftOut:
+        if rules.when is not None and not rules.find("when", rules.when, each):
             return LeftOut(row)
         place = f"{self.topic}/{partition}/{message.offset}"
         source = f"{place}/{row}" if self._has_rows else place
-        label, features = way.label_of(each), way.features_of(each)
-        name = way.name_of("id", each)
-        if name is None and (label is None or features is None) and way.id is not None:
+        label, features = rules.label_of(each), rules.features_of(each)
+        name = rules.name_of("id", each)
+        if name is None and (label is None or features is None) and rules.id is not None:
             raise _error("a question or a label has no id: 'id' finds null.", "Name what joins the two.", "incomplete")
         parts: dict[str, Any] = {"id": source if name is None else name, "source": source}
-        time = way.time_of(each)
+        time = rules.time_of(each)
         if time is None and message.timestamp >= 0:
             time = message.timestamp / 1000
         if time is not None:
@@ -141,14 +134,14 @@ class Mapping:
             parts["label"] = label
         if features is not None:
             parts["features"] = features
-        entity = way.name_of("key", each)
+        entity = rules.name_of("key", each)
         key = message.key if entity is None else entity.encode()
         shards = self.task.partitions
         shard = partition % shards if key is None else partition_of(key, shards)
-        return Mapped(row, shard, key, parts, way.line_of(message, each))
+        return Mapped(row, shard, key, parts, rules.line_of(message, each))
 
 
-class Way:
+class Rules:
     """One source with its expressions compiled."""
 
     def __init__(self, source: Source):
@@ -257,54 +250,6 @@ def decode(value: bytes | None) -> Any:
         return msgspec.json.decode(value)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise _error(f"the message is not JSON: {str(error).rstrip('.')}.", "Send JSON.", "not_json") from None
-
-
-def compile_expression(text: str) -> Find:
-    """A function that finds in a document what a JMESPath expression says. ValueError that says why if it is none.
-
-    Examples
-    --------
-    >>> compile_expression("offer.price")({"offer": {"price": 3.5}})
-    3.5
-    >>> compile_expression("lenght(items)")
-    Traceback (most recent call last):
-    ...
-    ValueError: there is no function lenght()
-    """
-    if _PATH.fullmatch(text):
-        return _follow(text.split("."))  # the same, at a fifth of the cost
-    try:
-        compiled = jmespath.compile(text)
-        _check(compiled.parsed)
-    except JMESPathError as error:
-        raise ValueError(str(error).splitlines()[0].rstrip(":")) from None
-    except RecursionError:
-        raise ValueError("it is nested too deep") from None
-    search: Find = compiled.search
-    return search
-
-
-def _follow(names: list[str]) -> Find:
-    def find(document: Any) -> Any:
-        for name in names:
-            if not isinstance(document, dict):
-                return None
-            document = document.get(name)
-        return document
-
-    return find
-
-
-def _check(node: dict[str, Any], parent: str = "") -> None:
-    """Refuse what JMESPath itself would find out only when it is applied."""
-    kind = node["type"]
-    if kind == "function_expression" and node["value"] not in Functions.FUNCTION_TABLE:
-        raise JMESPathError(f"there is no function {node['value']}()")
-    if kind == "expref" and parent != "function_expression":
-        raise JMESPathError("'&' stands outside of a function's arguments")
-    for child in node["children"]:
-        if isinstance(child, dict):
-            _check(child, kind)
 
 
 def _show(found: object) -> str:

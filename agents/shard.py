@@ -89,7 +89,9 @@ class Shard(OrderedPartition):
     @property
     def held(self) -> Held | None:
         """The state, which another shard may go on with in the place of this one; None before there is one."""
-        return Held(self.learner, self.pending, self.taking) if self.learner and self.pending else None
+        if self.learner is None or self.pending is None:
+            return None
+        return Held(self.learner, self.pending, self.taking)
 
     async def digest(self) -> tuple[int, str] | None:
         """The position and the digest of the state there; None when the shard stopped in the middle of a message, or takes too long."""

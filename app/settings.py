@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from headrace.agents.mapping import compile_expression
+from headrace.agents.expressions import compile_expression
 from headrace.app.access import Access
 from headrace.app.credentials import BrokerTls, Sasl, WebTls, read_secret, trusting
 from headrace.app.keys import Keys, parse_keys

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headrace.agents.mapping import LeftOut, Mapped, Mapping, Rejected, compile_expression
+from headrace.agents.expressions import compile_expression
+from headrace.agents.mapping import LeftOut, Mapped, Mapping, Rejected
 from headrace.learning.errors import RecordError
 from headrace.learning.records import Reader
 from headrace.learning.task import Feature, Task

@@ -1,0 +1,62 @@
+"""JMESPath expressions, by which the parts of a record are found in the documents of a team's own topic."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import jmespath
+from jmespath.exceptions import JMESPathError
+from jmespath.functions import Functions
+
+Find = Callable[[Any], Any]
+"""Finds a value in a document; None where there is none."""
+
+_PATH = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
+
+
+def compile_expression(text: str) -> Find:
+    """Make a function that finds in a document what a JMESPath expression names. ValueError, which says why, if it is no expression.
+
+    Examples
+    --------
+    >>> compile_expression("offer.price")({"offer": {"price": 3.5}})
+    3.5
+    >>> compile_expression("lenght(items)")
+    Traceback (most recent call last):
+    ...
+    ValueError: there is no function lenght()
+    """
+    if _PATH.fullmatch(text):
+        return _follow(text.split("."))  # the same, at a fifth of the cost
+    try:
+        compiled = jmespath.compile(text)
+        _check(compiled.parsed)
+    except JMESPathError as error:
+        raise ValueError(str(error).splitlines()[0].rstrip(":")) from None
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
+    search: Find = compiled.search
+    return search
+
+
+def _follow(names: list[str]) -> Find:
+    def find(document: Any) -> Any:
+        for name in names:
+            if not isinstance(document, dict):
+                return None
+            document = document.get(name)
+        return document
+
+    return find
+
+
+def _check(node: dict[str, Any], parent: str = "") -> None:
+    """Refuse what JMESPath itself would find out only when it is applied."""
+    kind = node["type"]
+    if kind == "function_expression" and node["value"] not in Functions.FUNCTION_TABLE:
+        raise JMESPathError(f"there is no function {node['value']}()")
+    if kind == "expref" and parent != "function_expression":
+        raise JMESPathError("'&' stands outside of a function's arguments")
+    for child in node["children"]:
+        if isinstance(child, dict):
+            _check(child, kind)
