@@ -165,11 +165,10 @@ class Intake(OrderedPartition):
     async def guard(self, work: Coroutine[None, None, None]) -> Exception | None:
         """As every ordered partition; while the broker fails, `error` says so, and deliveries wait. What was appended is known by its source."""
         error = await super().guard(work)
+        if self.status == "live":
+            self.error = None if error is None else f"the broker failed: {error!r}"
         if error is not None:
-            self.error = f"the broker failed: {error!r}"
             await asyncio.sleep(RETRY_SECONDS)
-        elif self.status == "live":
-            self.error = None
         return error
 
     async def compare(self) -> None:

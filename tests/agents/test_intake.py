@@ -12,6 +12,7 @@ from headrace.agents.intake import Intake
 from headrace.agents.mapping import Mapping
 from headrace.agents.positions import Positions, Start
 from headrace.agents.source_context import Counts
+from headrace.learning.errors import LogError
 from headrace.learning.records.mark import Mark
 from headrace.learning.task import Task
 from headrace.learning.task.source import Source
@@ -262,3 +263,23 @@ def test_while_the_broker_cannot_compare_nothing_is_mapped_and_nothing_is_lost(q
 
     intake = asyncio.run(go())
     assert (intake.position, intake.error) == (10, None)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_an_intake_that_is_stopped_meanwhile_keeps_its_error(quiet, fails):
+    async def go():
+        source = Source()
+        intake = await mapped_up_to(source, 5)
+
+        async def holds(partition, mark):
+            intake.stop(LogError("the cause.", "The remedy."))
+            if fails:
+                raise KafkaConnectionError("away")
+            return True
+
+        source.holds = holds
+        await intake.deliver(source.messages[5:])
+        return intake
+
+    intake = asyncio.run(go())
+    assert (intake.status, intake.error, intake.position) == ("stopped", "the cause. The remedy.", 5)
