@@ -15,7 +15,7 @@ import structlog
 from headrace.app.command import HEADRACE
 from headrace.app.settings import Settings
 from headrace.learning.errors import ModelError, SettingsError
-from headrace.learning.fold.trial import Verdict, try_model
+from headrace.learning.fold.checks import Verdict, try_model
 from headrace.learning.task import Task
 
 log = structlog.get_logger()

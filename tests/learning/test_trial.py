@@ -9,8 +9,8 @@ import users_models
 from river import feature_extraction, forest, linear_model, neighbors, sketch, stats
 
 from headrace.learning.errors import ModelError
+from headrace.learning.fold.checks import try_model
 from headrace.learning.fold.generated import questions, samples, shapes
-from headrace.learning.fold.trial import try_model
 from headrace.learning.models import build, names_for
 from headrace.learning.records import Reader, Record
 from headrace.learning.task import Feature, Task, Unanswered, Update
