@@ -413,7 +413,7 @@ def _task(path: Path, name: str, raw: object) -> Task:
     if own := {topic.name for topic in topics_of(task)} & {source.topic for source in task.sources or ()}:
         raise _error(path, f"{where}.sources", f"names {own.pop()}, a topic of this task", "Name a topic of others.")
     if ":" in task.model_name:  # the module of a user's own model may lie beside the settings
-        _import_from(str(path.resolve().parent))
+        import_from(str(path.resolve().parent))
     try:
         build(task.model, task.kind)
     except ModelError as error:
@@ -421,7 +421,7 @@ def _task(path: Path, name: str, raw: object) -> Task:
     return task
 
 
-def _import_from(folder: str) -> None:
+def import_from(folder: str) -> None:
     """Let what lies in a folder be imported: before what is installed, which may have the same name, and behind Python's own."""
     if folder not in sys.path:
         installed = (at for at, place in enumerate(sys.path) if place.endswith(("site-packages", "dist-packages")))

@@ -9,7 +9,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from typing import Literal
+from pathlib import Path
+from typing import get_args
 
 import click
 import msgspec
@@ -22,11 +23,12 @@ from rich.table import Table
 from headrace.app import broker as embedded
 from headrace.app.cli.client import ask
 from headrace.app.cli.options import as_json as json_option
-from headrace.app.cli.options import with_settings
 from headrace.app.doors import doors_of
 from headrace.app.limits import descriptor_limit, needed_descriptors
-from headrace.app.settings import Settings
+from headrace.app.settings import Settings, import_from, load
 from headrace.learning.errors import BrokerError, HeadraceError
+from headrace.learning.fold.finding import Finding
+from headrace.learning.task import Kind
 from headrace.tables.kafka.clients import Brokers
 
 DISK_MIN = 1 << 30
@@ -44,27 +46,45 @@ EARLIEST = 1_767_225_600.0  # 2026: before this program was made
 LATEST = 4_102_444_800.0  # 2100
 
 
-class Finding(msgspec.Struct, frozen=True):
-    """One thing that was looked at: `ok`, a `note` that hinders nothing, or a `fault`."""
-
-    check: str
-    status: Literal["ok", "note", "fault"]
-    what: str
-    remedy: str = ""
-
-
 @click.command()
-@with_settings
+@click.option("--config", metavar="FILE", help="Settings; otherwise HEADRACE_CONFIG or headrace.toml.")
+@click.option("--model", metavar="NAME", help="Check this model alone: MODULE:FUNCTION, or a name of the catalogue.")
+@click.option(
+    "--kind",
+    type=click.Choice(get_args(Kind)),
+    help="With --model: the kind of task; otherwise the first that the model is for.",
+)
 @json_option
-def doctor(settings: Settings, *, as_json: bool) -> None:
-    """Look at everything that a worker needs: exit status 1 if something is at fault, with what to do."""
-    found = [finding for check in CHECKS for finding in check(settings)]
+def doctor(*, config: str | None, model: str | None, kind: Kind | None, as_json: bool) -> None:
+    """Look at everything that a worker needs, and say what to do.
+
+    With --model, hold a model to what learning from a log needs of it: its state can be saved and goes on the same, nothing in it is left to
+    chance, its answers are right, and three processes come to the same state. No settings are read; a module is looked for in this folder
+    too.
+
+    Exit status: 0 all well, 1 something is at fault.
+    """
+    if model is not None:
+        found = examine_model(model, kind)
+    elif kind is not None:
+        raise click.UsageError("--kind is for --model.")
+    else:
+        settings = load(config)
+        found = [finding for check in CHECKS for finding in check(settings)]
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2))
     else:
         Console().print(as_table(found))
     if any(finding.status == "fault" for finding in found):
         sys.exit(1)
+
+
+def examine_model(model: str, kind: Kind | None) -> list[Finding]:
+    """Make all checks of a model."""
+    from headrace.app.model_check import check_model  # with River, which takes a second
+
+    import_from(str(Path.cwd()))
+    return check_model(model, kind=kind).findings
 
 
 def as_table(found: list[Finding]) -> Table:

@@ -2,12 +2,10 @@
 
 import click
 
-from headrace.app.trial import SECOND
+from headrace.app.other_process import SECOND, try_here
 
 
 @click.command(SECOND, hidden=True)
 def trial() -> None:
     """Read tasks from stdin and write to stdout what came of trying their models."""
-    from headrace.app.trial import try_in_second_process
-
-    try_in_second_process()
+    try_here()

@@ -219,7 +219,9 @@ def _finding(name: str, check: Check, trial: Trial) -> Finding:
 def not_made(name: str, needs: tuple[str, ...], at_fault: list[str]) -> Finding | None:
     """The note that a check was not made, if one that it needs is at fault."""
     lacking = next((need for need in needs if need in at_fault), None)
-    return lacking and Finding(name, "note", f"not made: it tells nothing as long as '{lacking}' is at fault")
+    if lacking is None:
+        return None
+    return Finding(name, "note", f"not made: it tells nothing as long as '{lacking}' is at fault")
 
 
 def _error(trial: Trial, what: str, remedy: str) -> ModelError:

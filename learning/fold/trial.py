@@ -140,7 +140,7 @@ class Trial:
                 learner.champion.predict(x)
             except ModelError as error:
                 self.failure = self.failure or error
-            except BaseException as error:
+            except BaseException as error:  # noqa: BLE001 a model may raise anything
                 raised = Raised(self.task, error, x)
                 if self.task.features is None:
                     self.warning = self.warning or raised

@@ -18,10 +18,11 @@ from river import datasets
 from headrace.app import broker as embedded
 from headrace.app.cli import COMMANDS
 from headrace.app.cli import headrace as group
-from headrace.app.cli.doctor import Finding, check_datadir
 from headrace.app.cli.doctor import as_table as doctor_table
+from headrace.app.cli.doctor import check_datadir
 from headrace.app.cli.status import as_table as status_table
 from headrace.app.settings import load
+from headrace.learning.fold.finding import Finding
 
 TASK = '[tasks.ads]\nkind = "binary"\n'
 

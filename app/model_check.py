@@ -1,0 +1,151 @@
+"""All checks of a model: those of one process, and that three processes come to one state."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from importlib import import_module
+from typing import Any, get_args
+
+import msgspec
+
+from headrace.app.other_process import OtherProcess, Refused, other_process
+from headrace.app.trial import ALIKE, ELSEWHERE, limited
+from headrace.learning.errors import ModelError
+from headrace.learning.fold.checks import CHECKS, examine, not_made
+from headrace.learning.fold.finding import Finding
+from headrace.learning.models import build
+from headrace.learning.task import Kind, Task, Value
+
+HASH_SEEDS = "0", "1"
+"""PYTHONHASHSEED of the two other processes. Workers have 0; a program of one's own that folds has any."""
+
+SORTED = (
+    "Let nothing depend on the order of a set: sort it. Workers fold such a model alike all the same, for they run with PYTHONHASHSEED=0; "
+    "so must every program of your own that folds."
+)
+
+PROCESSES = "processes"
+
+
+class Report(msgspec.Struct, frozen=True):
+    """What came of the checks of a model.
+
+    Parameters
+    ----------
+    model
+        Its name.
+    kind
+        The kind of task that it was held to.
+    findings
+        One a check, in the order in which they were made.
+    """
+
+    model: str
+    kind: Kind
+    findings: list[Finding]
+
+    @property
+    def faults(self) -> list[Finding]:
+        """The findings for which the model must not be used."""
+        return [finding for finding in self.findings if finding.status == "fault"]
+
+
+def check_model(
+    model: str | dict[str, Value] | Callable[..., Any], task: Task | None = None, *, kind: Kind | None = None
+) -> Report:
+    """Hold a model to what the fold needs of it, with generated rows. All checks are made, whatever the others find.
+
+    The checks are, by their names:
+
+    - `state`: the state is data that a snapshot can hold;
+    - `rows`: the model learns and answers random rows with numbers, strings and booleans, none of them None, as the task's `features`
+      declare them. Where a task declares none, it is a note if the model takes rows of some types only;
+    - `answers`: it answers with classes, or numbers, of the task;
+    - `finite`: these are finite;
+    - `chance`: two fresh models that learn the same rows are equal, so no randomness is unseeded;
+    - `round trip`: a state that is saved half-way and loaded is the same, and goes on to the same state;
+    - `reading`: asking changes nothing. It is a note if it does, since a worker answers from a copy then: what the fold itself asks stands
+      in the log, and is part of the fold;
+    - `processes`: this process and two others, with other PYTHONHASHSEEDs, come to the same state.
+
+    Parameters
+    ----------
+    model
+        What `model` of a task may be: the name of a catalogue model, `"module:function"`, or a table with `use`; or the function or class
+        itself, which stands at the top level of a module that other processes can import.
+    task
+        Its features, labels and kind are what the model is tried with; its own model is not looked at.
+    kind
+        The kind of task, if no `task` is given; left out, the first of binary, multiclass and regression that the model is for.
+
+    Raises
+    ------
+    ModelError
+        The model cannot be built, or is none; or the checks take longer than a minute.
+
+    Examples
+    --------
+    >>> from river.linear_model import LogisticRegression
+    >>> report = check_model(LogisticRegression)
+    >>> report.kind, report.faults
+    ('binary', [])
+    >>> [(finding.check, finding.what[:74]) for finding in report.findings if finding.status == "note"]
+    [('rows', "the model 'river.linear_model.log_reg:LogisticRegression' raised TypeError")]
+    """
+    spec = model if isinstance(model, str | dict) else _name_of(model)
+    task = _task_for(spec, kind) if task is None else msgspec.structs.replace(task, model=spec)
+    with ExitStack() as stack:
+        others = [stack.enter_context(other_process([task], seed)) for seed in HASH_SEEDS]
+        with limited():
+            trial, findings = examine(task)
+        faults = [finding.check for finding in findings if finding.status == "fault"]
+        findings.append(not_made(PROCESSES, tuple(CHECKS), faults) or _compare(task, trial.digest, others))
+    return Report(task.model_name, task.kind, findings)
+
+
+def _compare(task: Task, here: str | None, others: list[OtherProcess]) -> Finding:
+    """Look whether other processes come to the digest that this one has come to."""
+    try:
+        digests = [_digest_of(other) for other in others]
+        if set(digests) == {here}:
+            return Finding(PROCESSES, "ok", "three processes with other hash seeds come to the same state")
+        with other_process([task], HASH_SEEDS[0]) as again:
+            is_hash_order = _digest_of(again) == digests[0] != digests[1]
+    except ModelError as error:
+        return Finding(PROCESSES, "fault", error.what, error.remedy)
+    if is_hash_order:
+        what = "comes to another state with another PYTHONHASHSEED, from the same rows"
+        return Finding(PROCESSES, "fault", f"the model '{task.model_name}' {what}.", SORTED)
+    return Finding(PROCESSES, "fault", f"the model '{task.model_name}' {ELSEWHERE}.", ALIKE)
+
+
+def _digest_of(other: OtherProcess) -> str:
+    (outcome,) = other.outcomes()
+    if isinstance(outcome, Refused):
+        raise ModelError(f"another process refuses it: {outcome.what}", outcome.remedy)
+    return outcome.verdict.digest
+
+
+def _name_of(model: Callable[..., Any]) -> str:
+    """The name by which a worker finds a function or class; ModelError if it has none."""
+    module, name = getattr(model, "__module__", None), getattr(model, "__qualname__", None)
+    if not isinstance(module, str) or not isinstance(name, str):
+        what = f"a {type(model).__name__} is a model, and not what makes one: every shard begins with a fresh model."
+        raise ModelError(what, "Give the function or the class that makes it, or its name, 'module:function'.")
+    if module == "__main__" or getattr(import_module(module), name, None) is not model:
+        what = f"'{module}:{name}' cannot be imported by another process, as a worker does."
+        raise ModelError(what, "Put the function at the top level of a module of its own.")
+    return f"{module}:{name}"
+
+
+def _task_for(spec: str | dict[str, Value], kind: Kind | None) -> Task:
+    """A task with this model, of this kind or of the first that the model is for; ModelError, the first one, if it is for none."""
+    error: ModelError | None = None
+    for one in get_args(Kind) if kind is None else (kind,):
+        try:
+            build(spec, one)
+        except ModelError as wrong:
+            error = error or wrong
+        else:
+            return Task(name="check", kind=one, model=spec)
+    assert error is not None
+    raise error
