@@ -30,6 +30,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from headrace import testing as testing
     from headrace.app.client import AsyncClient as AsyncClient
     from headrace.app.client import Client as Client
     from headrace.learning import effects as effects
@@ -51,11 +52,12 @@ PUBLIC = {
     "Prediction": "learning.prediction",
     "Task": "learning.task",
     "digest": "learning.snapshot",
-    "effects": "learning",
+    "effects": "learning.effects",
     "seal": "learning.snapshot",
+    "testing": "testing",
     "unseal": "learning.snapshot",
 }
-"""Each public name, and the module that has it."""
+"""Each public name, and the module that has it; `effects` and `testing` are modules themselves."""
 
 __all__ = [
     "AsyncClient",
@@ -68,6 +70,7 @@ __all__ = [
     "digest",
     "effects",
     "seal",
+    "testing",
     "unseal",
 ]
 
@@ -77,9 +80,8 @@ def __getattr__(name: str) -> Any:
     if name not in PUBLIC:
         msg = f"module 'headrace' has no attribute {name!r}"
         raise AttributeError(msg)
-    if name == "effects":
-        return import_module("headrace.learning.effects")
-    found = globals()[name] = getattr(import_module(f"headrace.{PUBLIC[name]}"), name)
+    module = import_module(f"headrace.{PUBLIC[name]}")
+    found = globals()[name] = module if name in ("effects", "testing") else getattr(module, name)
     return found
 
 

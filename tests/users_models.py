@@ -155,3 +155,44 @@ class Counting(Half):
 
     def learn_one(self, x, y):
         self.seen.update(str(y))
+
+
+class ByHashOrder(Half):
+    """Learns in the order of a set of strings."""
+
+    def __init__(self):
+        super().__init__()
+        self.order = ""
+
+    def learn_one(self, x, y):
+        self.order = self.order[-99:] + next(iter(set(x)), "")
+
+
+class NotANumber(Half):
+    """Answers with NaN once it has learned something."""
+
+    def predict_proba_one(self, x):
+        return {True: float("nan"), False: 0.5} if self.learned > 10 else {}
+
+
+class Dicing(Half):
+    """Draws without a seed."""
+
+    def learn_one(self, x, y):
+        self.drawn = random.random()
+
+
+class Several(Half):
+    """Has three faults, each of another kind: it notes what it is asked, draws without a seed, and answers with NaN."""
+
+    def __init__(self):
+        super().__init__()
+        self.asked = 0
+
+    def learn_one(self, x, y):
+        super().learn_one(x, y)
+        self.drawn = random.random()
+
+    def predict_proba_one(self, x):
+        self.asked += 1
+        return {True: float("nan")}

@@ -172,6 +172,8 @@ def run_trial(task: Task) -> Trial:
     for shape in shapes(task):
         trial = _with_needed(task, shape)
         if not isinstance(trial.failure, Raised):
+            if trial.failure is not None:
+                trial.cut()
             trial.warning = first or trial.warning
             return trial
         first = first or trial.failure

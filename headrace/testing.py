@@ -1,0 +1,210 @@
+"""Tools for tests of a task or a model of one's own, without Kafka.
+
+`MemoryLog` is an event log in memory: append records, fold them, restart anywhere, compare digests. `check_model` holds a model to what
+the fold needs of it. `random_records` gives records that a task lets through.
+"""
+
+from collections.abc import Iterator
+from itertools import count
+from typing import Any, NamedTuple
+
+import msgspec
+
+from headrace.app.model_check import Report, check_model
+from headrace.learning.effects import Effect
+from headrace.learning.fold.finding import Finding
+from headrace.learning.fold.generated import samples, shapes
+from headrace.learning.fold.learner import Learner
+from headrace.learning.records.mark import Mark
+from headrace.learning.records.message import Message
+from headrace.learning.snapshot import digest, seal, unseal
+from headrace.learning.task import Task
+from headrace.learning.waiting.pending import InMemory
+from headrace.tables.kafka.partitioner import partition_of
+
+__all__ = ["Finding", "Folded", "MemoryLog", "Report", "check_model", "random_records"]
+
+Record = dict[str, Any] | bytes
+"""A record as the event log holds it, as a dict or already as JSON."""
+
+
+class Folded(NamedTuple):
+    """What a fold of a `MemoryLog` has come to.
+
+    Parameters
+    ----------
+    learner
+        The learner, at the position up to which it has folded: ask its `champion`, or go on folding with it.
+    effects
+        What the fold has emitted, in order: predictions, drifts, refused records.
+    """
+
+    learner: Learner
+    effects: list[Effect]
+
+    @property
+    def digest(self) -> str:
+        """The digest of the learner's state, 64 hex digits."""
+        return digest(self.learner.state)
+
+    def snapshot(self) -> bytes:
+        """The state as the snapshot from which `MemoryLog.fold` can go on, as a worker does after a restart."""
+        return seal(self.learner.state, self.learner.task, self.learner.partition, writer="memory")
+
+
+class MemoryLog:
+    """A task's event log in memory, with as many partitions as the task has.
+
+    Parameters
+    ----------
+    task
+        What is learned, and with which model.
+
+    Attributes
+    ----------
+    messages
+        The messages of each partition, by offset.
+
+    Examples
+    --------
+    A question, its label and a record that is refused:
+
+    >>> log = MemoryLog(Task(name="ads", kind="binary", predictions=True))
+    >>> log.append({"id": "a", "features": {"price": 3.5}})
+    (0, 0)
+    >>> log.append({"id": "a", "label": True}, timestamp=60_000)
+    (0, 1)
+    >>> log.append({"features": {"price": None}, "label": True})
+    (0, 2)
+    >>> folded = log.fold()
+    >>> folded.learner.state.updates, folded.learner.champion.predict({"price": 3.5}).value
+    (1, True)
+    >>> [type(effect).__name__ for effect in folded.effects]
+    ['Predicted', 'Resolved', 'Quarantined']
+
+    A fold that goes on from a snapshot comes to the same state:
+
+    >>> snapshot = log.fold(to=1).snapshot()
+    >>> log.fold(snapshot=snapshot).digest == folded.digest
+    True
+    >>> log.check_restarts()
+    """
+
+    def __init__(self, task: Task):
+        self.task = task
+        self.messages: list[list[Message]] = [[] for _ in range(task.partitions)]
+        # What waits in the join lies outside a snapshot. Every fold of a partition writes the same entries.
+        self._pending = [InMemory() for _ in self.messages]
+        self._folded = [0 for _ in self.messages]
+        self._turns = count()
+
+    def append(
+        self, *records: Record, key: str | None = None, timestamp: int | None = None, partition: int | None = None
+    ) -> tuple[int, int]:
+        """Append one message; give its partition and offset.
+
+        Parameters
+        ----------
+        records
+            The rows of the message: samples, questions, labels or control records. None may be refused here: that is the fold's part.
+        key
+            The key of the entity. It decides the partition as it does in Kafka.
+        timestamp
+            Milliseconds since the epoch, which move log time; left out, no time has passed since the partition's last message.
+        partition
+            Where to append it, whatever the key says. Without this and a key, the partitions take turns.
+        """
+        if partition is None:
+            partitions = len(self.messages)
+            partition = next(self._turns) % partitions if key is None else partition_of(key, partitions)
+        messages = self.messages[partition]
+        if timestamp is None:
+            timestamp = messages[-1].timestamp if messages else 0
+        value = b"\n".join(record if isinstance(record, bytes) else msgspec.json.encode(record) for record in records)
+        messages.append(Message(len(messages), value, timestamp, None if key is None else key.encode()))
+        return partition, len(messages) - 1
+
+    def fold(self, partition: int = 0, *, to: int | None = None, snapshot: bytes | None = None) -> Folded:
+        """Fold a partition.
+
+        Parameters
+        ----------
+        partition
+            Which one.
+        to
+            The position to stop at: the offset of the first message that is not folded; left out, the end of the log.
+        snapshot
+            What to go on from, instead of a fresh model; the effects are those of the messages after it.
+
+        Raises
+        ------
+        SnapshotError
+            The snapshot cannot be used: it is damaged, or of another task, partition or release.
+        ValueError
+            The snapshot is of another log than this one.
+        """
+        messages, state = self.messages[partition], None
+        if snapshot is not None:
+            state = unseal(snapshot, self.task, partition)
+            position = state.position
+            if position > len(messages) or (state.last and state.last != Mark.of(messages[position - 1])):
+                msg = f"the snapshot at position {position} is of another log"
+                raise ValueError(msg)
+            if position > self._folded[partition]:
+                self.fold(partition, to=position)
+        learner, effects = Learner(self.task, partition, state, self._pending[partition]), list[Effect]()
+        for message in messages[learner.state.position : to]:
+            for emitted in learner.fold(message):
+                effects += emitted
+        self._folded[partition] = max(self._folded[partition], learner.state.position)
+        return Folded(learner, effects)
+
+    def check_restarts(self, partition: int = 0, *, every: int = 1) -> None:
+        """Restart a fold at every position, or at every so many: the state and the effects must be those of a fold without a restart.
+
+        A fold of the rest follows each restart, so this takes time by the square of the log's length.
+
+        Raises
+        ------
+        AssertionError
+            They are not; it names the position.
+        SnapshotError
+            The state cannot be saved or loaded.
+        """
+        whole = self.fold(partition)
+        for position in range(0, len(self.messages[partition]) + 1, every):
+            before = self.fold(partition, to=position)
+            after = self.fold(partition, snapshot=before.snapshot())
+            for what, found, wanted in (
+                ("state", after.digest, whole.digest),
+                ("effects", before.effects + after.effects, whole.effects),
+            ):
+                if found != wanted:
+                    msg = f"after a restart at position {position} of partition {partition} the {what} is not what it was without one"
+                    raise AssertionError(msg)
+
+
+def random_records(task: Task, count: int) -> Iterator[dict[str, Any]]:
+    """Yield samples that the task lets through, the same ones whenever they are made.
+
+    Their features are numbers, strings and booleans as the task declares them; where it declares none, some are missing and some are new.
+
+    Parameters
+    ----------
+    task
+        Its features, kind and labels decide what a sample may be.
+    count
+        How many.
+
+    Examples
+    --------
+    >>> task = Task(name="ads", kind="binary")
+    >>> log = MemoryLog(task)
+    >>> for record in random_records(task, 30):
+    ...     _ = log.append(record)
+    >>> log.fold().learner.state.updates
+    30
+    >>> log.check_restarts(every=10)
+    """
+    for features, label in samples(task, shapes(task)[0], count):
+        yield {"features": features, "label": label}
