@@ -7,6 +7,7 @@ from headrace.learning.metrics import ServedScores
 from headrace.learning.records.labels import declared_type, initial_labels
 from headrace.learning.records.mark import Mark
 from headrace.learning.records.names import Known
+from headrace.learning.tags import tagged
 from headrace.learning.task import Task, Value
 from headrace.learning.waiting.batch import BatchState
 from headrace.learning.waiting.join import JoinState
@@ -16,6 +17,7 @@ PROBES = 32
 """Recent inputs kept in the state; a loaded snapshot must answer them as it did when it was saved."""
 
 
+@tagged("state/1")
 class State:
     """All that a learner carries from record to record; its digest stands for it.
 

@@ -5,8 +5,10 @@ from typing import NamedTuple, Protocol
 from headrace.learning.codes import AlertCode, RefusalCode
 from headrace.learning.effects import Alert, Effect, Quarantined
 from headrace.learning.records.mark import KafkaMessage
+from headrace.learning.tags import tagged
 
 
+@tagged("origin/1")
 class Origin(NamedTuple):
     """Where a record stands in the log, and its bytes."""
 

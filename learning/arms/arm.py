@@ -9,10 +9,12 @@ from headrace.learning.metrics import Scoreboard
 from headrace.learning.models import build
 from headrace.learning.prediction import Prediction
 from headrace.learning.records.schema import LARGEST
+from headrace.learning.tags import tagged
 from headrace.learning.task import Label, Task, Value
 from headrace.learning.waiting.batch import Row
 
 
+@tagged("arm/1")
 class Arm:
     """A model that predicts, is scored on what it predicted, and then learns: always in that order.
 

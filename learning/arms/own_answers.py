@@ -6,9 +6,11 @@ import numpy as np
 
 from headrace.learning.errors import ModelError
 from headrace.learning.prediction import Prediction
+from headrace.learning.tags import tagged
 from headrace.learning.task import Label, Task, Value
 
 
+@tagged("own-answers/1")
 class OwnAnswers:
     """Checks what a user's own model answers; a wrong class would be published, served and scored like a right one.
 

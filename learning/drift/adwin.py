@@ -3,8 +3,10 @@
 from river.drift import ADWIN
 
 from headrace.learning.drift.change import Change
+from headrace.learning.tags import tagged
 
 
+@tagged("adwin/1")
 class Adwin:
     """Signals when the mean error of the recent part of its window differs from that of the older part.
 

@@ -2,14 +2,15 @@
 
 import copyreg
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import FunctionType, MethodType
 from typing import Any, NamedTuple
 
-from headrace.learning.encoding import ours, river
+from headrace.learning.encoding import river
 from headrace.learning.encoding.form import ARGUMENT_MAX
 from headrace.learning.encoding.leaves import LEAVES, Leaf
 from headrace.learning.encoding.stripped import STRIPPED, Stripped
+from headrace.learning.tags import PLACES, TAGS, Place, enter
 
 DECLARED = "HEADRACE_STATE"
 """A module with a model of a user's own lists here the functions, and the classes of other modules, that the model's state consists of."""
@@ -22,7 +23,7 @@ LIBRARY = (
     ("copy", "deepcopy"),
     ("river._river_rust.vectordict", "euclidean_distance_dict"), ("river._river_rust.vectordict", "euclidean_distance_tuple"),
 )  # fmt: skip
-"""Classes and functions of other modules that may be named, beside those of River in `river.py`."""
+"""Classes and functions of other modules that may be named, beside those of River in `river.py` and our own, which are `tagged`."""
 
 
 NOBODYS = ("builtins", "_io", "posix", "nt")
@@ -200,20 +201,17 @@ def own_of(modules: Sequence[str]) -> Own:
     return Own(found, tuple(every))
 
 
-def _places() -> dict[str, tuple[str, str]]:
-    """Every tag with the module and the name of what it stands for."""
-    places = {name: ("builtins", name) for name in BUILTIN.split()}
-    places |= {f"{module}.{name}": (module, name) for module, name in LIBRARY}
+def _places() -> Iterator[tuple[str, Place]]:
+    """Every tag of what is not our own, with its place."""
+    yield from ((name, ("builtins", name)) for name in BUILTIN.split())
+    yield from ((f"{module}.{name}", (module, name)) for module, name in LIBRARY)
     for listed, version in ((river.CLASSES, "/1"), (river.FUNCTIONS, "")):
         for module, names in listed.items():
-            places |= {f"river.{module}.{name}{version}": (f"river.{module}", name) for name in names.split()}
-    for module, tags in ours.CLASSES.items():
-        places |= {f"{tag}/1": (f"headrace.learning.{module}", name) for name, tag in tags.items()}
-    return places
+            yield from ((f"river.{module}.{name}{version}", (f"river.{module}", name)) for name in names.split())
 
 
-PLACES = _places()
-TAGS = {place: tag for tag, place in PLACES.items()}
+for tag, place in _places():
+    enter(tag, place)
 
 HARMLESS = frozenset(["bool", "dict", "float", "frozenset", "int", "list", "set", "str", "tuple"])
 """Classes that a state may have with any arguments: they make no more of these than there is."""

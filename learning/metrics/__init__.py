@@ -14,6 +14,7 @@ from headrace.learning.metrics.r2 import R2
 from headrace.learning.metrics.rmse import RMSE
 from headrace.learning.metrics.rolling_roc_auc import rolling_roc_auc
 from headrace.learning.prediction import Prediction
+from headrace.learning.tags import tagged
 from headrace.learning.task import Kind, Label
 
 WINDOW = 1_000
@@ -50,6 +51,7 @@ METRICS: KindCatalogue[Callable[[], Metric]] = KindCatalogue(
 """Each metric of an arm, with the class that counts it for a kind of task. The order of the rows is part of the state."""
 
 
+@tagged("scoreboard/1")
 class Scoreboard:
     """All metrics of an arm.
 
@@ -102,6 +104,7 @@ class Scoreboard:
         return Prediction(value, {} if p is None else {(True if self.kind == "binary" else label): p})
 
 
+@tagged("served-scores/1")
 class ServedScores:
     """The metrics of what users were told: labels alone, without probabilities.
 

@@ -1,9 +1,11 @@
 """Accuracy."""
 
 from headrace.learning.prediction import Prediction
+from headrace.learning.tags import tagged
 from headrace.learning.task import Label
 
 
+@tagged("accuracy/1")
 class Accuracy:
     """The part of the predictions that were right, 0 to 1: `river.metrics.Accuracy`.
 

@@ -3,9 +3,11 @@
 from river import metrics
 
 from headrace.learning.prediction import Prediction
+from headrace.learning.tags import Count, tagged
 from headrace.learning.task import Label
 
 
+@tagged("f1/1", counts=dict[tuple[Label, Label], Count])
 class F1:
     """The harmonic mean of precision and recall of true, 0 to 1: `river.metrics.F1`.
 
@@ -39,6 +41,7 @@ class F1:
         return float(metric.get())
 
 
+@tagged("macro-f1/1", counts=dict[tuple[Label, Label], Count])
 class MacroF1(F1):
     """The mean of the F1 of every class, 0 to 1: `river.metrics.MacroF1`.
 

@@ -5,11 +5,13 @@ from math import log
 from river import metrics, stats
 
 from headrace.learning.prediction import Prediction
+from headrace.learning.tags import tagged
 from headrace.learning.task import Label
 
 LEAST, MOST = 1e-15, 1 - 1e-15  # River's bounds: a probability of 0 must not cost infinitely much
 
 
+@tagged("log-loss/1")
 class LogLoss:
     """Mean of minus the logarithm of the probability given to the label, 0 or more: `river.metrics.LogLoss`.
 
@@ -36,6 +38,7 @@ class LogLoss:
         return float(self._mean.get())
 
 
+@tagged("cross-entropy/1")
 class CrossEntropy:
     """The same for more classes: `river.metrics.CrossEntropy`.
 

@@ -3,9 +3,11 @@
 from river import metrics
 
 from headrace.learning.prediction import Prediction
+from headrace.learning.tags import tagged
 from headrace.learning.task import Label
 
 
+@tagged("mae/1")
 class MAE:
     """The mean absolute error: `river.metrics.MAE`.
 

@@ -3,9 +3,11 @@
 from river import metrics
 
 from headrace.learning.prediction import Prediction
+from headrace.learning.tags import tagged
 from headrace.learning.task import Label
 
 
+@tagged("r2/1")
 class R2:
     """The coefficient of determination: `river.metrics.R2`.
 

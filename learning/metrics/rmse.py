@@ -5,9 +5,11 @@ import math
 from river import metrics
 
 from headrace.learning.prediction import Prediction
+from headrace.learning.tags import tagged
 from headrace.learning.task import Label
 
 
+@tagged("rmse/1")
 class RMSE:
     """The root of the mean squared error: `river.metrics.RMSE`.
 

@@ -9,9 +9,11 @@ from headrace.learning.models.classes import LastingClasses
 from headrace.learning.models.hoeffding import BoundedTree, leaf_probabilities
 from headrace.learning.models.parameters import Seed, Trees
 from headrace.learning.models.preparing import OneHot, Prepared
+from headrace.learning.tags import tagged
 from headrace.learning.task import Label
 
 
+@tagged("forest-tree/1")
 class ForestTree(BoundedTree, LastingClasses, BaseTreeClassifier):
     """The tree of River's forest; its labels may be of mixed types."""
 
@@ -20,6 +22,7 @@ class ForestTree(BoundedTree, LastingClasses, BaseTreeClassifier):
         return leaf_probabilities(self, x)
 
 
+@tagged("adaptive-forest/1")
 class AdaptiveForest(forest.ARFClassifier):
     """River's forest, which neither a request nor a record without features can shape.
 

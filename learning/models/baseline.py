@@ -3,8 +3,10 @@
 from river import dummy, stats
 
 from headrace.learning.models.classes import LastingClasses
+from headrace.learning.tags import tagged
 
 
+@tagged("no-change/1")
 class NoChange(LastingClasses, dummy.NoChangeClassifier):
     """River's classifier, with classes whose order lasts."""
 

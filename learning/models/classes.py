@@ -3,9 +3,11 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from headrace.learning.tags import tagged
 from headrace.learning.task import Label
 
 
+@tagged("classes/1")
 class Classes:
     """A set of labels that is walked, always, as a `set` would be to which they were added in the order in which they were met.
 

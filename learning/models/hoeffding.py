@@ -8,6 +8,7 @@ from river.tree.nodes.branch import DTBranch
 from headrace.learning.models.classes import LastingClasses
 from headrace.learning.models.parameters import Count, PositiveShare, Seed
 from headrace.learning.models.preparing import OneHot, Prepared, Scale
+from headrace.learning.tags import tagged
 from headrace.learning.task import Label
 
 LEAVES = 10_000
@@ -25,6 +26,7 @@ class BoundedTree:
         self._growth_allowed = self.n_leaves < LEAVES  # type: ignore[attr-defined]
 
 
+@tagged("tree-classifier/1")
 class TreeClassifier(BoundedTree, LastingClasses, tree.HoeffdingTreeClassifier):
     """River's tree; its labels may be of mixed types."""
 
@@ -33,10 +35,12 @@ class TreeClassifier(BoundedTree, LastingClasses, tree.HoeffdingTreeClassifier):
         return leaf_probabilities(self, x)
 
 
+@tagged("adaptive-tree-classifier/1")
 class AdaptiveTreeClassifier(BoundedTree, LastingClasses, tree.HoeffdingAdaptiveTreeClassifier):
     """River's adaptive tree, with classes whose order lasts."""
 
 
+@tagged("tree-regressor/1")
 class TreeRegressor(BoundedTree, tree.HoeffdingTreeRegressor):
     """River's tree for numbers."""
 

@@ -8,6 +8,7 @@ from river import forest
 from headrace.learning.models.classes import Classes
 from headrace.learning.models.parameters import Seed, Trees
 from headrace.learning.models.preparing import OneHot, Prepared, Scale
+from headrace.learning.tags import tagged
 from headrace.learning.task import Label
 
 MEGABYTES = 20
@@ -75,6 +76,7 @@ class BoundedForest:
         return int(self.megabytes * 1_000_000 / (node * self.n_estimators))  # type: ignore[attr-defined]
 
 
+@tagged("mondrian-forest/1")
 class MondrianForest(BoundedForest, forest.AMFClassifier):
     """River's forest, bounded, with classes whose order lasts."""
 
@@ -103,6 +105,7 @@ class MondrianForest(BoundedForest, forest.AMFClassifier):
         self._met = Classes(labels)
 
 
+@tagged("mondrian-regressor/1")
 class MondrianRegressor(BoundedForest, forest.AMFRegressor):
     """River's forest for numbers, bounded."""
 

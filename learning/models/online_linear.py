@@ -9,6 +9,7 @@ from river import base
 
 from headrace.learning.models.parameters import NotNegative, Positive, Share
 from headrace.learning.models.preparing import Prepared, Scale
+from headrace.learning.tags import tagged
 from headrace.learning.task import Label
 
 INITIAL = 16
@@ -84,6 +85,7 @@ class _OnlineLinear(base.Estimator):
         return place
 
 
+@tagged("online-linear-classifier/1")
 class OnlineLinearClassifier(_OnlineLinear, base.Classifier):
     """Online gradient descent on the log loss, for true and false.
 
@@ -120,6 +122,7 @@ class OnlineLinearClassifier(_OnlineLinear, base.Classifier):
         return _sigmoid(raw) - (1.0 if y else 0.0)
 
 
+@tagged("online-linear-regressor/1")
 class OnlineLinearRegressor(_OnlineLinear, base.Regressor):
     """Online gradient descent on half the squared error, for numbers.
 

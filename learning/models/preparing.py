@@ -5,6 +5,7 @@ from typing import Any
 
 from river import base
 
+from headrace.learning.tags import tagged
 from headrace.learning.task import Label, Value
 
 Row = dict[str, Value]
@@ -26,6 +27,7 @@ def mark_equals(x: Row) -> Row:
     return {f"={len(name)}={name}" if "=" in name else name: value for name, value in x.items()}
 
 
+@tagged("one-hot/1")
 class OneHot(base.Transformer):
     """Turns each string feature into a number: `country: "PT"` becomes `country=PT: 1.0`. It has no state.
 
@@ -57,6 +59,7 @@ class OneHot(base.Transformer):
         return self.transform_one(x)
 
 
+@tagged("scale/1")
 class Scale(base.Transformer):
     """River's StandardScaler, to the bit, for numbers; strings become one-hot features that are not scaled.
 
@@ -129,6 +132,7 @@ class Scale(base.Transformer):
         return scaled
 
 
+@tagged("prepared/1")
 class Prepared(base.Estimator):
     """A model behind a preparing step: River's `step | model`, without the cost and the caches of its general pipeline.
 

@@ -3,6 +3,8 @@
 import hashlib
 from typing import NamedTuple, Protocol
 
+from headrace.learning.tags import tagged
+
 FORMAT = "1"
 
 
@@ -15,6 +17,7 @@ class KafkaMessage(Protocol):
     value: bytes | None
 
 
+@tagged("mark/1")
 class Mark(NamedTuple):
     """The fingerprint of a message: its offset, its Kafka timestamp in milliseconds, and the SHA-256 of key and value, as hex.
 

@@ -12,16 +12,13 @@ from river.base import Base
 
 from headrace.learning.records.labels import LabelType
 from headrace.learning.records.mark import Mark
-from headrace.learning.snapshot.header import POSITION_MAX, Sum
+from headrace.learning.snapshot.header import Sum
+from headrace.learning.tags import OURS, Count, contents_of
 from headrace.learning.waiting.batch import Row
 from headrace.learning.waiting.join import MODULUS
 from headrace.learning.waiting.order import Held
 
-Count = Annotated[int, Meta(ge=0, le=POSITION_MAX)]
 Plain = bool | int | float | str
-
-OURS = "headrace.learning."
-"""The beginning of the names of the modules whose classes are looked into."""
 
 PART = 1_000
 """Entries that are compared at one go: there can be a million names, and nothing else runs meanwhile."""
@@ -35,15 +32,13 @@ CONTENTS: dict[tuple[str, str], Any] = {
     ("Arm", "role"): Literal["champion", "challenger", "baseline"],
     ("Arm", "version"): str | None,
     ("Scoreboard", "window"): list[tuple[Plain, Plain, float | None]],
-    ("F1", "counts"): dict[tuple[Plain, Plain], Count],
-    ("MacroF1", "counts"): dict[tuple[Plain, Plain], Count],
     ("JoinState", "oldest"): tuple[Count, Count] | None,
     ("JoinState", "delays"): list[Count],
     ("JoinState", "checksum"): Annotated[int, Meta(ge=0)],
     ("OrderState", "held"): list[tuple[int, int, Count, Count, bytes | None, bytes]],
     ("BatchState", "rows"): list[tuple[dict[str, Plain], Plain]],
 }
-"""Class and attribute to what may stand there, where a fresh state does not show it."""
+"""Class and attribute to what may stand there, where a fresh state does not show it. Metrics and detectors declare it with their tags."""
 
 TUPLES: dict[tuple[str, str], type] = {
     ("State", "last"): Mark, ("OrderState", "held"): Held, ("BatchState", "rows"): Row,
@@ -76,13 +71,16 @@ def _check_attributes(value: Any, fresh: Any) -> None:
     kind = type(fresh).__name__
     if type(value) is not type(fresh) or vars(value).keys() != vars(fresh).keys():
         raise ValueError(f"there is no {kind} where one should be")
+    contents = contents_of(type(fresh))
     for name, wanted in vars(fresh).items():
-        _check_value(vars(value)[name], wanted, (kind, name))
+        place = kind, name
+        _check_value(vars(value)[name], wanted, place, contents.get(name) or CONTENTS.get(place))
 
 
-def _check_value(value: Any, fresh: Any, place: tuple[str, str]) -> None:
-    if place in CONTENTS:
-        _check_contents(value, fresh, place)
+def _check_value(value: Any, fresh: Any, place: tuple[str, str], contents: Any) -> None:
+    """Compare one attribute with that of a fresh object, or with the type of its contents where one is declared."""
+    if contents is not None:
+        _check_contents(value, fresh, place, contents)
     elif type(value) is not type(fresh):
         raise ValueError(f"{'.'.join(place)} is of the type {type(value).__name__}")
     elif isinstance(fresh, Base):
@@ -98,7 +96,7 @@ def _check_value(value: Any, fresh: Any, place: tuple[str, str]) -> None:
         _check_attributes(value, fresh)
 
 
-def _check_contents(value: Any, fresh: Any, place: tuple[str, str]) -> None:
+def _check_contents(value: Any, fresh: Any, place: tuple[str, str], contents: Any) -> None:
     if type(fresh) is deque:
         if type(value) is not deque or value.maxlen != fresh.maxlen:
             raise ValueError(f"{'.'.join(place)} is no window")
@@ -107,7 +105,7 @@ def _check_contents(value: Any, fresh: Any, place: tuple[str, str]) -> None:
         held = value if type(value) is list else [value]
         if any(type(one) is not TUPLES[place] for one in held):
             raise ValueError(f"{'.'.join(place)} holds other things")
-    _convert(value, CONTENTS[place], place)
+    _convert(value, contents, place)
 
 
 def _convert(value: Any, wanted: Any, place: tuple[str, str]) -> None:

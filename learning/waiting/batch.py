@@ -2,9 +2,11 @@
 
 from typing import NamedTuple
 
+from headrace.learning.tags import tagged
 from headrace.learning.task import BATCH_MAX, Label, Update, Value
 
 
+@tagged("row/1")
 class Row(NamedTuple):
     """Features and label, to be learned."""
 
@@ -12,6 +14,7 @@ class Row(NamedTuple):
     label: Label
 
 
+@tagged("batch/1")
 class BatchState:
     """What the state carries of the batch: rows to learn, the log time of the first, and how often there were too many."""
 

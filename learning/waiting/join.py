@@ -9,6 +9,7 @@ import msgspec
 
 from headrace.learning.errors import StoreError
 from headrace.learning.prediction import Served
+from headrace.learning.tags import tagged
 from headrace.learning.task import Label, Value
 from headrace.learning.turn import Origin
 from headrace.learning.waiting.pending import Pending, Waiting
@@ -68,6 +69,7 @@ def weight(waiting: Waiting) -> int:
     return int.from_bytes(hashlib.blake2b(content, digest_size=16).digest(), "big")
 
 
+@tagged("join/1")
 class JoinState:
     """What the state carries of the join: counts, and where the next expiry is.
 

@@ -4,11 +4,13 @@ from heapq import heappop, heappush
 from typing import NamedTuple
 
 from headrace.learning.codes import RefusalCode
+from headrace.learning.tags import tagged
 
 HELD_MAX = 10_000
 """Records that wait at most; one more, and the earliest waits no longer."""
 
 
+@tagged("held/1")
 class Held(NamedTuple):
     """A record that waits. Compared in this order: of one event time, a label comes before what is not one, then as in the log."""
 
@@ -20,6 +22,7 @@ class Held(NamedTuple):
     line: bytes
 
 
+@tagged("order/1")
 class OrderState:
     """What the state carries of the order.
 
