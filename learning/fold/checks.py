@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from headrace.learning.arms import Arm
 from headrace.learning.encoding import SAVABLE, decode, encode, missing
 from headrace.learning.encoding.table import DECLARED as DECLARED_IN
 from headrace.learning.errors import ModelError, SnapshotError
@@ -14,7 +15,7 @@ from headrace.learning.fold.finding import Finding
 from headrace.learning.fold.learner import Learner
 from headrace.learning.fold.trial import Raised, Trial, digest_of, run_trial
 from headrace.learning.prediction import is_finite
-from headrace.learning.task import Task
+from headrace.learning.task import Task, Value
 
 DECLARED = (
     "A state may hold the classes of the model's own module, and those of River that Headrace knows. Functions, and classes of other modules "
@@ -84,17 +85,16 @@ def check_answers(trial: Trial) -> None:
 def check_finite(trial: Trial) -> None:
     """Raise ModelError if the model has answered with a number that is not finite; a worker serves no such answer."""
     champion = trial.learner.champion
-    for x in [] if champion.broken else trial.questions:
-        try:
-            prediction = champion.predict(x)
-        except BaseException:  # noqa: BLE001, S112 other checks tell of it
-            continue
-        if prediction is not None and not is_finite(prediction):
-            break
-    else:
-        if not champion.broken:
-            return
-    raise _error(trial, "answers with numbers that are not finite", FINITE)
+    if champion.broken or not all(_is_answer_finite(champion, x) for x in trial.questions):
+        raise _error(trial, "answers with numbers that are not finite", FINITE)
+
+
+def _is_answer_finite(arm: Arm, features: dict[str, Value]) -> bool:
+    try:
+        prediction = arm.predict(features)
+    except BaseException:  # noqa: BLE001 other checks tell of it
+        return True
+    return prediction is None or is_finite(prediction)
 
 
 def check_chance(trial: Trial) -> None:
@@ -130,7 +130,7 @@ def check_reading(trial: Trial) -> ModelError | None:
     if trial.is_pure:
         return None
     return _error(
-        trial, "changes when it is asked", "Nothing must be done: a worker answers from a copy, a little behind."
+        trial, "changes when it is asked", "Do nothing: a worker answers from a copy, which is a little behind."
     )
 
 

@@ -107,7 +107,7 @@ class Trial:
                 self.half = error
             self.fold(self.learner, self.rows[half:])
         except ModelError as error:
-            self.failure = error
+            self.failure = self.failure or error
             return
         self.digest = digest_of(self.learner)
         self._ask(self.learner)
@@ -160,7 +160,8 @@ def run_trial(task: Task) -> Trial:
     """Run the trial of a task's model with the most demanding rows that it takes.
 
     Where the task declares no features, the model need not take all that come (strings, or rows without a feature that it needs) as long as
-    there are rows that it takes; what it raised first is the warning then. If there are none, the trial is cut to those that it took.
+    there are rows that it takes; what it raised first is the warning then. If there are none, or if it answers with what is no answer, the
+    trial is cut to the rows before.
 
     Raises
     ------
