@@ -1,0 +1,99 @@
+"""Reads `headrace.toml`, once, and checks it whole."""
+
+import math
+import os
+import tomllib
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from headrace.app.credentials import BrokerTls, Sasl, WebTls
+from headrace.app.peers import Address, Place
+from headrace.app.settings.section import read_section, unknown_key, wrong_value
+from headrace.app.settings.settings import Settings
+from headrace.app.settings.tables import Broker, Features, Worker
+from headrace.app.settings.task import read_task
+from headrace.learning.errors import SettingsError
+
+DEFAULT = "headrace.toml"
+PORT_MAX = 65_535
+
+SECTIONS = ["broker", "worker", "features", "tasks"]
+
+
+def load(path: str | None = None) -> Settings:
+    """The settings of a file: the one named, or HEADRACE_CONFIG, or `headrace.toml` here.
+
+    Raises
+    ------
+    SettingsError
+        Names the file, the key and the remedy.
+    """
+    file = Path(path or os.environ.get("HEADRACE_CONFIG") or DEFAULT)
+    try:
+        raw = tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SettingsError(f"{file} is not there.", "Make one: headrace init. Or name it: --config FILE.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{file} cannot be read: {error}.", "Name a readable text file.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{file} is not TOML: {error}.", "Correct that line.") from None
+    return parse(raw, file)
+
+
+def parse(raw: dict[str, Any], path: Path) -> Settings:
+    """Settings from their plain form; SettingsError as for `load`."""
+    for key in raw:
+        if key not in SECTIONS:
+            raise unknown_key(path, "", key, SECTIONS)
+    broker = read_section(path, "broker", raw.get("broker", {}), Broker, {"tls": BrokerTls, "sasl": Sasl})
+    worker: Worker = read_section(path, "worker", raw.get("worker", {}), Worker, {"tls": WebTls})
+    if not 0 < int(worker.web.rpartition(":")[2]) <= PORT_MAX:
+        raise wrong_value(path, "worker.web", "names a port that is not from 1 to 65535", "Name another port.")
+    _check_reach(path, worker)
+    if not math.isfinite(worker.snapshot_seconds):
+        raise wrong_value(path, "worker.snapshot_seconds", "is not finite", "Give a number of seconds.")
+    features: Features = read_section(path, "features", raw.get("features", {}), Features)
+    _check_features(path, features)
+    declared = raw.get("tasks", {})
+    if not isinstance(declared, dict) or not declared:
+        raise wrong_value(path, "tasks", "has no task", "Declare one: [tasks.NAME] with a kind.")
+    tasks = {name: read_task(path, name, table) for name, table in declared.items()}
+    return Settings(path=path, broker=broker, worker=worker, features=features, tasks=tasks)
+
+
+def _check_reach(path: Path, worker: Worker) -> None:
+    name, address, remedy = "address", worker.address, "Write it like http://10.0.0.5:6066: no path, and always a port."
+    if address is None:
+        name, address = "web", f"http://{worker.web}"
+        remedy = "Write it like 127.0.0.1:6066, or set worker.address to where others reach this worker."
+    try:
+        Address.parse(address)
+    except ValueError as error:
+        raise wrong_value(path, f"worker.{name}", f"is wrong: {error}", remedy) from None
+    for number, place in enumerate(worker.peers or ()):
+        try:
+            Place.parse(place)
+        except ValueError as error:
+            remedy = "Write a host, host:port, or a network like 10.0.0.0/8."
+            raise wrong_value(path, f"worker.peers[{number}]", f"is wrong: {error}", remedy) from None
+
+
+def _check_features(path: Path, features: Features) -> None:
+    try:
+        if features.ttl_seconds == 0:
+            raise ValueError("0 is no time to live")
+    except ValueError as error:
+        raise wrong_value(
+            path, "features.ttl", f"is wrong: {error}", 'Write for example "7d", or leave it out.'
+        ) from None
+    if features.url is None:
+        return
+    try:  # nothing of the URL is told, for there may be a password in any part of one that is wrong
+        parts = urlsplit(features.url)
+        fits = parts.scheme in ("redis", "rediss") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        fits = False
+    if not fits:
+        form = "redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE], or rediss:// for TLS"
+        raise wrong_value(path, "features.url", f"is not {form}", "Percent-encode what is special in the password.")

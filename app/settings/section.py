@@ -1,0 +1,78 @@
+"""Reads one table of `headrace.toml` into its struct, and makes the errors of settings."""
+
+import difflib
+import re
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from headrace.learning.errors import SettingsError
+
+
+def read_section(
+    path: Path, where: str, raw: object, shape: type[Any], within: dict[str, type[Any]] | None = None
+) -> Any:
+    """Read a table into a struct; `within` names the tables in it that have a struct of their own.
+
+    Raises
+    ------
+    SettingsError
+        Names the file, the key and the remedy.
+    """
+    if not isinstance(raw, dict):
+        raise wrong_value(path, where, "is not a table", f"Write [{where}].")
+    for key, inner in (within or {}).items():
+        if isinstance(raw.get(key), dict):
+            read_section(path, f"{where}.{key}", raw[key], inner)
+    known = [field.name for field in msgspec.structs.fields(shape) if field.name != "name"]
+    for key in raw:
+        if key not in known and not (where.startswith("tasks.") and key == "name"):
+            raise unknown_key(path, where, key, known)
+    try:
+        return msgspec.convert(raw, shape)
+    except msgspec.ValidationError as error:
+        what, _, at = str(error).partition(" - at `$")
+        at = at.rstrip("`")
+        if "matching regex" in what:
+            what = "It is not in the expected form"  # the example in the remedy shows the form
+        raise wrong_value(
+            path, where + at, f"is wrong: {what[0].lower()}{what[1:]}", _unquoted(raw, what, at) or _remedy(shape, at)
+        ) from None
+
+
+def _unquoted(raw: dict[str, Any], what: str, at: str) -> str:
+    """The remedy where a number or a boolean stands in quotes; otherwise nothing."""
+    value: Any = raw
+    for key in at.removeprefix(".").split("."):
+        value = value.get(key) if isinstance(value, dict) else None
+    wanted, _, found = what.partition(", got ")
+    if found != "`str`" or not isinstance(value, str):
+        return ""
+    forms = {"int": r"-?\d+", "float": r"-?\d+(\.\d+)?", "bool": "true|false"}
+    fits = any(name in wanted and re.fullmatch(form, value) for name, form in forms.items())
+    return f"Write {value}, without quotes." if fits else ""
+
+
+def _remedy(shape: type[Any], at: str) -> str:
+    """What the member of a struct at `at` may be: its choices, or an example."""
+    hint = get_type_hints(shape, include_extras=True).get(at.removeprefix("."))
+    for part in (hint, *get_args(hint)):
+        if get_origin(part) is Literal:
+            return f"Write one of: {', '.join(map(str, get_args(part)))}."
+        for meta in getattr(part, "__metadata__", ()):
+            if isinstance(meta, msgspec.Meta) and meta.examples:
+                return f"Write it like {meta.examples[0]}."
+    return "See docs/operations.md for what it takes."
+
+
+def unknown_key(path: Path, where: str, key: str, known: list[str]) -> SettingsError:
+    """Make the error of a key that no setting has, with the nearest that one has."""
+    near = difflib.get_close_matches(key, known, 1)
+    remedy = f"Did you mean '{near[0]}'?" if near else f"Known here: {', '.join(known)}."
+    return SettingsError(f"{path}: unknown key '{where + '.' if where else ''}{key}'.", remedy)
+
+
+def wrong_value(path: Path, key: str, what: str, remedy: str) -> SettingsError:
+    """Make the error of a setting that cannot be as it is."""
+    return SettingsError(f"{path}: '{key}' {what}.", remedy)

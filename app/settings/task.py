@@ -1,0 +1,115 @@
+"""Reads the table of one task, with its features, sources and stored features."""
+
+import math
+import re
+import sys
+from pathlib import Path
+
+from headrace.agents.expressions import compile_expression
+from headrace.app.settings.section import read_section, wrong_value
+from headrace.learning.errors import ModelError, RecordError
+from headrace.learning.records.schema import find_bad_feature
+from headrace.learning.records.stored import StoredSchema
+from headrace.learning.task import Task
+from headrace.learning.task.source import Source
+from headrace.tables.kafka.topics import topics_of
+
+ELSEWHERE = {
+    "name": "The table's own name is the task's.",
+    "label": "Leave it out, and name the label's column when you send: headrace send --label COLUMN.",
+}
+"""What is said in another place than in the table of a task, and where."""
+
+
+def read_task(path: Path, name: str, raw: object) -> Task:
+    """Read the table of the task of this name; SettingsError as for `read_section`."""
+    from headrace.learning.models import build
+
+    where = f"tasks.{name}"
+    if not isinstance(raw, dict):
+        raise wrong_value(path, where, "is not a table", f"Write [{where}].")
+    if stray := next((key for key in ELSEWHERE if key in raw), None):
+        raise wrong_value(path, f"{where}.{stray}", "is not a setting", ELSEWHERE[stray])
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,62}", name):
+        raise wrong_value(path, where, "is no name for a task", "Use up to 63 lower-case letters, digits, '_' and '-'.")
+    if "kind" not in raw:
+        raise wrong_value(path, f"{where}.kind", "is missing", "Set binary, multiclass or regression.")
+    features = raw.get("features")
+    if isinstance(features, dict):
+        for feature, table in features.items():
+            _check_feature(path, f"{where}.features.{feature}", table)
+    if isinstance(sources := raw.get("sources"), list):
+        for number, table in enumerate(sources):
+            _check_source(path, f"{where}.sources[{number}]", table)
+    task: Task = read_section(path, where, raw | {"name": name}, Task)
+    if task.labels is not None and task.kind != "multiclass":
+        raise wrong_value(path, f"{where}.labels", f"is not for {task.kind} tasks", "Leave it out.")
+    _check_stored(path, task)
+    if own := {topic.name for topic in topics_of(task)} & {source.topic for source in task.sources or ()}:
+        raise wrong_value(
+            path, f"{where}.sources", f"names {own.pop()}, a topic of this task", "Name a topic of others."
+        )
+    if ":" in task.model_name:  # the module of a user's own model may lie beside the settings
+        import_from(str(path.resolve().parent))
+    try:
+        build(task.model, task.kind)
+    except ModelError as error:
+        raise wrong_value(path, f"{where}.model", f"is wrong: {error.what.rstrip('.')}", error.remedy) from None
+    return task
+
+
+def import_from(folder: str) -> None:
+    """Let what lies in a folder be imported: before what is installed, which may have the same name, and behind Python's own."""
+    if folder not in sys.path:
+        installed = (at for at, place in enumerate(sys.path) if place.endswith(("site-packages", "dist-packages")))
+        sys.path.insert(next(installed, len(sys.path)), folder)
+
+
+def _check_source(path: Path, where: str, raw: object) -> None:
+    source: Source = read_section(path, where, raw, Source)
+    for key, expression in source.expressions():
+        try:
+            compile_expression(expression)
+        except ValueError as error:
+            remedy = "Correct the expression: https://jmespath.org says how they are written."
+            raise wrong_value(path, f"{where}.{key}", f"is no JMESPath expression: {error}", remedy) from None
+
+
+def _check_feature(path: Path, where: str, raw: object) -> None:
+    from headrace.learning.task import Feature
+
+    if not isinstance(raw, dict):
+        raise wrong_value(path, where, "is not a table", 'Write for example { type = "float" }.')
+    feature: Feature = read_section(path, where, raw, Feature)
+    for bound in ("min", "max"):
+        if math.isnan(getattr(feature, bound) or 0.0):
+            raise wrong_value(path, f"{where}.{bound}", "is not a number", "Give a number, or leave it out.")
+    if feature.min is not None and feature.max is not None and feature.min > feature.max:
+        raise wrong_value(path, where, f"has min {feature.min:g} above max {feature.max:g}", "Exchange them.")
+    numeric = feature.type in ("float", "int")
+    if not numeric and (feature.min is not None or feature.max is not None):
+        raise wrong_value(path, where, f"has a range, but its type is {feature.type}", "Leave min and max out.")
+    if feature.values is not None and feature.type != "string":
+        raise wrong_value(path, where, f"lists values, but its type is {feature.type}", "Leave values out.")
+
+
+def _check_stored(path: Path, task: Task) -> None:
+    schema = StoredSchema(task)
+    for name, stored in schema.stored.items():
+        where = f"tasks.{task.name}.stored.{name}"
+        if bad := find_bad_feature({name: True}):
+            raise wrong_value(path, where, f"is no name for a feature: {bad.what.rstrip('.')}", bad.remedy)
+        declared = None if task.features is None else task.features.get(name)
+        if task.features is not None and declared is None:
+            raise wrong_value(
+                path, where, "is not among the task's features", f"Declare it: [tasks.{task.name}.features]."
+            )
+        if stored.default is None:
+            if declared is not None and not declared.optional:
+                what = "has no default, and the feature is not optional: without the store there would be no answers"
+                raise wrong_value(path, where, what, "Give it a default, or declare the feature optional.")
+            continue
+        try:
+            schema.check(name, stored.default)
+        except RecordError as error:
+            raise wrong_value(path, f"{where}.default", f"is wrong: {error.what.rstrip('.')}", error.remedy) from None
