@@ -1,7 +1,7 @@
 """What a request is refused with: RFC 9457 problem documents, and the one place that turns errors into them."""
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated
 
 import msgspec
@@ -10,6 +10,7 @@ from aiohttp import web
 from aiohttp.http import HttpProcessingError
 
 from headrace.app.problems import PROBLEMS, ProblemCode
+from headrace.app.serving.refused import Kind, RequestRefused
 from headrace.learning.errors import RecordError
 
 log = structlog.get_logger()
@@ -27,6 +28,19 @@ LESS = "Send less at a time, or raise worker.body_limit in headrace.toml."
 
 ROUTING: dict[int, ProblemCode] = {404: "not_found", 405: "method_not_allowed"}
 """The codes of what aiohttp refuses by itself."""
+
+STATUSES: Mapping[Kind, int] = {
+    "malformed": 400,
+    "unknown": 404,
+    "conflict": 409,
+    "too_large": 413,
+    "invalid": 422,
+    "throttled": 429,
+    "unavailable": 503,
+}
+"""The status of each kind of refusal."""
+
+AGAIN = {"Retry-After": "1"}
 
 Code = Annotated[str, msgspec.Meta(extra_json_schema={"enum": sorted({code for _, code in PROBLEMS})})]
 """A code as the OpenAPI document shows it."""
@@ -66,6 +80,19 @@ class Problem(Exception):
         self.status, self.code, self.detail, self.remedy = status, code, detail, remedy
         self.headers = headers or {}
 
+    @classmethod
+    def of(cls, refused: RequestRefused) -> "Problem":
+        """Make the problem of a refusal.
+
+        Examples
+        --------
+        >>> problem = Problem.of(RequestRefused("conflict", "not_yet", "shard 0 is at position 3.", "Ask again.", retry=True))
+        >>> problem.status, problem.code, problem.headers
+        (409, 'not_yet', {'Retry-After': '1'})
+        """
+        headers = AGAIN if refused.retry else None
+        return cls(STATUSES[refused.kind], refused.code, refused.what, refused.remedy, headers)
+
     def response(self) -> web.Response:
         """The problem document."""
         body = ProblemDocument(self.status, self.code, self.detail, self.remedy)
@@ -95,6 +122,8 @@ async def answer_problems(request: web.Request, handler: Handler) -> web.StreamR
         return await handler(request)
     except Problem as problem:
         return problem.response()
+    except RequestRefused as refused:
+        return Problem.of(refused).response()
     except RecordError as error:
         return Problem(422, error.code, error.what, error.remedy).response()
     except web.HTTPRequestEntityTooLarge as error:

@@ -14,7 +14,7 @@ from mode.utils.logging import level_name
 from headrace.agents.learn import LearningApp
 from headrace.app.command import INSTANCE, fix_hash_seed
 from headrace.app.settings import Settings, load
-from headrace.app.worker import make_app, run
+from headrace.app.worker import run, wire
 from headrace.learning.errors import HeadraceError, SettingsError
 
 LEVELS = {"debug": "debug", "info": "info", "warn": "warning", "warning": "warning", "error": "error"}
@@ -45,7 +45,7 @@ def listed_app() -> LearningApp:
     """
     try:
         settings = load(None)
-        app = make_app(settings, None)
+        app = wire(settings, None).app
     except HeadraceError as error:
         raise click.ClickException(str(error)) from error
     # Faust warns that its command line sets options after they were read; `check_options` refuses those that differ.

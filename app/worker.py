@@ -33,12 +33,13 @@ from headrace.app.limits import needed_descriptors, open_standard_streams, raise
 from headrace.app.logs import set_up_logging
 from headrace.app.loop import LoopPolicy
 from headrace.app.peers import is_loopback
-from headrace.app.requests import answering
+from headrace.app.serving.requests import answering
 from headrace.app.settings import Settings
 from headrace.app.stores import make_store
 from headrace.app.trial import try_models
 from headrace.app.views import ROUTES, add_views
 from headrace.app.views.health import announce_ready
+from headrace.app.wiring import Wiring
 from headrace.tables.enricher import Enricher
 from headrace.tables.kafka.clients import Brokers
 from headrace.tables.kafka.metadata import FoundTopic
@@ -87,8 +88,18 @@ def instance_of(settings: Settings, name: str | None, found: Mapping[str, FoundT
     return f"{name}.{hashlib.sha256(' '.join(told).encode()).hexdigest()[:8]}"
 
 
-def make_app(settings: Settings, instance: str | None, impure: Collection[str] = frozenset()) -> LearningApp:
-    """Wire a Faust app for these settings. `instance` is the id of a static member; `impure` names the tasks whose models change when they are asked."""
+def wire(settings: Settings, instance: str | None, impure: Collection[str] = frozenset()) -> Wiring:
+    """Wire the parts of a worker.
+
+    Parameters
+    ----------
+    settings
+        Of this worker.
+    instance
+        The id of a static member of the group; None for one that is not static.
+    impure
+        The tasks whose models change when they are asked.
+    """
     doors = doors_of(settings, operations(ROUTES))
     host, port, brokers = settings.web_host, settings.web_port, settings.brokers
     app = LearningApp(
@@ -145,17 +156,17 @@ def make_app(settings: Settings, instance: str | None, impure: Collection[str] =
             context = SourceContext(task, settings.brokers, app.commit, app.enrichers.get(task.name), key)
             app.ingest(task, Ingest(context))
     follow_assignments(app)
-    add_views(app, settings, impure)
-    for served in app.serving.tasks.values():
-        requests = Requests(served.task, settings.brokers, answering(app.serving, served))
+    wiring = add_views(app, settings, impure)
+    for served in wiring.serving.tasks.values():
+        requests = Requests(served.task, settings.brokers, answering(wiring.serving, served))
         app.background.append(Background(f"requests of {served.task.name}", requests.run))
         app.described.append(served.arrivals.looking)
         app.closing.append(served.arrivals.stop)
     watch = TopicWatch(brokers, settings.tasks.values(), partial(act_on_trouble, app, brokers))
     app.background.append(Background("topics", watch.run))
-    app.background.append(Background("readiness", lambda: announce_ready(app, settings.address)))
+    app.background.append(Background("readiness", lambda: announce_ready(wiring, settings.address)))
     app.web._runner._shutdown_timeout = ANSWER_SECONDS  # noqa: SLF001 Faust leaves aiohttp's minute
-    return app
+    return wiring
 
 
 async def act_on_trouble(app: LearningApp, brokers: Brokers, trouble: Trouble) -> None:
@@ -197,21 +208,22 @@ def run(settings: Settings, instance: str | None = None, level: str = "info") ->
     settings.check_signed()
     warn_of_doors(settings, doors)
     check_port(settings.web_host, settings.web_port)
-    claimed = claim_folder(settings.datadir)
+    with claim_folder(settings.datadir):  # for as long as the worker runs
+        run_claimed(settings, instance, ending)
+
+
+def run_claimed(settings: Settings, instance: str | None, ending: Ending) -> NoReturn:
+    """Run a worker in a folder that it has claimed, until `ending` tells it to stop; then end the process."""
     log.info("starting", web=settings.address, broker=str(settings.brokers), tasks=sorted(settings.tasks))
     check_descriptors(sum(task.partitions for task in settings.tasks.values()))
     verdicts = try_models(settings)
     topics = [topic for task in settings.tasks.values() for topic in topics_of(task)]
     found = asyncio.run(prepare(settings.brokers, topics, sources_of(settings.tasks.values())))
     asyncio.set_event_loop_policy(LoopPolicy())
-    app = make_app(
-        settings,
-        instance_of(settings, instance, found),
-        {name for name, verdict in verdicts.items() if not verdict.pure},
-    )
-    worker = Process(app, loglevel="WARNING", redirect_stdouts=False, override_logging=False, quiet=True)
+    impure = {name for name, verdict in verdicts.items() if not verdict.pure}
+    wiring = wire(settings, instance_of(settings, instance, found), impure)
+    worker = Process(wiring.app, loglevel="WARNING", redirect_stdouts=False, override_logging=False, quiet=True)
     worker.spinner = None
-    worker.claimed = claimed  # for as long as it runs
     sys.setswitchinterval(SWITCH_SECONDS)
     gc.collect()
     gc.freeze()  # all that is imported and wired stays for good: to look through it took 0.1 s of every full collection

@@ -1,22 +1,23 @@
 """The web views: one file a resource."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from headrace.agents.learn import LearningApp
-from headrace.app.connections import Web
 from headrace.app.contract import operations
 from headrace.app.openapi import write_document
+from headrace.app.serving.serving import Serving
 from headrace.app.settings import Settings
 from headrace.app.views.document import Document
 from headrace.app.views.features import StoredFeatures
 from headrace.app.views.health import Healthy, Ready
 from headrace.app.views.labels import Labels
 from headrace.app.views.predict import Predict, PredictBatch
+from headrace.app.views.resource import Resource, Server
 from headrace.app.views.samples import Samples
-from headrace.app.views.serving import Serving
 from headrace.app.views.task import TaskStatus
+from headrace.app.wiring import Wiring
 
-ROUTES = {
+ROUTES: Mapping[str, type[Resource]] = {
     "/healthz": Healthy,
     "/readyz": Ready,
     "/openapi.json": Document,
@@ -29,12 +30,24 @@ ROUTES = {
 }
 
 
-def add_views(app: LearningApp, settings: Settings, impure: Collection[str]) -> None:
-    """Give the app its routes; `impure` names the tasks whose models change when they are asked."""
-    app.serving = Serving(app, settings, impure)
-    app.closing.append(app.serving.stop)
-    app.document = write_document(operations(ROUTES), settings.tasks.values(), has_keys=len(settings.keys()) > 0)
-    app.web = Web(app)
+def add_views(app: LearningApp, settings: Settings, impure: Collection[str]) -> Wiring:
+    """Give the app its web server with all routes, and return what the views answer from.
+
+    Parameters
+    ----------
+    app
+        Has its shards already.
+    settings
+        Of this worker.
+    impure
+        The tasks whose models change when they are asked.
+    """
+    serving = Serving(app, settings, impure)
+    app.closing.append(serving.stop)
+    document = write_document(operations(ROUTES), settings.tasks.values(), has_keys=len(settings.keys()) > 0)
+    wiring = Wiring(app, serving, document)
+    app.web = Server(wiring)
     for path, view in ROUTES.items():
         view.view_path, view.view_name = path, view.__name__
         app.web.add_view(view, prefix="")
+    return wiring

@@ -5,7 +5,7 @@ from typing import Any
 from aiohttp import web
 
 from headrace.app.contract import contract
-from headrace.app.views.serving import Resource
+from headrace.app.views.resource import Resource
 
 
 class Document(Resource):
@@ -14,5 +14,4 @@ class Document(Resource):
     @contract(role="predict", gives=dict[str, Any])
     async def get(self, request: web.Request) -> web.Response:  # noqa: ARG002
         """Give the OpenAPI document of this worker, with the features and labels of its tasks."""
-        app: Any = self.app
-        return self.answer(app.document)
+        return self.answer(self.wiring.document)

@@ -13,8 +13,8 @@ from headrace.app.contract import StoredFeatures as OfEntity
 from headrace.app.contract import contract
 from headrace.app.encodings import read_body
 from headrace.app.errors import Problem
-from headrace.app.views.appender import APPEND_SECONDS
-from headrace.app.views.serving import Resource
+from headrace.app.serving.request_appender import APPEND_SECONDS
+from headrace.app.views.resource import Resource
 from headrace.learning.records import refuse_duplicate_keys
 from headrace.learning.task import Value
 from headrace.tables.enricher import Enricher

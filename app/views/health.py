@@ -13,7 +13,10 @@ from headrace.agents.learn import LearningApp
 from headrace.app.answers import Position
 from headrace.app.contract import contract
 from headrace.app.errors import Problem
-from headrace.app.views.serving import Resource, ServedTask, Serving
+from headrace.app.serving.served_task import ServedTask
+from headrace.app.serving.serving import Serving
+from headrace.app.views.resource import Resource
+from headrace.app.wiring import Wiring
 
 log = structlog.get_logger()
 
@@ -73,7 +76,7 @@ class Ready(Resource):
     @contract(role=None, gives=Readiness, problems=(404, 503), parameters={"task": str})
     async def get(self, request: web.Request) -> web.Response:
         """200 when ready; 503 with what is missing. With `task`, of that task alone, and 503 if any of its shards or sources is stopped."""
-        return self.answer(check_ready(self.app, self.serving, request.query.get("task")))
+        return self.answer(check_ready(self.wiring.app, self.serving, request.query.get("task")))
 
 
 def check_ready(app: LearningApp, serving: Serving, name: str | None = None) -> Readiness:
@@ -123,11 +126,11 @@ def _stopped_sources_of(app: LearningApp, task: str, *, is_strict: bool) -> list
     return stopped
 
 
-async def announce_ready(app: LearningApp, address: str) -> None:
+async def announce_ready(wiring: Wiring, address: str) -> None:
     """Log the line that people wait for, once the worker is ready for the first time."""
     while True:
         try:
-            check_ready(app, app.serving)
+            check_ready(wiring.app, wiring.serving)
         except Problem:
             await asyncio.sleep(READY_SECONDS)
         else:

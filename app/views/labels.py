@@ -8,8 +8,8 @@ from msgspec import UNSET, UnsetType
 
 from headrace.app.answers import Appended
 from headrace.app.contract import TaskLabel, contract
+from headrace.app.serving.question import BATCH_MAX
 from headrace.app.views.samples import Samples
-from headrace.app.views.serving import BATCH_MAX
 from headrace.learning.records import Id, Record, Source, Time
 
 

@@ -6,20 +6,17 @@ import msgspec
 from aiohttp import web
 
 from headrace.app.answers import Answer
+from headrace.app.caller import CALLER, Caller
 from headrace.app.contract import contract
 from headrace.app.encodings import read_body
 from headrace.app.errors import Problem
-from headrace.app.views.owner import Asked
-from headrace.app.views.serving import BATCH_MAX, Question, Resource, explain
-from headrace.learning.records import refuse_duplicate_keys
+from headrace.app.serving.question import BATCH_MAX, Asked, Question, read_question, read_questions
+from headrace.app.views.resource import Resource
 
 Questions = Annotated[list[Question], msgspec.Meta(max_length=BATCH_MAX)]
 
 FRESH = {"fresh": bool}
 """Whether only the owner of the shard may answer."""
-
-decode_one = msgspec.json.Decoder(Question).decode
-decode_many = msgspec.json.Decoder(list[Question]).decode
 
 
 class Predict(Resource):
@@ -31,7 +28,7 @@ class Predict(Resource):
         serving = self.serving
         served = serving.task(task)
         body = await read_body(request)
-        (answer,) = await serving.answer(served, (read_question(body),), Asked.of(request))
+        (answer,) = await serving.answer(served, (read_question(body),), asked_by(request))
         return self.answer(answer)
 
 
@@ -44,28 +41,12 @@ class PredictBatch(Resource):
         serving = self.serving
         served = serving.task(task)
         body = await read_body(request)
-        try:
-            questions = decode_many(body)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            raise explain(body, error, many=True) from None
-        if len(questions) > BATCH_MAX:
-            raise Problem(422, "too_many", f"{len(questions)} questions in one batch.", f"Send up to {BATCH_MAX}.")
-        if body.count(b":") != sum(map(_keys, questions)):
-            refuse_duplicate_keys(body)
-        return self.answer(await serving.answer(served, questions, Asked.of(request)))
+        return self.answer(await serving.answer(served, read_questions(body), asked_by(request)))
 
 
-def read_question(body: bytes) -> Question:
-    """The question that a body holds; a Problem that says what is wrong with it."""
-    try:
-        question = decode_one(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise explain(body, error) from None
-    if body.count(b":") != _keys(question):
-        refuse_duplicate_keys(body)
-    return question
-
-
-def _keys(question: Question) -> int:
-    beside = (question.id, question.key, question.min_position, question.wait_s)
-    return 1 + len(question.features) + sum(part is not msgspec.UNSET for part in beside) + (question.log is not False)
+def asked_by(request: web.Request) -> Asked:
+    """Read how a request asks; a Problem 422 where `fresh` is neither true nor false."""
+    fresh = request.query.get("fresh", "false") if request.rel_url.raw_query_string else "false"
+    if fresh not in ("true", "false"):
+        raise Problem(422, "fresh", f"fresh={fresh[:20]} is neither true nor false.", "Send ?fresh=true, or nothing.")
+    return Asked(fresh == "true", request.get(CALLER) or Caller())

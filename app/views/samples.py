@@ -10,7 +10,9 @@ from headrace.app.answers import Appended
 from headrace.app.contract import TaskFeatures, TaskLabel, contract
 from headrace.app.encodings import read_body
 from headrace.app.errors import Problem
-from headrace.app.views.serving import BATCH_MAX, Resource, ServedTask
+from headrace.app.serving.question import BATCH_MAX
+from headrace.app.serving.served_task import ServedTask
+from headrace.app.views.resource import Resource
 from headrace.learning.errors import RecordError
 from headrace.learning.records import Id, Record, Source, Time, refuse_duplicate_keys
 

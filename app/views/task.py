@@ -11,7 +11,7 @@ from headrace.agents.shard import Shard
 from headrace.agents.shards import Model
 from headrace.app.answers import Standing
 from headrace.app.contract import contract
-from headrace.app.views.serving import Resource
+from headrace.app.views.resource import Resource
 
 END_SECONDS = 2.0
 """How long the broker may take to tell the end of the log; then `end` is null. A status must not hang with the broker."""
@@ -39,11 +39,11 @@ class TaskStatus(Resource):
         standing: dict[str, Any] = {"task": task, "kind": served.task.kind, "logging": logging, "shards": told}
         if shards.trouble is not None:
             standing["error"] = str(shards.trouble)
-        if ingest := self.serving.app.ingesting.get(task):
+        if ingest := self.wiring.app.ingesting.get(task):
             standing["sources"] = ingest.describe()
         if served.enricher is not None:
             standing["stored"] = msgspec.structs.asdict(served.enricher.counts)
-        if failed := [one for one in self.serving.app.describe_background() if one.failures]:
+        if failed := [one for one in self.wiring.app.describe_background() if one.failures]:
             standing["background"] = failed
         return self.answer(standing)
 

@@ -7,11 +7,12 @@ import msgspec
 import pytest
 
 import headrace.agents.requests
-import headrace.app.views.serving
+import headrace.app.serving.serving
 from headrace.agents.requests import PACK_BYTES, Requests
-from headrace.app.errors import Problem
-from headrace.app.views.owner import Asked
-from headrace.app.views.serving import Question, ServedTask, Serving
+from headrace.app.serving.question import Asked, Question
+from headrace.app.serving.refused import RequestRefused
+from headrace.app.serving.served_task import ServedTask
+from headrace.app.serving.serving import Serving
 from headrace.learning.fold.learner import Learner
 from headrace.learning.task import Task
 from headrace.tables.kafka.partitioner import partition_of
@@ -62,13 +63,13 @@ def test_the_keys_go_to_a_model_here_and_to_another_worker():
 @pytest.mark.parametrize("key", [HERE, THERE])
 def test_more_bytes_than_one_request_may_be_answered_with_are_refused_as_they_are_made(monkeypatch, key):
     size = len(msgspec.json.encode(ask(key)[0]))
-    monkeypatch.setattr(headrace.app.views.serving, "ANSWERS_MAX", 10 * size + 50)
+    monkeypatch.setattr(headrace.app.serving.serving, "ANSWERS_MAX", 10 * size + 50)
     assert len(ask(*[key] * 10)) == 10
     made = []
-    monkeypatch.setattr(headrace.app.views.serving, "predicted", spy(made, headrace.app.views.serving.predicted))
-    with pytest.raises(Problem, match="the answers have more than") as raised:
+    monkeypatch.setattr(ServedTask, "predict", spy(made, ServedTask.predict))
+    with pytest.raises(RequestRefused, match="the answers have more than") as raised:
         ask(*[key] * 1_000)
-    assert (raised.value.status, raised.value.code) == (413, "too_large")
+    assert (raised.value.kind, raised.value.code) == ("too_large", "too_large")
     assert len(made) <= 11
 
 
@@ -80,14 +81,14 @@ def spy(made, real):
     return call
 
 
-def test_the_answers_of_all_workers_share_the_room(monkeypatch):
-    assert headrace.app.views.serving.ANSWERS_MAX == 4 << 20
+def test_the_answers_of_all_workers_share_the_limit(monkeypatch):
+    assert headrace.app.serving.serving.ANSWERS_MAX == 4 << 20
     monkeypatch.setattr(
-        headrace.app.views.serving,
+        headrace.app.serving.serving,
         "ANSWERS_MAX",
         sum(len(msgspec.json.encode(ask(key)[0])) for key in (HERE, THERE)) - 10,
     )
-    with pytest.raises(Problem):
+    with pytest.raises(RequestRefused):
         ask(HERE, THERE)
 
 

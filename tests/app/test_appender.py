@@ -1,15 +1,15 @@
-"""What the views append: questions that nobody waits for are counted, and who waits is told what failed."""
+"""What requests append: questions that nobody waits for are counted, and who waits is told what failed."""
 
 import asyncio
 
 import pytest
 from aiokafka.errors import KafkaTimeoutError, MessageSizeTooLargeError
 
-import headrace.app.views.appender
+import headrace.app.serving.request_appender
 import headrace.tables.kafka.producer
 from headrace.app.answers import At
-from headrace.app.errors import Problem
-from headrace.app.views.appender import Appender
+from headrace.app.serving.refused import RequestRefused
+from headrace.app.serving.request_appender import RequestAppender
 from headrace.learning.task import Task
 
 TASK = Task(name="t", kind="binary", partitions=2)
@@ -51,7 +51,7 @@ def test_a_question_that_nobody_waits_for_is_counted_when_it_is_known_what_becam
     offsets = []
 
     async def check():
-        appender = Appender("127.0.0.1:1")
+        appender = RequestAppender("127.0.0.1:1")
         for _ in range(3):
             assert appender.append_later(TASK, "k", b"{}", offsets.append)
             await settle()
@@ -69,10 +69,10 @@ def test_a_question_that_nobody_waits_for_is_counted_when_it_is_known_what_becam
 
 
 def test_more_than_may_be_under_way_are_refused_and_counted(producers, monkeypatch):
-    monkeypatch.setattr(headrace.app.views.appender, "UNDER_WAY_MAX", 2)
+    monkeypatch.setattr(headrace.app.serving.request_appender, "UNDER_WAY_MAX", 2)
 
     async def check():
-        appender = Appender("127.0.0.1:1")
+        appender = RequestAppender("127.0.0.1:1")
         offsets = []
         taken = [appender.append_later(TASK, "k", b"{}", offsets.append) for _ in range(5)]
         assert offsets == [None] * 3
@@ -87,29 +87,67 @@ def test_more_than_may_be_under_way_are_refused_and_counted(producers, monkeypat
 
 
 @pytest.mark.parametrize(
-    ("error", "status", "code"), [(MessageSizeTooLargeError(), 413, "too_large"), (KafkaTimeoutError(), 503, "broker")]
+    ("error", "kind", "code"),
+    [(MessageSizeTooLargeError(), "too_large", "too_large"), (KafkaTimeoutError(), "unavailable", "broker")],
 )
 def test_who_waits_is_told_what_the_broker_did_not_take_and_the_next_goes_through_another_producer(
-    producers, error, status, code
+    producers, error, kind, code
 ):
     async def check():
-        appender = Appender("127.0.0.1:1")
+        appender = RequestAppender("127.0.0.1:1")
         waiting = asyncio.create_task(appender.append(TASK, [("k", b"{}")]))
         await settle()
         producers[0].sent[0].set_exception(error)
-        with pytest.raises(Problem) as refused:
+        with pytest.raises(RequestRefused) as refused:
             await waiting
         appender.append_later(TASK, "k", b"{}")
         await settle()
         assert len(producers) == 2
         return refused.value
 
-    problem = asyncio.run(check())
-    assert (problem.status, problem.code) == (status, code)
+    refused = asyncio.run(check())
+    assert (refused.kind, refused.code) == (kind, code)
 
 
 def test_a_broker_that_does_not_answer_is_a_refusal_too(producers, monkeypatch):
-    monkeypatch.setattr(headrace.app.views.appender, "APPEND_SECONDS", 0.01)
-    with pytest.raises(Problem) as refused:
-        asyncio.run(Appender("127.0.0.1:1").append(TASK, [("k", b"{}")]))
-    assert (refused.value.status, refused.value.code) == (503, "broker")
+    monkeypatch.setattr(headrace.app.serving.request_appender, "APPEND_SECONDS", 0.01)
+    with pytest.raises(RequestRefused) as refused:
+        asyncio.run(RequestAppender("127.0.0.1:1").append(TASK, [("k", b"{}")]))
+    assert (refused.value.kind, refused.value.code) == ("unavailable", "broker")
+
+
+@pytest.mark.parametrize("error", [RuntimeError("a defect"), asyncio.CancelledError(), KafkaTimeoutError()])
+def test_whatever_ends_an_append_that_nobody_waits_for_is_counted_and_its_id_is_free_again(
+    producers, monkeypatch, error
+):
+    offsets = []
+
+    async def check():
+        appender = RequestAppender("127.0.0.1:1")
+
+        async def fail(*_):
+            raise error
+
+        monkeypatch.setattr(appender, "_append", fail)
+        assert appender.append_later(TASK, "k", b"{}", offsets.append)
+        await settle()
+        return appender
+
+    assert asyncio.run(check()).failed == 1
+    assert offsets == [None]
+
+
+def test_what_the_broker_has_not_acknowledged_at_the_end_is_counted_as_failed(producers, monkeypatch):
+    monkeypatch.setattr(headrace.app.serving.request_appender, "APPEND_SECONDS", 0.01)
+    offsets = []
+
+    async def check():
+        appender = RequestAppender("127.0.0.1:1")
+        appender.append_later(TASK, "k", b"{}", offsets.append)
+        await settle()
+        await appender.stop()
+        await settle()
+        return appender
+
+    assert asyncio.run(check()).failed == 1
+    assert offsets == [None]

@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 from fake_owner import Fake, header, response
 
-import headrace.app.views.owner
+import headrace.app.serving.owners
 from headrace.app.caller import AGAIN_HEADER, HOPS, HOPS_MAX, OVER_KAFKA, Caller
 from headrace.app.contract import Contract, Operation
 from headrace.app.doors import Doors
@@ -19,7 +19,10 @@ from headrace.app.errors import Problem, answer_problems
 from headrace.app.keys import Keys, parse_keys
 from headrace.app.peers import Peers
 from headrace.app.proof import PROOF, SIGNATURE, VALID_SECONDS, Proofs
-from headrace.app.views.owner import Asked, Owners
+from headrace.app.serving.owners import Owners
+from headrace.app.serving.question import Asked
+from headrace.app.serving.refused import RequestRefused
+from headrace.app.views.predict import asked_by
 from headrace.learning.task import Task
 
 SECRET = b"a secret that all workers share!"
@@ -65,8 +68,8 @@ async def ask(address, asked=Asked(caller=PHONE), questions=({"features": {}},),
     owners = owners_of(address, **options)
     try:
         return [bytes(answer) for answer in await owners.ask(TASK, 0, list(questions), asked, 0.5)]
-    except Problem as refused:
-        return refused
+    except RequestRefused as refused:
+        return Problem.of(refused)
     finally:
         await owners.stop()
 
@@ -109,7 +112,7 @@ class Worker:
         return await self.doors.admit(request, handler)
 
     async def _answer(self, request):
-        asked = Asked.of(request)
+        asked = asked_by(request)
         self.seen.append(asked)
         questions = json.loads(await request.read())
         if self.owner is None:
@@ -301,7 +304,7 @@ def test_a_member_cannot_pass_a_question_on_to_a_worker_and_its_answer_back():
 
 
 def test_an_answer_is_read_up_to_a_limit(monkeypatch):
-    monkeypatch.setattr(headrace.app.views.owner, "ANSWER_BYTES", 1_000)
+    monkeypatch.setattr(headrace.app.serving.owners, "ANSWER_BYTES", 1_000)
     assert ask_fake(response(body=b"[" + b" " * 998 + b"]"), questions=[])[0] == []
     for large in (
         response(body=b"[" + b" " * 999 + b"]"),

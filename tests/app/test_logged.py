@@ -6,9 +6,9 @@ from types import SimpleNamespace
 import msgspec
 import pytest
 
-from headrace.app.errors import Problem
-from headrace.app.views import logged
-from headrace.app.views.logged import UnderWay, refuse_large
+from headrace.app.serving import logged
+from headrace.app.serving.logged import UnderWay, refuse_large
+from headrace.app.serving.refused import RequestRefused
 from headrace.learning.fold.learner import Learner
 from headrace.learning.task import Task
 from headrace.learning.waiting.join import ENTRY_MAX
@@ -51,8 +51,8 @@ def is_refused(under_way, name=NAME):
     try:
         with under_way.claimed([name]):
             return False
-    except Problem as problem:
-        return (problem.status, problem.code) == (409, "duplicate_id")
+    except RequestRefused as refused:
+        return (refused.kind, refused.code) == ("conflict", "duplicate_id")
 
 
 def test_an_id_is_refused_from_the_claim_until_the_fold_forgets_it():
@@ -94,7 +94,7 @@ def test_an_id_is_free_again_when_its_question_was_not_appended():
 
 def test_a_batch_may_not_have_an_id_twice_and_claims_none_of_its_ids_then():
     under_way = UnderWay(Shards())
-    with pytest.raises(Problem, match="'q'"), under_way.claimed([(0, "p"), NAME, NAME]):
+    with pytest.raises(RequestRefused, match="'q'"), under_way.claimed([(0, "p"), NAME, NAME]):
         pass
     assert not is_refused(under_way)
     assert not is_refused(under_way, (0, "p"))
@@ -146,14 +146,16 @@ def test_what_is_not_refused_as_too_large_the_fold_takes(classes):
     for size in range(ENTRY_MAX - 12_000, ENTRY_MAX + 1000, 250):
         features = {f"f{at}": "x" * 2000 for at in range(size // 2010)}
         features["rest"] = "x" * (size - len(msgspec.msgpack.encode(features)))
-        status = 200
+        outcome = "answered"
         try:
             refuse_large(learner, features, learner.champion.predict(features))
-        except Problem as problem:
-            status = problem.status
+        except RequestRefused as refused:
+            outcome = refused.code
         before = learner.state.quarantined
         shards.append({"id": str(size), "features": features})
         shards.fold()
-        outcomes.add((status, learner.state.quarantined == before))
-    assert {(200, True), (413, False)} <= outcomes
-    assert outcomes <= {(200, True), (413, False), (413, True)}, "answered, and then refused by the fold"
+        outcomes.add((outcome, learner.state.quarantined == before))
+    assert {("answered", True), ("too_large", False)} <= outcomes
+    assert outcomes <= {("answered", True), ("too_large", False), ("too_large", True)}, (
+        "answered, and then refused by the fold"
+    )

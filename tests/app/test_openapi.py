@@ -13,8 +13,8 @@ from headrace.app.keys import ROLES
 from headrace.app.openapi import write_document
 from headrace.app.settings import parse
 from headrace.app.views import ROUTES
-from headrace.app.views.serving import Resource
-from headrace.app.worker import make_app
+from headrace.app.views.resource import Resource
+from headrace.app.worker import wire
 
 TASKS = {
     "ads": {"kind": "binary"},
@@ -40,7 +40,7 @@ def written(has_keys=True):
 
 @pytest.fixture(scope="module")
 def router(tmp_path_factory):
-    app = make_app(settings(tmp_path_factory.mktemp("openapi")), None)
+    app = wire(settings(tmp_path_factory.mktemp("openapi")), None).app
     return [(route.method, route.resource.canonical) for route in app.web.web_app.router.routes() if route.resource]
 
 
@@ -149,4 +149,4 @@ def test_only_health_is_open():
 
 def test_keys_in_the_settings_reach_the_document(tmp_path, monkeypatch):
     monkeypatch.setenv("HEADRACE_KEYS", f"ops admin {hashlib.sha256(b'secret').hexdigest()}")
-    assert "securitySchemes" in make_app(settings(tmp_path), None).document["components"]
+    assert "securitySchemes" in wire(settings(tmp_path), None).document["components"]

@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 from river import base
 
-from headrace.app.errors import Problem
-from headrace.app.requests import answering
-from headrace.app.views import serving as module
-from headrace.app.views.owner import Asked
-from headrace.app.views.serving import Question, ServedTask, Serving
+from headrace.app.serving import served_task as module
+from headrace.app.serving.question import Asked, Question
+from headrace.app.serving.refused import RequestRefused
+from headrace.app.serving.requests import answering
+from headrace.app.serving.served_task import ServedTask
+from headrace.app.serving.serving import Serving
+from headrace.app.views.resource import Resource
 from headrace.learning.fold.learner import Learner
 from headrace.learning.task import Task
 
@@ -92,12 +94,12 @@ def ask(serving, served):
     ],
 )
 def test_whatever_a_model_raises_is_a_problem_that_names_it(serving, served, raised):
-    with pytest.raises(Problem) as problem:
+    with pytest.raises(RequestRefused) as refused:
         ask(serving, served(raised))
-    assert (problem.value.status, problem.value.code) == (503, "model")
-    assert "'own_says:make' of task 't'" in problem.value.detail
-    assert type(raised).__name__ in problem.value.detail
-    assert problem.value.remedy
+    assert (refused.value.kind, refused.value.code) == ("unavailable", "model")
+    assert "'own_says:make' of task 't'" in refused.value.what
+    assert type(raised).__name__ in refused.value.what
+    assert refused.value.remedy
 
 
 @pytest.mark.parametrize(
@@ -116,10 +118,10 @@ def test_whatever_a_model_raises_is_a_problem_that_names_it(serving, served, rai
     ],
 )
 def test_what_is_no_answer_of_the_task_is_not_served(serving, served, answer, kind, more, what):
-    with pytest.raises(Problem) as problem:
+    with pytest.raises(RequestRefused) as refused:
         ask(serving, served(answer, kind, **more))
-    assert (problem.value.status, problem.value.code) == (503, "model")
-    assert what in problem.value.detail
+    assert (refused.value.kind, refused.value.code) == ("unavailable", "model")
+    assert what in refused.value.what
 
 
 @pytest.mark.parametrize(
@@ -139,7 +141,7 @@ def test_numpys_numbers_are_served_as_plain_ones(serving, served, answer, kind, 
 
 
 def serving_bytes(answer):
-    return module.Resource.answer(answer).body
+    return Resource.answer(answer).body
 
 
 def test_a_question_over_kafka_is_told_so_too(serving, served):
@@ -154,7 +156,7 @@ def test_the_log_has_the_error_once_a_minute(serving, served, monkeypatch):
     monkeypatch.setattr(module, "monotonic", iter([0.0, 1.0, 59.0, 61.0]).__next__)
     failing = served(ValueError("no"))
     for _ in range(4):
-        with pytest.raises(Problem):
+        with pytest.raises(RequestRefused):
             ask(serving, failing)
     assert len(told) == 2
     assert all(line["model"] == "own_says:make" and isinstance(line["exc_info"], ValueError) for line in told)

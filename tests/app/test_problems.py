@@ -1,16 +1,18 @@
 """Every refusal of a request has a row of the table, every row is used, and the OpenAPI document shows the rows."""
 
 import ast
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 import pytest
 from harness import ROOT
 
 from headrace.app.contract import operations
-from headrace.app.errors import ROUTING, Problem
+from headrace.app.errors import ROUTING, STATUSES, Problem
 from headrace.app.openapi import write_document
 from headrace.app.problems import OF_RECORDS, PROBLEMS, check_problems, codes_of
+from headrace.app.serving.owners import PASSED_ON
+from headrace.app.serving.refused import Kind
 from headrace.app.views import ROUTES
 from headrace.learning.records import Reader, Refused
 from headrace.learning.task import Feature, Task
@@ -26,8 +28,11 @@ def calls(room, name):
                 yield [part.value if isinstance(part, ast.Constant) else None for part in node.args]
 
 
-MADE = [(status, code) for status, code, *_ in calls("app", "Problem") if isinstance(status, int)]
-"""Status and code of every problem that the app makes; a code is None where it is not written at its place."""
+REFUSED = [(STATUSES[kind], code) for kind, code, *_ in calls("app/serving", "RequestRefused") if kind is not None]
+"""Status and code of every refusal that the core of answering makes; a code is None where it is not written at its place."""
+
+MADE = [(status, code) for status, code, *_ in calls("app", "Problem") if isinstance(status, int)] + REFUSED
+"""The same of every problem that the app makes."""
 
 
 REFUSED_RECORDS = [
@@ -44,7 +49,8 @@ REFUSED_RECORDS = [
 
 
 def test_every_problem_has_a_row():
-    assert len(MADE) > 40
+    assert len(MADE) > 50
+    assert len(REFUSED) > 15
     assert {(status, code) for status, code in MADE if code} - set(PROBLEMS) == set()
     assert {status for status, _ in MADE} == {status for status, _ in PROBLEMS} - set(ROUTING) | {404}
 
@@ -52,6 +58,12 @@ def test_every_problem_has_a_row():
 def test_every_row_is_made():
     of_records = {(422, code) for code in OF_RECORDS}
     assert set(PROBLEMS) - set(MADE) - of_records - set(ROUTING.items()) == set()
+
+
+def test_every_kind_of_refusal_has_a_status_of_its_own_and_one_that_is_passed_on_keeps_it():
+    assert set(STATUSES) == set(get_args(Kind))
+    assert len(set(STATUSES.values())) == len(STATUSES)
+    assert {status: STATUSES[kind] for status, kind in PASSED_ON.items()} == {status: status for status in PASSED_ON}
 
 
 def test_codes_of_answers_over_kafka_are_those_of_requests():

@@ -14,8 +14,9 @@ from headrace.agents.intake import Intake
 from headrace.agents.shards import Shards
 from headrace.agents.source_context import SourceContext
 from headrace.app.errors import Problem
+from headrace.app.serving.refused import RequestRefused
+from headrace.app.serving.serving import Serving
 from headrace.app.views.health import Ready
-from headrace.app.views.serving import Serving
 from headrace.learning.errors import LogError, TopicError
 from headrace.learning.task import Task
 from headrace.learning.task.source import Source
@@ -58,9 +59,12 @@ class World:
     def ask(self, task=None):
         """Status, and the stopped shards or code and detail."""
         request = make_mocked_request("GET", "/readyz" if task is None else f"/readyz?task={task}")
-        view = SimpleNamespace(app=self.app, serving=self.serving, answer=Ready.answer)
+        view = SimpleNamespace(wiring=SimpleNamespace(app=self.app), serving=self.serving, answer=Ready.answer)
         try:
             answer = asyncio.run(Ready.get(view, request))
+        except RequestRefused as refused:
+            problem = Problem.of(refused)
+            return problem.status, problem.code, problem.detail
         except Problem as problem:
             return problem.status, problem.code, problem.detail
         told = json.loads(answer.body)

@@ -1,13 +1,14 @@
-"""What the views append to event logs: samples, labels, and the questions that were answered."""
+"""Appends what requests bring to event logs: samples, labels, and the questions that were answered."""
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 
 import structlog
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from headrace.app.answers import At
-from headrace.app.errors import Problem
+from headrace.app.serving.refused import RequestRefused
 from headrace.learning.task import Task
 from headrace.tables.kafka.clients import Brokers
 from headrace.tables.kafka.partitioner import partition_of
@@ -22,8 +23,8 @@ UNDER_WAY_MAX = 10_000
 """Questions that nobody waits for and that are not acknowledged yet; more are not taken."""
 
 
-class Appender:
-    """Appends records where their keys say.
+class RequestAppender:
+    """Appends the records of requests to event logs, each to the shard of its key.
 
     Parameters
     ----------
@@ -41,25 +42,25 @@ class Appender:
         self.failed = 0
         self.refused = 0
         self._producer = LastingProducer(brokers)
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._under_way: set[asyncio.Task[list[At]]] = set()
 
     async def append(self, task: Task, rows: list[tuple[str | None, bytes]]) -> list[At]:
-        """Append (key, record) rows, in their order; partition and offset of each, once the broker has them all.
+        """Append (key, record) rows in their order, and return partition and offset of each, once the broker has them all.
 
         Raises
         ------
-        Problem
-            413: one has more bytes than the broker takes. 503: the broker did not take them all.
+        RequestRefused
+            One has more bytes than the broker takes (`too_large`), or the broker did not take them all (`unavailable`).
         """
         try:
             return await asyncio.wait_for(self._append(task, rows), APPEND_SECONDS)
         except MessageSizeTooLargeError:
-            detail = "a record has more bytes than the broker takes. Those before it may be in the log."
-            raise Problem(413, "too_large", detail, "Send less in one record.") from None
+            what = "a record has more bytes than the broker takes. Those before it may be in the log."
+            raise RequestRefused("too_large", "too_large", what, "Send less in one record.") from None
         except (KafkaError, OSError) as error:  # a time that is up is an OSError
-            detail = f"the broker did not take every record: {error!r}. Some may be in the log."
+            what = f"the broker did not take every record: {error!r}. Some may be in the log."
             remedy = "Send them again. Of questions and labels the fold takes the first of an id; of samples only those with a `source` are told apart."
-            raise Problem(503, "broker", detail, remedy, {"Retry-After": "1"}) from None
+            raise RequestRefused("unavailable", "broker", what, remedy, retry=True) from None
 
     def append_later(
         self, task: Task, key: str | None, record: bytes, sent: Callable[[int | None], None] = lambda _: None
@@ -72,26 +73,31 @@ class Appender:
             self.refused += 1
             sent(None)
             return False
-        sending = asyncio.create_task(self._send(task, key, record, sent))
+        sending = asyncio.create_task(self._append(task, [(key, record)]))
         self._under_way.add(sending)
-        sending.add_done_callback(self._under_way.discard)
+        sending.add_done_callback(partial(self._note_end, task, sent))
         return True
 
     async def stop(self) -> None:
-        """Send what is under way, for a limited time, and close the connection."""
+        """Send what is under way, for a limited time, give up the rest, and close the connection."""
         if self._under_way:
-            await asyncio.wait(self._under_way, timeout=APPEND_SECONDS)
+            _, late = await asyncio.wait(self._under_way, timeout=APPEND_SECONDS)
+            for sending in late:
+                sending.cancel()
         await self._producer.stop()
 
-    async def _send(self, task: Task, key: str | None, record: bytes, sent: Callable[[int | None], None]) -> None:
-        try:
-            (at,) = await self._append(task, [(key, record)])
+    def _note_end(self, task: Task, sent: Callable[[int | None], None], sending: asyncio.Task[list[At]]) -> None:
+        """Count how an append for which nobody waits has ended, whatever ended it: no one else would see its error."""
+        self._under_way.discard(sending)
+        error = asyncio.CancelledError() if sending.cancelled() else sending.exception()
+        if error is None:
             self.appended += 1
-            sent(at.offset)
-        except (KafkaError, OSError) as error:
-            self.failed += 1
-            sent(None)
-            log.warning("a question was not logged", task=task.name, error=repr(error))
+            sent(sending.result()[0].offset)
+            return
+        self.failed += 1
+        sent(None)
+        defect = None if isinstance(error, KafkaError | OSError | asyncio.CancelledError) else error
+        log.warning("a question was not logged", task=task.name, error=repr(error), exc_info=defect)
 
     async def _append(self, task: Task, rows: list[tuple[str | None, bytes]]) -> list[At]:
         producer, sent = await self._producer.get(), []

@@ -1,18 +1,19 @@
 """Asking the owner of a shard: over HTTP, with a time limit and a limit of hops, and with a proof in place of the caller's key."""
 
+from collections.abc import Mapping
 from ssl import SSLContext
-from typing import Annotated, Any, NamedTuple, cast
+from typing import Annotated, Any, cast
 
 import aiohttp
 import msgspec
 import structlog
-from aiohttp import web
 
-from headrace.app.caller import CALLER, HOPS_MAX, Caller
-from headrace.app.errors import Problem
+from headrace.app.caller import HOPS_MAX, Caller
 from headrace.app.peers import Peers
 from headrace.app.problems import ProblemCode
 from headrace.app.proof import PROOF, SIGNATURE, Proofs
+from headrace.app.serving.question import Asked
+from headrace.app.serving.refused import Kind, RequestRefused
 from headrace.learning.task import Task
 from headrace.tables.kafka.members import Members
 
@@ -27,27 +28,14 @@ ANSWER_BYTES = 32 << 20
 DETAIL_MAX = 2_000
 """Characters that are passed on of an owner's detail and of its remedy."""
 
-PASSED_ON = (409, 413, 422, 429, 503)
-"""Refusals of an owner that are for the caller. No other is: the question was checked here before it was passed on."""
-
-AGAIN = {"Retry-After": "1"}
-
-
-class Asked(NamedTuple):
-    """How a question was asked: whether only the owner may answer, and by whom."""
-
-    fresh: bool = False
-    caller: Caller = Caller()
-
-    @classmethod
-    def of(cls, request: web.Request) -> "Asked":
-        """How this request asks; a Problem 422 where `fresh` is neither true nor false."""
-        fresh = request.query.get("fresh", "false") if request.rel_url.raw_query_string else "false"
-        if fresh not in ("true", "false"):
-            raise Problem(
-                422, "fresh", f"fresh={fresh[:20]} is neither true nor false.", "Send ?fresh=true, or nothing."
-            )
-        return cls(fresh == "true", request.get(CALLER) or Caller())
+PASSED_ON: Mapping[int, Kind] = {
+    409: "conflict",
+    413: "too_large",
+    422: "invalid",
+    429: "throttled",
+    503: "unavailable",
+}
+"""Statuses of an owner's refusals that are for the caller. No other is: the question was checked here before it was passed on."""
 
 
 class Owners:
@@ -98,9 +86,9 @@ class Owners:
 
         Raises
         ------
-        Problem
-            The owner's own refusal; or 503 when there is none, it may not be asked, it does not answer as an owner does or not in time,
-            or the questions came too far.
+        RequestRefused
+            The owner's own refusal; or `unavailable` when there is no owner, it may not be asked, it does not answer as an owner does or
+            not in time, or the questions came too far.
         """
         which = f"shard {partition} of task '{task.name}'"
         owner = await self._find(task, partition, which, asked)
@@ -114,24 +102,27 @@ class Owners:
                 if len(answers) == len(questions):
                     return answers
                 raise UnusableAnswerError(f"{len(answers)} answers to {len(questions)} questions")
-            if status not in (*PASSED_ON, 401, 403):
+            if status not in PASSED_ON and status not in (401, 403):
                 raise UnusableAnswerError(f"status {status}")
-            told = msgspec.json.decode(body, type=Told)
+            refusal = msgspec.json.decode(body, type=OwnersRefusal)
         except UnusableAnswerError as error:
             log.warning("the answer of another worker cannot be used", owner=owner, error=str(error))
-            detail = f"the owner of {which}, {owner}, does not answer as an owner does: {error}."
-            raise Problem(503, "owner_unreachable", detail, "See the logs of both workers.", AGAIN) from None
+            what = f"the owner of {which}, {owner}, does not answer as an owner does: {error}."
+            raise RequestRefused(
+                "unavailable", "owner_unreachable", what, "See the logs of both workers.", retry=True
+            ) from None
         except (aiohttp.ClientError, OSError, msgspec.MsgspecError, ValueError, RecursionError) as error:
-            detail = f"the owner of {which}, {owner}, does not answer: {type(error).__name__}."
+            what = f"the owner of {which}, {owner}, does not answer: {type(error).__name__}."
             remedy = "Ask again in a second, or without fresh=true for an answer that may be a little old."
-            raise Problem(503, "owner_unreachable", detail, remedy, AGAIN) from None
-        detail, remedy = told.detail[:DETAIL_MAX], told.remedy[:DETAIL_MAX]
+            raise RequestRefused("unavailable", "owner_unreachable", what, remedy, retry=True) from None
+        what, remedy = refusal.detail[:DETAIL_MAX], refusal.remedy[:DETAIL_MAX]
         if status in (401, 403):
-            detail = f"the owner of {which}, {owner}, does not admit the question: {detail}"
+            what = f"the owner of {which}, {owner}, does not admit the question: {what}"
             remedy = "Give all workers the same keys and the same group secret, and clocks that agree."
-            raise Problem(503, "owner_unreachable", detail, remedy, AGAIN)
-        code = cast("ProblemCode", told.code)  # made by another worker, which may know codes that this one does not
-        raise Problem(status, code, detail, remedy, AGAIN if status in (429, 503) else None)
+            raise RequestRefused("unavailable", "owner_unreachable", what, remedy, retry=True)
+        code = cast("ProblemCode", refusal.code)  # made by another worker, which may know codes that this one does not
+        kind = PASSED_ON[status]
+        raise RequestRefused(kind, code, what, remedy, retry=kind in ("throttled", "unavailable"))
 
     async def stop(self) -> None:
         """Close the connections."""
@@ -140,28 +131,28 @@ class Owners:
             await self._http.close()
 
     async def _find(self, task: Task, partition: int, which: str, asked: Asked) -> str:
-        """The address of the owner; a Problem 503 if there is none that may be asked."""
+        """Return the address of the owner; RequestRefused if there is none that may be asked."""
         if asked.caller.hops >= HOPS_MAX:
-            detail = f"{which} is moving: asked {asked.caller.hops} workers, and none of them owns it."
-            raise Problem(503, "no_owner", detail, "Ask again in a second.", AGAIN)
+            what = f"{which} is moving: asked {asked.caller.hops} workers, and none of them owns it."
+            raise RequestRefused("unavailable", "no_owner", what, "Ask again in a second.", retry=True)
         if self.has_keys and self.proofs is None:
-            detail = (
-                f"this worker does not own {which}, and has no group secret by which to prove to the owner who asks."
-            )
+            what = f"this worker does not own {which}, and has no group secret by which to prove to the owner who asks."
             remedy = "Set HEADRACE_GROUP_SECRET or worker.group_secret_file on all workers, or ask the owner itself."
-            raise Problem(503, "no_group_secret", detail, remedy)
+            raise RequestRefused("unavailable", "no_group_secret", what, remedy)
         owner = await self.members.owner(task.events, partition)
         if owner is None or owner == self.address:
-            raise Problem(503, "no_owner", f"{which} is being taken over.", "Ask again in a second.", AGAIN)
+            raise RequestRefused(
+                "unavailable", "no_owner", f"{which} is being taken over.", "Ask again in a second.", retry=True
+            )
         if not self.peers.admit(owner):
             log.warning("a member of the group has an address that is not asked", task=task.name, error=owner[:300])
-            detail = f"the owner of {which} has an address that this worker does not ask."
+            what = f"the owner of {which} has an address that this worker does not ask."
             remedy = f"worker.address must be {self.peers.scheme}://host:port, and within worker.peers. The log has it."
-            raise Problem(503, "owner_address", detail, remedy)
+            raise RequestRefused("unavailable", "owner_address", what, remedy)
         return owner
 
     async def _send(self, owner: str, path: str, body: bytes, caller: Caller, seconds: float) -> tuple[int, bytes]:
-        """Status and body of the owner's answer. UnusableAnswerError if it is too large, or not signed where it must be."""
+        """Send questions, and return status and body of the owner's answer. UnusableAnswerError if it is too large, or not signed where it must be."""
         headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
         proof = ""
         if self.proofs is None:
@@ -175,11 +166,11 @@ class Owners:
             timeout=aiohttp.ClientTimeout(total=seconds + FORWARD_SECONDS),
             allow_redirects=False,
         ) as answer:
-            status, found = answer.status, await read_up_to(answer.content, ANSWER_BYTES)
+            status, content = answer.status, await read_up_to(answer.content, ANSWER_BYTES)
             signature = answer.headers.get(SIGNATURE, "")
-        if self.proofs is not None and not self.proofs.is_signed(signature, proof, status, found):
+        if self.proofs is not None and not self.proofs.is_signed(signature, proof, status, content):
             raise UnusableAnswerError("it is not signed with the group secret of this worker")
-        return status, found
+        return status, content
 
     def _session(self) -> aiohttp.ClientSession:
         if self._http is None:
@@ -191,8 +182,8 @@ class Owners:
         return self._http
 
 
-class Told(msgspec.Struct):
-    """What is passed on of another worker's problem document."""
+class OwnersRefusal(msgspec.Struct):
+    """The part of another worker's problem document that is passed on."""
 
     code: Annotated[str, msgspec.Meta(pattern=r"^[a-z_]{1,64}\Z")]
     detail: str
@@ -221,7 +212,7 @@ def is_utf8(body: bytes) -> bool:
 
 
 async def read_up_to(content: aiohttp.StreamReader, limit: int) -> bytes:
-    """The whole of a body; UnusableAnswerError for one of more than `limit` bytes, of which no more is read."""
+    """Read a whole body; UnusableAnswerError for one of more than `limit` bytes, of which no more is read."""
     read = bytearray()
     async for piece in content.iter_any():
         read += piece

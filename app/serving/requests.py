@@ -10,11 +10,11 @@ import structlog
 
 from headrace.agents.requests import Answer, refusal
 from headrace.app.caller import OVER_KAFKA
-from headrace.app.errors import Problem
 from headrace.app.problems import ProblemCode
-from headrace.app.views.owner import Asked
-from headrace.app.views.predict import read_question
-from headrace.app.views.serving import Question, ServedTask, Serving
+from headrace.app.serving.question import Asked, Question, read_question
+from headrace.app.serving.refused import RequestRefused
+from headrace.app.serving.served_task import ServedTask
+from headrace.app.serving.serving import Serving
 from headrace.learning.errors import HeadraceError
 
 log = structlog.get_logger()
@@ -40,8 +40,8 @@ def answering(serving: Serving, served: ServedTask) -> Answer:
         while True:
             try:
                 return await serving.answer(served, (question,), Asked(caller=OVER_KAFKA))
-            except Problem as problem:
-                if problem.code not in SETTLING or monotonic() > until:
+            except RequestRefused as refused:
+                if refused.code not in SETTLING or monotonic() > until:
                     raise
                 await asyncio.sleep(RETRY_SECONDS)
 
@@ -53,8 +53,6 @@ def answering(serving: Serving, served: ServedTask) -> Answer:
             (given,) = await patiently(question)
             found = given if isinstance(given, dict) else msgspec.json.decode(given)
             return msgspec.json.encode({"effect": "answered"} | found)
-        except Problem as problem:
-            return refusal(_name_of(line), problem.code, problem.detail, problem.remedy)
         except HeadraceError as error:
             return refusal(_name_of(line), error.code, error.what, error.remedy)
         except Exception:  # one request must not hold up those behind it

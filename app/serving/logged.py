@@ -1,4 +1,4 @@
-"""Questions that are to be logged: refused before they are appended where the fold would refuse them afterwards."""
+"""Refuses questions that are to be logged before they are appended, where the fold would refuse them afterwards."""
 
 import contextlib
 from collections import deque
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 import structlog
 
 from headrace.agents.shards import Shards
-from headrace.app.errors import Problem
+from headrace.app.serving.refused import RequestRefused
 from headrace.learning.fold.learner import Learner
 from headrace.learning.prediction import Prediction, Served
 from headrace.learning.task import Value
@@ -16,7 +16,7 @@ from headrace.learning.waiting.join import Question as Entry
 
 log = structlog.get_logger()
 
-ROOM = 1024
+GROWTH_BYTES = 1024
 """Bytes by which an entry may grow until it is folded: the model that predicts then may know another class."""
 
 IDS_MAX = 100_000
@@ -51,17 +51,17 @@ class UnderWay:
 
         Raises
         ------
-        Problem
-            409: there is a question under one of the ids already, or another one on its way.
+        RequestRefused
+            There is a question under one of the ids already, or another one on its way.
         """
         self._forget_passed()
         claimed: list[Name] = []
         try:
             for name in names:
                 if name in self._offsets or self._is_folded(name):
-                    detail = f"a question with the id '{name[1][:80]}' is in the log already, or on its way there."
+                    what = f"a question with the id '{name[1][:80]}' is in the log already, or on its way there."
                     remedy = "Give each question an id of its own. For an answer alone, ask without log."
-                    raise Problem(409, "duplicate_id", detail, remedy)
+                    raise RequestRefused("conflict", "duplicate_id", what, remedy)
                 self._offsets[name] = None
                 claimed.append(name)
             yield
@@ -109,11 +109,11 @@ class UnderWay:
 
 
 def refuse_large(learner: Learner, features: dict[str, Value], prediction: Prediction | None) -> None:
-    """Raise a Problem 413 if a question has too many bytes to wait for its label, by what the model says of it now."""
+    """Raise RequestRefused if a question has too many bytes to wait for its label, by what the model says of it now."""
     state = learner.state
     frozen = None if prediction is None else (prediction.value, prediction.probabilities)
     served = Served("champion", None if prediction is None else prediction.value, state.position)
     entry = encode(Entry(state.clock, features, dict.fromkeys(state.arms, frozen), served))
-    if len(entry) > ENTRY_MAX - ROOM:
-        detail = f"the question takes {len(entry)} bytes with its prediction, and up to {ENTRY_MAX - ROOM} can wait for a label."
-        raise Problem(413, "too_large", detail, "Send fewer or shorter features, or ask without log.")
+    if len(entry) > ENTRY_MAX - GROWTH_BYTES:
+        what = f"the question takes {len(entry)} bytes with its prediction, and up to {ENTRY_MAX - GROWTH_BYTES} can wait for a label."
+        raise RequestRefused("too_large", "too_large", what, "Send fewer or shorter features, or ask without log.")

@@ -1,0 +1,46 @@
+"""How large the answers to one request may be."""
+
+from typing import Any, TypeVar
+
+import msgspec
+
+from headrace.app.serving.refused import RequestRefused
+
+ANSWERS_MAX = 4 << 20
+"""Bytes of the answers to one request. With many classes an answer is thousands of times as long as its question."""
+
+AnswerT = TypeVar("AnswerT", dict[str, Any], msgspec.Raw)
+"""An answer: of a model here, or as another worker has written it."""
+
+
+class SizeLimit:
+    """Counts the bytes of answers while they are made.
+
+    Parameters
+    ----------
+    limit
+        Bytes that they may have together.
+
+    Examples
+    --------
+    >>> size = SizeLimit(limit=20)
+    >>> size.take({"prediction": 1})
+    {'prediction': 1}
+    >>> size.take({"prediction": 1})
+    Traceback (most recent call last):
+    ...
+    headrace.app.serving.refused.RequestRefused: the answers have more than 20 bytes. Ask fewer questions at a time, or use fewer or shorter labels.
+    """
+
+    def __init__(self, limit: int):
+        self.limit = self.left = limit
+
+    def take(self, answer: AnswerT) -> AnswerT:
+        """Count one more answer and return it; RequestRefused once there are more bytes than the limit."""
+        size = len(memoryview(answer)) if isinstance(answer, msgspec.Raw) else len(msgspec.json.encode(answer))
+        self.left -= size
+        if self.left < 0:
+            what = f"the answers have more than {self.limit} bytes."
+            remedy = "Ask fewer questions at a time, or use fewer or shorter labels."
+            raise RequestRefused("too_large", "too_large", what, remedy)
+        return answer

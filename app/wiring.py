@@ -1,0 +1,25 @@
+"""What a worker is wired of."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from headrace.agents.learn import LearningApp
+from headrace.app.serving.serving import Serving
+
+
+class Wiring(NamedTuple):
+    """The parts of a worker. Views reach them by `Resource.wiring`, which has them from the web server.
+
+    Parameters
+    ----------
+    app
+        The Faust app, with shards, sources and background tasks.
+    serving
+        Answers questions.
+    document
+        The OpenAPI document of this worker.
+    """
+
+    app: LearningApp
+    serving: Serving
+    document: Mapping[str, Any]
