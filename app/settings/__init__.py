@@ -3,5 +3,6 @@
 from headrace.app.settings.load import load, parse
 from headrace.app.settings.settings import Settings
 from headrace.app.settings.tables import Broker, Features, Worker
+from headrace.app.settings.task import import_from
 
-__all__ = ["Broker", "Features", "Settings", "Worker", "load", "parse"]
+__all__ = ["Broker", "Features", "Settings", "Worker", "import_from", "load", "parse"]
