@@ -1,5 +1,6 @@
 """The same worker, started by Faust's own command line: `faust -A headrace.worker worker`."""
 
+import argparse
 import os
 import sys
 import warnings
@@ -41,8 +42,9 @@ def listed_app() -> LearningApp:
     Raises
     ------
     click.ClickException
-        If there are no settings, or something is wrong with them.
+        If there are no settings, or something is wrong with them, or the working folder is a relative path.
     """
+    check_workdir()
     try:
         settings = load(None)
         app = wire(settings, None).app
@@ -52,6 +54,23 @@ def listed_app() -> LearningApp:
     warnings.simplefilter("ignore", AlreadyConfiguredWarning)
     app.conf.Worker = worker_class(settings, {name: getattr(app.conf, name) for name in FROM_SETTINGS})
     return app
+
+
+def check_workdir() -> None:
+    """Refuse a relative `--workdir`. Faust changes into it before this module is imported and again afterwards, and does not find it there.
+
+    Raises
+    ------
+    click.ClickException
+        Says what to write instead.
+    """
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("-W", "--workdir", default=os.environ.get("F_WORKDIR"))
+    workdir = parser.parse_known_args(sys.argv[1:])[0].workdir
+    if workdir and not Path(workdir).is_absolute():
+        raise click.ClickException(
+            f"Faust changes into --workdir twice, and finds no '{workdir}' there. Write the whole path."
+        )
 
 
 def worker_class(settings: Settings, configured: dict[str, object]) -> type[faust.Worker]:

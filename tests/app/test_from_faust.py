@@ -80,6 +80,23 @@ def test_without_settings_it_says_what_to_do(tmp_path):
     assert "Traceback" not in refused.stderr
 
 
+@pytest.mark.parametrize("command", ["worker", "agents"])
+@pytest.mark.parametrize("option", [["-W", "sub"], ["--workdir=sub"], []])
+def test_a_relative_working_folder_is_refused(config, tmp_path, monkeypatch, option, command):
+    (tmp_path / "sub").mkdir()
+    if not option:
+        monkeypatch.setenv("F_WORKDIR", "sub")
+    refused = faust(config, *option, command, cwd=tmp_path)
+    assert refused.returncode == 1
+    assert "'sub'" in refused.stderr
+    assert "Write the whole path" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_an_absolute_working_folder_is_changed_into(config, tmp_path):
+    assert faust("headrace.toml", "-W", str(tmp_path), "agents").returncode == 0
+
+
 class FaustWorker(Worker):
     """A worker that `faust worker` starts."""
 
