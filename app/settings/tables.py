@@ -82,6 +82,9 @@ class Worker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     group
         The consumer group that shares the shards among its workers. All workers of a deployment have the same, whatever their tasks. Two
         deployments on one Kafka need two names.
+    session_seconds
+        How long a worker may be silent before the group gives its shards to others. Kafka takes no less than its
+        `group.min.session.timeout.ms`, which is 6 s unless set otherwise.
     """
 
     datadir: str = "data"
@@ -101,6 +104,7 @@ class Worker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tls: WebTls | None = None
     buffer_bytes: Annotated[int, msgspec.Meta(ge=1 << 20)] = 64 << 20
     group: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{1,200}\Z", examples=["headrace"])] = "headrace"
+    session_seconds: Annotated[float, msgspec.Meta(ge=1, le=1800)] = 10.0
 
 
 class Features(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
