@@ -1,24 +1,29 @@
-"""The demo's second act, with fewer questions."""
+"""The demo: its second act with fewer questions, how acts follow each other, and what a terminal shows."""
 
 import asyncio
 import io
+import sys
 import uuid
 
 import pytest
 from rich.console import Console
 
-import headrace.app.cli.later
+import headrace.app.demo.later
 from headrace.app.broker import free_port
-from headrace.app.cli.later import LaterLabels
+from headrace.app.demo.act import Act, play
+from headrace.app.demo.later import LaterLabels
+from headrace.app.demo.process import Worker
+from headrace.app.demo.screen import Terminal
+from headrace.app.demo.stage import Stage, meanwhile
+from headrace.learning.errors import HeadraceError
 
 
-@pytest.fixture
-def later(tmp_path, broker, monkeypatch):
-    monkeypatch.setattr(headrace.app.cli.later, "QUESTIONS", 150)
-    act = LaterLabels(tmp_path, broker, f"later-{uuid.uuid4().hex[:8]}", Console(file=io.StringIO(), width=120))
-    act.start()
-    yield act
-    act.stop()
+def stage_at(folder, broker, **options):
+    return Stage(folder, broker, Terminal(Console(file=io.StringIO(), width=80)), **options)
+
+
+def shown(stage):
+    return stage.screen.console.file.getvalue()
 
 
 def test_a_broker_that_cannot_be_reached_is_named_at_once(headrace):
@@ -29,9 +34,107 @@ def test_a_broker_that_cannot_be_reached_is_named_at_once(headrace):
     assert "leave --broker out" in called.err
 
 
-def test_no_question_fails_while_a_worker_is_killed_and_the_accuracy_is_rivers(later):
-    before = {worker.pid for worker in later.workers}
-    assert asyncio.run(later.run()), later.console.file.getvalue()
-    assert len(before & {worker.pid for worker in later.workers}) == 1, "one was killed and started again"
-    assert later.asked > 150
-    assert later.failed == 0
+def test_no_question_fails_while_a_worker_is_killed_and_the_accuracy_is_rivers(tmp_path, broker, monkeypatch):
+    monkeypatch.setattr(headrace.app.demo.later, "QUESTIONS", 150)
+    stage, started, killed = stage_at(tmp_path, broker, embedded=False, prefix=f"demo-{uuid.uuid4().hex[:8]}"), [], []
+    kill, start = Worker.kill, Worker.start
+    monkeypatch.setattr(Worker, "kill", lambda worker: (kill(worker), killed.append(worker.name)))
+    monkeypatch.setattr(Worker, "start", lambda worker: (start(worker), started.append(worker.name)))
+    assert asyncio.run(play([LaterLabels], stage)), shown(stage)
+    assert started == ["one", "two", *killed], "one was killed and started again"
+    assert "Equal, and no question failed." in shown(stage)
+    assert " 0 failed" in shown(stage)
+    assert max(len(line) for line in shown(stage).splitlines()) <= 80
+
+
+class Scene(Act):
+    """An act whose worker sleeps."""
+
+    title, story, names = "A scene", "Nothing happens.", ("one",)
+    program = "import time; time.sleep(60)"
+    good = True
+
+    def __init__(self, stage):
+        super().__init__(stage)
+        self.workers[0].command = [sys.executable, "-c", self.program]
+        self.stage.scenes = [*getattr(stage, "scenes", []), self]
+        self.what = []
+
+    def start(self):
+        super().start()
+        self.what.append("started")
+
+    async def wait_ready(self, http):
+        self.what.append("ready")
+
+    def figures(self):
+        return {}
+
+    async def play(self, http, start_next):
+        self.what.append("played")
+        start_next()
+        self.what.append(f"next is {self.stage.scenes[-1].what[0]}")
+        return self.good
+
+
+class Second(Scene):
+    topic = "-second"
+
+
+class Different(Scene):
+    good = False
+
+
+@pytest.fixture
+def dry(tmp_path):
+    """A stage without a broker."""
+    return stage_at(tmp_path, "127.0.0.1:1", embedded=True)
+
+
+def all_ended(stage):
+    return all(worker.process.returncode is not None for scene in stage.scenes for worker in scene.workers)
+
+
+def test_an_act_starts_the_workers_of_the_next(dry):
+    assert asyncio.run(play([Scene, Second], dry))
+    first, second = dry.scenes
+    assert first.what == ["started", "ready", "played", "next is started"]
+    assert second.what[:3] == ["started", "ready", "played"]
+    assert all_ended(dry)
+
+
+def test_a_difference_ends_the_demo_and_all_workers(dry):
+    assert not asyncio.run(play([Different, Second], dry))
+    assert dry.scenes[1].what == ["started"]
+    assert all_ended(dry)
+
+
+def test_a_worker_that_ends_by_itself_is_told_with_the_last_line_of_its_log(dry):
+    class Broken(Scene):
+        program = "import sys; sys.exit('no such model')"
+        wait_ready = Act.wait_ready
+
+    with pytest.raises(HeadraceError, match="worker one has ended: no such model"):
+        asyncio.run(play([Broken], dry))
+
+
+def test_a_worker_that_is_not_ready_in_time_is_named(dry):
+    class Slow(Scene):
+        ready_seconds = 0.1
+        wait_ready = Act.wait_ready
+
+    with pytest.raises(HeadraceError, match=r"worker one was not ready within 0\.1 s"):
+        asyncio.run(play([Slow], dry))
+    assert all_ended(dry)
+
+
+def test_an_error_in_what_goes_on_meanwhile_ends_the_act():
+    async def fail():
+        raise HeadraceError("no rows are left.", "Send some.")
+
+    async def act():
+        async with meanwhile(fail()):
+            await asyncio.sleep(60)
+
+    with pytest.raises(HeadraceError, match="no rows are left"):
+        asyncio.run(asyncio.wait_for(act(), 5))

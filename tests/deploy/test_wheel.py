@@ -72,7 +72,7 @@ def test_the_wheel_holds_one_package(built):
     for wanted in (
         "headrace/py.typed",
         "headrace/learning/fold/learner.py",
-        "headrace/app/cli/demo.py",
+        "headrace/app/demo/killed.py",
         "headrace/__main__.py",
     ):
         assert wanted in names

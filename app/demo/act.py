@@ -1,0 +1,108 @@
+"""An act of the demo, and how acts follow each other."""
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import ClassVar
+
+import aiohttp
+
+from headrace.app.demo.stage import Stage, wait_until
+
+REPORT_SECONDS = 1.0
+
+
+class Act(ABC):
+    """Something that the demo shows with workers of its own: a subclass in a file of its own, and a row of `ACTS`.
+
+    The acts overlap. The workers of the next start while one is still played; so an act is started first, and played when it is its turn.
+
+    Parameters
+    ----------
+    stage
+        On which it is played.
+    """
+
+    title: ClassVar[str]
+    story: ClassVar[str]
+    """What happens in it, in a sentence or two."""
+
+    topic: ClassVar[str] = ""
+    """What is added to the stage's prefix, so that every act has a task and topics of its own."""
+
+    names: ClassVar[tuple[str, ...]]
+    """The names of its workers."""
+
+    ready_seconds: ClassVar[float] = 60.0
+    """How long a worker may take to be ready."""
+
+    answer_seconds: ClassVar[float] = 3.0
+    """How long an answer of a worker may take."""
+
+    def __init__(self, stage: Stage):
+        self.stage, self.screen = stage, stage.screen
+        self.workers = [stage.make_worker(stage.prefix + self.topic, name) for name in self.names]
+        self.task = self.workers[0].task
+        self.note = ""
+
+    def start(self) -> None:
+        """Start the workers; they are ready some seconds later."""
+        for worker in self.workers:
+            worker.start()
+
+    def stop(self) -> None:
+        """End the workers."""
+        for worker in self.workers:
+            worker.stop()
+
+    async def wait_ready(self, http: aiohttp.ClientSession) -> None:
+        """Wait until all workers are ready; HeadraceError if one is not in time, or has ended."""
+        for worker in self.workers:
+            await wait_until(partial(worker.is_ready, http), self.ready_seconds, f"worker {worker.name} was not ready")
+
+    async def report(self) -> None:
+        """Show the figures every second, for ever."""
+        while True:
+            await asyncio.sleep(REPORT_SECONDS)
+            self.screen.show_progress(self.figures(), self.note)
+
+    @abstractmethod
+    def figures(self) -> Mapping[str, str]:
+        """How far the act is: called every second, with the same names each time."""
+
+    @abstractmethod
+    async def play(self, http: aiohttp.ClientSession, start_next: Callable[[], None]) -> bool:
+        """Play it, with workers that are ready; whether all came out as it must.
+
+        Parameters
+        ----------
+        http
+            Asks the workers.
+        start_next
+            Starts the workers of the next act. Call it once no worker of this act has to start any more: they would delay each other.
+        """
+
+
+async def play(acts: Iterable[type[Act]], stage: Stage) -> bool:
+    """Play the acts one after the other, until one does not come out as it must; whether all did."""
+    program = [act(stage) for act in acts]
+    try:
+        program[0].start()
+        for number, act in enumerate(program, 1):
+            stage.screen.open_act(number, act.title, act.story)
+            stage.screen.say(f"Waiting for {' and '.join(f'worker {name}' for name in act.names)} to be ready.")
+            start_next = program[number].start if number < len(program) else _start_nothing
+            async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(act.answer_seconds)) as http:
+                await act.wait_ready(http)
+                if not await act.play(http, start_next):
+                    return False
+            act.stop()
+    finally:
+        for act in program:
+            act.stop()
+    return True
+
+
+def _start_nothing() -> None:
+    """Follow the last act."""

@@ -1,0 +1,84 @@
+"""A worker of the demo: a process that is started, killed and started again."""
+
+import os
+import subprocess
+import time
+from contextlib import suppress
+from typing import Any
+
+import aiohttp
+
+from headrace.app.command import HEADRACE
+from headrace.app.settings import Settings
+from headrace.learning.errors import HeadraceError
+
+
+class Worker:
+    """One worker, which can be killed and started again.
+
+    Parameters
+    ----------
+    settings
+        Of this worker, with one task. Its log is written beside their file.
+    name
+        For messages.
+    options
+        Of `headrace worker`.
+    """
+
+    def __init__(self, settings: Settings, name: str, options: list[str]):
+        self.settings, self.name = settings, name
+        self.command = [*HEADRACE, "worker", *options, "--config", str(settings.path)]
+        (self.task,) = settings.tasks.values()
+        self.log = settings.path.parent / "worker.log"
+        self.started = 0.0
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The id of the process that was started last."""
+        return None if self.process is None else self.process.pid
+
+    def start(self) -> None:
+        """Start the process; it answers some seconds later."""
+        self.started = time.monotonic()
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(  # noqa: S603 this very program
+                self.command, stdout=log, stderr=log, env=os.environ | {"PYTHONHASHSEED": "0"}
+            )
+
+    def kill(self) -> None:
+        """Kill it with SIGKILL, so that it can do nothing about it."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> None:
+        """End it with SIGTERM, if it runs."""
+        if self.process is not None:
+            self.process.terminate()
+            self.process.wait()
+
+    async def is_ready(self, http: aiohttp.ClientSession) -> bool:
+        """Whether it can answer and learn.
+
+        Raises
+        ------
+        HeadraceError
+            If the process has ended by itself.
+        """
+        if self.process is not None and self.process.poll() is not None:
+            lines = self.log.read_text(errors="replace").splitlines() or ["it has logged nothing."]
+            raise HeadraceError(f"worker {self.name} has ended: {lines[-1]}", "Run: headrace doctor.")
+        with suppress(aiohttp.ClientError, OSError):
+            async with http.get(f"{self.settings.address}/readyz") as answer:
+                return answer.status == 200
+        return False
+
+    async def describe(self, http: aiohttp.ClientSession) -> dict[str, Any] | None:
+        """The one shard as this worker tells it; None if it does not answer, or has none yet."""
+        with suppress(aiohttp.ClientError, OSError):
+            async with http.get(f"{self.settings.address}/v1/{self.task.name}") as answer:
+                shards: list[dict[str, Any]] = (await answer.json()).get("shards", [])
+                return shards[0] if shards else None
+        return None
