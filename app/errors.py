@@ -133,7 +133,7 @@ async def answer_problems(request: web.Request, handler: Handler) -> web.StreamR
         return Problem(400, "body", detail, "Send what the headers say.").response()
     except web.HTTPException as error:
         allowed = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
-        remedy = "See the routes in docs/operations.md."
+        remedy = 'See "Routes" in docs/reference.md.'
         detail = f"{request.method} {request.path}: {error.reason}."
         return Problem(error.status, ROUTING.get(error.status, "no_request"), detail, remedy, allowed).response()
     except Exception:  # nothing of a defect is told outside

@@ -98,7 +98,7 @@ ROWS: dict[tuple[int, ProblemCode], Meaning] = {
     (408, "slow_head"): Meaning("The request line and the headers were not whole after 10 s.", "Send them faster."),
     (409, "duplicate_id"): Meaning(
         "A question with `log` has the id of one that is in the log, or on its way there. It is not logged again.",
-        'See "Two questions under one id" in docs/operations.md.',
+        'See "Two questions under one id" in docs/how-to/ask.md.',
     ),
     (409, "key"): Meaning(
         "A question has a `min_position` and no key, and the task has several partitions.", "Send the key too."
@@ -154,7 +154,7 @@ ROWS: dict[tuple[int, ProblemCode], Meaning] = {
         "Only the owner could answer, and the group is settling.", "Ask again in a second, or without `fresh`."
     ),
     (503, "not_finite"): Meaning(
-        "The model predicts NaN or infinity.", 'See "The model runs away" in docs/operations.md.'
+        "The model predicts NaN or infinity.", 'See "The model runs away" in docs/how-to/models.md.'
     ),
     (503, "opening"): Meaning(
         "There is no model of the shard here yet, after waiting for one. Of `/readyz`: a shard has none, or stored features are read for the "
@@ -172,7 +172,7 @@ ROWS: dict[tuple[int, ProblemCode], Meaning] = {
     ),
     (503, "stopped"): Meaning(
         "The shard is stopped, and there is no model, or a fresh answer was asked for. Of `/readyz`: every shard is stopped.",
-        'See "A stopped shard" in docs/operations.md.',
+        'See "A stopped shard" in docs/how-to/stopped-shard.md.',
     ),
     (503, "store"): Meaning(
         "The feature store does not answer someone who looks at it. Answers to questions go on, with defaults.",

@@ -112,7 +112,7 @@ def wire(settings: Settings, instance: str | None, impure: Collection[str] = fro
         datadir=str(settings.datadir),
         store="memory://",
         topic_replication_factor=1,
-        # Every setting below was found by killing workers at random; docs/operations.md says what each is for.
+        # Every setting below was found by killing workers at random; docs/how-to/faust.md says what each is for.
         stream_wait_empty=False,
         stream_buffer_maxsize=1024,
         producer_acks=-1,

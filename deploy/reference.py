@@ -1,18 +1,22 @@
-"""Prints the tables of docs/reference.md from the code: `make reference` writes them, and a test holds the document to them.
+"""Prints the tables of docs/reference.md and docs/modules.md from the code: `make reference` writes them, and a test compares them.
 
-In the document a table stands between `<!-- table: NAME -->` and `<!-- end -->`. All else there is written by hand.
+In a document a table stands between `<!-- table: NAME -->` and `<!-- end -->`. All else there is written by hand.
 """
 
+import ast
 import inspect
 import re
 import sys
+import textwrap
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
+import click
 import msgspec
 
+from headrace.app.cli import COMMANDS, headrace
 from headrace.app.contract import Operation, operations
 from headrace.app.credentials import BrokerTls, Sasl, WebTls
 from headrace.app.environment import ENVIRONMENT
@@ -20,13 +24,19 @@ from headrace.app.openapi import problems_of
 from headrace.app.problems import PROBLEMS
 from headrace.app.settings import Broker, Features, Worker
 from headrace.app.views import ROUTES
+from headrace.learning.catalogue import KindCatalogue
 from headrace.learning.codes import ALERTS, ERRORS, REFUSALS, Meaning
+from headrace.learning.commands import COMMANDS as CONTROLS
+from headrace.learning.drift import DETECTORS
+from headrace.learning.metrics import METRICS
+from headrace.learning.models import MODELS
 from headrace.learning.task import Duration, Feature, Stored, Task, Unanswered, Update
 from headrace.learning.task.source import Expression, Source
 from headrace.tables.kafka.topics import TOPICS, topics_of
 
 ROOT = Path(__file__).parents[1]
 DOCUMENT = ROOT / "docs" / "reference.md"
+MAP = ROOT / "docs" / "modules.md"
 MARKED = re.compile(r"<!-- table: (?P<name>[\w.]+) -->\n(?P<table>.*?)<!-- end -->", re.DOTALL)
 
 NOUNS: list[tuple[Any, str]] = [
@@ -74,7 +84,7 @@ def write_table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 
 def link_sections(text: str) -> str:
-    """Turn `"Memory" in docs/operations.md` into a link to the section, and `docs/design.md` into one to the document.
+    """Turn `"Memory" in docs/how-to/capacity.md` into a link to the section, and the name of a document into a link to it.
 
     Raises
     ------
@@ -83,7 +93,7 @@ def link_sections(text: str) -> str:
     """
 
     def link(found: re.Match[str]) -> str:
-        document = found["document"]
+        document: str = found["document"]
         known = re.findall(r"(?m)^#+ (.+)$", (ROOT / "docs" / document).read_text())
         target = "" if document == DOCUMENT.name else document
 
@@ -96,8 +106,8 @@ def link_sections(text: str) -> str:
 
         return re.sub(r'"([^"]+)"', one, found["titles"])
 
-    text = re.sub(r'(?P<titles>"[^"]+"(?:(?:, | and )"[^"]+")*) in docs/(?P<document>\w+\.md)', link, text)
-    return re.sub(r"docs/(\w+\.md)", r"[\1](\1)", text)
+    text = re.sub(r'(?P<titles>"[^"]+"(?:(?:, | and )"[^"]+")*) in docs/(?P<document>[\w/-]+\.md)', link, text)
+    return re.sub(r"docs/([\w/-]+\.md)", r"[\1](\1)", text)
 
 
 def read_parameters(struct: type) -> dict[str, str]:
@@ -211,6 +221,65 @@ def print_problems() -> str:
     return write_table(["Status", "Code", "Meaning", "What to do"], rows)
 
 
+def print_command(name: str, command: click.Command) -> str:
+    """Print the section of a command: how it is called, its help, and its options."""
+    context = click.Context(command, info_name=name)
+    usage = " ".join(["headrace", name, *command.collect_usage_pieces(context)])
+    paragraphs = [
+        paragraph if paragraph.startswith("    ") else textwrap.fill(" ".join(paragraph.split()), 100)
+        for paragraph in inspect.cleandoc(command.help or "").split("\n\n")
+    ]
+    records = [record for option in command.params if (record := option.get_help_record(context))]
+    options = write_table(["Option", "Meaning"], [[f"`{option}`", " ".join(said.split())] for option, said in records])
+    parts = [f"### `headrace {name}`", f"`{usage}`", *paragraphs, *([options.strip()] if records else [])]
+    return "\n\n".join(parts) + "\n"
+
+
+def print_commands() -> str:
+    """Print a section for each command that `headrace --help` lists."""
+    listed = [name for name, row in COMMANDS.items() if row.summary]
+    sections = [
+        print_command(name, command)
+        for name in listed
+        if (command := headrace.get_command(click.Context(headrace), name))
+    ]
+    return "\n" + "\n".join(sections) + "\n"
+
+
+def print_catalogue(catalogue: KindCatalogue[Callable[..., Any]], *, has_parameters: bool) -> str:
+    """Print a table of names that fit some kinds of tasks: a row for each function or class behind a name."""
+    rows = []
+    for name, makers in catalogue.items():
+        for maker in dict.fromkeys(makers.values()):
+            kinds = ", ".join(f"`{kind}`" for kind, other in makers.items() if other is maker)
+            parameters = ", ".join(
+                f"`{parameter.name}`" if parameter.default is None else f"`{parameter.name} = {parameter.default}`"
+                for parameter in inspect.signature(maker).parameters.values()
+                if has_parameters
+            )
+            rows.append([f"`{name}`", kinds, *([parameters] if has_parameters else []), read_first(maker)])
+    return write_table(["Name", "Kinds", *(["Parameters"] if has_parameters else []), "Meaning"], rows)
+
+
+def read_first(thing: Any) -> str:
+    """Read the first paragraph of a docstring."""
+    return " ".join((inspect.getdoc(thing) or "").split("\n\n")[0].split())
+
+
+def print_names(table: Mapping[str, Any]) -> str:
+    """Print a table of names, with what the docstring of each says."""
+    return write_table(["Name", "Meaning"], [[f"`{name}`", read_first(thing)] for name, thing in table.items()])
+
+
+def print_modules(room: str) -> str:
+    """Print the modules of a room, with the first paragraph of the docstring of each."""
+    rows = []
+    for module in sorted((ROOT / room).rglob("*.py")):
+        said = ast.get_docstring(ast.parse(module.read_text(encoding="utf-8"))) or ""
+        rows.append([f"`{module.relative_to(ROOT)}`", " ".join(said.split("\n\n")[0].split())])
+    return write_table(["Module", "What it is"], rows)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     **{name: lambda struct=struct: print_settings(struct) for name, struct in SETTINGS.items()},
     "environment": lambda: write_table(
@@ -222,11 +291,22 @@ TABLES: dict[str, Callable[[], str]] = {
     "refusals": lambda: print_codes(REFUSALS),
     "alerts": lambda: print_codes(ALERTS),
     "errors": lambda: print_codes(ERRORS),
+    "commands": print_commands,
+    "models": lambda: print_catalogue(MODELS, has_parameters=True),
+    "metrics": lambda: print_catalogue(METRICS, has_parameters=False),
+    "detectors": lambda: print_names(DETECTORS),
+    "controls": lambda: print_names(CONTROLS),
 }
-"""Each table by the name of its marker."""
+"""Each table of the reference by the name of its marker."""
+
+PRINTED: dict[Path, dict[str, Callable[[], str]]] = {
+    DOCUMENT: TABLES,
+    MAP: {room: lambda room=room: print_modules(room) for room in ("app", "agents", "tables", "learning")},
+}
+"""The documents that have tables, and their tables."""
 
 
-def fill(text: str) -> str:
+def fill(text: str, tables: Mapping[str, Callable[[], str]] = TABLES) -> str:
     """Put the tables in their places in a document.
 
     Raises
@@ -235,18 +315,19 @@ def fill(text: str) -> str:
         The document does not have each table once.
     """
     names = [found["name"] for found in MARKED.finditer(text)]
-    if sorted(names) != sorted(TABLES):
-        msg = f"the document has the tables {', '.join(names)}, and there are {', '.join(TABLES)}"
+    if sorted(names) != sorted(tables):
+        msg = f"the document has the tables {', '.join(names)}, and there are {', '.join(tables)}"
         raise ValueError(msg)
-    return MARKED.sub(lambda found: f"<!-- table: {found['name']} -->\n{TABLES[found['name']]()}<!-- end -->", text)
+    return MARKED.sub(lambda found: f"<!-- table: {found['name']} -->\n{tables[found['name']]()}<!-- end -->", text)
 
 
 def main() -> int:
-    """Write the document; the exit status is 0."""
-    text = DOCUMENT.read_text(encoding="utf-8")
-    filled = fill(text)
-    DOCUMENT.write_text(filled, encoding="utf-8")
-    print(f"{DOCUMENT.relative_to(ROOT)}: {'as it was' if filled == text else 'written'}")
+    """Write the documents; the exit status is 0."""
+    for document, tables in PRINTED.items():
+        text = document.read_text(encoding="utf-8")
+        filled = fill(text, tables)
+        document.write_text(filled, encoding="utf-8")
+        print(f"{document.relative_to(ROOT)}: {'as it was' if filled == text else 'written'}")
     return 0
 
 

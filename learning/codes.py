@@ -71,7 +71,9 @@ REFUSALS: Mapping[RefusalCode, Meaning] = {
         'With `late = "quarantine"`: the record\'s time lies further ahead of log time than `lateness`.',
         "Send seconds since 1970, and look at the sender's clock.",
     ),
-    "control": Meaning("A control record names a command that is not known.", "Send one that docs/design.md names."),
+    "control": Meaning(
+        "A control record names a command that is not known.", 'Send one of "Control records" in docs/reference.md.'
+    ),
     "duplicate_id": Meaning(
         "There is a question with this id already, waiting or answered, and it has not expired.",
         "Give each question an id of its own.",
@@ -117,7 +119,7 @@ REFUSALS: Mapping[RefusalCode, Meaning] = {
     ),
     "shape": Meaning(
         "A part of the record is not of its type, or the record has a part that none has.",
-        "Send records as docs/design.md shows them.",
+        'Send records as "Records" in docs/formats.md shows them.',
     ),
     "source": Meaning(
         "The record's `source` is a partition that is new, and 10,000 are known already.",
@@ -149,22 +151,22 @@ ALERTS: Mapping[AlertCode, Meaning] = {
     ),
     "not_finite": Meaning(
         "A model no longer predicts finite numbers. It is no longer scored, and requests get 503.",
-        'See "The model runs away" in docs/operations.md.',
+        'See "The model runs away" in docs/how-to/models.md.',
     ),
     "order_full": Meaning(
         "10,000 records wait for their time, and the first of them waits no longer.", "Lower `lateness`."
     ),
     "refolded": Meaning(
         "Snapshots did not fit the pending table, or none could be used: the log is folded again from an earlier position.",
-        'Nothing, if it comes once. See "Lost snapshots" in docs/operations.md.',
+        'Nothing, if it comes once. See "Lost snapshots" in docs/how-to/lost-data.md.',
     ),
     "shard_stopped": Meaning(
         "A shard folds no more. `detail` has the error, and its last model goes on answering.",
-        'See "A stopped shard" in docs/operations.md.',
+        'See "A stopped shard" in docs/how-to/stopped-shard.md.',
     ),
     "state_large": Meaning(
         "A state has passed 64 MiB, or has doubled since. One of more than 256 MiB is not saved.",
-        'See "Memory" and "How large a state becomes" in docs/operations.md.',
+        'See "Memory" and "How large a state becomes" in docs/how-to/capacity.md.',
     ),
 }
 """The `code` of an alert in `<task>.signals`."""
@@ -180,20 +182,20 @@ ERRORS: Mapping[ErrorCode, Meaning] = {
     "error": Meaning("A command has not come to its end in time.", "Run `headrace doctor`."),
     "fold": Meaning(
         "The fold of a message raised an exception: most often a model does.",
-        'See "A stopped shard" in docs/operations.md.',
+        'See "A stopped shard" in docs/how-to/stopped-shard.md.',
     ),
     "log": Meaning(
         "The event log lacks what must be folded next, ends before the position, holds another message than the one folded last, or is "
         "compacted.",
-        'See "The log is another one" in docs/operations.md.',
+        'See "The log is another one" in docs/how-to/stopped-shard.md.',
     ),
     "missing_partitions": Meaning(
         "A topic has fewer partitions than the task.",
-        'Restart the workers. See "A topic was deleted, made anew or widened" in docs/operations.md.',
+        'Restart the workers. See "A topic was deleted, made anew or widened" in docs/how-to/stopped-shard.md.',
     ),
     "missing_topic": Meaning(
         "A topic was deleted while the task ran.",
-        'Restart the workers. See "A topic was deleted, made anew or widened" in docs/operations.md.',
+        'Restart the workers. See "A topic was deleted, made anew or widened" in docs/how-to/stopped-shard.md.',
     ),
     "model": Meaning(
         "A model cannot be built, or answers with what is no answer of its task.",
@@ -210,7 +212,8 @@ ERRORS: Mapping[ErrorCode, Meaning] = {
     ),
     "snapshot": Meaning(
         "A snapshot was refused: it is damaged, not signed with the configured key, or made by another configuration or other versions.",
-        'See "Changing a task", "Upgrade of River, NumPy or Python" and "The snapshot key" in docs/operations.md.',
+        'See "Change a task" in docs/how-to/change-a-task.md, "Upgrade of River, NumPy or Python" in docs/how-to/upgrade.md, and '
+        '"The snapshot key" in docs/how-to/keys-and-tls.md.',
     ),
     "store": Meaning(
         "A local database failed: the disk is full, another process has it open, or it is damaged.",
@@ -218,7 +221,7 @@ ERRORS: Mapping[ErrorCode, Meaning] = {
     ),
     "topic": Meaning(
         "A topic is there and cannot serve, cannot be made, or was made anew or widened while the task ran.",
-        'Do what the error says. See "A topic was deleted, made anew or widened" in docs/operations.md.',
+        'Do what the error says. See "A topic was deleted, made anew or widened" in docs/how-to/stopped-shard.md.',
     ),
     "unexpected_answer": Meaning(
         "A server answered a client, and not as a worker does.", "Correct the address: it must be that of a worker."

@@ -256,12 +256,12 @@ def check_worker(settings: Settings) -> Iterator[Finding]:
                 if error := shard.get("error"):
                     stopped = True
                     what = f"shard {shard['partition']} of '{task}' is {shard['state']}: {error}"
-                    yield Finding("worker", "fault", what, "docs/operations.md says what to do: A stopped shard.")
+                    yield Finding("worker", "fault", what, "See docs/how-to/stopped-shard.md.")
             for source in told.get("sources", {}).get("partitions", ()):
                 if error := source["error"]:
                     stopped = True
                     what = f"source {source['topic']}/{source['partition']} of '{task}' is {source['state']}: {error}"
-                    yield Finding("worker", "fault", what, "docs/operations.md says what to do: A stopped shard.")
+                    yield Finding("worker", "fault", what, "See docs/how-to/own-topic.md.")
         ask(settings, "GET", "/readyz", timeout=2.0)
         if not stopped:
             yield Finding("worker", "ok", f"the worker at {settings.address} is ready")

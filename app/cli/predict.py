@@ -36,7 +36,7 @@ def predict(
 ) -> None:
     """Ask what the model of TASK says of some features now.
 
-    headrace predict phishing long_url=1.0 is_popular=0.5
+        headrace predict phishing long_url=1.0 is_popular=0.5
 
     A VALUE is of the type that the settings declare for the feature; without one, a number, true or false, or else a string.
     """

@@ -188,7 +188,7 @@ def answer_from(served: ServedTask, model: Model, question: Question) -> dict[st
     prediction = served.predict(learner.champion, question)
     if prediction is not None and not is_finite(prediction):
         what = "the model no longer predicts finite numbers."
-        raise RequestRefused("unavailable", "not_finite", what, "See docs/operations.md.")
+        raise RequestRefused("unavailable", "not_finite", what, 'See "The model runs away" in docs/how-to/models.md.')
     if question.log:
         refuse_large(learner, question.features, prediction)
     values = {"prediction": None, "probabilities": None} if prediction is None else prediction.told()

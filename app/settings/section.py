@@ -63,7 +63,7 @@ def _remedy(shape: type[Any], at: str) -> str:
         for meta in getattr(part, "__metadata__", ()):
             if isinstance(meta, msgspec.Meta) and meta.examples:
                 return f"Write it like {meta.examples[0]}."
-    return "See docs/operations.md for what it takes."
+    return 'See "Settings" in docs/reference.md for what it takes.'
 
 
 def unknown_key(path: Path, where: str, key: str, known: list[str]) -> SettingsError:

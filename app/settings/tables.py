@@ -52,7 +52,7 @@ class Worker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         only holds addresses that are written as numbers. `[]`: nobody.
     group_secret_file
         A file with the secret that all workers of the group share, 32 bytes or more. Left out: `HEADRACE_GROUP_SECRET`; neither, and there
-        are API keys: no question is passed on. See "What workers tell each other" in docs/operations.md.
+        are API keys: no question is passed on. See "What workers tell each other" in docs/how-to/keys-and-tls.md.
     snapshot_records
         A snapshot is due after so many messages, or after `snapshot_seconds`, whichever comes first.
     snapshot_seconds
@@ -69,7 +69,7 @@ class Worker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         How long a body may take to arrive. Request line and headers have 10 s, from their first byte, and of the first request from the
         connection on.
     keys_file
-        API keys: see "API keys" in docs/operations.md. `HEADRACE_KEYS` adds to them. Without any, every request is answered.
+        API keys: see "API keys" in docs/how-to/keys-and-tls.md. `HEADRACE_KEYS` adds to them. Without any, every request is answered.
     insecure
         Whether a worker that others can reach may start without API keys. Then all the world may read and teach it.
     rate_limit

@@ -112,5 +112,6 @@ class Learner(LearnerParts):
         if command is not None:
             command(self.state, turn, control)
         else:
-            reason = f"the command '{control.command[:80]}' is not known. See docs/design.md for those that are."
+            known = '"Control records" in docs/reference.md has those that are.'
+            reason = f"the command '{control.command[:80]}' is not known. {known}"
             turn.refuse("control", reason)

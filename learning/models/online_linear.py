@@ -151,7 +151,7 @@ class OnlineLinearRegressor(_OnlineLinear, base.Regressor):
 def online_linear_classifier(
     learning_rate: Positive = 0.01, l2: NotNegative = 0.0, momentum: Share = 0.0, clip: Positive = 1e3
 ) -> Prepared:
-    """`OnlineLinearClassifier`, on scaled features; see there for the parameters.
+    """Scaled features into an `OnlineLinearClassifier`, which can learn the mean gradient of a batch (`gradient = "mean"`).
 
     Examples
     --------
@@ -164,7 +164,7 @@ def online_linear_classifier(
 def online_linear_regressor(
     learning_rate: Positive = 0.01, l2: NotNegative = 0.0, momentum: Share = 0.0, clip: Positive = 1e3
 ) -> Prepared:
-    """`OnlineLinearRegressor`, on scaled features; see there for the parameters.
+    """Scaled features into an `OnlineLinearRegressor`, which can learn the mean gradient of a batch (`gradient = "mean"`).
 
     Examples
     --------

@@ -182,7 +182,7 @@ class Reader:
             bad.code = "feature"
             raise bad
         shown = str(error)[:200]  # it may quote a key of any length
-        raise _error("shape", f"the record is not of the right shape: {shown}.", "See the event log in docs/design.md.")
+        raise _error("shape", f"the record is not of the right shape: {shown}.", 'See "Records" in docs/formats.md.')
 
     def _refuse_label(self, label: object) -> NoReturn:
         shown = repr(label)[:80]

@@ -119,8 +119,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         A catalogue name; a table `{ use = NAME, ... }` with parameters; or `"module:function"`. Left out: `logistic`, `softmax` or
         `linear`, by kind.
     partitions
-        Shards. Each has a model of its own that sees its records only. Must be what the event log has; see "Changing a task" in
-        docs/operations.md.
+        Shards. Each has a model of its own that sees its records only. Must be what the event log has; see "Change a task" in
+        docs/how-to/change-a-task.md.
     features
         What a sample may hold. Left out: any name with a number, a string or a boolean.
     labels
@@ -150,7 +150,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         Features to look up by the entity's key, unless they come with the question. Needs no change of the model: what was looked up is
         frozen into the records.
     sources
-        Topics of your own that are brought into the event log: see "Point it at your own topic" in docs/operations.md.
+        Topics of your own that are brought into the event log: see "Learn from your own topic" in docs/how-to/own-topic.md.
 
     Examples
     --------

@@ -54,7 +54,7 @@ TOPICS = {
     "snapshots": "The states of the shards. Needs no backup while the log is whole.",
     "pending": "The questions and labels that wait for each other. Needs no backup while the log is whole.",
     "positions": "Only if the task has sources: by this a source that was deleted and made anew is recognised.",
-    "features": 'Only if the task has stored features. See "Stored features" in docs/operations.md.',
+    "features": 'Only if the task has stored features. See "Use stored features" in docs/how-to/stored-features.md.',
 }
 """What each topic of a task is for, by the last part of its name; the documents print it."""
 

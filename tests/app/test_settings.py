@@ -90,7 +90,7 @@ WRONG = {
     "more labels than a task may have": (
         f"[tasks.ads]\nkind = 'multiclass'\nlabels = {list(range(1_001))}",
         "'tasks.ads.labels' is wrong: expected `array` of length <= 1000",
-        "See docs/operations.md",
+        'See "Settings" in docs/reference.md',
     ),
     "a limit of no names": (f"{TASK}name_limit = 0", "'tasks.ads.name_limit' is wrong", ""),
     "labels without ids": (
@@ -185,7 +185,7 @@ WRONG = {
         "Write 32,",
     ),
     "a boolean in quotes": (f"[worker]\nunsigned = 'true'\n{TASK}", "'worker.unsigned'", "Write true, without quotes."),
-    "half a record": (f"[worker]\nsnapshot_records = '1.5'\n{TASK}", "'worker.snapshot_records'", "docs/operations.md"),
+    "half a record": (f"[worker]\nsnapshot_records = '1.5'\n{TASK}", "'worker.snapshot_records'", "docs/reference.md"),
     "a label's column": (
         f"{TASK}label = 'bought'",
         "'tasks.ads.label' is not a setting",

@@ -1,17 +1,32 @@
-"""The documents can be read in a terminal, and their links lead somewhere."""
+"""The documents can be read in a terminal, their links lead somewhere, and what the code says of them is there."""
 
+import ast
+import io
 import re
 import subprocess
+import tokenize
 
 import pytest
 from harness import ROOT
 
 WIDTH = 100
-DOCUMENTS = sorted(
-    ROOT / name for name in subprocess.check_output(["git", "ls-files", "*.md"], cwd=ROOT, text=True).splitlines()
+
+
+def tracked(*patterns):
+    """The files of the repository whose names match."""
+    listed = subprocess.check_output(["git", "ls-files", *patterns], cwd=ROOT, text=True)
+    return sorted(path for name in listed.splitlines() if (path := ROOT / name).exists())
+
+
+DOCUMENTS = tracked("*.md")
+CODE = tracked(
+    "app/*.py", "agents/*.py", "tables/*.py", "learning/*.py", "headrace/*.py", "benchmarks/*.py", "deploy/*.py"
 )
+INDEX = ROOT / "docs" / "README.md"
 FILE = re.compile(r"`((?:app|agents|tables|learning|headrace|tests|benchmarks|deploy|docs)/[\w/.-]+\.\w+)(?:::(\w+))?`")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+NAMED = re.compile(r'(?P<titles>(?:"[^"]+"(?:, | and )?)*)(?P<in> in )?(?P<document>docs/[\w/-]+\.md)')
+"""A document that a text names, with the titles of its sections in front: `"Memory" in docs/how-to/capacity.md`."""
 
 
 def anchors(document):
@@ -54,3 +69,46 @@ def test_every_file_that_is_named_is_there(document):
         file = ROOT / name
         assert file.exists(), name
         assert not member or member in file.read_text(), f"{name}::{member}"
+
+
+def texts(module):
+    """The strings and the comments of a module that name a document, each as one line."""
+    source = module.read_text()
+    if "docs/" not in source:
+        return
+    strings = (node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant))
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    for text in (*strings, *(token.string for token in tokens if token.type == tokenize.COMMENT)):
+        if isinstance(text, str) and "docs/" in text:
+            yield " ".join(text.split())
+
+
+def missing(text):
+    """The documents and the sections that a text names and that are not there."""
+    for found in NAMED.finditer(text):
+        document = ROOT / found["document"]
+        if not document.exists():
+            yield found["document"]
+        elif found["in"]:
+            titles = re.findall(r"(?m)^#+ (.+)$", document.read_text())
+            yield from (title for title in re.findall(r'"([^"]+)"', found["titles"]) if title not in titles)
+
+
+def test_every_document_and_section_that_the_code_names_is_there():
+    named = {(module, name) for module in CODE for text in texts(module) for name in missing(text)}
+    assert named == set()
+    assert sum(len(NAMED.findall(text)) for module in CODE for text in texts(module)) > 30
+
+
+def test_a_document_or_section_that_is_not_there_is_noticed():
+    assert list(missing('See "Memory" in docs/how-to/capacity.md, or docs/reference.md.')) == []
+    assert list(missing('See "Memories" in docs/how-to/capacity.md.')) == ["Memories"]
+    assert list(missing('See "Memory" and "Memories" in docs/how-to/capacity.md.')) == ["Memories"]
+    assert list(missing("docs/operations.md says it.")) == ["docs/operations.md"]
+
+
+@pytest.mark.parametrize("document", tracked("docs/*.md"), ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_index_leads_to_every_document(document):
+    indexes = [INDEX, ROOT / "docs" / "decisions" / "README.md"]
+    reached = {(index.parent / link).resolve() for index in indexes for link in LINK.findall(index.read_text())}
+    assert document in {*reached, INDEX}

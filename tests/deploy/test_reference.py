@@ -1,4 +1,4 @@
-"""The tables of docs/reference.md are what the code says, and leave nothing out."""
+"""The tables that documents print from the code are what the code says, and leave nothing out."""
 
 import ast
 import doctest
@@ -10,8 +10,13 @@ import msgspec
 import pytest
 from harness import ROOT
 
+from headrace.app.cli import COMMANDS
 from headrace.app.environment import ENVIRONMENT
 from headrace.learning.codes import ALERTS, ERRORS, REFUSALS
+from headrace.learning.commands import COMMANDS as CONTROLS
+from headrace.learning.drift import DETECTORS
+from headrace.learning.metrics import METRICS
+from headrace.learning.models import MODELS
 from headrace.learning.task import Stored, Task
 from headrace.learning.task.source import Source
 from headrace.tables.kafka.topics import TOPICS, topics_of
@@ -24,11 +29,23 @@ spec.loader.exec_module(reference)
 DOCUMENT = reference.DOCUMENT.read_text()
 
 
-def test_the_document_has_what_is_printed():
-    assert reference.fill(DOCUMENT) == DOCUMENT, "run: make reference"
+@pytest.mark.parametrize("document", reference.PRINTED, ids=lambda document: document.name)
+def test_a_document_has_what_is_printed(document):
+    text = document.read_text()
+    assert reference.fill(text, reference.PRINTED[document]) == text, "run: make reference"
 
 
-@pytest.mark.parametrize("row", ["| `batch_full` | ", "| `datadir` | ", "| `<task>.events` | ", "| 409 | `not_yet` | "])
+@pytest.mark.parametrize(
+    "row",
+    [
+        "| `batch_full` | ",
+        "| `datadir` | ",
+        "| `<task>.events` | ",
+        "| 409 | `not_yet` | ",
+        "| `--pack ROWS` | ",
+        "| `arf` | ",
+    ],
+)
 def test_a_row_that_the_code_does_not_have_is_noticed(row):
     assert DOCUMENT.count("\n" + row) == 1
     changed = DOCUMENT.replace(row, row + "not ")
@@ -93,10 +110,31 @@ def test_every_code_is_in_the_document():
         assert f"\n| `{code}` | " in DOCUMENT
 
 
+def test_every_command_is_in_the_document():
+    for name, row in COMMANDS.items():
+        assert (f"\n### `headrace {name}`\n" in DOCUMENT) == bool(row.summary)
+
+
+def test_every_name_of_a_catalogue_is_in_the_document():
+    for name in (*MODELS, *METRICS, *DETECTORS, *CONTROLS):
+        assert f"\n| `{name}` | " in DOCUMENT
+
+
+def test_every_module_is_on_the_map_and_says_what_it_is():
+    rows = reference.MAP.read_text().splitlines()
+    for room in ("app", "agents", "tables", "learning"):
+        for module in (ROOT / room).rglob("*.py"):
+            name = module.relative_to(ROOT)
+            assert [row for row in rows if re.match(rf"\| `{re.escape(str(name))}` \| \S", row)], name
+
+
 def test_a_section_that_is_not_there_is_refused():
-    assert reference.link_sections('See "Memory" in docs/operations.md.') == "See [Memory](operations.md#memory)."
+    assert (
+        reference.link_sections('See "Memory" in docs/how-to/capacity.md.')
+        == "See [Memory](how-to/capacity.md#memory)."
+    )
     with pytest.raises(ValueError, match="has no section 'Memories'"):
-        reference.link_sections('See "Memories" in docs/operations.md.')
+        reference.link_sections('See "Memories" in docs/how-to/capacity.md.')
 
 
 def test_its_examples_hold():
