@@ -32,7 +32,7 @@ format: .venv
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-reference: .venv # prints the tables of docs/reference.md from the code
+reference: .venv # prints the tables of docs/reference.md and docs/modules.md from the code
 	$(BIN)/python deploy/reference.py
 
 PURE := tests/learning tests/property
@@ -70,8 +70,8 @@ fuzz: .venv # 100,000 random requests: no digest may change, and the worker must
 fuzz-states: .venv # under an hour: ten million encodings, snapshots, manifests and addresses that nobody wrote; choose your own SEED
 	PYTHONPATH=tests $(BIN)/python tests/crash/fuzz_states.py --cases 10000000 --seed $(SEED)
 
-bench: .venv # every published figure, about a quarter of an hour; prediction.py needs wrk
-	@for figure in throughput prediction freshness recovery availability memory pending snapshot_bytes; do \
+bench: .venv # every published figure, more than a quarter of an hour; prediction.py needs wrk
+	@for figure in throughput prediction freshness recovery availability memory pending snapshot_bytes encoding pauses; do \
 	  echo "== $$figure"; PYTHONPATH=tests $(BIN)/python benchmarks/$$figure.py || exit 1; done
 
 kafka: # a real Apache Kafka on 127.0.0.1:9092 in the foreground; needs Java 17, and Maven the first time

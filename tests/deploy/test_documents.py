@@ -112,3 +112,14 @@ def test_the_index_leads_to_every_document(document):
     indexes = [INDEX, ROOT / "docs" / "decisions" / "README.md"]
     reached = {(index.parent / link).resolve() for index in indexes for link in LINK.findall(index.read_text())}
     assert document in {*reached, INDEX}
+
+
+@pytest.mark.parametrize("decision", tracked("docs/decisions/0*.md"), ids=lambda path: path.name)
+def test_a_decision_says_when_by_what_and_at_what_price(decision):
+    parts = re.findall(r"(?m)^\*\*(\w+(?: \w+)?)\.\*\* \S", decision.read_text())
+    assert parts[:5] == ["Status", "Measured", "Context", "Decision", "Given up"]
+    (title,) = re.findall(r"(?m)^# \d+\. (.+)$", decision.read_text())
+    status = re.search(r"\*\*Status\.\*\* (.+?)\n\n", decision.read_text(), re.DOTALL)[1]
+    decided = re.search(r"[Aa]ccepted,?\s+(?:on\s+)?(\d{4}-\d\d-\d\d)", status)[1]
+    row = f"| [{decision.name[:4]}]({decision.name}) | {title} | {decided} | {status.split()[0].strip(',').lower()} |"
+    assert row in (decision.parent / "README.md").read_text().splitlines()
