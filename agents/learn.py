@@ -28,6 +28,14 @@ CLOSE_SECONDS = 1.0
 by the next owner."""
 
 
+class SourceTopics(faust.Topic):
+    """The topics of a task's sources, as one channel that has a name: `faust agents` asks each channel for one."""
+
+    def get_topic_name(self) -> str:
+        """Join the names of the topics."""
+        return ", ".join(self.topics)
+
+
 class LearningApp(faust.App):
     """A Faust app whose agents fold event logs.
 
@@ -69,7 +77,9 @@ class LearningApp(faust.App):
     def ingest(self, task: Task, ingest: Ingest) -> None:
         """Bring a task's sources into its event log."""
         self.ingesting[task.name] = ingest
-        topic = self.topic(*ingest.topics, key_type=bytes, value_type=bytes, value_serializer="raw")
+        topic = SourceTopics(
+            self, topics=tuple(ingest.topics), key_type=bytes, value_type=bytes, value_serializer="raw"
+        )
         self.agent(topic, name=f"ingest.{task.name}", concurrency=1)(ingest.take)
 
     async def commit(self, topic: str, partition: int, position: int) -> None:

@@ -31,10 +31,13 @@ def config(tmp_path):
 
 
 def test_it_lists_the_agents(config):
-    config.write_text(config.read_text() + '[[tasks.listed.sources]]\ntopic = "clicks"\nlabel = "y"\nfeatures = "@"\n')
+    sources = [
+        f'[[tasks.listed.sources]]\ntopic = "{topic}"\nlabel = "y"\nfeatures = "@"\n' for topic in ("clicks", "views")
+    ]
+    config.write_text(config.read_text() + "".join(sources))
     listed = faust(config, "agents")
     assert listed.returncode == 0, listed.stderr
-    for name, topic in (("learn.listed", "listed.events"), ("ingest.listed", "clicks")):
+    for name, topic in (("learn.listed", "listed.events"), ("ingest.listed", "clicks, views")):
         (line,) = [line for line in listed.stdout.splitlines() if f"@{name}" in line]
         assert topic in line
         assert "<N/A>" not in line
