@@ -126,6 +126,17 @@ def read_parameters(struct: type) -> dict[str, str]:
     }
 
 
+def read_first(docstring: str | None) -> str:
+    r"""Read the first paragraph of a docstring as one line.
+
+    Examples
+    --------
+    >>> read_first("A fold:\nof a log.\n\nSee there.")
+    'A fold: of a log.'
+    """
+    return " ".join((docstring or "").split("\n\n")[0].split())
+
+
 def name_type(hint: Any) -> str:
     """Name a type as a reader of settings would, with its bounds.
 
@@ -237,13 +248,9 @@ def print_command(name: str, command: click.Command) -> str:
 
 def print_commands() -> str:
     """Print a section for each command that `headrace --help` lists."""
-    listed = [name for name, row in COMMANDS.items() if row.summary]
-    sections = [
-        print_command(name, command)
-        for name in listed
-        if (command := headrace.get_command(click.Context(headrace), name))
-    ]
-    return "\n" + "\n".join(sections) + "\n"
+    context = click.Context(headrace)
+    listed = {name: headrace.get_command(context, name) for name, row in COMMANDS.items() if row.summary}
+    return "\n" + "\n".join(print_command(name, command) for name, command in listed.items() if command) + "\n"
 
 
 def print_catalogue(catalogue: KindCatalogue[Callable[..., Any]], *, has_parameters: bool) -> str:
@@ -257,26 +264,25 @@ def print_catalogue(catalogue: KindCatalogue[Callable[..., Any]], *, has_paramet
                 for parameter in inspect.signature(maker).parameters.values()
                 if has_parameters
             )
-            rows.append([f"`{name}`", kinds, *([parameters] if has_parameters else []), read_first(maker)])
+            rows.append(
+                [f"`{name}`", kinds, *([parameters] if has_parameters else []), read_first(inspect.getdoc(maker))]
+            )
     return write_table(["Name", "Kinds", *(["Parameters"] if has_parameters else []), "Meaning"], rows)
 
 
-def read_first(thing: Any) -> str:
-    """Read the first paragraph of a docstring."""
-    return " ".join((inspect.getdoc(thing) or "").split("\n\n")[0].split())
-
-
 def print_names(table: Mapping[str, Any]) -> str:
-    """Print a table of names, with what the docstring of each says."""
-    return write_table(["Name", "Meaning"], [[f"`{name}`", read_first(thing)] for name, thing in table.items()])
+    """Print a table of names, with the first paragraph of the docstring of each."""
+    return write_table(
+        ["Name", "Meaning"], [[f"`{name}`", read_first(inspect.getdoc(thing))] for name, thing in table.items()]
+    )
 
 
 def print_modules(room: str) -> str:
     """Print the modules of a room, with the first paragraph of the docstring of each."""
     rows = []
     for module in sorted((ROOT / room).rglob("*.py")):
-        said = ast.get_docstring(ast.parse(module.read_text(encoding="utf-8"))) or ""
-        rows.append([f"`{module.relative_to(ROOT)}`", " ".join(said.split("\n\n")[0].split())])
+        docstring = ast.get_docstring(ast.parse(module.read_text(encoding="utf-8")))
+        rows.append([f"`{module.relative_to(ROOT)}`", read_first(docstring)])
     return write_table(["Module", "What it is"], rows)
 
 
