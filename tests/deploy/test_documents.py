@@ -5,6 +5,7 @@ import io
 import re
 import subprocess
 import tokenize
+import tomllib
 
 import pytest
 from harness import ROOT
@@ -123,3 +124,10 @@ def test_a_decision_says_when_by_what_and_at_what_price(decision):
     decided = re.search(r"[Aa]ccepted,?\s+(?:on\s+)?(\d{4}-\d\d-\d\d)", status)[1]
     row = f"| [{decision.name[:4]}]({decision.name}) | {title} | {decided} | {status.split()[0].strip(',').lower()} |"
     assert row in (decision.parent / "README.md").read_text().splitlines()
+
+
+def test_the_design_has_the_layers_that_the_linter_checks():
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    (layers,) = [one["layers"] for one in contracts if one.get("containers") == ["headrace.learning"]]
+    drawn = "\n".join(layer.replace(" | ", ", ") for layer in layers)
+    assert f"```\n{drawn}\n```" in (ROOT / "docs" / "design.md").read_text()
