@@ -77,7 +77,7 @@ class Owners:
     async def ask(
         self, task: Task, partition: int, questions: list[Any], asked: Asked, seconds: float
     ) -> list[msgspec.Raw]:
-        """The owner's answers to questions of one shard.
+        """Ask the owner of a shard, and return its answers to the questions.
 
         Parameters
         ----------

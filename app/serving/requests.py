@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Sequence
 from time import monotonic
-from typing import Any
 
 import msgspec
 import structlog
@@ -14,7 +13,7 @@ from headrace.app.problems import ProblemCode
 from headrace.app.serving.question import Asked, Question, read_question
 from headrace.app.serving.refused import RequestRefused
 from headrace.app.serving.served_task import ServedTask
-from headrace.app.serving.serving import Serving
+from headrace.app.serving.serving import Answered, Serving
 from headrace.learning.errors import HeadraceError
 
 log = structlog.get_logger()
@@ -29,12 +28,12 @@ RETRY_SECONDS = 0.5
 
 
 def answering(serving: Serving, served: ServedTask) -> Answer:
-    """What answers the requests of a task: each line an answer, or a refusal with the id of the question, where it has one."""
+    """Make what answers the requests of a task: each line an answer, or a refusal with the id of the question, where it has one."""
 
     async def answer(lines: Sequence[tuple[str, bytes]]) -> Sequence[bytes]:
         return await asyncio.gather(*(one(*line) for line in lines))
 
-    async def patiently(question: Question) -> list[dict[str, Any] | msgspec.Raw]:
+    async def patiently(question: Question) -> list[Answered]:
         """Nobody asks a second time over Kafka, so this does, for a while."""
         until = monotonic() + PATIENCE_SECONDS
         while True:
@@ -50,9 +49,9 @@ def answering(serving: Serving, served: ServedTask) -> Answer:
             question = read_question(line)
             if question.id is msgspec.UNSET:
                 question.id = place
-            (given,) = await patiently(question)
-            found = given if isinstance(given, dict) else msgspec.json.decode(given)
-            return msgspec.json.encode({"effect": "answered"} | found)
+            (answered,) = await patiently(question)
+            parts = answered if isinstance(answered, dict) else msgspec.json.decode(answered)
+            return msgspec.json.encode({"effect": "answered"} | parts)
         except HeadraceError as error:
             return refusal(_name_of(line), error.code, error.what, error.remedy)
         except Exception:  # one request must not hold up those behind it
@@ -64,7 +63,7 @@ def answering(serving: Serving, served: ServedTask) -> Answer:
 
 
 def _name_of(line: bytes) -> str | None:
-    """The id of a question that was refused, if it has one that could be an id."""
+    """Return the id of a question that was refused, if it has one that could be an id."""
     try:
         loose = msgspec.json.decode(line)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):

@@ -32,7 +32,7 @@ LASTING: tuple[ProblemCode, ...] = ("model", "not_finite")
 WAIT_SECONDS = 2.0
 """How long a question waits for a position, or for a first model, unless it says so itself."""
 
-Answer = dict[str, Any] | msgspec.Raw
+Answered = dict[str, Any] | msgspec.Raw
 """An answer: of a model here, or as another worker has written it."""
 
 
@@ -74,7 +74,7 @@ class Serving:
             what = f"there is no task '{name[:80]}'."
             raise RequestRefused("unknown", "unknown_task", what, f"Tasks here: {known}.") from None
 
-    async def answer(self, served: ServedTask, questions: Sequence[Question], asked: Asked) -> list[Answer]:
+    async def answer(self, served: ServedTask, questions: Sequence[Question], asked: Asked) -> list[Answered]:
         """Answer by the models of the questions' shards as they are now; RequestRefused for the first question that cannot be answered."""
         await served.enrich(questions)
         if not any([question.log for question in questions]):  # noqa: C419 a generator takes twice as long for one question
@@ -89,7 +89,7 @@ class Serving:
         await self.owners.stop()
         await self.appender.stop()
 
-    async def _answer(self, served: ServedTask, questions: Sequence[Question], asked: Asked) -> list[Answer]:
+    async def _answer(self, served: ServedTask, questions: Sequence[Question], asked: Asked) -> list[Answered]:
         answers: list[Any] = [None] * len(questions)
         size = SizeLimit(ANSWERS_MAX)
         elsewhere: dict[int, list[int]] = {}
@@ -145,7 +145,7 @@ class Serving:
             raise _not_yet(served, partition, seconds)
         return [size.take(answer_from(served, model, question)) for question in questions]
 
-    async def _log(self, served: ServedTask, questions: Sequence[Question], answers: Sequence[Answer]) -> None:
+    async def _log(self, served: ServedTask, questions: Sequence[Question], answers: Sequence[Answered]) -> None:
         """Append questions with what was answered; each answer says under `logged` where it is, or whether it is on its way."""
         task, under_way = served.task, served.under_way
         durable: list[tuple[Name, dict[str, Any]]] = []
