@@ -12,7 +12,7 @@ from headrace.app.views.features import StoredFeatures
 from headrace.app.views.health import Healthy, Ready
 from headrace.app.views.labels import Labels
 from headrace.app.views.predict import Predict, PredictBatch
-from headrace.app.views.resource import Resource, Server
+from headrace.app.views.resource import Resource, WiredWeb
 from headrace.app.views.samples import Samples
 from headrace.app.views.task import TaskStatus
 from headrace.app.wiring import Wiring
@@ -46,7 +46,7 @@ def add_views(app: LearningApp, settings: Settings, impure: Collection[str]) -> 
     app.closing.append(serving.stop)
     document = write_document(operations(ROUTES), settings.tasks.values(), has_keys=len(settings.keys()) > 0)
     wiring = Wiring(app, serving, document)
-    app.web = Server(wiring)
+    app.web = WiredWeb(wiring)
     for path, view in ROUTES.items():
         view.view_path, view.view_name = path, view.__name__
         app.web.add_view(view, prefix="")

@@ -10,7 +10,7 @@ from headrace.app.contract import METHODS
 from headrace.app.wiring import Wiring
 
 
-class Server(Web):
+class WiredWeb(Web):
     """The web server of a worker, which gives its views the worker's parts.
 
     Parameters
@@ -35,7 +35,7 @@ class Resource(View):
         The web server that has the route.
     """
 
-    def __init__(self, app: LearningApp, web: Server):
+    def __init__(self, app: LearningApp, web: WiredWeb):
         super().__init__(app, web)
         self.wiring = web.wiring
         self.serving = web.wiring.serving
