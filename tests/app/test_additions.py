@@ -126,7 +126,7 @@ def name(state, turn, control):
 """`GET /v1/{task}/arms`: the names of the arms."""
 
 from headrace.app.contract import contract
-from headrace.app.views.serving import Resource
+from headrace.app.views.resource import Resource
 
 
 class Arms(Resource):
