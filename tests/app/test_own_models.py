@@ -64,7 +64,7 @@ def served(monkeypatch):
         monkeypatch.setitem(sys.modules, "own_says", own)
         task = Task(name="t", kind=kind, model="own_says:make", **more)
         model = SimpleNamespace(learner=Learner(task, 0), status="live", position=0, staleness=0.0)
-        return ServedTask(task, SimpleNamespace(answering=lambda partition: model, owned={}))
+        return ServedTask(task, SimpleNamespace(task=task, answering=lambda partition: model, owned={}))
 
     return make
 
