@@ -9,28 +9,20 @@ is no static membership: a shard's owner is then missed only after the session t
 answered.
 """
 
-import argparse
 import asyncio
 import json
-import signal
 import sys
 import tempfile
 from pathlib import Path
 
 import harness
 from crash import availability
+from options import read_options
 
 
 def main() -> None:
     """Measure and print."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # so that broker and workers go too
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--rate", type=float, default=500.0)
-    parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--dynamic", action="store_true")
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
+    options = read_options(__doc__, kills=20, rate=500.0, seed=7, dynamic=False)
     with harness.running_broker() as broker, tempfile.TemporaryDirectory() as folder:
         run = availability.measure(
             broker,

@@ -6,13 +6,10 @@ A sample is appended by a producer of its own; then one connection asks for pred
 idle worker, and on one that learns 1,000 rows a second.
 """
 
-import argparse
 import asyncio
 import json
 import multiprocessing
-import signal
 import statistics
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -20,6 +17,7 @@ from pathlib import Path
 import aiohttp
 import harness
 import msgspec
+from options import read_options
 from prediction import LEARNED_PER_SECOND, feed
 from river import datasets
 
@@ -47,11 +45,7 @@ async def fresh(broker: str, address: str, topic: str, samples: int) -> list[flo
 
 def main() -> None:
     """Measure and print."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # so that broker and worker go too
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--samples", type=int, default=300)
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
+    options = read_options(__doc__, samples=300)
     task, figures = Task(name="phishing", kind="binary"), {}
     with harness.running_broker() as broker, tempfile.TemporaryDirectory() as folder:
         harness.make_topics(broker, task)

@@ -6,18 +6,16 @@ The rows are in the log before the worker starts. Its resident memory is read fr
 kernel's own mark, which misses nothing between two readings.
 """
 
-import argparse
 import asyncio
 import itertools
 import json
-import signal
-import sys
 import tempfile
 import time
 from pathlib import Path
 
 import harness
 import msgspec
+from options import read_options
 from river import datasets
 
 from headrace.app.settings import Worker
@@ -37,11 +35,7 @@ def resident_mb(pid: int, figure: str = "VmRSS") -> float:
 
 def main() -> None:
     """Measure and print."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # so that broker and worker go too
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
+    options = read_options(__doc__, rows=1_000_000)
     task = Task(name="phishing", kind="binary")
     values = [msgspec.json.encode({"features": x, "label": y}) for x, y in datasets.Phishing()]
     with harness.running_broker() as broker, tempfile.TemporaryDirectory() as folder:

@@ -7,14 +7,11 @@ until a prediction is made by a model that has learned it. A snapshot's time is 
 process. At last the worker is killed and started again, with its data and without.
 """
 
-import argparse
 import asyncio
 import json
 import random
 import shutil
-import signal
 import statistics
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -23,6 +20,7 @@ import aiohttp
 import harness
 import msgspec
 from memory import resident_mb
+from options import read_options
 from river import datasets
 
 from headrace.learning.snapshot import seal, unseal
@@ -124,12 +122,7 @@ def restart(worker: harness.Worker, wipe: bool) -> float:
 
 def main() -> None:
     """Measure and print."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # so that broker and worker go too
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--questions", type=int, default=1_000_000)
-    parser.add_argument("--labels", type=int, default=300)
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
+    options = read_options(__doc__, questions=1_000_000, labels=300)
     task, figures = Task(name="phishing", kind="binary"), {}
     dice = random.Random(1)
     with harness.running_broker() as broker, tempfile.TemporaryDirectory() as folder:

@@ -8,14 +8,12 @@ it learns 1,000 rows a second; the medians are printed. A question that is logge
 `learned_per_s` is what was really learned meanwhile.
 """
 
-import argparse
 import asyncio
 import itertools
 import json
 import multiprocessing
 import re
 import shutil
-import signal
 import statistics
 import subprocess
 import sys
@@ -25,6 +23,7 @@ from pathlib import Path
 
 import harness
 import msgspec
+from options import read_options
 from river import datasets
 
 from headrace.app import broker as embedded
@@ -142,12 +141,7 @@ def measure(broker: str, seconds: int, rounds: int, folder: Path) -> dict[str, d
 
 def main() -> None:
     """Measure and print."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # so that broker and worker go too
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=int, default=8)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
+    options = read_options(__doc__, seconds=8, rounds=3)
     if shutil.which("wrk") is None:
         print("skipped: wrk is missing. Install it: apt-get install wrk.", file=sys.stderr)
         return

@@ -7,10 +7,8 @@ them again when it is ready. `import` is the part that goes into loading Python,
 `joining` is the part from the first answer of the web server to being ready: joining the group and opening the shard.
 """
 
-import argparse
 import json
 import os
-import signal
 import statistics
 import subprocess
 import sys
@@ -19,6 +17,7 @@ import time
 from pathlib import Path
 
 import harness
+from options import read_options
 from prediction import feed
 
 from headrace.learning.task import Task
@@ -50,11 +49,7 @@ def position(worker: harness.Worker, task: Task) -> int:
 
 def main() -> None:
     """Measure and print."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # so that broker and worker go too
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
+    options = read_options(__doc__, rounds=5)
     found: dict[str, list[float]] = {"import": []}
 
     def start(name: str, worker: harness.Worker) -> None:

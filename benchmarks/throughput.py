@@ -8,14 +8,11 @@ same round. River alone does the same with rows that are in memory. Each round m
 are printed.
 """
 
-import argparse
 import asyncio
 import json
 import multiprocessing
 import pickle
-import signal
 import statistics
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -23,6 +20,7 @@ from pathlib import Path
 import harness
 import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from options import read_options
 from river import datasets, drift, linear_model, optim, preprocessing
 
 from headrace.learning.task import Task
@@ -157,12 +155,7 @@ def measure(broker: str, count: int, pack: int, rounds: int) -> dict[str, float]
 
 def main() -> None:
     """Measure and print."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # so that broker and worker go too
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, default=150_000)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
+    options = read_options(__doc__, rows=150_000, rounds=3)
     with harness.running_broker() as broker:
         single = measure(broker, options.rows, 1, options.rounds)
         packed = measure(broker, options.rows, 50, options.rounds)
