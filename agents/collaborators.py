@@ -71,7 +71,7 @@ class Collaborators:
             self._segments,
             datadir / task.name / "pending",
             task=task.name,
-            key=key,
+            snapshot_key=key,
             writer=writer,
             fold=task.fingerprint,
             wait=task.wait_ms,

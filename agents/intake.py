@@ -12,7 +12,7 @@ from headrace.agents.rejected import pack_rejected
 from headrace.agents.source_context import SourceContext
 from headrace.learning.errors import HeadraceError, RecordError, TopicError
 from headrace.learning.records.mark import KafkaMessage, Mark
-from headrace.tables.kafka.appender import Row
+from headrace.tables.kafka.appender import NewMessage
 
 BREATH = 0.001
 """Seconds of mapping after which requests are let in."""
@@ -212,11 +212,11 @@ class Intake(OrderedPartition):
         """Enrich, check and append what was mapped; then the position is behind the last message."""
         await self._enrich([row for _, row in mapped.found])
         rejected, breath = mapped.rejected, Breath()
-        rows: list[Row] = []
+        rows: list[NewMessage] = []
         origins: list[tuple[KafkaMessage, Mapped]] = []
         for message, row in mapped.found:
             try:
-                rows.append(Row(row.partition, row.key, self.mapping.seal(row)))
+                rows.append(NewMessage(row.partition, row.key, self.mapping.seal(row)))
                 origins.append((message, row))
             except RecordError as error:
                 rejected.append((message, Rejected(row.row, error.code, str(error), row.value)))

@@ -185,7 +185,7 @@ def encode(effect: Effect) -> bytes:
     """An effect as JSON."""
     told = msgspec.structs.asdict(effect)
     if isinstance(effect, Predicted):
-        told |= effect.prediction.told() if effect.prediction else {"prediction": None, "probabilities": None}
+        told |= effect.prediction.to_json() if effect.prediction else {"prediction": None, "probabilities": None}
     return msgspec.json.encode({"effect": type(effect).__name__.lower()} | told)
 
 

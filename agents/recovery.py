@@ -22,7 +22,7 @@ from headrace.learning.errors import (
 )
 from headrace.learning.snapshot import check_signed, peek, unseal
 from headrace.learning.state import State
-from headrace.tables.snapshots import Found
+from headrace.tables.snapshots import StoredSnapshot
 
 log = structlog.get_logger()
 
@@ -95,7 +95,7 @@ async def recover(
         The database failed, or was closed meanwhile.
     """
     refused: SnapshotError | None = None
-    for found in await asyncio.to_thread(list, collaborators.snapshots.found(partition)):
+    for found in await asyncio.to_thread(list, collaborators.snapshots.furthest_first(partition)):
         if found.position <= beyond:
             break
         read = partial(_read, collaborators, partition, found)
@@ -122,12 +122,12 @@ async def recover(
     return None
 
 
-def _read(collaborators: Collaborators, partition: int, found: Found) -> Recovered:
+def _read(collaborators: Collaborators, partition: int, found: StoredSnapshot) -> Recovered:
     """The state of a snapshot; DamagedError or SnapshotError if it cannot be used."""
-    claimed = found.look()
+    claimed = found.read_header()
     check_signed(claimed, collaborators.key)
     sealed = found.read()
-    work = partial(unseal, sealed, collaborators.task, partition, key=collaborators.key)
+    work = partial(unseal, sealed, collaborators.task, partition, snapshot_key=collaborators.key)
     state = aside.run(work) if claimed.size > LARGE_BYTES else work()
     header = peek(sealed)
     return Recovered(state, header.digest, header.size, found.place)

@@ -8,12 +8,12 @@ from headrace.agents.outlet import headers_of
 from headrace.learning.effects import Quarantined
 from headrace.learning.records.mark import KafkaMessage
 from headrace.learning.task import Task
-from headrace.tables.kafka.appender import Row
+from headrace.tables.kafka.appender import NewMessage
 
 
 def pack_rejected(
     task: Task, topic: str, partition: int, rejected: Sequence[tuple[KafkaMessage, Rejected]]
-) -> list[Row]:
+) -> list[NewMessage]:
     """The records of rejected rows of a source's partition, in the rows' order.
 
     Rows that follow each other in one message and are rejected with one code share a record. Each record has several headers, so a message
@@ -41,7 +41,7 @@ def pack_rejected(
         headers = headers_of(effect, topic, partition)
         if len(run) > 1:
             headers.append(("rows", str(len(run)).encode()))
-        packed.append(Row(partition % task.partitions, message.key, value, headers))
+        packed.append(NewMessage(partition % task.partitions, message.key, value, headers))
     return packed
 
 

@@ -58,7 +58,7 @@ class Sealer:
         """Make a snapshot. SnapshotError as for `learning.snapshot.seal`."""
         started = self.budget.clock()
         try:
-            work = partial(seal, state, task, partition, writer=writer, key=key)
+            work = partial(seal, state, task, partition, writer=writer, snapshot_key=key)
             sealed = await self._run(partial(self.budget.charge, work))
         finally:
             self.seconds = self.budget.clock() - started

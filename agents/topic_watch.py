@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaError
 from headrace.learning.errors import TopicError
 from headrace.learning.task import Task
 from headrace.tables.kafka.clients import Brokers, started
-from headrace.tables.kafka.metadata import FoundTopic, find_topics
+from headrace.tables.kafka.metadata import TopicDescription, find_topics
 from headrace.tables.kafka.topics import Topic, find_miscounted, sources_of, topics_of
 
 log = structlog.get_logger()
@@ -95,7 +95,7 @@ class TopicWatch:
             except Exception as error:  # noqa: BLE001 the others must be told, and this one is called again
                 log.warning("a trouble with a topic was not acted upon", topic=trouble.topic, error=repr(error))
 
-    def _find(self, own: Mapping[str, list[Topic]], found: Mapping[str, FoundTopic]) -> Iterable[Trouble]:
+    def _find(self, own: Mapping[str, list[Topic]], found: Mapping[str, TopicDescription]) -> Iterable[Trouble]:
         """Compare what was found with what must be there, and with the topics' ids at the first look."""
         described = {name: topic.id for name, topic in found.items() if not topic.error}
         self._ids = described | self._ids

@@ -10,13 +10,13 @@ import msgspec
 from faust.web import View
 
 from headrace.app.keys import Role
-from headrace.learning.records.schema import Features
+from headrace.learning.records.schema import CheckedFeatures
 from headrace.learning.task import Label, Value
 
 OF_TASK = "x-of-task"
 """Marks a part of a schema in whose place the document puts what the task declares."""
 
-TaskFeatures = Annotated[Features, msgspec.Meta(extra_json_schema={OF_TASK: "features"})]
+TaskFeatures = Annotated[CheckedFeatures, msgspec.Meta(extra_json_schema={OF_TASK: "features"})]
 """Features as a view takes them, which the document shows as the task declares them."""
 
 TaskLabel = Annotated[Label, msgspec.Meta(extra_json_schema={OF_TASK: "label"})]

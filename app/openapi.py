@@ -12,7 +12,7 @@ from headrace.app.contract import OF_TASK, Operation
 from headrace.app.errors import ProblemDocument
 from headrace.app.problems import codes_of
 from headrace.learning.records import LABELS
-from headrace.learning.records.schema import Features, Number, Text, Whole
+from headrace.learning.records.schema import CheckedFeatures, Number, Text, Whole
 from headrace.learning.records.stored import StoredSchema
 from headrace.learning.task import Feature, Task
 
@@ -175,7 +175,7 @@ def features_schema(task: Task) -> dict[str, Any]:
     {'type': 'object', 'properties': {'shown': {'type': 'boolean'}}, 'required': [], 'additionalProperties': False}
     """
     if task.features is None:
-        return msgspec.json.schema(Features)
+        return msgspec.json.schema(CheckedFeatures)
     return {
         "type": "object",
         "properties": {name: feature_schema(feature) for name, feature in task.features.items()},

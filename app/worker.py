@@ -42,7 +42,7 @@ from headrace.app.views.health import announce_ready
 from headrace.app.wiring import Wiring
 from headrace.tables.enricher import Enricher
 from headrace.tables.kafka.clients import Brokers
-from headrace.tables.kafka.metadata import FoundTopic
+from headrace.tables.kafka.metadata import TopicDescription
 from headrace.tables.kafka.topics import LACKING, prepare, sources_of, topics_of
 
 log = structlog.get_logger()
@@ -64,7 +64,7 @@ def group_of(settings: Settings) -> str:
     return settings.worker.group
 
 
-def instance_of(settings: Settings, name: str | None, found: Mapping[str, FoundTopic]) -> str | None:
+def instance_of(settings: Settings, name: str | None, found: Mapping[str, TopicDescription]) -> str | None:
     """The static member's id in the group: its name, and a hash of the topics that it consumes.
 
     Kafka gives a restarted static member the assignment that it had, even if it now consumes other topics: a partition of a task that it no longer

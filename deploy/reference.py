@@ -116,7 +116,7 @@ def read_parameters(struct: type) -> dict[str, str]:
     Examples
     --------
     >>> read_parameters(Stored)
-    {'default': 'Stands in where the store has no value, or is down, slow or wrong. Left out, the feature is left out then.'}
+    {'default': 'The value to use if the store has none, or is down, slow or wrong. Left out: the record then lacks the feature.'}
     """
     _, _, section = (inspect.getdoc(struct) or "").partition("Parameters\n----------\n")
     section = re.split(r"\n\n\w+\n-+\n", section)[0]

@@ -1,4 +1,4 @@
-"""A catalogue: a table of names, from which settings and records choose what is to be done."""
+"""A catalogue: a table of the names that a user may write in settings or records."""
 
 import difflib
 from collections.abc import Mapping
@@ -12,15 +12,15 @@ T = TypeVar("T")
 class Catalogue(dict[str, T]):
     """A dict from each name that a user may write to the thing that the name stands for.
 
-    A new model, metric, detector or command takes one module and one row of its catalogue. The order of the rows is the order
-    in which the names are shown, and may be part of a state: put a new row last.
+    To add a model, metric, detector or command, write one module and add one row to its catalogue. Put the new row last: names are
+    shown in the order of the rows, and the order of the metrics is part of the state.
 
     Parameters
     ----------
     noun
-        What the names are names of, for messages: `model`.
+        The noun for messages, such as `model`.
     rows
-        Name to thing.
+        Each name with the thing that it stands for.
 
     Examples
     --------
@@ -38,7 +38,7 @@ class Catalogue(dict[str, T]):
         self.noun = noun
 
     def describe_unknown(self, name: str) -> tuple[str, str]:
-        """Say that there is no such name, and which name to write instead: cause and remedy of an error."""
+        """Return the cause and the remedy of an error about an unknown name."""
         return f"there is no {self.noun} '{name}'.", self._suggest(name) or f"There are {', '.join(self)}."
 
     def _suggest(self, name: str) -> str | None:
@@ -47,7 +47,7 @@ class Catalogue(dict[str, T]):
 
 
 class KindCatalogue(Catalogue[Mapping[Kind, T]]):
-    """A catalogue of things that fit some kinds of tasks only, or differ from kind to kind.
+    """A catalogue whose things differ from one kind of task to another, or exist for some kinds only.
 
     Examples
     --------
@@ -61,11 +61,11 @@ class KindCatalogue(Catalogue[Mapping[Kind, T]]):
     """
 
     def of_kind(self, kind: Kind) -> dict[str, T]:
-        """Choose the rows that fit a kind of task, in their order."""
+        """Return the rows that fit a kind of task, in their order."""
         return {name: things[kind] for name, things in self.items() if kind in things}
 
     def describe_unknown(self, name: str, kind: Kind | None = None) -> tuple[str, str]:
-        """Say that there is no such name, and which name to write instead; those that fit a kind, if one is given."""
+        """Return the cause and the remedy of an error about an unknown name; the remedy lists the names that fit `kind`, if given."""
         what, remedy = super().describe_unknown(name)
         if kind is None or self._suggest(name):
             return what, remedy

@@ -1,4 +1,4 @@
-"""Effects: what the fold wants told outside."""
+"""Effects: the records that the fold publishes."""
 
 from typing import Literal
 
@@ -8,17 +8,17 @@ from headrace.learning.codes import AlertCode, RefusalCode
 from headrace.learning.prediction import Prediction
 from headrace.learning.task import Label
 
-How = Literal["label", "assumed", "self_trained", "expired"]
+ResolvedBy = Literal["label", "assumed", "self_trained", "expired"]
 
 
 class Effect(msgspec.Struct, frozen=True, kw_only=True):
-    """Something to tell outside. `id` is `<task>/<partition>/<offset>/<row>/<n>`: equal when told again after a crash."""
+    """A record to publish. Its `id`, `<task>/<partition>/<offset>/<row>/<n>`, is the same when it is published again after a crash."""
 
     id: str
 
 
 class Predicted(Effect, frozen=True, kw_only=True):
-    """What an arm said of a sample before it learned the label, or of a question, whose label is None: it is to come."""
+    """The prediction of an arm for a sample, made before its label was learned, or for a question, whose `label` is None."""
 
     record: str | None
     arm: str
@@ -27,16 +27,16 @@ class Predicted(Effect, frozen=True, kw_only=True):
 
 
 class Resolved(Effect, frozen=True, kw_only=True):
-    """What became of a question, `delay_s` log seconds later: its `label` came, was `assumed` or `self_trained`, or it `expired`."""
+    """The end of a question, `delay_s` log seconds after it came; `how` says whether its label came, was assumed, or never came."""
 
     record: str
-    how: How
+    how: ResolvedBy
     label: Label | None
     delay_s: float
 
 
 class Drift(Effect, frozen=True, kw_only=True):
-    """A detector saw the champion's error change: its mean and window width before and after the cut."""
+    """A drift of an arm's error that a detector saw: the mean error and the window width before the change and after it."""
 
     arm: str
     detector: str
@@ -48,7 +48,7 @@ class Drift(Effect, frozen=True, kw_only=True):
 
 
 class Alert(Effect, frozen=True, kw_only=True):
-    """Something an operator should know; `code` is stable, `detail` is for people."""
+    """A message for an operator; `code` is stable, `detail` is for people."""
 
     code: AlertCode
     detail: str
@@ -56,7 +56,7 @@ class Alert(Effect, frozen=True, kw_only=True):
 
 
 class Quarantined(Effect, frozen=True, kw_only=True):
-    """A record that must not reach a model, whole, with the reason."""
+    """A refused record, whole, with the reason; it is published to `<task>.quarantine`."""
 
     code: RefusalCode
     reason: str

@@ -4,14 +4,16 @@ from headrace.learning.codes import ERRORS, ErrorCode, RefusalCode
 
 
 class HeadraceError(Exception):
-    """An error that a user can act upon. The code of a subclass has a row in `ERRORS`; one that has none is refused at import.
+    """An error that a user can act upon; every error that Headrace raises on purpose is one.
+
+    The code of a subclass must have a row in `ERRORS`: a subclass without one raises TypeError when it is defined.
 
     Parameters
     ----------
     what
-        What happened and why, one sentence that names the task, key or record concerned.
+        What happened and why: one sentence that names the task, the settings key or the record.
     remedy
-        What to do about it, an imperative sentence.
+        What to do about it: one imperative sentence.
 
     Examples
     --------
@@ -29,7 +31,7 @@ class HeadraceError(Exception):
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         if cls.code not in ERRORS:
-            msg = f"{cls.__name__}: there is no error '{cls.code}' in the table of codes"
+            msg = f"{cls.__name__}: the code '{cls.code}' has no row in ERRORS"
             raise TypeError(msg)
 
     def __str__(self) -> str:
@@ -37,26 +39,26 @@ class HeadraceError(Exception):
 
 
 class SettingsError(HeadraceError):
-    """`headrace.toml` cannot be used as it is."""
+    """`headrace.toml` has an unknown key or a value that cannot be used."""
 
     code = "settings"
 
 
 class ModelError(HeadraceError):
-    """A model cannot be built as asked."""
+    """A model cannot be built from its settings, or answers in a way that its task does not allow."""
 
     code = "model"
 
 
 class RecordError(HeadraceError):
-    """A record that must not reach a model; it goes to quarantine.
+    """A record is invalid and must not reach a model; whoever catches the error sends the record to quarantine.
 
     Parameters
     ----------
     what, remedy
         As for `HeadraceError`.
     code
-        Why, for programs.
+        The reason for programs: a row of `REFUSALS`.
 
     Examples
     --------
@@ -72,27 +74,27 @@ class RecordError(HeadraceError):
 
 
 class SnapshotError(HeadraceError):
-    """A snapshot was refused: damaged, not authentic, or made by other makers."""
+    """A snapshot was refused: it is damaged, not authentic, or made by another configuration or other library versions."""
 
     code = "snapshot"
 
 
 class DamagedError(SnapshotError):
-    """A snapshot cannot be read: it is damaged, or not signed with the configured key. An older one is used instead."""
+    """A snapshot is damaged, or not signed with the configured snapshot key. Recovery tries an older snapshot instead."""
 
 
 class KeylessError(SnapshotError):
-    """A snapshot is signed, and no key is configured here. No other snapshot is used in its place."""
+    """A snapshot is signed, and this worker has no snapshot key. Recovery stops and uses no other snapshot."""
 
 
 class TopicError(HeadraceError):
-    """A topic is missing or is not what the worker needs."""
+    """A topic is missing, or its settings or partitions are not those that the worker needs."""
 
     code: ErrorCode = "topic"
 
 
 class LogError(HeadraceError):
-    """The event log no longer has what a shard must fold next."""
+    """The event log lacks the message that a shard must fold next, or is not the log that the shard has folded."""
 
     code = "log"
 
@@ -106,13 +108,13 @@ class BrokerError(HeadraceError):
 class StoreError(HeadraceError):
     """A local database failed: the disk is full, another process holds its lock, or it is damaged.
 
-    Whoever meets it closes the database and opens it anew. The changelog topic has all that the database had.
+    The caller closes the database and opens it again. Nothing is lost: the changelog topic has all that the database had.
     """
 
     code = "store"
 
 
 class ReplacedError(HeadraceError):
-    """A changelog topic is not the one that was followed: it was deleted and made anew, or has lost its end."""
+    """A changelog topic is not the one that a database was filled from: it was deleted and created again, or has lost its end."""
 
     code = "changelog"

@@ -1,4 +1,4 @@
-"""A prediction: what a model says before it has seen the label."""
+"""A prediction: the answer of a model to features whose label it has not seen."""
 
 import math
 from typing import Annotated, Any
@@ -9,14 +9,14 @@ from headrace.learning.task import Label
 
 
 class Prediction(msgspec.Struct, frozen=True):
-    """One answer of a model.
+    """The answer of a model for one set of features.
 
     Parameters
     ----------
     value
-        The predicted label, or the number for a regression.
+        The predicted label; for a regression, the predicted number.
     probabilities
-        Label to probability, for classes; None for a regression.
+        The probability of each label, 0 to 1; None for a regression.
 
     Examples
     --------
@@ -29,11 +29,11 @@ class Prediction(msgspec.Struct, frozen=True):
 
     @classmethod
     def of_classes(cls, probabilities: dict[Label, float]) -> "Prediction":
-        """The most probable label; the first one wins a tie, as in River."""
+        """Make the prediction of a classifier: the most probable label, and the first of several with the same probability, as in River."""
         return cls(max(probabilities, key=probabilities.__getitem__), probabilities)
 
-    def told(self) -> dict[str, Any]:
-        """This prediction as JSON has it: the keys of an object are strings, so `true` stands for True."""
+    def to_json(self) -> dict[str, Any]:
+        """Return the prediction as a JSON object. JSON keys are strings, so the label True becomes the key `true`."""
         if self.probabilities is None:
             return {"prediction": self.value, "probabilities": None}
         named = {
@@ -44,7 +44,7 @@ class Prediction(msgspec.Struct, frozen=True):
 
 
 class Served(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a user was really told, when a question was answered by the prediction endpoint: by which arm, at which position."""
+    """The answer that the prediction endpoint served for a question, with the arm that gave it and the arm's position."""
 
     arm: Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
     prediction: Label | None
@@ -52,7 +52,7 @@ class Served(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def is_finite(prediction: Prediction) -> bool:
-    """Whether a prediction is made of finite numbers."""
+    """Return whether all numbers that decide a prediction are finite."""
     if prediction.probabilities is None:
         return math.isfinite(prediction.value)  # type: ignore[arg-type]
     return math.isfinite(prediction.probabilities[prediction.value])

@@ -1,10 +1,12 @@
-"""Keys for signing: each purpose has one of its own, derived from a secret that workers share."""
+"""Signing keys: each purpose has its own key, derived from a secret that the workers share."""
 
 import hmac
 
 
 def derive(secret: bytes, purpose: str) -> bytes:
-    """The key of a purpose, of 32 bytes: HMAC-SHA256 of its name with the secret. One key tells nothing of another, or of the secret.
+    """Derive the 32-byte key of a purpose: the HMAC-SHA256 of the purpose's name under the secret.
+
+    A key reveals neither the secret nor the key of another purpose.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The state of a shard: all that the fold of its event log has come to."""
+"""The state of a shard: the result of folding its event log."""
 
 from collections import deque
 
@@ -6,7 +6,7 @@ from headrace.learning.arms import Arm
 from headrace.learning.metrics import ServedScores
 from headrace.learning.records.labels import declared_type, initial_labels
 from headrace.learning.records.mark import Mark
-from headrace.learning.records.names import Known
+from headrace.learning.records.names import KnownNames
 from headrace.learning.tags import tagged
 from headrace.learning.task import Task, Value
 from headrace.learning.waiting.batch import BatchState
@@ -14,45 +14,51 @@ from headrace.learning.waiting.join import JoinState
 from headrace.learning.waiting.order import OrderState
 
 PROBES = 32
-"""Recent inputs kept in the state; a loaded snapshot must answer them as it did when it was saved."""
+"""The number of recent inputs in the state. A loaded snapshot must predict the same for them as when it was saved."""
 
 
 @tagged("state/1")
 class State:
-    """All that a learner carries from record to record; its digest stands for it.
+    """Everything that a learner keeps from one record to the next. A snapshot holds it, and equal states have equal digests.
+
+    The names of the attributes, here and in the objects that the state holds, are part of the encoding.
 
     Attributes
     ----------
     position
         The offset of the next message to fold.
     last
-        The mark of the last message folded, by which the log is recognised; None before the first.
+        The mark of the last message folded, which identifies the log; None before the first message.
     clock
         Log time in milliseconds: the largest timestamp folded so far.
     step
-        Records acted upon; each one's number is that of its entry in the join.
+        The number of records handled. An entry in the join has the step of the record that wrote it.
     updates
-        Labels learned by the champion.
+        The number of labels that the champion has learned.
     quarantined
-        Records refused.
+        The number of refused records.
     skipped
-        Records that had been folded from the same source position before.
+        The number of records that were skipped because their source position was folded before.
     arms
-        Name to arm; the champion is always there.
-    join, order, batch
-        What waits for its other half, for its time, and to be learned.
+        The arms by name; the champion is always there.
+    join
+        Counts of the questions and labels that wait for each other.
+    order
+        The records that wait for earlier ones.
+    batch
+        The labels that wait to be learned together.
     served
-        The metrics of what users were really told.
+        The metrics of the predictions that users were served.
     sources
-        Source topic and partition to the last offset and row folded from there.
+        `<topic>/<partition>` of each source, with the last offset and row folded from it.
     probes
         The features of the last samples.
     label_type
-        Of a multiclass task: the type of its labels, `int` or `str`; None until the first label.
+        For a multiclass task: the type of its labels, `int` or `str`; None until the first label.
     labels
-        Of a multiclass task that declares none: the labels met so far.
+        For a multiclass task that declares no labels: the labels met so far.
     names
-        The names learned so far, where the task's declaration does not limit them.
+        The names learned so far, if the task's schema does not limit them.
     """
 
     def __init__(self, task: Task):
@@ -72,4 +78,4 @@ class State:
         self.probes: deque[dict[str, Value]] = deque(maxlen=PROBES)
         self.label_type = declared_type(task)
         self.labels = initial_labels(task)
-        self.names: Known = {}
+        self.names: KnownNames = {}

@@ -1,4 +1,4 @@
-"""A turn: a message being folded and the row at hand, as whoever acts upon the row sees them."""
+"""A turn: the message that is being folded, its current row, and the effects of that row."""
 
 from typing import NamedTuple, Protocol
 
@@ -10,7 +10,7 @@ from headrace.learning.tags import tagged
 
 @tagged("origin/1")
 class Origin(NamedTuple):
-    """Where a record stands in the log, and its bytes."""
+    """The origin of a record: its offset, row and message key in the event log, and its bytes."""
 
     offset: int
     row: int
@@ -19,31 +19,31 @@ class Origin(NamedTuple):
 
 
 class Refusals(Protocol):
-    """The part of a state that counts refused records."""
+    """The part of a `State` that counts refused records."""
 
     quarantined: int
 
 
 class Turn:
-    """The row at hand, and what its effects are: every handler of a record gets the turn as an argument.
+    """The current row of a message and its effects; every handler of a record gets the turn as an argument.
 
     Parameters
     ----------
     shard
-        `<task>/<partition>`: the beginning of the ids of effects.
+        `<task>/<partition>`, with which the ids of effects begin.
     message
-        The message that is folded.
+        The message that is being folded.
     clock
         Log time in milliseconds.
     refusals
-        Counts the records that are refused.
+        The object that counts refused records.
 
     Attributes
     ----------
     row
-        The number of the row at hand; it is 0 as long as only time passes.
+        The number of the current row; 0 while entries expire, before the first row.
     held
-        The origin of a record of an earlier message that was held back and is acted upon now; None for the row itself.
+        The origin of a held or waiting record of an earlier message, while that record is handled; None while the row itself is handled.
 
     Examples
     --------
@@ -71,37 +71,39 @@ class Turn:
         self._ids = 0
 
     def move_to(self, row: int) -> None:
-        """Go on with another row of the message: ids count anew."""
+        """Move to another row of the message; the ids of effects count from 0 again."""
         self.row, self._ids = row, 0
 
     @property
     def origin(self) -> Origin:
-        """Where the record that is acted upon is from."""
+        """The origin of the record that is being handled."""
         message, row = self.message, self.row
         return self.held or Origin(message.offset, row, message.key, line_of(message, row))
 
     def next_id(self) -> str:
-        """Give the id of the next effect, the same one whenever the log is folded again."""
+        """Return the id of the next effect. Folding the log again gives the same ids."""
         number, self._ids = self._ids, self._ids + 1
         return f"{self.shard}/{self.message.offset}/{self.row}/{number}"
 
     def emit(self, effect: Effect) -> None:
-        """Have something told outside."""
+        """Add an effect to be published."""
         self._effects.append(effect)
 
     def alert(self, code: AlertCode, detail: str) -> None:
-        """Have something told that an operator should know; `code` is stable, `detail` is for people."""
+        """Emit an alert for an operator; `code` is stable, `detail` is for people."""
         self._effects.append(Alert(id=self.next_id(), code=code, detail=detail, time=self.clock / 1000))
 
     def refuse(self, code: RefusalCode, reason: str, value: bytes | None = None) -> None:
-        """Send the record to quarantine, with a stable code and a reason for people.
+        """Send the current record to quarantine, and count it.
 
         Parameters
         ----------
-        code, reason
-            Why.
+        code
+            The reason for programs: a row of `REFUSALS`.
+        reason
+            The reason for people.
         value
-            The record's bytes; left out, those of the record's origin.
+            The record's bytes, if they are not those of the record's origin.
         """
         self._refusals.quarantined += 1
         origin = self.origin
@@ -118,11 +120,11 @@ class Turn:
         )
 
     def take(self) -> list[Effect]:
-        """Give the effects that have arisen since the last call, in their order."""
+        """Return the effects emitted since the last call, in their order."""
         effects, self._effects = self._effects, []
         return effects
 
 
 def line_of(message: KafkaMessage, row: int) -> bytes:
-    """Cut one row out of a message."""
+    """Return the bytes of one row of a message."""
     return (message.value or b"").split(b"\n")[row]

@@ -1,1 +1,1 @@
-"""What survives a crash: tables whose truth is a compacted changelog topic and whose copy is a RocksDB."""
+"""Tables, which survive a crash: a compacted changelog topic has the truth, and a RocksDB has a copy of it."""

@@ -1,4 +1,4 @@
-"""A changelog: one partitioned, compacted Kafka topic, as a table writes and reads it."""
+"""A changelog: the partitioned, compacted Kafka topic that a table writes and reads."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
@@ -12,17 +12,17 @@ from headrace.tables.kafka.clients import Brokers, ClientEndedError, close, cons
 from headrace.tables.kafka.producer import LastingProducer
 
 FOLLOW_SECONDS = 1.0
-"""How long a follower waits for something new before it hands over that there is nothing."""
+"""How long a follower waits for new entries before it yields an empty list."""
 
 FOLLOW_MAX = 100
-"""Entries that a follower hands over at once: what is done with them must not keep requests waiting."""
+"""The most entries that a follower returns at once, so that applying them does not delay requests."""
 
 CHUNK_MAX = 512 * 1024
-"""Bytes in one record. A broker takes 1 MB; half of it leaves room for keys, headers and a tighter setting."""
+"""The most bytes of one value. A broker accepts 1 MB; half of it leaves room for keys, headers and a tighter setting."""
 
 
 class Entry(NamedTuple):
-    """One change: a value for a key, or None for its removal; `time` is Kafka's, in milliseconds since the epoch."""
+    """One entry of a changelog: a new value for a key, or None to remove it; `time` is Kafka's, in milliseconds since the epoch."""
 
     offset: int
     key: bytes
@@ -31,44 +31,52 @@ class Entry(NamedTuple):
 
 
 class Changelog(Protocol):
-    """What a table needs of a log. Kafka's is below; tests have one that stops at any step."""
+    """The changelog as a table uses it: `KafkaChangelog` in a worker, a changelog in memory in tests."""
 
     async def append(self, partition: int, key: bytes, value: bytes | None) -> int:
-        """Append one change; the offset, once the broker has it on all in-sync replicas."""
+        """Append one entry, wait until all in-sync replicas have it, and return its offset."""
         ...
 
     def read(self, partition: int, following: int) -> AsyncGenerator[Entry]:
-        """The entry at `following - 1`, if it is still there, and those from `following` to the end as it stands at the call.
+        """Yield the entry at `following - 1`, if it still exists, and the entries from `following` to the end at the time of the call.
 
-        By the first one the reader can tell whether this is the changelog that it has followed so far. Raises ReplacedError when the changelog ends before `following`.
+        From the first entry the reader can tell whether this is the changelog that it has followed so far.
+
+        Raises
+        ------
+        ReplacedError
+            The changelog ends before `following`.
         """
         ...
 
     def follow(self, partition: int, start: int) -> AsyncGenerator[list[Entry]]:
-        """The entries from offset `start` on, as they come, for ever; an empty list every so often when nothing comes.
+        """Yield the entries from offset `start` on, as they come, for ever; yield an empty list now and then while none come.
 
-        Raises when the topic does not have `start`, or not any more.
+        Raises
+        ------
+        OffsetOutOfRangeError
+            The topic does not have `start`, or no longer has it.
         """
         ...
 
     async def stop(self) -> None:
-        """Close the connection to where it is."""
+        """Close the connections."""
         ...
 
 
 class Follower(Protocol):
-    """Reads several partitions of a changelog on and on. Kafka's is below."""
+    """Reads several partitions of a changelog as they grow: `KafkaFollower` in a worker."""
 
     async def follow(self, starts: Mapping[int, int]) -> None:
-        """Follow these partitions and no others, each from an offset on."""
+        """Follow exactly these partitions, each from an offset on."""
         ...
 
     async def poll(self, seconds: float) -> dict[int, list[Entry]]:
-        """What has come, by partition; waits up to so many seconds for something."""
+        """Return the new entries by partition; wait up to so many seconds for the first."""
         ...
 
     async def stop(self) -> None:
-        """Follow nothing any more."""
+        """Stop following, and close the connection."""
         ...
 
 
@@ -80,7 +88,7 @@ class KafkaChangelog:
     topic
         A compacted topic.
     brokers
-        Where Kafka is: `Brokers`, or `host:port`, several separated by commas.
+        The brokers: `Brokers`, or `host:port`, several separated by commas.
     """
 
     def __init__(self, topic: str, brokers: Brokers | str):
@@ -90,12 +98,12 @@ class KafkaChangelog:
         self._asker = Asker(topic, self.brokers)
 
     async def append(self, partition: int, key: bytes, value: bytes | None) -> int:
-        """Append one change; the offset, once the broker has it on all in-sync replicas."""
+        """Append one entry, wait until all in-sync replicas have it, and return its offset."""
         written = await self._producer.append(self.topic, value, key=key, partition=partition)
         return int(written.offset)
 
     async def read(self, partition: int, following: int) -> AsyncGenerator[Entry]:
-        """The entry at `following - 1`, if it is still there, and those from `following` to the end as it stands at the call."""
+        """Yield the entry at `following - 1`, if it still exists, and the entries from `following` to the end at the time of the call."""
         shard = TopicPartition(self.topic, partition)
         async with consuming(self.brokers, auto_offset_reset="earliest") as consumer:
             consumer.assign([shard])
@@ -107,17 +115,17 @@ class KafkaChangelog:
                 raise ReplacedError(what, "Its database is emptied and read anew.")
             first = (await consumer.beginning_offsets([shard]))[shard]
             consumer.seek(shard, max(following - 1, first))
-            # The position, not the last record, says when the end is reached: compaction leaves offsets without a record.
+            # The position decides when the end is reached, not the last record: compaction leaves offsets without a record.
             while await consumer.position(shard) < end:
-                found = (await fetched(consumer, shard, timeout_ms=1000)).get(shard, [])
-                if not found and (now := (await self._asker.ends([partition]))[partition]) < end:
+                records = (await fetched(consumer, shard, timeout_ms=1000)).get(shard, [])
+                if not records and (now := (await self._asker.ends([partition]))[partition]) < end:
                     what = f"{self.topic}/{partition} ended at {end} and now ends at {now}: it is another topic."
                     raise ReplacedError(what, "Its database is emptied and read anew.")
-                for record in found:
+                for record in records:
                     yield Entry(record.offset, record.key or b"", record.value, record.timestamp)
 
     async def follow(self, partition: int, start: int) -> AsyncGenerator[list[Entry]]:
-        """The entries from offset `start` on, as they come, for ever; an empty list every so often when nothing comes."""
+        """Yield the entries from offset `start` on, as they come, for ever; yield an empty list now and then while none come."""
         follower = KafkaFollower(self.topic, self.brokers)
         try:
             await follower.follow({partition: start})
@@ -140,7 +148,7 @@ class KafkaFollower:
     topic
         A compacted topic.
     brokers
-        Where Kafka is: `Brokers`, or `host:port`, several separated by commas.
+        The brokers: `Brokers`, or `host:port`, several separated by commas.
     """
 
     def __init__(self, topic: str, brokers: Brokers | str):
@@ -149,9 +157,9 @@ class KafkaFollower:
         self._consumer: AIOKafkaConsumer | None = None
 
     async def follow(self, starts: Mapping[int, int]) -> None:
-        """Follow these partitions and no others, each from an offset on."""
+        """Follow exactly these partitions, each from an offset on."""
         if self._consumer is None:
-            # Without "none" a topic that was made anew would be followed from its end, and what it holds passed over.
+            # With another setting than "none", a topic that was created again would be followed from its end, and its entries skipped.
             consumer = self.brokers.consumer(auto_offset_reset="none", max_poll_records=FOLLOW_MAX)
             self._consumer = await started(consumer)
         shards = {TopicPartition(self.topic, partition): start for partition, start in starts.items()}
@@ -161,20 +169,26 @@ class KafkaFollower:
             self._consumer.seek(shard, max(start, firsts[shard]))
 
     async def poll(self, seconds: float) -> dict[int, list[Entry]]:
-        """What has come, by partition; waits up to so many seconds. OffsetOutOfRangeError when the topic was made anew."""
+        """Return the new entries by partition; wait up to so many seconds for the first.
+
+        Raises
+        ------
+        OffsetOutOfRangeError
+            The topic was deleted and created again.
+        """
         if self._consumer is None or not self._consumer.assignment():
             await asyncio.sleep(seconds)
             return {}
         try:
-            found = await fetched(self._consumer, timeout_ms=int(seconds * 1000))
+            by_shard = await fetched(self._consumer, timeout_ms=int(seconds * 1000))
         except ClientEndedError:
-            await self.stop()  # whoever follows again does so with another one
+            await self.stop()  # the next call of `follow` makes another consumer
             raise
         return {
             shard.partition: [
                 Entry(record.offset, record.key or b"", record.value, record.timestamp) for record in records
             ]
-            for shard, records in found.items()
+            for shard, records in by_shard.items()
         }
 
     async def stop(self) -> None:

@@ -1,4 +1,4 @@
-"""A database: one RocksDB folder, whose every failure is a StoreError, and which is emptied when it is damaged."""
+"""A database: one RocksDB folder. Every failure raises StoreError, and a damaged database is emptied."""
 
 import contextlib
 import shutil
@@ -12,13 +12,13 @@ from headrace.learning.errors import StoreError
 
 log = structlog.get_logger()
 
-# RocksDB's own defaults take up to 2 GiB a database and there is one a shard; sizes are frozen when a database is created.
+# RocksDB's defaults take up to 2 GiB for each database, and each shard has one; sizes are fixed when a database is created.
 WRITE_BUFFER = 8 << 20
 WRITE_BUFFERS = 2
 BLOCK_CACHE = 16 << 20
 
 DAMAGE = ("Corruption", "No such file or directory", "Invalid argument", "Not implemented")
-"""What RocksDB says when its own files are not as it left them; anything else passes: a lock, a full disk, too many open files."""
+"""Words in RocksDB's errors about damaged files. All other errors pass by themselves: a lock, a full disk, too many open files."""
 
 REMEDY = (
     "It is opened again until that succeeds. Look at the disk: free space, rights, and no second worker in this folder."
@@ -26,15 +26,15 @@ REMEDY = (
 
 
 class Database:
-    """An open RocksDB.
+    """An open RocksDB, which is a cache of a changelog topic.
 
-    It is a cache of a changelog topic, so a damaged one is emptied and filled again: once when it is opened, or when it is opened the
-    next time after a read or write has found the damage.
+    A damaged database is emptied and filled again from the topic: at once if opening it finds the damage, or at the next opening if a read
+    or a write finds it.
 
     Parameters
     ----------
     path
-        Its folder.
+        The folder of the database.
 
     Raises
     ------
@@ -63,7 +63,7 @@ class Database:
                 raise self._error(again) from again
 
     def get(self, key: bytes) -> bytes | None:
-        """The value of a key, or None."""
+        """Return the value of a key, or None."""
         try:
             value: bytes | None = self._db.get(key)
         except Exception as error:
@@ -78,38 +78,38 @@ class Database:
             raise self._failed(error) from error
 
     def delete(self, key: bytes) -> None:
-        """Remove one key, if it is there."""
+        """Remove one key, if it exists."""
         try:
             self._db.delete(key)
         except Exception as error:
             raise self._failed(error) from error
 
     def write(self, batch: WriteBatch) -> None:
-        """Apply a batch as a whole."""
+        """Apply a batch atomically."""
         try:
             self._db.write(batch)
         except Exception as error:
             raise self._failed(error) from error
 
     def items(self, start: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """The keys from `start` on, in their order, with their values."""
+        """Yield the keys from `start` on, in their order, with their values."""
         try:
-            found = self._db.iter()
-            found.seek(start)
-            while found.valid():
-                yield found.key(), found.value()
-                found.next()
-            found.status()  # at a damaged block an iterator just ends
+            iterator = self._db.iter()
+            iterator.seek(start)
+            while iterator.valid():
+                yield iterator.key(), iterator.value()
+                iterator.next()
+            iterator.status()  # an iterator ends silently at a damaged block
         except Exception as error:
             raise self._failed(error) from error
 
     def close(self) -> None:
-        """Close it. A database that cannot write any more says so once again; what it lacks is read from the changelog."""
+        """Close the database, and ignore an error: entries that it could not write are read again from the changelog."""
         with contextlib.suppress(Exception):
             self._db.close()
 
     def empty(self) -> "Database":
-        """Close it, remove all that it holds, and open it again."""
+        """Close the database, remove its content, and open it again."""
         self.close()
         try:
             shutil.rmtree(self.path, ignore_errors=False)
@@ -125,7 +125,7 @@ class Database:
         self._marker.unlink(missing_ok=True)
 
     def _failed(self, error: Exception) -> Exception:
-        """The StoreError for a failure in use; damage is noted, so that the next opening empties the database."""
+        """Make the StoreError for a failure in use; mark a damaged database, so that the next opening empties it."""
         if is_damage(error):
             with contextlib.suppress(OSError):
                 self._marker.touch()
@@ -136,7 +136,7 @@ class Database:
 
 
 def is_damage(error: Exception) -> bool:
-    """Whether RocksDB means that its files are not as it left them.
+    """Return whether an error of RocksDB says that its files are damaged.
 
     Examples
     --------

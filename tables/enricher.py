@@ -1,4 +1,4 @@
-"""Enrichment: questions and records get the features that a task keeps in a feature store, in limited time and whatever happens."""
+"""Enrichment: adds stored features to questions and records, within a time budget and without ever failing."""
 
 import asyncio
 import math
@@ -17,34 +17,34 @@ from headrace.tables.features import FeatureStore
 log = structlog.get_logger()
 
 KEYS = 100
-"""Keys that the budget is for; a look-up of more of them, which a batch needs, has as many times as much."""
+"""The number of keys for which the budget is meant; a look-up of more keys, as for a batch, has a proportionally larger budget."""
 
 Trouble = Literal["missing", "failed", "slow", "wrong"]
 
 RETRY_SECONDS = 1.0
-"""How long a store that failed is left alone; every row gets the defaults meanwhile, at once."""
+"""How long a store that failed is not asked; meanwhile every row gets the defaults at once."""
 
 SLOW_MAX = 3
-"""Look-ups in a row beyond the budget after which the store has failed: one alone may be this process's own pause."""
+"""The number of consecutive slow look-ups after which the store counts as failed. A single one may be a pause of this process."""
 
 
-class Counts(msgspec.Struct):
-    """What became of the values that were wanted of a store: of each just one of `found` to `wrong`, and then perhaps `defaulted`.
+class LookupCounts(msgspec.Struct):
+    """Counts of looked-up values by outcome. Each value counts as exactly one of `found`, `missing`, `failed`, `slow` and `wrong`.
 
     Parameters
     ----------
     found
-        Taken from the store.
+        Values taken from the store.
     missing
-        The store has none, or none any more, or the row has no key.
+        Values that the store lacks or has expired, and values for rows without a key.
     failed
-        The store failed, or had failed less than a second before and was not asked.
+        Values that could not be read because the store failed, or had failed less than a second before.
     slow
-        The store did not answer within the budget.
+        Values that the store did not return within the budget.
     wrong
-        The store has a value that the task cannot take.
+        Values in the store that the task does not accept.
     defaulted
-        Of all but the found: those with a default. The others are left out of the row.
+        Values that were not found and were replaced by a default. The others are left out of the row.
     """
 
     found: int = 0
@@ -56,21 +56,21 @@ class Counts(msgspec.Struct):
 
 
 class Enricher:
-    """Adds to rows the stored features that they do not carry themselves.
+    """Adds stored features to rows that lack them.
 
-    It never raises and never takes longer than its budget: where the store is down, slow or wrong, a feature has its declared
-    default, or is left out if it has none, and that is counted.
+    `enrich` never raises and never takes longer than its budget. If the store is down, slow or wrong, a feature gets its declared
+    default, or is left out if it has none, and the failure is counted.
 
     Parameters
     ----------
     task
-        Declares the stored features.
+        The task, which declares the stored features.
     store
-        Where they are looked up.
+        The feature store.
     budget
-        Seconds that a call may wait for the store, for each hundred keys.
+        How long a call may wait for the store, in seconds for each hundred keys.
     clock
-        Seconds that never go back.
+        A monotonic clock, in seconds.
 
     Examples
     --------
@@ -83,7 +83,7 @@ class Enricher:
     >>> asyncio.run(enricher.enrich([("user-1", {"price": 2.5})]))
     [{'price': 2.5, 'clicks': 3, 'country': ''}]
     >>> enricher.counts
-    Counts(found=1, missing=1, failed=0, slow=0, wrong=0, defaulted=1)
+    LookupCounts(found=1, missing=1, failed=0, slow=0, wrong=0, defaulted=1)
     """
 
     def __init__(
@@ -91,37 +91,43 @@ class Enricher:
     ):
         self.task, self.store, self.budget, self.clock = task, store, budget, clock
         self.schema = StoredSchema(task)
-        self.counts = Counts()
+        self.counts = LookupCounts()
         self._has_failed = False
         self._retry_at = -math.inf
         self._slow_in_a_row = 0
 
     async def enrich(self, rows: Sequence[tuple[str | None, dict[str, Value]]]) -> list[dict[str, Value]]:
-        """The features of each row, (entity's key, features), with the stored ones added; all are looked up at once."""
+        """Return the features of each row with the stored features added.
+
+        Parameters
+        ----------
+        rows
+            For each row, the entity's key, or None, and the features. All keys are looked up in one call.
+        """
         wanted = [[name for name in self.schema.stored if name not in features] for _, features in rows]
         keys = list(
             dict.fromkeys(key for (key, _), names in zip(rows, wanted, strict=True) if names and key is not None)
         )
-        found = await self._look_up(keys) if keys else {}
+        stored = await self._look_up(keys) if keys else {}
         return [
-            self._complete(features, names, found if isinstance(found, str) else found.get(key, {}))
+            self._complete(features, names, stored if isinstance(stored, str) else stored.get(key, {}))
             if names
             else features
             for (key, features), names in zip(rows, wanted, strict=True)
         ]
 
     async def _look_up(self, keys: list[str]) -> dict[str | None, dict[str, Value]] | Trouble:
-        """What the store has for each key, or what is the matter with it."""
+        """Look up the stored features of each key; return the kind of trouble instead if the store fails or is slow."""
         if self._has_failed:
             now = self.clock()
             if now < self._retry_at:
                 return "failed"
-            self._retry_at = now + RETRY_SECONDS  # one tries; the others are not kept waiting
+            self._retry_at = now + RETRY_SECONDS  # only one caller tries again; the others get defaults at once
         try:
             async with asyncio.timeout(self.budget * math.ceil(len(keys) / KEYS)) as budget:
                 entities = await self.store.look_up(keys)
-            found: dict[str | None, dict[str, Value]]
-            found = {key: dict(features) for key, features in zip(keys, entities, strict=True)}
+            stored: dict[str | None, dict[str, Value]]
+            stored = {key: dict(features) for key, features in zip(keys, entities, strict=True)}
         except Exception as error:  # noqa: BLE001 whatever a store does, the answer goes on
             if not budget.expired():
                 self._fail(error)
@@ -133,7 +139,7 @@ class Enricher:
         if self._has_failed:
             log.info("the feature store answers again", task=self.task.name)
         self._has_failed, self._slow_in_a_row = False, 0
-        return found
+        return stored
 
     def _fail(self, error: Exception) -> None:
         if not self._has_failed:
@@ -142,11 +148,11 @@ class Enricher:
         self._retry_at = self.clock() + RETRY_SECONDS
 
     def _complete(
-        self, features: dict[str, Value], names: list[str], found: dict[str, Value] | Trouble
+        self, features: dict[str, Value], names: list[str], stored: dict[str, Value] | Trouble
     ) -> dict[str, Value]:
         complete = dict(features)
         for name in names:
-            trouble = self._take(name, found, complete)
+            trouble = self._take(name, stored, complete)
             if trouble is None:
                 self.counts.found += 1
                 continue
@@ -157,14 +163,14 @@ class Enricher:
                 self.counts.defaulted += 1
         return complete
 
-    def _take(self, name: str, found: dict[str, Value] | Trouble, complete: dict[str, Value]) -> Trouble | None:
-        if isinstance(found, str):
-            return found
-        if name not in found:
+    def _take(self, name: str, stored: dict[str, Value] | Trouble, complete: dict[str, Value]) -> Trouble | None:
+        if isinstance(stored, str):
+            return stored
+        if name not in stored:
             return "missing"
         try:
-            self.schema.check(name, found[name])
+            self.schema.check(name, stored[name])
         except RecordError:
             return "wrong"
-        complete[name] = found[name]
+        complete[name] = stored[name]
         return None

@@ -1,4 +1,4 @@
-"""The feature store: for each entity the latest values of the features that a task does not get with its questions."""
+"""The feature store: the latest values of features, by entity, that a task looks up because its records lack them."""
 
 import asyncio
 import time
@@ -23,22 +23,22 @@ RETRY_SECONDS = 0.5
 """How long a follower waits after its topic or its store failed."""
 
 RECOGNISE_SECONDS = 10.0
-"""How often a follower looks whether the topic is still the one that it has followed. Made anew and filled again, it goes on as if
-nothing had happened."""
+"""How often a follower checks that the topic is still the one that it has followed. A topic that was deleted, created again and filled
+causes no error by itself."""
 
 SLICE = 1_000
-"""Entities that are looked at between two rounds of the follower for what has expired: about 0.2 ms."""
+"""The number of entities that are checked for expiry between two rounds of the follower: about 0.2 ms."""
 
 ENTITY = b"k"
-"""Begins every key in the database, so that no entity's key is one of the table's own."""
+"""The prefix of every entity's key in the database, which keeps it apart from the table's own keys."""
 
 decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 class Entity(NamedTuple):
-    """What is stored of an entity, of the features that the task declares, and its time in seconds since the epoch.
+    """The stored features of an entity that the task declares, and the time of their message in seconds since the epoch.
 
-    A value that is there and cannot be read is NaN, which no feature may be. The time is None where it cannot be read.
+    A stored value that cannot be read is NaN, which no feature may be. A time that cannot be read is None.
     """
 
     features: dict[str, Value]
@@ -67,34 +67,34 @@ class FeatureStore(Protocol):
         ...
 
     async def read(self, keys: Sequence[str]) -> list[Entity | None]:
-        """What is stored of each entity, in the keys' order; None where there is nothing, or nothing any more."""
+        """Return what is stored for each entity, in the order of the keys; None for an entity without features, or with expired ones."""
         ...
 
     async def look_up(self, keys: Sequence[str]) -> list[dict[str, Value]]:
-        """The stored features of each entity, in the keys' order: only those that are there and have not expired."""
+        """Return the stored features of each entity that have not expired, in the order of the keys."""
         return [entity.features if entity else {} for entity in await self.read(keys)]
 
     async def write(self, key: str, features: dict[str, Value] | None) -> int:
-        """Replace what is stored of an entity, or remove it (None).
+        """Replace the features of an entity, or remove them (None).
 
-        Returns the offset in the topic, once the broker has it. Look-ups see it a moment later.
+        Returns the offset in the topic after the broker has acknowledged the message. Look-ups see the change a moment later.
         """
         ...
 
 
 class Following(FeatureStore):
-    """What the stores have in common: to write is to append to the topic, and a task follows the topic for ever.
+    """The base of the feature stores: `write` appends to the topic, and a background task follows the topic for ever.
 
     Parameters
     ----------
     task
-        Names the topic, and declares the features to look up.
+        The task, which names the topic and declares the features to look up.
     changelog
-        The topic `<task>.features`; it has one partition, so that "the latest" is not a matter of opinion.
+        The topic `<task>.features`. It has one partition, so that one order decides which value is the latest.
     ttl
-        Seconds after which a value is as if it were not there; None: never.
+        The time to live of a value in seconds; None: for ever.
     clock
-        Seconds since the epoch, as Kafka's timestamps have them.
+        A clock in seconds since the epoch, like Kafka's timestamps.
     """
 
     passing: tuple[type[Exception], ...] = (KafkaError, OSError, StoreError, ReplacedError)
@@ -123,19 +123,19 @@ class Following(FeatureStore):
         await self.changelog.stop()
 
     async def write(self, key: str, features: dict[str, Value] | None) -> int:
-        """Replace what is stored of an entity, or remove it (None); the offset, once the broker has it."""
+        """Replace the features of an entity, or remove them (None); return the offset after the broker has acknowledged the message."""
         return await self.changelog.append(0, key.encode(), None if features is None else msgspec.json.encode(features))
 
     def features_of(self, entry: Entry) -> dict[str, Any]:
-        """The features that an entry of the topic holds: none if it is no JSON object, or names a feature twice.
+        """Decode the features in an entry of the topic; return none if it is no JSON object, or names a feature twice.
 
-        Such an entry is counted in `refused` and logged.
+        An entry that cannot be decoded is counted in `refused` and logged.
         """
         if entry.value is None:
             return {}
         try:
             loose = decode(entry.value)
-            if entry.value.count(b":") != len(loose):  # otherwise no key can stand twice
+            if entry.value.count(b":") != len(loose):  # with as many colons as keys, no key is a duplicate
                 refuse_duplicate_keys(entry.value)
         except (RecordError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             self.refused += 1
@@ -147,23 +147,23 @@ class Following(FeatureStore):
         return {name: value for name, value in loose.items() if value is not None}
 
     def time_of(self, entry: Entry) -> int:
-        """The time from which an entry's features age, in milliseconds: its timestamp, or now if that lies ahead."""
+        """Return the time in milliseconds from which an entry's features age: its timestamp, or now if the timestamp is ahead."""
         return max(0, min(entry.time, round(self.clock() * 1000)))
 
     async def _follow(self) -> None:
-        """Follow the topic from where the store stands; ends, or raises, when that has to be found out anew."""
+        """Follow the topic from the store's position; return or raise when the position must be read again."""
         raise NotImplementedError
 
 
 class EmbeddedStore(Following):
-    """The feature store inside the worker: every worker follows the whole topic into a RocksDB and looks up in that.
+    """The feature store inside the worker: each worker copies the whole topic into a RocksDB, and looks features up there.
 
     Parameters
     ----------
     task, changelog, ttl, clock
         As for `Following`.
     folder
-        Of the database; it may be deleted at any time that no worker runs.
+        The folder of the database. It may be deleted while no worker runs.
     """
 
     def __init__(
@@ -179,11 +179,19 @@ class EmbeddedStore(Following):
         self._purged_to = b""
 
     async def read(self, keys: Sequence[str]) -> list[Entity | None]:
-        """What is stored of each entity; KeyError while the database is not open, StoreError when it fails: then it is opened anew."""
+        """Return what is stored for each entity, in the order of the keys.
+
+        Raises
+        ------
+        KeyError
+            The database is not open yet.
+        StoreError
+            The database failed; the follower opens it again.
+        """
         try:
             return [self._read(self._table.get(0, ENTITY + key.encode())) for key in keys]
         except StoreError:
-            self._table.close(0)  # which the follower notices
+            self._table.close(0)  # the follower notices, and opens it again
             raise
 
     async def stop(self) -> None:
@@ -201,7 +209,7 @@ class EmbeddedStore(Following):
         return self.ttl is not None and self.clock() - _time(kept) > self.ttl
 
     async def _follow(self) -> None:
-        if not self._table.opened():  # it stays open while the broker is away: what it has is still right
+        if not self._table.opened():  # it stays open while the broker is away, because its content is still right
             self._table.open_as_it_is(0)
         try:
             await self._table.catch_up(0)
@@ -213,14 +221,14 @@ class EmbeddedStore(Following):
                         self._purge()
                     if (now := asyncio.get_running_loop().time()) - recognised_at > RECOGNISE_SECONDS:
                         if not await self._table.is_current(0):
-                            return  # catching up reads the other topic from its beginning
+                            return  # the next call catches up: it reads the new topic from its beginning
                         recognised_at = now
         except StoreError:
             self._table.close(0)
             raise
 
     def _purge(self) -> None:
-        """Remove what has expired among the next slice of entities."""
+        """Remove the expired entities from the next slice."""
         looked_at = 0
         for looked_at, (key, kept) in enumerate(self._table.items(0, ENTITY, self._purged_to), 1):
             if self._is_expired(kept):
@@ -232,14 +240,14 @@ class EmbeddedStore(Following):
 
 
 class Entities(Table):
-    """A table of entities: the features of each, after the time from which they age."""
+    """A table of entities: each value is the time from which the features age, and the features."""
 
     def __init__(self, store: Following, folder: Path):
         super().__init__(store.changelog, folder)
         self._features_of, self._time_of = store.features_of, store.time_of
 
     def kept(self, entry: Entry) -> tuple[bytes, bytes | None]:
-        """The entity's key; eight bytes of milliseconds and the features as JSON, or None if there are none."""
+        """Return the entity's key, and eight bytes of milliseconds with the features as JSON, or None if there are none."""
         features = self._features_of(entry)
         if not features:
             return ENTITY + entry.key, None

@@ -1,4 +1,4 @@
-"""The pending table: what waits in the join, in RocksDB by step and by id; its changelog holds entries in segments."""
+"""The pending table: the entries of the join in RocksDB, by step and by id. Its changelog holds them in segments."""
 
 import asyncio
 from bisect import bisect_left
@@ -13,7 +13,7 @@ from rocksdict import WriteBatch
 from headrace.learning.errors import StoreError
 from headrace.learning.waiting.join import MODULUS, weight
 from headrace.learning.waiting.join import decode as decode_entry
-from headrace.learning.waiting.pending import Waiting
+from headrace.learning.waiting.pending import PendingEntry
 from headrace.tables.changelog import Changelog, Entry
 from headrace.tables.database import Database
 from headrace.tables.segment import SEGMENT_MAX, Packer, Segment, SegmentError, encode, size_of
@@ -21,24 +21,26 @@ from headrace.tables.table import LAST, OFFSET, Table, fingerprint
 
 log = structlog.get_logger()
 
-STEP, UNDER, SEGMENT = b"s", b"i", b"g"
-"""What begins the keys of the entries, of the steps under an id, and of the segments' log times."""
+STEP, ID, SEGMENT = b"s", b"i", b"g"
+"""The prefixes of the keys of entries, of the index of steps by id, and of the segments' log times."""
 
 FOLD = b"\0fold"
 
 CHUNK = 500
-"""Entries removed or compared between two turns of the loop: about a millisecond."""
+"""The number of entries that are removed or compared between two turns of the event loop: about a millisecond."""
 
 decode_named = msgspec.msgpack.Decoder(tuple[str, bytes]).decode
 
 
 class PendingTable(Table):
-    """A table that is written in segments and read entry by entry.
+    """A table of pending entries, which is written in segments and read entry by entry.
 
-    An entry stays until its waiting time has passed at the clock of the oldest snapshot that recovery may take up: whoever takes the
-    shard up goes on from that snapshot or a further one, and does not ask for it. A process that was stopped may leave entries of steps that the shard has yet
-    to fold; the fold passes them by, and writes the same ones when it comes to their steps. So entries carry no writer. Segments do:
-    a short one of a paused writer must not take the place of a longer one.
+    An entry is removed when its waiting time has passed at the clock of the oldest snapshot that recovery may use: no recovery needs the
+    entry then.
+
+    A process that was stopped may leave entries of steps that the shard has not folded yet. The fold ignores them, and writes the same
+    entries when it comes to their steps, so the key of an entry needs no writer. The key of a segment has one: a short segment of a paused
+    writer must not replace a longer one.
 
     Parameters
     ----------
@@ -46,61 +48,69 @@ class PendingTable(Table):
         As for `Table`.
     task
         The name of the task.
-    key
-        The snapshot key, which signs segments, or None. With one, a record that is not signed is passed by.
+    snapshot_key
+        The key that signs segments, or None. With a key, unsigned records are ignored.
     writer
-        Names this process among all that ever wrote.
+        A name that no other process has or had.
     fold
-        The task's fingerprint: entries of another configuration are passed by.
+        The task's fingerprint; entries of another configuration are ignored.
     wait
-        Log milliseconds that an entry waits.
+        How long an entry waits, in milliseconds of log time.
     """
 
     def __init__(
-        self, changelog: Changelog, folder: Path, *, task: str, key: bytes | None, writer: str, fold: str, wait: int
+        self,
+        changelog: Changelog,
+        folder: Path,
+        *,
+        task: str,
+        snapshot_key: bytes | None,
+        writer: str,
+        fold: str,
+        wait: int,
     ):
         super().__init__(changelog, folder)
-        self.packer = Packer(task, key)
+        self.packer = Packer(task, snapshot_key)
         self.writer, self.fold, self.wait = writer, fold, wait
         self._numbers = count()
 
-    async def append(self, partition: int, entries: list[Waiting]) -> None:
-        """Write entries, in the order of their steps; they are durable when this returns."""
-        segment = Segment(self.fold, decode_entry(entries[-1].entry).time, entries)
+    async def append(self, partition: int, entries: list[PendingEntry]) -> None:
+        """Write entries, in the order of their steps, and wait until they are durable."""
+        segment = Segment(self.fold, decode_entry(entries[-1].content).time, entries)
         key = f"{self.writer}/{next(self._numbers)}".encode()
         await self.put(partition, key, self.packer.pack(partition, key, segment))
 
-    def of(self, partition: int, name: str) -> Iterator[Waiting]:
-        """The entries under an id, in the order of their steps."""
+    def of(self, partition: int, record_id: str) -> Iterator[PendingEntry]:
+        """Yield the entries of an id, in the order of their steps."""
         database = self._shards[partition]
-        for step in _steps(database.get(UNDER + name.encode())):
+        for step in _steps(database.get(ID + record_id.encode())):
             kept = database.get(STEP + step)
             if kept is None:
                 raise StoreError(
-                    f"the pending table has lost an entry of '{name}'.", "It is read again from its topic."
+                    f"the pending table has lost an entry of '{record_id}'.", "It is read again from its topic."
                 )
-            yield Waiting(int.from_bytes(step, "big"), name, decode_named(kept)[1])
+            yield PendingEntry(int.from_bytes(step, "big"), record_id, decode_named(kept)[1])
 
-    def following(self, partition: int, step: int) -> Iterator[Waiting]:
-        """The entries from this step on, as they are at the call. Close it: while it is open, so is the database."""
+    def following(self, partition: int, step: int) -> Iterator[PendingEntry]:
+        """Yield the entries from a step on, as they are at the call. Close the iterator: it keeps the database open."""
         for key, value in self.items(partition, STEP, STEP + step.to_bytes(8, "big")):
-            yield Waiting(int.from_bytes(key[1:], "big"), *decode_named(value))
+            yield PendingEntry(int.from_bytes(key[1:], "big"), *decode_named(value))
 
     async def purge(self, partition: int, clock: int) -> None:
-        """Remove the entries that had expired at this log time, the clock of the oldest snapshot that recovery may take up."""
+        """Remove the entries that had expired at a log time: the clock of the oldest snapshot that recovery may use."""
         while (database := self._shards.get(partition)) is not None:
-            batch, under, full = WriteBatch(raw_mode=True), Under(database), False
-            for removed, waiting in enumerate(self.following(partition, 0), 1):
-                if decode_entry(waiting.entry).time + self.wait > clock:
+            batch, index, full = WriteBatch(raw_mode=True), StepIndex(database), False
+            for removed, entry in enumerate(self.following(partition, 0), 1):
+                if decode_entry(entry.content).time + self.wait > clock:
                     break
-                step = waiting.step.to_bytes(8, "big")
+                step = entry.step.to_bytes(8, "big")
                 batch.delete(STEP + step)
-                under.remove(waiting.id, step)
+                index.remove(entry.id, step)
                 if full := removed == CHUNK:
                     break
             if not batch.len():
                 return
-            under.write(batch)
+            index.write(batch)
             database.write(batch)
             await asyncio.sleep(0)
             if not full:
@@ -111,11 +121,14 @@ class PendingTable(Table):
                 await self.put(partition, key.removeprefix(SEGMENT), None)
 
     def _is_usable(self, database: Database) -> bool:
-        """Whether the entries are of this configuration, and from segments that were signed if this table's are."""
+        """Return whether the database was filled by this configuration, with segments signed by this table's key, if it has one."""
         return database.get(FOLD) in (None, self.packer.mark(self.fold))
 
     def _read(self, partition: int, entry: Entry) -> Segment | None:
-        """A segment; None for a removal and, with a warning, for a record that is none. A state whose entries that had does not fit the table then."""
+        """Decode a segment; return None for a removal, and, with a warning, for a record that is no valid segment.
+
+        If a lost segment held entries that a state needs, the state's checksum will not match the table.
+        """
         if entry.value is None:
             return None
         try:
@@ -133,87 +146,87 @@ class PendingTable(Table):
         if segment is not None:
             batch.put(SEGMENT + entry.key, segment.clock.to_bytes(8, "big"))
         if segment is not None and segment.fold == self.fold:
-            under = Under(database)
-            for number, name, data in segment.entries:
+            index = StepIndex(database)
+            for number, record_id, data in segment.entries:
                 step = number.to_bytes(8, "big")
                 if (kept := database.get(STEP + step)) is not None:
-                    under.remove(decode_named(kept)[0], step)
-                batch.put(STEP + step, encode((name, data)))
-                under.add(name, step)
-            under.write(batch)
+                    index.remove(decode_named(kept)[0], step)
+                batch.put(STEP + step, encode((record_id, data)))
+                index.add(record_id, step)
+            index.write(batch)
         batch.put(FOLD, self.packer.mark(self.fold))
         batch.put(LAST, fingerprint(entry))
         batch.put(OFFSET, (entry.offset + 1).to_bytes(8, "big"))
         database.write(batch)
 
 
-class Under:
-    """Changes of the steps under some ids, to be written together."""
+class StepIndex:
+    """The index from ids to the steps of their entries: collects changes, to write them in one batch."""
 
     def __init__(self, database: Database):
         self.database = database
         self.changed: dict[str, set[bytes]] = {}
 
-    def add(self, name: str, step: bytes) -> None:
-        """Put a step under an id, if it is not there."""
-        self._steps(name).add(step)
+    def add(self, record_id: str, step: bytes) -> None:
+        """Add a step to an id, if the id does not have it."""
+        self._steps(record_id).add(step)
 
-    def remove(self, name: str, step: bytes) -> None:
-        """Take a step away from under an id."""
-        self._steps(name).discard(step)
+    def remove(self, record_id: str, step: bytes) -> None:
+        """Remove a step from an id."""
+        self._steps(record_id).discard(step)
 
     def write(self, batch: WriteBatch) -> None:
         """Add the changes to a batch."""
-        for name, steps in self.changed.items():
+        for record_id, steps in self.changed.items():
             if steps:
-                batch.put(UNDER + name.encode(), b"".join(sorted(steps)))
+                batch.put(ID + record_id.encode(), b"".join(sorted(steps)))
             else:
-                batch.delete(UNDER + name.encode())
+                batch.delete(ID + record_id.encode())
 
-    def _steps(self, name: str) -> set[bytes]:
-        if name not in self.changed:
-            self.changed[name] = set(_steps(self.database.get(UNDER + name.encode())))
-        return self.changed[name]
+    def _steps(self, record_id: str) -> set[bytes]:
+        if record_id not in self.changed:
+            self.changed[record_id] = set(_steps(self.database.get(ID + record_id.encode())))
+        return self.changed[record_id]
 
 
 class ShardPending:
-    """The entries of one shard as its fold reads and writes them: in memory until they are durable.
+    """The entries of one shard, as its fold reads and writes them: new entries stay in memory until they are durable.
 
     Parameters
     ----------
     table
-        Opened for this shard.
+        The pending table; this shard must be open.
     partition
         The shard.
     """
 
     def __init__(self, table: PendingTable, partition: int):
         self.table, self.partition = table, partition
-        self._unsaved: list[Waiting] = []
-        self._under: dict[str, list[Waiting]] = {}
+        self._unsaved: list[PendingEntry] = []
+        self._by_id: dict[str, list[PendingEntry]] = {}
         self._bytes = 0
         self._saving = asyncio.Lock()
-        self._stored: Iterator[Waiting] | None = None
-        self._ahead: Waiting | None = None
+        self._stored: Iterator[PendingEntry] | None = None
+        self._ahead: PendingEntry | None = None
         self._asked = 0
 
-    def put(self, waiting: Waiting) -> None:
-        """Keep an entry; it is durable after the next `save`."""
-        self._unsaved.append(waiting)
-        self._under.setdefault(waiting.id, []).append(waiting)
-        self._bytes += size_of(waiting)
+    def put(self, entry: PendingEntry) -> None:
+        """Add an entry, which is durable after the next `save`."""
+        self._unsaved.append(entry)
+        self._by_id.setdefault(entry.id, []).append(entry)
+        self._bytes += size_of(entry)
 
-    def of(self, name: str) -> list[Waiting]:
-        """The entries under an id, in the order of their steps."""
-        stored = self.table.of(self.partition, name)
-        unsaved = self._under.get(name)
+    def of(self, record_id: str) -> list[PendingEntry]:
+        """Return the entries of an id, in the order of their steps."""
+        stored = self.table.of(self.partition, record_id)
+        unsaved = self._by_id.get(record_id)
         if unsaved is None:
             return list(stored)
-        return sorted({waiting.step: waiting for waiting in (*stored, *unsaved)}.values())
+        return sorted({entry.step: entry for entry in (*stored, *unsaved)}.values())
 
-    def following(self, step: int) -> Waiting | None:
-        """The first entry whose step is not before this one."""
-        at = bisect_left(self._unsaved, step, key=lambda waiting: waiting.step)
+    def following(self, step: int) -> PendingEntry | None:
+        """Return the first entry whose step is `step` or later; None if there is none."""
+        at = bisect_left(self._unsaved, step, key=lambda entry: entry.step)
         unsaved = self._unsaved[at] if at < len(self._unsaved) else None
         stored = self._find_stored(step)
         if stored is None or (unsaved is not None and unsaved.step <= stored.step):
@@ -222,11 +235,11 @@ class ShardPending:
 
     @property
     def is_full(self) -> bool:
-        """Whether so much is unsaved that it is time to save it."""
+        """Whether the unsaved entries fill a segment, so that it is time to save them."""
         return self._bytes >= SEGMENT_MAX
 
     async def save(self) -> None:
-        """Make all entries put so far durable."""
+        """Make all entries that were added so far durable."""
         async with self._saving:
             left = len(self._unsaved)
             while left:
@@ -239,34 +252,34 @@ class ShardPending:
                 left -= taken
 
     async def holds(self, first: int, last: int, entries: int, checksum: int) -> bool:
-        """Whether the entries of the steps from `first` to `last` are as many as a state needs, and their weights sum to its checksum."""
-        found = summed = 0
+        """Return whether the entries of steps `first` to `last` match a state: their number, and the sum of their weights."""
+        counted = summed = 0
         step = first
-        while (waiting := self.following(step)) is not None and waiting.step <= last:
-            found += 1
-            summed += weight(waiting)
-            step = waiting.step + 1
-            if found % CHUNK == 0:
+        while (entry := self.following(step)) is not None and entry.step <= last:
+            counted += 1
+            summed += weight(entry)
+            step = entry.step + 1
+            if counted % CHUNK == 0:
                 await asyncio.sleep(0)
-        return (found, summed % MODULUS) == (entries, checksum)
+        return (counted, summed % MODULUS) == (entries, checksum)
 
     def close(self) -> None:
-        """Let go of the database, so that it can be closed."""
+        """Close the iterator over the database, so that the database can be closed."""
         self._stored = self._ahead = None
 
     def _forget(self, count: int, size: int) -> None:
-        """The first entries are stored now."""
-        for waiting in self._unsaved[:count]:
-            under = self._under[waiting.id]
-            under.remove(waiting)
-            if not under:
-                del self._under[waiting.id]
+        """Drop the first `count` entries from memory, because they are stored now."""
+        for entry in self._unsaved[:count]:
+            same_id = self._by_id[entry.id]
+            same_id.remove(entry)
+            if not same_id:
+                del self._by_id[entry.id]
         del self._unsaved[:count]
         self._bytes -= size
-        self.close()  # it does not see them
+        self.close()  # an iterator opened earlier does not see the new entries
 
-    def _find_stored(self, step: int) -> Waiting | None:
-        """Asked for steps that grow, this goes through the table once."""
+    def _find_stored(self, step: int) -> PendingEntry | None:
+        """Return the first stored entry from a step on. A series of growing steps reads the table only once."""
         if self._stored is None or step < self._asked:
             self._stored = self.table.following(self.partition, step)
             self._ahead = next(self._stored, None)

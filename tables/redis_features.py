@@ -1,4 +1,4 @@
-"""The feature store in Redis: shared by all workers, and by whoever else reads it."""
+"""The feature store in Redis, which all workers and other readers share."""
 
 import asyncio
 import math
@@ -29,7 +29,7 @@ ANSWER_SECONDS = 5.0
 TIME = b""
 """The field of an entity's hash that holds its time; no feature has an empty name."""
 
-# All or nothing, and only onto the very position that the entries follow: whichever worker is first writes them, once and in order.
+# Writes all entries or none, and only if Redis is at the position before them. So the first worker writes them, once and in order.
 APPLY = """
 local known = tonumber(redis.call('HGET', KEYS[1], 'position') or '0')
 if known ~= tonumber(ARGV[1]) then return known end
@@ -48,7 +48,7 @@ redis.call('HSET', KEYS[1], 'position', ARGV[2], 'last', ARGV[3])
 return tonumber(ARGV[2])
 """
 
-# One answer for all, the lengths before the values: redis-py takes a hundred times as long to take thousands of values one by one.
+# One string for all values, with their lengths in front: redis-py takes a hundred times as long to parse thousands of values one by one.
 READ = """
 local lengths, found = {}, {}
 for _, key in ipairs(KEYS) do
@@ -64,11 +64,11 @@ return table.concat(lengths, ',') .. ';' .. table.concat(found)
 
 
 class RedisStore(Following):
-    """The feature store in Redis: a hash an entity, `headrace:{<task>}:<key>`, with a field a feature (its value as JSON).
+    """The feature store in Redis: each entity is a hash, `headrace:{<task>}:<key>`, with one field for each feature (its value as JSON).
 
-    Every worker follows the topic. Redis itself holds the position up to which it has the topic, in the hash `headrace:{<task>}`, and
-    takes entries only onto that: so each is written once, by whichever worker is first, and never an older one over a newer. A Redis
-    that has lost what it held has lost its position with it, and is filled again from the topic.
+    Every worker follows the topic. Redis holds its own position in the topic, in the hash `headrace:{<task>}`, and accepts only the entries
+    at that position. So each entry is written once, by the first worker that has it, and an older entry never replaces a newer one. A
+    Redis that has lost its data has lost its position too, and is filled again from the topic.
 
     Parameters
     ----------
@@ -84,13 +84,13 @@ class RedisStore(Following):
         self, task: Task, changelog: Changelog, ttl: float | None, url: str, clock: Callable[[], float] = time.time
     ):
         super().__init__(task, changelog, ttl, clock)
-        self.is_current = True  # it was filled before this process began
+        self.is_current = True  # Redis was filled before this process began
         self._prefix = f"headrace:{{{task.name}}}".encode()
         pool: BlockingConnectionPool = BlockingConnectionPool.from_url(
             url,
             max_connections=CONNECTIONS,
             timeout=ANSWER_SECONDS,
-            # With a timeout of its own redis-py waits in a way that loses cancellations on Python 3.11, and so the budget of answers.
+            # redis-py's own timeout loses cancellations on Python 3.11, and with them the budget of look-ups.
             socket_timeout=None,
             socket_connect_timeout=ANSWER_SECONDS,
             retry=Retry(NoBackoff(), 0),  # a second try would use up the budget of the answer
@@ -106,11 +106,11 @@ class RedisStore(Following):
         await self._redis.aclose()
 
     async def read(self, keys: Sequence[str]) -> list[Entity | None]:
-        """What is stored of each entity, asked for in one go; raises when Redis does not answer."""
+        """Return what is stored for each entity, in the order of the keys, with one request; raise if Redis does not answer."""
         answer: bytes = await self._read_script([self._key(key.encode()) for key in keys], [TIME, *self.names])
-        lengths, _, found = answer.partition(b";")
+        lengths, _, joined = answer.partition(b";")
         ends = list(accumulate(map(int, lengths.split(b","))))
-        values = [found[start:end] for start, end in pairwise([0, *ends])]
+        values = [joined[start:end] for start, end in pairwise([0, *ends])]
         width = 1 + len(self.names)
         return [self._entity(*values[at : at + width]) for at in range(0, len(values), width)]
 
@@ -120,7 +120,7 @@ class RedisStore(Following):
             return None
         written = int(stamp) / 1000 if stamp.isdigit() else None
         if self.ttl is not None and written is not None and self.clock() - written > self.ttl:
-            return None  # it was stored when the time to live was longer
+            return None  # stored while the setting for the time to live was longer
         return Entity(features, written)
 
     async def _follow(self) -> None:
@@ -141,7 +141,7 @@ class RedisStore(Following):
                 position = reached
 
     async def _position(self) -> tuple[int, bytes | None]:
-        """How far Redis has followed the topic, and the fingerprint of the entry before."""
+        """Return Redis's position in the topic, and the fingerprint of the entry before it."""
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 position, last = await self._redis.hmget(self._prefix.decode(), ["position", "last"])
@@ -153,7 +153,7 @@ class RedisStore(Following):
             return 0, None
 
     async def _apply(self, entries: list[Entry], position: int) -> int | None:
-        """Write what Redis does not have yet; the position that it has then reached, or None if it fell back behind `position`."""
+        """Write the entries that Redis lacks; return its new position, or None if Redis has fallen back behind `position`."""
         if not any(entry.offset >= position for entry in entries):
             known, _ = await self._position()
             return None if known < position else known
@@ -170,7 +170,7 @@ class RedisStore(Following):
         return position
 
     def _written(self, entries: list[Entry]) -> list[bytes | int | str]:
-        """What the script takes of each entry: when it expires, how many fields there are, and these."""
+        """Return the script's arguments for each entry: when it expires, the number of its fields, and the fields."""
         written: list[bytes | int | str] = []
         for entry in entries:
             features = self.features_of(entry)
@@ -198,7 +198,7 @@ def _decode(value: bytes) -> Value:
 
 
 async def ping(url: str, seconds: float) -> None:
-    """Whether Redis answers, and takes the password: raises if it does not, within so many seconds."""
+    """Check that Redis answers and accepts the password; raise if it does not within so many seconds."""
     client: Redis = Redis.from_url(
         url, socket_timeout=seconds, socket_connect_timeout=seconds, retry=Retry(NoBackoff(), 0), protocol=2
     )

@@ -1,4 +1,4 @@
-"""Snapshots: a learner's whole state as bytes, by shard; the furthest one is the one to go on from."""
+"""Snapshots: the whole state of a learner as bytes, by shard. Recovery uses the one with the furthest position."""
 
 import contextlib
 import hashlib
@@ -19,19 +19,19 @@ from headrace.tables.table import Table
 log = structlog.get_logger()
 
 PACKED_MAX = SIZE + (SIZE >> 8) + 64
-"""Bytes that the largest state may have when Zstandard cannot compress it: ZSTD_compressBound."""
+"""The most bytes of a compressed state, for a state that Zstandard cannot shrink: ZSTD_compressBound."""
 
 CHUNKS_MAX = (START + HEADER_MAX + 2 * SUM + PACKED_MAX) // CHUNK_MAX
-"""Chunks of one snapshot, beside the last one, which travels in the manifest's record."""
+"""The most chunks of a snapshot, not counting the last one, which is in the manifest's record."""
 
 NOT_ITS_PARTS = "the snapshot's parts are not those that its manifest names."
 
 PLACE = re.compile(r"[A-Za-z0-9._-]+/[0-9]{12}").fullmatch
-"""A snapshot's place among the keys: its writer, and a number."""
+"""The place of a snapshot, which is part of its keys: its writer and a number."""
 
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What belongs to one snapshot: its position, its chunks, and the SHA-256 (hex) of them all."""
+    """The manifest of a snapshot: its position, the number of its chunks, and the SHA-256 (hex) of all of them together."""
 
     position: Annotated[int, msgspec.Meta(ge=0, le=POSITION_MAX)]
     chunks: Annotated[int, msgspec.Meta(ge=0, le=CHUNKS_MAX)]
@@ -41,28 +41,27 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 decode_manifest = msgspec.json.Decoder(Manifest).decode
 
 
-class Found(NamedTuple):
-    """A snapshot in the table: the position that its manifest names, and its place among the keys.
+class StoredSnapshot(NamedTuple):
+    """A snapshot in the table: the position in its manifest, and its place. The content stays in the database until it is read.
 
-    Nothing of it is held here. `look` and `read` fetch from the database, in any thread, what they need of it; anybody may have
-    written it, so no part is fetched before those before it have shown that it can belong to a snapshot. Both raise
+    `read_header` and `read` may be called in any thread. Anyone who can write the topic may have written the snapshot, so each part is
+    fetched only after the earlier parts were checked. Both methods raise
 
-    - StoreError when the database fails, or was closed meanwhile;
-    - DamagedError when the parts are not those that the manifest names: its writer was killed before it had removed all of them, or they
-      are damaged;
-    - SnapshotError when it is of another format.
+    - StoreError if the database fails, or was closed meanwhile;
+    - DamagedError if the parts do not match the manifest: they are damaged, or their writer was killed while it removed them;
+    - SnapshotError if the snapshot has another format.
     """
 
     position: int
     place: str
     get: Callable[[bytes], bytes | None]
 
-    def look(self) -> Header:
-        """The header, for which the first part alone is fetched."""
+    def read_header(self) -> Header:
+        """Return the header, fetching only the first chunk and the manifest."""
         return self._begin()[0]
 
     def read(self) -> bytes:
-        """The snapshot, which takes a while for a large one."""
+        """Return the bytes of the snapshot, which takes some time for a large one."""
         _, manifest, first, last = self._begin()
         parts = [first]
         if manifest.chunks:
@@ -74,7 +73,7 @@ class Found(NamedTuple):
         return data
 
     def _begin(self) -> tuple[Header, Manifest, bytes, bytes]:
-        """The header, the manifest, the first part and the last; they agree on how many parts there are and how large each is."""
+        """Fetch the header, the manifest, the first chunk and the last, and check that they agree on the number and sizes of chunks."""
         head, _, last = (self.get(_manifest_key(self.place)) or b"").partition(b"\n")
         try:
             manifest = decode_manifest(head)
@@ -102,26 +101,25 @@ class Found(NamedTuple):
 class Snapshots:
     """The snapshots of one task.
 
-    A snapshot is cut into chunks that a broker takes; the manifest is written last, so a snapshot is there as a
-    whole or not at all. Its last chunk travels in the manifest's own record: most snapshots are one record. Keys carry the writer
-    and a number, and none is used twice: a worker that is paused while it removes snapshots removes those that it had seen, and none
-    that was written since.
+    A snapshot is cut into chunks that a broker accepts. The manifest is written last, so a snapshot exists as a whole or not at all. The
+    last chunk is in the manifest's record, so most snapshots are one record. Keys hold the writer and a number, and no key is used twice:
+    a worker that was paused while it removed snapshots removes only those that it had seen before.
 
-    Whoever wrote it, a snapshot is the right state for the position that it names, so the furthest is the best, of equal ones that
-    with the greater name. The newest one may turn out to be damaged, so a writer keeps its snapshot before the newest, too, or the one
-    that it took the shard up from; it removes those behind that one, and the best one is removed by nobody.
+    Every snapshot is the right state for its position, whoever wrote it. So the furthest snapshot is the best one; of several with the same
+    position, the one with the greater place. The newest snapshot may turn out to be damaged, so a writer also keeps the one before it, or
+    the one from which it recovered the shard. It removes the snapshots behind that one. No writer removes the best snapshot.
 
-    Anybody who may write the topic may put a manifest there. Under this writer's name it is removed with the next snapshot: a process has a
-    name of its own, and knows what it has written. Under another name it is removed once it is behind. One that names a position that
-    the log has not come to stays, since it may be of a worker that is ahead of this one; each recovery reads the first of its parts, and
-    passes it by. So does one whose key or manifest cannot be read, which is no more than listed.
+    Anyone who can write the topic may write a manifest there. A manifest under this writer's name is removed with the next snapshot,
+    because the process knows what it has written. A manifest under another name is removed once its position is behind. A manifest with a
+    position that the log has not reached stays, because it may belong to a worker that is ahead; each recovery reads its first chunk and
+    ignores the snapshot. A snapshot whose key or manifest cannot be read stays too, and is only listed.
 
     Parameters
     ----------
     table
-        Where they are kept.
+        The table that holds the snapshots.
     writer
-        Names this process among all that ever wrote: letters, digits, `.`, `_` and `-`.
+        A name that no other process has or had: letters, digits, `.`, `_` and `-`.
     """
 
     def __init__(self, table: Table, writer: str):
@@ -131,12 +129,12 @@ class Snapshots:
         self.table = table
         self.writer = writer
         self._count = 0
-        self._written: dict[int, set[str]] = {}  # by shard: begun here and not removed yet
-        self._previous: dict[int, tuple[int, str]] = {}  # by shard: position and place of the one that must stay
+        self._written: dict[int, set[str]] = {}  # by shard: places that this process has begun to write and not removed
+        self._previous: dict[int, tuple[int, str]] = {}  # by shard: position and place of the snapshot that must stay
         self._reported: set[tuple[int, str]] = set()
 
     async def save(self, partition: int, position: int, snapshot: bytes) -> None:
-        """Write one snapshot; it is durable when this returns."""
+        """Write one snapshot, wait until it is durable, and remove the snapshots that are no longer needed."""
         self._count += 1
         place = f"{self.writer}/{self._count:012}"
         *chunks, last = [snapshot[at : at + CHUNK_MAX] for at in range(0, len(snapshot), CHUNK_MAX)] or [b""]
@@ -154,24 +152,30 @@ class Snapshots:
             await self._remove(partition, self._removable(partition, previous or (position, place)))
 
     def keep(self, partition: int, position: int, place: str) -> None:
-        """Keep this snapshot until there are two better ones of this writer: the shard was taken up from it."""
+        """Keep a snapshot until this writer has two better ones; called for the snapshot from which a shard was recovered."""
         self._previous[partition] = position, place
 
-    def found(self, partition: int) -> Iterator[Found]:
-        """The snapshots there are, the furthest first; whether one is whole is known when it is read. In any thread; StoreError as for `Found`."""
+    def furthest_first(self, partition: int) -> Iterator[StoredSnapshot]:
+        """Yield the snapshots of a shard, the furthest first; may be called in any thread. Only reading one shows whether it is whole.
+
+        Raises
+        ------
+        StoreError
+            The database failed, or was closed meanwhile.
+        """
         get = partial(self._get, partition)
         try:
             ordered = sorted(self._manifests(partition), reverse=True)
         except KeyError:
             raise self._closed(partition) from None
         for position, place in ordered:
-            yield Found(position, place, get)
+            yield StoredSnapshot(position, place, get)
 
     def load(self, partition: int) -> tuple[int, bytes] | None:
-        """The position and the bytes of the furthest snapshot that is whole, or None."""
-        for found in self.found(partition):
+        """Return the position and the bytes of the furthest snapshot that is whole, or None."""
+        for snapshot in self.furthest_first(partition):
             with contextlib.suppress(DamagedError):
-                return found.position, found.read()
+                return snapshot.position, snapshot.read()
         return None
 
     def _get(self, partition: int, key: bytes) -> bytes | None:
@@ -184,7 +188,7 @@ class Snapshots:
         return StoreError(f"the snapshots of shard {partition} were closed meanwhile.", "They are opened again.")
 
     def _manifests(self, partition: int) -> Iterator[tuple[int, str]]:
-        """Position and place of each snapshot that has a manifest."""
+        """Yield the position and the place of each snapshot that has a manifest."""
         for key, value in self.table.items(partition, b"manifest/"):
             place = key.removeprefix(b"manifest/").decode(errors="replace")
             if not PLACE(place):
@@ -198,13 +202,13 @@ class Snapshots:
             yield manifest.position, place
 
     def _report(self, partition: int, place: str, why: str) -> None:
-        """Say once that a snapshot is passed by."""
+        """Log, once for each snapshot, that it is ignored."""
         if (partition, place) not in self._reported:
             self._reported.add((partition, place))
             log.warning("a snapshot is passed by", partition=partition, snapshot=place, why=why)
 
     def _removable(self, partition: int, best: tuple[int, str]) -> set[str]:
-        """The snapshots of other writers that are worse than this one, and those under this writer's name that it has not written."""
+        """Return the places of other writers' snapshots that are worse than `best`, and of forged ones under this writer's name."""
         kept = {*self._written[partition], best[1]}
         return {
             place
@@ -213,7 +217,7 @@ class Snapshots:
         }
 
     async def _remove(self, partition: int, places: Collection[str]) -> None:
-        """Remove snapshots: the manifest and the chunks that are there, whatever the manifest says of their number."""
+        """Remove the manifest and all existing chunks of each snapshot, whatever number of chunks the manifest names."""
         for place in sorted(places):
             await self.table.put(partition, _manifest_key(place), None)
             for key in [key for key, _ in self.table.items(partition, f"chunk/{place}/".encode())]:
@@ -230,5 +234,5 @@ def _chunk_key(place: str, number: int) -> bytes:
 
 
 def _chunks(size: int) -> int:
-    """Chunks beside the last one of a snapshot of so many bytes."""
+    """Return the number of chunks of a snapshot of so many bytes, not counting the last one."""
     return max(size - 1, 0) // CHUNK_MAX

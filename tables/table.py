@@ -1,4 +1,4 @@
-"""A table: keys and values a shard, durable in a changelog topic first, then at hand in a RocksDB."""
+"""A table: keys and values by shard, which are durable in a changelog topic before they are written to a RocksDB."""
 
 import asyncio
 import hashlib
@@ -15,28 +15,28 @@ from headrace.tables.database import Database
 
 log = structlog.get_logger()
 
-# Kept in the database beside the entries; a key of the table never begins with a NUL byte.
+# Keys of the database for the table's own use; a key of the table never begins with a NUL byte.
 OFFSET = b"\0offset"
 LAST = b"\0last"
 
 
 class Table:
-    """Keys and values in shards; whoever opens a shard sees all that was ever acknowledged.
+    """Keys and values by shard. After a shard is opened, it has every change that was ever acknowledged.
 
-    Writers do not exclude each other: a paused worker that still believes in its shard may write beside the new owner. A user of
-    a table chooses keys so that this does no harm (`tables/snapshots.py` puts the writer into the key).
+    Writers do not exclude each other: a paused worker that still believes it owns a shard may write at the same time as the new owner. A
+    user of a table chooses keys so that this does no harm: `tables/snapshots.py` puts the writer into the key.
 
-    The database remembers how far it has followed the changelog. It advances that offset only past a record that it has itself
-    applied, one after the other, so what another writer put between is read at the next opening. A database that belongs to
-    another changelog (the topic was deleted and made anew, or has lost its end) is recognised by its last record and emptied; so is a
-    damaged one. Both are then read anew from the changelog.
+    The database stores the offset up to which it has followed the changelog. It moves that offset only past entries that it has applied,
+    in order, so entries of another writer in between are read at the next opening. A database of another changelog (the topic was deleted
+    and created again, or has lost its end) is recognised by its last entry. Such a database, and a damaged one, is emptied and filled again
+    from the changelog.
 
     Parameters
     ----------
     changelog
-        Where the truth is.
+        The changelog, which has the truth.
     folder
-        Holds a database a shard; it may be deleted at any time that no worker runs.
+        The folder of the databases, one for each shard. It may be deleted while no worker runs.
     """
 
     def __init__(self, changelog: Changelog, folder: Path):
@@ -47,14 +47,14 @@ class Table:
         self._opening: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def open(self, partition: int) -> None:
-        """Open one shard and bring it up to the end of the changelog.
+        """Open one shard and apply the changelog up to its end.
 
-        A shard that is open already, as a replica's is when it is assigned, is only brought up.
+        If the shard is open already, as a replica's is when the shard is assigned, only the changelog is applied.
 
         Raises
         ------
         StoreError
-            Another process holds the lock, the disk is full.
+            Another process holds the lock, or the disk is full.
         """
         async with self._opening[partition]:
             was_open = partition in self._shards
@@ -63,13 +63,13 @@ class Table:
             database = self._shards[partition]
             try:
                 await self.catch_up(partition)
-            except BaseException:  # a shard that was not brought up is not left open as if it had been
+            except BaseException:  # a shard that is not up to date must not look as if it were
                 if not was_open and self._shards.get(partition) is database:
                     self.close(partition)
                 raise
 
     def open_as_it_is(self, partition: int) -> None:
-        """Open one shard with what it holds, whether the changelog can be read or not. StoreError as for `open`."""
+        """Open one shard with its present content, without reading the changelog. Raises StoreError as `open` does."""
         database = Database(self.folder / str(partition))
         try:
             is_usable = self._is_usable(database)
@@ -79,7 +79,7 @@ class Table:
         self._shards[partition] = database if is_usable else database.empty()
 
     async def catch_up(self, partition: int) -> None:
-        """Bring an open shard up to the end of the changelog; if it is of another changelog, from nothing."""
+        """Apply the changelog to an open shard up to its end; first empty the shard if it followed another changelog."""
         try:
             await self._follow(partition)
         except ReplacedError as error:
@@ -92,14 +92,14 @@ class Table:
         await self._follow(partition)
 
     async def is_current(self, partition: int) -> bool:
-        """Whether the changelog is still the one that an open shard has followed."""
+        """Return whether the changelog is still the one that an open shard has followed."""
         database = self._shards[partition]
         return await continues(self.changelog, partition, _next_offset(database), database.get(LAST))
 
     async def follow(self, partition: int) -> AsyncGenerator[None]:
-        """Apply what others append to an open shard, as it comes, for ever; yields after each round, empty ones too.
+        """Apply the entries that others append to an open shard, as they come, for ever; yield after each round, also an empty one.
 
-        Raises when the changelog cannot be read on, or is another one; catch up then, and follow again.
+        Raises an error when the changelog cannot be read, or is another one. Then call `catch_up`, and follow again.
         """
         database = self._shards[partition]
         async with aclosing(self.changelog.follow(partition, _next_offset(database))) as rounds:
@@ -116,28 +116,31 @@ class Table:
             database.close()
 
     def followed(self, partition: int) -> int:
-        """The offset of the changelog up to which an open shard has followed it. KeyError when it is not open."""
+        """Return the offset up to which an open shard has followed the changelog. Raises KeyError if the shard is not open."""
         return _next_offset(self._shards[partition])
 
     def take(self, partition: int, entry: Entry) -> None:
-        """Apply what a reader of the changelog brought, from `followed` on and in its order. KeyError when it is not open."""
+        """Apply an entry that a reader of the changelog returned, in order and from the offset `followed` on.
+
+        Raises KeyError if the shard is not open.
+        """
         database = self._shards[partition]
         if entry.offset >= _next_offset(database):
             self._apply(partition, database, entry)
 
     def opened(self) -> list[int]:
-        """The shards that are open."""
+        """List the open shards."""
         return sorted(self._shards)
 
     async def put(self, partition: int, key: bytes, value: bytes | None) -> None:
-        """Write one key, or remove it (None): first in the changelog, then here.
+        """Write one key, or remove it (None): first in the changelog, then in the database.
 
         Raises
         ------
         ReplacedError
-            The changelog is not the one that was followed. The value is in it; open the shard anew to read what else is.
+            The changelog is not the one that was followed. It has the value; open the shard again to read its other entries.
         StoreError
-            The value is in the changelog, but not here. Open the shard anew.
+            The value is in the changelog, but not in the database. Open the shard again.
         """
         async with self._locks[partition]:
             entry = Entry(await self.changelog.append(partition, key, value), key, value)
@@ -150,34 +153,34 @@ class Table:
                 await self._follow(partition)
 
     def get(self, partition: int, key: bytes) -> bytes | None:
-        """The value of a key, or None. StoreError as for `open`, or when the database is damaged."""
+        """Return the value of a key, or None. Raises StoreError as `open` does, or if the database is damaged."""
         return self._shards[partition].get(key)
 
     def items(self, partition: int, prefix: bytes, start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
-        """The keys that begin with `prefix`, from `start` on, in their order, with their values. StoreError as for `get`."""
+        """Yield the keys that begin with `prefix`, from `start` on, in order, with their values. Raises StoreError as `get` does."""
         for key, value in self._shards[partition].items(max(prefix, start)):
             if not key.startswith(prefix):
                 return
             yield key, value
 
     def remove(self, partition: int, key: bytes) -> None:
-        """Remove one key here, but not from the changelog: for a value that has had its time."""
+        """Remove one key from the database, but not from the changelog: for a value that has expired."""
         self._shards[partition].delete(key)
 
     def kept(self, entry: Entry) -> tuple[bytes, bytes | None]:
-        """The key and the value that stand for an entry of the changelog here; None removes the key."""
+        """Return the key and the value that the database stores for an entry of the changelog; None removes the key."""
         return entry.key, entry.value
 
     def _is_usable(self, database: Database) -> bool:  # noqa: ARG002 a table that looks closer has its own
         return True
 
     async def _follow(self, partition: int) -> None:
-        """Apply what the changelog has and the database lacks.
+        """Apply the entries of the changelog that the database lacks.
 
         Raises
         ------
         ReplacedError
-            The last record that was followed is not in the changelog.
+            The changelog has another entry than the last one that was applied.
         """
         database = self._shards[partition]
         following = _next_offset(database)
@@ -208,9 +211,10 @@ def _next_offset(database: Database) -> int:
 
 
 async def continues(changelog: Changelog, partition: int, following: int, last: bytes | None) -> bool:
-    """Whether a changelog is the one that was followed up to offset `following`, by the fingerprint of the last entry applied.
+    """Return whether a changelog is the one that was followed up to offset `following`.
 
-    Compaction may have removed that entry; then there is nothing to compare.
+    Compares the fingerprint of the last entry applied. If compaction has removed that entry, there is nothing to compare, and the answer
+    is True.
     """
     try:
         async with aclosing(changelog.read(partition, following)) as entries:
@@ -222,5 +226,5 @@ async def continues(changelog: Changelog, partition: int, following: int, last: 
 
 
 def fingerprint(entry: Entry) -> bytes:
-    """Stands for one change, to recognise the changelog that it is from."""
+    """Return the fingerprint of an entry, by which its changelog is recognised."""
     return hashlib.sha256(b"%d\0%b\0%b" % (len(entry.key), entry.key, entry.value or b"")).digest()

@@ -152,7 +152,7 @@ class Worker:
                 segments,
                 folder / name / "pending",
                 task=task.name,
-                key=key,
+                snapshot_key=key,
                 writer=name,
                 fold=task.fingerprint,
                 wait=task.wait_ms,

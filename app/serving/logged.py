@@ -11,8 +11,7 @@ from headrace.app.serving.refused import RequestRefused
 from headrace.learning.fold.learner import Learner
 from headrace.learning.prediction import Prediction, Served
 from headrace.learning.task import Value
-from headrace.learning.waiting.join import ENTRY_MAX, encode
-from headrace.learning.waiting.join import Question as Entry
+from headrace.learning.waiting.join import ENTRY_MAX, WaitingQuestion, encode
 
 log = structlog.get_logger()
 
@@ -113,7 +112,7 @@ def refuse_large(learner: Learner, features: dict[str, Value], prediction: Predi
     state = learner.state
     frozen = None if prediction is None else (prediction.value, prediction.probabilities)
     served = Served("champion", None if prediction is None else prediction.value, state.position)
-    entry = encode(Entry(state.clock, features, dict.fromkeys(state.arms, frozen), served))
+    entry = encode(WaitingQuestion(state.clock, features, dict.fromkeys(state.arms, frozen), served))
     if len(entry) > ENTRY_MAX - GROWTH_BYTES:
         what = f"the question takes {len(entry)} bytes with its prediction, and up to {ENTRY_MAX - GROWTH_BYTES} can wait for a label."
         raise RequestRefused("too_large", "too_large", what, "Send fewer or shorter features, or ask without log.")

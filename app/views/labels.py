@@ -10,7 +10,7 @@ from headrace.app.answers import Appended
 from headrace.app.contract import TaskLabel, contract
 from headrace.app.serving.question import BATCH_MAX
 from headrace.app.views.samples import Samples
-from headrace.learning.records import Id, Record, Source, Time
+from headrace.learning.records import Id, Record, SourcePosition, Time
 
 
 class Label(msgspec.Struct, forbid_unknown_fields=True):
@@ -19,7 +19,7 @@ class Label(msgspec.Struct, forbid_unknown_fields=True):
     id: Id
     label: TaskLabel
     time: Time | UnsetType = UNSET
-    source: Source | UnsetType = UNSET
+    source: SourcePosition | UnsetType = UNSET
     key: Id | UnsetType | None = UNSET
 
 

@@ -14,7 +14,7 @@ from headrace.app.serving.question import BATCH_MAX
 from headrace.app.serving.served_task import ServedTask
 from headrace.app.views.resource import Resource
 from headrace.learning.errors import RecordError
-from headrace.learning.records import Id, Record, Source, Time, refuse_duplicate_keys
+from headrace.learning.records import Id, Record, SourcePosition, Time, refuse_duplicate_keys
 
 
 class Sample(msgspec.Struct, forbid_unknown_fields=True):
@@ -24,7 +24,7 @@ class Sample(msgspec.Struct, forbid_unknown_fields=True):
     label: TaskLabel
     id: Id | UnsetType = UNSET
     time: Time | UnsetType = UNSET
-    source: Source | UnsetType = UNSET
+    source: SourcePosition | UnsetType = UNSET
     key: Id | UnsetType | None = UNSET
 
 

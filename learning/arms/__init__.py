@@ -1,4 +1,4 @@
-"""Arms: models with the detectors and metrics that watch them."""
+"""Arms: models, each with its drift detector and its metrics."""
 
 from headrace.learning.arms.arm import Arm
 

@@ -11,19 +11,19 @@ from headrace.learning.prediction import Prediction
 from headrace.learning.records.schema import LARGEST
 from headrace.learning.tags import tagged
 from headrace.learning.task import Label, Task, Value
-from headrace.learning.waiting.batch import Row
+from headrace.learning.waiting.batch import LabelledFeatures
 
 
 @tagged("arm/1")
 class Arm:
-    """A model that predicts, is scored on what it predicted, and then learns: always in that order.
+    """A model with its drift detector and its metrics. It predicts, is scored on its prediction, and then learns, in that order.
 
     Parameters
     ----------
     task
-        Decides the model and its metrics.
+        The task, which decides the model and the metrics.
     role
-        `champion` (its predictions are served), `challenger` or `baseline`.
+        `champion` (whose predictions are served), `challenger` or `baseline`.
 
     Examples
     --------
@@ -41,17 +41,17 @@ class Arm:
         self.model = build(task.model, task.kind)
         self.scoreboard = Scoreboard(task.kind)
         self.detector: Detector = DETECTORS[DEFAULT]()
-        self.broken = False  # whether it has ceased to predict finite numbers
+        self.broken = False  # True once a prediction was not finite, so that only the first one raises an alert
         self._regression = task.kind == "regression"
         self._own = OwnAnswers(task) if ":" in task.model_name else None
 
     def predict(self, features: dict[str, Value]) -> Prediction | None:
-        """What the model says of these features now; None while it is cold. A model of the catalogue is not changed by it.
+        """Return the model's prediction; None while the model is cold. Predicting does not change a model of the catalogue.
 
         Raises
         ------
         ModelError
-            A user's own model says what is no answer of this kind of task. It may raise anything else, too.
+            A user's own model predicts a value that this kind of task does not allow. Such a model may also raise any other error.
         """
         if self._own is not None:
             return self._own.prediction(self.model, features)
@@ -62,11 +62,11 @@ class Arm:
         return Prediction.of_classes(probabilities) if probabilities else None
 
     def score(self, prediction: Prediction | None, label: Label) -> Change | None:
-        """Count a prediction against its label; the change of error, if this one revealed a drift."""
+        """Score a prediction against its label; return the change of the error if the detector sees a drift."""
         if prediction is None:
             return None
         self.scoreboard.update(label, prediction)
-        # A regression that runs away has errors whose squares would turn the detector's window into infinity, and that for ever.
+        # The squared errors of a diverging regression would make the detector's window infinite for ever.
         error = min(abs(label - prediction.value), LARGEST) if self._regression else prediction.value != label  # type: ignore[operator]
         return self.detector.update(float(error))
 
@@ -74,10 +74,10 @@ class Arm:
         """Update the model with one labelled sample."""
         self.model.learn_one(features, label)
 
-    def learn_mean(self, rows: Sequence[Row]) -> None:
+    def learn_mean(self, rows: Sequence[LabelledFeatures]) -> None:
         """Update the model by one step along the mean gradient of these rows."""
         self.model.learn_mean(rows)
 
     def describe(self, model: str) -> dict[str, Any]:
-        """What `GET /v1/{task}` says of this arm."""
+        """Describe the arm for `GET /v1/{task}`."""
         return {"role": self.role, "model": model, "version": self.version, "metrics": self.scoreboard.values()}

@@ -1,4 +1,4 @@
-"""The answers of a user's own model, checked."""
+"""Checks the predictions of a user's own model."""
 
 from typing import Any
 
@@ -12,12 +12,12 @@ from headrace.learning.task import Label, Task, Value
 
 @tagged("own-answers/1")
 class OwnAnswers:
-    """Checks what a user's own model answers; a wrong class would be published, served and scored like a right one.
+    """Checks the predictions of a user's own model, because a wrong class would be published, served and scored like a right one.
 
     Parameters
     ----------
     task
-        Names the model, and says what it may answer.
+        The task, which names the model and decides what it may predict.
 
     Examples
     --------
@@ -35,7 +35,13 @@ class OwnAnswers:
         self.labels = None if task.labels is None else tuple(task.labels)
 
     def prediction(self, model: Any, features: dict[str, Value]) -> Prediction | None:
-        """What the model says, with plain numbers in place of NumPy's; None while it is cold."""
+        """Return the model's prediction, with Python numbers in place of NumPy's; None while the model is cold.
+
+        Raises
+        ------
+        ModelError
+            The prediction is no number, or has a class that the task does not allow.
+        """
         if self.kind == "regression":
             value = model.predict_one(features)
             return None if value is None else Prediction(self._number(value))

@@ -1,4 +1,4 @@
-"""Commands: what a control record of the event log may ask for."""
+"""Commands: the functions that carry out control records of the event log."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ from headrace.learning.turn import Turn
 __all__ = ["COMMANDS", "Command"]
 
 Command = Callable[[State, Turn, Control], None]
-"""Carries out a control record: it may change the state, and has effects through the turn."""
+"""A function that carries out a control record: it may change the state, and emits effects through the turn."""
 
 COMMANDS: Catalogue[Command] = Catalogue("command", {"tick": tick})
 """Each command that a control record may name, with the function that carries it out."""

@@ -10,7 +10,7 @@ from headrace.learning.drift.detector import Detector
 __all__ = ["DEFAULT", "DETECTORS", "Adwin", "Change", "Detector"]
 
 DETECTORS: Catalogue[Callable[[], Detector]] = Catalogue("detector", {"adwin": Adwin})
-"""Each detector, with the class that makes it."""
+"""Each detector that an arm may have, with its class."""
 
 DEFAULT = "adwin"
-"""The detector that an arm has."""
+"""The name of the detector of every arm."""

@@ -1,4 +1,4 @@
-"""ADWIN: a window that keeps what is alike and drops what is not."""
+"""ADWIN: drift detection with a window that shrinks when its older and newer parts differ."""
 
 from river.drift import ADWIN
 
@@ -10,13 +10,13 @@ from headrace.learning.tags import tagged
 class Adwin:
     """Signals when the mean error of the recent part of its window differs from that of the older part.
 
-    It fires when things get better too: look at `before` and `after`. On a detection the older part is dropped, and all of the
-    window with the next error, so both means are read at that moment.
+    It also signals when the error falls: compare `before` and `after`. On a detection River drops the older part of the window, and with
+    the next error the rest, so both means are read at the moment of detection.
 
     Parameters
     ----------
     delta
-        Significance, 0 to 1: the smaller, the surer and the later.
+        The significance level, 0 to 1: a smaller value gives fewer false alarms and later detections.
 
     Examples
     --------
@@ -38,11 +38,11 @@ class Adwin:
     def __init__(self, delta: float = 0.002):
         self.delta = delta
         self._adwin = ADWIN(delta=delta)
-        # River's window, counted along: asking it before every update costs more than the update.
+        # A copy of the total and width of River's window: reading them before every update costs more than the update.
         self._total, self._width = 0.0, 0
 
     def update(self, error: float) -> Change | None:
-        """Take one error; the change if this one revealed it."""
+        """Add one error; return the change if this error revealed one."""
         adwin = self._adwin
         adwin.update(error)
         if not adwin.drift_detected:
@@ -50,5 +50,5 @@ class Adwin:
             self._width += 1
             return None
         before, width = self._total / max(self._width, 1), self._width
-        self._total, self._width = 0.0, 0  # River drops all of its window with the next error
+        self._total, self._width = 0.0, 0  # River drops its whole window with the next error
         return Change(before, adwin.estimation, width, adwin.width)

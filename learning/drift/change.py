@@ -4,14 +4,14 @@ import msgspec
 
 
 class Change(msgspec.Struct, frozen=True):
-    """The mean error and the number of errors it is of, before the change and after.
+    """A change of the error: the mean error and the width of the detector's window, before the change and after it.
 
     Parameters
     ----------
     before, after
-        Mean error; a part of the records for classes, in the label's unit for a regression.
+        The mean error: a share of the records, 0 to 1, for classes; in the label's unit for a regression.
     width_before, width
-        Errors in the detector's window.
+        The number of errors in the detector's window.
     """
 
     before: float

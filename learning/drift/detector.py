@@ -6,16 +6,16 @@ from headrace.learning.drift.change import Change
 
 
 class Detector(Protocol):
-    """Watches the error of an arm, one scored prediction at a time.
+    """A drift detector: watches the error of an arm, one scored prediction at a time.
 
     Attributes
     ----------
     name
-        The name in the catalogue of detectors; a `Drift` effect tells it.
+        The name in the catalogue of detectors, which `Drift` effects carry.
     """
 
     name: str
 
     def update(self, error: float) -> Change | None:
-        """Take one error; return the change if this error revealed one."""
+        """Add one error; return the change if this error revealed one."""
         ...

@@ -358,17 +358,17 @@ class Reader:
 
     def _read_method(self, token: list[Any]) -> Any:
         _, owner, name = token
-        found = table.method(self.value(owner), name) if type(name) is str else None
-        if found is None:
+        resolved = table.method(self.value(owner), name) if type(name) is str else None
+        if resolved is None:
             raise Unreadable(f"it names the method {str(name)[:200]!r}, which no object may hold")
-        return found
+        return resolved
 
     def _read_name(self, token: list[Any]) -> Any:
         _, name = token
-        found = table.find(name, self.own) if type(name) is str else None
-        if found is None:
+        resolved = table.find(name, self.own) if type(name) is str else None
+        if resolved is None:
             raise Unreadable(f"it names {str(name)[:200]!r}, which a state may not consist of")
-        return found
+        return resolved
 
     def _read_leaf(self, token: list[Any]) -> Any:
         _, tag, *parts = token

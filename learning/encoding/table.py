@@ -57,8 +57,8 @@ class Shape(NamedTuple):
                 raise ValueError(f"{self.tag} has no attribute {name!r:.80}")
             if name in self.slots:
                 continue
-            found = _defined(self.kind, name)
-            if callable(found) or isinstance(found, (classmethod, staticmethod)) or hasattr(found, "__get__"):
+            defined = _defined(self.kind, name)
+            if callable(defined) or isinstance(defined, (classmethod, staticmethod)) or hasattr(defined, "__get__"):
                 raise ValueError(f"the attribute {name!r:.80} of {self.tag} would stand before what its class defines")
 
 
@@ -101,17 +101,17 @@ def tag_of(thing: Any) -> str | None:
     return None if module in NOBODYS or "<" in name else f"{module}:{name}"
 
 
-class Own(NamedTuple):
+class UserTypes(NamedTuple):
     """What of a user's own modules a state may name: the classes that they define, and the classes and functions that they declare."""
 
-    found: dict[tuple[str, str], Any]
+    by_name: dict[tuple[str, str], Any]
     declared: tuple[Any, ...]
 
 
-NOTHING = Own({}, ())
+NOTHING = UserTypes({}, ())
 
 
-def find(tag: str, own: Own = NOTHING) -> Any:
+def find(tag: str, own: UserTypes = NOTHING) -> Any:
     """The class or function that a tag stands for; None if there is none.
 
     Of River only what is imported already is found: what a model consists of was imported when it was made.
@@ -120,10 +120,10 @@ def find(tag: str, own: Own = NOTHING) -> Any:
     if place is not None:
         return _reach(*place)
     module, colon, name = tag.partition(":")
-    return own.found.get((module, name)) if colon else None
+    return own.by_name.get((module, name)) if colon else None
 
 
-def takes(function: Any, arguments: Sequence[Any], own: Own | None = None) -> bool:
+def takes(function: Any, arguments: Sequence[Any], own: UserTypes | None = None) -> bool:
     """Whether a state may have a function with these arguments, to be called with them later: only with what it is known to do.
 
     Without `own`, as for whoever writes a state, every function of a user's own may.
@@ -142,8 +142,8 @@ def method(owner: Any, name: str) -> MethodType | None:
     kind = owner if isinstance(owner, type) else type(owner)
     if name not in METHODS.get((kind.__module__, kind.__qualname__), ()):
         return None
-    found = getattr(owner, name)
-    return found if isinstance(found, MethodType) else None
+    bound = getattr(owner, name)
+    return bound if isinstance(bound, MethodType) else None
 
 
 def _is_attributes(kind: type[Any]) -> bool:
@@ -160,8 +160,8 @@ def _is_attributes(kind: type[Any]) -> bool:
 def fault_of(kind: type[Any]) -> str:
     """Why objects of a class are more than their attributes, to be put behind its name; empty where nothing of the class says so."""
     own = (name for name in (*REDUCING, "__setstate__", "__del__") if hasattr(kind, name))
-    found = next((name for name in own if getattr(kind, name) is not getattr(object, name, None)), None)
-    return f", whose class has a {found} of its own" if found else ""
+    special = next((name for name in own if getattr(kind, name) is not getattr(object, name, None)), None)
+    return f", whose class has a {special} of its own" if special else ""
 
 
 REDUCING = ("__reduce_ex__", "__reduce__", "__getstate__", "__getnewargs__", "__getnewargs_ex__")
@@ -173,15 +173,15 @@ HEAP_TYPE = 1 << 9
 
 
 def _reach(module: str, name: str) -> Any:
-    found: Any = sys.modules.get(module)
+    reached: Any = sys.modules.get(module)
     for part in name.split("."):
-        found = getattr(found, part, None)
-    return found
+        reached = getattr(reached, part, None)
+    return reached
 
 
-def own_of(modules: Sequence[str]) -> Own:
+def own_of(modules: Sequence[str]) -> UserTypes:
     """What modules of a user's own, imported already, have for a state."""
-    found: dict[tuple[str, str], Any] = {}
+    by_name: dict[tuple[str, str], Any] = {}
     every: list[Any] = []
     for name in modules:
         module = sys.modules.get(name)
@@ -191,14 +191,14 @@ def own_of(modules: Sequence[str]) -> Own:
         every += declared
         for thing in (*defined, *declared):
             if isinstance(thing, type | FunctionType):
-                found[thing.__module__, thing.__qualname__] = thing
+                by_name[thing.__module__, thing.__qualname__] = thing
                 if isinstance(thing, type):
-                    found |= {
+                    by_name |= {
                         (inner.__module__, inner.__qualname__): inner
                         for inner in vars(thing).values()
                         if isinstance(inner, type) and inner.__module__ == thing.__module__
                     }
-    return Own(found, tuple(every))
+    return UserTypes(by_name, tuple(every))
 
 
 def _places() -> Iterator[tuple[str, Place]]:

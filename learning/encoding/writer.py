@@ -261,10 +261,10 @@ class Writer:
         self.depth += 1
         if self.depth > DEPTH:
             raise Unwritable(f"tuples that lie within each other more than {DEPTH} deep")
-        found = [value if type(value) in PLAIN else self.token(value) for value in values]
+        tokens = [value if type(value) in PLAIN else self.token(value) for value in values]
         self.depth -= 1
-        self.weight += len(found)
-        return found
+        self.weight += len(tokens)
+        return tokens
 
     def array(self, value: Any) -> Any:
         """An array."""

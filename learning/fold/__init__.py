@@ -1,1 +1,1 @@
-"""The fold: a learner applies the records of one shard, in order, to its state."""
+"""The fold: a learner applies the records of one shard to its state, in order."""

@@ -1,4 +1,4 @@
-"""Acting upon a record whose time has come: a sample, a question or a label."""
+"""Handles a record whose turn has come: a sample, a question or a label."""
 
 from msgspec import UNSET
 
@@ -13,7 +13,7 @@ from headrace.learning.turn import Turn
 
 
 def act(parts: LearnerParts, turn: Turn, record: Record) -> None:
-    """Act upon a sample, a question or a label; which one it is follows from the parts that it has."""
+    """Handle a sample, a question or a label, depending on which of features and label the record has."""
     parts.state.step += 1
     if parts.is_multiclass and (fault := _find_fault(parts, record)):
         turn.refuse(*fault)
@@ -26,7 +26,7 @@ def act(parts: LearnerParts, turn: Turn, record: Record) -> None:
 
 
 def _find_fault(parts: LearnerParts, record: Record) -> tuple[RefusalCode, str] | None:
-    """Code and reason if a label is not of the type of the first one, which it may be itself, or is one too many."""
+    """Return the code and the reason to refuse a record for its labels, or None; the first label of a shard decides the type."""
     state = parts.state
     if state.label_type is None and record.label is not UNSET:
         state.label_type = type_of(record.label)

@@ -1,4 +1,4 @@
-"""Event time: a record is held back until the records before it have had their time to come."""
+"""Event time: holds a record back until records with earlier event times have had time to come."""
 
 from collections.abc import Iterator
 
@@ -10,17 +10,17 @@ from headrace.learning.fold.learn import learn_collected
 from headrace.learning.fold.parts import LearnerParts
 from headrace.learning.records import Record
 from headrace.learning.turn import Origin, Turn
-from headrace.learning.waiting.order import Held, Order
+from headrace.learning.waiting.order import HeldRecord, Order
 
 
 def hold(parts: LearnerParts, order: Order, turn: Turn, record: Record) -> None:
-    """Hold a record back; one that comes too late, or far too early, is folded at once or refused, as the task says."""
+    """Hold a record back. A record that comes too late or too far ahead is handled at once or refused, as the task's `late` says."""
     clock = parts.state.clock
     time = clock if record.time is UNSET else round(record.time * 1000)
     fault = order.find_fault(time, clock)
     if fault is None:
         rank = 0 if record.features is UNSET else 1
-        if order.hold(Held(time, rank, *turn.origin), clock):
+        if order.hold(HeldRecord(time, rank, *turn.origin), clock):
             turn.alert("order_full", "so many records wait for their time that the earliest wait no longer.")
     elif parts.task.late == "quarantine":
         turn.refuse(*fault)
@@ -29,7 +29,7 @@ def hold(parts: LearnerParts, order: Order, turn: Turn, record: Record) -> None:
 
 
 def settle(parts: LearnerParts, turn: Turn) -> Iterator[list[Effect]]:
-    """Learn the collected labels and act upon records that were held long enough, letting others in between."""
+    """Learn the collected labels, and handle the records that the watermark has reached; yield now and then to let other tasks run."""
     yield from learn_collected(parts, turn)
     while parts.order is not None and (held := parts.order.release()) is not None:
         yield turn.take()

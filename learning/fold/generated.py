@@ -1,4 +1,4 @@
-"""Generated rows: features and labels that a task lets through, to try a model with before the first record comes."""
+"""Generated rows: features and labels that a task accepts, to try a model before the first record comes."""
 
 import math
 import random
@@ -7,26 +7,26 @@ from typing import Literal, NamedTuple
 
 from headrace.learning.records.labels import declared_type
 from headrace.learning.task import Feature, Label, Task, Value
-from headrace.learning.waiting.batch import Row
+from headrace.learning.waiting.batch import LabelledFeatures
 
 TEXTS = ("good day", "bad night", "two words")
 UNSEEN = "never seen"
-"""A name and a text that no row has, for questions."""
+"""A name and a string that no sample has, for questions."""
 
 
-class Shape(NamedTuple):
-    """What rows are like where a task does not say it.
+class RowShape(NamedTuple):
+    """The shape of generated rows, as far as the task leaves it open.
 
     Parameters
     ----------
     values
-        `mixed`, or numbers or strings alone.
+        Numbers, strings, or both.
     varying
-        Whether features may be missing, and new ones come.
+        Whether features may be missing, and new features may appear.
     labels
-        The type of the labels of many classes, if none are declared.
+        The type of the labels of a multiclass task that declares none.
     required
-        Features that every row has, beside others: strings if `values` is `strings` or `mixed`.
+        Additional features that every row has: strings if `values` is `strings` or `mixed`, numbers otherwise.
     """
 
     values: Literal["mixed", "numbers", "strings"] = "mixed"
@@ -35,32 +35,35 @@ class Shape(NamedTuple):
     required: tuple[str, ...] = ()
 
 
-def shapes(task: Task) -> list[Shape]:
-    """Shapes of rows to try, the most demanding one first; one alone where the task declares its features."""
-    kinds: tuple[Literal["str", "int"], ...] = ("str", "int")
+def shapes(task: Task) -> list[RowShape]:
+    """List the shapes of rows to try, the most demanding one first. A task that declares its features and label type has only one."""
+    label_types: tuple[Literal["str", "int"], ...] = ("str", "int")
     if task.kind != "multiclass" or declared_type(task) is not None:
-        kinds = ("str",)
-    found: list[Shape] = []
-    for labels in kinds:
-        found.append(Shape(labels=labels))
+        label_types = ("str",)
+    choices: list[RowShape] = []
+    for labels in label_types:
+        choices.append(RowShape(labels=labels))
         if task.features is None:
-            found += [Shape("numbers", labels=labels), Shape("strings", labels=labels)]
-            found += [Shape("numbers", varying=False, labels=labels), Shape("strings", varying=False, labels=labels)]
-    return found
+            choices += [RowShape("numbers", labels=labels), RowShape("strings", labels=labels)]
+            choices += [
+                RowShape("numbers", varying=False, labels=labels),
+                RowShape("strings", varying=False, labels=labels),
+            ]
+    return choices
 
 
-def samples(task: Task, shape: Shape, n: int) -> Iterator[Row]:
-    """Rows that are the same whenever and wherever they are made."""
+def samples(task: Task, shape: RowShape, n: int) -> Iterator[LabelledFeatures]:
+    """Yield `n` samples, the same ones in every process."""
     rng = random.Random(17)
     labels = _labels(task, shape)
     for number in range(n):
         x = _features(task, shape, rng, number)
         score = sum(value for value in x.values() if type(value) is float and math.isfinite(value))
-        yield Row(x, _label(task, labels, score + rng.gauss(0, 1), rng))
+        yield LabelledFeatures(x, _label(task, labels, score + rng.gauss(0, 1), rng))
 
 
-def questions(task: Task, shape: Shape) -> Iterator[dict[str, Value]]:
-    """Features that may be asked for and that no sample had: none at all, unknown names, unknown texts."""
+def questions(task: Task, shape: RowShape) -> Iterator[dict[str, Value]]:
+    """Yield features that a question may have and no sample had: none at all, unknown names, unknown strings."""
     rng = random.Random(23)
     for number in range(3):
         x = _features(task, shape, rng, -1 - number)
@@ -74,7 +77,7 @@ def questions(task: Task, shape: Shape) -> Iterator[dict[str, Value]]:
         yield {name: x[name] for name, feature in task.features.items() if not feature.optional}
 
 
-def _features(task: Task, shape: Shape, rng: random.Random, number: int) -> dict[str, Value]:
+def _features(task: Task, shape: RowShape, rng: random.Random, number: int) -> dict[str, Value]:
     if task.features is not None:
         return {
             name: _declared(feature, rng)
@@ -114,7 +117,7 @@ def _is_free(task: Task, name: str) -> bool:
     return task.features is None or task.features[name].values is None
 
 
-def _labels(task: Task, shape: Shape) -> list[Label]:
+def _labels(task: Task, shape: RowShape) -> list[Label]:
     if task.kind != "multiclass":
         return [False, True]
     if task.labels:

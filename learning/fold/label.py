@@ -1,4 +1,4 @@
-"""A label: it answers a question of the same id."""
+"""Handles a label, which answers the question with the same id."""
 
 from msgspec import UNSET
 
@@ -7,23 +7,23 @@ from headrace.learning.fold.question import refuse_large
 from headrace.learning.fold.resolve import resolve
 from headrace.learning.records import Record
 from headrace.learning.turn import Turn
-from headrace.learning.waiting.join import Early, Marker
+from headrace.learning.waiting.join import EarlyLabel, Marker
 
 
 def answer(parts: LearnerParts, turn: Turn, record: Record) -> None:
-    """Score the frozen predictions and learn the frozen features; or keep the label until its question comes."""
-    state, name, label = parts.state, record.id, record.label
-    assert name is not UNSET
+    """Score the predictions and learn the features of the label's question; if the question has not come, keep the label for it."""
+    state, record_id, label = parts.state, record.id, record.label
+    assert record_id is not UNSET
     assert label is not UNSET
-    found = parts.join.find(name, state.step, state.clock)
-    if found.met or found.label:
+    match = parts.join.find(record_id, state.step, state.clock)
+    if match.met or match.label:
         state.join.duplicates += 1
         turn.refuse("duplicate_label", "there is a label for this id already. Send one label a question.")
-    elif found.question is None:
-        if not parts.join.expect(name, state.step, Early(state.clock, label, turn.origin)):
+    elif match.question is None:
+        if not parts.join.expect(record_id, state.step, EarlyLabel(state.clock, label, turn.origin)):
             refuse_large(turn, "label")
     else:
-        step, question = found.question
+        step, question = match.question
         delay = state.clock - question.time
-        parts.join.meet(name, state.step, Marker(state.clock, question=step, label=state.step), delay)
-        resolve(parts, turn, name, question, label, delay=delay)
+        parts.join.meet(record_id, state.step, Marker(state.clock, question=step, label=state.step), delay)
+        resolve(parts, turn, record_id, question, label, delay=delay)

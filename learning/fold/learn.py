@@ -8,27 +8,29 @@ from headrace.learning.fold.parts import LearnerParts
 from headrace.learning.prediction import Prediction, is_finite
 from headrace.learning.task import Label, Value
 from headrace.learning.turn import Turn
-from headrace.learning.waiting.batch import Row
+from headrace.learning.waiting.batch import LabelledFeatures
 
 CHUNK = 64
-"""Rows of a batch that are learned between two breaths."""
+"""The number of rows of a batch that are learned before other tasks may run."""
 
 
-def learn_sample(parts: LearnerParts, turn: Turn, features: dict[str, Value], label: Label, name: str | None) -> None:
-    """Predict, score and learn a sample, whose id is `name` if it has one."""
+def learn_sample(
+    parts: LearnerParts, turn: Turn, features: dict[str, Value], label: Label, record_id: str | None
+) -> None:
+    """Predict, score and learn a sample. Its `record_id` is None if the sender gave no id."""
     if parts.names is not None and (reason := parts.names.admit(features)):
         turn.refuse("too_many_names", reason)
         return
-    for arm_name, arm in parts.state.arms.items():
-        prediction = predict(turn, arm_name, arm, features)
-        score(turn, arm_name, arm, prediction, label)
+    for name, arm in parts.state.arms.items():
+        prediction = predict(turn, name, arm, features)
+        score(turn, name, arm, prediction, label)
         if parts.task.predictions:
-            turn.emit(Predicted(id=turn.next_id(), record=name, arm=arm_name, prediction=prediction, label=label))
+            turn.emit(Predicted(id=turn.next_id(), record=record_id, arm=name, prediction=prediction, label=label))
     learn(parts, features, label)
 
 
 def predict(turn: Turn, name: str, arm: Arm, features: dict[str, Value]) -> Prediction | None:
-    """Ask an arm; None while it is cold, and if it answers with a number that is not finite, of which the first raises an alert."""
+    """Return the prediction of an arm; None if the arm is cold or its numbers are not finite. The first non-finite one raises an alert."""
     prediction = arm.predict(features)
     if prediction is None or is_finite(prediction):
         return prediction
@@ -40,7 +42,7 @@ def predict(turn: Turn, name: str, arm: Arm, features: dict[str, Value]) -> Pred
 
 
 def score(turn: Turn, name: str, arm: Arm, prediction: Prediction | None, label: Label) -> None:
-    """Count a prediction of an arm against its label, and emit the drift that this may reveal."""
+    """Score a prediction of an arm against its label, and emit a drift if the detector sees one."""
     change = arm.score(prediction, label)
     if change is not None:
         turn.emit(Drift(id=turn.next_id(), arm=name, detector=arm.detector.name, before=change.before,
@@ -49,7 +51,7 @@ def score(turn: Turn, name: str, arm: Arm, prediction: Prediction | None, label:
 
 
 def learn(parts: LearnerParts, features: dict[str, Value], label: Label) -> None:
-    """Learn a label now, or collect it where labels are learned together."""
+    """Learn a label now, or collect it if the task learns labels in batches."""
     state = parts.state
     state.probes.append(features)
     if parts.batch is None:
@@ -57,11 +59,11 @@ def learn(parts: LearnerParts, features: dict[str, Value], label: Label) -> None
             arm.learn(features, label)
         state.updates += 1
     else:
-        parts.batch.collect(Row(features, label), state.clock)
+        parts.batch.collect(LabelledFeatures(features, label), state.clock)
 
 
 def learn_collected(parts: LearnerParts, turn: Turn) -> Iterator[list[Effect]]:
-    """Learn the collected labels, if there are enough or it is time, letting others in every so often."""
+    """Learn the collected labels if there are enough of them or their time has come; yield now and then to let other tasks run."""
     batch, state, update = parts.batch, parts.state, parts.task.update
     if batch is None or update is None or not batch.is_due(state.clock):
         return

@@ -20,9 +20,9 @@ from headrace.learning.waiting.pending import Pending
 
 
 class Learner(LearnerParts):
-    r"""A pure object: the same messages, folded from the same state, give the same state and the same effects.
+    r"""Folds the messages of one shard into a state, and yields their effects.
 
-    It keeps order, clock and position. The acts that its records ask for stand in the modules beside this one.
+    A learner is deterministic: the same messages, folded from the same state, give the same state and the same effects. The learner keeps order, clock and position. The other modules of this package handle samples, questions, labels and expiry.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class Learner(LearnerParts):
     Attributes
     ----------
     between_messages
-        Whether the state stands for its position: False while a message is folded in part.
+        True if the state is the one at its position; False while a message is folded only in part.
 
     Examples
     --------
@@ -54,10 +54,9 @@ class Learner(LearnerParts):
         self._collects = self.order is not None or self.batch is not None
 
     def fold(self, message: KafkaMessage) -> Iterator[list[Effect]]:
-        """Fold one message row by row, yielding effects as they arise; the position moves with the last row.
+        """Fold one message row by row, and yield the effects of each row. The position moves after the last row.
 
-        Before that the state belongs to no position (`between_messages` is False): it must not be saved then, and its digest says
-        nothing.
+        Until then the state belongs to no position (`between_messages` is False): do not save it, and do not compare its digest.
 
         Raises
         ------
@@ -92,11 +91,11 @@ class Learner(LearnerParts):
             yield turn.take()
 
     def pass_over(self, offset: int) -> None:
-        """Step over offsets that are known to hold no message: transaction markers, compacted records."""
+        """Move the position over offsets that are known to hold no message, such as transaction markers."""
         self.state.position = max(self.state.position, offset)
 
     def _take(self, turn: Turn, record: Record | Control | Refused) -> None:
-        """Act upon a record now, or hold it back until its time has come."""
+        """Handle a record now, or hold it back until its time has come."""
         if isinstance(record, Refused):
             turn.refuse(record.code, record.reason, record.value)
         elif isinstance(record, Control):

@@ -1,4 +1,4 @@
-"""The parts of a learner: what the acts of a fold read and write."""
+"""The parts of a learner: the objects that the handlers of records read and write."""
 
 import math
 from typing import Any
@@ -15,31 +15,31 @@ from headrace.learning.waiting.pending import InMemory, Pending
 
 
 class LearnerParts:
-    """Holds the state of one shard and the objects that work on it; every act of the fold gets it with the turn.
+    """Holds the state of one shard and the objects that work on it; every handler of a record gets it together with the turn.
 
     Parameters
     ----------
     task
-        What is learned, and with which model.
+        The task, which decides the model and the policies.
     partition
         The shard.
     state
-        Where to go on from; a new one starts at position 0.
+        The state to continue from; left out, a new state at position 0.
     pending
-        The entries of the join that belong to the state; entries of later steps do no harm.
+        The entries of the join that belong to the state; left out, an empty store. Entries of later steps are ignored.
 
     Attributes
     ----------
     reader
-        Decodes and checks records.
+        The decoder of records.
     join
-        Questions and labels that wait for each other.
+        The questions and labels that wait for each other.
     order
-        Records that wait for earlier ones; None for a task in the order of arrival.
+        The records that wait for earlier ones; None if the task folds records as they arrive.
     batch
-        Labels that wait to be learned together; None for a task that learns each at once.
+        The labels that wait to be learned together; None if the task learns each label at once.
     names
-        The names learned so far; None where the task's declaration limits them.
+        The names learned so far; None if the task's schema limits them.
     """
 
     def __init__(self, task: Task, partition: int, state: State | None = None, pending: Pending | None = None):
@@ -60,7 +60,7 @@ class LearnerParts:
 
     @property
     def due_at(self) -> float:
-        """The log time in milliseconds at which something happens even if no record comes; infinity if nothing waits."""
+        """The log time in milliseconds at which something is due even if no record comes; infinity if nothing waits."""
         waiting = [self.join.due_at]
         if self.order is not None:
             waiting.append(self.order.due_at)
@@ -69,7 +69,7 @@ class LearnerParts:
         return min((at for at in waiting if at is not None), default=math.inf)
 
     def describe(self) -> dict[str, Any]:
-        """Describe the shard's state as `GET /v1/{task}` does, but for the digest."""
+        """Describe the state of the shard for `GET /v1/{task}`, without the digest."""
         state = self.state
         described = {
             "position": state.position,

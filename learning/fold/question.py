@@ -1,4 +1,4 @@
-"""A question: features are asked about now, and their label comes later."""
+"""Handles a question: features whose label comes later."""
 
 from msgspec import UNSET
 
@@ -8,36 +8,36 @@ from headrace.learning.fold.parts import LearnerParts
 from headrace.learning.fold.resolve import resolve
 from headrace.learning.records import Record
 from headrace.learning.turn import Turn
-from headrace.learning.waiting.join import ENTRY_MAX, Frozen, Marker, Question
+from headrace.learning.waiting.join import ENTRY_MAX, FrozenPrediction, Marker, WaitingQuestion
 
 
 def ask(parts: LearnerParts, turn: Turn, record: Record) -> None:
-    """Freeze the features of a question and what every arm says of them until the label comes."""
-    state, name, features = parts.state, record.id, record.features
-    assert name is not UNSET
+    """Freeze the features of a question, and every arm's prediction for them, until the label comes."""
+    state, record_id, features = parts.state, record.id, record.features
+    assert record_id is not UNSET
     assert features is not UNSET
-    found = parts.join.find(name, state.step, state.clock)
-    if found.met or found.question:
+    match = parts.join.find(record_id, state.step, state.clock)
+    if match.met or match.question:
         state.join.duplicates += 1
         turn.refuse("duplicate_id", "there is a question with this id already. Give each one an id of its own.")
         return
-    predictions: dict[str, Frozen] = {}
-    for arm_name, arm in state.arms.items():
-        prediction = predict(turn, arm_name, arm, features)
+    predictions: dict[str, FrozenPrediction] = {}
+    for name, arm in state.arms.items():
+        prediction = predict(turn, name, arm, features)
         if parts.task.predictions:
-            turn.emit(Predicted(id=turn.next_id(), record=name, arm=arm_name, prediction=prediction, label=None))
-        predictions[arm_name] = None if prediction is None else (prediction.value, prediction.probabilities)
+            turn.emit(Predicted(id=turn.next_id(), record=record_id, arm=name, prediction=prediction, label=None))
+        predictions[name] = None if prediction is None else (prediction.value, prediction.probabilities)
     served = None if record.served is UNSET else record.served
-    question = Question(state.clock, features, predictions, served)
-    if found.label is None:
-        if not parts.join.ask(name, state.step, question):
+    question = WaitingQuestion(state.clock, features, predictions, served)
+    if match.label is None:
+        if not parts.join.ask(record_id, state.step, question):
             refuse_large(turn, "question")
     else:
-        step, early = found.label
-        parts.join.meet(name, state.step, Marker(state.clock, question=state.step, label=step), delay=0)
-        resolve(parts, turn, name, question, early.label, delay=0)
+        step, early = match.label
+        parts.join.meet(record_id, state.step, Marker(state.clock, question=state.step, label=step), delay=0)
+        resolve(parts, turn, record_id, question, early.label, delay=0)
 
 
 def refuse_large(turn: Turn, kind: str) -> None:
-    """Refuse a question or a label that is too large to wait for its other half."""
+    """Refuse a question or a label that is too large to be kept in the pending table."""
     turn.refuse("too_large", f"the {kind} has more than {ENTRY_MAX >> 10} KiB and cannot wait. Send less in one.")

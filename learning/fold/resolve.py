@@ -1,57 +1,68 @@
-"""The end of a question: it has its label, or one that is assumed in its place, or none."""
+"""The end of a question: its label has come or is assumed, or the question expires without one."""
 
 import msgspec
 
-from headrace.learning.effects import How, Resolved
+from headrace.learning.effects import Resolved, ResolvedBy
 from headrace.learning.fold.learn import learn, score
 from headrace.learning.fold.parts import LearnerParts
 from headrace.learning.prediction import Prediction
 from headrace.learning.records.labels import type_of
 from headrace.learning.task import Label, Value
 from headrace.learning.turn import Turn
-from headrace.learning.waiting.join import Question, plain
+from headrace.learning.waiting.join import WaitingQuestion, plain
 
 
 def resolve(
-    parts: LearnerParts, turn: Turn, name: str, question: Question, label: Label, *, delay: int, how: How = "label"
+    parts: LearnerParts,
+    turn: Turn,
+    record_id: str,
+    question: WaitingQuestion,
+    label: Label,
+    *,
+    delay: int,
+    how: ResolvedBy = "label",
 ) -> None:
     """Score the frozen predictions of a question, and learn its frozen features.
 
     Parameters
     ----------
     parts, turn
-        Of the fold.
-    name
-        The question's id.
-    question, label
-        What is scored and learned.
+        The parts of the learner, and the current turn.
+    record_id
+        The id of the question.
+    question
+        The question.
+    label
+        The label against which the question is scored, and which is learned.
     delay
-        Log milliseconds from the question to its label.
+        The time from the question to its label, in milliseconds of log time.
     how
-        Where the label is from.
+        The origin of the label.
     """
     arms = parts.state.arms
-    for arm_name, frozen in question.predictions.items():
-        if arm_name in arms:
-            score(turn, arm_name, arms[arm_name], frozen and Prediction(*frozen), label)
+    for name, frozen in question.predictions.items():
+        if name in arms:
+            score(turn, name, arms[name], frozen and Prediction(*frozen), label)
     answer = None if question.served is None else question.served.prediction
-    # A question that was asked before the first label may say that it was answered with a label of the other type.
+    # A question from before the shard's first label may claim to have been served a label of the other type.
     if answer is not None and not (parts.is_multiclass and type_of(answer) != type_of(label)):
         parts.state.served.update(label, answer)
-    emit_resolved(parts, turn, name, how, label=label, delay=delay)
-    learn_question(parts, turn, name, question.features, label)
+    emit_resolved(parts, turn, record_id, how, label=label, delay=delay)
+    learn_question(parts, turn, record_id, question.features, label)
 
 
-def learn_question(parts: LearnerParts, turn: Turn, name: str, features: dict[str, Value], label: Label) -> None:
-    """Learn a question that has its label; where there is no room for its names, both are refused together, as a sample."""
+def learn_question(parts: LearnerParts, turn: Turn, record_id: str, features: dict[str, Value], label: Label) -> None:
+    """Learn a question with its label; if there is no room for its names, refuse the two together, as one sample."""
     if parts.names is not None and (reason := parts.names.admit(features)):
-        value = msgspec.json.encode({"id": name, "features": features, "label": label}, enc_hook=plain)
+        value = msgspec.json.encode({"id": record_id, "features": features, "label": label}, enc_hook=plain)
         turn.refuse("too_many_names", reason, value)
     else:
         learn(parts, features, label)
 
 
-def emit_resolved(parts: LearnerParts, turn: Turn, name: str, how: How, *, label: Label | None, delay: int) -> None:
-    """Emit what became of a question, if the task publishes its predictions."""
+def emit_resolved(
+    parts: LearnerParts, turn: Turn, record_id: str, how: ResolvedBy, *, label: Label | None, delay: int
+) -> None:
+    """Emit the end of a question, if the task publishes its predictions."""
     if parts.task.predictions:
-        turn.emit(Resolved(id=turn.next_id(), record=name, how=how, label=label, delay_s=delay / 1000))
+        turn.emit(Resolved(id=turn.next_id(), record=record_id, how=how, label=label, delay_s=delay / 1000))

@@ -1,4 +1,4 @@
-"""A copy to answer from, of a learner whose model changes when it is asked."""
+"""A copy of a learner that serves predictions, for a model that changes when it predicts."""
 
 import copy
 from collections.abc import Callable, Sequence
@@ -7,19 +7,19 @@ from headrace.learning.encoding import decode, encode
 from headrace.learning.fold.learner import Learner
 
 SHARE = 0.05
-"""The part of the time that copying may take: a model that is large is copied more seldom."""
+"""The share of time that copying may take, 0 to 1: a large model is copied less often."""
 
 ANSWERS_MAX = 1_000
-"""Answers that one copy gives: every one may make it larger."""
+"""The most predictions of one copy: each one may make the copy larger."""
 
 
 def copy_for_answers(learner: Learner, own_modules: Sequence[str] = ()) -> Learner:
-    """A learner whose arms are copies, so that asking them changes nothing in the one that folds. It must not fold itself.
+    """Make a learner whose arms are copies, so that their predictions do not change the learner that folds. It must not fold.
 
     Parameters
     ----------
     learner
-        The one that folds; between two rows.
+        The learner that folds; it must be between two rows.
     own_modules
         As for `learning.encoding.decode`.
     """
@@ -29,15 +29,15 @@ def copy_for_answers(learner: Learner, own_modules: Sequence[str] = ()) -> Learn
 
 
 class ServedCopy:
-    """Keeps a copy to answer from, and renews it when the learner has gone on.
+    """Keeps a copy of a learner to predict with, and renews it when the learner has folded more.
 
-    A copy is used until the learner's position has moved *and* copying has had no more than its share of the time; so answers are a
-    little behind, and say so by their position. A copy that has answered a thousand times is renewed too, for asking made it larger.
+    The copy is renewed when the learner's position has moved and copying has not exceeded its share of time. So predictions lag a little,
+    and name the position of the copy. A copy is also renewed after a thousand predictions, because each may have made it larger.
 
     Parameters
     ----------
     clock
-        Seconds that never go back.
+        A monotonic clock, in seconds.
     own_modules
         As for `learning.encoding.decode`.
 
@@ -63,14 +63,14 @@ class ServedCopy:
         return self.clock() - self._copied_at
 
     def of(self, learner: Learner, min_position: float = 0) -> Learner:
-        """The learner to ask in place of this one, once.
+        """Return the copy for one prediction; renew it first if it is worn.
 
         Parameters
         ----------
         learner
-            The one that folds.
+            The learner that folds.
         min_position
-            A position that the copy must have folded, if the learner has.
+            The position that the copy must have reached, if the learner has reached it.
         """
         held = self._copy
         if held is None or self._source is not learner or self._is_worn(held, learner, min_position):

@@ -1,4 +1,4 @@
-"""How far each source has been folded: a record that comes from there a second time is known by that."""
+"""The position up to which each source was folded, by which a record that comes a second time is recognised."""
 
 from typing import Literal
 
@@ -6,25 +6,25 @@ from headrace.learning.fold.parts import LearnerParts
 from headrace.learning.turn import Turn
 
 SOURCES_MAX = 10_000
-"""Partitions of sources whose last position the state keeps."""
+"""The most partitions of sources whose last position the state keeps."""
 
 
 def advance(folded: dict[str, tuple[int, int]], source: str) -> Literal["new", "known", "full"]:
-    """Note that a record of this source position is folded, if it is ahead of the last one folded from there.
+    """Move the last folded position of a source to this record's, if the record is ahead of it.
 
-    Whoever brings records from a source brings them in its order, beginning at one that is not in the log yet or before it. So
-    what is not ahead of the last one is in the log already.
+    The ingest brings the records of a source in their order, and after a restart begins at or before the first one that is missing in the
+    log. So a record that is not ahead of the last folded position is in the log already.
 
     Parameters
     ----------
     folded
-        A source's topic and partition to the last offset and row folded from there.
+        `<topic>/<partition>` of each source, with the last offset and row folded from it.
     source
-        `topic/partition/offset`, or with `/row`.
+        The source position of the record: `topic/partition/offset`, or with `/row`.
 
     Returns
     -------
-    `new` to fold the record, `known` to skip it, `full` to refuse it: there are `SOURCES_MAX` other partitions already.
+    `new` to fold the record, `known` to skip it, `full` to refuse it because `SOURCES_MAX` other partitions are known already.
 
     Examples
     --------
@@ -45,10 +45,10 @@ def advance(folded: dict[str, tuple[int, int]], source: str) -> Literal["new", "
 
 
 def is_new(parts: LearnerParts, turn: Turn, source: str) -> bool:
-    """Whether a record of this source position is to be folded; if not, it is counted as skipped, or refused."""
-    found = advance(parts.state.sources, source)
-    if found == "known":
+    """Return whether a record with this source position must be folded; otherwise count it as skipped, or refuse it."""
+    verdict = advance(parts.state.sources, source)
+    if verdict == "known":
         parts.state.skipped += 1
-    elif found == "full":
+    elif verdict == "full":
         turn.refuse("source", f"records came from {SOURCES_MAX} partitions of sources already, and not from this.")
-    return found == "new"
+    return verdict == "new"

@@ -7,19 +7,19 @@ import msgspec
 
 from headrace.learning.encoding import digest, encode
 from headrace.learning.errors import ModelError, SnapshotError
-from headrace.learning.fold.generated import Shape, questions, samples, shapes
+from headrace.learning.fold.generated import RowShape, questions, samples, shapes
 from headrace.learning.fold.learner import Learner
 from headrace.learning.task import Task, Value
-from headrace.learning.waiting.batch import Row
+from headrace.learning.waiting.batch import LabelledFeatures
 
 ROWS = 200
-"""Rows that a user's own model is tried with."""
+"""The number of rows in the trial of a user's own model."""
 
 CATALOGUE_ROWS = 20
-"""And one of the catalogue, which the tests have tried: a forest takes a millisecond a row."""
+"""The number of rows in the trial of a catalogue model. The tests have tried it, and a forest takes a millisecond for each row."""
 
 REQUIRED_MAX = 16
-"""Features that are found out to be needed, where a task declares none: those whose lack raises a KeyError."""
+"""The most features that the trial adds to all rows because the model raised a KeyError without them, if the task declares none."""
 
 DECLARE = "Declare `features` in headrace.toml, so that no record without what the model needs, or with what it cannot take, is let through."
 
@@ -45,7 +45,7 @@ class Raised(ModelError):
         self.error, self.features = error, features
 
     def needs(self) -> str | None:
-        """The feature without which the model raised a KeyError, if that is why it has failed."""
+        """Return the feature whose absence made the model raise a KeyError; None if it failed for another reason."""
         name = self.error.args[0] if isinstance(self.error, KeyError) and self.error.args else None
         return name if isinstance(name, str) and 0 < len(name) <= 256 and name not in self.features else None
 
@@ -78,7 +78,7 @@ class Trial:
         What the model has raised on rows or questions that it must not take all of; None if it took them all.
     """
 
-    def __init__(self, task: Task, shape: Shape):
+    def __init__(self, task: Task, shape: RowShape):
         # Only what the model does is of interest: every row is learned at once.
         self.task = task = msgspec.structs.replace(
             task, order="arrival", update=None, unanswered="drop", sources=None, stored=None, predictions=False
@@ -120,7 +120,7 @@ class Trial:
         self.run()
         self.failure = failure
 
-    def fold(self, learner: Learner, rows: Sequence[Row]) -> None:
+    def fold(self, learner: Learner, rows: Sequence[LabelledFeatures]) -> None:
         """Fold rows; ModelError for one at which the model fails."""
         for x, y in rows:
             offset = learner.state.position
@@ -186,7 +186,7 @@ def run_trial(task: Task) -> Trial:
     return furthest
 
 
-def _with_needed(task: Task, shape: Shape) -> Trial:
+def _with_needed(task: Task, shape: RowShape) -> Trial:
     """Run a trial with rows of one shape, with the features that are found out to be needed."""
     while True:
         trial = Trial(task, shape)

@@ -1,4 +1,4 @@
-"""Metrics: every prediction that is scored is counted here, over all of the log and over a moving window."""
+"""Metrics: figures over all scored predictions, and over a moving window of the last ones."""
 
 import math
 from collections import deque
@@ -18,22 +18,22 @@ from headrace.learning.tags import tagged
 from headrace.learning.task import Kind, Label
 
 WINDOW = 1_000
-"""Scored predictions in the moving window."""
+"""The number of scored predictions in the moving window."""
 
 
 Scored = tuple[Label, Label, float | None]
-"""A label, what was predicted, and the probability of true (two classes) or of the label (more)."""
+"""A label, the predicted label, and a probability: of true for two classes, of the label for more."""
 
 
 class Metric(Protocol):
-    """One figure, updated with each scored prediction; reading it changes nothing."""
+    """A metric: one figure that is updated with each scored prediction. Reading it changes nothing."""
 
     def update(self, label: Label, prediction: Prediction) -> None:
         """Count one prediction."""
         ...
 
     def get(self) -> float:
-        """The figure so far."""
+        """Return the figure so far."""
         ...
 
 
@@ -48,17 +48,17 @@ METRICS: KindCatalogue[Callable[[], Metric]] = KindCatalogue(
         "r2": {"regression": R2},
     },
 )
-"""Each metric of an arm, with the class that counts it for a kind of task. The order of the rows is part of the state."""
+"""Each metric of an arm, with its class for each kind of task. The order of the rows is part of the state."""
 
 
 @tagged("scoreboard/1")
 class Scoreboard:
-    """All metrics of an arm.
+    """All metrics of an arm, over the whole log and over a moving window.
 
     Parameters
     ----------
     kind
-        Decides which metrics there are.
+        The kind of task, which decides the metrics.
 
     Examples
     --------
@@ -80,23 +80,23 @@ class Scoreboard:
         self.scored += 1
         for metric in self.metrics.values():
             metric.update(label, prediction)
-        # What the metrics need of a prediction, as plain values: a thousand of them are in every snapshot.
+        # Only the plain values that the metrics need, because every snapshot holds a thousand of them.
         probabilities = prediction.probabilities
         p = None if probabilities is None else probabilities.get(True if self.kind == "binary" else label)
         self.window.append((label, prediction.value, p))
 
     def values(self) -> dict[str, Any]:
-        """Every metric by name, and under `window` those of the last predictions; None while there is no finite figure."""
-        found: dict[str, Any] = _figures(self.metrics, self.scored)
+        """Return every metric by name, and those of the moving window as `window`; a metric without a finite figure is None."""
+        figures: dict[str, Any] = _figures(self.metrics, self.scored)
         recent = {name: metric() for name, metric in METRICS.of_kind(self.kind).items()}
         rows = [(label, self._prediction(label, value, p)) for label, value, p in self.window]
         for metric in recent.values():
             for label, prediction in rows:
                 metric.update(label, prediction)
         if self.kind == "binary":
-            found["rolling_roc_auc"] = rolling_roc_auc(rows) if rows else None
-        found["window"] = _figures(recent, len(rows))
-        return found
+            figures["rolling_roc_auc"] = rolling_roc_auc(rows) if rows else None
+        figures["window"] = _figures(recent, len(rows))
+        return figures
 
     def _prediction(self, label: Label, value: Label, p: float | None) -> Prediction:
         if self.kind == "regression":
@@ -106,7 +106,7 @@ class Scoreboard:
 
 @tagged("served-scores/1")
 class ServedScores:
-    """The metrics of what users were told: labels alone, without probabilities.
+    """The metrics of the predictions that users were served, which are labels without probabilities.
 
     Examples
     --------
@@ -123,13 +123,13 @@ class ServedScores:
         }
 
     def update(self, label: Label, value: Label) -> None:
-        """Score what was told against the label."""
+        """Score a served prediction against its label."""
         self.scored += 1
         for metric in self.metrics.values():
             metric.update(label, Prediction(value))
 
     def values(self) -> dict[str, float | None]:
-        """How many were scored, and every metric by name; None while there is no finite figure."""
+        """Return the number of scored predictions, and every metric by name; a metric without a finite figure is None."""
         return {"scored": self.scored} | _figures(self.metrics, self.scored)
 
 

@@ -7,7 +7,7 @@ from headrace.learning.task import Label
 
 @tagged("accuracy/1")
 class Accuracy:
-    """The part of the predictions that were right, 0 to 1: `river.metrics.Accuracy`.
+    """The share of predictions that were right, 0 to 1: `river.metrics.Accuracy`.
 
     Examples
     --------
@@ -29,5 +29,5 @@ class Accuracy:
             self.right += 1
 
     def get(self) -> float:
-        """The accuracy so far."""
+        """Return the accuracy so far."""
         return self.right / self.all if self.all else 0.0

@@ -11,7 +11,7 @@ from headrace.learning.task import Label
 class F1:
     """The harmonic mean of precision and recall of true, 0 to 1: `river.metrics.F1`.
 
-    Only the counts are kept; River's metric is made from them when it is asked for, because asking River's own may add to it.
+    The state has only counts. River's metric is made from them when it is read, because reading River's metric may change it.
 
     Examples
     --------
@@ -34,7 +34,7 @@ class F1:
         counts[pair] = counts[pair] + 1 if pair in counts else 1
 
     def get(self) -> float:
-        """The figure so far."""
+        """Return the F1 so far."""
         metric = self._river()
         for (label, predicted), count in self.counts.items():
             metric.update(label, predicted, w=count)

@@ -13,7 +13,7 @@ LEAST, MOST = 1e-15, 1 - 1e-15  # River's bounds: a probability of 0 must not co
 
 @tagged("log-loss/1")
 class LogLoss:
-    """Mean of minus the logarithm of the probability given to the label, 0 or more: `river.metrics.LogLoss`.
+    """The mean of minus the logarithm of the probability given to the label, 0 or more: `river.metrics.LogLoss`.
 
     Examples
     --------
@@ -34,13 +34,13 @@ class LogLoss:
         self._mean.update(-log(p) if label else -log(1 - p))
 
     def get(self) -> float:
-        """The log loss so far."""
+        """Return the log loss so far."""
         return float(self._mean.get())
 
 
 @tagged("cross-entropy/1")
 class CrossEntropy:
-    """The same for more classes: `river.metrics.CrossEntropy`.
+    """The log loss for more than two classes: `river.metrics.CrossEntropy`.
 
     Examples
     --------
@@ -58,5 +58,5 @@ class CrossEntropy:
         self._metric.update(label, prediction.probabilities)
 
     def get(self) -> float:
-        """The cross entropy so far."""
+        """Return the cross entropy so far."""
         return float(self._metric.get())

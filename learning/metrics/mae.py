@@ -1,4 +1,4 @@
-"""MAE."""
+"""The mean absolute error."""
 
 from river import metrics
 
@@ -28,5 +28,5 @@ class MAE:
         self._metric.update(label, prediction.value)
 
     def get(self) -> float:
-        """The figure so far, in the label's unit."""
+        """Return the error so far, in the label's unit."""
         return float(self._metric.get())

@@ -1,4 +1,4 @@
-"""R2."""
+"""The coefficient of determination."""
 
 from river import metrics
 
@@ -28,5 +28,5 @@ class R2:
         self._metric.update(label, prediction.value)
 
     def get(self) -> float:
-        """The figure so far."""
+        """Return the coefficient so far."""
         return float(self._metric.get())

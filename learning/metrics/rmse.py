@@ -1,4 +1,4 @@
-"""RMSE."""
+"""The root of the mean squared error."""
 
 import math
 
@@ -33,5 +33,5 @@ class RMSE:
             self._metric.update(math.inf, 0.0)
 
     def get(self) -> float:
-        """The figure so far, in the label's unit."""
+        """Return the error so far, in the label's unit."""
         return float(self._metric.get())

@@ -9,10 +9,9 @@ from headrace.learning.task import Label
 
 
 def rolling_roc_auc(window: Sequence[tuple[Label, Prediction]]) -> float:
-    """The exact area of the predictions in the window, 0 to 1: `river.metrics.RollingROCAUC`.
+    """Compute the exact area for the predictions in a window, 0 to 1: `river.metrics.RollingROCAUC`.
 
-    It is computed when asked for: River's metric writes its buffer into its window when it is read, which would make reading
-    change the state.
+    The state has no such metric, because reading River's metric changes it: it writes its buffer into its window.
 
     Examples
     --------

@@ -8,12 +8,12 @@ from river import base
 from headrace.learning.tags import tagged
 from headrace.learning.task import Label, Value
 
-Row = dict[str, Value]
+Features = dict[str, Value]
 Numbers = dict[str, Any]
 """Features without strings: numbers and booleans."""
 
 
-def mark_equals(x: Row) -> Row:
+def mark_equals(x: Features) -> Features:
     """The features, with every name that holds a `=` marked by its length, so that no two features get one name.
 
     A one-hot feature's name is `name=value`, so of the names that hold a `=` nobody could tell where they end: `{"a=b": "c"}` and
@@ -40,7 +40,7 @@ class OneHot(base.Transformer):
     {'price': 3.5, 'country=PT': 1.0}
     """
 
-    def transform_one(self, x: Row) -> Numbers:
+    def transform_one(self, x: Features) -> Numbers:
         """The features with every string made a number; the same object when there is nothing to change."""
         if "=" in "".join(x):
             x = mark_equals(x)
@@ -54,7 +54,7 @@ class OneHot(base.Transformer):
                 numbers[name] = value
         return numbers
 
-    def learn_transform_one(self, x: Row) -> Numbers:
+    def learn_transform_one(self, x: Features) -> Numbers:
         """As `transform_one`: there is nothing to learn."""
         return self.transform_one(x)
 
@@ -89,11 +89,11 @@ class Scale(base.Transformer):
     def __init__(self) -> None:
         self.seen: dict[str, tuple[int, float, float]] = {}
 
-    def learn_one(self, x: Row) -> None:
+    def learn_one(self, x: Features) -> None:
         """Update the mean and the variance of every number."""
         self.learn_transform_one(x)
 
-    def transform_one(self, x: Row) -> Numbers:
+    def transform_one(self, x: Features) -> Numbers:
         """Numbers, scaled; 0 where nothing varied yet."""
         if "=" in "".join(x):
             x = mark_equals(x)
@@ -109,7 +109,7 @@ class Scale(base.Transformer):
                 scaled[name] = 0.0
         return scaled
 
-    def learn_transform_one(self, x: Row) -> Numbers:
+    def learn_transform_one(self, x: Features) -> Numbers:
         """`learn_one` and then `transform_one`, in one pass over the features."""
         if "=" in "".join(x):
             x = mark_equals(x)
@@ -165,19 +165,19 @@ class Prepared(base.Estimator):
     def _multiclass(self) -> bool:
         return bool(self.model._multiclass)  # noqa: SLF001
 
-    def learn_one(self, x: Row, y: Label) -> None:
+    def learn_one(self, x: Features, y: Label) -> None:
         """Update the step, then the model with what the step now makes of the features."""
         self.model.learn_one(self.step.learn_transform_one(x), y)
 
-    def learn_mean(self, rows: Sequence[tuple[Row, Label]]) -> None:
+    def learn_mean(self, rows: Sequence[tuple[Features, Label]]) -> None:
         """Update the step row by row, then the model by one step along the mean gradient; for a model that can."""
         self.model.learn_mean([(self.step.learn_transform_one(x), y) for x, y in rows])
 
-    def predict_one(self, x: Row) -> Any:
+    def predict_one(self, x: Features) -> Any:
         """The model's answer."""
         return self.model.predict_one(self.step.transform_one(x))
 
-    def predict_proba_one(self, x: Row) -> dict[Label, float]:
+    def predict_proba_one(self, x: Features) -> dict[Label, float]:
         """The model's probabilities; empty while it is cold."""
         probabilities: dict[Label, float] = self.model.predict_proba_one(self.step.transform_one(x))
         return probabilities

@@ -1,4 +1,4 @@
-"""Records: the lines of the event log, decoded and checked before anything learns from them."""
+"""Records: lines of the event log, decoded and checked before a model learns from them."""
 
 from headrace.learning.records.reader import (
     DEPTH_MAX,
@@ -9,7 +9,7 @@ from headrace.learning.records.reader import (
     Reader,
     Record,
     Refused,
-    Source,
+    SourcePosition,
     Time,
     is_deeper,
     refuse_duplicate_keys,
@@ -24,7 +24,7 @@ __all__ = [
     "Reader",
     "Record",
     "Refused",
-    "Source",
+    "SourcePosition",
     "Time",
     "is_deeper",
     "refuse_duplicate_keys",

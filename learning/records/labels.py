@@ -1,4 +1,7 @@
-"""The labels of a multiclass task: of one type, as one JSON key stands for both 1 and "1", and not too many."""
+"""The labels of a multiclass task: checks that all have one type, and that a shard does not meet too many.
+
+JSON has one object key for 1 and "1", so a task with both could not publish their probabilities.
+"""
 
 from typing import Literal
 
@@ -14,7 +17,7 @@ NOUNS: dict[str, str] = {"int": "whole numbers", "str": "strings"}
 
 
 def declared_type(task: Task) -> LabelType | None:
-    """The type that the labels of a multiclass task have by its declaration; None if its first label is to decide.
+    """Return the label type that a multiclass task declares; None if the first label of a shard decides.
 
     Examples
     --------
@@ -31,23 +34,23 @@ def declared_type(task: Task) -> LabelType | None:
 
 
 def type_of(label: Label) -> LabelType:
-    """The type of one label of a multiclass task."""
+    """Return the type of one label of a multiclass task."""
     return "str" if isinstance(label, str) else "int"
 
 
 def find_label_fault(
     record: Record, known: LabelType | None, labels: dict[Label, None] | None
 ) -> tuple[RefusalCode, str] | None:
-    """Code and reason if a multiclass task must not fold a record because of its labels; None if it may.
+    """Return the code and the reason why a multiclass task must refuse a record for its labels; None if it may fold the record.
 
     Parameters
     ----------
     record
-        Its label counts, and what its question was answered.
+        The record. Both its label and the prediction that was served for it are checked.
     known
-        The type of the task's labels, if it is known.
+        The type of the task's labels; None while it is unknown.
     labels
-        Those known so far, to which new ones are added; None for a task that declares its labels.
+        The labels met so far, to which new ones are added; None for a task that declares its labels.
     """
     if known is not None and (reason := find_other_type(known, record)):
         return "label", reason
@@ -57,14 +60,14 @@ def find_label_fault(
 
 
 def find_other_type(known: LabelType, record: Record) -> str | None:
-    """Why a record must not be folded by a task whose labels are of the known type; None if it may.
+    """Return why a record does not fit a task whose labels have the known type; None if the record fits.
 
     Parameters
     ----------
     known
         The type of the task's labels.
     record
-        Its label counts, and what its question was answered.
+        The record. Both its label and the prediction that was served for it are checked.
     """
     served = None if record.served is UNSET else record.served.prediction
     for what, label in (("label", record.label), ("served.prediction", served)):
@@ -78,7 +81,7 @@ def find_other_type(known: LabelType, record: Record) -> str | None:
 
 
 def initial_labels(task: Task) -> dict[Label, None]:
-    """The labels that a multiclass task without declared ones has before its first record: the one that it may assume.
+    """Return the labels that a shard knows before its first record: the label that an undeclared multiclass task assumes, if any.
 
     Examples
     --------
@@ -92,16 +95,16 @@ def initial_labels(task: Task) -> dict[Label, None]:
 
 
 def admit_labels(known: dict[Label, None], record: Record) -> str | None:
-    """Add a record's label, and what its question was answered, to the known ones; or why the record must not be folded.
+    """Add the labels of a record to the known labels; if that makes too many, add none and return the reason to refuse the record.
 
-    Models keep something for each label, and an answer has a probability for each: so a shard knows `LABELS_MAX` at most.
+    Models keep state for each label, and an answer has a probability for each label, so a shard knows `LABELS_MAX` at most.
 
     Parameters
     ----------
     known
-        The labels of a multiclass task that declares none; new ones are added to it.
+        The labels met so far by a multiclass task that declares none; new labels are added to this dict.
     record
-        As for `find_other_type`.
+        The record. Both its label and the prediction that was served for it are added.
     """
     served = None if record.served is UNSET else record.served.prediction
     met = [label for label in (record.label, served) if label is not UNSET and label is not None]

@@ -1,4 +1,4 @@
-"""The mark of a message: its fingerprint, by which a log is told from another one of the same name."""
+"""The mark of a message: a fingerprint that tells a log from another log of the same name."""
 
 import hashlib
 from typing import NamedTuple, Protocol
@@ -9,7 +9,7 @@ FORMAT = "1"
 
 
 class KafkaMessage(Protocol):
-    """A message, as a Kafka client hands it over. `timestamp` is in milliseconds since the epoch."""
+    """A message as a Kafka client returns it. `timestamp` is in milliseconds since the epoch."""
 
     offset: int
     timestamp: int
@@ -19,9 +19,10 @@ class KafkaMessage(Protocol):
 
 @tagged("mark/1")
 class Mark(NamedTuple):
-    """The fingerprint of a message: its offset, its Kafka timestamp in milliseconds, and the SHA-256 of key and value, as hex.
+    """The fingerprint of a message: its offset, its Kafka timestamp in milliseconds, and the SHA-256 of its key and value, as hex.
 
-    Another log that was written at another time has other timestamps, so its messages have other marks, even if it repeats the values.
+    A learner keeps the mark of the last message that it folded, and a shard compares it with the log when it opens. A log that was
+    deleted and written again has other timestamps, so its marks differ even where its values are the same.
 
     Examples
     --------
@@ -48,12 +49,12 @@ class Mark(NamedTuple):
 
     @property
     def text(self) -> str:
-        """One line, to be kept beside a committed offset."""
+        """The mark as one line, to be stored with a committed offset."""
         return f"{FORMAT} {self.offset} {self.timestamp} {self.digest}"
 
     @classmethod
     def parse(cls, text: str | None) -> "Mark | None":
-        """Read a mark from its line; None for anything else, such as an offset that was reset by hand has."""
+        """Read a mark from its line; return None for any other text, as after a reset of the committed offset by hand."""
         try:
             version, offset, timestamp, digest = (text or "").split(" ")
             return cls(int(offset), int(timestamp), digest) if version == FORMAT else None

@@ -1,21 +1,21 @@
-"""A message of one's own: for folding without Kafka."""
+"""A message that does not come from Kafka: for folding in a script or a test."""
 
 import msgspec
 
 
 class Message(msgspec.Struct):
-    r"""A message of an event log, as `Learner.fold` takes it. Those that a Kafka client hands over do as well.
+    r"""A message of an event log for `Learner.fold`, which takes the messages of a Kafka client as well.
 
     Parameters
     ----------
     offset
-        Its place in the log, from 0. A learner folds the offset at its position.
+        The place of the message in the log, from 0. A learner folds the message whose offset is the learner's position.
     value
-        One record as JSON, or several, one a line; None holds no record.
+        One record as JSON, or several, one per line; None holds no record.
     timestamp
-        Milliseconds since the epoch; it moves log time.
+        Milliseconds since the epoch. Log time moves up to it.
     key
-        The key of the entity, as bytes, or None.
+        The entity's key as bytes, or None.
 
     Examples
     --------

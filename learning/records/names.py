@@ -1,23 +1,23 @@
-"""The names that a shard has learned: of features, and of the values of features that are strings."""
+"""The names that a shard has learned: of features, and of the values of string features."""
 
 from headrace.learning.task import Task, Value
 
-Known = dict[str, dict[str, None] | None]
-"""A feature's name to the strings that it has been; None for a feature that was never a string."""
+KnownNames = dict[str, dict[str, None] | None]
+"""The name of each feature, with the strings that were its values; None for a feature that was never a string."""
 
 
 class Names:
-    """Counts the names that models have learned, and admits new ones while there is room.
+    """Counts the names that models have learned, and admits new names until a limit is reached.
 
-    A model keeps a weight, a mean or a split for each feature's name and for each value of a string feature, and forgets none of them.
-    Without a limit, ids that are sent as features would make it grow for ever. Every record with known names alone is admitted.
+    A model keeps a weight, a mean or a split for each feature name and for each value of a string feature, and never forgets one. Without
+    a limit, a sender that puts ids into features would make the model grow for ever. A record whose names are all known is always admitted.
 
     Parameters
     ----------
     limit
-        How many there may be: `Task.name_limit`.
+        The number of names that may be known: `Task.name_limit`.
     known
-        Those learned so far; new ones are added to it.
+        The names learned so far; new names are added to this dict.
 
     Examples
     --------
@@ -29,15 +29,15 @@ class Names:
     {'price': None, 'country': {'PT': None}}
     """
 
-    def __init__(self, limit: int, known: Known):
+    def __init__(self, limit: int, known: KnownNames):
         self.limit = limit
         self.known = known
         self._room = limit - len(known) - sum(map(len, filter(None, known.values())))
 
     def admit(self, features: dict[str, Value]) -> str | None:
-        """Add the names of features that are about to be learned; or add none, and say why, where there is no room for all of them."""
+        """Add the names of features that are about to be learned; if there is no room for all, add none and return the reason."""
         known = self.known
-        for name, value in features.items():  # as a rule all are known
+        for name, value in features.items():  # the fast path: as a rule all are known
             if name not in known or (type(value) is str and value not in (known[name] or ())):
                 break
         else:
@@ -71,6 +71,6 @@ class Names:
 
 
 def is_bounded(task: Task) -> bool:
-    """Whether the task's declaration alone limits the names: all features declared, and the values of those that are strings."""
+    """Return whether the task's schema alone limits the names: it declares all features, and the values of all string features."""
     declared = task.features
     return declared is not None and all(one.type != "string" or one.values is not None for one in declared.values())

@@ -11,15 +11,15 @@ from msgspec import UNSET, UnsetType
 from headrace.learning.codes import RefusalCode
 from headrace.learning.errors import RecordError
 from headrace.learning.prediction import Served
-from headrace.learning.records.schema import Features, Number, Schema, Text, Whole, find_bad_feature
+from headrace.learning.records.schema import CheckedFeatures, Number, Schema, Text, Whole, find_bad_feature
 from headrace.learning.task import Label, Task, Value
 
 ROWS_MAX = 1_000
-"""Rows that one message may pack."""
+"""The most rows in one message."""
 
 DEPTH_MAX = 64
-"""Objects and arrays within each other that a refused record or a control record is looked into. A decoder's own limit is what is
-left of the call stack, so one record would be judged differently when it is read from elsewhere."""
+"""The deepest nesting of objects and arrays in a record. A JSON decoder's own limit is the rest of the call stack, so without this limit
+the same record could be refused in one place and accepted in another."""
 
 _STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*+\\?(?:"|\Z)', re.DOTALL)  # the last one may lack its end
 _STEPS = np.zeros(256, np.int8)
@@ -29,29 +29,30 @@ Id = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
 Time = Annotated[float, msgspec.Meta(ge=0, le=253_402_300_799)]  # the end of the year 9999
 
 # The OpenAPI document shows this pattern, and JavaScript has no \Z; Python's $ would let a final newline through.
-Source = Annotated[str, msgspec.Meta(pattern=r"^[^/]{1,249}/[0-9]{1,10}/[0-9]{1,18}(/[0-9]{1,9})?(?!\n)$")]
+SourcePosition = Annotated[str, msgspec.Meta(pattern=r"^[^/]{1,249}/[0-9]{1,10}/[0-9]{1,18}(/[0-9]{1,9})?(?!\n)$")]
 
 LABELS = {"binary": bool, "multiclass": Whole | Text, "regression": Whole | Number}
+"""The type of the labels of each kind of task."""
 
 
 class Record(msgspec.Struct, forbid_unknown_fields=True):
-    """A sample, a question or a label; which one follows from the parts it has.
+    """A sample, a question or a label, depending on which of `features` and `label` it has.
 
     Parameters
     ----------
     id
-        Joins a label to its question; free for samples.
+        The id that a question and its label share; optional for a sample.
     features
-        Name to number, string or boolean.
+        The name of each feature, with a number, a string or a boolean.
     label
-        The truth, in the task's domain.
+        The value that the model should have predicted, in the task's domain.
     time
-        Event time in seconds since the epoch, optional.
+        Event time in seconds since the epoch; optional.
     served
-        Of a question: what the prediction endpoint answered.
+        For a question: the answer of the prediction endpoint.
     source
-        `topic/partition/offset` or `topic/partition/offset/row`: where the record was before it came into the log. What was folded
-        from there is not folded again.
+        The source position of a record from a team's own topic: `topic/partition/offset` or `topic/partition/offset/row`. A record is
+        skipped if its source position was folded before.
     """
 
     id: Id | UnsetType = UNSET
@@ -59,18 +60,18 @@ class Record(msgspec.Struct, forbid_unknown_fields=True):
     label: Label | UnsetType = UNSET
     time: Time | UnsetType = UNSET
     served: Served | UnsetType = UNSET
-    source: Source | UnsetType = UNSET
+    source: SourcePosition | UnsetType = UNSET
 
 
 class Control(msgspec.Struct, frozen=True):
-    """A command in the log: its name and its other fields."""
+    """A control record: the name of its command and the record's other fields."""
 
     command: str
     arguments: dict[str, Any]
 
 
 class Refused(msgspec.Struct, frozen=True):
-    """A record that must not reach a model: its bytes, a stable code and the reason for people."""
+    """A record that cannot be folded: a stable code, the reason for people, and the record's bytes."""
 
     code: RefusalCode
     reason: str
@@ -83,7 +84,7 @@ class Reader:
     Parameters
     ----------
     task
-        Decides the label's domain and the features' schema.
+        The task, which decides the domain of labels and the schema of features.
 
     Examples
     --------
@@ -101,19 +102,21 @@ class Reader:
         served = msgspec.defstruct(
             "Served", [("prediction", label | None)], bases=(Served,), frozen=True, forbid_unknown_fields=True
         )
-        fields = [("id", Id | UnsetType, UNSET), ("features", Features | UnsetType, UNSET),
+        fields = [("id", Id | UnsetType, UNSET), ("features", CheckedFeatures | UnsetType, UNSET),
                   ("label", label | UnsetType, UNSET), ("time", Time | UnsetType, UNSET),
-                  ("served", served | UnsetType, UNSET), ("source", Source | UnsetType, UNSET)]  # fmt: skip
+                  ("served", served | UnsetType, UNSET), ("source", SourcePosition | UnsetType, UNSET)]  # fmt: skip
         shape = msgspec.defstruct("Record", fields, bases=(Record,), forbid_unknown_fields=True)
         self._decode = msgspec.json.Decoder(shape).decode
         self._labels = None if task.labels is None else set(task.labels)
 
     def read(self, value: bytes | None) -> list[Record | Control | Refused]:
-        """The records of one message, in their order; what cannot be read is a Refused in its place."""
+        """Decode the records of one message, in their order; a line that cannot be read becomes a `Refused` in its place."""
         if not value or value.isspace():
             return [Refused("empty", "the message is empty. Send one JSON object a line.", value or b"")]
         is_ended = value.endswith(b"\n")
-        rows = value.count(b"\n") + (not is_ended)  # before it is split: a message of line ends alone makes millions
+        rows = value.count(b"\n") + (
+            not is_ended
+        )  # counted before the split: a message of line ends would give millions
         if rows > ROWS_MAX:
             return [Refused("too_many_rows", f"{rows} rows in one message. Send up to {ROWS_MAX}.", value)]
         lines = value.split(b"\n")
@@ -128,7 +131,13 @@ class Reader:
             return Refused(error.code, str(error), line)
 
     def read_record(self, line: bytes) -> Record | Control:
-        """One record; RecordError with a code and a reason when it must not be folded."""
+        """Decode and check one record.
+
+        Raises
+        ------
+        RecordError
+            The record must not be folded; the error has the code and the reason.
+        """
         try:
             record: Record = self._decode(line)  # type: ignore[assignment]
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -141,7 +150,7 @@ class Reader:
             keys += 1
         if record.served is not UNSET:
             keys += 1 + len(record.served.__struct_fields__)
-        # A key is always followed by a colon, so as many colons as distinct keys leave no room for a key that stands twice.
+        # Each key is followed by a colon. So a line with as many colons as distinct keys has no duplicate key.
         if line.count(b":") != keys:
             refuse_duplicate_keys(line)
         if features is not UNSET:
@@ -158,14 +167,14 @@ class Reader:
         return record
 
     def _explain(self, line: bytes, error: Exception) -> Control:
-        """Find words for what the fast decoder refused; a control record is read here too, being rare."""
+        """Read a line that the fast decoder refused: return a control record, which is rare, or raise RecordError with the reason."""
         if is_deeper(line, DEPTH_MAX):
             raise _error("not_json", f"the record is nested more than {DEPTH_MAX} deep.", "Send flat features.")
         try:
             loose = msgspec.json.decode(line)
         except msgspec.ValidationError as problem:
             raise _error(
-                "not_json", f"the record holds what cannot be read: {problem}.", "Send finite numbers."
+                "not_json", f"the record has a value that cannot be read: {problem}.", "Send finite numbers."
             ) from None
         except (msgspec.DecodeError, UnicodeDecodeError) as problem:
             raise _error(
@@ -201,15 +210,15 @@ class Reader:
 
 
 def refuse_duplicate_keys(line: bytes) -> None:
-    """Raise RecordError if any object in this JSON text names a key twice: which one would count is anyone's guess."""
+    """Raise RecordError if an object in a JSON text has a key twice: decoders differ in which of the two values counts."""
 
     def pairs(items: list[tuple[str, object]]) -> dict[str, object]:
-        found: dict[str, object] = {}
+        decoded: dict[str, object] = {}
         for key, value in items:
-            if key in found:
+            if key in decoded:
                 raise _error("duplicate_key", f"the key '{key[:80]}' stands twice.", "Send each key once.")
-            found[key] = value
-        return found
+            decoded[key] = value
+        return decoded
 
     try:
         json.loads(line, object_pairs_hook=pairs)
@@ -218,7 +227,7 @@ def refuse_duplicate_keys(line: bytes) -> None:
 
 
 def is_deeper(line: bytes, limit: int) -> bool:
-    """Whether more than `limit` objects and arrays lie within each other in this text, be it JSON or not."""
+    """Return whether objects and arrays are nested more than `limit` deep in a text, which need not be valid JSON."""
     if line.count(b"[") + line.count(b"{") <= limit:
         return False
     outside = np.frombuffer(_STRINGS.sub(b"", line), np.uint8)

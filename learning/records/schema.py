@@ -1,4 +1,4 @@
-"""The features that a task accepts: any finite number or string, or just what it declares."""
+"""The schema: which features a task accepts."""
 
 from typing import Annotated
 
@@ -7,24 +7,24 @@ import msgspec
 from headrace.learning.errors import RecordError
 from headrace.learning.task import Feature, Task, Value
 
-# Squares of it, and sums of millions of those, stay finite; it is the largest count that 64 bits hold, so nothing honest is refused.
+# Squares of this number, and sums of millions of such squares, are finite. It is the largest count in 64 bits, so real data has room.
 LARGEST = 2.0**64
 
 Number = Annotated[float, msgspec.Meta(ge=-LARGEST, le=LARGEST)]
 Whole = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
 Text = Annotated[str, msgspec.Meta(max_length=4096)]
-Features = dict[Name, bool | Whole | Number | Text]
-"""What a JSON decoder accepts as features, before the task's own declaration is looked at."""
+CheckedFeatures = dict[Name, bool | Whole | Number | Text]
+"""The features that a JSON decoder accepts for any task, before the task's own schema is applied."""
 
 
 class Schema:
-    """Checks features against what a task declares.
+    """Checks the features of a record against the declaration of its task.
 
     Parameters
     ----------
     task
-        The task whose `features` are the declaration; without one, types, finiteness and `feature_limit` alone count.
+        The task whose `features` are checked. If it declares none, any names are accepted, up to `feature_limit` of them.
 
     Examples
     --------
@@ -41,11 +41,11 @@ class Schema:
         self.limit = task.feature_limit
 
     def check(self, features: dict[str, Value]) -> None:
-        """Raise RecordError, naming the feature, unless they are what was declared."""
+        """Raise RecordError, naming the feature, unless the features fit the declaration."""
         if self.declared is None:
             if len(features) > self.limit:
                 raise RecordError(
-                    f"the record has {len(features)} features, and up to {self.limit} are taken.",
+                    f"the record has {len(features)} features, more than the {self.limit} allowed.",
                     "Send fewer, declare them, or raise feature_limit in headrace.toml.",
                     "too_many_features",
                 )
@@ -62,7 +62,7 @@ class Schema:
 
 
 def check_value(name: str, value: Value, feature: Feature) -> None:
-    """Raise RecordError, naming the feature, unless the value is of the declared type and in its range."""
+    """Raise RecordError, naming the feature, unless a value has the declared type and lies in the declared range."""
     wanted = feature.type
     if wanted == "string":
         if type(value) is not str:
@@ -90,14 +90,14 @@ def _show(value: object) -> str:
 
 
 def find_bad_feature(features: object) -> RecordError | None:
-    """The first thing wrong with decoded features, by name; for the reason of a refusal, after the fast check has failed."""
+    """Return the first error in decoded features, naming the feature, or None: called for the reason after the fast check failed."""
     if not isinstance(features, dict):
         return RecordError("'features' is not an object.", 'Send {"name": value, ...}.')
     for name, value in features.items():
         if not 1 <= len(name) <= 256:
             return RecordError(f"feature name '{name[:40]}...' has {len(name)} characters.", "Use 1 to 256.")
         try:
-            msgspec.convert({name: value}, Features)
+            msgspec.convert({name: value}, CheckedFeatures)
         except msgspec.ValidationError:
             remedy = "Send a finite number within 2^64 of zero (whole numbers within 2^63), a string of up to 4,096 characters or a boolean."
             return RecordError(f"feature '{name}' is {_show(value)}.", remedy)

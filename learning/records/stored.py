@@ -1,4 +1,4 @@
-"""Stored features: what a task takes from a feature store, and which values of it are good enough to take."""
+"""Stored features: checks the values that a task takes from its feature store."""
 
 import msgspec
 
@@ -7,8 +7,8 @@ from headrace.learning.records.schema import Number, Text, Whole, check_value, f
 from headrace.learning.task import Feature, Task, Value
 
 
-class Single(msgspec.Struct):
-    """One value that a record may hold; a type of its own, because msgspec then prepares the check once."""
+class SingleValue(msgspec.Struct):
+    """One value that a record may hold; a struct, because msgspec then prepares the check only once."""
 
     value: bool | Whole | Number | Text
 
@@ -16,8 +16,8 @@ class Single(msgspec.Struct):
 class StoredSchema:
     """Checks values for the features that a task declares as stored.
 
-    A value must be what a record may hold, and what the task's `features` declare of it. Where they declare nothing, it must be
-    of the default's type: a number, a string or a boolean.
+    A value must be one that a record may hold, and must fit the feature's declaration in the task's `features`. Without a declaration,
+    a value must have the type of the default: number, string or boolean.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ class StoredSchema:
     Attributes
     ----------
     expected
-        For each stored feature what its values must be; None where any will do.
+        The name of each stored feature, with the declaration that its values must fit; None if any value fits.
 
     Examples
     --------
@@ -50,25 +50,25 @@ class StoredSchema:
         self.expected = {name: declared.get(name) or _like(stored.default) for name, stored in self.stored.items()}
 
     def check_name(self, name: str) -> None:
-        """Raise RecordError unless there is a stored feature of this name."""
+        """Raise RecordError unless the task has a stored feature of this name."""
         if name not in self.stored:
             known = ", ".join(self.stored)
             what = f"feature '{name[:80]}' is not a stored one; those are: {known}."
             raise RecordError(what, "Leave it out, or declare it in headrace.toml.")
 
     def check(self, name: str, value: Value) -> None:
-        """Raise RecordError, naming the feature, unless it is a stored one and this a good value for it."""
+        """Raise RecordError, naming the feature, unless it is a stored feature and the value fits it."""
         self.check_name(name)
         try:
-            msgspec.convert({"value": value}, Single)
+            msgspec.convert({"value": value}, SingleValue)
         except msgspec.ValidationError:
-            raise find_bad_feature({name: value}) or RecordError(f"feature '{name}' is none.") from None
+            raise find_bad_feature({name: value}) or RecordError(f"feature '{name}' has no value.") from None
         if expected := self.expected[name]:
             check_value(name, value, expected)
 
 
 def _like(default: Value | None) -> Feature | None:
-    """The declaration that a default stands for."""
+    """Return the declaration that a default implies."""
     if default is None:
         return None
     return Feature(type="bool" if type(default) is bool else "string" if type(default) is str else "float")

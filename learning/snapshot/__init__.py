@@ -1,4 +1,4 @@
-"""Snapshots: a state as bytes, its digest, and the sealed snapshot of a shard."""
+"""Snapshots: a state as signed bytes that another process can check and load."""
 
 from headrace.learning.encoding import decode, digest, encode
 from headrace.learning.snapshot.header import Header

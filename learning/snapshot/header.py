@@ -1,4 +1,4 @@
-"""The header of a snapshot: whose state it is, and what made it."""
+"""The header of a snapshot: it names the shard, the configuration and the library versions of the state."""
 
 import hashlib
 import platform
@@ -12,17 +12,17 @@ from headrace.learning.errors import DamagedError, SnapshotError
 from headrace.learning.task import Task
 
 FORMAT = 4
-"""Raised by one whenever the shape of the state, of the header or of the snapshot changes."""
+"""The version of the format; it goes up by one when the state, the header or the snapshot changes its layout."""
 
 MAGIC = b"HEADRACE"
 START = len(MAGIC) + 2 + 4
-"""Bytes before the header: the magic, the format, the header's length."""
+"""The number of bytes before the header: the magic, the format and the header's length."""
 
 SUM = 32
-"""Bytes of a SHA-256 or an HMAC-SHA256."""
+"""The number of bytes of a SHA-256 or an HMAC-SHA256."""
 
 HEADER_MAX = 64 << 10
-"""Bytes that a header may have."""
+"""The most bytes of a header."""
 
 POSITION_MAX = 2**63 - 1
 
@@ -35,34 +35,38 @@ LIBRARIES = {
     "python": ".".join(platform.python_version_tuple()[:2]),
     "river": river.__version__,
 }
-"""The versions that a snapshot is bound to, as far as they decide what a model computes."""
+"""The versions to which a snapshot is bound, as far as they decide what a model computes."""
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a snapshot says of itself.
+    """The header of a snapshot, which is checked before the state is decompressed.
 
     Parameters
     ----------
     format
-        Of the state's shape.
+        The version of the format.
     task, kind, partition
-        Whose state it is.
+        The name and the kind of the task, and the shard.
     fingerprint
-        Of the task's configuration.
+        The fingerprint of the task's configuration.
     libraries
-        Name to version of what a model computes with.
+        The libraries that a model computes with, and their versions.
     position
         The offset of the next message to fold.
-    digest, size
-        Of the state: the SHA-256 (hex) of its encoding, and how many bytes that has.
+    digest
+        The SHA-256 (hex) of the state's encoding.
+    size
+        The number of bytes of the state's encoding.
     answers
-        The digest of what the state's arms answer to its probes.
+        The digest of the predictions of the state's arms for its probes.
     writer
-        The process that took it.
+        The name of the process that took the snapshot.
     signed
         Whether an HMAC stands before the payload.
-    packed, sha256
-        Of the payload, which is the encoding compressed: bytes, hex.
+    packed
+        The number of bytes of the payload, which is the compressed encoding.
+    sha256
+        The SHA-256 (hex) of the payload.
     """
 
     format: int
@@ -81,7 +85,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     sha256: Sum
 
     def check(self, task: Task, partition: int) -> None:
-        """Raise SnapshotError, naming both sides, unless this is a snapshot of that shard, by makers like these."""
+        """Raise SnapshotError unless the snapshot is of this task and shard, this configuration and these library versions."""
         compare("task", self.task, task.name, "Give each task a topic and a folder of its own.")
         compare("kind", self.kind, task.kind, REPLAY)
         compare("shard", self.partition, partition, REPLAY)
@@ -98,7 +102,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Parts(NamedTuple):
-    """A snapshot in its parts: the header, its bytes with all before them and their sum, the HMAC if there is one, the payload."""
+    """The parts of a snapshot: the header; the bytes up to and with the header's SHA-256; the HMAC, which may be empty; the payload."""
 
     header: Header
     head: bytes
@@ -106,21 +110,29 @@ class Parts(NamedTuple):
     payload: bytes
 
 
-def compare(what: str, found: object, wanted: object, remedy: str) -> None:
-    """Raise SnapshotError unless the two are equal."""
-    if found != wanted:
-        raise SnapshotError(f"the snapshot's {what} is {found}, not {wanted}.", remedy)
+def compare(what: str, actual: object, wanted: object, remedy: str) -> None:
+    """Raise SnapshotError, naming both values, unless they are equal."""
+    if actual != wanted:
+        raise SnapshotError(f"the snapshot's {what} is {actual}, not {wanted}.", remedy)
 
 
 def join(header: Header) -> bytes:
-    """The first part of a snapshot: magic, format, the header's length, the header as JSON, the SHA-256 of all these."""
-    told = msgspec.json.encode(header)
-    head = MAGIC + FORMAT.to_bytes(2, "big") + len(told).to_bytes(4, "big") + told
+    """Encode the head of a snapshot: magic, format, length of the header, the header as JSON, and the SHA-256 of all these."""
+    content = msgspec.json.encode(header)
+    head = MAGIC + FORMAT.to_bytes(2, "big") + len(content).to_bytes(4, "big") + content
     return head + hashlib.sha256(head).digest()
 
 
 def split(data: bytes) -> Parts:
-    """The parts of a snapshot; DamagedError when its header is not whole, SnapshotError when it is of another format."""
+    """Split a snapshot into its parts; the payload may be missing.
+
+    Raises
+    ------
+    DamagedError
+        The header is damaged or missing.
+    SnapshotError
+        The snapshot has another format.
+    """
     if data[: len(MAGIC)] != MAGIC or len(data) < START:
         raise DamagedError("this is not a snapshot, or its beginning is damaged.", REPLAY)
     compare(
@@ -135,6 +147,6 @@ def split(data: bytes) -> Parts:
     try:
         header = msgspec.json.decode(data[START:end], type=Header)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise DamagedError(f"the snapshot's header is no header: {error}.", REPLAY) from None
+        raise DamagedError(f"the snapshot's header cannot be decoded: {error}.", REPLAY) from None
     begin = end + SUM + (SUM if header.signed else 0)
     return Parts(header, data[: end + SUM], data[end + SUM : begin], data[begin:])

@@ -1,4 +1,4 @@
-"""Checks a decoded state against a fresh one, attribute by attribute: the writer of a snapshot may have put in anything."""
+"""Checks a decoded state against a new one, attribute by attribute, because the writer of a snapshot may have put in anything."""
 
 import inspect
 from collections import deque
@@ -14,14 +14,14 @@ from headrace.learning.records.labels import LabelType
 from headrace.learning.records.mark import Mark
 from headrace.learning.snapshot.header import Sum
 from headrace.learning.tags import OURS, Count, contents_of
-from headrace.learning.waiting.batch import Row
+from headrace.learning.waiting.batch import LabelledFeatures
 from headrace.learning.waiting.join import MODULUS
-from headrace.learning.waiting.order import Held
+from headrace.learning.waiting.order import HeldRecord
 
 Plain = bool | int | float | str
 
 PART = 1_000
-"""Entries that are compared at one go: there can be a million names, and nothing else runs meanwhile."""
+"""The number of entries that are checked in one call of msgspec, which holds the GIL: there can be a million names."""
 
 CONTENTS: dict[tuple[str, str], Any] = {
     ("State", "last"): tuple[Count, int, Sum] | None,
@@ -41,20 +41,25 @@ CONTENTS: dict[tuple[str, str], Any] = {
 """Class and attribute to what may stand there, where a fresh state does not show it. Metrics and detectors declare it with their tags."""
 
 TUPLES: dict[tuple[str, str], type] = {
-    ("State", "last"): Mark, ("OrderState", "held"): Held, ("BatchState", "rows"): Row,
+    ("State", "last"): Mark, ("OrderState", "held"): HeldRecord, ("BatchState", "rows"): LabelledFeatures,
 }  # fmt: skip
-"""The places of named tuples: they are compared as plain ones."""
+"""The class of the named tuples in an attribute, by class and attribute name; their values are checked as plain tuples."""
 
 
 def check(state: Any, fresh: Any) -> None:
-    """Compare a decoded state with a fresh one of the same task; raise ValueError that names the first attribute that cannot be right.
+    """Compare a decoded state with a new state of the same task.
 
     Parameters
     ----------
     state
-        What was read.
+        The decoded state.
     fresh
-        A state before the first record.
+        A state before its first record.
+
+    Raises
+    ------
+    ValueError
+        An attribute cannot be right; the message names the first such attribute.
     """
     _check_attributes(state, fresh)
     for known in _parts(state.names):
@@ -67,7 +72,7 @@ def check(state: Any, fresh: Any) -> None:
 
 
 def _check_attributes(value: Any, fresh: Any) -> None:
-    """Compare an object of ours with a fresh one, attribute by attribute."""
+    """Compare an object of Headrace's with a new one, attribute by attribute."""
     kind = type(fresh).__name__
     if type(value) is not type(fresh) or vars(value).keys() != vars(fresh).keys():
         raise ValueError(f"there is no {kind} where one should be")
@@ -109,7 +114,7 @@ def _check_contents(value: Any, fresh: Any, place: tuple[str, str], contents: An
 
 
 def _convert(value: Any, wanted: Any, place: tuple[str, str]) -> None:
-    """Raise ValueError, naming the place, unless a value is of a type, part by part."""
+    """Raise ValueError, naming the class and attribute, unless a value has a type; check it part by part."""
     try:
         for part in _parts(value):
             msgspec.convert(part, wanted)
@@ -131,7 +136,7 @@ def _parts(value: Any) -> Iterator[Any]:
 
 
 def _check_settings(model: Any, fresh: Any, depth: int = 20) -> None:
-    """Compare the classes of a model's parts, and the texts among their parameters: one may be a pattern that takes for ever."""
+    """Compare the classes of a model's parts, and their string parameters: a forged one could be a pattern that never ends."""
     if type(model) is not type(fresh):
         raise ValueError(f"there is a {type(model).__name__} in the place of a {type(fresh).__name__}")
     if not type(fresh).__module__.startswith("river.") or not depth:

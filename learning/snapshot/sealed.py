@@ -1,4 +1,4 @@
-"""A sealed snapshot: a state with a header that says whose it is, and proof that it is whole and still answers the same."""
+"""A sealed snapshot: a state with a header that names its shard, and with proof that it is whole and predicts as before."""
 
 import copy
 import hashlib
@@ -17,33 +17,33 @@ from headrace.learning.state import State
 from headrace.learning.task import Task
 
 LEVEL = 1
-"""Of the compression by Zstandard: a state shrinks to a third at 300 MB/s and more."""
+"""The level of Zstandard compression: a state shrinks to a third, at 300 MB/s and more."""
 
 
-def seal(state: State, task: Task, partition: int, *, writer: str, key: bytes | None = None) -> bytes:
-    """A state as bytes that another process can trust.
+def seal(state: State, task: Task, partition: int, *, writer: str, snapshot_key: bytes | None = None) -> bytes:
+    """Write a state as the bytes of a snapshot.
 
-    They are the header (see `join`), the HMAC-SHA256 of header and payload if there is a key, and the payload: the state's encoding,
-    compressed. So all that is checked before anything is inflated stands outside the compression.
+    The bytes are the head (see `header.join`), the HMAC-SHA256 of head and payload if there is a key, and the payload: the compressed
+    encoding of the state. Everything that is checked before decompression is outside the compressed part.
 
     Parameters
     ----------
     state
-        Between two messages.
+        The state, which must be between two messages.
     task, partition
-        Whose it is.
+        The task and the shard of the state.
     writer
-        Names this process.
-    key
-        Signs the snapshot, where one is configured.
+        The name of this process.
+    snapshot_key
+        The key that signs the snapshot; None leaves it unsigned.
 
     Raises
     ------
     SnapshotError
-        The model cannot be saved: it holds a lambda, an open file, or raises when it is asked.
+        The model cannot be saved: it holds a lambda or an open file, or raises an exception when it predicts.
     """
     try:
-        encoding, told = encode(state), digest(answers(_asked(state, task)))
+        encoding, answers_digest = encode(state), digest(answers(_asked(state, task)))
     except SnapshotError:
         raise
     except BaseException as error:
@@ -59,57 +59,57 @@ def seal(state: State, task: Task, partition: int, *, writer: str, key: bytes | 
         position=state.position,
         digest=hashlib.sha256(encoding).hexdigest(),
         size=len(encoding),
-        answers=told,
+        answers=answers_digest,
         writer=writer,
-        signed=bool(key),
+        signed=bool(snapshot_key),
         packed=len(payload),
         sha256=hashlib.sha256(payload).hexdigest(),
     )
     head = join(header)
-    return b"".join((head, _sign(key, head, payload) if key else b"", payload))
+    return b"".join((head, _sign(snapshot_key, head, payload) if snapshot_key else b"", payload))
 
 
 def peek(data: bytes) -> Header:
-    """The header alone, if it is whole; nothing is said of the payload, which may be left out.
+    """Read the header of a snapshot. The payload is not checked, and may be missing.
 
     Raises
     ------
     SnapshotError
-        There is no header, it is damaged, or it is of another format.
+        The header is missing or damaged, or the snapshot has another format.
     """
     return split(data).header
 
 
 def unseal(
-    data: bytes, task: Task, partition: int, *, key: bytes | None = None, own_modules: Sequence[str] = ()
+    data: bytes, task: Task, partition: int, *, snapshot_key: bytes | None = None, own_modules: Sequence[str] = ()
 ) -> State:
-    """The state of a sealed snapshot, if it is whole, authentic, of this shard and configuration, and answers as it did.
+    """Load the state of a snapshot, after checks that it is whole, authentic, of this shard and configuration, and predicts as before.
 
-    Nothing of the payload is inflated or read before its sum, its signature and the header have been found right.
+    The payload is decompressed only after its SHA-256, its signature and the header were checked.
 
     Parameters
     ----------
     data
-        What `seal` gave.
+        The bytes that `seal` returned.
     task, partition
-        Whose state is wanted.
-    key
-        As for `seal`. With a key, a snapshot that was signed with another or with none is refused; without one, a signed one is.
+        The task and the shard whose state is wanted.
+    snapshot_key
+        The key of `seal`. With a key, a snapshot with another signature or with none is refused; without a key, a signed one is refused.
     own_modules
-        Modules of the user's own models, beside the one that the task's model names; see `decode`.
+        Modules of the user's own models, in addition to the module of the task's model; see `decode`.
 
     Raises
     ------
     DamagedError
-        It is damaged, not signed with the key, or holds no state that can be used. An older one may do.
+        The snapshot is damaged, not signed with the key, or holds no usable state. An older snapshot may do.
     SnapshotError
-        It was made by other makers, or its model answers otherwise: what differs, and what to do.
+        The snapshot is of another configuration or other library versions, or its model predicts otherwise than before.
     """
     parts = split(data)
     header = parts.header
     if len(parts.payload) != header.packed or hashlib.sha256(parts.payload).hexdigest() != header.sha256:
         raise DamagedError("the snapshot is damaged: its payload is not what its header says.", REPLAY)
-    _authenticate(parts, key)
+    _authenticate(parts, snapshot_key)
     header.check(task, partition)
     state = _decoded(_inflated(parts), task, own_modules)
     try:
@@ -128,7 +128,7 @@ def unseal(
 
 
 def _inflated(parts: Parts) -> bytes:
-    """The encoding in the payload; no byte is inflated before its size is known to be what the header says, and not too much."""
+    """Decompress the encoding in the payload, after a check that its size is the one in the header and not too large."""
     size = parts.header.size
     if size > SIZE:
         raise DamagedError(f"the snapshot's state has {size:,} bytes, and at most {SIZE:,} are read.", REPLAY)
@@ -144,20 +144,20 @@ def _inflated(parts: Parts) -> bytes:
 
 
 def _decoded(encoding: bytes, task: Task, own_modules: Sequence[str]) -> State:
-    """The state in an encoding; DamagedError if there is none."""
+    """Decode the state in an encoding; raise DamagedError if the encoding holds no plausible state."""
     try:
         state = decode(encoding, (*own_modules, *task.modules))
     except SnapshotError as error:
         raise DamagedError(error.what, error.remedy) from None
     try:
         check(state, State(task))
-    except Exception as error:  # noqa: BLE001 what is anything may fail in any way
+    except Exception as error:  # noqa: BLE001 the decoded object may be anything, and fail in any way
         raise DamagedError(f"the snapshot does not hold a state: {error}.", REPLAY) from None
     return state  # type: ignore[no-any-return]
 
 
 def _asked(state: State, task: Task) -> State:
-    """The state whose arms are asked for their answers: a copy where they are a user's own, which may change when they are asked."""
+    """Return the state whose arms predict for the probes: a copy for a user's own model, which may change when it predicts."""
     if not task.modules:
         return state
     asked = copy.copy(state)
@@ -166,7 +166,7 @@ def _asked(state: State, task: Task) -> State:
 
 
 def answers(state: State) -> dict[str, list[tuple[Any, Any] | None]]:
-    """What each arm says of the state's probes: recent inputs that a loaded model must answer as the saved one did."""
+    """Return the predictions of each arm for the state's probes, for which a loaded model must predict the same as the saved one."""
     return {name: [_plain(arm.predict(features)) for features in state.probes] for name, arm in state.arms.items()}
 
 
@@ -174,31 +174,31 @@ def _plain(prediction: Prediction | None) -> tuple[Any, Any] | None:
     return None if prediction is None else (prediction.value, prediction.probabilities)
 
 
-def check_signed(header: Header, key: bytes | None) -> None:
-    """Raise unless a header says that its snapshot is signed where there is a key, and only there. This costs nothing, and proves nothing.
+def check_signed(header: Header, snapshot_key: bytes | None) -> None:
+    """Check that the header claims a signature if and only if there is a snapshot key: a cheap check before the signature is verified.
 
     Raises
     ------
     DamagedError
-        It is not signed, and there is a key. Another snapshot may do.
+        The snapshot is not signed, and there is a key. Another snapshot may do.
     KeylessError
-        It is signed, and there is no key.
+        The snapshot is signed, and there is no key.
     """
-    if key and not header.signed:
+    if snapshot_key and not header.signed:
         raise DamagedError("the snapshot is not signed, and a key is configured.", f"If it is yours: {REPLAY}")
-    if not key and header.signed:
+    if not snapshot_key and header.signed:
         raise KeylessError("the snapshot is signed, and no key is configured.", "Configure the key it was signed with.")
 
 
-def _authenticate(parts: Parts, key: bytes | None) -> None:
-    check_signed(parts.header, key)
-    if key and not hmac.compare_digest(_sign(key, parts.head, parts.payload), parts.tag):
+def _authenticate(parts: Parts, snapshot_key: bytes | None) -> None:
+    check_signed(parts.header, snapshot_key)
+    if snapshot_key and not hmac.compare_digest(_sign(snapshot_key, parts.head, parts.payload), parts.tag):
         raise DamagedError(
             "the snapshot is not signed with the configured key.", "Configure the key it was signed with."
         )
 
 
-def _sign(key: bytes, head: bytes, payload: bytes) -> bytes:
-    signature = hmac.new(key, head, "sha256")
+def _sign(snapshot_key: bytes, head: bytes, payload: bytes) -> bytes:
+    signature = hmac.new(snapshot_key, head, "sha256")
     signature.update(payload)
     return signature.digest()

@@ -1,4 +1,4 @@
-"""The task: one supervised problem, its sources, and the durations that it is declared with."""
+"""The task: one supervised problem, its sources, and the durations in its settings."""
 
 from headrace.learning.task.task import (
     BATCH_MAX,

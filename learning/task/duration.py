@@ -1,4 +1,4 @@
-"""Durations, as people write them."""
+"""Durations as people write them, such as `7d`."""
 
 import math
 import re
@@ -7,12 +7,17 @@ SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0, "w": 6
 
 
 def seconds(text: str | float) -> float:
-    """Seconds of a duration: a number with a unit (`ms`, `s`, `m`, `h`, `d`, `w`), or a number of seconds; finite, 0 or more.
+    """Convert a duration to seconds.
+
+    Parameters
+    ----------
+    text
+        A number with a unit (`ms`, `s`, `m`, `h`, `d` or `w`), or a number of seconds; finite, 0 or more.
 
     Raises
     ------
     ValueError
-        It is no duration; says what is.
+        The text is no duration.
 
     Examples
     --------
@@ -27,7 +32,7 @@ def seconds(text: str | float) -> float:
         if not 0 <= text < math.inf:
             raise ValueError(f"{text} is no duration: it must be finite, and 0 or more")
         return float(text)
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|[smhdw])", text.strip())
-    if found is None:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|[smhdw])", text.strip())
+    if match is None:
         raise ValueError(f"'{text[:40]}' is no duration: write a number and one of {', '.join(SECONDS)}")
-    return float(found[1]) * SECONDS[found[2]]
+    return float(match[1]) * SECONDS[match[2]]

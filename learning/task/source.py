@@ -1,4 +1,4 @@
-"""A source: a topic of a team's own, and how its messages become records of a task."""
+"""A source: a team's own topic, with the mapping of its messages to records of a task."""
 
 from collections.abc import Iterator
 from typing import Annotated, Literal
@@ -10,34 +10,34 @@ Topic = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{1,249}\Z", example
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How the messages of one topic become records. The expressions are JMESPath, over the JSON that a message holds.
+    """A topic whose messages are read, mapped to records and appended to the task's event log.
 
-    What an expression finds to be null, or is left out, the record does not have; but for `id`, `key` and `time`, for which what
-    Kafka knows of the message stands in.
+    Expressions are JMESPath and apply to the JSON of a message. If the expression of a field is left out or gives null, the record lacks
+    that field; `id`, `key` and `time` have a default from the Kafka message instead.
 
     Parameters
     ----------
     topic
-        A topic that is there: a worker does not start without it, and does not make it. Several sources may have the same, for instance
-        one for its questions and one for its labels.
+        An existing topic: a worker does not create it, and does not start without it. Several sources may name the same topic, for
+        instance one for its questions and one for its labels.
     rows
-        Gives a list whose elements are the rows that the other expressions look at. Left out: the message is one row.
+        Gives a list; each element is a row to which the other expressions apply. Left out: the message is one row.
     when
-        Rows for which it is false, null, zero or empty are left out, and counted. Left out: every row is taken.
+        Rows for which it gives false, null, zero or an empty value are left out, and counted. Left out: every row is taken.
     id
-        Joins a label to its question: a string or a whole number. A source of labels alone needs it. Left out, or null: where the message
-        is, such as `orders/0/17`, and `/row` where it can have several.
+        The id that joins a label to its question, a string or a whole number. A source without features needs it. Left out, or null: the
+        source position, such as `orders/0/17`, or `orders/0/17/2` if a message can have several rows.
     key
-        The entity, a string or a whole number; it decides the shard as Kafka's own partitioner does. Left out, or null: the message's key;
-        with neither, the source's partition decides.
+        The entity's key, a string or a whole number. Kafka's default partitioner finds the shard from it. Left out, or null: the
+        message's key; if there is none, the source's partition decides the shard.
     time
         Event time, in `time_unit`. Left out, or null: the message's timestamp.
     time_unit
-        `"s"`, `"ms"` or `"us"` since the epoch, or `"iso8601"`: a string, UTC if it names no zone.
+        `"s"`, `"ms"` or `"us"` since the epoch, or `"iso8601"`: a string, in UTC if it names no zone.
     label
-        The truth, in the task's domain. For `"binary"`, compare: ``"clicked == `1`"`` is true or false.
+        The label, in the task's domain. For `"binary"`, compare: ``"clicked == `1`"`` is true or false.
     features
-        A table from each feature to its expression, or one expression that gives an object. Features that are null are left out.
+        A table of features with their expressions, or one expression that gives an object. Features that are null are left out.
 
     Examples
     --------
@@ -62,7 +62,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             raise ValueError("a source of labels alone needs id, which joins them to their questions")
 
     def expressions(self) -> Iterator[tuple[str, str]]:
-        """The expressions, each with the key that it stands under."""
+        """Yield each expression with its settings key."""
         for name in ("rows", "when", "id", "key", "time", "label"):
             if expression := getattr(self, name):
                 yield name, expression

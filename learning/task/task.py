@@ -19,13 +19,13 @@ class Feature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Parameters
     ----------
     type
-        `"float"` takes any number.
+        `"float"` accepts any number.
     min
-        The smallest value of a `"float"` or `"int"` that is taken.
+        The smallest value of a `"float"` or `"int"` that is accepted.
     max
-        The largest one.
+        The largest value that is accepted.
     values
-        The strings that are taken; left out, any.
+        The strings that are accepted. Left out: any string.
     optional
         Whether a record may leave the feature out.
     """
@@ -43,32 +43,32 @@ class Stored(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Parameters
     ----------
     default
-        Stands in where the store has no value, or is down, slow or wrong. Left out, the feature is left out then.
+        The value to use if the store has none, or is down, slow or wrong. Left out: the record then lacks the feature.
     """
 
     default: Value | None = None
 
 
 BATCH_MAX = 10_000
-"""Labels that are collected at most before they are learned."""
+"""The most labels that are collected before they are learned."""
 
 LABELS_MAX = 1_000
-"""Labels that a multiclass task may have, declared or met."""
+"""The most labels of a multiclass task, declared or met."""
 
 Duration = Annotated[str, msgspec.Meta(max_length=40)] | Annotated[float, msgspec.Meta(ge=0)]
 
 
 class Update(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """When labels are learned: `batch` of them together, or after `every`, whichever is first.
+    """When labels are learned: after `batch` labels, or after `every`, whichever comes first.
 
     Parameters
     ----------
     batch
-        Labels that are learned together.
+        The number of labels that are learned together.
     every
-        Log time that the first label of a batch waits at most.
+        The longest log time that the first label of a batch waits.
     gradient
-        `"each"`: one step a label, in order. `"mean"`, for `online_linear` alone: one step along the mean of their gradients.
+        `"each"`: one step for each label, in order. `"mean"`, for `online_linear` only: one step along the mean of their gradients.
     """
 
     batch: Annotated[int, msgspec.Meta(ge=1, le=BATCH_MAX)] | None = None
@@ -83,19 +83,19 @@ class Update(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def every_ms(self) -> int | None:
-        """Log milliseconds that the first label of a batch waits at most."""
+        """The longest that the first label of a batch waits, in milliseconds of log time."""
         return None if self.every is None else milliseconds(self.every)
 
 
 class Unanswered(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What to learn from a question whose label did not come: one of the two.
+    """What to learn from a question whose label did not come: either an assumed label or the champion's own prediction.
 
     Parameters
     ----------
     assume
-        The label that is learned in its place.
+        The label to learn.
     self_train
-        The least probability that the champion must have given to its answer, which is learned then; not for a regression.
+        The probability, above 0 and up to 1, from which on the champion's prediction is learned as the label; not for a regression.
     """
 
     assume: Label | None = None
@@ -107,50 +107,51 @@ class Unanswered(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One supervised problem.
+    """One supervised problem: what is predicted, with which model, and how records are checked and learned.
 
     Parameters
     ----------
     name
-        Names the topics `<name>.events`, `<name>.predictions`, ...
+        The name, with which the topics `<name>.events`, `<name>.predictions`, ... begin.
     kind
         `"binary"` (labels true and false), `"multiclass"` (strings or whole numbers) or `"regression"` (finite numbers).
     model
         A catalogue name; a table `{ use = NAME, ... }` with parameters; or `"module:function"`. Left out: `logistic`, `softmax` or
         `linear`, by kind.
     partitions
-        Shards. Each has a model of its own that sees its records only. Must be what the event log has; see "Change a task" in
-        docs/how-to/change-a-task.md.
+        The number of shards. Each shard has its own model, which learns from the shard's records only. Must equal the number of partitions
+        of the event log; see "Change a task" in docs/how-to/change-a-task.md.
     features
-        What a sample may hold. Left out: any name with a number, a string or a boolean.
+        The features that a record may have. Left out: any name with a number, a string or a boolean.
     labels
-        `"multiclass"` only: the labels allowed, all strings or all whole numbers, up to 1,000. Left out, the type of a shard's first label
-        is that of all, and others are quarantined: JSON has one key for 1 and "1". So are labels beyond the first 1,000 of a shard.
+        `"multiclass"` only: the labels allowed, all strings or all whole numbers, up to 1,000. Left out: the first label of a shard
+        decides the type, and labels of the other type are quarantined, because JSON has one key for 1 and "1". New labels beyond the first
+        1,000 of a shard are quarantined too.
     feature_limit
-        Features that a record or a question may have, where `features` does not say which.
+        The most features of a record or a question, if `features` declares none.
     name_limit
-        Names that a shard learns: of features, and of each value of a string feature. A sample with a new one is quarantined then; those
-        with known names are learned on.
+        The most names that a shard learns: names of features, and values of string features. A sample with a new name beyond the limit is
+        quarantined; samples with known names are still learned.
     predictions
-        Whether the prediction made for each sample and question is published to `<task>.predictions`, and what became of each question.
+        Whether the prediction for each sample and question, and the end of each question, are published to `<task>.predictions`.
     wait
         How long a question waits for its label, and a label for its question, in log time.
     unanswered
         What happens to a question whose label does not come: `"drop"`, `{ assume = LABEL }`, or `{ self_train = PROBABILITY }`.
     order
-        `"arrival"`: records are folded as they stand in the log. `"event_time"`: in the order of their `time`.
+        `"arrival"`: records are folded in the order of the log. `"event_time"`: in the order of their `time`.
     lateness
         For `"event_time"`: how long a record waits for earlier ones.
     late
-        For `"event_time"`: what becomes of a record that comes later than that, or whose time lies so far ahead of the log's: `"learn"` at
-        once, or `"quarantine"`.
+        For `"event_time"`: what happens to a record that comes after its `lateness`, or whose time is further ahead of log time than
+        `lateness`: `"learn"` at once, or `"quarantine"`.
     update
-        When labels are learned: `{ batch = 32 }`, `{ every = "5s" }`, or both. Left out: each at once.
+        When labels are learned: `{ batch = 32 }`, `{ every = "5s" }`, or both. Left out: each label at once.
     stored
-        Features to look up by the entity's key, unless they come with the question. Needs no change of the model: what was looked up is
-        frozen into the records.
+        Features to look up by the entity's key, unless a record brings them itself. The values are frozen into the record before it is
+        folded, so the model needs no change.
     sources
-        Topics of your own that are brought into the event log: see "Learn from your own topic" in docs/how-to/own-topic.md.
+        Your own topics, whose messages are brought into the event log: see "Learn from your own topic" in docs/how-to/own-topic.md.
 
     Examples
     --------
@@ -198,27 +199,27 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     @property
     def events(self) -> str:
-        """The event log's topic."""
+        """The topic of the event log."""
         return f"{self.name}.events"
 
     @property
     def requests(self) -> str:
-        """The topic of questions that are asked over Kafka."""
+        """The topic of the questions that are asked over Kafka."""
         return f"{self.name}.requests"
 
     @property
     def wait_ms(self) -> int:
-        """Log milliseconds that a question waits for its label."""
+        """How long a question waits for its label, in milliseconds of log time."""
         return milliseconds(self.wait)
 
     @property
     def lateness_ms(self) -> int:
-        """Milliseconds that a record waits for earlier ones."""
+        """How long a record waits for earlier ones, in milliseconds."""
         return milliseconds(self.lateness)
 
     @property
     def modules(self) -> tuple[str, ...]:
-        """The module of the model, where it is one of the user's own: what it defines may be in the state."""
+        """The module of a user's own model, whose classes may be in the state; empty for a model of the catalogue."""
         module, imported, _ = self.model_name.partition(":")
         return (module,) if imported else ()
 
@@ -229,9 +230,9 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256, as hex, of everything that decides how this task folds.
+        """The SHA-256, as hex, of all settings that decide how the task folds; a snapshot with another fingerprint is refused.
 
-        Partitions, publishing and sources do not; nor does what is stored, since it is frozen into the records before they are folded.
+        Partitions, publishing and sources do not count. Stored features do not either: they are frozen into records before the fold.
         """
         update = self.update and (self.update.batch, self.update.every_ms, self.update.gradient)
         order = None if self.order == "arrival" else (self.lateness_ms, self.late)
@@ -251,7 +252,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 def milliseconds(duration: str | float) -> int:
-    """Whole milliseconds of a duration.
+    """Convert a duration such as `"5s"` to whole milliseconds.
 
     Examples
     --------

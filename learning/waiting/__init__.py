@@ -1,1 +1,1 @@
-"""What waits: questions and labels for each other, records for their time, labels to be learned together."""
+"""Waiting: questions and labels wait for each other, records for their event time, and labels to be learned together."""

@@ -12,27 +12,30 @@ from headrace.learning.prediction import Served
 from headrace.learning.tags import tagged
 from headrace.learning.task import Label, Value
 from headrace.learning.turn import Origin
-from headrace.learning.waiting.pending import Pending, Waiting
+from headrace.learning.waiting.pending import Pending, PendingEntry
 
 DELAYS = 1_000
-"""The last label delays, of which the quantiles are told."""
+"""The number of recent label delays from which quantiles are computed."""
 
 ENTRY_MAX = 256 * 1024
-"""Bytes of an entry: what a changelog takes in one record with room to spare."""
+"""The most bytes of an entry. A changelog record has room for more."""
 
-Frozen = tuple[Label, dict[Label, float] | None] | None
+FrozenPrediction = tuple[Label, dict[Label, float] | None] | None
 
 
-class Question(msgspec.Struct, frozen=True, array_like=True, tag=0):
-    """Features that wait for a label, with what every arm said of them (label, probabilities). `time` is log time in ms."""
+class WaitingQuestion(msgspec.Struct, frozen=True, array_like=True, tag=0):
+    """A question that waits for its label: its features, and the prediction of each arm as (label, probabilities).
+
+    `time` is log time in milliseconds.
+    """
 
     time: int
     features: dict[str, Value]
-    predictions: dict[str, Frozen]
+    predictions: dict[str, FrozenPrediction]
     served: Served | None
 
 
-class Early(msgspec.Struct, frozen=True, array_like=True, tag=1):
+class EarlyLabel(msgspec.Struct, frozen=True, array_like=True, tag=1):
     """A label that waits for its question."""
 
     time: int
@@ -41,20 +44,20 @@ class Early(msgspec.Struct, frozen=True, array_like=True, tag=1):
 
 
 class Marker(msgspec.Struct, frozen=True, array_like=True, tag=2):
-    """Says that the question and the label of two steps have met."""
+    """A marker: the question and the label that were folded at these two steps have met."""
 
     time: int
     question: int
     label: int
 
 
-Entry = Question | Early | Marker
+EntryContent = WaitingQuestion | EarlyLabel | Marker
 
-decode = msgspec.msgpack.Decoder(Entry).decode
+decode = msgspec.msgpack.Decoder(EntryContent).decode
 
 
 def plain(value: Any) -> Any:
-    """A number of numpy's, which a model may predict, as Python's own."""
+    """Convert a NumPy number, which a model may predict, to a Python number."""
     return value.item()
 
 
@@ -63,29 +66,29 @@ encode = msgspec.msgpack.Encoder(enc_hook=plain).encode
 MODULUS = 1 << 128
 
 
-def weight(waiting: Waiting) -> int:
-    """What an entry adds to the checksum of the entries that a state needs: 128 bits of a hash of its step, id and bytes."""
-    content = b"%d\0%d\0%b%b" % (waiting.step, len(waiting.id), waiting.id.encode(), waiting.entry)
-    return int.from_bytes(hashlib.blake2b(content, digest_size=16).digest(), "big")
+def weight(entry: PendingEntry) -> int:
+    """Return the number that an entry adds to a state's checksum: 128 bits of a hash of its step, id and content."""
+    hashed = b"%d\0%d\0%b%b" % (entry.step, len(entry.id), entry.id.encode(), entry.content)
+    return int.from_bytes(hashlib.blake2b(hashed, digest_size=16).digest(), "big")
 
 
 @tagged("join/1")
 class JoinState:
-    """What the state carries of the join: counts, and where the next expiry is.
+    """The join's part of the state: counts, and the position of the next entry to expire.
 
     Attributes
     ----------
     waiting, early
-        Questions without a label, labels without a question, now.
+        The number of questions that wait for a label, and of labels that wait for a question, now.
     answered, expired, orphans, duplicates
-        Questions answered; questions and labels whose waiting time passed; records whose id was known already. So far.
+        The number, so far, of answered questions; of questions and of labels whose waiting time passed; of records with a known id.
     oldest
-        The step and the log time of the first entry that has not expired, whether it is answered or not.
+        The step and the log time of the first entry that has not expired, answered or not; None if there is none.
     delays
-        Log milliseconds from question to label, of the last ones answered; 0 for an early label.
+        The time from question to label of the questions answered last, in milliseconds of log time; 0 for an early label.
     entries, checksum
-        How many entries the table must hold from the step of `oldest` up to the last step folded, and the sum of their weights modulo
-        2^128. Whoever takes the state up compares both with the table.
+        The number of entries that the table must hold from the step of `oldest` to the last step folded, and the sum of their weights
+        modulo 2^128. A worker that loads the state compares both with the table.
     """
 
     def __init__(self) -> None:
@@ -101,30 +104,32 @@ class JoinState:
         self.checksum = 0
 
 
-class Found(NamedTuple):
-    """What counts under an id: an unanswered question, an unused label, whether the two have met already."""
+class Match(NamedTuple):
+    """What the join holds for an id: an unanswered question or an unused label, each with its step, and whether the two have met."""
 
-    question: tuple[int, Question] | None = None
-    label: tuple[int, Early] | None = None
+    question: tuple[int, WaitingQuestion] | None = None
+    label: tuple[int, EarlyLabel] | None = None
     met: bool = False
 
 
 class Join:
-    """Finds what belongs together, whatever a crash or a paused process has left among the entries.
+    """Joins questions and labels by id.
 
-    - An entry counts only if its step is before the one being folded, and its waiting time has not passed in log time.
-    - Nothing is deleted when a label comes: a marker says that the two have met, and counts by the same rule.
+    The result is the same whatever entries a crash or a paused process has left in the table, because of two rules:
 
-    Log time never falls from step to step, so the order of expiry is the order of steps.
+    - An entry counts only if its step is before the step being folded, and its waiting time has not passed in log time.
+    - A label does not delete its question. It writes a marker that the two have met, and the marker counts by the same rule.
+
+    Log time never falls from step to step, so entries expire in the order of their steps.
 
     Parameters
     ----------
     state
-        The counts; changed as entries come and go.
+        The counts, which the join updates.
     pending
         The entries.
     wait
-        Log milliseconds that an entry waits.
+        How long an entry waits, in milliseconds of log time.
     """
 
     def __init__(self, state: JoinState, pending: Pending, wait: int):
@@ -137,40 +142,40 @@ class Join:
         """The log time at which the next entry expires."""
         return None if self.state.oldest is None else self.state.oldest[1] + self.wait
 
-    def find(self, name: str, step: int, clock: int) -> Found:
-        """What counts under an id at this step and log time."""
-        question: tuple[int, Question] | None = None
-        label: tuple[int, Early] | None = None
-        for written, _, data in self.pending.of(name):
+    def find(self, record_id: str, step: int, clock: int) -> Match:
+        """Find the entries that count for an id at a step and a log time."""
+        question: tuple[int, WaitingQuestion] | None = None
+        label: tuple[int, EarlyLabel] | None = None
+        for written, _, data in self.pending.of(record_id):
             if written >= step:
                 break
-            entry = decode(data)
-            if entry.time + self.wait <= clock:
+            content = decode(data)
+            if content.time + self.wait <= clock:
                 continue
-            if isinstance(entry, Marker):
-                return Found(met=True)
-            if isinstance(entry, Question):
-                question = written, entry
+            if isinstance(content, Marker):
+                return Match(met=True)
+            if isinstance(content, WaitingQuestion):
+                question = written, content
             else:
-                label = written, entry
-        return Found(question, label)
+                label = written, content
+        return Match(question, label)
 
-    def ask(self, name: str, step: int, question: Question) -> bool:
-        """Let a question wait; whether it is small enough to."""
-        kept = self._keep(name, step, question)
+    def ask(self, record_id: str, step: int, question: WaitingQuestion) -> bool:
+        """Keep a question until its label comes; return False if the question is too large to keep."""
+        kept = self._keep(record_id, step, question)
         self.state.waiting += kept
         return kept
 
-    def expect(self, name: str, step: int, label: Early) -> bool:
-        """Let a label wait; whether it is small enough to."""
-        kept = self._keep(name, step, label)
+    def expect(self, record_id: str, step: int, label: EarlyLabel) -> bool:
+        """Keep a label until its question comes; return False if the label is too large to keep."""
+        kept = self._keep(record_id, step, label)
         self.state.early += kept
         return kept
 
-    def meet(self, name: str, step: int, marker: Marker, delay: int) -> None:
-        """Note that a question and its label have met, `delay` log milliseconds after the question."""
+    def meet(self, record_id: str, step: int, marker: Marker, delay: int) -> None:
+        """Mark that a question and its label have met, `delay` milliseconds of log time after the question."""
         state = self.state
-        self._put(Waiting(step, name, encode(marker)))
+        self._put(PendingEntry(step, record_id, encode(marker)))
         if marker.label == step:
             state.waiting -= 1
         else:
@@ -178,8 +183,8 @@ class Join:
         state.answered += 1
         state.delays.append(delay)
 
-    def expire(self, step: int, clock: int) -> Iterator[tuple[str, Question | Early]]:
-        """The questions and labels whose waiting time has passed alone, in the order in which they came.
+    def expire(self, step: int, clock: int) -> Iterator[tuple[str, WaitingQuestion | EarlyLabel]]:
+        """Yield the id and content of each question and label that expires without a match, in the order in which they came.
 
         Raises
         ------
@@ -188,26 +193,26 @@ class Join:
         """
         state = self.state
         while state.oldest is not None and state.oldest[1] + self.wait <= clock:
-            waiting = self.pending.following(state.oldest[0])
-            if waiting is None or waiting.step != state.oldest[0]:
+            entry = self.pending.following(state.oldest[0])
+            if entry is None or entry.step != state.oldest[0]:
                 raise StoreError(
                     f"the pending table has lost the entry of step {state.oldest[0]}.",
                     "It is read again from its topic.",
                 )
-            entry = decode(waiting.entry)
-            self._leave(waiting)
-            self._move_on(waiting.step + 1, step)
-            if not self._has_met(waiting, step):
-                if isinstance(entry, Question):
+            content = decode(entry.content)
+            self._leave(entry)
+            self._move_on(entry.step + 1, step)
+            if not self._has_met(entry, step):
+                if isinstance(content, WaitingQuestion):
                     state.waiting -= 1
                     state.expired += 1
                 else:
                     state.early -= 1
                     state.orphans += 1
-                yield waiting.id, entry
+                yield entry.id, content
 
     def describe(self) -> dict[str, Any]:
-        """What `GET /v1/{task}` says of the join."""
+        """Describe the join for `GET /v1/{task}`."""
         state, delays = self.state, sorted(self.state.delays)
         names = ("waiting", "early", "answered", "expired", "orphans", "duplicates")
         quantile = {
@@ -216,45 +221,45 @@ class Join:
         }
         return {name: getattr(state, name) for name in names} | {"label_delay_s": quantile}
 
-    def _keep(self, name: str, step: int, entry: Question | Early) -> bool:
-        data = encode(entry)
+    def _keep(self, record_id: str, step: int, content: WaitingQuestion | EarlyLabel) -> bool:
+        data = encode(content)
         if len(data) > ENTRY_MAX:
             return False
-        self._put(Waiting(step, name, data))
+        self._put(PendingEntry(step, record_id, data))
         if self.state.oldest is None:
-            self.state.oldest = step, entry.time
+            self.state.oldest = step, content.time
         return True
 
-    def _put(self, waiting: Waiting) -> None:
-        self.pending.put(waiting)
+    def _put(self, entry: PendingEntry) -> None:
+        self.pending.put(entry)
         self.state.entries += 1
-        self.state.checksum = (self.state.checksum + weight(waiting)) % MODULUS
+        self.state.checksum = (self.state.checksum + weight(entry)) % MODULUS
 
-    def _leave(self, waiting: Waiting) -> None:
-        """The state does not need this entry any more."""
+    def _leave(self, entry: PendingEntry) -> None:
+        """Take an entry that the state no longer needs out of its count and checksum."""
         self.state.entries -= 1
-        self.state.checksum = (self.state.checksum - weight(waiting)) % MODULUS
+        self.state.checksum = (self.state.checksum - weight(entry)) % MODULUS
 
     def _move_on(self, start: int, step: int) -> None:
-        """The oldest entry is the first question or label from `start` on."""
-        waiting = self.pending.following(start)
-        while waiting is not None and waiting.step < step:
-            entry = decode(waiting.entry)
-            if not isinstance(entry, Marker):
-                self.state.oldest = waiting.step, entry.time
+        """Make the first question or label from step `start` on the oldest entry."""
+        entry = self.pending.following(start)
+        while entry is not None and entry.step < step:
+            content = decode(entry.content)
+            if not isinstance(content, Marker):
+                self.state.oldest = entry.step, content.time
                 return
-            self._leave(waiting)
-            waiting = self.pending.following(waiting.step + 1)
+            self._leave(entry)
+            entry = self.pending.following(entry.step + 1)
         self.state.oldest = None
         if self.state.entries:
             raise StoreError(
                 f"the pending table has lost {self.state.entries} entries.", "It is read again from its topic."
             )
 
-    def _has_met(self, waiting: Waiting, step: int) -> bool:
-        for written, _, data in self.pending.of(waiting.id):
+    def _has_met(self, entry: PendingEntry, step: int) -> bool:
+        for written, _, data in self.pending.of(entry.id):
             if written < step:
-                entry = decode(data)
-                if isinstance(entry, Marker) and waiting.step in (entry.question, entry.label):
+                content = decode(data)
+                if isinstance(content, Marker) and entry.step in (content.question, content.label):
                     return True
         return False

@@ -1,4 +1,4 @@
-"""Event-time order: records that came out of order wait until those before them have had their time to come."""
+"""Event-time order: a record waits until records with earlier event times have had time to come."""
 
 from heapq import heappop, heappush
 from typing import NamedTuple
@@ -7,12 +7,12 @@ from headrace.learning.codes import RefusalCode
 from headrace.learning.tags import tagged
 
 HELD_MAX = 10_000
-"""Records that wait at most; one more, and the earliest waits no longer."""
+"""The most records that wait. With one more, the earliest record is released."""
 
 
 @tagged("held/1")
-class Held(NamedTuple):
-    """A record that waits. Compared in this order: of one event time, a label comes before what is not one, then as in the log."""
+class HeldRecord(NamedTuple):
+    """A record that is held back. Records are ordered by event time; at the same time, labels come first, then the order of the log."""
 
     time: int
     rank: int
@@ -24,52 +24,52 @@ class Held(NamedTuple):
 
 @tagged("order/1")
 class OrderState:
-    """What the state carries of the order.
+    """The event-time order's part of the state.
 
     Attributes
     ----------
     watermark
-        Event time in milliseconds: what is before it comes too late.
+        An event time in milliseconds. A record with an earlier event time comes too late.
     held
-        A heap of the records that wait.
+        A heap of the records that are held back.
     came
-        Log time at which the last one came.
+        The log time at which the last record came.
     late, ahead, overflows
-        Records that came too late, whose time lay too far ahead, and that could not wait because too many did. So far.
+        The number of records so far that came too late, that lay too far ahead, and that made too many wait.
     """
 
     def __init__(self) -> None:
         self.watermark = 0
-        self.held: list[Held] = []
+        self.held: list[HeldRecord] = []
         self.came = 0
         self.late = 0
         self.ahead = 0
         self.overflows = 0
 
     def describe(self) -> dict[str, int]:
-        """Figures for people and metrics."""
+        """Return the counts for `GET /v1/{task}` and for metrics."""
         return {"held": len(self.held), "late": self.late, "ahead": self.ahead, "overflows": self.overflows}
 
 
 class Order:
-    """Holds records until the watermark, the largest event time less the lateness, has reached theirs.
+    """Holds each record back until the watermark has reached its event time. The watermark is the largest event time less the lateness.
 
-    Only times in the log count, so the same log gives the same order. When no record has come for as long as the lateness, in log
-    time, nothing is waited for any more and all are released. A record whose time lies further ahead of log time than the lateness
-    must not wait: it would take the watermark past all that is still to come.
+    The order depends only on times in the log, so the same log gives the same order. If no record comes for as long as the lateness, in
+    log time, all held records are released. A record whose event time is further ahead of log time than the lateness is not held: it
+    would move the watermark past the records that are still to come.
 
     Parameters
     ----------
     state
-        What waits.
+        The records that are held back, and the watermark.
     lateness
-        Milliseconds.
+        How long a record waits for earlier ones, in milliseconds.
 
     Examples
     --------
     >>> order = Order(OrderState(), lateness=5)
     >>> for time in (10, 8, 14, 20):
-    ...     _ = order.hold(Held(time, 1, 0, 0, None, b""), clock=20)
+    ...     _ = order.hold(HeldRecord(time, 1, 0, 0, None, b""), clock=20)
     ...     while (held := order.release()) is not None:
     ...         print(f"{held.time} released at {time}")
     8 released at 14
@@ -83,11 +83,11 @@ class Order:
 
     @property
     def due_at(self) -> int | None:
-        """The log time at which all are released, should no record come."""
+        """The log time at which all held records are released if no other record comes; None if none is held."""
         return self.state.came + self.lateness if self.state.held else None
 
     def find_fault(self, time: int, clock: int) -> tuple[RefusalCode, str] | None:
-        """Why a record of this event time must not wait at this log time, as a code and a reason; it is counted."""
+        """Return the code and the reason why a record comes too late or too far ahead, and count it; None if it may wait."""
         state = self.state
         if time < state.watermark:
             state.late += 1
@@ -98,8 +98,8 @@ class Order:
             return "ahead", f"its time is {(time - clock) / 1000:g} s ahead of the log's. Send seconds since 1970."
         return None
 
-    def hold(self, held: Held, clock: int) -> bool:
-        """Let a record wait that has come at this log time; whether there are too many now, for the first time in a while."""
+    def hold(self, held: HeldRecord, clock: int) -> bool:
+        """Hold back a record that came at a log time; return True if an alert is due because too many records wait."""
         state = self.state
         heappush(state.held, held)
         state.watermark = max(state.watermark, held.time - self.lateness)
@@ -110,11 +110,11 @@ class Order:
         state.overflows += 1
         return state.overflows % HELD_MAX == 1
 
-    def release(self) -> Held | None:
-        """The next record whose time has come; the watermark has reached it."""
+    def release(self) -> HeldRecord | None:
+        """Remove and return the next record that the watermark has reached; None if there is none."""
         state = self.state
         return heappop(state.held) if state.held and state.held[0].time <= state.watermark else None
 
     def wait_no_longer(self) -> None:
-        """Let the watermark reach all that waits."""
+        """Move the watermark past all held records, so that they are released."""
         self.state.watermark = max(self.state.watermark, *(held.time for held in self.state.held))

@@ -1,4 +1,4 @@
-"""The appender: brings records into a task's event log so that what comes later in a source never gets in without what is before."""
+"""The appender: appends messages in order, so that a later message of a source is never in the log without the earlier ones."""
 
 import asyncio
 from collections import defaultdict
@@ -12,14 +12,14 @@ from headrace.tables.kafka.clients import Brokers
 from headrace.tables.kafka.producer import LastingProducer
 
 BATCH_BYTES = 256 << 10
-"""Bytes in one batch. A broker takes 1 MB by default; a smaller batch leaves room for a tighter setting."""
+"""The most bytes of a batch. A broker accepts 1 MB by default; a smaller batch leaves room for a tighter setting."""
 
 RECORD_MAX = 16 << 20
-"""Bytes in one record, its key included; whether the topic takes as much, the broker says."""
+"""The most bytes of a message and its key. The broker decides whether the topic accepts as much."""
 
 
-class Row(NamedTuple):
-    """A message to append."""
+class NewMessage(NamedTuple):
+    """A message to append to a partition, with its key, value and headers."""
 
     partition: int
     key: bytes | None
@@ -28,39 +28,45 @@ class Row(NamedTuple):
 
 
 class Appender:
-    """Appends to one topic, in order whatever fails.
+    """Appends messages to one topic, in order whatever fails.
 
-    A producer's own order is not enough: when it gives up a batch, it goes on with the next one of the partition, and what is then
-    sent again comes behind its successors. So rows travel in batches that the broker takes whole or not at all, and a partition's
-    next batch is not sent before the broker has acknowledged the last. Partitions do not wait for each other.
+    The order of a producer is not enough. When it gives up a batch, it sends the partition's next batch, and a retry then comes after
+    it. So messages travel in batches that the broker takes whole or not at all, and the next batch of a partition is sent only after the
+    broker has acknowledged the last one. Partitions do not wait for each other.
 
-    The producer is not idempotent: what a retry appends twice is known by its source, and sequence numbers would be out of step for
-    ever once the broker has refused a batch as too large.
+    The producer is not idempotent. A message that a retry appends twice is recognised by its source position, and once the broker has
+    refused a batch as too large, the sequence numbers of an idempotent producer would never match again.
 
     Parameters
     ----------
     topic
         `<task>.events` or `<task>.quarantine`.
     brokers
-        Where Kafka is: `Brokers`, or `host:port`, several separated by commas.
+        The brokers: `Brokers`, or `host:port`, several separated by commas.
     """
 
     def __init__(self, topic: str, brokers: Brokers | str):
         self.topic = topic
         self._producer = LastingProducer(brokers, idempotent=False, max_batch_size=BATCH_BYTES)
 
-    async def append(self, rows: Sequence[Row]) -> list[int]:
-        """Append rows, those of a partition in their order. The broker has all when this returns, but those it will never take.
+    async def append(self, messages: Sequence[NewMessage]) -> list[int]:
+        """Append messages, those of one partition in their order, and wait for the acknowledgement of each.
 
-        Which these are, being too large, is returned by their numbers. Raises what the broker failed with; then some rows may be in
-        the log, of each partition the first ones, and the caller appends all again.
+        Returns
+        -------
+        The indices of the messages that are too large for the broker, and were not appended.
+
+        Raises
+        ------
+        KafkaError
+            The broker failed. The first messages of each partition may be in the log; the caller appends all of them again.
         """
         shards: defaultdict[int, list[int]] = defaultdict(list)
-        for number, row in enumerate(rows):
-            shards[row.partition].append(number)
+        for number, message in enumerate(messages):
+            shards[message.partition].append(number)
         producer = await self._producer.get()
-        lines = [self._append_line(producer, rows, numbers) for numbers in shards.values()]
-        done = await asyncio.gather(*lines, return_exceptions=True)  # all have ended before anything is sent again
+        lines = [self._append_line(producer, messages, numbers) for numbers in shards.values()]
+        done = await asyncio.gather(*lines, return_exceptions=True)  # all have ended before a caller sends again
         for outcome in done:
             if isinstance(outcome, BaseException):
                 self._producer.replace(producer)
@@ -71,14 +77,16 @@ class Appender:
         """Close the connections to the broker."""
         await self._producer.stop()
 
-    async def _append_line(self, producer: AIOKafkaProducer, rows: Sequence[Row], numbers: Sequence[int]) -> list[int]:
-        """Append the rows of one partition; the numbers of those refused."""
+    async def _append_line(
+        self, producer: AIOKafkaProducer, messages: Sequence[NewMessage], numbers: Sequence[int]
+    ) -> list[int]:
+        """Append the messages of one partition; return the indices of those that the broker refused."""
         refused: list[int] = []
-        waiting = list(reversed(pack(rows, numbers)))
+        waiting = list(reversed(pack(messages, numbers)))
         while waiting:
             batch = waiting.pop()
             try:
-                await self._send(producer, [rows[number] for number in batch])
+                await self._send(producer, [messages[number] for number in batch])
             except MessageSizeTooLargeError:
                 if len(batch) == 1:
                     refused += batch
@@ -86,36 +94,36 @@ class Appender:
                     waiting += ([number] for number in reversed(batch))
         return refused
 
-    async def _send(self, producer: AIOKafkaProducer, rows: Sequence[Row]) -> None:
+    async def _send(self, producer: AIOKafkaProducer, messages: Sequence[NewMessage]) -> None:
         batch = producer.create_batch()
-        for row in rows:
-            if size_of(row) > RECORD_MAX:
+        for message in messages:
+            if size_of(message) > RECORD_MAX:
                 raise MessageSizeTooLargeError
-            added = batch.append(timestamp=None, key=row.key, value=row.value, headers=list(row.headers))
+            added = batch.append(timestamp=None, key=message.key, value=message.value, headers=list(message.headers))
             assert added is not None, "a batch is packed to have room"
         batch.close()
-        await (await producer.send_batch(batch, self.topic, partition=rows[0].partition))
+        await (await producer.send_batch(batch, self.topic, partition=messages[0].partition))
 
 
-def size_of(row: Row) -> int:
+def size_of(message: NewMessage) -> int:
     """Bytes of a row in a batch, a few too many rather than too few."""
-    headers = sum(len(name) * 4 + len(value) + 10 for name, value in row.headers)
-    return len(row.value) + len(row.key or b"") + headers + 32
+    headers = sum(len(name) * 4 + len(value) + 10 for name, value in message.headers)
+    return len(message.value) + len(message.key or b"") + headers + 32
 
 
-def pack(rows: Sequence[Row], numbers: Sequence[int]) -> list[list[int]]:
-    """Put rows together in batches of up to BATCH_BYTES; a larger row is alone in its own.
+def pack(messages: Sequence[NewMessage], numbers: Sequence[int]) -> list[list[int]]:
+    """Group messages into batches of up to BATCH_BYTES each, by their indices; a larger message has a batch of its own.
 
     Examples
     --------
-    >>> rows = [Row(0, None, bytes(size)) for size in (200_000, 50_000, 50_000, 300_000)]
-    >>> pack(rows, range(4))
+    >>> messages = [NewMessage(0, None, bytes(size)) for size in (200_000, 50_000, 50_000, 300_000)]
+    >>> pack(messages, range(4))
     [[0, 1], [2], [3]]
     """
     batches: list[list[int]] = []
     room = 0
     for number in numbers:
-        size = size_of(rows[number])
+        size = size_of(messages[number])
         if not batches or size > room:
             batches.append([])
             room = BATCH_BYTES - 1024  # the batch has a header of its own

@@ -1,4 +1,4 @@
-"""The asker: asks a broker where partitions begin and end, and for single messages, over one connection that lasts."""
+"""The asker: asks a broker for the ends of partitions and for single messages, over one lasting connection."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
@@ -12,21 +12,23 @@ from headrace.tables.kafka.clients import Brokers, ask_cluster, close, close_soo
 from headrace.tables.kafka.ends import FETCH_MS, Ends, ends_of
 
 FETCH_BYTES = 1 << 16
-"""Bytes that a look at one message fetches; a broker sends the whole of a batch that is larger."""
+"""The bytes to fetch for one message. A broker sends a larger batch whole."""
 
 ANSWER_SECONDS = 10.0
-"""How long a broker may take for one answer. aiokafka waits for ever for the ends of a topic that does not exist."""
+"""How long a broker may take for one answer. aiokafka would wait for ever for the ends of a topic that does not exist."""
 
 
 class Look(NamedTuple):
-    """What a partition has at one offset.
+    """The message of a partition at one offset, and the ends of the partition, as `Asker.look` returns them.
 
     Parameters
     ----------
-    first, end
-        An offset from which on the broker has all messages, and that of the next one that will be appended.
+    first
+        An offset from which on the broker has all messages.
+    end
+        The offset of the next message that will be appended.
     message
-        The message at the offset; None if that offset holds none: a transaction marker, or nothing any more, or nothing yet.
+        The message at the offset; None if the offset holds a transaction marker, or its message is gone, or was not appended yet.
     """
 
     first: int
@@ -35,14 +37,14 @@ class Look(NamedTuple):
 
 
 class Asker:
-    """Asks about the partitions of one topic.
+    """Asks the broker about the partitions of one topic.
 
     Parameters
     ----------
     topic
-        The topic.
+        The name of the topic.
     brokers
-        Where Kafka is.
+        The brokers to ask.
     """
 
     def __init__(self, topic: str, brokers: Brokers):
@@ -52,7 +54,13 @@ class Asker:
         self._ends = Ends()
 
     async def ends(self, partitions: Iterable[int]) -> dict[int, int]:
-        """For each partition, the offset that the next message appended will get. TimeoutError (an OSError) without an answer."""
+        """Return the end of each partition: the offset of the next message that will be appended.
+
+        Raises
+        ------
+        TimeoutError
+            The broker does not answer. TimeoutError is an OSError.
+        """
         shards = [TopicPartition(self.topic, partition) for partition in partitions]
         if not shards:
             return {}
@@ -62,9 +70,14 @@ class Asker:
         return {shard.partition: end for shard, end in ends.items()}
 
     async def look(self, partition: int, offset: int) -> Look:
-        """The message at an offset, and where the partition begins and ends. TimeoutError (an OSError) without an answer.
+        """Fetch the message at an offset, and the beginning and the end of the partition.
 
-        Where there is a message one request is enough: the answer to a fetch has the end. Otherwise the broker is asked.
+        If the offset holds a message, one request is enough, because the answer to a fetch names the end.
+
+        Raises
+        ------
+        TimeoutError
+            The broker does not answer. TimeoutError is an OSError.
         """
         shard = TopicPartition(self.topic, partition)
         async with asyncio.timeout(ANSWER_SECONDS), self._asking, self._fresh_after_failure():
@@ -83,7 +96,7 @@ class Asker:
 
     @asynccontextmanager
     async def _fresh_after_failure(self) -> AsyncIterator[None]:
-        """Let go of the consumer when it fails or is not waited for any longer."""
+        """Drop the consumer if the block fails or is cancelled; the next call makes another one."""
         try:
             yield
         except BaseException:
@@ -93,15 +106,15 @@ class Asker:
             raise
 
     async def _fetch(self, consumer: AIOKafkaConsumer, shard: TopicPartition, offset: int) -> ConsumerRecord | None:
-        """The message at an offset; None if it holds none, or is not in the partition."""
+        """Fetch the message at an offset; None if the offset holds no message or is outside the partition."""
         consumer.assign([shard])
         consumer.seek(shard, offset)
         try:
             while await consumer.position(shard) <= offset:
-                found = (await fetched(consumer, shard, timeout_ms=2 * FETCH_MS, max_records=1)).get(shard, [])
-                for message in found:
+                messages = (await fetched(consumer, shard, timeout_ms=2 * FETCH_MS, max_records=1)).get(shard, [])
+                for message in messages:
                     return message if message.offset == offset else None
-                if not found and await self._ends.is_behind(consumer, shard, offset):
+                if not messages and await self._ends.is_behind(consumer, shard, offset):
                     return None
         except OffsetOutOfRangeError:
             return None
@@ -109,12 +122,12 @@ class Asker:
             return None
         finally:
             if shard in consumer.assignment():
-                consumer.pause(shard)  # or it would go on and fetch
+                consumer.pause(shard)  # otherwise it would go on fetching
 
     async def _connected(self) -> AIOKafkaConsumer:
         if self._consumer is None:
             self._ends = ends_of(await ask_cluster(self.brokers))
-            # Without "none" the consumer would go on elsewhere when an offset has gone since it was asked for.
+            # With another setting than "none" the consumer would continue at another offset when the one asked for is gone.
             options = {
                 "fetch_max_wait_ms": FETCH_MS,
                 "max_partition_fetch_bytes": FETCH_BYTES,

@@ -1,4 +1,4 @@
-"""The one place that makes Kafka clients: where the brokers are, and what they want to see before they answer."""
+"""Kafka clients: every client of Headrace is made here, with the brokers' addresses, TLS and login."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -23,14 +23,14 @@ correct_aiokafka()
 ISOLATION = "read_committed"
 
 REQUEST_MS = 15_000
-"""How long a client waits for an answer, and a producer for an acknowledgement. aiokafka's own 40 s are how long a shard opens, and
-nothing is appended, when a connection was cut without a word."""
+"""How long a client waits for an answer, and a producer for an acknowledgement. With aiokafka's default of 40 s, a connection that was cut
+silently would keep a shard from opening, and appends from succeeding, for as long."""
 
 Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
 
 
 class Login(msgspec.Struct, frozen=True, kw_only=True):
-    """A user and a password for SASL; the password is not shown."""
+    """A user and a password for SASL; `repr` does not show the password."""
 
     mechanism: Mechanism
     username: str
@@ -41,16 +41,16 @@ class Login(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Brokers(msgspec.Struct, frozen=True):
-    """The brokers of one Kafka.
+    """The brokers of one Kafka cluster, with the security settings that every client needs.
 
     Parameters
     ----------
     hosts
         `host:port`, several separated by commas.
     tls
-        How to check their certificates, and which one to show them; None speaks without TLS.
+        The TLS context, with the certificates to trust and to present; None connects without TLS.
     login
-        Who we are, by SASL; None says nothing of it.
+        The SASL user and password; None connects without SASL.
 
     Examples
     --------
@@ -67,12 +67,12 @@ class Brokers(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, brokers: "Brokers | str") -> "Brokers":
-        """Brokers that may be named by their hosts alone."""
+        """Return brokers as `Brokers`, also if only their hosts are given."""
         return cls(brokers) if isinstance(brokers, str) else brokers
 
     @property
     def security(self) -> dict[str, Any]:
-        """What every client of aiokafka is told about security. It holds the password."""
+        """The security options for a client of aiokafka. They include the password."""
         channel = "PLAINTEXT" if self.tls is None else "SSL"
         options: dict[str, Any] = {"security_protocol": channel if self.login is None else f"SASL_{channel}"}
         if self.tls is not None:
@@ -84,21 +84,21 @@ class Brokers(msgspec.Struct, frozen=True):
         return options
 
     def consumer(self, **options: Any) -> AIOKafkaConsumer:
-        """A consumer, not started, that commits nothing by itself and skips aborted transactions; `options` are aiokafka's.
+        """Make a consumer, not started, that commits nothing by itself and skips aborted transactions; `options` are aiokafka's.
 
-        All consumers of Headrace read committed records only, Faust's included (`agents/poll.py`). So they agree on the offsets that
-        hold no record, and the end of a partition is the last stable offset: the first offset of a transaction that is still open.
+        All consumers of Headrace, Faust's included (`agents/poll.py`), read committed records only. So they agree on which offsets hold
+        no record, and on the end of a partition: the last stable offset, where the first open transaction begins.
         """
         own = {"enable_auto_commit": False, "isolation_level": ISOLATION, "request_timeout_ms": REQUEST_MS}
         return AIOKafkaConsumer(**self._with(**(own | options)))
 
     def producer(self, **options: Any) -> AIOKafkaProducer:
-        """A producer, not started, whose records are acknowledged by all in-sync replicas; see `tables.producer`."""
+        """Make a producer, not started, whose records are acknowledged by all in-sync replicas; see `tables.kafka.producer`."""
         own = {"acks": "all", "request_timeout_ms": REQUEST_MS}
         return AIOKafkaProducer(**self._with(**(own | options)))
 
     def admin(self, **options: Any) -> AIOKafkaAdminClient:
-        """An admin client, not started."""
+        """Make an admin client, not started."""
         return AIOKafkaAdminClient(**self._with(**({"request_timeout_ms": REQUEST_MS} | options)))
 
     def _with(self, **options: Any) -> dict[str, Any]:
@@ -112,19 +112,28 @@ class Brokers(msgspec.Struct, frozen=True):
 
 
 class ClientEndedError(KafkaError):
-    """A client has ceased to fetch, and would never have anything more."""
+    """A client's background task has ended, so the client would never fetch another message."""
 
 
 async def fetched(consumer: AIOKafkaConsumer, *shards: TopicPartition, **options: Any) -> dict[TopicPartition, Any]:
-    """What a consumer's `getmany` gives; ClientEndedError where it gives nothing because the consumer does not work any more."""
-    found: dict[TopicPartition, Any] = await consumer.getmany(*shards, **options)
-    if not found and (error := find_ended(consumer)) is not None:
+    """Return the result of a consumer's `getmany`, by partition.
+
+    Raises
+    ------
+    ClientEndedError
+        There are no messages because the consumer no longer works.
+    """
+    by_shard: dict[TopicPartition, Any] = await consumer.getmany(*shards, **options)
+    if not by_shard and (error := find_ended(consumer)) is not None:
         raise ClientEndedError(f"a Kafka client has ended: {error!r}")
-    return found
+    return by_shard
 
 
 def find_ended(consumer: AIOKafkaConsumer) -> BaseException | None:
-    """The error by which one of a consumer's own tasks has ended, if one has: it fetches, or works for its group, no more, and says nothing."""
+    """Return the error of a background task of a consumer that has ended; None while all run.
+
+    Without that task the consumer no longer fetches or no longer serves its group, and aiokafka does not report it.
+    """
     tasks = {
         "_client": "_sync_task", "_fetcher": "_fetch_task", "_coordinator": "_coordination_task",
     }  # fmt: skip
@@ -146,7 +155,7 @@ async def ask_cluster(brokers: Brokers) -> str | None:
 
 
 async def started(client: Client) -> Client:
-    """A client, connected; one that cannot be, or that nobody waits for any more, is closed again."""
+    """Connect a client and return it; close it if connecting fails or is cancelled."""
     try:
         await client.start()
     except BaseException:
@@ -157,7 +166,7 @@ async def started(client: Client) -> Client:
 
 @asynccontextmanager
 async def consuming(brokers: Brokers, **options: Any) -> AsyncIterator[AIOKafkaConsumer]:
-    """A consumer as of `Brokers.consumer`, connected, which is closed at the end of the block, and when it cannot be connected."""
+    """Connect a consumer of `Brokers.consumer` for the block, and close it at the end or if it cannot be connected."""
     consumer = await started(brokers.consumer(**options))
     try:
         yield consumer
@@ -169,16 +178,16 @@ _closing: set[asyncio.Task[None]] = set()
 
 
 def close_soon(client: AIOKafkaConsumer | AIOKafkaAdminClient) -> None:
-    """Close a client that nobody waits for any more: its connection may be half open, which it notices late."""
+    """Close a client in the background: its connection may be half open, and closing it may take long."""
     _closing.add(closing := asyncio.create_task(close(client)))
     closing.add_done_callback(_closing.discard)
 
 
 async def close(client: AIOKafkaConsumer | AIOKafkaProducer | AIOKafkaAdminClient) -> None:
-    """Close a client, whatever that raises.
+    """Close a client and log any error.
 
-    In a task of its own: when a broker is away aiokafka raises the CancelledError of a request that it had under way, which the caller
-    would take for its own.
+    The client is closed in a task of its own. When a broker is away, aiokafka raises the CancelledError of a pending request, which the
+    caller would take for its own cancellation.
     """
     closing = asyncio.create_task(client.close() if isinstance(client, AIOKafkaAdminClient) else client.stop())
     await asyncio.wait([closing])

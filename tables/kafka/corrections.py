@@ -1,4 +1,4 @@
-"""What aiokafka 0.14 does otherwise than Headrace needs, put right for every client of this process, Faust's included."""
+"""Corrections of aiokafka 0.14: two defects, corrected for every client of this process, Faust's included."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -12,26 +12,26 @@ from aiokafka.protocol.metadata import MetadataRequest
 
 
 def correct_aiokafka() -> None:
-    """Put right how aiokafka asks for metadata and sends over a closed connection. `clients` does it when it is imported."""
+    """Correct how aiokafka requests metadata, and how it sends over a closed connection. The module `clients` calls this at import."""
     aiokafka.client.MetadataRequest = aiokafka.admin.client.MetadataRequest = _describe
     for name in ("send", "_send_sasl_token"):
         setattr(AIOKafkaConnection, name, _failing_as_broken(getattr(AIOKafkaConnection, name)))
 
 
 def _describe(topics: list[str] | None = None) -> MetadataRequest:
-    """Ask for topics without having the broker create those that are missing.
+    """Make a metadata request that does not let the broker create missing topics.
 
-    aiokafka allows creation in every metadata request and has no setting for it. A topic of ours that is deleted while a worker runs would
-    come back at once, empty and with the broker's defaults, where the broker has `auto.create.topics.enable`, as Kafka has by default.
+    aiokafka allows creation in every metadata request and has no setting for it. With Kafka's default `auto.create.topics.enable`, a topic
+    that is deleted while a worker runs would come back at once, empty and with the broker's default settings.
     """
     return MetadataRequest(topics, allow_auto_topic_creation=False)
 
 
 def _failing_as_broken(send: Callable[..., Any]) -> Callable[..., Any]:
-    """A way for a connection to send that fails as aiokafka expects it where uvloop has closed the transport.
+    """Wrap a connection's method that sends, so that it raises KafkaConnectionError if uvloop has closed the transport.
 
-    uvloop raises RuntimeError then, for which aiokafka is not made: the task that fetches, or that asks for metadata, ended without a word,
-    and the client waited for ever. A connection that is cut just before something is sent is enough.
+    uvloop raises RuntimeError then, which aiokafka does not expect: its task that fetches or requests metadata would end silently, and
+    the client would wait for ever. A connection that is cut just before a request is sent is enough for that.
     """
 
     @wraps(send)

@@ -1,4 +1,4 @@
-"""Where partitions end: Kafka says so, and the embedded broker must be asked otherwise."""
+"""The ends of partitions: Kafka reports them, and the embedded broker needs another way."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,47 +7,47 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from headrace.tables.kafka.clients import fetched
 
 EMBEDDED_CLUSTER = "headrace-embedded"
-"""The cluster id of the embedded broker. Asked for the end of a log, it tells that of the first record of the last batch; the answer to a
-fetch has the true one."""
+"""The cluster id of the embedded broker. Asked for the end of a log, that broker names the first record of the last batch. Its answer to a
+fetch has the right end."""
 
 FETCH_MS = 50
-"""How long the embedded broker may take for a fetch that has nothing; the next question waits behind it."""
+"""How long the embedded broker may wait for messages in a fetch; the next request waits behind it."""
 
 
 class Ends:
     """Asks Kafka for the ends of partitions."""
 
     async def of(self, consumer: AIOKafkaConsumer, shards: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
-        """For each partition, the offset that the next message appended will get."""
-        found: dict[TopicPartition, int] = await consumer.end_offsets(shards)
-        return found
+        """Return the end of each partition: the offset of the next message that will be appended."""
+        ends: dict[TopicPartition, int] = await consumer.end_offsets(shards)
+        return ends
 
     async def is_behind(self, consumer: AIOKafkaConsumer, shard: TopicPartition, offset: int) -> bool:
-        """Whether a partition ends at an offset or before it. That nothing was fetched yet proves nothing: the broker may be slow."""
+        """Return whether a partition ends at an offset or before. An empty fetch does not prove it: the broker may be slow."""
         return (await self.of(consumer, [shard]))[shard] <= offset
 
 
 class EmbeddedEnds(Ends):
-    """Asks the embedded broker, which tells the end of a log wrongly after a batch; the answer to a fetch has the true one."""
+    """Asks the embedded broker, whose own answer is wrong after a batch, by fetching from it."""
 
     async def of(self, consumer: AIOKafkaConsumer, shards: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
-        """As for Kafka. Reads the last batch of each partition."""
-        found = dict(await super().of(consumer, shards))
-        consumer.assign(list(found))
-        for shard, end in found.items():
+        """Return the end of each partition, by reading its last batch."""
+        ends = dict(await super().of(consumer, shards))
+        consumer.assign(list(ends))
+        for shard, end in ends.items():
             consumer.seek(shard, max(end - 1, 0))
-        while lacking := [shard for shard in found if consumer.highwater(shard) is None]:
+        while lacking := [shard for shard in ends if consumer.highwater(shard) is None]:
             await fetched(consumer, *lacking, timeout_ms=FETCH_MS, max_records=1)
-        for shard, end in found.items():
-            found[shard] = max(end, consumer.highwater(shard) or 0)
-        return found
+        for shard, end in ends.items():
+            ends[shard] = max(end, consumer.highwater(shard) or 0)
+        return ends
 
     async def is_behind(self, consumer: AIOKafkaConsumer, shard: TopicPartition, offset: int) -> bool:
-        """As for Kafka, by the answer to the fetch that the caller waits for."""
+        """Return whether a partition ends at an offset or before, as the answer to the caller's last fetch says."""
         end = consumer.highwater(shard)
         return end is not None and end <= offset
 
 
 def ends_of(cluster: str | None) -> Ends:
-    """How to ask the brokers of this cluster."""
+    """Return the `Ends` that fits a cluster id."""
     return EmbeddedEnds() if cluster == EMBEDDED_CLUSTER else Ends()

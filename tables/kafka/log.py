@@ -1,4 +1,4 @@
-"""The event log as a reader without a group: the ranges that Faust left out are read here, and the log is recognised here."""
+"""The event log, read without a consumer group: gaps that Faust left are read here, and the log is compared with the state here."""
 
 import time
 from collections.abc import AsyncGenerator, Iterable
@@ -15,10 +15,10 @@ from headrace.tables.kafka.clients import Brokers, consuming, fetched, started
 from headrace.tables.kafka.producer import LastingProducer
 
 QUIET_SECONDS = 0.1
-"""How long after a fetch the next one may come without a look whether the log is still the same."""
+"""How long after a fetch the next one may come before the log is checked again."""
 
 POLICY_SECONDS = 10.0
-"""How long an answer about the topic's cleanup policy is used: transactional producers leave a hole with each transaction."""
+"""How long the topic's cleanup policy is cached. Each transaction of a producer leaves a hole, which would need the policy anew."""
 
 ANOTHER = (
     "Restore the log that was folded. To fold the log that is there from its beginning: stop the workers, delete {task}.snapshots and "
@@ -27,41 +27,44 @@ ANOTHER = (
 
 
 class EventLog(Protocol):
-    """What a shard needs of the event log. Kafka's is below; tests have one that stops at any step."""
+    """The event log as a shard uses it: `KafkaEventLog` in a worker, a log in memory in tests."""
 
     def read(self, partition: int, start: int, end: int) -> AsyncGenerator[KafkaMessage]:
-        """The messages of [start, end); offsets that hold none (transaction markers) are passed over.
+        """Yield the messages with offsets in [start, end); skip offsets without a message, such as transaction markers.
 
-        Raises LogError when retention has removed `start`.
+        Raises
+        ------
+        LogError
+            Retention has removed `start`.
         """
         ...
 
     async def ends(self, partitions: Iterable[int]) -> dict[int, int]:
-        """For each partition, the offset that the next message appended will get."""
+        """Return the end of each partition: the offset of the next message that will be appended."""
         ...
 
     async def check(self, partition: int, last: Mark | None, position: int) -> None:
-        """Raise LogError unless this is the log that was folded up to `position`, the last message being the one marked."""
+        """Raise LogError unless this is the log that was folded up to `position`, with `last` as the mark of the last message."""
         ...
 
     async def check_hole(self, partition: int, start: int, end: int) -> None:
-        """Raise LogError if [start, end), which holds no message, may have held some: the topic is compacted."""
+        """Raise LogError if the empty range [start, end) may have held messages before, because the topic is compacted."""
         ...
 
     async def append(self, partition: int, value: bytes, timestamp: int) -> None:
-        """Append a message with a timestamp in milliseconds; the broker has it when this returns."""
+        """Append a message with a timestamp in milliseconds, and wait until the broker has acknowledged it."""
         ...
 
 
 class KafkaEventLog:
-    """One task's event log in Kafka.
+    """The event log of one task in Kafka.
 
     Parameters
     ----------
     topic
         `<task>.events`.
     brokers
-        Where Kafka is: `Brokers`, or `host:port`, several separated by commas.
+        The brokers: `Brokers`, or `host:port`, several separated by commas.
     """
 
     def __init__(self, topic: str, brokers: Brokers | str):
@@ -72,9 +75,15 @@ class KafkaEventLog:
         self._is_compacted: tuple[float, bool] | None = None
 
     async def read(self, partition: int, start: int, end: int) -> AsyncGenerator[KafkaMessage]:
-        """The messages of [start, end); offsets that hold none are passed over. LogError if `start` is no longer there."""
+        """Yield the messages with offsets in [start, end); skip offsets without a message, such as transaction markers.
+
+        Raises
+        ------
+        LogError
+            Retention has removed `start`.
+        """
         shard = TopicPartition(self.topic, partition)
-        # Without "none" the consumer would go on at the end when retention overtakes it.
+        # With another setting than "none" the consumer would continue at the end when retention overtakes it.
         async with consuming(self.brokers, auto_offset_reset="none") as consumer:
             consumer.assign([shard])
             first = (await consumer.beginning_offsets([shard]))[shard]
@@ -85,12 +94,12 @@ class KafkaEventLog:
             heard = time.monotonic()
             while (following := await consumer.position(shard)) < end:
                 try:
-                    found = (await fetched(consumer, shard, timeout_ms=1000)).get(shard, [])
+                    messages = (await fetched(consumer, shard, timeout_ms=1000)).get(shard, [])
                 except OffsetOutOfRangeError:
                     first = (await consumer.beginning_offsets([shard]))[shard]
                     raise self._gone(partition, following, first) from None
-                if not found and (await self.ends([partition]))[partition] < end:
-                    # No return: the caller would pass over the rest as offsets that hold nothing.
+                if not messages and (await self.ends([partition]))[partition] < end:
+                    # Raise, do not return: the caller would skip the rest as offsets without messages.
                     raise KafkaError(f"{self.topic}/{partition} has become shorter than {end}")
                 if (
                     before is not None
@@ -99,7 +108,7 @@ class KafkaEventLog:
                 ):
                     raise another(f"{self.topic}/{partition}", before.offset)
                 heard = time.monotonic()
-                for message in found:
+                for message in messages:
                     if message.offset >= end:
                         return
                     yield message
@@ -112,28 +121,28 @@ class KafkaEventLog:
         )
 
     async def ends(self, partitions: Iterable[int]) -> dict[int, int]:
-        """For each partition, the offset that the next message appended will get."""
+        """Return the end of each partition: the offset of the next message that will be appended."""
         return await self._asker.ends(partitions)
 
     async def check(self, partition: int, last: Mark | None, position: int) -> None:
-        """Raise LogError unless this is the log that was folded up to `position`, the last message being the one marked.
+        """Raise LogError unless this is the log that was folded up to `position`, with `last` as the mark of the last message.
 
-        A marked message that retention has removed cannot be compared; then the log passes.
+        If retention has removed the marked message, there is nothing to compare, and the log passes.
         """
         look = await self._asker.look(partition, last[0] if last else position - 1)
         recognise(f"{self.topic}/{partition}", look, last, position)
 
     async def holds(self, partition: int, mark: Mark) -> bool:
-        """Whether the partition can be the one that the marked message came from.
+        """Return whether the marked message can have come from this partition.
 
-        False if it ends at the mark's offset or before, or has another message there. True also if it holds nothing there: retention
-        or compaction may have removed the message, which proves nothing.
+        Returns False if the partition ends at the mark's offset or before, or has another message at that offset. Returns True also if
+        the offset holds no message, because retention or compaction may have removed it.
         """
         look = await self._asker.look(partition, mark.offset)
         return mark.offset < look.end and (look.message is None or Mark.of(look.message) == mark)
 
     async def check_hole(self, partition: int, start: int, end: int) -> None:
-        """Raise LogError if [start, end), which holds no message, may have held some: the topic is compacted."""
+        """Raise LogError if the empty range [start, end) may have held messages before, because the topic is compacted."""
         if self._is_compacted is None or time.monotonic() - self._is_compacted[0] > POLICY_SECONDS:
             self._is_compacted = time.monotonic(), await self._ask_whether_compacted()
         if self._is_compacted[1]:
@@ -145,7 +154,7 @@ class KafkaEventLog:
             )
 
     async def append(self, partition: int, value: bytes, timestamp: int) -> None:
-        """Append a message with a timestamp in milliseconds; the broker has it when this returns."""
+        """Append a message with a timestamp in milliseconds, and wait until the broker has acknowledged it."""
         await self._producer.append(self.topic, value, partition=partition, timestamp_ms=timestamp)
 
     async def stop(self) -> None:
@@ -162,22 +171,26 @@ class KafkaEventLog:
         policies = [
             entry[1] or ""
             for answer in answers
-            for found in answer.resources
-            for entry in found[4]
+            for resource in answer.resources
+            for entry in resource[4]
             if entry[0] == "cleanup.policy"
         ]
         return any("compact" in policy for policy in policies)
 
 
 def recognise(place: str, look: Look, last: Mark | None, position: int) -> None:
-    """Raise LogError unless a log is the one that was folded up to `position`, the last message being the one marked.
+    """Raise LogError unless a log is the one that was folded up to `position`.
 
     Parameters
     ----------
     place
         `<task>.events/<partition>`.
     look
-        At the offset of the marked message, or at the one before the position where there is no mark.
+        The log at the offset of the marked message; without a mark, at the offset before the position.
+    last
+        The mark of the last message folded, or None.
+    position
+        The position of the state.
     """
     remedy = ANOTHER.format(task=place.rpartition("/")[0].removesuffix(".events"))
     if look.end < position:
@@ -190,6 +203,6 @@ def recognise(place: str, look: Look, last: Mark | None, position: int) -> None:
 
 
 def another(place: str, offset: int) -> LogError:
-    """The error for a log that has another message than the one that was folded."""
+    """Make the error for a log that has another message at an offset than the one that was folded."""
     what = f"{place} has another message at offset {offset} than the one that was folded: it is another log."
     return LogError(what, ANOTHER.format(task=place.rpartition("/")[0].removesuffix(".events")))

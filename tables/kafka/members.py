@@ -1,4 +1,4 @@
-"""Who owns which shard, as the consumer group has it: members carry their address in their client id."""
+"""The owners of shards, as the consumer group has assigned them: each member's client id holds its address."""
 
 import asyncio
 from collections.abc import Iterator
@@ -12,10 +12,10 @@ from headrace.tables.kafka.clients import Brokers, started
 
 CLIENT = "headrace@"
 KEEP_SECONDS = 1.0
-"""How long an answer of the broker is used: requests for another worker's shard must not become load on the broker."""
+"""How long an answer of the broker is cached, so that requests for another worker's shard put no load on the broker."""
 
 ASK_SECONDS = 2.0
-"""How long the broker may take to tell: questions wait for it."""
+"""How long the broker may take to answer: prediction requests wait for it."""
 
 
 class Members:
@@ -24,9 +24,9 @@ class Members:
     Parameters
     ----------
     brokers
-        Where Kafka is: `Brokers`, or `host:port`, several separated by commas.
+        The brokers: `Brokers`, or `host:port`, several separated by commas.
     group
-        The consumer group.
+        The name of the consumer group.
     """
 
     def __init__(self, brokers: Brokers | str, group: str):
@@ -37,9 +37,9 @@ class Members:
         self._asking = asyncio.Lock()
 
     async def owner(self, topic: str, partition: int) -> str | None:
-        """The address that the owner of a shard gives itself; None while the group does not know.
+        """Return the address of a shard's owner; None while the group has no owner for it.
 
-        Whoever can join the group can give any text as its address: check it before it is asked.
+        Any client that can join the group can choose its address, so check the address before you send it anything.
         """
         async with self._asking:
             if monotonic() - self._asked_at > KEEP_SECONDS:
@@ -70,7 +70,7 @@ class Members:
 
 
 def shards_of(assignment: bytes) -> Iterator[tuple[str, int]]:
-    """The topics and partitions that the group has assigned to a member; none where that cannot be read.
+    """Yield the topics and partitions that the group has assigned to a member; none if the assignment cannot be read.
 
     Examples
     --------
@@ -80,7 +80,7 @@ def shards_of(assignment: bytes) -> Iterator[tuple[str, int]]:
     """
     try:
         decoded = ConsumerProtocolMemberAssignment.decode(assignment).assignment if assignment else None
-    except ValueError:  # a member of another make, which must not hide the others
+    except ValueError:  # a member with another protocol must not hide the others
         return
     for topic, partitions in decoded or ():
         yield from ((topic, partition) for partition in partitions or ())

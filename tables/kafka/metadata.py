@@ -1,4 +1,4 @@
-"""Topics as the broker describes them: partition counts, and the id that tells a topic from its successor of the same name."""
+"""Topics as the broker describes them: partition counts, and the id that tells a topic from a later one of the same name."""
 
 from collections.abc import Iterable
 from io import BytesIO
@@ -23,17 +23,17 @@ from aiokafka.protocol.types import (
 UNKNOWN_TOPIC = 3
 
 
-class FoundTopic(msgspec.Struct, frozen=True):
-    """A topic on the broker.
+class TopicDescription(msgspec.Struct, frozen=True):
+    """The description of a topic by the broker, as `find_topics` returns it.
 
     Parameters
     ----------
     partitions
-        How many it has; 0 with an error.
+        The number of partitions; 0 if there is an error.
     id
-        None where the broker has no topic ids (Kafka before 2.8).
+        The topic's id; None if the broker has no topic ids (Kafka before 2.8).
     error
-        Kafka's error code for a topic that cannot be described, for example because the right to is missing; 0 if there is none.
+        Kafka's error code if the topic cannot be described, for example for lack of rights; 0 otherwise.
     """
 
     partitions: int
@@ -41,20 +41,18 @@ class FoundTopic(msgspec.Struct, frozen=True):
     error: int = 0
 
 
-async def find_topics(admin: AIOKafkaAdminClient, names: Iterable[str]) -> dict[str, FoundTopic]:
-    """Look these topics up in one request, by name; a topic that does not exist is left out.
-
-    The request never makes the broker create a topic.
+async def find_topics(admin: AIOKafkaAdminClient, names: Iterable[str]) -> dict[str, TopicDescription]:
+    """Look up topics by name in one request; a topic that does not exist is left out of the answer, and is not created.
 
     Raises
     ------
     KafkaError
         The broker does not answer.
     """
-    # aiokafka has no public way to send a request of one's own; its version is pinned.
+    # aiokafka has no public method to send another request; its version is pinned.
     answer = await admin._send_request(_TopicsRequest(sorted(names)))  # noqa: SLF001
     return {
-        topic["topic"]: FoundTopic(len(topic["partitions"]), topic.get("topic_id"), topic["error_code"])
+        topic["topic"]: TopicDescription(len(topic["partitions"]), topic.get("topic_id"), topic["error_code"])
         for topic in answer.to_object()["topics"]
         if topic["error_code"] != UNKNOWN_TOPIC
     }
@@ -69,8 +67,8 @@ class _Uuid(AbstractType[UUID]):
 
     @classmethod
     def decode(cls, data: BytesIO) -> UUID | None:
-        found = data.read(16)
-        return UUID(bytes=found) if any(found) else None
+        raw = data.read(16)
+        return UUID(bytes=raw) if any(raw) else None
 
 
 class _TopicsResponse(Response):

@@ -1,10 +1,10 @@
-"""Placing: which shard an entity's records go to."""
+"""The partitioner: finds the shard of an entity's records."""
 
 from aiokafka.partitioner import murmur2
 
 
 def partition_of(key: str | bytes, partitions: int) -> int:
-    """The shard of an entity's key (UTF-8): Kafka's default partitioner.
+    """Return the shard of an entity's key (UTF-8), as Kafka's default partitioner computes it.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The one way to append to Kafka: acknowledged by all in-sync replicas, and never twice by a retry."""
+"""Producers: append to Kafka with the acknowledgement of all in-sync replicas, and without duplicates by retries."""
 
 import asyncio
 import logging
@@ -25,7 +25,7 @@ async def start_producer(brokers: Brokers | str, *, idempotent: bool = True, **o
     Parameters
     ----------
     brokers
-        Where Kafka is: `Brokers`, or `host:port`, several separated by commas.
+        The brokers: `Brokers`, or `host:port`, several separated by commas.
     idempotent
         False where a record that stands twice does no harm.
     options
@@ -49,19 +49,19 @@ async def start_producer(brokers: Brokers | str, *, idempotent: bool = True, **o
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    """Whether a line of aiokafka's says more than that there are no producer ids, which is known and mended above."""
+    """Return False for aiokafka's log lines about missing producer ids, which `start_producer` deals with."""
     return "InitProducerIdRequest" not in str(record.msg)
 
 
 class LastingProducer:
-    """One producer for all who append to the same place: started when it is first asked for, another once it has failed.
+    """A producer that several callers share; it is started at its first use and replaced once it has failed.
 
     Parameters
     ----------
     brokers
-        Where Kafka is: `Brokers`, or `host:port`, several separated by commas.
+        The brokers: `Brokers`, or `host:port`, several separated by commas.
     options
-        Of `start_producer`.
+        Options of `start_producer`.
     """
 
     def __init__(self, brokers: Brokers | str, **options: Any):
@@ -71,8 +71,8 @@ class LastingProducer:
         self._closing: set[asyncio.Task[None]] = set()
 
     async def get(self) -> AIOKafkaProducer:
-        """The producer, connected."""
-        if self._producer is not None:  # a lock lets only one through at each turn of the loop
+        """Return the connected producer."""
+        if self._producer is not None:  # without the lock, which lets only one caller through at each turn of the loop
             return self._producer
         async with self._starting:
             if self._producer is None:
@@ -80,7 +80,7 @@ class LastingProducer:
             return self._producer
 
     async def append(self, topic: str, value: bytes | None, **where: Any) -> Any:
-        """Append one record and wait for its acknowledgement; what a producer has failed to append, the next one is asked for."""
+        """Append one record and wait for its acknowledgement. After a KafkaError, the next call gets another producer."""
         producer = await self.get()
         try:
             return await producer.send_and_wait(topic, value, **where)
@@ -89,25 +89,28 @@ class LastingProducer:
             raise
 
     def replace(self, producer: AIOKafkaProducer) -> None:
-        """Hand out another one from now on: after a refusal this one's sequence has a hole. It still sends what others have given it."""
+        """Make `get` return another producer from now on, because the sequence of a producer that failed has a hole.
+
+        The replaced producer still sends the records that it has accepted.
+        """
         if self._producer is producer:
             self._producer = None
             self._closing.add(closing := asyncio.create_task(close(producer)))
             closing.add_done_callback(self._closing.discard)
 
     async def stop(self) -> None:
-        """Send what is under way and close the connections, which takes as long as the broker is away: a worker that ends limits the time."""
+        """Send the pending records and close the connections. While the broker is away this does not return: limit the time."""
         if self._producer is not None:
             self.replace(self._producer)
         if self._closing:
             await asyncio.wait(
                 self._closing
-            )  # beside them: who cancels this would cancel the closing, and all who wait for it
+            )  # wait, not gather: a caller that is cancelled must not cancel the closing for others
 
 
 @asynccontextmanager
 async def producing(brokers: Brokers | str, **options: Any) -> AsyncIterator[AIOKafkaProducer]:
-    """A producer as of `start_producer`, which sends what is under way and stops at the end of the block."""
+    """Start a producer as `start_producer` does; at the end of the block, send its pending records and stop it."""
     producer = await start_producer(brokers, **options)
     try:
         yield producer

@@ -1,4 +1,4 @@
-"""The topics that a task owns: made by the worker, or checked and refused when they are there but wrong."""
+"""The topics that a task owns: a worker creates the missing ones, and refuses existing ones with other settings."""
 
 import asyncio
 import re
@@ -14,26 +14,29 @@ from headrace.learning.codes import ErrorCode
 from headrace.learning.errors import BrokerError, TopicError
 from headrace.learning.task import Task
 from headrace.tables.kafka.clients import Brokers
-from headrace.tables.kafka.metadata import FoundTopic, find_topics
+from headrace.tables.kafka.metadata import TopicDescription, find_topics
 
 TOPIC_ALREADY_EXISTS = 36
 MISSING: Final = "missing_topic"
 LACKING: Final = "missing_partitions"
 PASSING = (MISSING, LACKING)
-"""Codes of problems that a starting worker mends."""
+"""Codes of problems that a starting worker corrects."""
 
 APPEAR_SECONDS = 0.05
 APPEAR_ROUNDS = 200
 
 COPIES = 3
-"""Replicas of a new topic, where there are as many brokers."""
+"""Replicas of a new topic, if there are enough brokers."""
 
 QUARANTINE_MAX = 16 << 20
-"""Bytes: a quarantined record carries the whole of one that the event log took, and headers beside it."""
+"""The most bytes of a quarantined record: it holds a whole message of the event log, and headers."""
 
 
 class Topic(msgspec.Struct, frozen=True):
-    """What a topic must be. `wanted` settings are checked where the topic exists; `asked` ones only go into making it."""
+    """The requirements of a topic.
+
+    `wanted` settings are checked on an existing topic; `asked` settings are only used to create one.
+    """
 
     name: str
     partitions: int
@@ -60,7 +63,7 @@ TOPICS = {
 
 
 def topics_of(task: Task) -> list[Topic]:
-    """The topics of one task.
+    """List the topics of one task.
 
     Examples
     --------
@@ -95,14 +98,29 @@ def topics_of(task: Task) -> list[Topic]:
 
 
 def sources_of(tasks: Iterable[Task]) -> list[str]:
-    """The topics of others that these tasks bring into their event logs, which are not ours to make."""
+    """List the source topics of tasks, which belong to others and are not created."""
     return sorted({source.topic for task in tasks for source in task.sources or ()})
 
 
-async def prepare(brokers: Brokers | str, topics: list[Topic], sources: Iterable[str] = ()) -> dict[str, FoundTopic]:
-    """Make the topics and the partitions that are missing and check those that are there; `sources` must be there. All of them, as they are then.
+async def prepare(
+    brokers: Brokers | str, topics: list[Topic], sources: Iterable[str] = ()
+) -> dict[str, TopicDescription]:
+    """Create missing topics and partitions, and check the existing ones. A worker calls this at its start.
 
-    Partitions are never added to an event log: that would move keys to other shards.
+    Partitions are never added to an event log, because that would move keys to other shards.
+
+    Parameters
+    ----------
+    brokers
+        The brokers: `Brokers`, or `host:port`, several separated by commas.
+    topics
+        The topics to create or check.
+    sources
+        Names of topics that must exist.
+
+    Returns
+    -------
+    The descriptions of all topics and sources, by name.
 
     Raises
     ------
@@ -132,24 +150,24 @@ async def prepare(brokers: Brokers | str, topics: list[Topic], sources: Iterable
                 await _add_partitions(admin, topics)
             await asyncio.sleep(APPEAR_SECONDS)
             problems = await find_problems(admin, topics)
-        found = await find_topics(admin, {*(topic.name for topic in topics), *sources})
+        described = await find_topics(admin, {*(topic.name for topic in topics), *sources})
     finally:
         await admin.close()
     if problems:
         raise min(problems, key=lambda problem: problem.code in PASSING)
-    return found
+    return described
 
 
 async def _add_partitions(admin: AIOKafkaAdminClient, topics: list[Topic]) -> None:
-    """Add the partitions that topics lack beside an event log that has as many as its task."""
-    found = await find_topics(admin, [topic.name for topic in topics])
-    lacking = {topic.name: topic.partitions for topic in find_lacking(topics, found)}
+    """Add the missing partitions to topics whose task has the right number of partitions in its event log."""
+    described = await find_topics(admin, [topic.name for topic in topics])
+    lacking = {topic.name: topic.partitions for topic in find_lacking(topics, described)}
     if not lacking:
         return
     try:
         await admin.create_partitions({name: NewPartitions(count) for name, count in lacking.items()})
     except InvalidPartitionsError:
-        pass  # they were added a moment ago, perhaps by another starting worker
+        pass  # another starting worker has just added them
     except KafkaError as error:
         named = ", ".join(f"{name} {count}" for name, count in lacking.items())
         raise TopicError(
@@ -159,17 +177,17 @@ async def _add_partitions(admin: AIOKafkaAdminClient, topics: list[Topic]) -> No
 
 
 def find_missing(sources: Iterable[str], there: Iterable[str]) -> list[TopicError]:
-    """What is wrong with sources as they are on the broker: some are not there."""
+    """Return an error for each source that is missing on the broker."""
     remedy = "Correct its name in headrace.toml, or make it: it is not one of Headrace's own."
     return [TopicError(f"the source topic {name} is missing.", remedy) for name in sources if name not in set(there)]
 
 
 async def find_problems(admin: AIOKafkaAdminClient, topics: list[Topic]) -> list[TopicError]:
-    """What is wrong with topics as they are on the broker; empty when they can serve."""
-    found = await find_topics(admin, [topic.name for topic in topics])
-    problems = [*_find_undescribed(topics, found), *find_miscounted(topics, found)]
+    """Compare topics with the broker; return an error for each difference."""
+    described = await find_topics(admin, [topic.name for topic in topics])
+    problems = [*_find_undescribed(topics, described), *find_miscounted(topics, described)]
     for topic in topics:
-        if topic.name not in found:
+        if topic.name not in described:
             continue
         settings = await _settings(admin, topic.name)
         for name, value in topic.wanted.items():
@@ -183,35 +201,35 @@ async def find_problems(admin: AIOKafkaAdminClient, topics: list[Topic]) -> list
     return problems
 
 
-def _find_undescribed(topics: Iterable[Topic], found: Mapping[str, FoundTopic]) -> Iterator[TopicError]:
-    """Topics that are missing, or that the broker does not describe to us."""
+def _find_undescribed(topics: Iterable[Topic], described: Mapping[str, TopicDescription]) -> Iterator[TopicError]:
+    """Yield an error for each topic that is missing, or that the broker does not describe."""
     for topic in topics:
-        if topic.name not in found:
+        if topic.name not in described:
             yield _coded(MISSING, f"the topic {topic.name} is missing.", "A starting worker makes it.")
-        elif error := found[topic.name].error:
+        elif error := described[topic.name].error:
             what = f"the topic {topic.name} cannot be described: {for_code(error).__name__}."
             yield TopicError(what, "Grant the right to, or try again when its leader is elected.")
 
 
-def find_lacking(topics: Iterable[Topic], found: Mapping[str, FoundTopic]) -> list[Topic]:
-    """Topics with fewer partitions than their task, whose event log has as many as it."""
+def find_lacking(topics: Iterable[Topic], described: Mapping[str, TopicDescription]) -> list[Topic]:
+    """List the topics with fewer partitions than their task, if the task's event log has the right number."""
     topics = list(topics)
-    refused = {task for task, _ in _find_miscounted_logs(topics, found)}
+    refused = {task for task, _ in _find_miscounted_logs(topics, described)}
     return [topic for topic in topics if topic.task and topic.task not in refused and not topic.is_log
-            and 0 < _count(topic, found) < topic.partitions]  # fmt: skip
+            and 0 < _count(topic, described) < topic.partitions]  # fmt: skip
 
 
-def find_miscounted(topics: Iterable[Topic], found: Mapping[str, FoundTopic]) -> list[TopicError]:
-    """What is wrong with the partition counts of the topics that were found: at most one error a task.
+def find_miscounted(topics: Iterable[Topic], described: Mapping[str, TopicDescription]) -> list[TopicError]:
+    """Compare the partition counts of topics with their tasks; return at most one error for each task.
 
-    The event log decides, since its records cannot move. A topic beside it may have more partitions than the task: the others stay
-    empty, or hold requests, which are answered whatever their partition.
+    The event log decides, because its records cannot move. Another topic may have more partitions than the task: they stay empty, or
+    hold requests, which are answered whatever their partition.
     """
     topics = list(topics)
-    problems = [error for _, error in _find_miscounted_logs(topics, found)]
-    lacking = find_lacking(topics, found)
+    problems = [error for _, error in _find_miscounted_logs(topics, described)]
+    lacking = find_lacking(topics, described)
     for task in dict.fromkeys(topic.task for topic in lacking):
-        named = ", ".join(f"{topic.name} has {_count(topic, found)}" for topic in lacking if topic.task == task)
+        named = ", ".join(f"{topic.name} has {_count(topic, described)}" for topic in lacking if topic.task == task)
         count = next(topic.partitions for topic in lacking if topic.task == task)
         problems.append(
             _coded(LACKING, f"the task has {count} partitions, but {named}.", "A starting worker adds them.")
@@ -222,21 +240,23 @@ def find_miscounted(topics: Iterable[Topic], found: Mapping[str, FoundTopic]) ->
             "Delete it: a starting worker makes it anew, empty. Then write again what it held.",
         )
         for topic in topics
-        if not topic.task and (count := _count(topic, found)) not in (0, topic.partitions)
+        if not topic.task and (count := _count(topic, described)) not in (0, topic.partitions)
     ]
     return problems
 
 
-def _find_miscounted_logs(topics: list[Topic], found: Mapping[str, FoundTopic]) -> Iterator[tuple[str, TopicError]]:
-    """Tasks whose event log has another number of partitions than the task, each with an error that names all of its topics."""
+def _find_miscounted_logs(
+    topics: list[Topic], described: Mapping[str, TopicDescription]
+) -> Iterator[tuple[str, TopicError]]:
+    """Yield each task whose event log has another number of partitions, with an error that names all topics of the task."""
     for log in topics:
-        count = _count(log, found)
+        count = _count(log, described)
         if not log.is_log or count in (0, log.partitions):
             continue
         others = ", ".join(
-            f"{topic.name} {_count(topic, found)}"
+            f"{topic.name} {_count(topic, described)}"
             for topic in topics
-            if topic.task == log.task and not topic.is_log and topic.name in found
+            if topic.task == log.task and not topic.is_log and topic.name in described
         )
         what = f"the event log {log.name} has {count} partitions, the task {log.partitions}"
         remedy = (
@@ -250,9 +270,9 @@ def _find_miscounted_logs(topics: list[Topic], found: Mapping[str, FoundTopic]) 
         yield log.task, TopicError(what + (f" (other topics: {others})." if others else "."), remedy)
 
 
-def _count(topic: Topic, found: Mapping[str, FoundTopic]) -> int:
-    """Partitions of a topic on the broker; 0 where that is not known."""
-    return found[topic.name].partitions if topic.name in found else 0
+def _count(topic: Topic, described: Mapping[str, TopicDescription]) -> int:
+    """Return the number of partitions of a topic on the broker; 0 if it is unknown."""
+    return described[topic.name].partitions if topic.name in described else 0
 
 
 def _coded(code: ErrorCode, what: str, remedy: str) -> TopicError:
@@ -262,7 +282,13 @@ def _coded(code: ErrorCode, what: str, remedy: str) -> TopicError:
 
 
 async def connect(brokers: Brokers | str) -> AIOKafkaAdminClient:
-    """An admin client that is connected, or BrokerError."""
+    """Connect an admin client.
+
+    Raises
+    ------
+    BrokerError
+        The broker cannot be reached.
+    """
     admin = Brokers.of(brokers).admin(request_timeout_ms=10_000)
     try:
         await admin.start()
@@ -275,11 +301,11 @@ async def connect(brokers: Brokers | str) -> AIOKafkaAdminClient:
 
 
 async def _settings(admin: AIOKafkaAdminClient, topic: str) -> dict[str, str]:
-    """The settings of a topic that this broker tells; not every broker tells all."""
+    """Return the settings of a topic; not every broker reports all of them."""
     answers: list[Any] = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
     return {
         entry[0]: re.sub(r"\s", "", entry[1] or "")
         for answer in answers
-        for found in answer.resources
-        for entry in found[4]
+        for resource in answer.resources
+        for entry in resource[4]
     }

@@ -40,7 +40,7 @@ def attacks(own):
     yield "an unsigned state of a later position", manifest(500, unsigned)
     yield (
         "one that is signed with another key",
-        manifest(500, seal(poisoned(TASK, 500), TASK, 0, writer="x", key=b"x" * 32)),
+        manifest(500, seal(poisoned(TASK, 500), TASK, 0, writer="x", snapshot_key=b"x" * 32)),
     )
     yield (
         "one that says that it is signed",
@@ -111,7 +111,7 @@ def forged(worker):
     """A segment with other features in each question that waits."""
     entries = []
     for waiting in worker.collaborators.pending.following(0, 0):
-        entry = joining.decode(waiting.entry)
+        entry = joining.decode(waiting.content)
         if isinstance(entry, joining.Question):
             entry = msgspec.structs.replace(entry, features={"x": 1e3})
         entries.append(waiting._replace(entry=joining.encode(entry)))

@@ -13,7 +13,7 @@ from headrace.learning.errors import LogError
 from headrace.learning.records.mark import Mark
 from headrace.learning.task import Task
 from headrace.learning.task.source import Source
-from headrace.tables.kafka.appender import Appender, Row
+from headrace.tables.kafka.appender import Appender, NewMessage
 from headrace.tables.kafka.log import KafkaEventLog
 from headrace.tables.kafka.producer import producing
 from headrace.tables.kafka.topics import Topic, connect, prepare, topics_of
@@ -258,7 +258,9 @@ def test_the_appender_keeps_the_order_and_names_what_is_too_large(broker, names)
 
     async def append():
         appender = Appender(topic, broker)
-        refused = await appender.append([Row(0, b"%d" % number, bytes(size)) for number, size in enumerate(sizes)])
+        refused = await appender.append(
+            [NewMessage(0, b"%d" % number, bytes(size)) for number, size in enumerate(sizes)]
+        )
         await appender.stop()
         return refused
 

@@ -99,7 +99,7 @@ def test_a_signed_snapshot_is_refused_at_once_where_no_key_is_configured(world):
         worker.shards.assign([0])
         await learn(at, worker, 50)
         await worker.shards.revoke()
-        await put(at, "x", manifest(60, seal(poisoned(TASK, 60), TASK, 0, writer="x", key=KEY)))
+        await put(at, "x", manifest(60, seal(poisoned(TASK, 60), TASK, 0, writer="x", snapshot_key=KEY)))
         worker.shards.assign([0])
         assert "Configure the key" in await is_stopped(worker)
         await worker.stop()

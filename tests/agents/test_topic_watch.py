@@ -12,13 +12,13 @@ import headrace.agents.topic_watch
 from headrace.agents.topic_watch import TopicWatch
 from headrace.learning.task import Task
 from headrace.learning.task.source import Source
-from headrace.tables.kafka.metadata import FoundTopic
+from headrace.tables.kafka.metadata import TopicDescription
 from headrace.tables.kafka.topics import Topic, connect, prepare, topics_of
 
 TASK = Task(name="ads", kind="binary", sources=[Source(topic="clicks", label="y", features="x")])
 NAMES = [topic.name for topic in topics_of(TASK)] + ["clicks"]
 IDS = {name: uuid.uuid4() for name in NAMES}
-WELL = {name: FoundTopic(1, IDS[name]) for name in NAMES}
+WELL = {name: TopicDescription(1, IDS[name]) for name in NAMES}
 
 
 def looks(monkeypatch, *answers):
@@ -50,7 +50,7 @@ def without(*names):
 
 
 def made_anew(*names):
-    return WELL | {name: FoundTopic(1, uuid.uuid4()) for name in names}
+    return WELL | {name: TopicDescription(1, uuid.uuid4()) for name in names}
 
 
 def test_topics_that_are_as_they_were_are_no_trouble(monkeypatch):
@@ -95,21 +95,21 @@ def test_a_topic_that_the_fold_can_do_without_or_that_is_read_anew_may_be_made_a
 
 
 def test_partitions_added_to_the_log_are_trouble_and_to_a_source_or_another_topic_are_not(monkeypatch):
-    wide = WELL | {name: FoundTopic(2, IDS[name]) for name in ("ads.requests", "clicks")}
+    wide = WELL | {name: TopicDescription(2, IDS[name]) for name in ("ads.requests", "clicks")}
     assert looks(monkeypatch, WELL, wide, wide)[-1] == []
-    wide["ads.events"] = FoundTopic(2, IDS["ads.events"])
+    wide["ads.events"] = TopicDescription(2, IDS["ads.events"])
     ((topic, message),) = looks(monkeypatch, WELL, wide, wide)[-1]
     assert topic == "ads.events"
     assert "Set partitions = 2" in message
 
 
 def test_a_topic_that_is_not_described_now_is_neither_missing_nor_another(monkeypatch):
-    electing = WELL | {"ads.events": FoundTopic(0, None, error=5)}
+    electing = WELL | {"ads.events": TopicDescription(0, None, error=5)}
     assert looks(monkeypatch, WELL, electing, electing, WELL) == [[]] * 4
 
 
 def test_a_broker_without_topic_ids_is_no_trouble(monkeypatch):
-    old = {name: FoundTopic(1) for name in NAMES}
+    old = {name: TopicDescription(1) for name in NAMES}
     assert looks(monkeypatch, old, old, old) == [[]] * 3
 
 

@@ -99,7 +99,7 @@ def test_a_replica_answers_what_the_fold_up_to_its_position_answers(broker, work
     for at, (probabilities, predicted) in found.items():
         learner, _ = harness.fold(task, partition, [message for message in messages if message.offset < at])
         expected = learner.champion.predict({"x": 1.0})
-        told = expected.told() if expected else {"prediction": None, "probabilities": None}
+        told = expected.to_json() if expected else {"prediction": None, "probabilities": None}
         assert (told["probabilities"], told["prediction"]) == (probabilities, predicted)
 
 

@@ -324,7 +324,7 @@ class Reading:
         self.encode, self.digest, self.answers = encode, digest, answers
         self.task = Task(name="t", kind="binary", model="logistic")
         self.sealed = seal(Learner(self.task, 0).state, self.task, 0, writer="w")
-        self.signed = seal(Learner(self.task, 0).state, self.task, 0, writer="w", key=KEY)
+        self.signed = seal(Learner(self.task, 0).state, self.task, 0, writer="w", snapshot_key=KEY)
         self.learner, self.states = Learner, learned_states()
         self.whole_address = ADDRESS.fullmatch
         self.peers = Peers("http://127.0.0.1:6066")
@@ -445,7 +445,7 @@ class Reading:
             head = self.signed[:10] + len(told).to_bytes(4, "big") + told
             rest = self.signed[len(self.signed) - self.peek(self.signed).packed - 32 :]
             data = head + hashlib.sha256(head).digest() + rest
-        self.unseal(data, self.task, 0, key=KEY)
+        self.unseal(data, self.task, 0, snapshot_key=KEY)
         assert data == self.signed
         return "read"
 
@@ -464,7 +464,7 @@ class Reading:
         value = head + dice.choice((b"\n", b"", b"\n\n")) + dice.choice((self.sealed, b"", b"garbage"))
         self.table.put_now(f"manifest/{place}".encode("latin-1"), value)
         outcome = "refused"
-        for found in self.snapshots.found(0):
+        for found in self.snapshots.furthest_first(0):
             assert 0 <= found.position < 2**63
             self.peek(found.read())
             outcome = "read"

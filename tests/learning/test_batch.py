@@ -13,7 +13,7 @@ from headrace.learning.fold.learner import Learner
 from headrace.learning.models.online_linear import OnlineLinearClassifier, OnlineLinearRegressor
 from headrace.learning.snapshot import digest
 from headrace.learning.task import BATCH_MAX, Task, Update
-from headrace.learning.waiting.batch import Batch, BatchState, Row
+from headrace.learning.waiting.batch import Batch, BatchState, LabelledFeatures
 
 
 def learner(model="logistic", **update):
@@ -136,6 +136,6 @@ def test_the_mean_is_for_one_model_alone():
 
 def test_a_batch_gives_its_rows_once():
     batch = Batch(BatchState(), Update(batch=3))
-    batch.collect(Row({"x": 1}, True), clock=0)
+    batch.collect(LabelledFeatures({"x": 1}, True), clock=0)
     assert [row.label for row in batch.take()] == [True]
     assert batch.take() == []

@@ -48,7 +48,7 @@ def test_a_table_needs_a_row_for_each_word_of_its_type_and_no_other(rows):
 
 
 def test_an_error_without_a_row_is_refused_at_import():
-    with pytest.raises(TypeError, match="FloodError: there is no error 'flood' in the table of codes"):
+    with pytest.raises(TypeError, match="FloodError: the code 'flood' has no row in ERRORS"):
 
         class FloodError(HeadraceError):
             code = "flood"

@@ -9,8 +9,8 @@ from headrace.learning.effects import Predicted, Quarantined, Resolved
 from headrace.learning.fold.learner import Learner
 from headrace.learning.snapshot import digest, seal, unseal
 from headrace.learning.task import Task, Unanswered, Update
-from headrace.learning.waiting.join import ENTRY_MAX, Question, decode, encode
-from headrace.learning.waiting.pending import InMemory, Waiting
+from headrace.learning.waiting.join import ENTRY_MAX, WaitingQuestion, decode, encode
+from headrace.learning.waiting.pending import InMemory, PendingEntry
 
 
 def task(kind="binary", **more):
@@ -194,7 +194,7 @@ def test_due_is_when_the_oldest_entry_expires():
 def test_what_a_stopped_process_left_of_later_steps_does_not_count():
     pending = InMemory()
     for step in (2, 3):  # it had folded the question once more, with other features, and its label
-        pending.put(Waiting(step, "q", encode(Question(0, {"x": 9.0}, {}, None))))
+        pending.put(PendingEntry(step, "q", encode(WaitingQuestion(0, {"x": 9.0}, {}, None))))
     learner = Learner(task(), 0, pending=pending)
     clean = Learner(task(), 0)
     for one in (learner, clean):
@@ -241,7 +241,7 @@ def test_an_entry_keeps_every_kind_of_value_as_it_is():
         "baseline": None,
         "other": (2, {1: 0.25, 2: 0.75, "1": 0.0}),
     }
-    found = decode(encode(Question(5, features, predictions, None)))
+    found = decode(encode(WaitingQuestion(5, features, predictions, None)))
     assert [(name, type(value), str(value)) for name, value in found.features.items()] == [
         (name, type(value), str(value)) for name, value in features.items()
     ]

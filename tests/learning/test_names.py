@@ -115,7 +115,7 @@ def test_where_the_declaration_limits_the_names_none_are_kept():
 def test_a_record_may_have_so_many_features_unless_they_are_declared():
     many = {f"f{number}": 1.0 for number in range(3)}
     line = json.dumps({"features": many, "label": True}).encode()
-    with pytest.raises(RecordError, match="has 3 features, and up to 2 are taken") as caught:
+    with pytest.raises(RecordError, match="has 3 features, more than the 2 allowed") as caught:
         Reader(Task(name="ads", kind="binary", feature_limit=2)).read_record(line)
     assert caught.value.code == "too_many_features"
     for more in ({"feature_limit": 3}, {"feature_limit": 2, "features": dict.fromkeys(many, Feature())}):

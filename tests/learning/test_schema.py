@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from headrace.learning.errors import RecordError
-from headrace.learning.records.schema import LARGEST, Features, Schema, find_bad_feature
+from headrace.learning.records.schema import LARGEST, CheckedFeatures, Schema, find_bad_feature
 from headrace.learning.task import Feature, Task
 
 FEATURES = {
@@ -106,7 +106,7 @@ def test_a_reason_quotes_the_beginning_of_a_long_string(features):
 
 @pytest.mark.parametrize("value", [True, 0, 2**63 - 1, -(2**63), 0.5, LARGEST, -LARGEST, "", "x" * 4_096])
 def test_any_finite_number_short_string_or_boolean_is_a_feature(value):
-    assert msgspec.json.decode(msgspec.json.encode({"x": value}), type=Features) == {"x": value}
+    assert msgspec.json.decode(msgspec.json.encode({"x": value}), type=CheckedFeatures) == {"x": value}
     assert find_bad_feature({"x": value}) is None
 
 
@@ -116,7 +116,7 @@ def test_any_finite_number_short_string_or_boolean_is_a_feature(value):
 )
 def test_whatever_the_fast_check_refuses_is_found_by_name(value):
     with pytest.raises(msgspec.ValidationError):
-        msgspec.convert({"a": 1, "x": value}, Features)
+        msgspec.convert({"a": 1, "x": value}, CheckedFeatures)
     assert str(find_bad_feature({"a": 1, "x": value, "z": None})).startswith("feature 'x' is ")
 
 

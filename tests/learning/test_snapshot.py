@@ -92,7 +92,7 @@ class TestWhole:
         assert zstandard.decompress(data[-header.packed :]) == encode(STATE)
 
     def test_the_header_can_be_read_without_the_payload(self):
-        data = seal(STATE, TASK, 3, writer="w", key=KEY)
+        data = seal(STATE, TASK, 3, writer="w", snapshot_key=KEY)
         header = peek(data)
         assert peek(data[: -header.packed]) == header
 
@@ -153,12 +153,12 @@ class TestMakers:
     @pytest.mark.parametrize("what", OTHERS)
     def test_a_snapshot_by_others_is_refused_and_both_are_named(self, what, key):
         changes, task, told = OTHERS[what]
-        data = seal(STATE, TASK, 3, writer="w", key=key)
+        data = seal(STATE, TASK, 3, writer="w", snapshot_key=key)
         if "libraries" in changes:
             mixed = peek(data).libraries | changes["libraries"]
             changes = {"libraries": {name: version for name, version in mixed.items() if version}}
         with pytest.raises(SnapshotError, match=told) as refusal:
-            unseal(reseal(data, key=key, **changes), task, 3, key=key)
+            unseal(reseal(data, key=key, **changes), task, 3, snapshot_key=key)
         assert refusal.value.remedy.endswith(".")
 
     def test_another_format_is_refused_before_its_header_is_read(self):
@@ -187,40 +187,40 @@ class TestMakers:
 
 class TestSignature:
     def test_a_signed_snapshot_is_accepted_with_its_key(self):
-        data = seal(STATE, TASK, 3, writer="w", key=KEY)
+        data = seal(STATE, TASK, 3, writer="w", snapshot_key=KEY)
         assert peek(data).signed
-        assert digest(unseal(data, TASK, 3, key=KEY)) == digest(STATE)
+        assert digest(unseal(data, TASK, 3, snapshot_key=KEY)) == digest(STATE)
 
     def test_another_key_is_refused(self):
-        data = seal(STATE, TASK, 3, writer="w", key=KEY)
+        data = seal(STATE, TASK, 3, writer="w", snapshot_key=KEY)
         for key in (KEY + b".", b"x", KEY[:-1]):
             with pytest.raises(SnapshotError, match="not signed with the configured key"):
-                unseal(data, TASK, 3, key=key)
+                unseal(data, TASK, 3, snapshot_key=key)
 
     def test_an_unsigned_snapshot_is_refused_where_a_key_is_configured(self):
         with pytest.raises(SnapshotError, match="not signed, and a key is configured"):
-            unseal(seal(STATE, TASK, 3, writer="w"), TASK, 3, key=KEY)
+            unseal(seal(STATE, TASK, 3, writer="w"), TASK, 3, snapshot_key=KEY)
 
     def test_a_signed_snapshot_is_refused_where_no_key_is_configured(self):
         with pytest.raises(SnapshotError, match="signed, and no key is configured"):
-            unseal(seal(STATE, TASK, 3, writer="w", key=KEY), TASK, 3)
+            unseal(seal(STATE, TASK, 3, writer="w", snapshot_key=KEY), TASK, 3)
 
     @pytest.mark.parametrize("key", [b"", None])
     def test_an_empty_key_is_no_key(self, key):
-        assert not peek(seal(STATE, TASK, 3, writer="w", key=key)).signed
+        assert not peek(seal(STATE, TASK, 3, writer="w", snapshot_key=key)).signed
 
     def test_it_covers_the_header(self):
-        data = seal(STATE, TASK, 3, writer="w", key=KEY)
+        data = seal(STATE, TASK, 3, writer="w", snapshot_key=KEY)
         tag = data[-peek(data).packed - SUM : -peek(data).packed]
         forged = reseal(data, key=KEY, writer="someone else")
         forged = forged[: -peek(data).packed - SUM] + tag + forged[-peek(data).packed :]
         with pytest.raises(SnapshotError, match="not signed with the configured key"):
-            unseal(forged, TASK, 3, key=KEY)
+            unseal(forged, TASK, 3, snapshot_key=KEY)
 
     def test_it_is_checked_before_anything_is_inflated(self, inflated):
-        forged = reseal(seal(STATE, TASK, 3, writer="w", key=KEY), encode(STATE), key=b"another key")
+        forged = reseal(seal(STATE, TASK, 3, writer="w", snapshot_key=KEY), encode(STATE), key=b"another key")
         with pytest.raises(SnapshotError, match="not signed"):
-            unseal(forged, TASK, 3, key=KEY)
+            unseal(forged, TASK, 3, snapshot_key=KEY)
         assert not inflated
 
     @pytest.mark.parametrize("what", ["task", "kind", "shard", "fingerprint"])
@@ -337,7 +337,7 @@ class TestAnswers:
 class TestDamage:
     @pytest.mark.parametrize("key", [None, KEY])
     def test_no_flipped_bit_goes_unnoticed(self, key):
-        data = seal(STATE, TASK, 3, writer="w", key=key)
+        data = seal(STATE, TASK, 3, writer="w", snapshot_key=key)
         start = len(data) - peek(data).packed
         rng = random.Random(4)
         for place in [*range(start), *(rng.randrange(start, len(data)) for _ in range(500)), len(data) - 1]:
@@ -345,18 +345,18 @@ class TestDamage:
                 damaged = bytearray(data)
                 damaged[place] ^= 1 << bit
                 with pytest.raises(SnapshotError):
-                    unseal(bytes(damaged), TASK, 3, key=key)
+                    unseal(bytes(damaged), TASK, 3, snapshot_key=key)
 
     @pytest.mark.parametrize("key", [None, KEY])
     def test_no_cut_goes_unnoticed(self, key):
-        data = seal(STATE, TASK, 3, writer="w", key=key)
+        data = seal(STATE, TASK, 3, writer="w", snapshot_key=key)
         start = len(data) - peek(data).packed
         for end in [*range(start + 2), *range(start, len(data), 97), len(data) - 1]:
             with pytest.raises(SnapshotError):
-                unseal(data[:end], TASK, 3, key=key)
+                unseal(data[:end], TASK, 3, snapshot_key=key)
         for longer in (data + b"\0", data + data, b"\0" + data):
             with pytest.raises(SnapshotError):
-                unseal(longer, TASK, 3, key=key)
+                unseal(longer, TASK, 3, snapshot_key=key)
 
     def test_what_is_no_snapshot_is_refused(self):
         rng = random.Random(5)
@@ -366,11 +366,11 @@ class TestDamage:
                     read(data)
 
     def test_parts_of_two_snapshots_do_not_make_one(self):
-        one, other = (seal(state, TASK, 3, writer="w", key=KEY) for state in (STATE, learned(TASK, 40)))
+        one, other = (seal(state, TASK, 3, writer="w", snapshot_key=KEY) for state in (STATE, learned(TASK, 40)))
         cuts = [len(data) - peek(data).packed for data in (one, other)]
         for mixed in (one[: cuts[0]] + other[cuts[1] :], one[: cuts[0] - SUM] + other[cuts[1] - SUM :]):
             with pytest.raises(SnapshotError):
-                unseal(mixed, TASK, 3, key=KEY)
+                unseal(mixed, TASK, 3, snapshot_key=KEY)
 
 
 def test_sealing_and_unsealing_do_not_change_a_model_that_changes_when_it_is_asked(tmp_path, monkeypatch):

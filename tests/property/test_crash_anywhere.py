@@ -215,7 +215,7 @@ class Process:
                 segments,
                 folder / "pending",
                 task=task.name,
-                key=None,
+                snapshot_key=None,
                 writer=f"life{life}",
                 fold=task.fingerprint,
                 wait=task.wait_ms,

@@ -6,10 +6,10 @@ import shutil
 
 import pytest
 
-from headrace.learning.waiting.join import Question, encode
-from headrace.learning.waiting.pending import InMemory, Waiting
+from headrace.learning.waiting.join import WaitingQuestion, encode
+from headrace.learning.waiting.pending import InMemory, PendingEntry
 from headrace.tables.changelog import Entry
-from headrace.tables.pending import CHUNK, PendingTable, ShardPending, Under
+from headrace.tables.pending import CHUNK, PendingTable, ShardPending, StepIndex
 from headrace.tables.segment import ENTRIES_MAX, SEGMENT_MAX, Packer, Segment
 
 WAIT = 10_000
@@ -40,11 +40,13 @@ class Changelog:
 
 
 def waiting(step, name="q", time=None, size=0):
-    return Waiting(step, name, encode(Question(step if time is None else time, {"x": "x" * size}, {}, None)))
+    return PendingEntry(
+        step, name, encode(WaitingQuestion(step if time is None else time, {"x": "x" * size}, {}, None))
+    )
 
 
 def table(log, folder, writer="one", fold="a", key=None):
-    return PendingTable(log, folder, task="ads", key=key, writer=writer, fold=fold, wait=WAIT)
+    return PendingTable(log, folder, task="ads", snapshot_key=key, writer=writer, fold=fold, wait=WAIT)
 
 
 def with_shard(log, folder, work, **options):
@@ -284,7 +286,7 @@ def test_steps_under_one_id_are_not_compared_each_with_each():
     class Batch(dict):
         put = dict.__setitem__
 
-    under, batch = Under(Nothing()), Batch()
+    under, batch = StepIndex(Nothing()), Batch()
     steps = [Step((step * 7919 % count).to_bytes(8, "big")) for step in range(count)]
     for step in steps:
         under.add("q", step)

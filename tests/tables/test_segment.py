@@ -6,14 +6,14 @@ import msgspec
 import pytest
 import zstandard
 
-from headrace.learning.waiting.join import ENTRY_MAX, Question, encode
-from headrace.learning.waiting.pending import STEP_MAX, Waiting
+from headrace.learning.waiting.join import ENTRY_MAX, WaitingQuestion, encode
+from headrace.learning.waiting.pending import STEP_MAX, PendingEntry
 from headrace.tables.segment import ENTRIES_MAX, PACKED_MAX, ROOM, SEGMENT_MAX, Packer, Segment, SegmentError, size_of
 
 KEY, PLACE = b"k" * 32, b"one/1"
 PACKER, SIGNING = Packer("ads", None), Packer("ads", KEY)
-ENTRY = encode(Question(1, {"x": 1.0}, {}, None))
-SEGMENT = Segment("a", 1, [Waiting(1, "q", ENTRY), Waiting(2, "r", ENTRY)])
+ENTRY = encode(WaitingQuestion(1, {"x": 1.0}, {}, None))
+SEGMENT = Segment("a", 1, [PendingEntry(1, "q", ENTRY), PendingEntry(2, "r", ENTRY)])
 
 
 def frame(*content, **options):
@@ -44,8 +44,8 @@ def test_without_a_key_a_record_is_a_frame_alone():
 
 def sized(size):
     """A question of so many bytes."""
-    told = encode(Question(1, {"x": "x" * (1 << 16)}, {}, None))
-    found = encode(Question(1, {"x": "x" * ((1 << 16) + size - len(told))}, {}, None))
+    told = encode(WaitingQuestion(1, {"x": "x" * (1 << 16)}, {}, None))
+    found = encode(WaitingQuestion(1, {"x": "x" * ((1 << 16) + size - len(told))}, {}, None))
     assert len(found) == size
     return found
 
@@ -101,13 +101,13 @@ def test_what_is_no_segment_is_a_segment_error(what):
 def test_the_largest_segment_of_a_worker_is_within_the_limits():
     """As many bytes as come together before the last entry, and then the largest one, under the longest id."""
     name = "\U0001f600" * 256
-    first = Waiting(1, name, sized(SEGMENT_MAX - 1 - size_of(Waiting(1, name, b""))))
-    last = Waiting(STEP_MAX, name, sized(ENTRY_MAX))
+    first = PendingEntry(1, name, sized(SEGMENT_MAX - 1 - size_of(PendingEntry(1, name, b""))))
+    last = PendingEntry(STEP_MAX, name, sized(ENTRY_MAX))
     assert size_of(first) == SEGMENT_MAX - 1
     packed = PACKER.pack(0, PLACE, Segment("f" * 64, 2**63 - 1, [first, last]))
     assert zstandard.frame_content_size(packed) > PACKED_MAX - 4096
     assert PACKER.unpack(0, PLACE, packed).entries == [first, last]
-    assert size_of(Waiting(1, "", b"")) == ROOM  # so no segment has more than ENTRIES_MAX
+    assert size_of(PendingEntry(1, "", b"")) == ROOM  # so no segment has more than ENTRIES_MAX
 
 
 SIGNED = SIGNING.pack(0, PLACE, SEGMENT)

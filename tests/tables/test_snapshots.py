@@ -51,9 +51,9 @@ def test_a_snapshot_of_any_size_comes_back_whole(tmp_path, size, is_signed):
         snapshot = sealed(7, os.urandom(2 * size - head - len(snapshot)), signed=is_signed)  # if it has a digit more
         assert len(snapshot) == size
         await Snapshots(table, "w").save(0, 7, snapshot)
-        found = next(Snapshots(table, "other").found(0))
+        found = next(Snapshots(table, "other").furthest_first(0))
         assert found.read() == snapshot
-        assert found.look().signed == is_signed
+        assert found.read_header().signed == is_signed
         table.close(0)
 
     run(check())
@@ -71,7 +71,7 @@ def test_nothing_is_fetched_to_list_the_snapshots_and_only_the_first_chunk_to_fi
         places = [f"x/{number:012}" for number in range(50)]
         records = [list(in_parts(sealed(7), place=place, chunks=CHUNKS_MAX))[-1] for place in places]
         table = await opened(tmp_path, *records)
-        found = list(Snapshots(table, "w").found(0))
+        found = list(Snapshots(table, "w").furthest_first(0))
         assert [one.place for one in found] == places[::-1]
         assert table.fetched == []
         for one in found:
@@ -102,7 +102,7 @@ def test_what_cannot_be_a_snapshot_is_found_so_by_its_first_part(tmp_path, what)
         changes = dict(WRONG[what])
         chunks, position = changes.pop("chunks", None), changes.pop("position", 7)
         table = await opened(tmp_path, *in_parts(sealed(position, bytes(LARGE), **changes), chunks=chunks))
-        (found,) = Snapshots(table, "w").found(0)
+        (found,) = Snapshots(table, "w").furthest_first(0)
         with pytest.raises(DamagedError):
             found.read()
         assert len(table.fetched) <= 2
@@ -117,7 +117,7 @@ def test_a_last_part_that_is_larger_than_a_part_is_not_read_on(tmp_path):
         *chunks, _ = in_parts(snapshot)
         last = manifest(7, snapshot[2 * CHUNK_MAX :], 2, hashlib.sha256(snapshot).hexdigest())
         table = await opened(tmp_path, *chunks[:2], (b"manifest/x/000000000001", last))
-        (found,) = Snapshots(table, "w").found(0)
+        (found,) = Snapshots(table, "w").furthest_first(0)
         with pytest.raises(DamagedError):
             found.read()
         assert len(table.fetched) == 2
@@ -132,7 +132,7 @@ def test_a_chunk_that_is_not_there_or_another_is_the_last_that_is_fetched(tmp_pa
     async def check():
         table = await opened(tmp_path, *in_parts(sealed(7, b"x" * LARGE)))
         await table.put(0, f"chunk/x/000000000001/{chunk:05}".encode(), value)
-        (found,) = Snapshots(table, "w").found(0)
+        (found,) = Snapshots(table, "w").furthest_first(0)
         with pytest.raises(DamagedError):
             found.read()
         has_its_length = value is not None and len(value) == CHUNK_MAX
@@ -145,8 +145,8 @@ def test_a_chunk_that_is_not_there_or_another_is_the_last_that_is_fetched(tmp_pa
 def test_another_format_is_told_from_damage_by_the_first_part(tmp_path):
     async def check():
         table = await opened(tmp_path, *in_parts(MAGIC + bytes(6)))
-        (found,) = Snapshots(table, "w").found(0)
-        for fetch in (found.look, found.read):
+        (found,) = Snapshots(table, "w").furthest_first(0)
+        for fetch in (found.read_header, found.read):
             with pytest.raises(SnapshotError, match="format is 0") as refused:
                 fetch()
             assert not isinstance(refused.value, DamagedError)
@@ -158,7 +158,7 @@ def test_another_format_is_told_from_damage_by_the_first_part(tmp_path):
 def test_a_snapshot_that_was_removed_since_it_was_listed_is_damaged(tmp_path):
     async def check():
         table = await opened(tmp_path, *in_parts(sealed(7)))
-        (found,) = Snapshots(table, "w").found(0)
+        (found,) = Snapshots(table, "w").furthest_first(0)
         await table.put(0, b"manifest/x/000000000001", None)
         with pytest.raises(DamagedError, match="removed"):
             found.read()
@@ -173,7 +173,7 @@ def test_a_table_that_is_closed_while_a_snapshot_is_read_is_a_failed_database(tm
 
     async def check():
         table = await opened(tmp_path, *in_parts(sealed(7, bytes(LARGE))))
-        found = Snapshots(table, "w").found(0)
+        found = Snapshots(table, "w").furthest_first(0)
         if fetch < 5:  # the manifest and three chunks
             (found,) = found
             table.closes_at = fetch
@@ -228,7 +228,7 @@ def test_what_a_writer_has_not_written_under_its_name_goes_with_its_next_snapsho
         ahead = list(in_parts(sealed(10**9), 10**9, "stranger/000000000001"))
         for key, value in (*forged, *ahead):
             await table.put(0, key, value)
-        assert next(own.found(0)).place == "stranger/000000000001"
+        assert next(own.furthest_first(0)).place == "stranger/000000000001"
         await own.save(0, 60, sealed(60))
         left = {key.decode().split("/", 1)[1] for key, _ in table.items(0, b"manifest/")}
         assert left == {"own/000000000001", "other/000000000001", "stranger/000000000001"}
@@ -245,9 +245,9 @@ def test_what_a_writer_has_not_written_under_its_name_goes_with_its_next_snapsho
 def test_a_list_of_snapshots_holds_none_of_their_parts(tmp_path):
     async def check():
         table = await opened(tmp_path, *in_parts(sealed(7, bytes(1000))))
-        (found,) = Snapshots(table, "w").found(0)
+        (found,) = Snapshots(table, "w").furthest_first(0)
         assert not [field for field in found if isinstance(field, bytes)]
-        assert found.look().packed == 1000
+        assert found.read_header().packed == 1000
         assert not hasattr(found, "__dict__"), "nothing is kept of what was fetched"
         table.close(0)
 

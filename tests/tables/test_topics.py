@@ -10,7 +10,7 @@ from aiokafka.admin import NewPartitions, NewTopic
 
 from headrace.learning.errors import BrokerError, TopicError
 from headrace.learning.task import Stored, Task
-from headrace.tables.kafka.metadata import FoundTopic, find_topics
+from headrace.tables.kafka.metadata import TopicDescription, find_topics
 from headrace.tables.kafka.topics import (
     PASSING,
     connect,
@@ -104,20 +104,20 @@ def test_two_workers_that_add_partitions_at_once_do_not_fail_each_other(broker, 
 
 def test_a_topic_beside_the_log_may_have_more_partitions_than_the_task(task):
     topics = topics_of(task)
-    found = {topic.name: FoundTopic(2) for topic in topics} | {task.requests: FoundTopic(5)}
+    found = {topic.name: TopicDescription(2) for topic in topics} | {task.requests: TopicDescription(5)}
     assert find_miscounted(topics, found) == []
 
 
 def test_a_topic_beside_the_log_with_fewer_is_a_note_that_a_starting_worker_mends(task):
     topics = topics_of(task)
-    found = {topic.name: FoundTopic(2) for topic in topics} | {f"{task.name}.pending": FoundTopic(1)}
+    found = {topic.name: TopicDescription(2) for topic in topics} | {f"{task.name}.pending": TopicDescription(1)}
     (problem,) = find_miscounted(topics, found)
     assert "pending has 1" in problem.what
     assert problem.code in PASSING
     # Where the log is wrong too, there is one error, and nothing is added beside it.
-    (problem,) = find_miscounted(topics, found | {task.events: FoundTopic(3)})
+    (problem,) = find_miscounted(topics, found | {task.events: TopicDescription(3)})
     assert "Set partitions = 3" in problem.remedy
-    assert find_lacking(topics, found | {task.events: FoundTopic(3)}) == []
+    assert find_lacking(topics, found | {task.events: TopicDescription(3)}) == []
 
 
 def test_looking_a_topic_up_does_not_make_it(broker, task):
