@@ -1,4 +1,4 @@
-"""Models: the catalogue of their names, and how they are built."""
+"""Models: the catalogue of names, and the function that builds a model."""
 
 import difflib
 import importlib
@@ -55,7 +55,7 @@ MODELS: KindCatalogue[Maker] = KindCatalogue(
 
 
 def names_for(kind: Kind) -> list[str]:
-    """The names of the models that fit a kind of task.
+    """List the names of the models that fit a kind of task.
 
     Examples
     --------
@@ -71,15 +71,15 @@ def build(spec: str | dict[str, Value], kind: Kind) -> Any:
     Parameters
     ----------
     spec
-        A name of the catalogue; a table with `use`, a name, and that model's parameters; or `"module:function"`, a function
-        that gives a River estimator.
+        A name of the catalogue; a table with the name as `use` and the model's parameters; or `"module:function"`, a function that
+        returns a River estimator.
     kind
-        What it has to predict.
+        The kind of task.
 
     Raises
     ------
     ModelError
-        There is no such model, it does not fit the kind, or its parameters are not what it takes.
+        There is no such model, it does not fit the kind of task, or a parameter is unknown or has a wrong value.
 
     Examples
     --------
@@ -140,7 +140,7 @@ def _import(name: str) -> Maker:
 
 
 def _check_parameters(name: str, make: Maker, parameters: dict[str, Value]) -> dict[str, Value]:
-    """The parameters, of the types that the function declares; what it does not declare is let pass."""
+    """Convert parameters to the types that a function declares; a parameter without a declared type is not checked."""
     try:
         known = inspect.signature(make, eval_str=True).parameters
     except (NameError, TypeError, ValueError):
@@ -166,7 +166,7 @@ def _check_parameters(name: str, make: Maker, parameters: dict[str, Value]) -> d
 
 
 def _check_model(name: str, model: Any, kind: Kind) -> None:
-    """Raise ModelError if a user's function gave what is no model for this kind of task."""
+    """Raise ModelError unless a user's function returned a model for this kind of task."""
     wanted = base.Regressor if kind == "regression" else base.Classifier
     if not isinstance(model, wanted):
         remedy = f"Return a River {wanted.__name__.lower()}, alone or at the end of a pipeline."

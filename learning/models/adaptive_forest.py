@@ -15,19 +15,19 @@ from headrace.learning.task import Label
 
 @tagged("forest-tree/1")
 class ForestTree(BoundedTree, LastingClasses, BaseTreeClassifier):
-    """The tree of River's forest; its labels may be of mixed types."""
+    """The tree of River's forest, for labels of mixed types too."""
 
     def predict_proba_one(self, x: dict[str, Any]) -> dict[Label, float]:
-        """The probabilities of the leaf that the features lead to."""
+        """Return the class probabilities of the leaf for these features."""
         return leaf_probabilities(self, x)
 
 
 @tagged("adaptive-forest/1")
 class AdaptiveForest(forest.ARFClassifier):
-    """River's forest, which neither a request nor a record without features can shape.
+    """River's forest, unaffected by requests and by records without features.
 
-    How many features a tree looks at follows from how many there are. River's takes that from the first features that it sees, be
-    they a request's or none at all; here it is the first record learned that has some.
+    The number of features that a tree considers depends on the number of features. River takes it from the first features that it sees,
+    also from those of a request, and also if there are none. This class takes it from the first learned record that has features.
     """
 
     def learn_one(self, x: dict[str, Any], y: Label, **kwargs: Any) -> None:
@@ -36,7 +36,7 @@ class AdaptiveForest(forest.ARFClassifier):
             super().learn_one(x, y, **kwargs)
 
     def predict_proba_one(self, x: dict[str, Any], **kwargs: Any) -> dict[Label, float]:
-        """The trees' weighted vote; empty before the first record."""
+        """Return the trees' weighted vote; empty before the first record."""
         return super().predict_proba_one(x, **kwargs) if len(self) else {}
 
     def _new_base_model(self) -> ForestTree:
@@ -47,14 +47,14 @@ class AdaptiveForest(forest.ARFClassifier):
 
 
 def arf(n_trees: Trees = 10, seed: Seed = 42) -> Prepared:
-    """Hoeffding trees on resampled records, each with a drift detector and a tree that waits to replace it.
+    """Make an adaptive random forest: Hoeffding trees on resampled records, each with a drift detector and a background tree.
 
     Parameters
     ----------
     n_trees
-        Trees, 1 to 1,000.
+        The number of trees, 1 to 1,000.
     seed
-        Of its random numbers, which are part of its state.
+        The seed of the random numbers, whose generator is part of the state.
 
     Examples
     --------

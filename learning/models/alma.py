@@ -12,14 +12,14 @@ Order = Annotated[int, Meta(ge=2, le=100)]
 
 
 def alma(p: Order = 2, alpha: PositiveShare = 0.9) -> Prepared:
-    """Scaled features into ALMA, a linear classifier that learns only from what lies too near its margin.
+    """Make ALMA on scaled features: a linear classifier that learns only from records within its margin.
 
     Parameters
     ----------
     p
-        Order of the norm, 2 to 100.
+        The order of the norm, 2 to 100.
     alpha
-        How near to the largest margin it aims, above 0 and up to 1.
+        The aim for the margin, as a share of the largest one: above 0 and up to 1.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Baselines: what a model has to beat."""
+"""Baselines: simple models that a better model has to beat."""
 
 from river import dummy, stats
 
@@ -8,11 +8,11 @@ from headrace.learning.tags import tagged
 
 @tagged("no-change/1")
 class NoChange(LastingClasses, dummy.NoChangeClassifier):
-    """River's classifier, with classes whose order lasts."""
+    """River's no-change classifier, with classes whose order survives a restart."""
 
 
 def no_change() -> NoChange:
-    """Says the last label again.
+    """Make a classifier that predicts the last label.
 
     Examples
     --------
@@ -29,7 +29,7 @@ def no_change() -> NoChange:
 
 
 def mean() -> dummy.StatisticRegressor:
-    """Says the mean of all labels so far.
+    """Make a regressor that predicts the mean of all labels so far.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The classes that a model has met, in an order that survives its bytes."""
+"""The classes that a model has met, in an order that survives a restart."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -9,16 +9,16 @@ from headrace.learning.task import Label
 
 @tagged("classes/1")
 class Classes:
-    """A set of labels that is walked, always, as a `set` would be to which they were added in the order in which they were met.
+    """A set of labels with the iteration order of a `set` to which the labels were added one by one as they were met.
 
-    River keeps labels in a `set`, and ties between classes go by its order. That depends on how the set came to be: one that is read
-    back from bytes may be walked otherwise, and the model would part from the one that was saved. Here the order of a River that was
-    never interrupted is kept; hashes being fixed (PYTHONHASHSEED=0), it follows from the labels.
+    River keeps labels in a `set`, and its order decides ties between classes. That order depends on the history of the set, so a set that
+    is read from bytes may have another order, and the model would then predict otherwise than the saved one. This class keeps the order
+    of a River model that was never interrupted. With fixed hashes (PYTHONHASHSEED=0) the order follows from the labels.
 
     Attributes
     ----------
     sorted
-        The labels in sorted order, whole numbers before strings, which Python cannot compare.
+        The labels in sorted order, whole numbers before strings, because Python cannot compare the two.
 
     Examples
     --------
@@ -39,13 +39,13 @@ class Classes:
             self.add(label)
 
     def add(self, label: Label) -> None:
-        """Take in a label."""
+        """Add a label."""
         if label in self._walked:
             return
         self._met.append(label)
         grown: set[Label] = set()
         for met in self._met:
-            grown.add(met)  # one by one: `set(self._met)` may be walked otherwise
+            grown.add(met)  # one by one, because `set(self._met)` may have another order
         self._walked = dict.fromkeys(grown)
         self.sorted = sorted(grown, key=_type_and_value)
 
@@ -64,13 +64,13 @@ def _type_and_value(label: Label) -> tuple[str, Any]:
 
 
 class LastingClasses:
-    """Makes `classes` of a River classifier, which it sets to an empty set on its making, a `Classes`."""
+    """A mixin for River classifiers that makes their attribute `classes` a `Classes` instead of a set."""
 
     _met: Classes
 
     @property
     def classes(self) -> Classes:
-        """The labels met so far."""
+        """Return the labels met so far."""
         return self._met
 
     @classes.setter

@@ -12,14 +12,13 @@ from headrace.learning.tags import tagged
 from headrace.learning.task import Label
 
 LEAVES = 10_000
-"""A tree with as many leaves no longer grows; looked at once in a million records, as River looks at the size in memory."""
+"""The leaves after which a tree no longer grows; checked once in a million records, when River checks the size in memory."""
 
 
 class BoundedTree:
-    """Bounds a Hoeffding tree by its leaves, where River does by its size in memory.
+    """A mixin that bounds a Hoeffding tree by its number of leaves, where River bounds its size in memory.
 
-    What `sys.getsizeof` says depends on how an object came to be, so a tree that came back from its bytes would go other ways than the
-    one that was saved.
+    `sys.getsizeof` depends on an object's history, so a tree that was loaded could stop growing at another record than the saved one.
     """
 
     def _estimate_model_size(self) -> None:
@@ -28,25 +27,25 @@ class BoundedTree:
 
 @tagged("tree-classifier/1")
 class TreeClassifier(BoundedTree, LastingClasses, tree.HoeffdingTreeClassifier):
-    """River's tree; its labels may be of mixed types."""
+    """River's Hoeffding tree, for labels of mixed types too."""
 
     def predict_proba_one(self, x: dict[str, Any]) -> dict[Label, float]:
-        """The probabilities of the leaf that the features lead to."""
+        """Return the class probabilities of the leaf for these features."""
         return leaf_probabilities(self, x)
 
 
 @tagged("adaptive-tree-classifier/1")
 class AdaptiveTreeClassifier(BoundedTree, LastingClasses, tree.HoeffdingAdaptiveTreeClassifier):
-    """River's adaptive tree, with classes whose order lasts."""
+    """River's adaptive tree, with classes whose order survives a restart."""
 
 
 @tagged("tree-regressor/1")
 class TreeRegressor(BoundedTree, tree.HoeffdingTreeRegressor):
-    """River's tree for numbers."""
+    """River's Hoeffding tree for regression."""
 
 
 def leaf_probabilities(model: Any, x: dict[str, Any]) -> dict[Label, float]:
-    """River's `HoeffdingTreeClassifier.predict_proba_one`, without sorting the labels on each call."""
+    """Compute River's `HoeffdingTreeClassifier.predict_proba_one` without sorting the labels at each call."""
     probabilities: dict[Label, float] = dict.fromkeys(model.classes.sorted, 0.0)
     root = model._root  # noqa: SLF001
     if root is not None:
@@ -56,16 +55,16 @@ def leaf_probabilities(model: Any, x: dict[str, Any]) -> dict[Label, float]:
 
 
 def hoeffding_tree(grace_period: Count = 200, delta: PositiveShare = 1e-7, max_depth: Count | None = None) -> Prepared:
-    """The Hoeffding tree (VFDT): for streams that do not change.
+    """Make a Hoeffding tree (VFDT), for streams that do not change.
 
     Parameters
     ----------
     grace_period
-        Records a leaf sees between two looks for a split, 1 or more.
+        The number of records that a leaf sees between two attempts to split, 1 or more.
     delta
-        Allowed error of a split decision, above 0 and up to 1.
+        The allowed error of a split decision, above 0 and up to 1.
     max_depth
-        Deepest level; None leaves it open.
+        The deepest level; None sets no limit.
 
     Examples
     --------
@@ -85,14 +84,14 @@ def hoeffding_tree(grace_period: Count = 200, delta: PositiveShare = 1e-7, max_d
 def hat(
     grace_period: Count = 200, delta: PositiveShare = 1e-7, max_depth: Count | None = None, seed: Seed = 42
 ) -> Prepared:
-    """The Hoeffding adaptive tree: replaces branches whose error rises; for streams that change.
+    """Make a Hoeffding adaptive tree, which replaces branches whose error rises: for streams that change.
 
     Parameters
     ----------
     grace_period, delta, max_depth
         As for `hoeffding_tree`.
     seed
-        Of its random numbers, which are part of its state.
+        The seed of the random numbers, whose generator is part of the state.
 
     Examples
     --------
@@ -113,7 +112,7 @@ def hat(
 def hoeffding_regressor(
     grace_period: Count = 200, delta: PositiveShare = 1e-7, max_depth: Count | None = None
 ) -> Prepared:
-    """A Hoeffding tree for numbers, with a model in every leaf, on scaled features.
+    """Make a Hoeffding tree for regression, with a model in every leaf, on scaled features.
 
     Parameters
     ----------

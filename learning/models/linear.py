@@ -9,16 +9,16 @@ from headrace.learning.models.preparing import Prepared, Scale
 def linear(
     learning_rate: Positive = 0.01, l2: NotNegative = 0.0, intercept_learning_rate: NotNegative = 0.01
 ) -> Prepared:
-    """Scaled features into a linear regression.
+    """Make a linear regression on scaled features.
 
     Parameters
     ----------
     learning_rate
-        Step of the gradient descent, above 0.
+        The step size of the gradient descent, above 0.
     l2
-        Pull of the weights towards 0, 0 or more.
+        The strength of the L2 penalty on the weights, 0 or more.
     intercept_learning_rate
-        Step for the intercept, which has to find the scale of the target, 0 or more.
+        The step size for the intercept, which has to find the scale of the labels, 0 or more.
 
     Examples
     --------

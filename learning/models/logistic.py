@@ -7,14 +7,14 @@ from headrace.learning.models.preparing import Prepared, Scale
 
 
 def logistic(learning_rate: Positive = 0.005, l2: NotNegative = 0.0) -> Prepared:
-    """Scaled features into a logistic regression: fast, steady, with probabilities that can be trusted.
+    """Make a logistic regression on scaled features: fast, stable, with well calibrated probabilities.
 
     Parameters
     ----------
     learning_rate
-        Step of the gradient descent, above 0.
+        The step size of the gradient descent, above 0.
     l2
-        Pull of the weights towards 0, 0 or more.
+        The strength of the L2 penalty on the weights, 0 or more.
 
     Examples
     --------

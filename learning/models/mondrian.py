@@ -1,4 +1,4 @@
-"""Mondrian forests: random trees that grow with the data, without looking at labels for their splits."""
+"""Mondrian forests: random trees that grow with the data and choose splits without the labels."""
 
 from typing import Annotated, Any
 
@@ -12,25 +12,25 @@ from headrace.learning.tags import tagged
 from headrace.learning.task import Label
 
 MEGABYTES = 20
-"""The default bound of a forest's state. In RAM it is four to five times as much, and a snapshot of it takes seconds of the worker's time."""
+"""The default bound of a forest's state. It takes four to five times as much RAM, and a snapshot of it takes a worker seconds."""
 
 Megabytes = Annotated[int, Meta(ge=1, le=10_000)]
 
 NODE_BYTES, FEATURE_BYTES, CLASS_BYTES = 150, 28, 5
-"""Of a state: what a node takes, and how much more for each feature and each class that it may have met (`benchmarks/growth.py`)."""
+"""The bytes of a node in a state, and the additional bytes for each feature and class that were met (`benchmarks/growth.py`)."""
 
 
 class BoundedForest:
-    """Bounds the state of a forest of River's by the number of its nodes; until then it is River's forest to the bit.
+    """A mixin that bounds the state of River's forest by the number of its nodes; below the bound it is River's forest to the bit.
 
-    Every node keeps the range of every feature, so how many nodes there may be follows from how many features were met. A tree that
-    has as many no longer splits, and the forest takes in no feature for which there would then be too many nodes: it is left out of
-    what is learned and asked. What the nodes know of their labels goes on being learned.
+    Every node keeps the range of every feature, so the number of features decides how many nodes there may be. A tree with that many nodes
+    no longer splits, but its nodes still learn from labels. A new feature that would lower the limit below the present number of nodes is
+    ignored, in records and in requests.
 
     Attributes
     ----------
     megabytes
-        The bound.
+        The bound of the state in megabytes.
     """
 
     megabytes: int
@@ -39,14 +39,14 @@ class BoundedForest:
     _classes: Any = ()
 
     def bound(self, megabytes: int) -> None:
-        """Set the bound, of a new forest."""
+        """Set the bound of a new forest."""
         self.megabytes = megabytes
         self._features = {}
         self._is_full = False
         self.max_nodes = self._limit(0)
 
     def admitted(self, x: dict[str, Any]) -> dict[str, Any]:
-        """The features that are learned, those that are new being taken in while there is room."""
+        """Return the features to learn; new features are admitted while there is room."""
         known = self._features
         if known.keys() >= x.keys():
             return x
@@ -61,24 +61,24 @@ class BoundedForest:
         return self.known(x)
 
     def set_limit(self) -> None:
-        """Limit the nodes of every tree by the features and classes met."""
+        """Set the limit of every tree's nodes from the features and classes met so far."""
         self.max_nodes = self._limit(len(self._features))
         for tree in self:  # type: ignore[attr-defined]
             tree.max_nodes = self.max_nodes
 
     def known(self, x: dict[str, Any]) -> dict[str, Any]:
-        """The features that may be asked for: all of them until one was left out."""
+        """Return the features to predict from: all of them, until a feature was left out."""
         return {name: value for name, value in x.items() if name in self._features} if self._is_full else x
 
     def _limit(self, features: int) -> int:
-        """How many nodes a tree may have when so many features were met, and these classes."""
+        """Return how many nodes a tree may have, given a number of features and the classes met so far."""
         node = NODE_BYTES + FEATURE_BYTES * features + CLASS_BYTES * len(self._classes)
         return int(self.megabytes * 1_000_000 / (node * self.n_estimators))  # type: ignore[attr-defined]
 
 
 @tagged("mondrian-forest/1")
 class MondrianForest(BoundedForest, forest.AMFClassifier):
-    """River's forest, bounded, with classes whose order lasts."""
+    """River's Mondrian forest, with a bounded state and with classes whose order survives a restart."""
 
     def __init__(self, n_estimators: int = 10, seed: int | None = None, megabytes: int = MEGABYTES):
         super().__init__(n_estimators=n_estimators, seed=seed)
@@ -92,7 +92,7 @@ class MondrianForest(BoundedForest, forest.AMFClassifier):
         super().learn_one(self.admitted(x), y)
 
     def predict_proba_one(self, x: dict[str, Any]) -> dict[Label, float]:
-        """The trees' mean; empty before the first record."""
+        """Return the mean of the trees' probabilities; empty before the first record."""
         probabilities: dict[Label, float] = super().predict_proba_one(self.known(x))
         return probabilities
 
@@ -107,7 +107,7 @@ class MondrianForest(BoundedForest, forest.AMFClassifier):
 
 @tagged("mondrian-regressor/1")
 class MondrianRegressor(BoundedForest, forest.AMFRegressor):
-    """River's forest for numbers, bounded."""
+    """River's Mondrian forest for regression, with a bounded state."""
 
     def __init__(self, n_estimators: int = 10, seed: int | None = None, megabytes: int = MEGABYTES):
         super().__init__(n_estimators=n_estimators, seed=seed)
@@ -118,22 +118,22 @@ class MondrianRegressor(BoundedForest, forest.AMFRegressor):
         super().learn_one(self.admitted(x), y)
 
     def predict_one(self, x: dict[str, Any]) -> float | None:
-        """The trees' mean; None before the first record."""
+        """Return the mean of the trees' predictions; None before the first record."""
         value: float | None = super().predict_one(self.known(x))
         return value
 
 
 def mondrian_forest(n_trees: Trees = 10, seed: Seed = 42, megabytes: Megabytes = MEGABYTES) -> Prepared:
-    """An aggregated Mondrian forest for classes: accurate and dear, about a millisecond a record.
+    """Make an aggregated Mondrian forest for classes: accurate and costly, about a millisecond for each record.
 
     Parameters
     ----------
     n_trees
-        Trees, 1 to 1,000.
+        The number of trees, 1 to 1,000.
     seed
-        Of its random numbers, which are part of its state.
+        The seed of the random numbers, whose generator is part of the state.
     megabytes
-        About how large its state may become, 1 to 10,000: then the trees no longer split, but their nodes still learn.
+        The approximate bound of the state, 1 to 10,000. At the bound the trees no longer split, but their nodes still learn.
 
     Examples
     --------
@@ -151,7 +151,7 @@ def mondrian_forest(n_trees: Trees = 10, seed: Seed = 42, megabytes: Megabytes =
 
 
 def mondrian_regressor(n_trees: Trees = 10, seed: Seed = 42, megabytes: Megabytes = MEGABYTES) -> Prepared:
-    """An aggregated Mondrian forest for numbers, on scaled features.
+    """Make an aggregated Mondrian forest for regression, on scaled features.
 
     Parameters
     ----------

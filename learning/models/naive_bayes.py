@@ -6,7 +6,7 @@ from headrace.learning.models.preparing import OneHot, Prepared
 
 
 def naive_bayes() -> Prepared:
-    """A Gaussian a feature and class: no setting, no step, good from the first records on.
+    """Make a Gaussian naive Bayes classifier, which has no parameters and predicts well after few records.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""A linear model on numpy: online gradient descent over a feature index that grows."""
+"""A linear model on NumPy: online gradient descent, with weights for a growing number of features."""
 
 from collections.abc import Sequence
 from math import exp
@@ -13,11 +13,11 @@ from headrace.learning.tags import tagged
 from headrace.learning.task import Label
 
 INITIAL = 16
-"""Places in a new weight vector; it doubles when features outgrow it, so that growing costs nothing in the long run."""
+"""The length of a new weight vector. It doubles when it is full, so the cost of growing is constant per feature."""
 
 
 class _OnlineLinear(base.Estimator):
-    """Weights, momentum and the feature index; a subclass says what a raw score means and which gradient it has."""
+    """The base of the online linear models: weights, momentum and the feature index. A subclass defines the loss."""
 
     def __init__(self, learning_rate: float = 0.01, l2: float = 0.0, momentum: float = 0.0, clip: float = 1e3):
         self.learning_rate = learning_rate
@@ -32,15 +32,15 @@ class _OnlineLinear(base.Estimator):
 
     @property
     def weights(self) -> dict[str, float]:
-        """The weight of every feature learned so far."""
+        """The weight of each feature that was learned."""
         return {name: float(self._weights[place]) for name, place in self._index.items()}
 
     def _gradient(self, raw: float, y: Any) -> float:
-        """The derivative of the loss by the raw score."""
+        """Return the derivative of the loss with respect to the raw score."""
         raise NotImplementedError
 
     def raw(self, x: dict[str, Any]) -> float:
-        """The weighted sum; a feature that was never learned counts nothing, and is not remembered."""
+        """Return the weighted sum of the features. A feature that was never learned counts 0, and is not added to the model."""
         index, weights = self._index, self._weights
         known = [name for name in x if name in index]
         places = [index[name] for name in known]
@@ -48,12 +48,12 @@ class _OnlineLinear(base.Estimator):
         return self.intercept + float(weights[places] @ values) if known else self.intercept
 
     def learn_one(self, x: dict[str, Any], y: Any) -> None:
-        """One step down the gradient, limited to `clip` in each direction."""
+        """Take one step down the gradient, of which each component is limited to `clip`."""
         slope = self._gradient(self.raw(x), y)
         self._step(slope, list(x), slope * np.array(list(x.values()), dtype=float))
 
     def learn_mean(self, rows: Sequence[tuple[dict[str, Any], Any]]) -> None:
-        """One step down the mean of these rows' gradients, all taken at the same weights; a feature that a row lacks counts 0 there."""
+        """Take one step down the mean of the rows' gradients at the present weights; a feature that a row lacks counts 0."""
         slopes = [self._gradient(self.raw(x), y) for x, y in rows]
         sums: dict[str, float] = {}
         for slope, (x, _) in zip(slopes, rows, strict=True):
@@ -87,18 +87,18 @@ class _OnlineLinear(base.Estimator):
 
 @tagged("online-linear-classifier/1")
 class OnlineLinearClassifier(_OnlineLinear, base.Classifier):
-    """Online gradient descent on the log loss, for true and false.
+    """A binary classifier that learns by online gradient descent on the log loss.
 
     Parameters
     ----------
     learning_rate
-        Step of the descent, above 0.
+        The step size of the descent, above 0.
     l2
-        Pull of the weights of present features towards 0, 0 or more.
+        The strength of the L2 penalty on the weights of the record's features, 0 or more.
     momentum
-        Part of a weight's last step that is taken again, 0 up to but not 1.
+        The share of a weight's last step that is added to the next, from 0 to below 1.
     clip
-        Largest absolute gradient of a weight, above 0.
+        The largest absolute gradient of a weight, above 0.
 
     Examples
     --------
@@ -114,7 +114,7 @@ class OnlineLinearClassifier(_OnlineLinear, base.Classifier):
     """
 
     def predict_proba_one(self, x: dict[str, Any]) -> dict[Label, float]:
-        """The probability of true, and of false."""
+        """Return the probabilities of false and true."""
         p = _sigmoid(self.raw(x))
         return {False: 1.0 - p, True: p}
 
@@ -124,7 +124,7 @@ class OnlineLinearClassifier(_OnlineLinear, base.Classifier):
 
 @tagged("online-linear-regressor/1")
 class OnlineLinearRegressor(_OnlineLinear, base.Regressor):
-    """Online gradient descent on half the squared error, for numbers.
+    """A regressor that learns by online gradient descent on half the squared error.
 
     Parameters
     ----------
@@ -141,7 +141,7 @@ class OnlineLinearRegressor(_OnlineLinear, base.Regressor):
     """
 
     def predict_one(self, x: dict[str, Any]) -> float:
-        """The predicted number."""
+        """Return the predicted number."""
         return self.raw(x)
 
     def _gradient(self, raw: float, y: Any) -> float:
@@ -151,7 +151,7 @@ class OnlineLinearRegressor(_OnlineLinear, base.Regressor):
 def online_linear_classifier(
     learning_rate: Positive = 0.01, l2: NotNegative = 0.0, momentum: Share = 0.0, clip: Positive = 1e3
 ) -> Prepared:
-    """Scaled features into an `OnlineLinearClassifier`, which can learn the mean gradient of a batch (`gradient = "mean"`).
+    """Make an `OnlineLinearClassifier` on scaled features, which can learn the mean gradient of a batch (`gradient = "mean"`). See that class for the parameters.
 
     Examples
     --------
@@ -164,7 +164,7 @@ def online_linear_classifier(
 def online_linear_regressor(
     learning_rate: Positive = 0.01, l2: NotNegative = 0.0, momentum: Share = 0.0, clip: Positive = 1e3
 ) -> Prepared:
-    """Scaled features into an `OnlineLinearRegressor`, which can learn the mean gradient of a batch (`gradient = "mean"`).
+    """Make an `OnlineLinearRegressor` on scaled features, which can learn the mean gradient of a batch (`gradient = "mean"`). See that class for the parameters.
 
     Examples
     --------

@@ -1,10 +1,10 @@
-"""The ranges of what models take as parameters: what lies outside is refused before a model is built."""
+"""The ranges of model parameters: a value outside its range is refused before a model is built."""
 
 from typing import Annotated
 
 from msgspec import Meta
 
-# The upper ends keep infinity out, and what no one can mean.
+# The upper ends exclude infinity, and values that nobody can mean.
 Positive = Annotated[float, Meta(gt=0, le=1e9)]
 NotNegative = Annotated[float, Meta(ge=0, le=1e9)]
 Share = Annotated[float, Meta(ge=0, lt=1)]

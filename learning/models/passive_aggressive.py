@@ -9,7 +9,7 @@ from headrace.learning.models.preparing import Prepared, Scale
 
 
 def pa(c: Positive = 1.0, mode: Literal[0, 1, 2] = 1) -> Prepared:
-    """Scaled features into a passive-aggressive classifier: no step when it is right by a margin, a full one when not.
+    """Make a passive-aggressive classifier on scaled features: it takes no step if it is right by a margin, and a full one if not.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What stands before a catalogue model: strings become numbers, numbers are scaled, and reading leaves no trace."""
+"""Preparing steps of the catalogue's models: strings become numbers, numbers are scaled, and predicting changes nothing."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,10 +14,10 @@ Numbers = dict[str, Any]
 
 
 def mark_equals(x: Features) -> Features:
-    """The features, with every name that holds a `=` marked by its length, so that no two features get one name.
+    """Mark each feature name that holds a `=` with its length, so that no two one-hot features get the same name.
 
-    A one-hot feature's name is `name=value`, so of the names that hold a `=` nobody could tell where they end: `{"a=b": "c"}` and
-    `{"a": "b=c"}` would both be `a=b=c`. A marked name begins with a `=`, which no other does: the feature `a=b` becomes `=3=a=b`.
+    The name of a one-hot feature is `name=value`. Without a mark, `{"a=b": "c"}` and `{"a": "b=c"}` would both become `a=b=c`. A marked name
+    begins with a `=`, as no other name does: the feature `a=b` becomes `=3=a=b`.
 
     Examples
     --------
@@ -31,7 +31,7 @@ def mark_equals(x: Features) -> Features:
 class OneHot(base.Transformer):
     """Turns each string feature into a number: `country: "PT"` becomes `country=PT: 1.0`. It has no state.
 
-    A feature may be a number in one record and a string in the next: they are then different features, and no model is upset.
+    A feature may be a number in one record and a string in the next: the two are then different features, which every model can learn.
     The order of the features is kept. A name that holds a `=` is marked; see `mark_equals`.
 
     Examples
@@ -41,7 +41,7 @@ class OneHot(base.Transformer):
     """
 
     def transform_one(self, x: Features) -> Numbers:
-        """The features with every string made a number; the same object when there is nothing to change."""
+        """Return the features with each string as a number; return the same object if there is nothing to change."""
         if "=" in "".join(x):
             x = mark_equals(x)
         if str not in map(type, x.values()):
@@ -55,21 +55,21 @@ class OneHot(base.Transformer):
         return numbers
 
     def learn_transform_one(self, x: Features) -> Numbers:
-        """As `transform_one`: there is nothing to learn."""
+        """Do the same as `transform_one`: there is nothing to learn."""
         return self.transform_one(x)
 
 
 @tagged("scale/1")
 class Scale(base.Transformer):
-    """River's StandardScaler, to the bit, for numbers; strings become one-hot features that are not scaled.
+    """Scales numbers as River's StandardScaler does, to the bit; strings become one-hot features, as by `OneHot`, which are not scaled.
 
-    A one-hot feature is 1 whenever it is there, so scaling would make it 0. Names are made as by `OneHot`. And other than River's, looking a feature up that was
-    never learned does not enter it into the state: a request must not change a model.
+    A one-hot feature is always 1 if it is present, so scaling would make it 0. Unlike River's scaler, this one does not add an unknown
+    feature to its state when it transforms: a request must not change a model.
 
     Attributes
     ----------
     seen
-        A number's name to how often it was seen, its mean and its variance.
+        The name of each number, with its count, its mean and its variance.
 
     Examples
     --------
@@ -94,7 +94,7 @@ class Scale(base.Transformer):
         self.learn_transform_one(x)
 
     def transform_one(self, x: Features) -> Numbers:
-        """Numbers, scaled; 0 where nothing varied yet."""
+        """Return the features with numbers scaled; a number that has not varied yet becomes 0."""
         if "=" in "".join(x):
             x = mark_equals(x)
         seen = self.seen
@@ -110,7 +110,7 @@ class Scale(base.Transformer):
         return scaled
 
     def learn_transform_one(self, x: Features) -> Numbers:
-        """`learn_one` and then `transform_one`, in one pass over the features."""
+        """Do `learn_one` and then `transform_one`, in one pass over the features."""
         if "=" in "".join(x):
             x = mark_equals(x)
         seen = self.seen
@@ -134,12 +134,12 @@ class Scale(base.Transformer):
 
 @tagged("prepared/1")
 class Prepared(base.Estimator):
-    """A model behind a preparing step: River's `step | model`, without the cost and the caches of its general pipeline.
+    """A model behind a preparing step: River's `step | model`, without the cost and the caches of River's general pipeline.
 
     Parameters
     ----------
     step
-        Transforms features; learns them without the label.
+        The step, which transforms features, and learns from them without the label.
     model
         A River classifier or regressor.
 
@@ -158,7 +158,7 @@ class Prepared(base.Estimator):
 
     @property
     def _last_step(self) -> Any:
-        """What River looks at, as with a pipeline, when it asks whether this is a classifier or a regressor."""
+        """The model, from which River, as with a pipeline, tells a classifier from a regressor."""
         return self.model
 
     @property
@@ -166,18 +166,18 @@ class Prepared(base.Estimator):
         return bool(self.model._multiclass)  # noqa: SLF001
 
     def learn_one(self, x: Features, y: Label) -> None:
-        """Update the step, then the model with what the step now makes of the features."""
+        """Update the step, then update the model with the transformed features."""
         self.model.learn_one(self.step.learn_transform_one(x), y)
 
     def learn_mean(self, rows: Sequence[tuple[Features, Label]]) -> None:
-        """Update the step row by row, then the model by one step along the mean gradient; for a model that can."""
+        """Update the step row by row, then the model by one step along the mean gradient; the model must have `learn_mean`."""
         self.model.learn_mean([(self.step.learn_transform_one(x), y) for x, y in rows])
 
     def predict_one(self, x: Features) -> Any:
-        """The model's answer."""
+        """Return the model's prediction."""
         return self.model.predict_one(self.step.transform_one(x))
 
     def predict_proba_one(self, x: Features) -> dict[Label, float]:
-        """The model's probabilities; empty while it is cold."""
+        """Return the model's probabilities; empty while the model is cold."""
         probabilities: dict[Label, float] = self.model.predict_proba_one(self.step.transform_one(x))
         return probabilities

@@ -7,14 +7,14 @@ from headrace.learning.models.preparing import Prepared, Scale
 
 
 def softmax(learning_rate: Positive = 0.01, l2: NotNegative = 0.0) -> Prepared:
-    """Scaled features into a softmax regression; classes are met as they come.
+    """Make a softmax regression on scaled features; new classes may come at any time.
 
     Parameters
     ----------
     learning_rate
-        Step of the gradient descent, above 0.
+        The step size of the gradient descent, above 0.
     l2
-        Pull of the weights towards 0, 0 or more.
+        The strength of the L2 penalty on the weights, 0 or more.
 
     Examples
     --------
