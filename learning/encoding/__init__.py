@@ -1,7 +1,8 @@
-"""The encoding of a state: data alone, the same bytes for equal states in every process; its SHA-256 is the state's digest.
+"""The encoding of a state: canonical bytes that hold data alone. Equal states have equal bytes in every process.
 
-`form.py` says what stands in it, `table.py` which classes and functions it may name, `leaves.py` how what is not made of attributes is
-taken apart. Nothing that is read is called, imported, or looked up outside the table.
+The SHA-256 of an encoding is the state's digest. `form.py` defines the format, `table.py` the classes and functions that an encoding may
+name, and `leaves.py` how objects that are more than their attributes are written. Reading an encoding calls and imports nothing, and looks
+names up only in the table.
 """
 
 from collections.abc import Sequence
@@ -20,15 +21,15 @@ SAVABLE = (
 
 
 def encode(value: object) -> bytes:
-    """A value as bytes, the same for equal values in every process.
+    """Encode a value: equal values give the same bytes in every process.
 
-    Types are told apart, floats are exact to the bit, the order of a dict counts and that of a set does not. Two references to one
-    object that may change differ from references to two equal ones, for they will part.
+    Values of different types differ, floats are exact to the bit, and the order of a dict counts while that of a set does not. Two
+    references to one mutable object are encoded otherwise than references to two equal objects, because the two may change apart.
 
     Raises
     ------
     SnapshotError
-        There is something in it that a state may not consist of: a lambda, an open file, a class that the table does not know.
+        The value holds an object that a state may not hold: a lambda, an open file, or an object of a class that the table lacks.
 
     Examples
     --------
@@ -44,7 +45,7 @@ def encode(value: object) -> bytes:
 
 
 def digest(value: object) -> str:
-    """SHA-256, as 64 hex digits, of a value's encoding.
+    """Return the SHA-256 of a value's encoding, as 64 hex digits.
 
     Raises
     ------
@@ -64,22 +65,22 @@ def digest(value: object) -> str:
 
 
 def decode(data: bytes, own_modules: Sequence[str] = (), size: int = SIZE) -> Any:
-    """The value of an encoding.
+    """Decode a value.
 
     Parameters
     ----------
     data
-        What `encode` gave.
+        The bytes that `encode` returned.
     own_modules
-        Modules of a user's own, imported already: the classes that they define, and what they list in `HEADRACE_STATE`, may be in it
-        too.
+        Names of a user's own modules, which are imported already. The encoding may name the classes that they define, and the classes and
+        functions that they list in `HEADRACE_STATE`.
     size
-        Bytes that it may have.
+        The most bytes that the encoding may have.
 
     Raises
     ------
     SnapshotError
-        The bytes are no encoding, are too many, or name what a state may not consist of.
+        The bytes are no encoding, are too many, or name a class or function that a state may not hold.
     """
     try:
         return reader.Reader(data, own_modules, size).read()
@@ -91,12 +92,12 @@ def decode(data: bytes, own_modules: Sequence[str] = (), size: int = SIZE) -> An
 
 
 def missing(value: object, own_modules: Sequence[str] = ()) -> list[str]:
-    """The classes and functions in a value that `decode` would refuse, as `module:name`.
+    """List the classes and functions in a value that `decode` would refuse, as `module:name`.
 
     Parameters
     ----------
     value
-        What `encode` can write.
+        A value that `encode` can write.
     own_modules
         As for `decode`.
 

@@ -1,4 +1,4 @@
-"""The data types of arrays that an encoding may have, and how an array is built from them."""
+"""Arrays and numbers of NumPy in an encoding: their data types, and how they are written and built."""
 
 import math
 from typing import Any, Literal
@@ -13,9 +13,14 @@ DIMENSIONS = 8
 
 
 def take_array(value: np.ndarray) -> tuple[str, list[int], str, bytes]:
-    """The data type, shape, order and bytes of an array; ValueError if it is of another data type.
+    """Return the data type, shape, order and bytes of an array.
 
-    The order, by rows or by columns, is kept: the last bits of a sum over an array depend on it.
+    The order, by rows or by columns, is kept, because the last bits of a sum over an array depend on it.
+
+    Raises
+    ------
+    ValueError
+        The array has a data type that an encoding may not have.
     """
     dtype = value.dtype.newbyteorder("<")
     if dtype.str not in DTYPES:
@@ -25,7 +30,13 @@ def take_array(value: np.ndarray) -> tuple[str, list[int], str, bytes]:
 
 
 def build_array(text: Any, shape: Any, order: Any, data: Any) -> np.ndarray:
-    """An array of this data type, shape and order; ValueError unless the bytes are just as many."""
+    """Build an array from its data type, shape, order and bytes.
+
+    Raises
+    ------
+    ValueError
+        The data type is unknown, or the number of bytes does not fit the shape.
+    """
     dtype = DTYPES.get(text) if type(text) is str else None
     if (
         dtype is None
@@ -43,7 +54,7 @@ def build_array(text: Any, shape: Any, order: Any, data: Any) -> np.ndarray:
 
 
 def build_scalar(text: Any, data: Any) -> np.generic:
-    """A number of this data type."""
+    """Build a number from its data type and bytes; raise ValueError if they do not fit."""
     dtype = DTYPES.get(text) if type(text) is str else None
     if dtype is None or type(data) is not bytes or len(data) != dtype.itemsize:
         raise ValueError("no number")

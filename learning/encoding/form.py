@@ -1,8 +1,8 @@
-"""The form of an encoding: what the first number of a token says, and how much a reader takes.
+"""The form of an encoding: the codes of tokens, and the limits of a reader.
 
-An encoding is a sequence of frames: four bytes of length, then a MessagePack array of up to `FRAME` tokens. A token is what stands for
-one value. None, booleans, numbers, strings and bytes stand for themselves; a map is a dict of strings to such plain values; an array
-is anything else, and its first element, one of the codes below, says what.
+An encoding is a sequence of frames: four bytes of length, then a MessagePack array of up to `FRAME` tokens. A token represents one value.
+None, booleans, numbers, strings and bytes represent themselves: these are the plain values. A map is a dict of strings to plain values. An
+array is any other value, and its first element is one of the codes below.
 """
 
 from collections import deque
@@ -13,49 +13,49 @@ from typing import TypeVar
 Item = TypeVar("Item")
 
 FRAME = 1 << 14
-"""Plain values in one frame, about: a frame is hashed, compressed and read at one go."""
+"""The approximate number of plain values in one frame, which is hashed and read in one call."""
 
 INLINE = 1 << 12
-"""Plain values that stand in one token at most; a longer list or dict is a block."""
+"""The most plain values in one token; a longer list or dict is a block."""
 
 FRAME_BYTES = 1 << 26
-"""Bytes of a frame. It is unpacked at one go, into as much as 56 times its size where it holds nothing but empty lists."""
+"""The most bytes of a frame. It is unpacked in one call, and may grow 56-fold if it holds only empty lists."""
 
 DEPTH = 32
-"""Tuples within tuples."""
+"""The deepest nesting of tuples."""
 
 LEVELS = 1_000
-"""Lists, dicts and objects within each other, counted along the shortest way. Python frees a deque in a deque by calling itself, and a
-process whose stack is full ends by a signal."""
+"""The deepest nesting of lists, dicts and objects, along the shortest path. Python frees nested deques recursively, and a process whose
+stack overflows is killed by a signal."""
 
 VALUES = 1 << 24
-"""Values that hold others. The models of the catalogue have one in 11 bytes of their encoding or more."""
+"""The most values that hold others. The models of the catalogue have at most one for each 11 bytes of their encoding."""
 
 DEQUE = 8
-"""How many other values a deque counts for: it has 64 places from the beginning."""
+"""The number of values for which a deque counts, because an empty deque has room for 64."""
 
 ARGUMENT_MAX = 1_000_000
-"""The greatest whole number among the arguments of a function: some are lengths."""
+"""The greatest whole number among the arguments of a function, because some arguments are lengths."""
 
 RANGE_MAX = 10_000
-"""Numbers in a range."""
+"""The most numbers in a range."""
 
 NUMBER_BYTES = 1 << 10
-"""Bytes of a whole number that has more than 64 bits."""
+"""The most bytes of a whole number of more than 64 bits."""
 
 SIZE = 1 << 28
-"""Bytes that an encoding may have, unless a reader sets another limit."""
+"""The most bytes of an encoding, unless a reader sets another limit."""
 
 PLAIN = frozenset({type(None), bool, int, float, str, bytes})
-"""The types whose values stand for themselves."""
+"""The types of plain values, which represent themselves."""
 
 
 class TooDeepError(Exception):
-    """Values lie within each other more than `LEVELS` deep."""
+    """Values are nested more than `LEVELS` deep."""
 
 
 def drained(queue: deque[Item]) -> Iterator[Item]:
-    """Take from a queue what is in it, and what is put into it meanwhile; TooDeepError when the items have led on to others too often."""
+    """Yield the items of a queue, also those that are added meanwhile; raise TooDeepError when items have added items too many times over."""
     level, left = 0, len(queue)
     while queue:
         if not left:
@@ -67,10 +67,10 @@ def drained(queue: deque[Item]) -> Iterator[Item]:
 
 
 class Code(IntEnum):
-    """What a token is.
+    """The code of a token, which says what it represents.
 
-    A *block* is the contents of a value that holds others: its tokens follow when all values met before it have had theirs, so that
-    neither depth nor cycles matter. What holds plain values alone has them in its token.
+    A *block* is the contents of a value that holds others. Its tokens come after the blocks of all earlier values (breadth first), so depth
+    and cycles do no harm. A value that holds only plain values has them in its own token.
     """
 
     MET = 0

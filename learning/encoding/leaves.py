@@ -1,4 +1,4 @@
-"""Values that are taken apart and built as a whole: generators, the Rust parts of River, and small values of Python's own."""
+"""Leaves: objects that are more than their attributes, such as random generators and the Rust parts of River."""
 
 import operator
 import random
@@ -19,20 +19,20 @@ WORDS = 624
 
 
 class Leaf(NamedTuple):
-    """How values of one type are written and built.
+    """The way in which the objects of one type are written and built.
 
     Parameters
     ----------
     tag
-        What stands for the type in an encoding.
+        The name of the type in an encoding.
     kind
         The type.
     take
-        The parts of a value: plain values, lists and dicts of them.
+        A function that returns the parts of an object: plain values, and lists and dicts of them.
     build
-        The value of such parts, which it checks: what it raises refuses the encoding.
+        A function that checks parts and builds the object; any exception refuses the encoding.
     changes
-        Whether such a value can change, so that it makes a difference whether two of them are one.
+        Whether an object of the type is mutable, so that two references to it differ from two equal objects.
     """
 
     tag: str
@@ -43,7 +43,7 @@ class Leaf(NamedTuple):
 
 
 def demand(true: bool, what: str) -> None:
-    """Raise ValueError with `what` is wrong unless a part is as it must be."""
+    """Raise ValueError with the message `what` unless a condition is true."""
     if not true:
         raise ValueError(what)
 
@@ -116,12 +116,12 @@ def _build_vector(parts: Sequence[Any]) -> Any:
     return VectorDict(data, None, None, True)
 
 
-# The layouts of the bytes in which River's Rust parts keep their state, which their own reader trusts: lengths and counts in them are
-# checked here first. Compare `tests/learning/test_leaves.py`.
+# The byte layouts of the state of River's Rust parts. Their own reader trusts these bytes, so lengths and counts are checked here first.
+# See `tests/learning/test_leaves.py`.
 
 _ADWIN_HEAD, _ADWIN_ROW, _ADWIN_TAIL = struct.Struct("<dIQ6d4IQ"), struct.Struct("<QQQ"), struct.Struct("<dIQII")
 ADWIN_ROWS, ADWIN_BUCKETS = 60, 1_000
-"""Rows of a window, each of which counts twice as much as the one before; buckets in a row."""
+"""The most rows of an ADWIN window, whose buckets double in size from row to row, and the most buckets in a row."""
 
 
 def _take_rust(value: Any) -> Sequence[Any]:
@@ -153,7 +153,7 @@ def _build_adwin(parts: Sequence[Any]) -> rust_drift.AdaptiveWindowing:
 def _statistic(
     kind: type[Any], arguments: tuple[type[Any], ...], size: int, at_most: Sequence[tuple[int, int]] = ()
 ) -> Leaf:
-    """A statistic whose state has a fixed size; `at_most` are places of bytes with the greatest value that each may have."""
+    """Make the leaf of a statistic whose state has a fixed size; `at_most` lists byte positions, each with its greatest value."""
 
     def build(parts: Sequence[Any]) -> Any:
         *given, state = parts

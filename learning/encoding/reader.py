@@ -1,4 +1,4 @@
-"""The reader: an encoding as the object graph that it was, or a refusal. It calls nothing that is read."""
+"""The reader: builds the object graph of an encoding, or refuses it. It calls nothing that an encoding names."""
 
 import functools
 import sys
@@ -26,13 +26,13 @@ from headrace.learning.encoding.form import (
 from headrace.learning.encoding.table import LEAF_BY_TAG, Shape, shape_of
 
 COLLIDING = 100
-"""Keys of one dict, or elements of one set, that may all have the same hash."""
+"""The most keys of a dict, or elements of a set, that may all have the same hash."""
 
 unpack = msgspec.msgpack.Decoder(list[Any]).decode
 
 
 class Unreadable(Exception):
-    """The bytes are no encoding, or name what a state may not consist of; `what` says what, for a sentence."""
+    """The bytes are no encoding, or name a class or function that a state may not hold; `what` is the reason, as part of a sentence."""
 
     def __init__(self, what: str):
         super().__init__(what)
@@ -40,7 +40,7 @@ class Unreadable(Exception):
 
 
 def _fill(made: Any, shape: Shape, names: list[str], values: list[Any]) -> None:
-    """Put its attributes into an object."""
+    """Set the attributes of an object."""
     if shape.slots:
         for name, value in zip(names, values, strict=True):
             setter = shape.slots.get(name)
@@ -55,7 +55,7 @@ def _fill(made: Any, shape: Shape, names: list[str], values: list[Any]) -> None:
 
 
 def _check_hashes(keys: Collection[Any]) -> None:
-    """Raise Unreadable for many keys of the same hash, which were chosen so: each is compared with all the others."""
+    """Raise Unreadable if many keys have the same hash: such keys were chosen to make each insertion compare all of them."""
     if len(keys) > COLLIDING and not {str}.issuperset(map(type, keys)) and len(set(map(hash, keys))) * 4 < len(keys):
         raise Unreadable("its keys are chosen to have the same hashes")
 
@@ -75,7 +75,7 @@ def _count(count: Any) -> int:
 
 
 def _large(reader: "Reader", token: list[Any]) -> int:
-    reader.made -= 1  # it holds no other, and the writer does not count it
+    reader.made -= 1  # it holds no other value, and the writer does not count it
     data = _bytes(token)
     if not 8 <= len(data) <= NUMBER_BYTES:
         raise Unreadable("a whole number is none")
@@ -121,7 +121,7 @@ class Reader:
         self.in_factory = False
 
     def read(self) -> Any:
-        """The value."""
+        """Read the whole encoding and return its value."""
         value = self.value(self.take(1)[0])
         try:
             for fill in drained(self.queue):
@@ -133,7 +133,7 @@ class Reader:
         return value
 
     def take(self, count: int) -> list[Any]:
-        """The next tokens, so many."""
+        """Take the next `count` tokens."""
         end = self.next + count
         if end <= len(self.tokens):
             part = self.tokens[self.next : end]
@@ -148,7 +148,7 @@ class Reader:
         return part
 
     def frame(self) -> list[Any]:
-        """The tokens of the next frame."""
+        """Unpack the tokens of the next frame."""
         start = self.at + 4
         end = start + int.from_bytes(self.data[self.at : start], "big")
         if start >= end or end > len(self.data):
@@ -159,14 +159,14 @@ class Reader:
         return unpack(self.data[start:end])
 
     def values(self, count: int) -> list[Any]:
-        """The values of the next tokens, so many."""
+        """Return the values of the next `count` tokens."""
         tokens = self.take(count)
         if PLAIN.issuperset(map(type, tokens)):
             return tokens
         return [token if type(token) in PLAIN else self.value(token) for token in tokens]
 
     def value(self, token: Any) -> Any:
-        """The value that a token stands for; what it holds may still be missing."""
+        """Return the value that a token represents; its contents may be filled in later."""
         kind = type(token)
         if kind is list:
             self.depth += 1
@@ -187,13 +187,13 @@ class Reader:
         raise Unreadable("it has a value of MessagePack that is none of its own")
 
     def weigh(self, values: int) -> None:
-        """Count values that hold others."""
+        """Count values that hold others, and raise Unreadable if there are too many."""
         self.made += values
         if self.made > VALUES:
             raise Unreadable(f"it has more than {VALUES:,} values that hold others")
 
     def within(self, tokens: Any) -> list[Any]:
-        """The values of tokens that stand within another one."""
+        """Return the values of tokens that are inside another token."""
         if type(tokens) is not list:
             raise Unreadable("a list is missing")
         return [token if type(token) in PLAIN else self.value(token) for token in tokens]
@@ -248,7 +248,7 @@ class Reader:
         return made
 
     def rows(self, tokens: list[Any]) -> list[Any]:
-        """What stands in a token as it is: plain values, and tuples of them."""
+        """Return the values inside a token that are not in a block: plain values, and tuples of them."""
         if PLAIN.issuperset(map(type, tokens)):
             return tokens
         return list(map(self.fixed, tokens))
@@ -280,7 +280,7 @@ class Reader:
         return made
 
     def dict_of(self, sort: Any, factory: Any) -> dict[Any, Any]:
-        """An empty dict of one of the sorts."""
+        """Make an empty dict of one of the sorts."""
         made: dict[Any, Any]
         if type(sort) is not int or not 0 <= sort < len(SORTS):
             raise Unreadable("a dict of no sort")
@@ -331,7 +331,7 @@ class Reader:
         return made
 
     def fixed(self, token: Any) -> Any:
-        """A key or an element: a plain value, a tuple or a frozenset of such."""
+        """Return a key of a dict or an element of a set: a plain value, or a tuple or a frozenset of such values."""
         if type(token) in PLAIN:
             return token
         if type(token) is list and token[0] == Code.TUPLE:
@@ -389,7 +389,7 @@ class Reader:
         return tuple.__new__(kind, self.within(tokens))
 
     def keep(self, value: Any) -> Any:
-        """A value that may be met again."""
+        """Number a value, so that later tokens can refer to it, and return it."""
         self.met.append(value)
         return value
 

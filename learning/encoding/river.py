@@ -1,7 +1,7 @@
-"""What of River a state may consist of: the classes of the catalogue's models and of pipelines of stock parts, and nothing else.
+"""The parts of River that a state may hold: the classes of the catalogue's models, and of pipelines of common parts.
 
-An object of these classes is built without its class being called: its attributes are put into it. `tests/learning/test_every_class.py`
-has each of them in a model that it writes, reads and lets learn on.
+An object of these classes is built by setting its attributes; its class is not called. `tests/learning/test_every_class.py` writes and
+reads a model with each class, and lets it learn on.
 """
 
 CLASSES = {
@@ -144,7 +144,7 @@ CLASSES = {
     "utils.rolling": "Rolling",
     "utils.sorted_window": "SortedWindow",
 }
-"""Module in River to its classes."""
+"""Each module of River, with its classes that a state may hold."""
 
 FUNCTIONS = {
     "feature_extraction.vectorize": "find_all_ngrams strip_accents_unicode tokenize_using_regex_pattern",
@@ -154,14 +154,14 @@ FUNCTIONS = {
     "tree.splitter.nominal_splitter_reg": "NominalSplitterReg._update_estimator_multivariate NominalSplitterReg._update_estimator_univariate",
     "utils.math": "minkowski_distance",
 }
-"""Module in River to the functions that an object may hold. None of them calls what it is given, nor reads or writes files."""
+"""Each module of River, with its functions that an object may hold. None of them calls its arguments, or reads or writes files."""
 
 ARGUMENTS = (
     "feature_extraction.vectorize.find_all_ngrams feature_extraction.vectorize.tokenize_using_regex_pattern "
     "optim.initializers.Normal/1 sketch.histogram.Histogram/1 stats.ewmean.EWMean/1 stats.ewvar.EWVar/1 stats.iqr.IQR/1 "
     "stats.quantile.Quantile/1 stats.var.Var/1"
 )
-"""Those functions and classes that an object may hold with some of their arguments, as `functools.partial` does."""
+"""The functions and classes that an object may hold together with arguments, as `functools.partial` does."""
 
 METHODS = {
     "drift.page_hinkley.PageHinkley": "_test_both _test_decrease _test_increase",
@@ -174,7 +174,7 @@ METHODS = {
     "preprocessing.scale_target.TargetStandardScaler": "_scale _unscale",
     "tree.splitter.qo_splitter.Slot": "_update_estimator_univariate _update_estimator_multivariate",
 }
-"""Class in River to those of its methods that an object may hold, bound to an object of exactly that class."""
+"""Each class of River, with its methods that an object may hold, bound to an object of exactly that class."""
 
 COMPLETED = "preprocessing.scale.MaxAbsScaler preprocessing.scale.MinMaxScaler preprocessing.scale.StandardScaler"
-"""Classes whose `__setstate__` puts the attributes into the object, and what older versions of River had not yet."""
+"""Classes whose `__setstate__` only sets attributes, and adds those that older versions of River lacked."""

@@ -1,4 +1,4 @@
-"""Classes some of whose attributes are no state, and are left out of an encoding."""
+"""Classes with attributes that are not part of the state, and are left out of an encoding."""
 
 import random
 from collections.abc import Callable
@@ -8,19 +8,19 @@ from river.compose import Pipeline
 from river.proba.base import Distribution
 
 GENERATOR = random.Random(0)
-"""What every distribution that was read shares. River's distributions carry a generator of 2.5 KB each, which they use for `sample()`
-alone, and no model calls that: it would be nine tenths of a tree."""
+"""The generator that all distributions share after reading. Each of River's distributions has a generator of 2.5 KB, which only `sample()`
+uses and no model calls. It would be nine tenths of a tree's encoding."""
 
 
 class Stripped(NamedTuple):
-    """How the objects of a class are written and read.
+    """The way in which the objects of a class are written without some attributes, and completed after reading.
 
     Parameters
     ----------
     take
-        An object's attributes, without those that are no state.
+        A function that returns the attributes of an object that are part of the state.
     complete
-        Puts into an object that was read what it was written without.
+        A function that sets the other attributes of an object after it was read.
     """
 
     take: Callable[[Any], dict[str, Any]]
@@ -39,7 +39,7 @@ def _complete_distribution(value: Distribution) -> None:
 
 
 def _take_pipeline(value: Pipeline) -> dict[str, Any]:
-    # A pipeline notes on its first use how it will be used.
+    # A pipeline caches, at its first use, how it is used.
     attributes: dict[str, Any] = value.__dict__
     return attributes | {"_plan": None, "_inference_transformers": ()}
 
@@ -48,4 +48,4 @@ STRIPPED: dict[type[Any], Stripped] = {
     Distribution: Stripped(_take_distribution, _complete_distribution),
     Pipeline: Stripped(_take_pipeline, lambda _: None),
 }
-"""By a base of theirs."""
+"""Each base class whose subclasses are written without some attributes."""

@@ -1,4 +1,4 @@
-"""The writer: an object graph as an encoding."""
+"""The writer: encodes an object graph."""
 
 import functools
 import hashlib
@@ -33,18 +33,18 @@ from headrace.learning.encoding.table import LEAF_OF, Shape, shape_of, tag_of
 
 pack = msgspec.msgpack.Encoder().encode
 
-# As plain numbers: they are packed sooner than members of an enumeration.
+# Plain numbers, because msgspec packs them faster than members of an enumeration.
 MET, SHAPE, LIKE, LIST, LIST_BLOCK, DICT, DICT_BLOCK = map(
     int, (Code.MET, Code.SHAPE, Code.LIKE, Code.LIST, Code.LIST_BLOCK, Code.DICT, Code.DICT_BLOCK)
 )
 TUPLE_OF_PLAIN = {tuple}
 
 PARTS = 64
-"""Dicts in which values that were met are looked up: one large one would be made larger, and freed, at one go of 50 ms and more."""
+"""The number of dicts that hold the values met so far. Growing or freeing one large dict would block for 50 ms and more."""
 
 
 class Unwritable(Exception):
-    """There is something in a state that cannot be written; `what` says what, for a sentence."""
+    """A state holds an object that cannot be written; `what` names the object, as part of a sentence."""
 
     def __init__(self, what: str):
         super().__init__(what)
@@ -52,9 +52,9 @@ class Unwritable(Exception):
 
 
 class Writer:
-    """Writes one value, breadth first: no cycle can stop it. What is more than a reader takes is refused.
+    """Writes one value, breadth first, so that cycles do no harm. A value that exceeds a reader's limits is refused.
 
-    A value that may change has a number, in the order in which such values are met; where it is met again, the number stands for it.
+    Mutable values are numbered in the order in which they are met. When a value is met again, its number is written.
     """
 
     def __init__(self) -> None:
@@ -86,7 +86,7 @@ class Writer:
             numbers.clear()
 
     def flush(self, least: int) -> Iterator[bytes]:
-        """Yield all tokens there are, in frames; a rest of fewer than `least` plain values stays, to become part of the next one."""
+        """Yield the collected tokens as frames; keep a rest of fewer than `least` plain values for the next frame."""
         tokens, at = self.tokens, 0
         while len(tokens) - at + self.weight >= least and at < len(tokens):
             part = tokens[at : at + FRAME]
@@ -96,7 +96,7 @@ class Writer:
         del tokens[:at]
 
     def packed(self, tokens: list[Any]) -> Iterator[bytes]:
-        """Yield tokens as one frame, or as several where one would be too long."""
+        """Yield tokens as one frame, or as several if one would be too long."""
         data = _pack(tokens)
         if len(data) > FRAME_BYTES:
             if len(tokens) == 1:
@@ -113,13 +113,13 @@ class Writer:
         yield len(data).to_bytes(4, "big") + data
 
     def each(self, values: Iterable[Any]) -> None:
-        """The tokens of values, one each."""
+        """Add one token for each value."""
         append, token = self.tokens.append, self.token
         for value in values:
             append(value if type(value) in PLAIN else token(value))
 
     def token(self, value: Any) -> Any:
-        """What stands for a value that is not plain."""
+        """Return the token of a value that is not plain."""
         self.made += 1
         kind: type[Any] = type(value)
         write = WRITERS.get(kind)
@@ -129,14 +129,14 @@ class Writer:
         return self.other(value) if shape is None else self.instance(value, shape)
 
     def number(self, value: Any) -> Any:
-        """The token of a value that was met before; None, and a number for it, if it was not."""
+        """Return the token of a value that was met before; otherwise number the value and return None."""
         numbers = self.numbers[id(value) >> 6 & PARTS - 1]
         number = numbers.get(id(value))
         if number is not None:
             return (MET, number)
         numbers[id(value)] = self.count
         self.count += 1
-        self.kept.append(value)  # it cannot be freed, or its id would be met again
+        self.kept.append(value)  # keeps it alive, because Python may reuse the id of a freed value
         return None
 
     def instance(self, value: Any, shape: Shape) -> Any:
@@ -237,7 +237,7 @@ class Writer:
         return [token for _, token in sorted((_pack((token,)), token) for token in tokens)]
 
     def fixed(self, value: Any) -> Any:
-        """The token of a key or an element: a plain value, or a tuple or a frozenset of such."""
+        """Return the token of a key or an element: a plain value, or a tuple or a frozenset of such values."""
         kind = type(value)
         if kind in PLAIN:
             return value
@@ -257,7 +257,7 @@ class Writer:
         return (*head, *self.within(value))
 
     def within(self, values: Iterable[Any]) -> list[Any]:
-        """The tokens of values that stand within another token."""
+        """Return the tokens of values that are inside another token."""
         self.depth += 1
         if self.depth > DEPTH:
             raise Unwritable(f"tuples that lie within each other more than {DEPTH} deep")
@@ -316,7 +316,7 @@ class Writer:
         return (Code.LEAF, leaf.tag, *parts)
 
     def other(self, value: Any) -> Any:
-        """What has no writer of its own: a named tuple, a number of NumPy, a class."""
+        """Return the token of a value without an own writer: a named tuple, a number of NumPy, or a class."""
         kind = type(value)
         if isinstance(value, type):
             return self.named(value)
@@ -337,7 +337,7 @@ def _name(thing: Any) -> str:
 
 
 def _pack(tokens: Any) -> bytes:
-    """Tokens as bytes; whole numbers and strings that MessagePack does not know are replaced first."""
+    """Pack tokens; replace the whole numbers and strings that MessagePack cannot hold."""
     try:
         return pack(tokens)
     except (OverflowError, UnicodeEncodeError):
@@ -345,7 +345,7 @@ def _pack(tokens: Any) -> bytes:
 
 
 def _replaced(token: Any) -> Any:
-    """A token without whole numbers and strings that MessagePack does not know; one that has none stays as it is."""
+    """Replace the whole numbers and strings in a token that MessagePack cannot hold; return any other token unchanged."""
     try:
         pack(token)
     except (OverflowError, UnicodeEncodeError):
@@ -391,12 +391,12 @@ WRITERS: dict[type[Any], Callable[[Writer, Any], Any]] = {
 
 
 def encode(value: object) -> bytes:
-    """A value as bytes, the same for equal values in every process."""
+    """Encode a value: equal values give the same bytes in every process."""
     return b"".join(Writer().frames(value))
 
 
 def digest_of(value: object) -> str:
-    """SHA-256, as 64 hex digits, of a value's encoding, which is not kept."""
+    """Return the SHA-256 of a value's encoding, as 64 hex digits, without keeping the encoding in memory."""
     sha = hashlib.sha256()
     for frame in Writer().frames(value):
         sha.update(frame)
