@@ -1,4 +1,4 @@
-"""Tags: what stands in a snapshot for a class, whatever module the class moves to."""
+"""Tags: the names of classes in snapshots, which stay when a class is moved or renamed."""
 
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, TypeVar
@@ -11,16 +11,16 @@ Place = tuple[str, str]
 """The module and the name of a class or function."""
 
 OURS = "headrace.learning."
-"""The beginning of the names of the modules whose classes may be tagged. What is in a module of a user's own is named by its module."""
+"""The prefix of the modules whose classes may be tagged. A class of a user's own module is named by its module instead."""
 
 PLACES: dict[str, Place] = {}
-"""Tag to place: all that a state may name. Entries are made when modules are imported, never by what is read."""
+"""The place of each tag: everything that a state may name. Rows are added when modules are imported, never while a state is read."""
 
 TAGS: dict[Place, str] = {}
-"""Place to tag."""
+"""The tag of each place."""
 
 CONTENTS: dict[Place, Mapping[str, Any]] = {}
-"""Class to what may stand in its attributes, by their names, where it has said so."""
+"""The types of the attributes of each class that declares them, by name."""
 
 
 Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
@@ -28,21 +28,20 @@ Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
 
 def tagged(tag: str, **contents: Any) -> Callable[[Kind], Kind]:
-    """Give a class the tag under which its objects stand in snapshots: every class of ours whose objects are part of a state needs one.
+    """Give a class the tag by which snapshots name it; every class of Headrace whose objects are part of a state needs one.
 
     Parameters
     ----------
     tag
-        A name and a version, `mae/1`. Snapshots hold it, so it stays when the class is moved or renamed, and is never given to another
-        class.
+        A name and a version, `mae/1`. Snapshots hold the tag, so it stays when the class is moved or renamed, and no other class gets it.
     contents
-        Attribute to the type of what may stand there. A loaded state is compared with a fresh one, attribute by attribute; this is for those
-        of which a fresh state does not show what they may become: dicts, and what is None at first.
+        The types of attributes, by name. A loaded state is compared with a new one, attribute by attribute. Declare the attributes whose
+        type a new state does not show: dicts, and attributes that are None at first.
 
     Raises
     ------
     TypeError
-        The class is not of `headrace.learning`, or the tag is another one's.
+        The class is not in `headrace.learning`, has another tag, or the tag belongs to another class.
 
     Examples
     --------

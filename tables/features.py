@@ -56,14 +56,14 @@ class FeatureStore(Protocol):
     """
 
     is_current: bool
-    """Whether the store has once had all that the topic held when this process began to follow it."""
+    """Whether the store has reached the end that the topic had when this process began to follow it."""
 
     async def run(self) -> None:
-        """Follow the topic until cancelled; a topic or store that is away is tried again for ever."""
+        """Follow the topic until cancelled; try again for ever while the topic or the store cannot be reached."""
         ...
 
     async def stop(self) -> None:
-        """Close the connections, when the topic is followed no more."""
+        """Close the connections, after `run` was cancelled."""
         ...
 
     async def read(self, keys: Sequence[str]) -> list[Entity | None]:
@@ -83,7 +83,7 @@ class FeatureStore(Protocol):
 
 
 class Following(FeatureStore):
-    """The base of the feature stores: `write` appends to the topic, and a background task follows the topic for ever.
+    """The base of the feature stores: `write` appends to the topic, and `run` follows the topic and applies its entries.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ class Following(FeatureStore):
     """
 
     passing: tuple[type[Exception], ...] = (KafkaError, OSError, StoreError, ReplacedError)
-    """What passes by itself when the topic or the store is away."""
+    """The errors that pass by themselves while the topic or the store cannot be reached."""
 
     def __init__(self, task: Task, changelog: Changelog, ttl: float | None, clock: Callable[[], float] = time.time):
         self.task, self.changelog, self.ttl, self.clock = task, changelog, ttl, clock
@@ -107,7 +107,7 @@ class Following(FeatureStore):
         self.refused = 0
 
     async def run(self) -> None:
-        """Follow the topic until cancelled; a topic or store that is away is tried again for ever. Raises whatever else fails."""
+        """Follow the topic until cancelled; try again for ever while the topic or the store cannot be reached; raise any other error."""
         logged = None
         while True:
             try:
@@ -119,7 +119,7 @@ class Following(FeatureStore):
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def stop(self) -> None:
-        """Close the connections, when the topic is followed no more."""
+        """Close the connections, after `run` was cancelled."""
         await self.changelog.stop()
 
     async def write(self, key: str, features: dict[str, Value] | None) -> int:
@@ -195,7 +195,7 @@ class EmbeddedStore(Following):
             raise
 
     async def stop(self) -> None:
-        """Close the connection and the database, when the topic is followed no more."""
+        """Close the connection and the database, after `run` was cancelled."""
         await super().stop()
         self._table.close(0)
 

@@ -63,7 +63,7 @@ class Shape(NamedTuple):
 
 
 def _defined(kind: type[Any], name: str) -> Any:
-    """What a class or one of its bases defines under a name, as it stands there; None if nothing."""
+    """Return what a class or one of its bases defines under a name, without binding it; None if nothing."""
     return next((vars(base)[name] for base in kind.__mro__ if name in vars(base)), None)
 
 
@@ -72,7 +72,7 @@ SHAPES: dict[type[Any], Shape | None] = {}
 
 
 def shape_of(kind: type[Any]) -> Shape | None:
-    """The class as an encoding names it; None if its objects cannot be taken apart into attributes.
+    """Return the shape of a class; None if its objects are more than their attributes.
 
     A class that is not in the table is named by its module, and whoever reads it must say that it may be there.
     """
@@ -102,7 +102,7 @@ def tag_of(thing: Any) -> str | None:
 
 
 class UserTypes(NamedTuple):
-    """What of a user's own modules a state may name: the classes that they define, and the classes and functions that they declare."""
+    """The classes and functions that a state may name because a user's own modules define or declare them."""
 
     by_name: dict[tuple[str, str], Any]
     declared: tuple[Any, ...]
@@ -112,7 +112,7 @@ NOTHING = UserTypes({}, ())
 
 
 def find(tag: str, own: UserTypes = NOTHING) -> Any:
-    """The class or function that a tag stands for; None if there is none.
+    """Find the class or function of a tag; None if there is none.
 
     Of River only what is imported already is found: what a model consists of was imported when it was made.
     """
@@ -124,7 +124,7 @@ def find(tag: str, own: UserTypes = NOTHING) -> Any:
 
 
 def takes(function: Any, arguments: Sequence[Any], own: UserTypes | None = None) -> bool:
-    """Whether a state may have a function with these arguments, to be called with them later: only with what it is known to do.
+    """Return whether a state may hold a function with these arguments, with which the model will call it later.
 
     Without `own`, as for whoever writes a state, every function of a user's own may.
     """
@@ -138,7 +138,7 @@ def takes(function: Any, arguments: Sequence[Any], own: UserTypes | None = None)
 
 
 def method(owner: Any, name: str) -> MethodType | None:
-    """A method that an object may hold, bound to its owner, an object or a class; None if the table does not have it."""
+    """Return a method bound to its owner, an object or a class; None if the table does not list the method."""
     kind = owner if isinstance(owner, type) else type(owner)
     if name not in METHODS.get((kind.__module__, kind.__qualname__), ()):
         return None
@@ -147,7 +147,7 @@ def method(owner: Any, name: str) -> MethodType | None:
 
 
 def _is_attributes(kind: type[Any]) -> bool:
-    """Whether objects of a class are their attributes and nothing else: nothing of the class's own says how they are taken apart."""
+    """Return whether objects of a class are only their attributes: the class has no pickling or copying method of its own."""
     own = REDUCING if f"{kind.__module__}.{kind.__qualname__}" in COMPLETED else (*REDUCING, "__setstate__")
     like = next((base for base in STRIPPED if issubclass(kind, base)), object)
     if any(getattr(kind, name, None) is not getattr(like, name, None) for name in own):
@@ -180,7 +180,7 @@ def _reach(module: str, name: str) -> Any:
 
 
 def own_of(modules: Sequence[str]) -> UserTypes:
-    """What modules of a user's own, imported already, have for a state."""
+    """Collect the classes and functions that a state may name from a user's own modules, which are imported already."""
     by_name: dict[tuple[str, str], Any] = {}
     every: list[Any] = []
     for name in modules:

@@ -1,4 +1,4 @@
-"""The checks of a model: what the fold needs of it, each under a name."""
+"""The checks of a model: each checks, under a name, one property that the fold needs."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -29,16 +29,16 @@ FINITE = "Scale the features before a linear model, or lower its learning rate."
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """What a trial has shown of a model that may be used.
+    """The result of a trial, for a model that may be used.
 
     Parameters
     ----------
     digest
-        Of the state after all rows: another process must come to the same.
+        The digest of the state after all rows, which another process must reproduce.
     pure
-        Whether asking left the model as it was. One that it changes must be asked through a copy; see `ServedCopy`.
+        Whether predictions left the model unchanged. A model that they change is served through a copy; see `ServedCopy`.
     warning
-        What the model has raised on rows that the task lets through, and what to do; None if it took them all.
+        The error that the model raised on rows that the task accepts, and its remedy; None if the model took all rows.
     """
 
     digest: str
@@ -70,20 +70,20 @@ def check_state(trial: Trial) -> None:
 
 
 def check_rows(trial: Trial) -> Raised | None:
-    """Raise ModelError if the model raised on rows or questions of which it must take all; give what it raised on others."""
+    """Raise ModelError if the model raised on rows or questions that it must accept; return the error that it raised on others."""
     if isinstance(trial.failure, Raised):
         raise trial.failure from trial.failure.error
     return trial.warning
 
 
 def check_answers(trial: Trial) -> None:
-    """Raise ModelError if the model has answered with what is no answer of the task."""
+    """Raise ModelError if the model has predicted a value that the task does not allow."""
     if trial.failure is not None and not isinstance(trial.failure, Raised):
         raise trial.failure
 
 
 def check_finite(trial: Trial) -> None:
-    """Raise ModelError if the model has answered with a number that is not finite; a worker serves no such answer."""
+    """Raise ModelError if the model has predicted a number that is not finite, which a worker does not serve."""
     champion = trial.learner.champion
     if champion.broken or not all(_is_answer_finite(champion, x) for x in trial.questions):
         raise _error(trial, "answers with numbers that are not finite", FINITE)
@@ -98,7 +98,7 @@ def _is_answer_finite(arm: Arm, features: dict[str, Value]) -> bool:
 
 
 def check_chance(trial: Trial) -> None:
-    """Raise ModelError unless a second fresh model that learns the same rows comes to the same state."""
+    """Raise ModelError unless a second new model that learns the same rows reaches the same state."""
     again = Learner(trial.task, 0)
     trial.fold(again, trial.rows)
     if digest_of(again) != trial.digest:
@@ -106,7 +106,7 @@ def check_chance(trial: Trial) -> None:
 
 
 def check_round_trip(trial: Trial) -> None:
-    """Raise ModelError unless the state that is saved half-way and loaded is the same, and goes on to the same state."""
+    """Raise ModelError unless a state saved half-way and loaded is the same, and reaches the same state after the other rows."""
     assert isinstance(trial.half, bytes)
     try:
         state = decode(trial.half, trial.task.modules)

@@ -1,4 +1,4 @@
-"""A finding: what came of one check."""
+"""A finding: the result of one check of a model."""
 
 from typing import Literal
 
@@ -6,18 +6,18 @@ import msgspec
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """One thing that was looked at.
+    """The result of one check.
 
     Parameters
     ----------
     check
-        Names the check.
+        The name of the check.
     status
-        `ok`; a `note`, which hinders nothing; or a `fault`.
+        `ok`; `note`, which prevents nothing; or `fault`.
     what
-        What was found; of a fault, the cause.
+        The result as a sentence; for a fault, the cause.
     remedy
-        What to do about it.
+        What to do about a fault.
     """
 
     check: str

@@ -1,4 +1,4 @@
-"""The trial of a model: generated rows are folded, and the model is asked what no row had."""
+"""The trial of a model: folds generated rows, and lets the model predict for features that no row had."""
 
 from collections.abc import Sequence
 from types import SimpleNamespace
@@ -25,16 +25,16 @@ DECLARE = "Declare `features` in headrace.toml, so that no record without what t
 
 
 class Raised(ModelError):
-    """The model has raised something on generated features.
+    """The model has raised an exception on generated features.
 
     Parameters
     ----------
     task
-        Names the model, and says whether the features were declared.
+        The task, which names the model and may declare features.
     error
-        What it has raised.
+        The exception.
     features
-        On which features.
+        The features on which the model raised it.
     """
 
     def __init__(self, task: Task, error: BaseException, features: dict[str, Value]):
@@ -51,35 +51,35 @@ class Raised(ModelError):
 
 
 class Trial:
-    """A fold of generated rows of one shape, for the checks to look at.
+    """The trial fold of generated rows of one shape, whose results the checks read.
 
     Parameters
     ----------
     task
-        What is learned, and with which model.
+        The task with the model.
     shape
-        What rows are like where the task does not say it.
+        The shape of the rows, as far as the task leaves it open.
 
     Attributes
     ----------
     rows
-        All of them; after `cut`, those that the model takes.
+        The rows; after `cut`, those that the model accepts.
     learner
-        The one that has folded them.
+        The learner that has folded the rows.
     half
-        The encoding of its state half-way; the error if it has none.
+        The encoding of the state half-way, or the error if the state cannot be encoded.
     digest
-        Of its state after all rows; None if that has no encoding.
+        The digest of the state after all rows; None if the state cannot be encoded.
     is_pure
-        Whether asking left the state as it was, before the first row and after the last.
+        Whether predictions left the state unchanged, before the first row and after the last.
     failure
-        What ended the fold, or came of a question that the task lets through; None if nothing did.
+        The error that ended the fold, or that a question raised which the task accepts; None if there is none.
     warning
-        What the model has raised on rows or questions that it must not take all of; None if it took them all.
+        The error that the model raised on rows or questions that it may refuse; None if there is none.
     """
 
     def __init__(self, task: Task, shape: RowShape):
-        # Only what the model does is of interest: every row is learned at once.
+        # The trial is about the model alone, so every row is learned at once.
         self.task = task = msgspec.structs.replace(
             task, order="arrival", update=None, unanswered="drop", sources=None, stored=None, predictions=False
         )
@@ -89,7 +89,7 @@ class Trial:
         self.run()
 
     def run(self) -> None:
-        """Fold the rows into a fresh learner, and ask before and after."""
+        """Fold the rows into a new learner, and let it predict for the questions before and after."""
         self.failure: ModelError | None = None
         self.warning: Raised | None = None
         self.digest: str | None = None
@@ -114,14 +114,14 @@ class Trial:
         self.is_pure &= digest_of(self.learner) == self.digest
 
     def cut(self) -> None:
-        """Leave out the row at which the model failed, with all after it: other checks can be made all the same."""
+        """Leave out the row at which the model failed and all later rows, so that other checks can still run."""
         failure = self.failure
         self.rows = self.rows[: self.learner.state.position]
         self.run()
         self.failure = failure
 
     def fold(self, learner: Learner, rows: Sequence[LabelledFeatures]) -> None:
-        """Fold rows; ModelError for one at which the model fails."""
+        """Fold rows; raise ModelError for a row at which the model fails."""
         for x, y in rows:
             offset = learner.state.position
             value = msgspec.json.encode({"features": x, "label": y})
@@ -134,7 +134,7 @@ class Trial:
                 raise Raised(self.task, error, x) from error
 
     def _ask(self, learner: Learner) -> None:
-        """Ask what no row had. Where no features are declared, the model may refuse some."""
+        """Let the model predict for features that no row had. If the task declares no features, the model may refuse some."""
         for x in self.questions:
             try:
                 learner.champion.predict(x)

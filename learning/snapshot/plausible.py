@@ -38,7 +38,7 @@ CONTENTS: dict[tuple[str, str], Any] = {
     ("OrderState", "held"): list[tuple[int, int, Count, Count, bytes | None, bytes]],
     ("BatchState", "rows"): list[tuple[dict[str, Plain], Plain]],
 }
-"""Class and attribute to what may stand there, where a fresh state does not show it. Metrics and detectors declare it with their tags."""
+"""The type of an attribute, by class and attribute name, if a new state does not show it. Metrics and detectors declare theirs with tags."""
 
 TUPLES: dict[tuple[str, str], type] = {
     ("State", "last"): Mark, ("OrderState", "held"): HeldRecord, ("BatchState", "rows"): LabelledFeatures,
