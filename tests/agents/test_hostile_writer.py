@@ -112,9 +112,9 @@ def forged(worker):
     entries = []
     for waiting in worker.collaborators.pending.following(0, 0):
         entry = joining.decode(waiting.content)
-        if isinstance(entry, joining.Question):
+        if isinstance(entry, joining.WaitingQuestion):
             entry = msgspec.structs.replace(entry, features={"x": 1e3})
-        entries.append(waiting._replace(entry=joining.encode(entry)))
+        entries.append(waiting._replace(content=joining.encode(entry)))
     return Segment(WAITING.fingerprint, entry.time, entries)
 
 
