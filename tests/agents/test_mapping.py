@@ -170,10 +170,21 @@ def test_declared_features_are_checked():
 
 
 @pytest.mark.parametrize(
-    "expression", ["a[", "a b", "'x", "lenght(a)", "a[?nope(b)].c", "(" * 4000, "&a", "{x: &a}", ""]
+    ("expression", "refusal"),
+    [
+        ("a[", "Incomplete expression"),
+        ("a b", "Unexpected token: b"),
+        ("'x", "Unclosed ' delimiter"),
+        ("lenght(a)", r"there is no function lenght\(\)"),
+        ("a[?nope(b)].c", r"there is no function nope\(\)"),
+        ("(" * 4000, "it is nested too deep"),
+        ("&a", "'&' stands outside of a function's arguments"),
+        ("{x: &a}", "'&' stands outside of a function's arguments"),
+        ("", "cannot be empty"),
+    ],
 )
-def test_a_wrong_expression_is_refused_when_it_is_compiled(expression):
-    with pytest.raises(ValueError, match="."):
+def test_a_wrong_expression_is_refused_when_it_is_compiled(expression, refusal):
+    with pytest.raises(ValueError, match=refusal):
         compile_expression(expression)
 
 

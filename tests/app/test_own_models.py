@@ -16,6 +16,7 @@ from headrace.app.serving.requests import answering
 from headrace.app.serving.served_task import ServedTask
 from headrace.app.serving.serving import Serving
 from headrace.app.views.resource import Resource
+from headrace.learning.errors import ModelError
 from headrace.learning.fold.learner import Learner
 from headrace.learning.task import Task
 
@@ -166,6 +167,6 @@ def test_a_shard_whose_model_answers_with_no_answer_does_not_go_on(served):
     learner = served({"maybe": 1.0})
     learner = learner.shards.answering(0).learner
     message = SimpleNamespace(offset=0, timestamp=0, key=None, value=b'{"features": {"x": 1}, "label": true}')
-    with pytest.raises(Exception, match="the class 'maybe', which is not one of true, false"):
+    with pytest.raises(ModelError, match="the class 'maybe', which is not one of true, false"):
         list(learner.fold(message))
     assert learner.state.position == 0

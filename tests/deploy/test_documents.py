@@ -53,6 +53,14 @@ def test_lines_end_at_100(document):
     assert [number for number, line in long if len(code.sub("`code`", line)) > WIDTH] == []
 
 
+def test_what_is_looked_for_is_found():
+    """Were there no document, or did the patterns match nothing, all below would hold."""
+    text = "".join(document.read_text() for document in DOCUMENTS)
+    assert len(DOCUMENTS) > 10
+    assert len(LINK.findall(text)) > 50
+    assert len(FILE.findall(text)) > 50
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_link_leads_somewhere(document):
     for link in LINK.findall(document.read_text()):

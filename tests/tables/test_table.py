@@ -7,7 +7,7 @@ import shutil
 import pytest
 from sealed import sealed
 
-from headrace.learning.errors import ReplacedError
+from headrace.learning.errors import ReplacedError, StoreError
 from headrace.tables.changelog import CHUNK_MAX, Entry
 from headrace.tables.snapshots import Snapshots
 from headrace.tables.table import Table
@@ -185,7 +185,7 @@ def test_one_process_at_a_time_opens_a_shard(tmp_path):
     async def check():
         first, second = Table(Changelog(), tmp_path), Table(Changelog(), tmp_path)
         await first.open(0)
-        with pytest.raises(Exception, match="[Ll]ock"):
+        with pytest.raises(StoreError, match="[Ll]ock"):
             await second.open(0)
         first.close(0)
 
