@@ -317,12 +317,11 @@ def test_a_database_that_was_damaged_while_no_worker_ran_is_read_anew(world, tmp
     run(check())
 
 
-USED = {("snapshots", "put"), ("snapshots", "items"), ("snapshots", "delete"), ("pending", "get"), ("pending", "write"), ("pending", "items")}  # fmt: skip
+USED = [("snapshots", "put"), ("snapshots", "items"), ("snapshots", "delete"), ("pending", "get"), ("pending", "write"), ("pending", "items")]  # fmt: skip
 """The operations that the tables use here whatever happens."""
 
 
-@pytest.mark.parametrize("table", ["snapshots", "pending"])
-@pytest.mark.parametrize("operation", ["get", "put", "write", "items", "delete"])
+@pytest.mark.parametrize(("table", "operation"), USED)
 @pytest.mark.parametrize(
     "what", ["IO error: No space left on device: While appending", "Corruption: block checksum mismatch"]
 )
@@ -349,7 +348,7 @@ def test_a_database_that_fails_in_use_is_opened_anew_as_often_as_it_takes(world,
         at.log.grow(0, 100)
         await is_right(at, worker)
         await learn(at, worker, 100)
-        assert failed or (table, operation) not in USED
+        assert len(failed) == 3
         await is_right(at, worker)
         await worker.stop()
 
