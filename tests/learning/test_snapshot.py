@@ -181,7 +181,7 @@ class TestMakers:
         ):
             text = json.dumps(changed).encode()
             head = data[: START - 4] + len(text).to_bytes(4, "big") + text
-            with pytest.raises(SnapshotError, match="is no header"):
+            with pytest.raises(SnapshotError, match="header cannot be decoded"):
                 peek(head + hashlib.sha256(head).digest())
 
 
