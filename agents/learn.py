@@ -82,7 +82,7 @@ class LearningApp(faust.App):
         )
         self.agent(topic, name=f"ingest.{task.name}", concurrency=1)(ingest.take)
 
-    async def commit(self, topic: str, partition: int, position: int) -> None:
+    async def commit_position(self, topic: str, partition: int, position: int) -> None:
         """Tell the group from where to start reading next time."""
         await self.consumer._commit({TP(topic, partition): position})  # noqa: SLF001
 

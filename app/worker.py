@@ -142,7 +142,7 @@ def wire(settings: Settings, instance: str | None, impure: Collection[str] = fro
             task,
             brokers,
             settings.datadir,
-            app.commit,
+            app.commit_position,
             writer="".join(c if c.isalnum() or c in "._-" else "-" for c in writer),
             key=key,
             budget=budget,
@@ -153,7 +153,7 @@ def wire(settings: Settings, instance: str | None, impure: Collection[str] = fro
         if task.stored:
             app.enrichers[task.name] = Enricher(task, make_store(settings, task), settings.features.budget_ms / 1000)
         if task.sources:
-            context = SourceContext(task, settings.brokers, app.commit, app.enrichers.get(task.name), key)
+            context = SourceContext(task, settings.brokers, app.commit_position, app.enrichers.get(task.name), key)
             app.ingest(task, Ingest(context))
     follow_assignments(app)
     wiring = add_views(app, settings, impure)
