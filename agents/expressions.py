@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Callable
-from typing import Any
 
 import jmespath
 from jmespath.exceptions import JMESPathError
 from jmespath.functions import Functions
 
-Find = Callable[[Any], Any]
+from headrace.learning.task import Json
+
+Find = Callable[[Json], Json]
 """Finds a value in a document; None where there is none."""
 
 _PATH = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
@@ -35,12 +36,11 @@ def compile_expression(text: str) -> Find:
         raise ValueError(str(error).splitlines()[0].rstrip(":")) from None
     except RecursionError:
         raise ValueError("it is nested too deep") from None
-    search: Find = compiled.search
-    return search
+    return compiled.search
 
 
 def _follow(names: list[str]) -> Find:
-    def find(document: Any) -> Any:
+    def find(document: Json) -> Json:
         for name in names:
             if not isinstance(document, dict):
                 return None
@@ -50,7 +50,7 @@ def _follow(names: list[str]) -> Find:
     return find
 
 
-def _check(node: dict[str, Any], parent: str = "") -> None:
+def _check(node: Json, parent: str = "") -> None:
     """Refuse what JMESPath itself would find out only when it is applied."""
     kind = node["type"]
     if kind == "function_expression" and node["value"] not in Functions.FUNCTION_TABLE:

@@ -24,14 +24,17 @@ second's records may come into two shards.
 """
 
 from collections.abc import Collection, Iterable, Iterator
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
+from faust import Stream
 
 from headrace.agents.assigned import Assigned
 from headrace.agents.intake import Intake
+from headrace.agents.poll import polls
 from headrace.agents.source_context import SourceContext
 from headrace.learning.errors import TopicError
+from headrace.learning.task import Json
 
 WATCH_SECONDS = 1.0
 """How often a position is committed, and how long it may stand still, the source being ahead, before the source is read."""
@@ -65,10 +68,9 @@ class Ingest(Assigned[tuple[str, int], Intake]):
         """The topics of the task's sources."""
         return self.context.mappings
 
-    async def take(self, stream: Any) -> None:
+    async def take(self, stream: Stream) -> None:
         """The agent: hands each poll to the intake of its partition."""
-        async for event in stream.noack().events():
-            message = event.message
+        async for message in polls(stream):
             intake = self.intakes.get((message.topic, message.partition))
             if intake is not None:
                 await intake.deliver(message.batch, message.link)
@@ -108,7 +110,7 @@ class Ingest(Assigned[tuple[str, int], Intake]):
         """Close the connections."""
         await self.context.stop()
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, Json]:
         """The counts, and of each partition that is assigned here its position, the source's end, its state and its error.
 
         The partition of a source that is gone as a whole is `*`.

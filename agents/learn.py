@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-import faust
+from faust import Stream, Topic
 from faust.types import TP
 
 from headrace.agents.background import Background, BackgroundStatus, Errands
 from headrace.agents.collaborators import Collaborators
 from headrace.agents.ingest import Ingest
-from headrace.agents.poll import Backlog, PollTransport
+from headrace.agents.poll import Backlog, PollApp, PollConsumer, polls
 from headrace.agents.shards import Shards
 from headrace.agents.stopping import stop_all
 from headrace.learning.errors import BrokerError
@@ -28,7 +28,7 @@ CLOSE_SECONDS = 1.0
 by the next owner."""
 
 
-class SourceTopics(faust.Topic):
+class SourceTopics(Topic):
     """The topics of a task's sources, as one channel that has a name: `faust agents` asks each channel for one."""
 
     def get_topic_name(self) -> str:
@@ -36,7 +36,7 @@ class SourceTopics(faust.Topic):
         return ", ".join(self.topics)
 
 
-class LearningApp(faust.App):
+class LearningApp(PollApp):
     """A Faust app whose agents fold event logs.
 
     Faust brings the messages and balances the shards among workers. What makes the fold exact is not left to it: each shard
@@ -49,13 +49,11 @@ class LearningApp(faust.App):
         self.enrichers: dict[str, Enricher] = {}
         self.ingesting: dict[str, Ingest] = {}
         self.has_joined = False
-        self.closing: list[Callable[[], Coroutine[Any, Any, None]]] = []
+        self.closing: list[Callable[[], Coroutine[None, None, None]]] = []
+        self.listeners: tuple[object, ...] = ()
         self.background = [Background("group", self.watch_group)]
         self.described: list[Background | Errands] = []  # of others, who start and stop them
         super().__init__(*args, **options)
-
-    def _new_transport(self) -> PollTransport:
-        return PollTransport(self.conf.broker_consumer, self)
 
     def learn(self, task: Task, collaborators: Collaborators) -> Shards:
         """Fold one task's event log: its shards come and go with the assignments of the group."""
@@ -64,12 +62,12 @@ class LearningApp(faust.App):
             task.events, key_type=bytes, value_type=bytes, value_serializer="raw", partitions=task.partitions
         )
 
-        async def learn(stream: Any) -> None:
+        async def learn(stream: Stream) -> None:
             """Fold the event log of a task."""
-            async for event in stream.noack().events():
-                shard = shards.owned.get(event.message.partition)
+            async for message in polls(stream):
+                shard = shards.owned.get(message.partition)
                 if shard is not None:
-                    await shard.deliver(event.message.batch, event.message.link)
+                    await shard.deliver(message.batch, message.link)
 
         self.agent(topic, name=f"learn.{task.name}", concurrency=1)(learn)
         return shards
@@ -88,6 +86,7 @@ class LearningApp(faust.App):
 
     async def watch_group(self) -> None:
         """End the worker when the client's work for the group has ended: aiokafka logs that, and then waits for ever."""
+        assert isinstance(self.consumer, PollConsumer)
         while (failure := self.consumer.find_failure()) is None:
             await asyncio.sleep(GROUP_SECONDS)
         error = BrokerError(f"the client's work for the group has ended: {failure!r}.", "Start the worker again.")
@@ -135,7 +134,7 @@ def follow_assignments(app: LearningApp) -> None:
     """Open and close shards as the group assigns and revokes them."""
 
     @app.on_partitions_assigned.connect
-    async def assigned(_: LearningApp, assigned: set[TP], **_options: Any) -> None:
+    async def assigned(_: LearningApp, assigned: set[TP], **_options: object) -> None:
         app.has_joined = True
         for topic, shards in app.learning.items():
             shards.assign(tp.partition for tp in assigned if tp.topic == topic)
@@ -143,9 +142,9 @@ def follow_assignments(app: LearningApp) -> None:
             ingest.assign((tp.topic, tp.partition) for tp in assigned)
 
     @app.on_partitions_revoked.connect
-    async def revoked(_: LearningApp, _revoked: set[TP], **_options: Any) -> None:
+    async def revoked(_: LearningApp, _revoked: set[TP], **_options: object) -> None:
         parts = [(f"sources of {ingest.task.name}", ingest.revoke()) for ingest in app.ingesting.values()]
         parts += [(f"shards of {shards.task.name}", shards.revoke()) for shards in app.learning.values()]
         await stop_all(parts, SAVE_SECONDS)
 
-    app.keep = (assigned, revoked)  # Faust holds its listeners weakly
+    app.listeners = (assigned, revoked)  # Faust holds its listeners weakly

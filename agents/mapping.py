@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
@@ -12,7 +12,7 @@ from headrace.learning.errors import RecordError
 from headrace.learning.records import DEPTH_MAX, ROWS_MAX, Reader, is_deeper
 from headrace.learning.records.mark import KafkaMessage
 from headrace.learning.records.schema import LARGEST
-from headrace.learning.task import Task
+from headrace.learning.task import Json, Task
 from headrace.learning.task.source import Source
 from headrace.tables.kafka.partitioner import partition_of
 
@@ -26,7 +26,7 @@ class Mapped(NamedTuple):
     row: int
     partition: int
     key: bytes | None
-    parts: dict[str, Any]
+    parts: dict[str, Json]
     value: bytes
 
     @property
@@ -115,7 +115,7 @@ class Mapping:
         self.reader.read_record(line)
         return line
 
-    def _map_row(self, rules: "Rules", partition: int, message: KafkaMessage, row: int, each: Any) -> Mapped | LeftOut:
+    def _map_row(self, rules: "Rules", partition: int, message: KafkaMessage, row: int, each: Json) -> Mapped | LeftOut:
         if rules.when is not None and not rules.find("when", rules.when, each):
             return LeftOut(row)
         place = f"{self.topic}/{partition}/{message.offset}"
@@ -124,7 +124,7 @@ class Mapping:
         name = rules.name_of("id", each)
         if name is None and (label is None or features is None) and rules.id is not None:
             raise _error("a question or a label has no id: 'id' finds null.", "Name what joins the two.", "incomplete")
-        parts: dict[str, Any] = {"id": source if name is None else name, "source": source}
+        parts: dict[str, Json] = {"id": source if name is None else name, "source": source}
         time = rules.time_of(each)
         if time is None and message.timestamp >= 0:
             time = message.timestamp / 1000
@@ -154,7 +154,7 @@ class Rules:
             name.removeprefix("features."): find for name, find in found.items() if name.startswith("features.")
         }
 
-    def find(self, name: str, expression: Find, document: Any) -> Any:
+    def find(self, name: str, expression: Find, document: Json) -> Json:
         """What an expression finds; RecordError that names it if it fails."""
         try:
             return expression(document)
@@ -164,7 +164,7 @@ class Rules:
                 f"'{name}' of the mapping cannot be applied: {said}.", "Correct the message or the mapping."
             ) from None
 
-    def rows_of(self, document: Any) -> Sequence[Any]:
+    def rows_of(self, document: Json) -> Sequence[Json]:
         """The rows of a message; RecordError if there are more than the event log takes in one."""
         if self.rows is None:
             return (document,)
@@ -180,11 +180,11 @@ class Rules:
             raise _error(what, f"Send up to {ROWS_MAX}.", "too_many_rows")
         return rows
 
-    def line_of(self, message: KafkaMessage, row: Any) -> bytes:
+    def line_of(self, message: KafkaMessage, row: Json) -> bytes:
         """The bytes of a row: of the message, unless it has several."""
         return (message.value or b"") if self.rows is None else msgspec.json.encode(row)
 
-    def name_of(self, part: str, document: Any) -> str | None:
+    def name_of(self, part: str, document: Json) -> str | None:
         """The id or the key of a row, or None."""
         expression: Find | None = getattr(self, part)
         found = None if expression is None else self.find(part, expression, document)
@@ -197,7 +197,7 @@ class Rules:
         )
         raise _error(what, "Correct the message or the mapping.")
 
-    def time_of(self, document: Any) -> float | None:
+    def time_of(self, document: Json) -> float | None:
         """The event time of a row in seconds since the epoch, or None."""
         found = None if self.time is None else self.find("time", self.time, document)
         if found is None:
@@ -217,11 +217,11 @@ class Rules:
             f"'time' of the mapping finds {_show(found)}, not {wanted}.", "Correct the message, or set time_unit."
         )
 
-    def label_of(self, document: Any) -> Any:
+    def label_of(self, document: Json) -> Json:
         """The label of a row, or None."""
         return None if self.label is None else self.find("label", self.label, document)
 
-    def features_of(self, document: Any) -> dict[str, Any] | None:
+    def features_of(self, document: Json) -> dict[str, Json] | None:
         """The features of a row without those that are null, or None."""
         if self.features is None:
             if not self.table:
@@ -239,7 +239,7 @@ class Rules:
         return {name: value for name, value in found.items() if value is not None}
 
 
-def decode(value: bytes | None) -> Any:
+def decode(value: bytes | None) -> Json:
     """The JSON of a message; RecordError if it is none."""
     if not value:
         raise _error("the message is empty.", "Send JSON.", "empty")

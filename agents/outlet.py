@@ -8,6 +8,7 @@ from typing import Protocol
 
 import msgspec
 from aiokafka.errors import KafkaConnectionError, KafkaTimeoutError, MessageSizeTooLargeError
+from aiokafka.structs import RecordMetadata
 
 from headrace.learning.effects import Effect, Predicted, Quarantined, Resolved
 from headrace.tables.kafka.clients import Brokers
@@ -45,7 +46,7 @@ class Telling:
     key: bytes | None
     value: bytes
     headers: list[tuple[str, bytes]]
-    sent: asyncio.Future[object]
+    sent: asyncio.Future[RecordMetadata]
 
     @property
     def is_told(self) -> bool:
@@ -148,15 +149,14 @@ class KafkaOutlet:
 
     async def _start(
         self, partition: int, topic: str, key: bytes | None, value: bytes, headers: list[tuple[str, bytes]]
-    ) -> asyncio.Future[object]:
+    ) -> asyncio.Future[RecordMetadata]:
         producer = await self._producer.get()
-        sent: asyncio.Future[object]
         try:
-            sent = await producer.send(f"{self.task}.{topic}", value, key=key, partition=partition, headers=headers)
+            return await producer.send(f"{self.task}.{topic}", value, key=key, partition=partition, headers=headers)
         except MessageSizeTooLargeError as error:  # as if the broker had said so: it is cut
             sent = asyncio.get_running_loop().create_future()
             sent.set_exception(error)
-        return sent
+            return sent
 
 
 def pack(lines: Iterable[bytes]) -> Iterator[bytes]:

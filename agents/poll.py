@@ -1,7 +1,7 @@
 """The poll transport: one Faust event a poll and partition, and a bound on what waits in memory.
 
 Faust spends about 100 microseconds on each event, in queues and tasks. A poll brings up to a thousand messages, so they travel
-to the agent as one event, in `message.batch`, and the cost is shared among them.
+to the agent as one event, a `PollMessage`, and the cost is shared among them.
 
 The private members of Faust 0.15.3 that are used here are pinned by version and covered by `tests/agents/test_poll.py`.
 """
@@ -14,10 +14,12 @@ from time import monotonic
 from typing import Any
 
 import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRecord
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
+from faust import App, Stream
 from faust.transport.drivers import aiokafka as driver
-from faust.types import TP
+from faust.types import TP, ConsumerMessage
 
 from headrace.agents.stopping import stop_all
 from headrace.tables.kafka.clients import ISOLATION, find_ended
@@ -60,10 +62,10 @@ class Backlog:
         return self.size >= self.limit
 
 
-class Poll(list[Any]):
+class Poll(list[ConsumerRecord]):
     """The messages of one poll and partition, of `size` bytes."""
 
-    def __init__(self, records: Iterable[Any], size: int, backlog: Backlog):
+    def __init__(self, records: Iterable[ConsumerRecord], size: int, backlog: Backlog):
         super().__init__(records)
         self._size, self._backlog = size, backlog
         backlog.size += size
@@ -72,10 +74,52 @@ class Poll(list[Any]):
         self._backlog.size -= self._size
 
 
+class PollMessage(ConsumerMessage):
+    """Carries the messages of one poll and partition through Faust as one message.
+
+    Parameters
+    ----------
+    tp
+        The partition.
+    batch
+        The messages, at least one. Faust sees the last of them, without its value.
+    link
+        Joins the batch to the one of the poll before.
+    generation
+        The generation of the consumer group.
+    """
+
+    def __init__(self, tp: TP, batch: Poll, link: object, generation: int):
+        last = batch[-1]
+        super().__init__(
+            tp.topic,
+            tp.partition,
+            last.offset,
+            last.timestamp / 1000,
+            last.timestamp_type,
+            last.headers,
+            last.key,
+            b"",
+            last.checksum,
+            last.serialized_key_size,
+            last.serialized_value_size,
+            tp,
+            generation_id=generation,
+        )
+        self.batch, self.link = batch, link
+
+
+async def polls(stream: Stream) -> AsyncIterator[PollMessage]:
+    """Yield the polls that an agent receives. Faust acknowledges none of them."""
+    async for event in stream.noack().events():
+        assert isinstance(event.message, PollMessage)
+        yield event.message
+
+
 class PollThread(driver.AIOKafkaConsumerThread):
     """Faust's consumer thread, with short fetches, committed records only, and commits that cannot end the worker."""
 
-    def _create_worker_consumer(self, transport: Any) -> Any:
+    def _create_worker_consumer(self, transport: driver.Transport) -> AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS  # noqa: SLF001
         # Faust reads committed records only when its own transactions are on.
@@ -98,7 +142,7 @@ class PollThread(driver.AIOKafkaConsumerThread):
         """
         await stop_all([("consumer", super().on_thread_stop())], CLOSE_SECONDS)
 
-    def on_crash(self, msg: str, *fmt: Any, **_options: Any) -> None:
+    def on_crash(self, msg: str, *fmt: object, **_options: object) -> None:
         """Log what ended the thread. Faust prints it, which raises when nobody reads stderr any more."""
         log.error("the consumer has failed", error=msg.format(*fmt), exc_info=sys.exc_info()[1])
 
@@ -119,8 +163,9 @@ class PollThread(driver.AIOKafkaConsumerThread):
 
 
 class PollConsumer(driver.Consumer):
-    """Yields one message a poll and partition, whose records travel along as `message.batch`, with the `link` that joins them to the poll before."""
+    """Yields one message a poll and partition."""
 
+    app: "PollApp"
     _connections: tuple[object, ...] = ()
 
     def __init__(self, *args: Any, **options: Any):
@@ -137,9 +182,9 @@ class PollConsumer(driver.Consumer):
         would slow down without end.
         """
 
-    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:  # noqa: ASYNC109 Faust's signature
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, PollMessage]]:  # noqa: ASYNC109 Faust's signature
         """Fetch, once there is room, and hand over each partition's messages as one."""
-        backlog: Backlog = self.app.backlog
+        backlog = self.app.backlog
         while backlog.is_full and not self.should_stop:
             await asyncio.sleep(0.005)
         records, active = await self._wait_next_records(timeout)
@@ -153,10 +198,8 @@ class PollConsumer(driver.Consumer):
             if not self.flow_active or self.app.consumer_generation_id != generation:
                 return  # what is not handed over is read from the log as a gap
             if active is None or tp in active or tp in self._buffered_partitions:
-                message = self._to_message(tp, batch[-1])
                 size = sum(len(record.value or b"") + len(record.key or b"") for record in batch)
-                message.batch, message.value, message.link = Poll(batch, size, backlog), b"", self._link_of(tp)
-                yield tp, message
+                yield tp, PollMessage(tp, Poll(batch, size, backlog), self._link_of(tp), generation)
 
     def find_failure(self) -> BaseException | None:
         """The error by which the client's work for the group has ended, if it has: nothing is assigned or delivered any more."""
@@ -193,3 +236,18 @@ class PollTransport(driver.Transport):
     """Faust's Kafka transport with the consumer above."""
 
     Consumer = PollConsumer
+
+
+class PollApp(App):
+    """A Faust app that consumes with `PollTransport`.
+
+    Attributes
+    ----------
+    backlog
+        Bounds the messages that wait in memory.
+    """
+
+    backlog: Backlog
+
+    def _new_transport(self) -> PollTransport:
+        return PollTransport(self.conf.broker_consumer, self)

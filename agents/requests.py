@@ -78,7 +78,8 @@ class Answers:
 
     def end_message(self) -> None:
         """What comes is of another message, or is told apart from what was before."""
-        self._ready += [(self._message, value) for value in pack(self._lines)]
+        if self._message is not None:
+            self._ready += [(self._message, value) for value in pack(self._lines)]
         self._lines, self._packed = [], self.size
 
     async def send(self) -> None:

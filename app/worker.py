@@ -194,6 +194,8 @@ def credentials_of(brokers: Brokers) -> Credentials | None:
 class Process(faust.Worker):
     """Faust's worker without its signal handlers, one of which opens a debugger: `Ending` has the signals."""
 
+    claimed: object
+
     def install_signal_handlers(self) -> None:
         """Install none."""
 

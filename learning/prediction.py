@@ -1,11 +1,11 @@
 """A prediction: the answer of a model to features whose label it has not seen."""
 
 import math
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 
-from headrace.learning.task import Label
+from headrace.learning.task import Json, Label
 
 
 class Prediction(msgspec.Struct, frozen=True):
@@ -32,7 +32,7 @@ class Prediction(msgspec.Struct, frozen=True):
         """Make the prediction of a classifier: the most probable label, and the first of several with the same probability, as in River."""
         return cls(max(probabilities, key=probabilities.__getitem__), probabilities)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Json]:
         """Return the prediction as a JSON object. JSON keys are strings, so the label True becomes the key `true`."""
         if self.probabilities is None:
             return {"prediction": self.value, "probabilities": None}
@@ -51,8 +51,14 @@ class Served(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     position: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
 
+def number(value: Label) -> float:
+    """Return the label or the prediction of a regression, which is always a number."""
+    assert not isinstance(value, str)
+    return value
+
+
 def is_finite(prediction: Prediction) -> bool:
     """Return whether all numbers that decide a prediction are finite."""
     if prediction.probabilities is None:
-        return math.isfinite(prediction.value)  # type: ignore[arg-type]
+        return math.isfinite(number(prediction.value))
     return math.isfinite(prediction.probabilities[prediction.value])

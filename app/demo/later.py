@@ -161,7 +161,7 @@ class LaterLabels(Act):
         found = dict[tuple[int, bool], None]()
         async with aclosing(read_log(self.workers[0].settings.brokers, self.task.events)) as messages:
             async for message in messages:
-                record = msgspec.json.decode(message.value)
+                record = msgspec.json.decode(message.value or b"")
                 if "id" in record:
                     found[int(record["id"]), "label" in record] = None
                 if len(found) == 2 * QUESTIONS:

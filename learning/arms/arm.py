@@ -1,16 +1,15 @@
 """An arm: a model with its detector and its metrics."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from headrace.learning.arms.own_answers import OwnAnswers
 from headrace.learning.drift import DEFAULT, DETECTORS, Change, Detector
 from headrace.learning.metrics import Scoreboard
 from headrace.learning.models import build
-from headrace.learning.prediction import Prediction
+from headrace.learning.prediction import Prediction, number
 from headrace.learning.records.schema import LARGEST
 from headrace.learning.tags import tagged
-from headrace.learning.task import Label, Task, Value
+from headrace.learning.task import Json, Label, Task, Value
 from headrace.learning.waiting.batch import LabelledFeatures
 
 
@@ -67,7 +66,10 @@ class Arm:
             return None
         self.scoreboard.update(label, prediction)
         # The squared errors of a diverging regression would make the detector's window infinite for ever.
-        error = min(abs(label - prediction.value), LARGEST) if self._regression else prediction.value != label  # type: ignore[operator]
+        if self._regression:
+            error = min(abs(number(label) - number(prediction.value)), LARGEST)
+        else:
+            error = prediction.value != label
         return self.detector.update(float(error))
 
     def learn(self, features: dict[str, Value], label: Label) -> None:
@@ -78,6 +80,6 @@ class Arm:
         """Update the model by one step along the mean gradient of these rows."""
         self.model.learn_mean(rows)
 
-    def describe(self, model: str) -> dict[str, Any]:
+    def describe(self, model: str) -> dict[str, Json]:
         """Describe the arm for `GET /v1/{task}`."""
         return {"role": self.role, "model": model, "version": self.version, "metrics": self.scoreboard.values()}

@@ -1,13 +1,12 @@
 """The parts of a learner: the objects that the handlers of records read and write."""
 
 import math
-from typing import Any
 
 from headrace.learning.arms import Arm
 from headrace.learning.records import Reader
 from headrace.learning.records.names import Names, is_bounded
 from headrace.learning.state import State
-from headrace.learning.task import Task
+from headrace.learning.task import Json, Task
 from headrace.learning.waiting.batch import Batch
 from headrace.learning.waiting.join import Join
 from headrace.learning.waiting.order import Order
@@ -68,7 +67,7 @@ class LearnerParts:
             waiting.append(self.batch.due_at)
         return min((at for at in waiting if at is not None), default=math.inf)
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, Json]:
         """Describe the state of the shard for `GET /v1/{task}`, without the digest."""
         state = self.state
         described = {

@@ -3,7 +3,7 @@
 import math
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
 from headrace.learning.catalogue import KindCatalogue
 from headrace.learning.metrics.accuracy import Accuracy
@@ -15,7 +15,7 @@ from headrace.learning.metrics.rmse import RMSE
 from headrace.learning.metrics.rolling_roc_auc import rolling_roc_auc
 from headrace.learning.prediction import Prediction
 from headrace.learning.tags import tagged
-from headrace.learning.task import Kind, Label
+from headrace.learning.task import Json, Kind, Label
 
 WINDOW = 1_000
 """The number of scored predictions in the moving window."""
@@ -85,9 +85,9 @@ class Scoreboard:
         p = None if probabilities is None else probabilities.get(True if self.kind == "binary" else label)
         self.window.append((label, prediction.value, p))
 
-    def values(self) -> dict[str, Any]:
+    def values(self) -> dict[str, Json]:
         """Return every metric by name, and those of the moving window as `window`; a metric without a finite figure is None."""
-        figures: dict[str, Any] = _figures(self.metrics, self.scored)
+        figures: dict[str, Json] = _figures(self.metrics, self.scored)
         recent = {name: metric() for name, metric in METRICS.of_kind(self.kind).items()}
         rows = [(label, self._prediction(label, value, p)) for label, value, p in self.window]
         for metric in recent.values():

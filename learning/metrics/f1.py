@@ -22,7 +22,7 @@ class F1:
     0.6667
     """
 
-    _river: type = metrics.F1
+    _river: type[metrics.F1 | metrics.MacroF1] = metrics.F1
 
     def __init__(self) -> None:
         self.counts: dict[tuple[Label, Label], int] = {}
@@ -38,7 +38,7 @@ class F1:
         metric = self._river()
         for (label, predicted), count in self.counts.items():
             metric.update(label, predicted, w=count)
-        return float(metric.get())
+        return metric.get()
 
 
 @tagged("macro-f1/1", counts=dict[tuple[Label, Label], Count])

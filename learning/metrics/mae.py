@@ -2,7 +2,7 @@
 
 from river import metrics
 
-from headrace.learning.prediction import Prediction
+from headrace.learning.prediction import Prediction, number
 from headrace.learning.tags import tagged
 from headrace.learning.task import Label
 
@@ -25,7 +25,7 @@ class MAE:
 
     def update(self, label: Label, prediction: Prediction) -> None:
         """Count one prediction."""
-        self._metric.update(label, prediction.value)
+        self._metric.update(number(label), number(prediction.value))
 
     def get(self) -> float:
         """Return the error so far, in the label's unit."""

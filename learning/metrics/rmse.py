@@ -4,7 +4,7 @@ import math
 
 from river import metrics
 
-from headrace.learning.prediction import Prediction
+from headrace.learning.prediction import Prediction, number
 from headrace.learning.tags import tagged
 from headrace.learning.task import Label
 
@@ -28,7 +28,7 @@ class RMSE:
     def update(self, label: Label, prediction: Prediction) -> None:
         """Count one prediction."""
         try:
-            self._metric.update(label, prediction.value)
+            self._metric.update(number(label), number(prediction.value))
         except OverflowError:  # the square of an error above 1e154
             self._metric.update(math.inf, 0.0)
 

@@ -171,6 +171,6 @@ def _check_model(name: str, model: Any, kind: Kind) -> None:
     if not isinstance(model, wanted):
         remedy = f"Return a River {wanted.__name__.lower()}, alone or at the end of a pipeline."
         raise ModelError(f"'{name}' gave a {type(model).__name__}, which is not for {kind} tasks.", remedy)
-    if kind == "multiclass" and not model._multiclass:  # noqa: SLF001
+    if kind == "multiclass" and isinstance(model, base.Classifier) and not model._multiclass:  # noqa: SLF001
         remedy = "Wrap it in river.multiclass.OneVsRestClassifier."
         raise ModelError(f"'{name}' gave a {type(model).__name__}, which knows two classes only.", remedy)

@@ -8,7 +8,7 @@ from river.forest.adaptive_random_forest import BaseTreeClassifier
 from headrace.learning.models.classes import LastingClasses
 from headrace.learning.models.hoeffding import BoundedTree, leaf_probabilities
 from headrace.learning.models.parameters import Seed, Trees
-from headrace.learning.models.preparing import OneHot, Prepared
+from headrace.learning.models.preparing import Numbers, OneHot, Prepared
 from headrace.learning.tags import tagged
 from headrace.learning.task import Label
 
@@ -17,9 +17,9 @@ from headrace.learning.task import Label
 class ForestTree(BoundedTree, LastingClasses, BaseTreeClassifier):
     """The tree of River's forest, for labels of mixed types too."""
 
-    def predict_proba_one(self, x: dict[str, Any]) -> dict[Label, float]:
+    def predict_proba_one(self, x: Numbers) -> dict[Label, float]:
         """Return the class probabilities of the leaf for these features."""
-        return leaf_probabilities(self, x)
+        return leaf_probabilities(self, self.classes, x)
 
 
 @tagged("adaptive-forest/1")
@@ -30,12 +30,12 @@ class AdaptiveForest(forest.ARFClassifier):
     also from those of a request, and also if there are none. This class takes it from the first learned record that has features.
     """
 
-    def learn_one(self, x: dict[str, Any], y: Label, **kwargs: Any) -> None:
+    def learn_one(self, x: Numbers, y: Label, **kwargs: Any) -> None:
         """Update the trees."""
         if x or len(self):
             super().learn_one(x, y, **kwargs)
 
-    def predict_proba_one(self, x: dict[str, Any], **kwargs: Any) -> dict[Label, float]:
+    def predict_proba_one(self, x: Numbers, **kwargs: Any) -> dict[Label, float]:
         """Return the trees' weighted vote; empty before the first record."""
         return super().predict_proba_one(x, **kwargs) if len(self) else {}
 

@@ -1,7 +1,6 @@
 """The classes that a model has met, in an order that survives a restart."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from headrace.learning.tags import tagged
 from headrace.learning.task import Label
@@ -59,7 +58,7 @@ class Classes:
         return label in self._walked
 
 
-def _type_and_value(label: Label) -> tuple[str, Any]:
+def _type_and_value(label: Label) -> tuple[str, Label]:
     return type(label).__name__, label
 
 

@@ -1,13 +1,12 @@
 """Hoeffding trees: decision trees that split once enough records have been seen to be sure."""
 
-from typing import Any
-
 from river import tree
+from river.tree.hoeffding_tree import HoeffdingTree
 from river.tree.nodes.branch import DTBranch
 
-from headrace.learning.models.classes import LastingClasses
+from headrace.learning.models.classes import Classes, LastingClasses
 from headrace.learning.models.parameters import Count, PositiveShare, Seed
-from headrace.learning.models.preparing import OneHot, Prepared, Scale
+from headrace.learning.models.preparing import Numbers, OneHot, Prepared, Scale
 from headrace.learning.tags import tagged
 from headrace.learning.task import Label
 
@@ -15,23 +14,23 @@ LEAVES = 10_000
 """The leaves after which a tree no longer grows; checked once in a million records, when River checks the size in memory."""
 
 
-class BoundedTree:
+class BoundedTree(HoeffdingTree):
     """A mixin that bounds a Hoeffding tree by its number of leaves, where River bounds its size in memory.
 
     `sys.getsizeof` depends on an object's history, so a tree that was loaded could stop growing at another record than the saved one.
     """
 
     def _estimate_model_size(self) -> None:
-        self._growth_allowed = self.n_leaves < LEAVES  # type: ignore[attr-defined]
+        self._growth_allowed = self.n_leaves < LEAVES
 
 
 @tagged("tree-classifier/1")
 class TreeClassifier(BoundedTree, LastingClasses, tree.HoeffdingTreeClassifier):
     """River's Hoeffding tree, for labels of mixed types too."""
 
-    def predict_proba_one(self, x: dict[str, Any]) -> dict[Label, float]:
+    def predict_proba_one(self, x: Numbers) -> dict[Label, float]:
         """Return the class probabilities of the leaf for these features."""
-        return leaf_probabilities(self, x)
+        return leaf_probabilities(self, self.classes, x)
 
 
 @tagged("adaptive-tree-classifier/1")
@@ -44,9 +43,9 @@ class TreeRegressor(BoundedTree, tree.HoeffdingTreeRegressor):
     """River's Hoeffding tree for regression."""
 
 
-def leaf_probabilities(model: Any, x: dict[str, Any]) -> dict[Label, float]:
+def leaf_probabilities(model: tree.HoeffdingTreeClassifier, classes: Classes, x: Numbers) -> dict[Label, float]:
     """Compute River's `HoeffdingTreeClassifier.predict_proba_one` without sorting the labels at each call."""
-    probabilities: dict[Label, float] = dict.fromkeys(model.classes.sorted, 0.0)
+    probabilities: dict[Label, float] = dict.fromkeys(classes.sorted, 0.0)
     root = model._root  # noqa: SLF001
     if root is not None:
         leaf = root.traverse(x, until_leaf=True) if isinstance(root, DTBranch) else root
@@ -105,8 +104,8 @@ def hat(
     ----------
     Bifet and Gavalda, "Adaptive learning from evolving data streams", 2009; `river.tree.HoeffdingAdaptiveTreeClassifier`.
     """
-    settings = {"grace_period": grace_period, "delta": delta, "max_depth": max_depth, "seed": seed}
-    return Prepared(OneHot(), AdaptiveTreeClassifier(**settings))
+    tree = AdaptiveTreeClassifier(grace_period=grace_period, delta=delta, max_depth=max_depth, seed=seed)
+    return Prepared(OneHot(), tree)
 
 
 def hoeffding_regressor(

@@ -1,13 +1,15 @@
 """Mondrian forests: random trees that grow with the data and choose splits without the labels."""
 
-from typing import Annotated, Any
+from collections.abc import Collection
+from typing import Annotated
 
 from msgspec import Meta
 from river import forest
+from river.forest.aggregated_mondrian_forest import AMFLearner
 
 from headrace.learning.models.classes import Classes
 from headrace.learning.models.parameters import Seed, Trees
-from headrace.learning.models.preparing import OneHot, Prepared, Scale
+from headrace.learning.models.preparing import Numbers, OneHot, Prepared, Scale
 from headrace.learning.tags import tagged
 from headrace.learning.task import Label
 
@@ -20,7 +22,7 @@ NODE_BYTES, FEATURE_BYTES, CLASS_BYTES = 150, 28, 5
 """The bytes of a node in a state, and the additional bytes for each feature and class that were met (`benchmarks/growth.py`)."""
 
 
-class BoundedForest:
+class BoundedForest(AMFLearner):
     """A mixin that bounds the state of River's forest by the number of its nodes; below the bound it is River's forest to the bit.
 
     Every node keeps the range of every feature, so the number of features decides how many nodes there may be. A tree with that many nodes
@@ -36,7 +38,7 @@ class BoundedForest:
     megabytes: int
     _features: dict[str, None]
     _is_full: bool
-    _classes: Any = ()
+    _classes: Collection[Label] = ()
 
     def bound(self, megabytes: int) -> None:
         """Set the bound of a new forest."""
@@ -45,12 +47,12 @@ class BoundedForest:
         self._is_full = False
         self.max_nodes = self._limit(0)
 
-    def admitted(self, x: dict[str, Any]) -> dict[str, Any]:
+    def admitted(self, x: Numbers) -> Numbers:
         """Return the features to learn; new features are admitted while there is room."""
         known = self._features
         if known.keys() >= x.keys():
             return x
-        largest = max((tree._n_nodes for tree in self), default=1)  # type: ignore[attr-defined]  # noqa: SLF001
+        largest = max((tree._n_nodes for tree in self), default=1)  # noqa: SLF001
         for name in x:
             if name not in known:
                 if self._limit(len(known) + 1) < largest:
@@ -63,17 +65,17 @@ class BoundedForest:
     def set_limit(self) -> None:
         """Set the limit of every tree's nodes from the features and classes met so far."""
         self.max_nodes = self._limit(len(self._features))
-        for tree in self:  # type: ignore[attr-defined]
+        for tree in self:
             tree.max_nodes = self.max_nodes
 
-    def known(self, x: dict[str, Any]) -> dict[str, Any]:
+    def known(self, x: Numbers) -> Numbers:
         """Return the features to predict from: all of them, until a feature was left out."""
         return {name: value for name, value in x.items() if name in self._features} if self._is_full else x
 
     def _limit(self, features: int) -> int:
         """Return how many nodes a tree may have, given a number of features and the classes met so far."""
         node = NODE_BYTES + FEATURE_BYTES * features + CLASS_BYTES * len(self._classes)
-        return int(self.megabytes * 1_000_000 / (node * self.n_estimators))  # type: ignore[attr-defined]
+        return int(self.megabytes * 1_000_000 / (node * self.n_estimators))
 
 
 @tagged("mondrian-forest/1")
@@ -84,24 +86,23 @@ class MondrianForest(BoundedForest, forest.AMFClassifier):
         super().__init__(n_estimators=n_estimators, seed=seed)
         self.bound(megabytes)
 
-    def learn_one(self, x: dict[str, Any], y: Label) -> None:
+    def learn_one(self, x: Numbers, y: Label) -> None:
         """Update the trees."""
         if y not in self._classes:
             self._classes.add(y)
             self.set_limit()
         super().learn_one(self.admitted(x), y)
 
-    def predict_proba_one(self, x: dict[str, Any]) -> dict[Label, float]:
+    def predict_proba_one(self, x: Numbers) -> dict[Label, float]:
         """Return the mean of the trees' probabilities; empty before the first record."""
-        probabilities: dict[Label, float] = super().predict_proba_one(self.known(x))
-        return probabilities
+        return super().predict_proba_one(self.known(x))
 
     @property
     def _classes(self) -> Classes:
         return self._met
 
     @_classes.setter
-    def _classes(self, labels: set[Label]) -> None:
+    def _classes(self, labels: Collection[Label]) -> None:
         self._met = Classes(labels)
 
 
@@ -113,14 +114,13 @@ class MondrianRegressor(BoundedForest, forest.AMFRegressor):
         super().__init__(n_estimators=n_estimators, seed=seed)
         self.bound(megabytes)
 
-    def learn_one(self, x: dict[str, Any], y: float) -> None:
+    def learn_one(self, x: Numbers, y: float) -> None:
         """Update the trees."""
         super().learn_one(self.admitted(x), y)
 
-    def predict_one(self, x: dict[str, Any]) -> float | None:
+    def predict_one(self, x: Numbers) -> float | None:
         """Return the mean of the trees' predictions; None before the first record."""
-        value: float | None = super().predict_one(self.known(x))
-        return value
+        return super().predict_one(self.known(x))
 
 
 def mondrian_forest(n_trees: Trees = 10, seed: Seed = 42, megabytes: Megabytes = MEGABYTES) -> Prepared:

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from math import exp
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from river import base
 
 from headrace.learning.models.parameters import NotNegative, Positive, Share
-from headrace.learning.models.preparing import Prepared, Scale
+from headrace.learning.models.preparing import Numbers, Prepared, Scale
+from headrace.learning.prediction import number
 from headrace.learning.tags import tagged
 from headrace.learning.task import Label
 
@@ -35,11 +36,11 @@ class _OnlineLinear(base.Estimator):
         """The weight of each feature that was learned."""
         return {name: float(self._weights[place]) for name, place in self._index.items()}
 
-    def _gradient(self, raw: float, y: Any) -> float:
+    def _gradient(self, raw: float, y: Label) -> float:
         """Return the derivative of the loss with respect to the raw score."""
         raise NotImplementedError
 
-    def raw(self, x: dict[str, Any]) -> float:
+    def raw(self, x: Numbers) -> float:
         """Return the weighted sum of the features. A feature that was never learned counts 0, and is not added to the model."""
         index, weights = self._index, self._weights
         known = [name for name in x if name in index]
@@ -47,12 +48,12 @@ class _OnlineLinear(base.Estimator):
         values = np.array([x[name] for name in known], dtype=float)
         return self.intercept + float(weights[places] @ values) if known else self.intercept
 
-    def learn_one(self, x: dict[str, Any], y: Any) -> None:
+    def learn_one(self, x: Numbers, y: Label) -> None:
         """Take one step down the gradient, of which each component is limited to `clip`."""
         slope = self._gradient(self.raw(x), y)
         self._step(slope, list(x), slope * np.array(list(x.values()), dtype=float))
 
-    def learn_mean(self, rows: Sequence[tuple[dict[str, Any], Any]]) -> None:
+    def learn_mean(self, rows: Sequence[tuple[Numbers, Label]]) -> None:
         """Take one step down the mean of the rows' gradients at the present weights; a feature that a row lacks counts 0."""
         slopes = [self._gradient(self.raw(x), y) for x, y in rows]
         sums: dict[str, float] = {}
@@ -62,7 +63,7 @@ class _OnlineLinear(base.Estimator):
         count = len(rows)
         self._step(sum(slopes) / count, list(sums), np.array(list(sums.values()), dtype=float) / count)
 
-    def _step(self, slope: float, names: list[str], gradient: "np.ndarray[Any, Any]") -> None:
+    def _step(self, slope: float, names: list[str], gradient: NDArray[np.float64]) -> None:
         """Move the intercept and the weights of these features against their gradients."""
         self._intercept_velocity = self.momentum * self._intercept_velocity + min(max(slope, -self.clip), self.clip)
         self.intercept -= self.learning_rate * self._intercept_velocity
@@ -113,12 +114,12 @@ class OnlineLinearClassifier(_OnlineLinear, base.Classifier):
     Zinkevich, "Online convex programming and generalized infinitesimal gradient ascent", 2003.
     """
 
-    def predict_proba_one(self, x: dict[str, Any]) -> dict[Label, float]:
+    def predict_proba_one(self, x: Numbers) -> dict[Label, float]:
         """Return the probabilities of false and true."""
         p = _sigmoid(self.raw(x))
         return {False: 1.0 - p, True: p}
 
-    def _gradient(self, raw: float, y: Any) -> float:
+    def _gradient(self, raw: float, y: Label) -> float:
         return _sigmoid(raw) - (1.0 if y else 0.0)
 
 
@@ -140,12 +141,12 @@ class OnlineLinearRegressor(_OnlineLinear, base.Regressor):
     5.0
     """
 
-    def predict_one(self, x: dict[str, Any]) -> float:
+    def predict_one(self, x: Numbers) -> float:
         """Return the predicted number."""
         return self.raw(x)
 
-    def _gradient(self, raw: float, y: Any) -> float:
-        return float(raw - y)
+    def _gradient(self, raw: float, y: Label) -> float:
+        return raw - number(y)
 
 
 def online_linear_classifier(

@@ -48,7 +48,7 @@ class OneHot(base.Transformer):
             return x
         numbers: Numbers = {}
         for name, value in x.items():
-            if type(value) is str:
+            if isinstance(value, str):
                 numbers[f"{name}={value}"] = 1.0
             else:
                 numbers[name] = value
@@ -100,11 +100,11 @@ class Scale(base.Transformer):
         seen = self.seen
         scaled: Numbers = {}
         for name, value in x.items():
-            if type(value) is str:
+            if isinstance(value, str):
                 scaled[f"{name}={value}"] = 1.0
             elif name in seen:
                 _, mean, variance = seen[name]
-                scaled[name] = (value - mean) / variance**0.5 if variance else 0.0  # type: ignore[operator]
+                scaled[name] = (value - mean) / variance**0.5 if variance else 0.0
             else:
                 scaled[name] = 0.0
         return scaled
@@ -116,18 +116,18 @@ class Scale(base.Transformer):
         seen = self.seen
         scaled: Numbers = {}
         for name, value in x.items():
-            if type(value) is str:
+            if isinstance(value, str):
                 scaled[f"{name}={value}"] = 1.0
             elif name in seen:
                 count, mean, variance = seen[name]
                 count += 1
-                off = value - mean  # type: ignore[operator]
+                off = value - mean
                 mean += off / count
-                variance += (off * (value - mean) - variance) / count  # type: ignore[operator]
+                variance += (off * (value - mean) - variance) / count
                 seen[name] = count, mean, variance
-                scaled[name] = (value - mean) / variance**0.5 if variance else 0.0  # type: ignore[operator]
+                scaled[name] = (value - mean) / variance**0.5 if variance else 0.0
             else:
-                seen[name] = 1, 0.0 + value, 0.0  # type: ignore[operator]
+                seen[name] = 1, 0.0 + value, 0.0
                 scaled[name] = 0.0
         return scaled
 

@@ -9,12 +9,27 @@ FORMAT = "1"
 
 
 class KafkaMessage(Protocol):
-    """A message as a Kafka client returns it. `timestamp` is in milliseconds since the epoch."""
+    """A message as a Kafka client returns it."""
 
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
+    @property
+    def offset(self) -> int:
+        """The offset in the partition."""
+        ...
+
+    @property
+    def timestamp(self) -> int:
+        """Kafka's timestamp in milliseconds since the epoch."""
+        ...
+
+    @property
+    def key(self) -> bytes | None:
+        """The key, which decides the partition."""
+        ...
+
+    @property
+    def value(self) -> bytes | None:
+        """The records, one a line."""
+        ...
 
 
 @tagged("mark/1")

@@ -4,7 +4,6 @@ import copy
 import hashlib
 import hmac
 from collections.abc import Sequence
-from typing import Any
 
 import zstandard
 
@@ -14,7 +13,7 @@ from headrace.learning.prediction import Prediction
 from headrace.learning.snapshot.header import FORMAT, LIBRARIES, REPLAY, Header, Parts, compare, join, split
 from headrace.learning.snapshot.plausible import check
 from headrace.learning.state import State
-from headrace.learning.task import Task
+from headrace.learning.task import Label, Task
 
 LEVEL = 1
 """The level of Zstandard compression: a state shrinks to a third, at 300 MB/s and more."""
@@ -146,14 +145,14 @@ def _inflated(parts: Parts) -> bytes:
 def _decoded(encoding: bytes, task: Task, own_modules: Sequence[str]) -> State:
     """Decode the state in an encoding; raise DamagedError if the encoding holds no plausible state."""
     try:
-        state = decode(encoding, (*own_modules, *task.modules))
+        state: State = decode(encoding, (*own_modules, *task.modules))
     except SnapshotError as error:
         raise DamagedError(error.what, error.remedy) from None
     try:
         check(state, State(task))
     except Exception as error:  # noqa: BLE001 the decoded object may be anything, and fail in any way
         raise DamagedError(f"the snapshot does not hold a state: {error}.", REPLAY) from None
-    return state  # type: ignore[no-any-return]
+    return state
 
 
 def _asked(state: State, task: Task) -> State:
@@ -165,12 +164,12 @@ def _asked(state: State, task: Task) -> State:
     return asked
 
 
-def answers(state: State) -> dict[str, list[tuple[Any, Any] | None]]:
+def answers(state: State) -> dict[str, list[tuple[Label, dict[Label, float] | None] | None]]:
     """Return the predictions of each arm for the state's probes, for which a loaded model must predict the same as the saved one."""
     return {name: [_plain(arm.predict(features)) for features in state.probes] for name, arm in state.arms.items()}
 
 
-def _plain(prediction: Prediction | None) -> tuple[Any, Any] | None:
+def _plain(prediction: Prediction | None) -> tuple[Label, dict[Label, float] | None] | None:
     return None if prediction is None else (prediction.value, prediction.probabilities)
 
 

@@ -1,7 +1,7 @@
 """A task: one supervised problem, as `headrace.toml` declares it."""
 
 import hashlib
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -11,6 +11,9 @@ from headrace.learning.task.source import Source
 Kind = Literal["binary", "multiclass", "regression"]
 Value = bool | int | float | str
 Label = bool | int | float | str
+
+Json = Any
+"""A value that is read from JSON or written as JSON."""
 
 
 class Feature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

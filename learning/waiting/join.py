@@ -3,14 +3,15 @@
 import hashlib
 from collections import deque
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
+import numpy as np
 
 from headrace.learning.errors import StoreError
 from headrace.learning.prediction import Served
 from headrace.learning.tags import tagged
-from headrace.learning.task import Label, Value
+from headrace.learning.task import Json, Label, Value
 from headrace.learning.turn import Origin
 from headrace.learning.waiting.pending import Pending, PendingEntry
 
@@ -56,7 +57,7 @@ EntryContent = WaitingQuestion | EarlyLabel | Marker
 decode = msgspec.msgpack.Decoder(EntryContent).decode
 
 
-def plain(value: Any) -> Any:
+def plain(value: np.generic) -> object:
     """Convert a NumPy number, which a model may predict, to a Python number."""
     return value.item()
 
@@ -211,7 +212,7 @@ class Join:
                     state.orphans += 1
                 yield entry.id, content
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, Json]:
         """Describe the join for `GET /v1/{task}`."""
         state, delays = self.state, sorted(self.state.delays)
         names = ("waiting", "early", "answered", "expired", "orphans", "duplicates")

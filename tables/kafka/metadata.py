@@ -58,7 +58,7 @@ async def find_topics(admin: AIOKafkaAdminClient, names: Iterable[str]) -> dict[
     }
 
 
-class _Uuid(AbstractType[UUID]):
+class _Uuid(AbstractType[UUID | None]):
     """16 bytes; all zero stands for no id."""
 
     @classmethod

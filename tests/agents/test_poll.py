@@ -27,7 +27,6 @@ def test_the_private_members_are_there():
     assert inspect.iscoroutinefunction(AnyConsumer._wait_next_records)
     assert inspect.iscoroutinefunction(driver.AIOKafkaConsumerThread._commit)
     assert inspect.iscoroutinefunction(ThreadDelegateConsumer._commit)
-    assert callable(driver.Consumer._to_message)
     assert callable(driver.Consumer._new_consumer_thread)
     assert callable(driver.AIOKafkaConsumerThread._create_worker_consumer)
     assert callable(faust.App._new_transport)

@@ -11,7 +11,7 @@ import zipfile
 import pytest
 from harness import ROOT, Worker
 
-BUILT_OF = ("headrace", "app", "agents", "tables", "learning", "pyproject.toml", "README.md", "LICENSE")
+BUILT_OF = ("headrace", "app", "agents", "tables", "learning", "typings", "pyproject.toml", "README.md", "LICENSE")
 DECOY = "raise ImportError('this is another project')\n"
 MODEL = """
 from river import linear_model, preprocessing

@@ -1,0 +1,43 @@
+from io import BytesIO
+from typing import Any, TypeAlias
+
+from aiokafka.protocol.abstract import AbstractType as AbstractType
+
+_Field: TypeAlias = type[AbstractType[Any]] | String | Array | Schema
+
+class Boolean(AbstractType[bool]):
+    @classmethod
+    def encode(cls, value: bool) -> bytes: ...
+    @classmethod
+    def decode(cls, data: BytesIO) -> bool: ...
+
+class Int16(AbstractType[int]):
+    @classmethod
+    def encode(cls, value: int) -> bytes: ...
+    @classmethod
+    def decode(cls, data: BytesIO) -> int: ...
+
+class Int32(AbstractType[int]):
+    @classmethod
+    def encode(cls, value: int) -> bytes: ...
+    @classmethod
+    def decode(cls, data: BytesIO) -> int: ...
+
+class TaggedFields(AbstractType[dict[int, bytes]]):
+    @classmethod
+    def encode(cls, value: dict[int, bytes]) -> bytes: ...
+    @classmethod
+    def decode(cls, data: BytesIO) -> dict[int, bytes]: ...
+
+class String:
+    def __init__(self, encoding: str = "utf-8") -> None: ...
+
+class CompactString(String): ...
+
+class Array:
+    def __init__(self, array_of_0: _Field | tuple[str, _Field], *array_of: tuple[str, _Field]) -> None: ...
+
+class CompactArray(Array): ...
+
+class Schema:
+    def __init__(self, *fields: tuple[str, _Field]) -> None: ...

@@ -1,0 +1,1 @@
+from faust.app.base import App as App

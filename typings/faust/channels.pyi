@@ -1,0 +1,3 @@
+import abc
+
+class Channel(metaclass=abc.ABCMeta): ...

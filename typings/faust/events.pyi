@@ -1,0 +1,6 @@
+import abc
+
+from faust.types import Message
+
+class Event(metaclass=abc.ABCMeta):
+    message: Message

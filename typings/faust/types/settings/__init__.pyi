@@ -1,0 +1,1 @@
+from faust.types.settings.settings import Settings as Settings

@@ -1,0 +1,16 @@
+import abc
+
+from faust.worker import Worker as _Worker
+from yarl import URL
+
+class Settings(metaclass=abc.ABCMeta):
+    @property
+    def id(self) -> str: ...
+    @id.setter
+    def id(self, name: str) -> None: ...
+    @property
+    def broker_consumer(self) -> list[URL]: ...
+    @property
+    def Worker(self) -> type[_Worker]: ...
+    @Worker.setter
+    def Worker(self, value: type[_Worker]) -> None: ...

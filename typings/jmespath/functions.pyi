@@ -1,0 +1,2 @@
+class Functions:
+    FUNCTION_TABLE: dict[str, dict[str, object]]

@@ -1,0 +1,1 @@
+from river.__version__ import __version__ as __version__

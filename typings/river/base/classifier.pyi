@@ -1,0 +1,13 @@
+import abc
+from typing import Any
+
+from river.base.estimator import Estimator
+
+# River's own names of features may be any hashable, and its labels no floats. Headrace's names are strings, and its labels of four types.
+class Classifier(Estimator):
+    @property
+    def _multiclass(self) -> bool: ...
+    @abc.abstractmethod
+    def learn_one(self, x: dict[str, Any], y: bool | float | str) -> None: ...
+    def predict_one(self, x: dict[str, Any]) -> bool | int | float | str | None: ...
+    def predict_proba_one(self, x: dict[str, Any]) -> dict[bool | int | float | str, float]: ...

@@ -1,0 +1,1 @@
+from river.compose.pipeline import Pipeline as Pipeline

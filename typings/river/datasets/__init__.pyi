@@ -1,0 +1,1 @@
+from river.datasets.phishing import Phishing as Phishing

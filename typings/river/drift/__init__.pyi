@@ -1,0 +1,1 @@
+from river.drift.adwin import ADWIN as ADWIN

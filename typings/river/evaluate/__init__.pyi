@@ -1,0 +1,1 @@
+from river.evaluate.progressive_validation import progressive_val_score as progressive_val_score

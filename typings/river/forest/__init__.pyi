@@ -1,0 +1,3 @@
+from river.forest.adaptive_random_forest import ARFClassifier as ARFClassifier
+from river.forest.aggregated_mondrian_forest import AMFClassifier as AMFClassifier
+from river.forest.aggregated_mondrian_forest import AMFRegressor as AMFRegressor

@@ -1,0 +1,1 @@
+from river.naive_bayes.gaussian import GaussianNB as GaussianNB

@@ -1,0 +1,1 @@
+from river.optim.sgd import SGD as SGD

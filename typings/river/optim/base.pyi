@@ -1,0 +1,3 @@
+from river.base import Base
+
+class Optimizer(Base): ...

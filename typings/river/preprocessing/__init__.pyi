@@ -1,0 +1,1 @@
+from river.preprocessing.scale import StandardScaler as StandardScaler

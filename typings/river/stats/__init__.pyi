@@ -1,0 +1,1 @@
+from river.stats.mean import Mean as Mean

@@ -1,0 +1,5 @@
+import abc
+
+from river.base import Base
+
+class Univariate(Base, metaclass=abc.ABCMeta): ...

@@ -1,0 +1,5 @@
+from river.tree.hoeffding_adaptive_tree_classifier import (
+    HoeffdingAdaptiveTreeClassifier as HoeffdingAdaptiveTreeClassifier,
+)
+from river.tree.hoeffding_tree_classifier import HoeffdingTreeClassifier as HoeffdingTreeClassifier
+from river.tree.hoeffding_tree_regressor import HoeffdingTreeRegressor as HoeffdingTreeRegressor

@@ -1,0 +1,5 @@
+import abc
+
+class MondrianTree(metaclass=abc.ABCMeta):
+    _n_nodes: int
+    max_nodes: int | None
