@@ -85,14 +85,14 @@ class Positions:
         place = TopicPartition(topic, partition)
         async with self._question():
             client = await self._connected()
-            first = int((await client.beginning_offsets([place]))[place])
+            first = (await client.beginning_offsets([place]))[place]
             if self._admin is None:  # a consumer does not tell the metadata of an offset
                 self._admin = await started(self.brokers.admin())
             committed = (await self._admin.list_consumer_group_offsets(self.group, partitions=[place]))[place]
             if committed.offset < 0:
                 mark = await self._kept(place)
                 return Start(first if mark is None else mark.offset + 1, first, mark)
-        return Start(int(committed.offset), first, Mark.parse(committed.metadata))
+        return Start(committed.offset, first, Mark.parse(committed.metadata))
 
     async def commit(self, topic: str, partition: int, position: int, mark: Mark | None) -> None:
         """Keep a position; it is kept when this returns. TimeoutError (an OSError) without an answer."""

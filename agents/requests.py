@@ -14,7 +14,7 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from headrace.agents.outlet import PACK_BYTES, pack
 from headrace.learning.records import ROWS_MAX
 from headrace.learning.task import Task
-from headrace.tables.kafka.clients import Brokers, consuming, fetched
+from headrace.tables.kafka.clients import Brokers, ConsumerOptions, consuming, fetched
 from headrace.tables.kafka.producer import producing
 
 log = structlog.get_logger()
@@ -124,7 +124,7 @@ class Requests:
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _serve(self) -> None:
-        options = {
+        options: ConsumerOptions = {
             "group_id": f"headrace-{self.task.requests}",
             "auto_offset_reset": "earliest",
             "fetch_max_wait_ms": 20,

@@ -100,7 +100,7 @@ class KafkaChangelog:
     async def append(self, partition: int, key: bytes, value: bytes | None) -> int:
         """Append one entry, wait until all in-sync replicas have it, and return its offset."""
         written = await self._producer.append(self.topic, value, key=key, partition=partition)
-        return int(written.offset)
+        return written.offset
 
     async def read(self, partition: int, following: int) -> AsyncGenerator[Entry]:
         """Yield the entry at `following - 1`, if it still exists, and the entries from `following` to the end at the time of the call."""

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 import structlog
@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaError
 
 from headrace.learning.errors import RecordError, ReplacedError, StoreError
 from headrace.learning.records import refuse_duplicate_keys
-from headrace.learning.task import Task, Value
+from headrace.learning.task import Json, Task, Value
 from headrace.tables.changelog import Changelog, Entry
 from headrace.tables.table import Table
 
@@ -32,7 +32,7 @@ SLICE = 1_000
 ENTITY = b"k"
 """The prefix of every entity's key in the database, which keeps it apart from the table's own keys."""
 
-decode = msgspec.json.Decoder(dict[str, Any]).decode
+decode = msgspec.json.Decoder(dict[str, Json]).decode
 
 
 class Entity(NamedTuple):
@@ -126,7 +126,7 @@ class Following(FeatureStore):
         """Replace the features of an entity, or remove them (None); return the offset after the broker has acknowledged the message."""
         return await self.changelog.append(0, key.encode(), None if features is None else msgspec.json.encode(features))
 
-    def features_of(self, entry: Entry) -> dict[str, Any]:
+    def features_of(self, entry: Entry) -> dict[str, Json]:
         """Decode the features in an entry of the topic; return none if it is no JSON object, or names a feature twice.
 
         An entry that cannot be decoded is counted in `refused` and logged.

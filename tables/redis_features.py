@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from itertools import accumulate, pairwise
-from typing import Any, cast
+from typing import cast
 
 import msgspec
 import structlog
@@ -97,8 +97,8 @@ class RedisStore(Following):
             protocol=2,
         )
         self._redis: Redis = Redis.from_pool(pool)
-        self._apply_script: Any = self._redis.register_script(APPLY)
-        self._read_script: Any = self._redis.register_script(READ)
+        self._apply_script = self._redis.register_script(APPLY)
+        self._read_script = self._redis.register_script(READ)
 
     async def stop(self) -> None:
         """Close the connections, when the topic is followed no more."""

@@ -67,11 +67,13 @@ class Appender:
         producer = await self._producer.get()
         lines = [self._append_line(producer, messages, numbers) for numbers in shards.values()]
         done = await asyncio.gather(*lines, return_exceptions=True)  # all have ended before a caller sends again
+        refused: list[int] = []
         for outcome in done:
             if isinstance(outcome, BaseException):
                 self._producer.replace(producer)
                 raise outcome
-        return sorted(number for refused in done for number in refused)  # type: ignore[union-attr]
+            refused += outcome
+        return sorted(refused)
 
     async def stop(self) -> None:
         """Close the connections to the broker."""

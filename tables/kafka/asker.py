@@ -8,7 +8,7 @@ from typing import NamedTuple
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import OffsetOutOfRangeError
 
-from headrace.tables.kafka.clients import Brokers, ask_cluster, close, close_soon, fetched, started
+from headrace.tables.kafka.clients import Brokers, ConsumerOptions, ask_cluster, close, close_soon, fetched, started
 from headrace.tables.kafka.ends import FETCH_MS, Ends, ends_of
 
 FETCH_BYTES = 1 << 16
@@ -128,7 +128,7 @@ class Asker:
         if self._consumer is None:
             self._ends = ends_of(await ask_cluster(self.brokers))
             # With another setting than "none" the consumer would continue at another offset when the one asked for is gone.
-            options = {
+            options: ConsumerOptions = {
                 "fetch_max_wait_ms": FETCH_MS,
                 "max_partition_fetch_bytes": FETCH_BYTES,
                 "auto_offset_reset": "none",

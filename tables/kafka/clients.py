@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from ssl import SSLContext
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypedDict, TypeVar, Unpack
 
 import msgspec
 import structlog
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
@@ -38,6 +38,40 @@ class Login(msgspec.Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         return f"Login({self.mechanism}, {self.username!r})"
+
+
+class Security(TypedDict, total=False):
+    """The security options that every client of aiokafka takes."""
+
+    security_protocol: str
+    ssl_context: SSLContext
+    sasl_mechanism: str
+    sasl_plain_username: str
+    sasl_plain_password: str
+
+
+class ConsumerOptions(TypedDict, total=False):
+    """The options of `aiokafka.AIOKafkaConsumer` that Headrace sets."""
+
+    auto_offset_reset: str
+    enable_auto_commit: bool
+    fetch_max_wait_ms: int
+    group_id: str
+    isolation_level: str
+    max_partition_fetch_bytes: int
+    max_poll_records: int
+    request_timeout_ms: int
+
+
+class ProducerOptions(TypedDict, total=False):
+    """The options of `aiokafka.AIOKafkaProducer` that Headrace sets."""
+
+    acks: str
+    compression_type: str
+    linger_ms: int
+    max_batch_size: int
+    max_request_size: int
+    request_timeout_ms: int
 
 
 class Brokers(msgspec.Struct, frozen=True):
@@ -71,10 +105,10 @@ class Brokers(msgspec.Struct, frozen=True):
         return cls(brokers) if isinstance(brokers, str) else brokers
 
     @property
-    def security(self) -> dict[str, Any]:
+    def security(self) -> Security:
         """The security options for a client of aiokafka. They include the password."""
         channel = "PLAINTEXT" if self.tls is None else "SSL"
-        options: dict[str, Any] = {"security_protocol": channel if self.login is None else f"SASL_{channel}"}
+        options: Security = {"security_protocol": channel if self.login is None else f"SASL_{channel}"}
         if self.tls is not None:
             options["ssl_context"] = self.tls
         if self.login is not None:
@@ -83,26 +117,29 @@ class Brokers(msgspec.Struct, frozen=True):
             options["sasl_plain_password"] = self.login.password
         return options
 
-    def consumer(self, **options: Any) -> AIOKafkaConsumer:
+    def consumer(self, **options: Unpack[ConsumerOptions]) -> AIOKafkaConsumer:
         """Make a consumer, not started, that commits nothing by itself and skips aborted transactions; `options` are aiokafka's.
 
         All consumers of Headrace, Faust's included (`agents/poll.py`), read committed records only. So they agree on which offsets hold
         no record, and on the end of a partition: the last stable offset, where the first open transaction begins.
         """
-        own = {"enable_auto_commit": False, "isolation_level": ISOLATION, "request_timeout_ms": REQUEST_MS}
-        return AIOKafkaConsumer(**self._with(**(own | options)))
+        own: ConsumerOptions = {
+            "enable_auto_commit": False,
+            "isolation_level": ISOLATION,
+            "request_timeout_ms": REQUEST_MS,
+        }
+        return AIOKafkaConsumer(bootstrap_servers=self.hosts, **self.security, **(own | options))
 
-    def producer(self, **options: Any) -> AIOKafkaProducer:
+    def producer(self, *, enable_idempotence: bool = False, **options: Unpack[ProducerOptions]) -> AIOKafkaProducer:
         """Make a producer, not started, whose records are acknowledged by all in-sync replicas; see `tables.kafka.producer`."""
-        own = {"acks": "all", "request_timeout_ms": REQUEST_MS}
-        return AIOKafkaProducer(**self._with(**(own | options)))
+        own: ProducerOptions = {"acks": "all", "request_timeout_ms": REQUEST_MS}
+        return AIOKafkaProducer(
+            bootstrap_servers=self.hosts, enable_idempotence=enable_idempotence, **self.security, **(own | options)
+        )
 
-    def admin(self, **options: Any) -> AIOKafkaAdminClient:
+    def admin(self, *, request_timeout_ms: int = REQUEST_MS) -> AIOKafkaAdminClient:
         """Make an admin client, not started."""
-        return AIOKafkaAdminClient(**self._with(**({"request_timeout_ms": REQUEST_MS} | options)))
-
-    def _with(self, **options: Any) -> dict[str, Any]:
-        return {"bootstrap_servers": self.hosts, **self.security, **options}
+        return AIOKafkaAdminClient(bootstrap_servers=self.hosts, request_timeout_ms=request_timeout_ms, **self.security)
 
     def __str__(self) -> str:
         return self.hosts
@@ -115,7 +152,9 @@ class ClientEndedError(KafkaError):
     """A client's background task has ended, so the client would never fetch another message."""
 
 
-async def fetched(consumer: AIOKafkaConsumer, *shards: TopicPartition, **options: Any) -> dict[TopicPartition, Any]:
+async def fetched(
+    consumer: AIOKafkaConsumer, *shards: TopicPartition, timeout_ms: int, max_records: int | None = None
+) -> dict[TopicPartition, list[ConsumerRecord]]:
     """Return the result of a consumer's `getmany`, by partition.
 
     Raises
@@ -123,7 +162,7 @@ async def fetched(consumer: AIOKafkaConsumer, *shards: TopicPartition, **options
     ClientEndedError
         There are no messages because the consumer no longer works.
     """
-    by_shard: dict[TopicPartition, Any] = await consumer.getmany(*shards, **options)
+    by_shard = await consumer.getmany(*shards, timeout_ms=timeout_ms, max_records=max_records)
     if not by_shard and (error := find_ended(consumer)) is not None:
         raise ClientEndedError(f"a Kafka client has ended: {error!r}")
     return by_shard
@@ -165,7 +204,7 @@ async def started(client: Client) -> Client:
 
 
 @asynccontextmanager
-async def consuming(brokers: Brokers, **options: Any) -> AsyncIterator[AIOKafkaConsumer]:
+async def consuming(brokers: Brokers, **options: Unpack[ConsumerOptions]) -> AsyncIterator[AIOKafkaConsumer]:
     """Connect a consumer of `Brokers.consumer` for the block, and close it at the end or if it cannot be connected."""
     consumer = await started(brokers.consumer(**options))
     try:

@@ -2,13 +2,17 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Concatenate, ParamSpec, TypeVar
 
 import aiokafka.admin.client
 import aiokafka.client
 from aiokafka.conn import AIOKafkaConnection, CloseReason
 from aiokafka.errors import KafkaConnectionError
 from aiokafka.protocol.metadata import MetadataRequest
+
+Options = ParamSpec("Options")
+Sent = TypeVar("Sent")
+Sending = Callable[Concatenate[AIOKafkaConnection, Options], Sent]
 
 
 def correct_aiokafka() -> None:
@@ -27,7 +31,7 @@ def _describe(topics: list[str] | None = None) -> MetadataRequest:
     return MetadataRequest(topics, allow_auto_topic_creation=False)
 
 
-def _failing_as_broken(send: Callable[..., Any]) -> Callable[..., Any]:
+def _failing_as_broken(send: Sending[Options, Sent]) -> Sending[Options, Sent]:
     """Wrap a connection's method that sends, so that it raises KafkaConnectionError if uvloop has closed the transport.
 
     uvloop raises RuntimeError then, which aiokafka does not expect: its task that fetches or requests metadata would end silently, and
@@ -35,7 +39,7 @@ def _failing_as_broken(send: Callable[..., Any]) -> Callable[..., Any]:
     """
 
     @wraps(send)
-    def sending(connection: AIOKafkaConnection, *arguments: Any, **options: Any) -> Any:
+    def sending(connection: AIOKafkaConnection, /, *arguments: Options.args, **options: Options.kwargs) -> Sent:
         try:
             return send(connection, *arguments, **options)
         except RuntimeError as error:

@@ -19,8 +19,7 @@ class Ends:
 
     async def of(self, consumer: AIOKafkaConsumer, shards: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
         """Return the end of each partition: the offset of the next message that will be appended."""
-        ends: dict[TopicPartition, int] = await consumer.end_offsets(shards)
-        return ends
+        return await consumer.end_offsets(shards)
 
     async def is_behind(self, consumer: AIOKafkaConsumer, shard: TopicPartition, offset: int) -> bool:
         """Return whether a partition ends at an offset or before. An empty fetch does not prove it: the broker may be slow."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from io import BytesIO
-from typing import Any, ClassVar
+from typing import ClassVar
 from uuid import UUID
 
 import msgspec
@@ -141,7 +141,9 @@ class _TopicsRequest(Request[MetadataRequest_v5 | _TopicsRequest_v10]):
     def __init__(self, topics: list[str]):
         self._topics = topics
 
-    def build(self, request_struct_class: type[Any]) -> Any:
+    def build(
+        self, request_struct_class: type[MetadataRequest_v5 | _TopicsRequest_v10]
+    ) -> MetadataRequest_v5 | _TopicsRequest_v10:
         if request_struct_class is _TopicsRequest_v10:
             named: list[tuple[None, str, dict[int, bytes]]] = [(None, topic, {}) for topic in self._topics]
             return request_struct_class(named, False, False, False, {})

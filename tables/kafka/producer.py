@@ -4,19 +4,22 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Unpack
 
 import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, UnknownError
+from aiokafka.structs import RecordMetadata
 
-from headrace.tables.kafka.clients import Brokers, ask_cluster, close, started
+from headrace.tables.kafka.clients import Brokers, ProducerOptions, ask_cluster, close, started
 from headrace.tables.kafka.ends import EMBEDDED_CLUSTER
 
 log = structlog.get_logger()
 
 
-async def start_producer(brokers: Brokers | str, *, idempotent: bool = True, **options: Any) -> AIOKafkaProducer:
+async def start_producer(
+    brokers: Brokers | str, *, idempotent: bool = True, **options: Unpack[ProducerOptions]
+) -> AIOKafkaProducer:
     """Start a producer, idempotent unless the broker is the embedded one.
 
     The embedded broker does not give out the producer ids that it takes, and answers "unknown error"; on it a retry may append a record
@@ -64,8 +67,8 @@ class LastingProducer:
         Options of `start_producer`.
     """
 
-    def __init__(self, brokers: Brokers | str, **options: Any):
-        self.brokers, self.options = Brokers.of(brokers), options
+    def __init__(self, brokers: Brokers | str, *, idempotent: bool = True, **options: Unpack[ProducerOptions]):
+        self.brokers, self.idempotent, self.options = Brokers.of(brokers), idempotent, options
         self._producer: AIOKafkaProducer | None = None
         self._starting = asyncio.Lock()
         self._closing: set[asyncio.Task[None]] = set()
@@ -76,14 +79,22 @@ class LastingProducer:
             return self._producer
         async with self._starting:
             if self._producer is None:
-                self._producer = await start_producer(self.brokers, **self.options)
+                self._producer = await start_producer(self.brokers, idempotent=self.idempotent, **self.options)
             return self._producer
 
-    async def append(self, topic: str, value: bytes | None, **where: Any) -> Any:
+    async def append(
+        self,
+        topic: str,
+        value: bytes | None,
+        *,
+        key: bytes | None = None,
+        partition: int | None = None,
+        timestamp_ms: int | None = None,
+    ) -> RecordMetadata:
         """Append one record and wait for its acknowledgement. After a KafkaError, the next call gets another producer."""
         producer = await self.get()
         try:
-            return await producer.send_and_wait(topic, value, **where)
+            return await producer.send_and_wait(topic, value, key=key, partition=partition, timestamp_ms=timestamp_ms)
         except KafkaError:
             self.replace(producer)
             raise
@@ -109,9 +120,11 @@ class LastingProducer:
 
 
 @asynccontextmanager
-async def producing(brokers: Brokers | str, **options: Any) -> AsyncIterator[AIOKafkaProducer]:
+async def producing(
+    brokers: Brokers | str, *, idempotent: bool = True, **options: Unpack[ProducerOptions]
+) -> AsyncIterator[AIOKafkaProducer]:
     """Start a producer as `start_producer` does; at the end of the block, send its pending records and stop it."""
-    producer = await start_producer(brokers, **options)
+    producer = await start_producer(brokers, idempotent=idempotent, **options)
     try:
         yield producer
     finally:

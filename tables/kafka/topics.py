@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
@@ -302,7 +302,7 @@ async def connect(brokers: Brokers | str) -> AIOKafkaAdminClient:
 
 async def _settings(admin: AIOKafkaAdminClient, topic: str) -> dict[str, str]:
     """Return the settings of a topic; not every broker reports all of them."""
-    answers: list[Any] = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
+    answers = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
     return {
         entry[0]: re.sub(r"\s", "", entry[1] or "")
         for answer in answers

@@ -34,7 +34,7 @@ class Consumer:
     async def ends(self, partitions):
         return dict.fromkeys(partitions, self.end)
 
-    async def getmany(self, shard, timeout_ms):
+    async def getmany(self, shard, timeout_ms, max_records):
         self.then(self, self.at)
         if self.at >= self.end:
             return {}
