@@ -5,7 +5,7 @@ checked when this module is imported. The documents print the tables; `docs/refe
 """
 
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, TypeVar, get_args
 
 RefusalCode = Literal[
     "ahead",
@@ -234,7 +234,10 @@ ERRORS: Mapping[ErrorCode, Meaning] = {
 """The code of an error that ends a command, for which `/readyz` names a shard, or that a client raises."""
 
 
-def check_rows(codes: object, table: Mapping[Any, Meaning]) -> None:
+Code = TypeVar("Code", bound=str)
+
+
+def check_rows(codes: object, table: Mapping[Code, Meaning]) -> None:
     """Raise TypeError unless a table has a row for each word of a literal type, and no other, in alphabetical order.
 
     Examples

@@ -52,12 +52,12 @@ class OwnAnswers:
         self._check(probabilities)
         return Prediction.of_classes(probabilities)
 
-    def _number(self, value: object) -> Any:
-        value = _plain(value)
-        if type(value) not in (int, float) or (type(value) is int and abs(value) >= 2**63):
-            what = f"the model '{self.model}' answered with {repr(value)[:80]}, which is no number of 64 bits."
-            raise ModelError(what, "Let it answer with a number (a classifier: a dict of classes to numbers).")
-        return value
+    def _number(self, value: object) -> float:
+        plain = _plain(value)
+        if type(plain) is float or (type(plain) is int and abs(plain) < 2**63):
+            return plain
+        what = f"the model '{self.model}' answered with {repr(plain)[:80]}, which is no number of 64 bits."
+        raise ModelError(what, "Let it answer with a number (a classifier: a dict of classes to numbers).")
 
     def _check(self, probabilities: dict[Label, float]) -> None:
         for label in probabilities:

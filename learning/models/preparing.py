@@ -173,9 +173,10 @@ class Prepared(base.Estimator):
         """Update the step row by row, then the model by one step along the mean gradient; the model must have `learn_mean`."""
         self.model.learn_mean([(self.step.learn_transform_one(x), y) for x, y in rows])
 
-    def predict_one(self, x: Features) -> Any:
+    def predict_one(self, x: Features) -> Label | None:
         """Return the model's prediction."""
-        return self.model.predict_one(self.step.transform_one(x))
+        answer: Label | None = self.model.predict_one(self.step.transform_one(x))
+        return answer
 
     def predict_proba_one(self, x: Features) -> dict[Label, float]:
         """Return the model's probabilities; empty while the model is cold."""

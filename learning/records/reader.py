@@ -2,7 +2,7 @@
 
 import json
 import re
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import msgspec
 import numpy as np
@@ -12,7 +12,7 @@ from headrace.learning.codes import RefusalCode
 from headrace.learning.errors import RecordError
 from headrace.learning.prediction import Served
 from headrace.learning.records.schema import CheckedFeatures, Number, Schema, Text, Whole, find_bad_feature
-from headrace.learning.task import Label, Task, Value
+from headrace.learning.task import Json, Label, Task, Value
 
 ROWS_MAX = 1_000
 """The most rows in one message."""
@@ -67,7 +67,7 @@ class Control(msgspec.Struct, frozen=True):
     """A control record: the name of its command and the record's other fields."""
 
     command: str
-    arguments: dict[str, Any]
+    arguments: dict[str, Json]
 
 
 class Refused(msgspec.Struct, frozen=True):
