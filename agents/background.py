@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 import structlog
@@ -51,7 +51,7 @@ class Background:
     def __init__(
         self,
         name: str,
-        run: Callable[[], Coroutine[Any, Any, object]],
+        run: Callable[[], Coroutine[None, None, object]],
         *,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         clock: Callable[[], float] | None = None,
@@ -152,7 +152,7 @@ class Errands:
         """Whether any has not ended yet."""
         return bool(self._running)
 
-    def start(self, errand: Coroutine[Any, Any, object]) -> None:
+    def start(self, errand: Coroutine[None, None, object]) -> None:
         """Run a coroutine, in the loop that runs."""
         task = asyncio.create_task(_caught(errand), name=self.name)
         self._running.add(task)
@@ -184,7 +184,7 @@ class Errands:
             self.on_failure(error)
 
 
-async def _caught(run: Coroutine[Any, Any, object]) -> BaseException | None:
+async def _caught(run: Coroutine[None, None, object]) -> BaseException | None:
     """What a coroutine raises, returned: SystemExit would break out of the loop."""
     try:
         await run

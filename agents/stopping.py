@@ -2,14 +2,13 @@
 
 import asyncio
 from collections.abc import Coroutine, Iterable
-from typing import Any
 
 import structlog
 
 log = structlog.get_logger()
 
 
-async def stop_all(parts: Iterable[tuple[str, Coroutine[Any, Any, object]]], seconds: float) -> None:
+async def stop_all(parts: Iterable[tuple[str, Coroutine[None, None, object]]], seconds: float) -> None:
     """Run the stops of some parts at once and wait for all, at most so long. Logs those that fail or are late; raises nothing of theirs.
 
     Parameters

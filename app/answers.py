@@ -1,12 +1,12 @@
 """The answers of a worker over HTTP, for its views and for clients. This module loads no server."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from headrace.agents.background import BackgroundStatus
-from headrace.learning.task import Kind, Label, Value
+from headrace.learning.task import Json, Kind, Label, Value
 
 Position = Annotated[int, msgspec.Meta(ge=0)]
 
@@ -78,7 +78,7 @@ class ArmStanding(msgspec.Struct, frozen=True):
     role: Literal["champion", "challenger", "baseline"]
     model: str
     version: str | None
-    metrics: dict[str, Any]
+    metrics: dict[str, Json]
 
 
 class ShardStanding(msgspec.Struct, frozen=True):
@@ -101,8 +101,8 @@ class ShardStanding(msgspec.Struct, frozen=True):
     updates: Position | UnsetType = UNSET
     quarantined: Position | UnsetType = UNSET
     skipped: Position | UnsetType = UNSET
-    questions: dict[str, Any] | UnsetType = UNSET
-    served: dict[str, Any] | UnsetType = UNSET
+    questions: dict[str, Json] | UnsetType = UNSET
+    served: dict[str, Json] | UnsetType = UNSET
     order: dict[str, Position] | UnsetType = UNSET
     batch: dict[str, Position] | UnsetType = UNSET
     digest: str | UnsetType | None = UNSET
@@ -117,6 +117,6 @@ class Standing(msgspec.Struct, frozen=True):
     logging: dict[str, Position]
     shards: list[ShardStanding]
     error: str | UnsetType = UNSET
-    sources: dict[str, Any] | UnsetType = UNSET
+    sources: dict[str, Json] | UnsetType = UNSET
     stored: dict[str, Position] | UnsetType = UNSET
     background: list[BackgroundStatus] | UnsetType = UNSET

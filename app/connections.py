@@ -11,6 +11,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import RequestHandler, RequestPayloadError, _ErrInfo
+from faust import App
 from faust.web.drivers import aiohttp as faust_aiohttp
 
 from headrace.app.errors import Problem
@@ -155,7 +156,7 @@ class Runner(web.AppRunner):
 class Web(faust_aiohttp.Web):
     """Faust's web server, with a `Runner`."""
 
-    def __init__(self, app: Any, **options: Any):
+    def __init__(self, app: App, **options: object):
         super().__init__(app, **options)
         self._runner = Runner(self.web_app)
 

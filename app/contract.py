@@ -25,9 +25,12 @@ TaskLabel = Annotated[Label, msgspec.Meta(extra_json_schema={OF_TASK: "label"})]
 StoredFeatures = Annotated[dict[str, Value | None], msgspec.Meta(extra_json_schema={OF_TASK: "stored"})]
 """The features of an entity, which the document shows as the task's stored ones."""
 
+CONTRACT = "contract"
+"""The attribute of a view's method that holds its contract."""
+
 METHODS = ("get", "post", "put", "patch", "delete")
 
-Method = TypeVar("Method", bound=Callable[..., Any])
+Method = TypeVar("Method", bound=Callable[..., object])
 
 
 class Contract(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,20 +93,20 @@ def contract(
     said = Contract(role=role, gives=gives, takes=takes, status=status, problems=problems, parameters=parameters or {})
 
     def note(method: Method) -> Method:
-        method.contract = said  # type: ignore[attr-defined]
+        setattr(method, CONTRACT, said)
         return method
 
     return note
 
 
-def operations(routes: Mapping[str, type[Any]]) -> Iterator[Operation]:
+def operations(routes: Mapping[str, type]) -> Iterator[Operation]:
     """Every method of every route with its contract; TypeError for a method that has none."""
     for path, view in routes.items():
         for name in METHODS:
             method = getattr(view, name, None)
             if method is None or method is getattr(View, name):
                 continue  # Faust's own refuses
-            said = getattr(method, "contract", None)
+            said = getattr(method, CONTRACT, None)
             if said is None:
                 raise TypeError(f"{view.__name__}.{name} has no contract: decorate it with @contract(...)")
             yield Operation(path, name, said, (method.__doc__ or "").strip().split("\n")[0], view.__name__)

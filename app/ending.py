@@ -15,7 +15,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from typing import Any, NoReturn, Protocol
+from typing import NoReturn, Protocol
 
 import structlog
 
@@ -181,7 +181,7 @@ async def _live(service: Service, asked: asyncio.Event, ending: Ending) -> int:
     return status
 
 
-def _error_of(task: asyncio.Task[Any]) -> BaseException | None:
+def _error_of(task: asyncio.Task[None]) -> BaseException | None:
     return asyncio.CancelledError() if task.cancelled() else task.exception()
 
 

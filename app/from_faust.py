@@ -5,7 +5,7 @@ import os
 import sys
 import warnings
 from pathlib import Path
-from typing import Any, NoReturn, cast
+from typing import Any, NoReturn
 
 import click
 import faust
@@ -93,7 +93,7 @@ def worker_class(settings: Settings, configured: dict[str, object]) -> type[faus
                 click.secho(str(error), fg="red", err=True)
                 sys.exit(2 if isinstance(error, SettingsError) else 1)
 
-    return cast("type[faust.Worker]", Worker)
+    return Worker
 
 
 def check_options(worker: faust.Worker, settings: Settings, configured: dict[str, object]) -> None:

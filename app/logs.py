@@ -145,7 +145,7 @@ class Cause(NamedTuple):
     identity: tuple[object, ...] = ()
 
 
-def cause_of(level: str, event: str, error: object, fields: Mapping[str, Any]) -> Cause:
+def cause_of(level: str, event: str, error: object, fields: Mapping[str, object]) -> Cause:
     """The cause of a line: numbers in its text count as the same, the shard that it is of does not.
 
     Examples
@@ -169,7 +169,7 @@ class OurRepeats:
     def __init__(self, repeats: Repeats):
         self.repeats = repeats
 
-    def __call__(self, _logger: object, _method: str, event: Event) -> Event:
+    def __call__(self, _logger: Any, _method: str, event: Event) -> Event:
         """The event, or DropEvent."""
         level, info = event["level"], event.get("exc_info")
         if level not in ("warning", "error", "critical") and "error" not in event:

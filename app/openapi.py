@@ -14,7 +14,7 @@ from headrace.app.problems import codes_of
 from headrace.learning.records import LABELS
 from headrace.learning.records.schema import CheckedFeatures, Number, Text, Whole
 from headrace.learning.records.stored import StoredSchema
-from headrace.learning.task import Feature, Task
+from headrace.learning.task import Feature, Json, Task
 
 COMPONENT = "#/components/schemas/"
 ANY_TEXT = Annotated[str, msgspec.Meta(min_length=1)]
@@ -24,7 +24,7 @@ ADMITTING = (401, 403, 429)
 READING = (400, 408, 413, 415)
 """Problems of every operation that takes a body."""
 
-HEADERS: dict[int, dict[str, Any]] = {
+HEADERS: dict[int, dict[str, Json]] = {
     401: {"WWW-Authenticate": {"schema": {"type": "string"}}},
     429: {"Retry-After": {"schema": {"type": "integer", "minimum": 1}}},
 }
@@ -34,7 +34,7 @@ SCHEMES = {
 }
 
 
-def write_document(operations: Iterable[Operation], tasks: Iterable[Task], *, has_keys: bool) -> dict[str, Any]:
+def write_document(operations: Iterable[Operation], tasks: Iterable[Task], *, has_keys: bool) -> dict[str, Json]:
     """The document of a worker with these operations: a path for each task, with the features and labels that it declares.
 
     Parameters
@@ -50,7 +50,7 @@ def write_document(operations: Iterable[Operation], tasks: Iterable[Task], *, ha
     types = {id(kind): kind for one in operations for kind in _types(one)}
     schemas, components = msgspec.json.schema_components(types.values(), ref_template=COMPONENT + "{name}")
     writer = Writer(dict(zip(types, schemas, strict=True)), components, has_keys=has_keys)
-    paths: dict[str, dict[str, Any]] = {}
+    paths: dict[str, dict[str, Json]] = {}
     for one in operations:
         for task in tasks if "{task}" in one.path else [None]:
             path = one.path if task is None else one.path.replace("{task}", task.name)
@@ -76,17 +76,17 @@ class Writer:
         Whether the worker asks for keys.
     """
 
-    def __init__(self, schemas: dict[int, dict[str, Any]], components: dict[str, Any], *, has_keys: bool):
+    def __init__(self, schemas: dict[int, dict[str, Json]], components: dict[str, Json], *, has_keys: bool):
         self.schemas, self.components, self.has_keys = schemas, components, has_keys
 
-    def operation(self, one: Operation, task: Task | None) -> dict[str, Any]:
+    def operation(self, one: Operation, task: Task | None) -> dict[str, Json]:
         """One operation, of a task or of none."""
         said = one.contract
         responses = {str(said.status): self._response(HTTPStatus(said.status).phrase, said.gives, task)}
         for status in sorted(problems_of(one, has_keys=self.has_keys)):
             answer = self._response(describe_problems(status), ProblemDocument, task, "application/problem+json")
             responses[str(status)] = answer | ({"headers": HEADERS[status]} if status in HEADERS else {})
-        written: dict[str, Any] = {
+        written: dict[str, Json] = {
             "operationId": f"{one.view}.{one.method}" + (f".{task.name}" if task else ""),
             "summary": one.summary,
             "responses": responses,
@@ -102,7 +102,7 @@ class Writer:
                 written["description"] = f"Takes the role `{said.role}`."
         return written
 
-    def _parameters(self, one: Operation) -> list[dict[str, Any]]:
+    def _parameters(self, one: Operation) -> list[dict[str, Json]]:
         within = [name for name in re.findall(r"{(\w+)}", one.path) if name != "task"]
         types = {name: one.contract.parameters.get(name, ANY_TEXT) for name in within} | dict(one.contract.parameters)
         return [
@@ -115,14 +115,14 @@ class Writer:
             for name, kind in types.items()
         ]
 
-    def _response(self, phrase: str, gives: Any, task: Task | None, media: str = "application/json") -> dict[str, Any]:
+    def _response(self, phrase: str, gives: Any, task: Task | None, media: str = "application/json") -> dict[str, Json]:
         return {"description": phrase, "content": {media: {"schema": self._schema(gives, task)}}}
 
-    def _schema(self, kind: Any, task: Task | None) -> Any:
+    def _schema(self, kind: Any, task: Task | None) -> Json:
         schema = self.schemas[id(kind)]
         return schema if task is None else self._of_task(schema, task)
 
-    def _of_task(self, node: Any, task: Task) -> Any:
+    def _of_task(self, node: Json, task: Task) -> Json:
         """A schema with what the task declares in the marked places; a component that has such a place gets a copy for the task."""
         if isinstance(node, list):
             return [self._of_task(part, task) for part in node]
@@ -166,7 +166,7 @@ def _types(one: Operation) -> list[Any]:
     return [one.contract.gives, ProblemDocument, ANY_TEXT, *takes, *one.contract.parameters.values()]
 
 
-def features_schema(task: Task) -> dict[str, Any]:
+def features_schema(task: Task) -> dict[str, Json]:
     """What a task takes as features: what it declares, or any.
 
     Examples
@@ -186,7 +186,7 @@ def features_schema(task: Task) -> dict[str, Any]:
     }
 
 
-def stored_schema(task: Task) -> dict[str, Any]:
+def stored_schema(task: Task) -> dict[str, Json]:
     """What a task takes as the stored features of an entity; null is as one left out. Without any there is no such entity.
 
     Examples
@@ -208,14 +208,14 @@ def stored_schema(task: Task) -> dict[str, Any]:
     }
 
 
-def feature_schema(feature: Feature) -> dict[str, Any]:
+def feature_schema(feature: Feature) -> dict[str, Json]:
     """The values that a declared feature may have."""
     schema = msgspec.json.schema({"float": Number, "int": Whole, "bool": bool, "string": Text}[feature.type])
     bounds = {"minimum": feature.min, "maximum": feature.max, "enum": feature.values}
     return schema | {name: bound for name, bound in bounds.items() if bound is not None}
 
 
-def label_schema(task: Task) -> dict[str, Any]:
+def label_schema(task: Task) -> dict[str, Json]:
     """The labels of a task."""
     return {"enum": task.labels} if task.labels is not None else msgspec.json.schema(LABELS[task.kind])
 

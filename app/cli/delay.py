@@ -3,11 +3,11 @@
 import secrets
 from collections import deque
 from collections.abc import Iterator
-from typing import Any
 
 import msgspec
 
 from headrace.app.cli.sources import Sample
+from headrace.learning.task import Json
 
 
 def delayed(samples: Iterator[Sample], rows: int, partitions: int) -> Iterator[Sample]:
@@ -29,8 +29,8 @@ def delayed(samples: Iterator[Sample], rows: int, partitions: int) -> Iterator[S
     {"id":"2","label":true} True
     """
     run = secrets.token_hex(4)
-    waiting: deque[tuple[int, Sample, dict[str, Any]]] = deque()
-    time: dict[str, Any] = {}
+    waiting: deque[tuple[int, Sample, dict[str, Json]]] = deque()
+    time: dict[str, Json] = {}
 
     def answered() -> Sample:
         _, question, label = waiting.popleft()

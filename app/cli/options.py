@@ -1,13 +1,16 @@
 """Options that several commands take."""
 
 from collections.abc import Callable
-from typing import Any
 
 import click
 
 from headrace.app.settings import Settings, load
+from headrace.learning.task import Task
 
-Command = Callable[..., Any]
+OPTIONS = "__click_params__"
+"""Where click keeps the options of a function that is no command yet."""
+
+Command = Callable[..., object]
 
 
 def with_settings(command: Command) -> Command:
@@ -15,19 +18,20 @@ def with_settings(command: Command) -> Command:
 
     @click.option("--config", metavar="FILE", help="Settings; otherwise HEADRACE_CONFIG or headrace.toml.")
     @click.pass_context
-    def wrapped(context: click.Context, /, config: str | None, **options: Any) -> Any:
+    def wrapped(context: click.Context, /, config: str | None, **options: object) -> object:
         return context.invoke(command, settings=load(config), **options)
 
     wrapped.__doc__ = command.__doc__
     wrapped.__name__ = command.__name__
-    wrapped.__click_params__ = wrapped.__click_params__ + getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
+    given = [*getattr(wrapped, OPTIONS), *getattr(command, OPTIONS, [])]
+    setattr(wrapped, OPTIONS, given)
     return wrapped
 
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-def task_of(settings: Settings, name: str) -> Any:
+def task_of(settings: Settings, name: str) -> Task:
     """The task of this name; a usage error that names those there are."""
     if name not in settings.tasks:
         known = ", ".join(sorted(settings.tasks))

@@ -1,7 +1,6 @@
 """`headrace predict`: ask a model."""
 
 import json
-from typing import Any
 
 import click
 
@@ -9,7 +8,7 @@ from headrace.app.cli.client import AnswerError, ask
 from headrace.app.cli.columns import InvalidCellError, infer_type, read_cell
 from headrace.app.cli.options import as_json, task_of, with_settings
 from headrace.app.settings import Settings
-from headrace.learning.task import Task
+from headrace.learning.task import Json, Task
 from headrace.tables.kafka.partitioner import partition_of
 
 STALE_SECONDS = 10.0
@@ -41,7 +40,7 @@ def predict(
     A VALUE is of the type that the settings declare for the feature; without one, a number, true or false, or else a string.
     """
     wanted = task_of(settings, task)
-    question: dict[str, Any] = {"features": parse_features(features, document, wanted)}
+    question: dict[str, Json] = {"features": parse_features(features, document, wanted)}
     question |= {name: value for name, value in {"id": identity, "key": key}.items() if value is not None}
     answer = ask(settings, "POST", f"/v1/{wanted.name}/predict", question)
     if answer["staleness_s"] > STALE_SECONDS:
@@ -73,7 +72,7 @@ def find_stopped(settings: Settings, task: Task, key: str | None) -> list[int]:
     return stopped if key is None else [one for one in stopped if one == partition_of(key, task.partitions)]
 
 
-def parse_features(pairs: tuple[str, ...], document: str | None, task: Task) -> dict[str, Any]:
+def parse_features(pairs: tuple[str, ...], document: str | None, task: Task) -> dict[str, Json]:
     """Features from a JSON object and from NAME=VALUE; a usage error for what is neither."""
     declared = task.features or {}
     try:

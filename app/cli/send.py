@@ -6,11 +6,11 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from itertools import islice
-from typing import Any
 
 import click
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
+from aiokafka.structs import RecordMetadata
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
@@ -148,7 +148,7 @@ class Sender:
         self.refused = 0
         self.shown: list[Sample] = []
         self._turn = 0
-        self._under_way: deque[tuple[asyncio.Future[Any], list[Sample]]] = deque()
+        self._under_way: deque[tuple[asyncio.Future[RecordMetadata], list[Sample]]] = deque()
 
     @property
     def told(self) -> str:

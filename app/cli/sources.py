@@ -14,7 +14,7 @@ import msgspec
 from headrace.app.cli.columns import InvalidCellError, Row, infer_type, label_reader, read_cell, read_rows
 from headrace.learning.errors import RecordError
 from headrace.learning.records import Reader
-from headrace.learning.task import Task
+from headrace.learning.task import Json, Task
 
 SAMPLE_MAX = 1_000_000
 """Bytes in one sample: what a broker takes as a message unless it is told otherwise, less room for key and headers."""
@@ -130,7 +130,7 @@ def _read_csv(lines: Iterable[bytes], task: Task, columns: Columns) -> tuple[Ite
         if row.error or len(cells) != len(header):
             reason = row.error or f"the row has {len(cells)} cells and the header has {len(header)}."
             return Sample(row.line, b"", reason=reason)
-        named: dict[str, Any] = {} if columns.id is None else {"id": cells[places[columns.id]]}
+        named: dict[str, Json] = {} if columns.id is None else {"id": cells[places[columns.id]]}
         try:
             # An empty cell is a feature that is not known: it is left out.
             told = ((name, type_, cells[places[name]]) for name, type_ in types.items())

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import click
 from rich.console import Console, Group
@@ -13,6 +12,7 @@ from rich.text import Text
 from headrace.app.cli.client import ask
 from headrace.app.cli.options import as_json, task_of, with_settings
 from headrace.app.settings import Settings
+from headrace.learning.task import Json
 
 COLUMNS = ("shard", "state", "position", "lag", "updates", "waiting", "quarantined", "digest")
 FOLDED = ("digest", "quarantined", "waiting", "updates", "lag")
@@ -35,7 +35,7 @@ def status(settings: Settings, task: str | None, as_json: bool) -> None:
         console.print(as_table(answer, console.width))
 
 
-def as_table(answer: dict[str, Any], width: int) -> Group:
+def as_table(answer: dict[str, Json], width: int) -> Group:
     """What `GET /v1/{task}` says, for people: a row a shard, with the arms' metrics and what waits below.
 
     No figure is cut. Columns for which the terminal has no room, in the order of `FOLDED`, become lines below the table.
@@ -88,7 +88,7 @@ def _needed(table: Table) -> int:
     return Measurement.get(unbounded, unbounded.options, table).maximum
 
 
-def describe_sources(sources: dict[str, Any]) -> Iterator[str]:
+def describe_sources(sources: dict[str, Json]) -> Iterator[str]:
     """A line on what this worker has brought in from the task's sources, and one each on their partitions.
 
     Examples
@@ -105,7 +105,7 @@ def describe_sources(sources: dict[str, Any]) -> Iterator[str]:
         yield f"source {told['topic']}/{told['partition']}: {told['state']}, position {told['position']}, lag {lag}{error}"
 
 
-def describe_waiting(shard: dict[str, Any]) -> Iterator[str]:
+def describe_waiting(shard: dict[str, Json]) -> Iterator[str]:
     """A line each on questions, on event-time order and on batches, where there are such.
 
     Examples

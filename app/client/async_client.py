@@ -3,7 +3,7 @@
 import ssl
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self, Unpack
+from typing import Self, Unpack
 
 import httpx
 
@@ -11,7 +11,7 @@ from headrace.app.answers import Answer, Appended, At, Standing, StoredEntity
 from headrace.app.client import calls
 from headrace.app.client.calls import Given
 from headrace.app.client.exchange import ADDRESS, TIMEOUT, Exchange
-from headrace.learning.task import Label, Value
+from headrace.learning.task import Json, Label, Value
 
 
 class AsyncClient:
@@ -61,7 +61,7 @@ class AsyncClient:
         """Ask what the model says of some features now."""
         return await self.ask(calls.predict(task, features, options, fresh=fresh))
 
-    async def batch(self, task: str, questions: Sequence[Mapping[str, Any]], *, fresh: bool = False) -> list[Answer]:
+    async def batch(self, task: str, questions: Sequence[Mapping[str, Json]], *, fresh: bool = False) -> list[Answer]:
         """Ask up to a thousand questions, each like `{"features": {...}, "key": "u1"}`; the answers are in their order."""
         return await self.ask(calls.batch(task, questions, fresh=fresh))
 
@@ -70,7 +70,7 @@ class AsyncClient:
         appended = await self.ask(calls.label(task, identity, label, options))
         return appended.positions[0]
 
-    async def labels(self, task: str, labels: Sequence[Mapping[str, Any]]) -> Appended:
+    async def labels(self, task: str, labels: Sequence[Mapping[str, Json]]) -> Appended:
         """Append up to a thousand labels, each like `{"id": "q1", "label": True}`."""
         return await self.ask(calls.labels(task, labels))
 
@@ -81,7 +81,7 @@ class AsyncClient:
         appended = await self.ask(calls.sample(task, features, label, options))
         return appended.positions[0]
 
-    async def samples(self, task: str, samples: Sequence[Mapping[str, Any]]) -> Appended:
+    async def samples(self, task: str, samples: Sequence[Mapping[str, Json]]) -> Appended:
         """Append up to a thousand samples, each like `{"features": {...}, "label": True}`."""
         return await self.ask(calls.samples(task, samples))
 

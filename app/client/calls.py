@@ -1,13 +1,13 @@
 """The requests that a worker takes, each said once for both clients: method, path, body, and the type of the answer."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Generic, Literal, TypedDict, TypeVar
+from typing import Generic, Literal, TypedDict, TypeVar
 from urllib.parse import quote
 
 import msgspec
 
 from headrace.app.answers import Answer, Appended, Standing, StoredEntity
-from headrace.learning.task import Label, Value
+from headrace.learning.task import Json, Label, Value
 
 Given = TypeVar("Given")
 
@@ -30,7 +30,7 @@ class Call(msgspec.Struct, Generic[Given], frozen=True):
     method: str
     path: str
     gives: type[Given]
-    body: Any = None
+    body: Json = None
     query: dict[str, str] = {}
 
 
@@ -75,7 +75,7 @@ def predict(task: str, features: Mapping[str, Value], options: Asking, *, fresh:
     return Call("POST", _path(task, "predict"), Answer, {"features": dict(features), **options}, _query(fresh=fresh))
 
 
-def batch(task: str, questions: Sequence[Mapping[str, Any]], *, fresh: bool) -> Call[list[Answer]]:
+def batch(task: str, questions: Sequence[Mapping[str, Json]], *, fresh: bool) -> Call[list[Answer]]:
     """Ask several questions."""
     return Call("POST", _path(task, "predict", "batch"), list[Answer], list(map(dict, questions)), _query(fresh=fresh))
 
@@ -85,7 +85,7 @@ def label(task: str, identity: str, value: Label, options: Labelling) -> Call[Ap
     return Call("POST", _path(task, "labels"), Appended, {"id": identity, "label": value, **options})
 
 
-def labels(task: str, rows: Sequence[Mapping[str, Any]]) -> Call[Appended]:
+def labels(task: str, rows: Sequence[Mapping[str, Json]]) -> Call[Appended]:
     """Append the labels of several questions."""
     return Call("POST", _path(task, "labels"), Appended, list(map(dict, rows)))
 
@@ -95,7 +95,7 @@ def sample(task: str, features: Mapping[str, Value], value: Label, options: Samp
     return Call("POST", _path(task, "samples"), Appended, {"features": dict(features), "label": value, **options})
 
 
-def samples(task: str, rows: Sequence[Mapping[str, Any]]) -> Call[Appended]:
+def samples(task: str, rows: Sequence[Mapping[str, Json]]) -> Call[Appended]:
     """Append several samples."""
     return Call("POST", _path(task, "samples"), Appended, list(map(dict, rows)))
 

@@ -3,7 +3,7 @@
 import ssl
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self, Unpack
+from typing import Self, Unpack
 
 import httpx
 
@@ -11,7 +11,7 @@ from headrace.app.answers import Answer, Appended, At, Standing, StoredEntity
 from headrace.app.client import calls
 from headrace.app.client.calls import Given
 from headrace.app.client.exchange import ADDRESS, TIMEOUT, Exchange
-from headrace.learning.task import Label, Value
+from headrace.learning.task import Json, Label, Value
 
 
 class Client:
@@ -93,7 +93,7 @@ class Client:
         """
         return self.ask(calls.predict(task, features, options, fresh=fresh))
 
-    def batch(self, task: str, questions: Sequence[Mapping[str, Any]], *, fresh: bool = False) -> list[Answer]:
+    def batch(self, task: str, questions: Sequence[Mapping[str, Json]], *, fresh: bool = False) -> list[Answer]:
         """Ask up to a thousand questions, each like `{"features": {...}, "key": "u1"}`; the answers are in their order.
 
         Raises
@@ -124,7 +124,7 @@ class Client:
         """
         return self.ask(calls.label(task, identity, label, options)).positions[0]
 
-    def labels(self, task: str, labels: Sequence[Mapping[str, Any]]) -> Appended:
+    def labels(self, task: str, labels: Sequence[Mapping[str, Json]]) -> Appended:
         """Append up to a thousand labels, each like `{"id": "q1", "label": True}`.
 
         Raises
@@ -155,7 +155,7 @@ class Client:
         """
         return self.ask(calls.sample(task, features, label, options)).positions[0]
 
-    def samples(self, task: str, samples: Sequence[Mapping[str, Any]]) -> Appended:
+    def samples(self, task: str, samples: Sequence[Mapping[str, Json]]) -> Appended:
         """Append up to a thousand samples, each like `{"features": {...}, "label": True}`.
 
         Raises

@@ -1,10 +1,9 @@
 """The errors of a client: one base, and a class for each thing that a program may want to do about one."""
 
-from typing import Any
-
 import msgspec
 
 from headrace.learning.errors import HeadraceError
+from headrace.learning.task import Json
 
 
 class ClientError(HeadraceError):
@@ -108,7 +107,7 @@ def refusal(status: int, content: bytes, reason: str, retry_after: str | None = 
     >>> refusal(502, b"<html>", "Bad Gateway")
     """
     try:
-        document = msgspec.json.decode(content, type=dict[str, Any])
+        document = msgspec.json.decode(content, type=dict[str, Json])
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
     detail, remedy, code = document.get("detail", reason), document.get("remedy", ""), document.get("code", "refused")

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from aiohttp import web
@@ -16,14 +16,14 @@ from headrace.app.errors import Problem
 from headrace.app.serving.request_appender import APPEND_SECONDS
 from headrace.app.views.resource import Resource
 from headrace.learning.records import refuse_duplicate_keys
-from headrace.learning.task import Value
+from headrace.learning.task import Json, Value
 from headrace.tables.enricher import Enricher
 
 KEY_MAX = 256
 READ_SECONDS = 2.0
 """How long the store may take for someone who looks at it; a question has less patience."""
 
-decode = msgspec.json.Decoder(dict[str, Any]).decode
+decode = msgspec.json.Decoder(dict[str, Json]).decode
 
 
 Key = Annotated[str, msgspec.Meta(min_length=1, max_length=KEY_MAX)]
