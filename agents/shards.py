@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from headrace.agents.assigned import RETRY_SECONDS, Assigned
 from headrace.agents.collaborators import Collaborators
@@ -79,7 +79,7 @@ class Shards(Assigned[int, Shard]):
         best: Model | None = self.owned.get(partition)
         if best is not None and best.learner is None:
             best = None
-        others: tuple[dict[int, Any], ...] = self.replicas.held, self.last
+        others: tuple[dict[int, Replica] | dict[int, Shard], ...] = self.replicas.held, self.last
         for held in others:
             other = held.get(partition)
             if other is None or other.learner is None:

@@ -125,7 +125,7 @@ def _digest_of(other: OtherProcess) -> str:
     return outcome.verdict.digest
 
 
-def _name_of(model: Callable[..., Any]) -> str:
+def _name_of(model: Callable[..., object]) -> str:
     """The name by which a worker finds a function or class; ModelError if it has none."""
     module, name = getattr(model, "__module__", None), getattr(model, "__qualname__", None)
     if not isinstance(module, str) or not isinstance(name, str):

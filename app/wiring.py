@@ -1,10 +1,11 @@
 """What a worker is wired of."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from headrace.agents.learn import LearningApp
 from headrace.app.serving.serving import Serving
+from headrace.learning.task import Json
 
 
 class Wiring(NamedTuple):
@@ -22,4 +23,4 @@ class Wiring(NamedTuple):
 
     app: LearningApp
     serving: Serving
-    document: Mapping[str, Any]
+    document: Mapping[str, Json]

@@ -6,7 +6,7 @@ the fold needs of it. `random_records` gives records that a task lets through.
 
 from collections.abc import Iterator
 from itertools import count
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
@@ -18,13 +18,13 @@ from headrace.learning.fold.learner import Learner
 from headrace.learning.records.mark import Mark
 from headrace.learning.records.message import Message
 from headrace.learning.snapshot import digest, seal, unseal
-from headrace.learning.task import Task
+from headrace.learning.task import Json, Task
 from headrace.learning.waiting.pending import InMemory
 from headrace.tables.kafka.partitioner import partition_of
 
 __all__ = ["Finding", "Folded", "MemoryLog", "Report", "check_model", "random_records"]
 
-Record = dict[str, Any] | bytes
+Record = dict[str, Json] | bytes
 """A record as the event log holds it, as a dict or already as JSON."""
 
 
@@ -184,7 +184,7 @@ class MemoryLog:
                     raise AssertionError(msg)
 
 
-def random_records(task: Task, count: int) -> Iterator[dict[str, Any]]:
+def random_records(task: Task, count: int) -> Iterator[dict[str, Json]]:
     """Yield samples that the task lets through, the same ones whenever they are made.
 
     Their features are numbers, strings and booleans as the task declares them; where it declares none, some are missing and some are new.

@@ -202,7 +202,7 @@ def _open_river(name: str, task: Task, columns: Columns) -> Source:
     return Source(samples(), dataset.n_samples)
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     """A feature as JSON has it: a date becomes seconds since the epoch."""
     if isinstance(value, dt.datetime):
         return (value if value.tzinfo else value.replace(tzinfo=dt.UTC)).timestamp()

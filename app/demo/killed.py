@@ -5,13 +5,13 @@ import itertools
 import time
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
-from typing import Any
 
 import aiohttp
 import msgspec
 
 from headrace.app.demo.act import Act
 from headrace.app.demo.stage import Stage, meanwhile, read_log, validate_progressively, wait_until
+from headrace.learning.task import Json
 from headrace.tables.kafka.producer import producing
 
 ROWS_PER_SECOND = 125.0
@@ -41,7 +41,7 @@ class Killed(Act):
         (self.worker,) = self.workers
         self.sent = self.answered = self.unanswered = 0
         self.recovery = 0.0
-        self.shard: dict[str, Any] = {}
+        self.shard: dict[str, Json] = {}
         self._last = (time.monotonic(), 0)
 
     async def play(self, http: aiohttp.ClientSession, start_next: Callable[[], None]) -> bool:

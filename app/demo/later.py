@@ -6,7 +6,6 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from contextlib import aclosing, suppress
-from typing import Any
 
 import aiohttp
 import msgspec
@@ -15,6 +14,7 @@ from headrace.app.demo.act import Act
 from headrace.app.demo.process import Worker
 from headrace.app.demo.stage import Row, Stage, meanwhile, read_log, validate_progressively, wait_until
 from headrace.learning.errors import HeadraceError
+from headrace.learning.task import Json
 
 QUESTIONS = 600
 QUESTIONS_PER_SECOND = 75.0
@@ -68,7 +68,7 @@ class LaterLabels(Act):
                 await self._label(http, number)
             killed = await killing
             start_next()
-            shard: dict[str, Any] = {}
+            shard: dict[str, Json] = {}
 
             async def are_all_learned() -> bool:
                 for worker in self.workers:
@@ -87,7 +87,7 @@ class LaterLabels(Act):
             "oldest answer": f"{self.staleness:.1f} s",
         }
 
-    async def _post(self, http: aiohttp.ClientSession, path: str, body: Any) -> Any:
+    async def _post(self, http: aiohttp.ClientSession, path: str, body: Json) -> Json:
         """The answer of one worker, or of the other where it gives none; None when neither gives one in time."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         asked, other = self.workers if next(self._turn) else reversed(self.workers)
@@ -100,7 +100,7 @@ class LaterLabels(Act):
             self.elsewhere += 1
         return None
 
-    async def _ask(self, http: aiohttp.ClientSession, question: dict[str, Any]) -> None:
+    async def _ask(self, http: aiohttp.ClientSession, question: dict[str, Json]) -> None:
         answer = await self._post(http, f"/v1/{self.task.name}/predict", question)
         self.asked += 1
         if answer is None:
@@ -131,12 +131,12 @@ class LaterLabels(Act):
         self.note = f"worker {owner.name} starts again"
         return owner
 
-    async def _describe_live(self, http: aiohttp.ClientSession, worker: Worker) -> dict[str, Any] | None:
+    async def _describe_live(self, http: aiohttp.ClientSession, worker: Worker) -> dict[str, Json] | None:
         """The shard as this worker tells it, if it is the owner."""
         shard = await worker.describe(http)
         return shard if shard and shard["state"] == "live" else None
 
-    async def _compare(self, rows: list[Row], shard: dict[str, Any], killed: Worker) -> bool:
+    async def _compare(self, rows: list[Row], shard: dict[str, Json], killed: Worker) -> bool:
         learned = f"{shard['arms']['champion']['metrics']['accuracy']:.6f}"
         local = f"{by_river(await self._order(), rows):.6f}"
         self.screen.compare(

@@ -4,13 +4,13 @@ import os
 import subprocess
 import time
 from contextlib import suppress
-from typing import Any
 
 import aiohttp
 
 from headrace.app.command import HEADRACE
 from headrace.app.settings import Settings
 from headrace.learning.errors import HeadraceError
+from headrace.learning.task import Json
 
 
 class Worker:
@@ -75,10 +75,10 @@ class Worker:
                 return answer.status == 200
         return False
 
-    async def describe(self, http: aiohttp.ClientSession) -> dict[str, Any] | None:
+    async def describe(self, http: aiohttp.ClientSession) -> dict[str, Json] | None:
         """The one shard as this worker tells it; None if it does not answer, or has none yet."""
         with suppress(aiohttp.ClientError, OSError):
             async with http.get(f"{self.settings.address}/v1/{self.task.name}") as answer:
-                shards: list[dict[str, Any]] = (await answer.json()).get("shards", [])
+                shards: list[dict[str, Json]] = (await answer.json()).get("shards", [])
                 return shards[0] if shards else None
         return None

@@ -6,7 +6,6 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from contextlib import asynccontextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from aiokafka import ConsumerRecord, TopicPartition
 
@@ -15,6 +14,7 @@ from headrace.app.demo.process import Worker
 from headrace.app.demo.screen import Screen
 from headrace.app.settings import load
 from headrace.learning.errors import HeadraceError
+from headrace.learning.task import Label
 from headrace.tables.kafka.clients import Brokers
 
 SESSION_SECONDS = 2.0
@@ -35,7 +35,7 @@ kind = "binary"
 model = "logistic"
 """
 
-Row = tuple[dict[str, Any], bool]
+Row = tuple[dict[str, float], bool]
 """Features and label."""
 
 
@@ -78,7 +78,7 @@ class Stage:
 
 
 @asynccontextmanager
-async def meanwhile(*work: Coroutine[Any, Any, None]) -> AsyncIterator[asyncio.TaskGroup]:
+async def meanwhile(*work: Coroutine[None, None, None]) -> AsyncIterator[asyncio.TaskGroup]:
     """Do this work until the block ends. An error in it ends the block, and is raised by it."""
     try:
         async with asyncio.TaskGroup() as group:
@@ -116,15 +116,20 @@ async def read_log(brokers: Brokers, topic: str) -> AsyncGenerator[ConsumerRecor
                 yield message
 
 
-def validate_progressively(rows: Iterable[Row], **delayed: Any) -> float:
+def validate_progressively(
+    rows: Iterable[Row],
+    *,
+    moment: Callable[[dict[str, float]], int] | None = None,
+    delay: Callable[[dict[str, float], Label], int] | None = None,
+) -> float:
     """Measure the accuracy of the demo's model by River's own progressive validation, without Headrace.
 
     Parameters
     ----------
     rows
         To predict and learn, in this order.
-    delayed
-        `moment` and `delay`, where labels come later: see River's `evaluate.progressive_val_score`.
+    moment, delay
+        Where labels come later: see River's `evaluate.progressive_val_score`.
 
     Examples
     --------
@@ -135,5 +140,5 @@ def validate_progressively(rows: Iterable[Row], **delayed: Any) -> float:
     from river import evaluate, linear_model, metrics, optim, preprocessing
 
     model = preprocessing.StandardScaler() | linear_model.LogisticRegression(optim.SGD(0.005))
-    score = evaluate.progressive_val_score(iter(rows), model, metrics.Accuracy(), **delayed)
-    return float(score.get())
+    score = evaluate.progressive_val_score(iter(rows), model, metrics.Accuracy(), moment, delay)
+    return score.get()

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from ssl import SSLContext
-from typing import Annotated, Any, cast
+from typing import Annotated, cast
 
 import aiohttp
 import msgspec
@@ -12,7 +12,7 @@ from headrace.app.caller import HOPS_MAX, Caller
 from headrace.app.peers import Peers
 from headrace.app.problems import ProblemCode
 from headrace.app.proof import PROOF, SIGNATURE, Proofs
-from headrace.app.serving.question import Asked
+from headrace.app.serving.question import Asked, Question
 from headrace.app.serving.refused import Kind, RequestRefused
 from headrace.learning.task import Task
 from headrace.tables.kafka.members import Members
@@ -75,7 +75,7 @@ class Owners:
         self._http: aiohttp.ClientSession | None = None
 
     async def ask(
-        self, task: Task, partition: int, questions: list[Any], asked: Asked, seconds: float
+        self, task: Task, partition: int, questions: list[Question], asked: Asked, seconds: float
     ) -> list[msgspec.Raw]:
         """Ask the owner of a shard, and return its answers to the questions.
 

@@ -5,7 +5,6 @@ import itertools
 import secrets
 from collections.abc import Collection, Sequence
 from functools import partial
-from typing import Any
 
 import msgspec
 from msgspec import UNSET
@@ -23,6 +22,7 @@ from headrace.app.serving.served_task import ServedTask
 from headrace.app.serving.size_limit import ANSWERS_MAX, SizeLimit
 from headrace.app.settings import Settings
 from headrace.learning.prediction import is_finite
+from headrace.learning.task import Json
 from headrace.tables.kafka.members import Members
 from headrace.tables.kafka.partitioner import partition_of
 
@@ -32,7 +32,7 @@ LASTING: tuple[ProblemCode, ...] = ("model", "not_finite")
 WAIT_SECONDS = 2.0
 """How long a question waits for a position, or for a first model, unless it says so itself."""
 
-Answered = dict[str, Any] | msgspec.Raw
+Answered = dict[str, Json] | msgspec.Raw
 """An answer: of a model here, or as another worker has written it."""
 
 
@@ -90,7 +90,7 @@ class Serving:
         await self.appender.stop()
 
     async def _answer(self, served: ServedTask, questions: Sequence[Question], asked: Asked) -> list[Answered]:
-        answers: list[Any] = [None] * len(questions)
+        answers: list[Answered] = [msgspec.Raw()] * len(questions)  # each is replaced
         size = SizeLimit(ANSWERS_MAX)
         elsewhere: dict[int, list[int]] = {}
         for number, question in enumerate(questions):
@@ -116,7 +116,7 @@ class Serving:
 
     async def _wait_or_forward(
         self, served: ServedTask, partition: int, questions: list[Question], asked: Asked, size: SizeLimit
-    ) -> list[dict[str, Any]] | list[msgspec.Raw]:
+    ) -> list[Answered]:
         """Answer questions of one shard for which there is no model here, or none that suffices.
 
         A worker that does not own the shard asks the owner at once, rather than wait for a snapshot. Where a fresh answer was not
@@ -148,7 +148,7 @@ class Serving:
     async def _log(self, served: ServedTask, questions: Sequence[Question], answers: Sequence[Answered]) -> None:
         """Append questions with what was answered; each answer says under `logged` where it is, or whether it is on its way."""
         task, under_way = served.task, served.under_way
-        durable: list[tuple[Name, dict[str, Any]]] = []
+        durable: list[tuple[Name, dict[str, Json]]] = []
         rows: list[tuple[str | None, bytes]] = []
         for question, answer in zip(questions, answers, strict=True):
             if not question.log or not isinstance(answer, dict):
@@ -176,7 +176,7 @@ def suffices(model: Model, question: Question, asked: Asked) -> bool:
     return question.min_position is UNSET or model.position >= question.min_position
 
 
-def answer_from(served: ServedTask, model: Model, question: Question) -> dict[str, Any]:
+def answer_from(served: ServedTask, model: Model, question: Question) -> dict[str, Json]:
     """Answer a question by a model of this worker; RequestRefused or RecordError if that cannot be."""
     learner, lag = model.learner, 0.0
     assert learner is not None

@@ -1,15 +1,16 @@
 """How large the answers to one request may be."""
 
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 
 from headrace.app.serving.refused import RequestRefused
+from headrace.learning.task import Json
 
 ANSWERS_MAX = 4 << 20
 """Bytes of the answers to one request. With many classes an answer is thousands of times as long as its question."""
 
-AnswerT = TypeVar("AnswerT", dict[str, Any], msgspec.Raw)
+AnswerT = TypeVar("AnswerT", dict[str, Json], msgspec.Raw)
 """An answer: of a model here, or as another worker has written it."""
 
 

@@ -4,7 +4,6 @@ import math
 import os
 import tomllib
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from headrace.app.credentials import BrokerTls, Sasl, WebTls
@@ -41,19 +40,19 @@ def load(path: str | None = None) -> Settings:
     return parse(raw, file)
 
 
-def parse(raw: dict[str, Any], path: Path) -> Settings:
+def parse(raw: dict[str, object], path: Path) -> Settings:
     """Settings from their plain form; SettingsError as for `load`."""
     for key in raw:
         if key not in SECTIONS:
             raise unknown_key(path, "", key, SECTIONS)
     broker = read_section(path, "broker", raw.get("broker", {}), Broker, {"tls": BrokerTls, "sasl": Sasl})
-    worker: Worker = read_section(path, "worker", raw.get("worker", {}), Worker, {"tls": WebTls})
+    worker = read_section(path, "worker", raw.get("worker", {}), Worker, {"tls": WebTls})
     if not 0 < int(worker.web.rpartition(":")[2]) <= PORT_MAX:
         raise wrong_value(path, "worker.web", "names a port that is not from 1 to 65535", "Name another port.")
     _check_reach(path, worker)
     if not math.isfinite(worker.snapshot_seconds):
         raise wrong_value(path, "worker.snapshot_seconds", "is not finite", "Give a number of seconds.")
-    features: Features = read_section(path, "features", raw.get("features", {}), Features)
+    features = read_section(path, "features", raw.get("features", {}), Features)
     _check_features(path, features)
     declared = raw.get("tasks", {})
     if not isinstance(declared, dict) or not declared:

@@ -3,16 +3,18 @@
 import difflib
 import re
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 
 from headrace.learning.errors import SettingsError
 
+TableT = TypeVar("TableT", bound=msgspec.Struct)
+
 
 def read_section(
-    path: Path, where: str, raw: object, shape: type[Any], within: dict[str, type[Any]] | None = None
-) -> Any:
+    path: Path, where: str, raw: object, shape: type[TableT], within: dict[str, type[msgspec.Struct]] | None = None
+) -> TableT:
     """Read a table into a struct; `within` names the tables in it that have a struct of their own.
 
     Raises
@@ -41,9 +43,9 @@ def read_section(
         ) from None
 
 
-def _unquoted(raw: dict[str, Any], what: str, at: str) -> str:
+def _unquoted(raw: dict[str, object], what: str, at: str) -> str:
     """The remedy where a number or a boolean stands in quotes; otherwise nothing."""
-    value: Any = raw
+    value: object = raw
     for key in at.removeprefix(".").split("."):
         value = value.get(key) if isinstance(value, dict) else None
     wanted, _, found = what.partition(", got ")
@@ -54,7 +56,7 @@ def _unquoted(raw: dict[str, Any], what: str, at: str) -> str:
     return f"Write {value}, without quotes." if fits else ""
 
 
-def _remedy(shape: type[Any], at: str) -> str:
+def _remedy(shape: type[msgspec.Struct], at: str) -> str:
     """What the member of a struct at `at` may be: its choices, or an example."""
     hint = get_type_hints(shape, include_extras=True).get(at.removeprefix("."))
     for part in (hint, *get_args(hint)):

@@ -1,6 +1,6 @@
 """The tables of `headrace.toml` that are no task's, as structs; `headrace.learning.task` has those of tasks."""
 
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import urlsplit
 
 import msgspec
@@ -140,7 +140,7 @@ class Features(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def __repr__(self) -> str:
         return f"Features({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
 
-    def __rich_repr__(self) -> list[tuple[str, Any]]:
+    def __rich_repr__(self) -> list[tuple[str, object]]:
         return [("url", self.url and self.shown), ("ttl", self.ttl), ("budget_ms", self.budget_ms)]
 
 

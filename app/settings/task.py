@@ -41,7 +41,7 @@ def read_task(path: Path, name: str, raw: object) -> Task:
     if isinstance(sources := raw.get("sources"), list):
         for number, table in enumerate(sources):
             _check_source(path, f"{where}.sources[{number}]", table)
-    task: Task = read_section(path, where, raw | {"name": name}, Task)
+    task = read_section(path, where, raw | {"name": name}, Task)
     if task.labels is not None and task.kind != "multiclass":
         raise wrong_value(path, f"{where}.labels", f"is not for {task.kind} tasks", "Leave it out.")
     _check_stored(path, task)
@@ -66,7 +66,7 @@ def import_from(folder: str) -> None:
 
 
 def _check_source(path: Path, where: str, raw: object) -> None:
-    source: Source = read_section(path, where, raw, Source)
+    source = read_section(path, where, raw, Source)
     for key, expression in source.expressions():
         try:
             compile_expression(expression)
@@ -80,7 +80,7 @@ def _check_feature(path: Path, where: str, raw: object) -> None:
 
     if not isinstance(raw, dict):
         raise wrong_value(path, where, "is not a table", 'Write for example { type = "float" }.')
-    feature: Feature = read_section(path, where, raw, Feature)
+    feature = read_section(path, where, raw, Feature)
     for bound in ("min", "max"):
         if math.isnan(getattr(feature, bound) or 0.0):
             raise wrong_value(path, f"{where}.{bound}", "is not a number", "Give a number, or leave it out.")

@@ -1,6 +1,6 @@
 """`POST /v1/{task}/samples`: append labelled samples to the event log."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from aiohttp import web
@@ -15,6 +15,7 @@ from headrace.app.serving.served_task import ServedTask
 from headrace.app.views.resource import Resource
 from headrace.learning.errors import RecordError
 from headrace.learning.records import Id, Record, SourcePosition, Time, refuse_duplicate_keys
+from headrace.learning.task import Json
 
 
 class Sample(msgspec.Struct, forbid_unknown_fields=True):
@@ -59,7 +60,7 @@ class Samples(Resource):
         return self.answer(Appended(await self.serving.appender.append(served.task, checked)), status=202)
 
     @staticmethod
-    async def _enrich(served: ServedTask, records: list[Any]) -> None:
+    async def _enrich(served: ServedTask, records: list[Json]) -> None:
         """Freeze into samples the stored features that they do not carry, as a question would get them."""
         if served.enricher is None:
             return
@@ -68,7 +69,7 @@ class Samples(Resource):
         for told, features in zip(fit, await served.enricher.enrich(rows), strict=True):
             told["features"] = features
 
-    def _check(self, served: ServedTask, number: int, told: Any) -> tuple[str | None, bytes]:
+    def _check(self, served: ServedTask, number: int, told: Json) -> tuple[str | None, bytes]:
         """The key and the bytes of one record; a Problem that names its place in the request."""
         which = f"{self.noun} {number}"
         if not isinstance(told, dict):

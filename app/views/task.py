@@ -1,7 +1,6 @@
 """`GET /v1/{task}`: where each shard stands, as this worker has it."""
 
 import asyncio
-from typing import Any
 
 import msgspec
 from aiohttp import web
@@ -12,6 +11,7 @@ from headrace.agents.shards import Model
 from headrace.app.answers import Standing
 from headrace.app.contract import contract
 from headrace.app.views.resource import Resource
+from headrace.learning.task import Json
 
 END_SECONDS = 2.0
 """How long the broker may take to tell the end of the log; then `end` is null. A status must not hang with the broker."""
@@ -36,7 +36,7 @@ class TaskStatus(Resource):
                 about["end"] = ends.get(about["partition"])
         appender = self.serving.appender
         logging = {"appended": appender.appended, "failed": appender.failed, "refused": appender.refused}
-        standing: dict[str, Any] = {"task": task, "kind": served.task.kind, "logging": logging, "shards": told}
+        standing: dict[str, Json] = {"task": task, "kind": served.task.kind, "logging": logging, "shards": told}
         if shards.trouble is not None:
             standing["error"] = str(shards.trouble)
         if ingest := self.wiring.app.ingesting.get(task):
@@ -48,9 +48,9 @@ class TaskStatus(Resource):
         return self.answer(standing)
 
     @staticmethod
-    async def _describe(shard: Model, model: Model | None) -> dict[str, Any]:
+    async def _describe(shard: Model, model: Model | None) -> dict[str, Json]:
         """The state of a shard, and of the model that is answered from: while an owned one is being opened, another."""
-        about: dict[str, Any] = {"partition": shard.partition, "state": shard.status}
+        about: dict[str, Json] = {"partition": shard.partition, "state": shard.status}
         if shard.error:
             about["error"] = shard.error
         if isinstance(shard, Shard):
