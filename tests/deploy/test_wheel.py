@@ -88,7 +88,7 @@ def test_the_sdist_holds_the_same_modules(built):
         inside = {name.partition("/")[2] for name in archive.getnames()}
     packaged = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("headrace/")}
     assert packaged <= inside
-    assert {name.partition("/")[0] for name in inside if name.endswith(".py")} == {"headrace"}
+    assert {name.partition("/")[0] for name in inside if name.endswith((".py", ".pyi"))} == {"headrace"}
 
 
 def test_it_is_imported_from_where_it_was_installed(installed, tmp_path):
