@@ -1,4 +1,4 @@
-"""The stubs in `typings/` are true to what is installed, so an upgrade that changes a member Headrace uses is noticed."""
+"""The stubs in `typings/` agree with the installed libraries, so that an upgrade which changes a used member is noticed."""
 
 import ast
 import importlib
@@ -18,7 +18,7 @@ PACKAGES = sorted(path.name for path in STUBS.iterdir() if path.is_dir())
 
 
 def differences(stubs, *packages):
-    """What mypy's stubtest finds different between stubs and the installed packages."""
+    """Return the differences that mypy's stubtest reports between stubs and the installed packages."""
     config = stubs.with_name("mypy.toml")
     config.write_text(f'[tool.mypy]\nmypy_path = "{stubs}"\ncache_dir = "{ROOT / ".mypy_cache/stubtest"}"\n')
     allowed = ["--allowlist", str(STUBS / "allowlist.txt"), *["--ignore-unused-allowlist"] * (packages != (*PACKAGES,))]
@@ -31,7 +31,7 @@ def differences(stubs, *packages):
 
 
 def instance_attributes(stubs):
-    """Each attribute that a stub declares of a class and its instances, which stubtest does not look for."""
+    """Yield the attributes that stubs declare of classes and their instances. Stubtest does not check those of instances."""
     for path in sorted(stubs.rglob("*.pyi")):
         module = ".".join(path.relative_to(stubs).with_suffix("").parts).removesuffix(".__init__")
         for node in ast.parse(path.read_text()).body:
@@ -43,7 +43,7 @@ def instance_attributes(stubs):
 
 
 def has_attribute(module, kind, name):
-    """Whether the class has or declares the attribute, or a method sets it; the fields of aiokafka's structs stand in their schema."""
+    """Return whether a class has or declares an attribute, a method sets it, or the schema of a struct of aiokafka names it."""
     found = getattr(importlib.import_module(module), kind)
     if hasattr(found, name) or name in getattr(getattr(found, "SCHEMA", None), "names", ()):
         return True
@@ -51,7 +51,7 @@ def has_attribute(module, kind, name):
 
 
 def set_by(kind):
-    """The attributes that the methods of a class written in Python set."""
+    """Return the attributes that the methods of a class set, if it is written in Python."""
     if kind.__module__ == "builtins":
         return set()
     nodes = ast.walk(ast.parse(textwrap.dedent(inspect.getsource(kind))))
