@@ -552,6 +552,10 @@ WATCHED = ("import", "open", "exec", "compile", "os.", "subprocess.", "socket.",
            "function.__new__", "object.__setattr__", "builtins.input", "urllib.", "tempfile.", "glob.", "webbrowser.", "sqlite3.")  # fmt: skip
 
 
+def begin():
+    """Called after the warm-up, before the first case: a mutant changes something here."""
+
+
 def child(options):
     """Read cases until they are done; the case that is being read stands in the shared file."""
     gc.disable()
@@ -571,6 +575,7 @@ def child(options):
     for kind in kinds:  # what is imported where it is first used
         for number in range(300):
             reading.run(kind, random.Random(f"warm {kind} {number}"))
+    begin()
     gc.collect()
     gc.freeze()
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
@@ -619,7 +624,7 @@ def run(options) -> bool:
     """Have the cases read; whether nothing was wrong."""
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
         shared = Path(folder) / "shared"
-        shared.write_bytes(bytes(16))
+        shared.write_bytes(struct.pack("qq", -1, 0))  # no case is being read yet
         command = [sys.executable, __file__, "--child", "--shared", str(shared), "--cases", str(options.cases),
                    "--seed", str(options.seed), "--only", options.only, "--start", str(options.start), "--step", str(options.step)]  # fmt: skip
         started = time.monotonic()
