@@ -7,6 +7,7 @@ import harness
 import pytest
 import structlog
 import zstandard
+from served import serving
 
 assert os.environ.get("PYTHONHASHSEED") == "0", "run the tests with PYTHONHASHSEED=0: make test"
 assert sys.version_info >= (3, 11)
@@ -22,6 +23,13 @@ def pytest_report_header() -> str:
 def broker():
     with harness.running_broker() as address:
         yield address
+
+
+@pytest.fixture(scope="session")
+def served(broker, tmp_path_factory):
+    """The worker that tests share which only ask over HTTP; `served.py` has its tasks."""
+    with serving(broker, tmp_path_factory.mktemp("served")) as worker:
+        yield worker
 
 
 @pytest.fixture(autouse=True)

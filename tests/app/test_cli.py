@@ -11,9 +11,10 @@ import tomllib
 
 import pytest
 from click.testing import CliRunner
-from harness import HEADRACE, ROOT, Worker, free_port, wait_for
+from harness import HEADRACE, ROOT, free_port, wait_for
 from rich.console import Console
 from river import datasets
+from served import COMMAND_LINE
 
 from headrace.app import broker as embedded
 from headrace.app.cli import COMMANDS
@@ -318,18 +319,16 @@ def test_doctor_prints_a_table_for_people(headrace, tmp_path, broker):
 # predict and status, against a worker
 
 
-@pytest.fixture(scope="module")
-def worker(tmp_path_factory, broker):
-    started = Worker(tmp_path_factory.mktemp("worker"), broker, '[tasks.clicmd]\nkind = "binary"\n').start()
-    yield started.wait_ready()
-    started.stop()
+@pytest.fixture
+def worker(served):
+    return served
 
 
 def test_what_was_sent_is_learned_shown_and_asked(headrace, worker):
-    assert headrace("send", "clicmd", "river:Phishing", "--config", worker.config).status == 0
-    wait_for(lambda: worker.get("/v1/clicmd")["shards"][0].get("position") == 1250, 30, "all rows learned")
-    told = json.loads(headrace("status", "clicmd", "--config", worker.config, "--json").out)
-    assert (told["task"], told["kind"]) == ("clicmd", "binary")
+    assert headrace("send", COMMAND_LINE, "river:Phishing", "--config", worker.config).status == 0
+    wait_for(lambda: worker.get(f"/v1/{COMMAND_LINE}")["shards"][0].get("position") == 1250, 30, "all rows learned")
+    told = json.loads(headrace("status", COMMAND_LINE, "--config", worker.config, "--json").out)
+    assert (told["task"], told["kind"]) == (COMMAND_LINE, "binary")
     shard = told["shards"][0]
     assert (shard["state"], shard["position"], shard["end"], shard["updates"]) == ("live", 1250, 1250, 1250)
     assert shard["arms"]["champion"]["metrics"]["accuracy"] == pytest.approx(0.8872)
@@ -337,16 +336,24 @@ def test_what_was_sent_is_learned_shown_and_asked(headrace, worker):
 
     features, _ = next(iter(datasets.Phishing()))
     pairs = [f"{name}={value}" for name, value in features.items()]
-    by_pairs = json.loads(headrace("predict", "clicmd", *pairs, "--config", worker.config, "--json").out)
+    by_pairs = json.loads(headrace("predict", COMMAND_LINE, *pairs, "--config", worker.config, "--json").out)
     by_json = json.loads(
         headrace(
-            "predict", "clicmd", "--features", json.dumps(features), "--id", "me", "--config", worker.config, "--json"
+            "predict",
+            COMMAND_LINE,
+            "--features",
+            json.dumps(features),
+            "--id",
+            "me",
+            "--config",
+            worker.config,
+            "--json",
         ).out
     )
     assert by_json["id"] == "me"
     assert by_pairs["probabilities"] == by_json["probabilities"]
     assert by_pairs["position"] == 1250
-    for_people = headrace("predict", "clicmd", *pairs, "--config", worker.config)
+    for_people = headrace("predict", COMMAND_LINE, *pairs, "--config", worker.config)
     assert for_people.status == 0
     assert "position 1250" in for_people.out
 
@@ -361,10 +368,10 @@ def test_doctor_finds_a_worker_and_its_topics(headrace, worker):
     ("arguments", "status", "told"),
     [
         (["nothing", "a=1"], 2, "there is no task 'nothing'"),
-        (["clicmd", "a"], 2, "is not NAME=VALUE"),
-        (["clicmd", "--features", "[1]"], 2, "is not a JSON object"),
-        (["clicmd", "--features", "{"], 2, "is not JSON"),
-        (["clicmd", "--features", '{"a": null}'], 1, "feature 'a'"),
+        ([COMMAND_LINE, "a"], 2, "is not NAME=VALUE"),
+        ([COMMAND_LINE, "--features", "[1]"], 2, "is not a JSON object"),
+        ([COMMAND_LINE, "--features", "{"], 2, "is not JSON"),
+        ([COMMAND_LINE, "--features", '{"a": null}'], 1, "feature 'a'"),
     ],
 )
 def test_a_question_that_is_wrong_is_refused_with_its_reason(headrace, worker, arguments, status, told):

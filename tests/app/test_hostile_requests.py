@@ -4,23 +4,13 @@ import asyncio
 import http.client
 import json
 import time
-import uuid
 from urllib.parse import urlsplit
 
 import harness
 import pytest
+from served import DECLARED
+from served import HOSTILE as TASK
 
-TASK = f"requests-{uuid.uuid4().hex[:8]}"
-TOML = f"""
-[tasks.{TASK}]
-kind = "binary"
-
-[tasks.{TASK}-declared]
-kind = "binary"
-[tasks.{TASK}-declared.features]
-price = {{ type = "float", min = 0, max = 100 }}
-country = {{ type = "string", values = ["PT", "DE"] }}
-"""
 GOOD = {"features": {"x": 1.5, "country": "PT"}}
 
 
@@ -49,18 +39,11 @@ def bad_bodies():
 
 
 @pytest.fixture(scope="module")
-def worker(broker, tmp_path_factory):
-    started = harness.Worker(tmp_path_factory.mktemp("requests"), broker, TOML).start()
-    try:
-        started.wait_ready()
-        rows = [
-            (0, json.dumps({"features": {"x": number % 5}, "label": number % 5 > 2}).encode()) for number in range(50)
-        ]
-        asyncio.run(harness.append(broker, f"{TASK}.events", rows))
-        harness.wait_for(lambda: started.get(f"/v1/{TASK}")["shards"][0]["position"] == 50, 30, "all learned")
-        yield started
-    finally:
-        started.stop("SIGKILL")
+def worker(served, broker):
+    rows = [(0, json.dumps({"features": {"x": number % 5}, "label": number % 5 > 2}).encode()) for number in range(50)]
+    asyncio.run(harness.append(broker, f"{TASK}.events", rows))
+    harness.wait_for(lambda: served.get(f"/v1/{TASK}")["shards"][0]["position"] == 50, 30, "all learned")
+    return served
 
 
 def ask(worker, method, path, body=None, headers=None):
@@ -91,7 +74,7 @@ def requests():
     found += [
         ("batch", "POST", f"/v1/{TASK}/predict/batch", b"[" + body + b"]", {}) for body in bad_bodies() if body.strip()
     ]
-    found += [("declared", "POST", f"/v1/{TASK}-declared/predict", json.dumps({"features": features}).encode(), {}) for features in (
+    found += [("declared", "POST", f"/v1/{DECLARED}/predict", json.dumps({"features": features}).encode(), {}) for features in (
         {}, {"price": 1}, {"price": 101, "country": "PT"}, {"price": -1, "country": "PT"}, {"price": "1", "country": "PT"},
         {"price": 1, "country": "FR"}, {"price": 1, "country": 1}, {"price": 1, "country": "PT", "x": 1}, {"price": True, "country": "PT"})]  # fmt: skip
     question = json.dumps(GOOD).encode()
@@ -141,7 +124,7 @@ def test_the_feature_that_is_wrong_is_named(worker):
         status, problem = worker.post(f"/v1/{TASK}/predict", body)
         assert status == 422
         assert "'bad'" in problem["detail"]
-    status, problem = worker.post(f"/v1/{TASK}-declared/predict", {"features": {"price": 500, "country": "PT"}})
+    status, problem = worker.post(f"/v1/{DECLARED}/predict", {"features": {"price": 500, "country": "PT"}})
     assert status == 422
     assert "'price'" in problem["detail"]
 

@@ -4,18 +4,12 @@ import uuid
 
 import harness
 import pytest
+from served import VIEWS as TASK
 
-TASK = f"views-{uuid.uuid4().hex[:8]}"
 
-
-@pytest.fixture(scope="module")
-def worker(broker, tmp_path_factory):
-    toml = f'[tasks.{TASK}]\nkind = "binary"\npartitions = 2\n'
-    started = harness.Worker(tmp_path_factory.mktemp("views"), broker, toml).start()
-    try:
-        yield started.wait_ready()
-    finally:
-        started.stop("SIGKILL")
+@pytest.fixture
+def worker(served):
+    return served
 
 
 def shard(worker, partition=0):
