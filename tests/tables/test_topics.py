@@ -36,8 +36,10 @@ async def make(broker, *topics):
 
 
 def test_missing_topics_are_made_and_a_second_time_found_right(broker, task):
-    asyncio.run(prepare(broker, topics_of(task)))
-    asyncio.run(prepare(broker, topics_of(task)))
+    wanted = {topic.name: topic.partitions for topic in topics_of(task)}
+    for _ in range(2):
+        asyncio.run(prepare(broker, topics_of(task)))
+        assert asyncio.run(counts(broker, wanted)) == wanted
 
 
 def test_a_topic_with_other_partitions_is_refused_with_a_remedy(broker, task):
