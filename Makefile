@@ -37,9 +37,9 @@ reference: .venv # prints the tables of docs/reference.md and docs/modules.md fr
 
 PURE := tests/learning tests/property
 
-test: .venv # first what needs no broker, two at a time; then the rest, one after the other: it starts processes of its own
+test: .venv # first what needs no broker; then the rest, whose files each start processes of their own: two at a time
 	$(BIN)/pytest -n 2 --dist worksteal headrace $(PURE)
-	$(BIN)/pytest --durations=20 tests $(addprefix --ignore=,$(PURE))
+	$(BIN)/pytest -n 2 --dist loadfile --durations=20 tests $(addprefix --ignore=,$(PURE))
 
 LONG := hostile_records every_class encoding reading_changes_nothing snapshot_bytes digest trial published_digests online_linear
 
