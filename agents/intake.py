@@ -86,6 +86,7 @@ class Intake(OrderedPartition):
     what, log_word = "an intake", "source"
     trusts_deliveries = True  # messages that were fetched together have lost none
     compares_before_gap = False
+    compares_duplicates = True  # its position is from a commit: the source may be another one, and shorter
     run_max = RUN_MAX
     position: int = 0
 

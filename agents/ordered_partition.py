@@ -48,6 +48,8 @@ class OrderedPartition(ABC):
         Whether offsets that are missing within a delivery hold no message; otherwise they are a gap.
     compares_before_gap
         Whether the log is looked at before each gap is read, and not only before a delivery that is not joined to the last one.
+    compares_duplicates
+        Whether the log is looked at before a delivery in which every message was taken before.
     run_max
         How many messages of a gap are taken together.
     position
@@ -60,6 +62,7 @@ class OrderedPartition(ABC):
     log_word: ClassVar[str] = "log"
     trusts_deliveries: ClassVar[bool] = False
     compares_before_gap: ClassVar[bool] = True
+    compares_duplicates: ClassVar[bool] = False
     run_max: ClassVar[int] = 1
 
     status: Literal["opening", "live", "stopped", "stale", "closed"]
@@ -154,6 +157,8 @@ class OrderedPartition(ABC):
 
     async def _take_delivered(self, messages: Sequence[KafkaMessage], link: object) -> None:
         if self.status != "live":
+            return
+        if messages[-1].offset < self.position and not self.compares_duplicates:
             return
         if link is None or link is not self._link:
             await self.compare()

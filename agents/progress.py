@@ -35,25 +35,29 @@ class Progress:
     >>> progress.see(before=7, position=7, end=9, asked_at=now)
     >>> progress.stands_for, progress.is_idle, progress.staleness(position=7)
     (12.0, True, 12.0)
+    >>> now = 115.0
+    >>> progress.see(before=8, position=8, end=9, asked_at=113.0)
+    >>> progress.stands_for
+    0.0
     """
 
     def __init__(self, clock: Callable[[], float]):
         self.end, self.is_short = -1, False
         self.compared_at = -math.inf
         self._clock = clock
-        self._position, self._moved_at = -1, 0.0
+        self._position, self._moved_at, self._asked_at = -1, 0.0, 0.0
         self._freshness = Freshness(clock())
 
     def begin(self, position: int, end: int, asked_at: float, current_at: float) -> None:
         """Begin with a state whose log was just compared: it was current at one moment, and the log asked for its end at another."""
-        self.compared_at = self._moved_at = self._clock()
+        self.compared_at = self._moved_at = self._asked_at = self._clock()
         self._position = position
         self._freshness.know(current_at)
         self._freshness.mark(end, asked_at)
 
     def see(self, before: int, position: int, end: int, asked_at: float) -> None:
         """Take note of where the log ended when it was asked, and of the position before and after that."""
-        self.end, self.is_short = end, end < before
+        self.end, self.is_short, self._asked_at = end, end < before, asked_at
         if position != self._position:
             self._position, self._moved_at = position, asked_at
         if not self.is_short:
@@ -61,8 +65,8 @@ class Progress:
 
     @property
     def stands_for(self) -> float:
-        """For how many seconds the position has not moved."""
-        return self._clock() - self._moved_at
+        """For how many seconds the position had not moved when the log was last asked. A slow answer does not count."""
+        return self._asked_at - self._moved_at
 
     @property
     def is_idle(self) -> bool:

@@ -141,8 +141,8 @@ class Shard(OrderedPartition):
         self.saver.start(self.pending)
         self._ticker = Ticker(collaborators.log, self.partition, end, collaborators.budget.clock, collaborators.wall)
         self.progress.begin(self.position, end, asked_at, resumed.current_at)
-        if self.position:  # a crash may have come between the snapshot and its commit
-            await collaborators.commit(self.partition, self.position)
+        if self.saver.position:  # a crash may have come between the snapshot and its commit
+            await collaborators.commit(self.partition, self.saver.position)
         if self.status == "opening":
             self.status, self.error = "live", None
 

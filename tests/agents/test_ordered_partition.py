@@ -108,6 +108,20 @@ def test_the_log_is_looked_at_before_a_delivery_that_is_not_joined_and_before_a_
     assert asyncio.run(run()).compared == 3, "nothing joins deliveries without a link"
 
 
+def test_deliveries_of_duplicates_alone_cost_no_look_at_the_log():
+    class Comparing(Partition):
+        compares_duplicates = True
+
+    async def run(kind):
+        partition = kind(Log(*range(20)))
+        await partition.deliver(messages(0, 1, 2))
+        for _ in range(5):
+            await partition.deliver(messages(1, 2))
+        return partition.compared
+
+    assert (asyncio.run(run(Partition)), asyncio.run(run(Comparing))) == (1, 6)
+
+
 @pytest.mark.parametrize("kind", [Partition, Trusting])
 def test_a_delivery_for_which_the_log_could_not_be_looked_at_vouches_for_no_other(kind):
     partition = kind(Log(*range(20)))

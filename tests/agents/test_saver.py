@@ -6,6 +6,7 @@ import pytest
 from aiokafka.errors import KafkaConnectionError
 from worlds import learn, run, until
 
+from headrace.learning.errors import StoreError
 from headrace.learning.task import Task
 
 TASK = Task(name="ads", kind="binary")
@@ -89,6 +90,32 @@ def test_a_snapshot_that_fails_is_counted_and_tried_again(world, error):
         is_away = False
         await until(lambda: shard.saver.position == 20)
         await until(lambda: shard.error is None)
+        await worker.stop()
+
+    run(check())
+
+
+def test_a_shard_that_takes_the_place_of_a_failed_one_commits_what_is_durable_and_no_more(world):
+    async def check():
+        at = world(TASK)
+        worker = at.worker("one")
+        worker.shards.assign([0])
+        await learn(at, worker, 10)
+        await until(lambda: worker.shards.owned[0].saver.position == 10)
+        failed, save, commits = worker.shards.owned[0], worker.collaborators.snapshots.save, []
+
+        async def fail(*arguments):
+            worker.collaborators.snapshots.save = save
+            raise StoreError("the disk is full.")
+
+        async def commit(partition, position):
+            commits.append((position, worker.shards.owned[0].saver.position))
+
+        worker.collaborators.snapshots.save, worker.collaborators.commit = fail, commit
+        at.log.grow(0, 10)
+        await until(lambda: worker.shards.owned[0] is not failed and worker.shards.owned[0].status == "live")
+        assert commits[0] == (10, 10)
+        await until(lambda: commits[-1] == (20, 20))
         await worker.stop()
 
     run(check())
