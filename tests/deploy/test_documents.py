@@ -139,3 +139,12 @@ def test_the_design_has_the_layers_that_the_linter_checks():
     (layers,) = [one["layers"] for one in contracts if one.get("containers") == ["headrace.learning"]]
     drawn = "\n".join(layer.replace(" | ", ", ") for layer in layers)
     assert f"```\n{drawn}\n```" in (ROOT / "docs" / "design.md").read_text()
+
+
+def test_the_mutants_that_the_guarantees_name_are_in_the_tests():
+    text = (ROOT / "docs" / "guarantees.md").read_text()
+    told = [paragraph for paragraph in text.split("\n\n") if paragraph.startswith("**Mutant")]
+    names = {name for paragraph in told for name in re.findall(r"`([A-Z][a-z]+(?:[A-Z][a-z]*)*|test_\w+)`", paragraph)}
+    code = "".join(path.read_text() for path in tracked("tests/*.py"))
+    assert len(names) > 10
+    assert [name for name in names if not re.search(rf"\b(?:class|def) {name}\b", code)] == []
