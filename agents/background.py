@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from typing import Literal
 
 import msgspec
@@ -156,7 +157,7 @@ class Errands:
         """Run a coroutine, in the loop that runs."""
         task = asyncio.create_task(_caught(errand), name=self.name)
         self._running.add(task)
-        task.add_done_callback(self._end)
+        task.add_done_callback(partial(self._end, errand))
 
     async def wait(self, seconds: float | None = None) -> None:
         """Wait until all that run have ended, at most so long. Who stops waiting stops none of them."""
@@ -172,7 +173,8 @@ class Errands:
         """How they are."""
         return BackgroundStatus(self.name, "running" if self._running else "ended", self.failures, self.error)
 
-    def _end(self, task: "asyncio.Task[BaseException | None]") -> None:
+    def _end(self, errand: Coroutine[None, None, object], task: "asyncio.Task[BaseException | None]") -> None:
+        errand.close()  # one that was cancelled before its first step has not begun, and would be reported as forgotten
         self._running.discard(task)
         if task.cancelled() and task.cancelling():
             return

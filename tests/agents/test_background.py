@@ -2,6 +2,7 @@
 
 import ast
 import asyncio
+import inspect
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -266,3 +267,16 @@ def test_the_status_of_a_worker_tells_of_every_background_task():
         assert (described[saves.name].failures, described[saves.name].error) == (1, "OSError(28, 'no room')")
 
     asyncio.run(run())
+
+
+def test_an_errand_that_is_cancelled_before_its_first_step_is_closed():
+    async def run():
+        errands = Errands("saves", "not saved")
+        errand = asyncio.sleep(10)
+        errands.start(errand)
+        errands.cancel()
+        await errands.wait()
+        await asyncio.sleep(0)
+        return inspect.getcoroutinestate(errand), errands.are_running, errands.failures
+
+    assert asyncio.run(run()) == (inspect.CORO_CLOSED, False, 0)
