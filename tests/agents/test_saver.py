@@ -51,7 +51,9 @@ def test_a_shard_that_is_taken_away_meanwhile_commits_nothing(world):
         worker.shards.assign([0])
         await learn(at, worker, 10)
         shard, save = worker.shards.owned[0], worker.collaborators.snapshots.save
-        await until(lambda: shard.saver.position == 10 and not shard.saver.errands.are_running)  # or its end is noted too
+        await until(
+            lambda: shard.saver.position == 10 and not shard.saver.errands.are_running
+        )  # or its end is noted too
         steps = steps_of(worker)
 
         async def save_late(*arguments):
