@@ -15,8 +15,16 @@ class Part:
 
     def __init__(self, place):
         self.place, self.where = place, {"place": place}
-        self.status, self.error = "opening", None
+        self.status, self.errors = "opening", [None]
         self.refusals, self.failures, self.looks, self.calls = 0, 0, 0, []
+
+    @property
+    def error(self):
+        return self.errors[-1]
+
+    @error.setter
+    def error(self, error):
+        self.errors.append(error)
 
     async def open(self):
         self.calls.append("open")
@@ -67,9 +75,8 @@ def test_what_cannot_be_opened_says_why_and_is_tried_again():
         parts = Parts(refusals=2)
         parts.assign([7])
         part = parts.parts[7]
-        await until(lambda: part.error is not None)
-        assert part.error == "OSError('locked')"
         await until(lambda: part.status == "live")
+        assert part.errors == [None, "OSError('locked')", "OSError('locked')", None]
         assert part.calls == ["open", "let go", "open", "let go", "open"]
         parts.close()
 
