@@ -1,1 +1,1 @@
-"""What consumes streams: the learning agent and what it needs of Kafka."""
+"""The agents that consume Kafka topics: learning from event logs, ingest of sources, answers to requests."""

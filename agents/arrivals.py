@@ -1,4 +1,4 @@
-"""Arrivals: requests that wait until a model has come as far as they ask."""
+"""Lets requests wait until a model has reached the position that they ask for."""
 
 import asyncio
 from collections.abc import Callable
@@ -6,42 +6,42 @@ from collections.abc import Callable
 from headrace.agents.background import Background
 from headrace.agents.shards import Model, Shards
 
-LOOK_SECONDS = 0.002
-"""How often the models are looked at while any request waits. The fold is not asked to tell: most of the time no one listens."""
+CHECK_SECONDS = 0.002
+"""How often the models are checked while a request waits. The fold sends no notification: most of the time no request waits for one."""
 
 Suffices = Callable[[Model], bool]
 
 
 class Arrivals:
-    """Lets requests wait for a task's models. One background task looks at the models for all who wait, and rests while no one does.
+    """Lets requests wait for a task's models. One background task checks the models for all waiting requests, and sleeps while there are none.
 
     Parameters
     ----------
     shards
-        Give the models.
+        The shards and replicas whose models the requests wait for.
 
     Attributes
     ----------
-    looking
-        The background task; it starts with the first request that waits.
+    checking
+        The background task that checks the models; it starts with the first request that waits.
     """
 
     def __init__(self, shards: Shards):
         self.shards = shards
-        self.looking = Background(f"arrivals of {shards.task.name}", self._look)
+        self.checking = Background(f"arrivals of {shards.task.name}", self._run)
         self._waiting: dict[asyncio.Future[Model], tuple[int, Suffices]] = {}
-        self._asked = asyncio.Event()
+        self._has_requests = asyncio.Event()
 
     async def wait(self, partition: int, suffices: Suffices, seconds: float) -> Model | None:
-        """The model of a shard once it suffices; None when it does not in so many seconds."""
+        """Return the model of a shard as soon as it suffices, or None if it does not within `seconds`."""
         model = self.shards.answering(partition)
         if model is not None and suffices(model):
             return model
         arrived: asyncio.Future[Model] = asyncio.get_running_loop().create_future()
         self._waiting[arrived] = partition, suffices
-        self._asked.set()
-        if self.looking.state == "stopped":
-            self.looking.start()
+        self._has_requests.set()
+        if self.checking.state == "stopped":
+            self.checking.start()
         try:
             return await asyncio.wait_for(arrived, seconds)
         except TimeoutError:
@@ -50,22 +50,22 @@ class Arrivals:
             del self._waiting[arrived]
 
     async def stop(self) -> None:
-        """Look no more."""
-        await self.looking.stop()
+        """Stop the background task."""
+        await self.checking.stop()
 
-    async def _look(self) -> None:
-        while await self._asked.wait():
+    async def _run(self) -> None:
+        while await self._has_requests.wait():
             for arrived, (partition, suffices) in self._waiting.items():
                 if not arrived.done():
-                    self._look_for(arrived, partition, suffices)
+                    self._check(arrived, partition, suffices)
             if not self._waiting:
-                self._asked.clear()
-            await asyncio.sleep(LOOK_SECONDS)
+                self._has_requests.clear()
+            await asyncio.sleep(CHECK_SECONDS)
 
-    def _look_for(self, arrived: asyncio.Future[Model], partition: int, suffices: Suffices) -> None:
+    def _check(self, arrived: asyncio.Future[Model], partition: int, suffices: Suffices) -> None:
         try:
             model = self.shards.answering(partition)
             if model is not None and suffices(model):
                 arrived.set_result(model)
-        except Exception as error:  # noqa: BLE001 it is of this request, and no other waits longer for it
+        except Exception as error:  # noqa: BLE001 the error belongs to this request, and must not stop the others
             arrived.set_exception(error)

@@ -1,4 +1,4 @@
-"""What the group has assigned to this worker: partitions that are opened, looked after and given back."""
+"""Opens the partitions that the consumer group assigns to this worker, watches them, and gives them back."""
 
 import asyncio
 from abc import ABC, abstractmethod
@@ -15,14 +15,14 @@ from headrace.learning.errors import HeadraceError
 log = structlog.get_logger()
 
 LEAVE_SECONDS = 5.0
-"""How long a partition that is taken away may take to bring its last progress to safety; the log has it all without."""
+"""How long a revoked partition may take to save its last progress. Nothing is lost without: the log has every message."""
 
 RETRY_SECONDS = 0.5
-"""How long to wait before a partition that cannot be opened is tried again."""
+"""How long to wait before opening a partition is tried again."""
 
 
 class Part(Protocol):
-    """One assigned partition."""
+    """One assigned partition. `what` and `where` name it in log lines; `error` says why it is stopped or not open yet."""
 
     what: ClassVar[str]
     where: Mapping[str, object]
@@ -30,28 +30,28 @@ class Part(Protocol):
 
     @property
     def status(self) -> str:
-        """`opening` at first, `live` while it takes messages; any other is an end."""
+        """Return `opening` at first, `live` while the partition takes messages, any other word when it has ended."""
         ...
 
     @property
     def position(self) -> int:
-        """The offset of the next message to take."""
+        """Return the offset of the next message to take."""
         ...
 
     async def open(self) -> None:
-        """Become live, or stop. Raises what may pass: the old owner's lock, a broker that is away."""
+        """Become live, or stop. Raises a temporary error, such as a lock that the old owner holds or a broker that is away."""
         ...
 
     async def look_after(self) -> None:
-        """Read what was not delivered, and bring the progress to safety if it is time. Raises what may pass."""
+        """Read messages that were not delivered, and save the progress if it is time. Raises a temporary error."""
         ...
 
     async def leave(self) -> None:
-        """Bring the last progress to safety."""
+        """Save the last progress, before the partition is closed."""
         ...
 
     def let_go(self) -> None:
-        """Close what an opening that failed may have opened."""
+        """Close the resources that a failed opening may have left open."""
         ...
 
 
@@ -60,15 +60,15 @@ Kind = TypeVar("Kind", bound=Part)
 
 
 class Assigned(ABC, Generic[Place, Kind]):
-    """The partitions that this worker owns now; each is opened and looked after by a background task of its own.
+    """Holds the partitions that this worker owns now, and opens and watches each in a background task of its own.
 
-    A partition whose messages are all taken gets no event that would open it, so every one is opened as soon as it is assigned. An opening
-    that fails is tried again until it succeeds, and a partition that is live is looked after until it is closed.
+    A partition is opened as soon as it is assigned: if all its messages were taken before, Faust delivers no event that could open it. An
+    opening that fails is tried again until it succeeds, and a live partition is watched until it is closed.
 
     Parameters
     ----------
     watch_seconds
-        How often a partition is looked after.
+        Seconds between two calls of a partition's `look_after`.
 
     Attributes
     ----------
@@ -83,25 +83,25 @@ class Assigned(ABC, Generic[Place, Kind]):
 
     @abstractmethod
     def make(self, place: Place) -> Kind:
-        """Make a partition that is to be opened."""
+        """Return a new partition, which is not open yet."""
 
     @abstractmethod
     def name(self, place: Place) -> str:
-        """Name the background task of a partition."""
+        """Return the name of a partition's background task."""
 
     @abstractmethod
     def close_part(self, place: Place, part: Kind) -> None:
-        """Close a partition: it takes nothing any more."""
+        """Close a partition, which takes no more messages."""
 
     def assign(self, places: Iterable[Place]) -> None:
-        """Open these partitions and no others."""
+        """Close all partitions and open these."""
         self.close()
         for place in sorted(places):
             self.parts[place] = self.make(place)
             self.watches[place] = Background(self.name(place), partial(self.watch, place)).start()
 
     async def revoke(self) -> None:
-        """Let each live partition bring its last progress to safety, in limited time, and close them all."""
+        """Let each live partition save its last progress within `LEAVE_SECONDS`, and close them all."""
         leaving = [(self.name(place), part.leave()) for place, part in self.parts.items() if part.status == "live"]
         try:
             await stop_all(leaving, LEAVE_SECONDS)
@@ -118,7 +118,7 @@ class Assigned(ABC, Generic[Place, Kind]):
         self.parts.clear()
 
     async def watch(self, place: Place) -> None:
-        """Open a partition, and look after it until it is live no more."""
+        """Open a partition, and look after it for as long as it is live."""
         part = self.parts[place]
         while part.status == "opening":
             try:
@@ -137,9 +137,9 @@ class Assigned(ABC, Generic[Place, Kind]):
             await asyncio.sleep(self.watch_seconds)
 
     async def open_part(self, part: Kind) -> None:
-        """Open a partition. Raises what may pass."""
+        """Open a partition. Raises a temporary error."""
         await part.open()
 
     def explain(self, part: Kind, error: Exception) -> str:  # noqa: ARG002
-        """Say why a partition cannot be opened yet."""
+        """Return the reason why a partition cannot be opened yet."""
         return str(error) if isinstance(error, HeadraceError) else repr(error)

@@ -1,4 +1,4 @@
-"""What runs in the background: tasks for as long as their worker runs, and errands. Their failures are counted, and none ends unseen."""
+"""Supervises background tasks and errands: every failure is counted and logged, so that no task can die unnoticed."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
@@ -12,19 +12,19 @@ log = structlog.get_logger()
 
 BACKOFF_SECONDS = 0.5
 BACKOFF_MAX_SECONDS = 30.0
-"""A task that fails again is started after twice the time, up to this."""
+"""The pause before a failed task is started again doubles with each failure, up to this."""
 
 CALM_SECONDS = 60.0
-"""A task that ran for so long begins with the shortest wait again."""
+"""After a run of this length, the pause begins at its shortest again."""
 
 CANCEL_SECONDS = 0.1
-"""After which a task that has not ended is cancelled again."""
+"""Seconds after which a task that has not ended is cancelled again."""
 
 State = Literal["running", "waiting", "ended", "stopped"]
 
 
 class BackgroundStatus(msgspec.Struct, frozen=True):
-    """How a background task is: `waiting` to be started again, `ended` by itself as it should, or `stopped` by its worker."""
+    """The state of a background task: `waiting` to be started again, `ended` by itself as intended, or `stopped` by its worker."""
 
     name: str
     state: State
@@ -35,18 +35,18 @@ class BackgroundStatus(msgspec.Struct, frozen=True):
 class Background:
     """Runs a coroutine in a task, and again after a pause whenever it raises.
 
-    A task that dies is otherwise noticed by nobody: what it did is no longer done, and everything else goes on. Whatever it raises counts
-    as a failure, also SystemExit, a Rust panic, and a CancelledError that is not of `stop`: it may be a model's. A coroutine that
-    returns has ended as it should.
+    Without supervision nobody notices a task that has died: its work is no longer done, and everything else goes on. Any exception counts
+    as a failure: also SystemExit, a Rust panic, and a CancelledError that `stop` did not cause, since a user's model may raise them. A
+    coroutine that returns has ended as intended.
 
     Parameters
     ----------
     name
-        For the log and the status.
+        Names the task in the log and in the status.
     run
-        Makes the coroutine.
+        Makes the coroutine, anew for each start.
     sleep, clock
-        Pauses; seconds that never go back.
+        Wait for some seconds; return seconds that never go back.
     """
 
     def __init__(
@@ -64,25 +64,25 @@ class Background:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> "Background":
-        """Start it, in the loop that runs."""
+        """Start the task in the running event loop."""
         self.state = "running"
         self._task = asyncio.create_task(self._supervise(), name=self.name)
         return self
 
     def cancel(self) -> None:
-        """Stop it, and do not wait."""
+        """Stop the task without waiting for its end."""
         self.state = "stopped"
         if self._task is not None:
             self._task.cancel()
 
     async def stop(self) -> None:
-        """Stop it and wait until it has ended."""
+        """Stop the task and wait for its end."""
         self.cancel()
         if self._task is not None:
             await asyncio.wait([self._task])
 
     def describe(self) -> BackgroundStatus:
-        """How it is."""
+        """Return the state of the task, its number of failures and its last error."""
         return BackgroundStatus(self.name, self.state, self.failures, self.error)
 
     async def _supervise(self) -> None:
@@ -90,8 +90,8 @@ class Background:
         pause = BACKOFF_SECONDS
         while self.state != "stopped":
             self.state, started = "running", clock()
-            # In a task of its own: a CancelledError that it raises is not one of this task.
-            running = asyncio.create_task(_caught(self._run()), name=self.name)
+            # The coroutine runs in a task of its own, so that a CancelledError that it raises does not look like a cancellation of this task.
+            running = asyncio.create_task(_run_caught(self._run()), name=self.name)
             try:
                 await asyncio.wait([running])
             finally:  # also when this task is cancelled
@@ -116,24 +116,24 @@ class Background:
 
 
 class Errands:
-    """Runs coroutines that end by themselves and whose results nobody needs. A failure is counted and logged.
+    """Runs coroutines that end by themselves and whose results nobody needs; counts and logs those that fail.
 
-    asyncio tells what such a task raised only when the task is collected as garbage, and a SystemExit would break out of the loop. What an
-    errand was to do is not tried again here: that is for the caller, at the next occasion.
+    asyncio reports the exception of such a task only when the task is collected as garbage, and a SystemExit would break out of the loop. An
+    errand that failed is not tried again here: the caller starts another one at the next occasion.
 
     Parameters
     ----------
     name
-        For the status.
+        Names the errands in the status.
     complaint
-        The line in the log when one fails, with `context`.
+        The line that is logged with `context` when an errand fails.
     on_failure
-        Is called with the error of each that fails.
+        Called with the error of each errand that fails.
 
     Attributes
     ----------
     failures, error
-        How many have failed, and the error of the last one.
+        The number of errands that have failed, and the error of the last one.
     """
 
     def __init__(
@@ -150,27 +150,27 @@ class Errands:
 
     @property
     def are_running(self) -> bool:
-        """Whether any has not ended yet."""
+        """Say whether any errand has not ended yet."""
         return bool(self._running)
 
     def start(self, errand: Coroutine[None, None, object]) -> None:
-        """Run a coroutine, in the loop that runs."""
-        task = asyncio.create_task(_caught(errand), name=self.name)
+        """Run a coroutine in the running event loop."""
+        task = asyncio.create_task(_run_caught(errand), name=self.name)
         self._running.add(task)
         task.add_done_callback(partial(self._end, errand))
 
     async def wait(self, seconds: float | None = None) -> None:
-        """Wait until all that run have ended, at most so long. Who stops waiting stops none of them."""
+        """Wait until all running errands have ended, at most `seconds`. Cancelling the wait cancels no errand."""
         if self._running:
             await asyncio.wait([*self._running], timeout=seconds)
 
     def cancel(self) -> None:
-        """Stop all that run, and do not wait."""
+        """Cancel all running errands without waiting for their end."""
         for task in self._running:
             task.cancel()
 
     def describe(self) -> BackgroundStatus:
-        """How they are."""
+        """Return whether errands run, how many have failed, and the last error."""
         return BackgroundStatus(self.name, "running" if self._running else "ended", self.failures, self.error)
 
     def _end(self, errand: Coroutine[None, None, object], task: "asyncio.Task[BaseException | None]") -> None:
@@ -186,12 +186,12 @@ class Errands:
             self.on_failure(error)
 
 
-async def _caught(run: Coroutine[None, None, object]) -> BaseException | None:
-    """What a coroutine raises, returned: SystemExit would break out of the loop."""
+async def _run_caught(run: Coroutine[None, None, object]) -> BaseException | None:
+    """Run a coroutine and return the exception that it raises, since a raised SystemExit would break out of the loop."""
     try:
         await run
     except asyncio.CancelledError:
         raise
-    except BaseException as error:  # noqa: BLE001 a failure is told by its supervisor
+    except BaseException as error:  # noqa: BLE001 the supervisor reports it
         return error
     return None

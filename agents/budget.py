@@ -1,4 +1,4 @@
-"""The budget: how much of a worker's time its snapshots may take."""
+"""Limits the share of a worker's time that its snapshots may take."""
 
 from collections.abc import Callable
 from threading import Lock
@@ -8,7 +8,7 @@ from typing import TypeVar
 Result = TypeVar("Result")
 
 SHARE = 0.05
-"""The part of a worker's time that taking snapshots may use; a dear state is saved more seldom."""
+"""The share of a worker's time that snapshots may take. A state that takes long to save is saved less often."""
 
 
 class Budget:
@@ -17,9 +17,9 @@ class Budget:
     Parameters
     ----------
     share
-        The part of the time, 0 to 1.
+        The share of the time, 0 to 1.
     clock
-        Seconds that never go back.
+        Returns seconds that never go back.
 
     Examples
     --------
@@ -40,18 +40,18 @@ class Budget:
         self._lock = Lock()
 
     def is_free(self) -> bool:
-        """Whether a snapshot may be taken now."""
+        """Say whether a snapshot may be taken now."""
         return self.clock() >= self._free_at
 
     def spend(self, seconds: float) -> None:
-        """Note what a snapshot has cost, in seconds of a processor."""
+        """Record the processor time that a snapshot took, in seconds."""
         with self._lock:
             self._free_at = max(self._free_at, self.clock()) + seconds / self.share
 
     def charge(self, work: Callable[[], Result]) -> Result:
-        """Call `work`, in any thread, and note the processor time that it took.
+        """Call `work`, in any thread, and record the processor time that it took.
 
-        By a clock, a worker that is paused meanwhile would have spent all that time, and take no snapshot for twenty times as long.
+        Wall time would include a pause of the whole process, and after a pause no snapshot would be taken for twenty times as long.
         """
         started = thread_time()
         try:

@@ -1,4 +1,4 @@
-"""What the shards of one task act upon: Kafka, RocksDB, and a budget of time."""
+"""The collaborators of a task's shards: Kafka clients, RocksDB tables, and the snapshot budget."""
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -15,11 +15,13 @@ from headrace.tables.snapshots import Snapshots
 from headrace.tables.table import Table
 
 Commit = Callable[[str, int, int], Awaitable[None]]
-"""Tells the group a position: topic, partition, offset."""
+"""Commits a position to the consumer group: topic, partition, offset."""
 
 
 class Collaborators:
-    """What a shard acts upon, and how often it saves. Tests have one of their own, whose every step may be the last.
+    """Holds the collaborators that a shard needs: event log, outlet, snapshot table, pending table, snapshot budget.
+
+    Tests replace them with fakes that may fail at any step.
 
     Parameters
     ----------
@@ -28,7 +30,7 @@ class Collaborators:
     brokers
         Where Kafka is: `Brokers`, or `host:port`, several separated by commas.
     datadir
-        Where the databases are.
+        The folder of the databases.
     tell_group
         Commits a position to the consumer group.
     writer
@@ -36,9 +38,9 @@ class Collaborators:
     key
         The snapshot key, which signs snapshots and segments of the pending table, or None.
     budget
-        Shared by all shards of the worker.
+        The snapshot budget, which all shards of the worker share.
     snapshot_records, snapshot_seconds
-        How often a snapshot is taken, the budget allowing.
+        After how many records or seconds a snapshot is due, if the budget allows it.
     """
 
     def __init__(
@@ -78,11 +80,11 @@ class Collaborators:
         )
 
     async def commit(self, partition: int, position: int) -> None:
-        """Tell the group from where to start reading next time."""
+        """Commit the position at which the consumer group starts reading next time."""
         await self.tell_group(self.task.events, partition, position)
 
     async def stop(self) -> None:
-        """Close the connections."""
+        """Close the connections to the broker."""
         await self.follower.stop()
         await self._outlet.stop()
         await self._log.stop()

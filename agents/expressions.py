@@ -1,4 +1,4 @@
-"""JMESPath expressions, by which the parts of a record are found in the documents of a team's own topic."""
+"""Compiles the JMESPath expressions of a source, which select the parts of a record from a team's own documents."""
 
 import re
 from collections.abc import Callable
@@ -16,7 +16,12 @@ _PATH = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
 
 
 def compile_expression(text: str) -> Find:
-    """Make a function that finds in a document what a JMESPath expression names. ValueError, which says why, if it is no expression.
+    """Compile a JMESPath expression to a function that returns the value it selects from a document.
+
+    Raises
+    ------
+    ValueError
+        The text is not a valid expression, with the reason.
 
     Examples
     --------
@@ -28,7 +33,7 @@ def compile_expression(text: str) -> Find:
     ValueError: there is no function lenght()
     """
     if _PATH.fullmatch(text):
-        return _follow(text.split("."))  # the same, at a fifth of the cost
+        return _follow(text.split("."))  # gives the same values in a fifth of the time
     try:
         compiled = jmespath.compile(text)
         _check(compiled.parsed)
@@ -51,7 +56,7 @@ def _follow(names: list[str]) -> Find:
 
 
 def _check(node: Json, parent: str = "") -> None:
-    """Refuse what JMESPath itself would find out only when it is applied."""
+    """Refuse errors that JMESPath itself reports only when the expression is applied."""
     kind = node["type"]
     if kind == "function_expression" and node["value"] not in Functions.FUNCTION_TABLE:
         raise JMESPathError(f"there is no function {node['value']}()")

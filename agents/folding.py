@@ -1,4 +1,4 @@
-"""Folding a message, whatever a user's model raises."""
+"""Folds a message and contains whatever a user's model raises."""
 
 from collections.abc import Iterator
 
@@ -9,17 +9,17 @@ from headrace.learning.records.mark import KafkaMessage
 
 
 def folded(learner: Learner, message: KafkaMessage) -> Iterator[list[Effect]]:
-    """Yield the effects of each row of a message.
+    """Fold a message and yield the effects of each of its rows.
 
-    Everything that a model raises is a defect of the model, even if it looks as if the broker was away, the task cancelled or the process told
-    to exit: half a message is folded. River's Rust parts raise a PanicException, which is no Exception.
+    Every exception of a model is a defect of the model, even one that looks like a broker error, a cancellation or an exit, because half
+    a message is folded by then. River's Rust parts raise a PanicException, which is a BaseException and not an Exception.
 
     Raises
     ------
     StoreError
-        The pending table failed.
+        The pending table has failed.
     RuntimeError
-        Anything else was raised.
+        The fold has raised any other exception.
     """
     rows = learner.fold(message)
     while True:

@@ -1,4 +1,4 @@
-"""Freshness: when a model was last known to have folded all that its log held."""
+"""Tracks when a model was last known to have folded its whole log, to tell the staleness of its answers."""
 
 from collections import deque
 
@@ -6,12 +6,12 @@ MARKS_MAX = 600
 
 
 class Freshness:
-    """Remembers where the log ended, and when; a model that has come that far was up to date then.
+    """Remembers where the log ended at which moment. A model that has reached such an end was up to date at that moment.
 
     Parameters
     ----------
     at
-        When the model was up to date at the latest that is known, in seconds of a clock that never goes back.
+        The latest known moment at which the model was up to date, in seconds of a clock that never goes back.
 
     Examples
     --------
@@ -28,18 +28,18 @@ class Freshness:
         self._at = at
         self._marks: deque[tuple[int, float]] = deque(maxlen=MARKS_MAX)  # a lost mark only makes a model seem staler
 
-    def know(self, at: float) -> None:
-        """The model was up to date then, and not known to have been so later."""
+    def set_known(self, at: float) -> None:
+        """Set the moment at which the model was last known to be up to date."""
         self._at = at
 
     def mark(self, end: int, at: float) -> None:
-        """The log was asked for its end, at this moment or later, and ended here."""
+        """Record the end of the log as of the moment `at`, which must not be later than the look-up of the end."""
         if self._marks and self._marks[-1][0] == end:
             self._marks.pop()
         self._marks.append((end, at))
 
     def staleness(self, position: int, now: float) -> float:
-        """At most how many seconds of the log a model of this position lacks."""
+        """Return an upper bound of the seconds of the log that a model at this position has not folded."""
         marks = self._marks
         while marks and marks[0][0] <= position:
             self._at = max(self._at, marks.popleft()[1])
@@ -47,14 +47,14 @@ class Freshness:
 
 
 def known_from(clock: int, now: float, wall: float) -> float:
-    """When a model whose log time is `clock` (milliseconds) was up to date: the log has stamped all later records later.
+    """Return the moment at which a model whose log time is `clock` was up to date: every later record has a later timestamp.
 
     Parameters
     ----------
     clock
-        0 where nothing was folded; then nothing is known, and it is as if the log began now.
+        Log time in milliseconds. 0 means that nothing was folded; then the result is `now`, as if the log began now.
     now
-        Of the clock that never goes back.
+        Seconds of the clock that never goes back.
     wall
         Seconds since the epoch, now.
 

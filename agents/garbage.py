@@ -1,9 +1,9 @@
-"""Keeps Python's collector of cyclic garbage away from models: to look through one of 50 MB takes it seconds, in which nothing else runs.
+"""Keeps Python's cyclic garbage collector away from models: to scan one of 50 MB takes it seconds, in which nothing else runs.
 
-A full collection looks through every object there is, and comes whenever there are a quarter more. While a large state is written or read
-none comes; afterwards all objects there are are set aside (`gc.freeze`), for collections to leave out. What becomes garbage among them is
-freed by its reference counts, as ever; only what holds itself in a cycle stays. So when there are twice as many objects as had been found
-alive, all are looked through once.
+A full collection scans every object, and runs whenever the number of objects has grown by a quarter. While a large state is written or read,
+collections are off; afterwards all objects are frozen (`gc.freeze`), and later collections leave them out. Frozen objects are still freed by
+their reference counts; only cycles stay. So when there are twice as many objects as were alive after the last full collection, one full
+collection runs.
 """
 
 import gc
@@ -14,30 +14,30 @@ from typing import ParamSpec, TypeVar
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
-COUNTED_AGAIN = 16
-"""After how many pieces of work the objects are counted: that walks through them too, though it does not look into them."""
+WORK_PER_COUNT = 16
+"""The number of pieces of work after which the objects are counted: counting walks through all objects, too."""
 
-LEAST = 200_000
-"""Objects that are always few enough."""
+ALIVE_MIN = 200_000
+"""The least value of `alive`: fewer objects need no full collection."""
 
 
-class Aside:
-    """Does work on large states without a full collection, and sets aside what there is after it.
+class CollectorPause:
+    """Runs work on large states without garbage collections, and freezes all objects that exist after the work.
 
     Attributes
     ----------
     alive
-        Objects that were found alive when all were looked through.
+        The number of objects that were alive after the last full collection.
     """
 
     def __init__(self) -> None:
-        self.alive = LEAST
+        self.alive = ALIVE_MIN
         self._lock = Lock()
         self._running = 0
         self._done = 0
 
     def run(self, work: Callable[Arguments, Result], *arguments: Arguments.args, **options: Arguments.kwargs) -> Result:
-        """Call `work`, in any thread."""
+        """Call `work`, in any thread, and return its result."""
         with self._lock:
             self._running += 1
             gc.disable()
@@ -48,18 +48,18 @@ class Aside:
                 self._running -= 1
                 self._done += 1
                 gc.freeze()
-                if self._done % COUNTED_AGAIN == 0 and gc.get_freeze_count() > 2 * self.alive:
-                    self.look_through()
+                if self._done % WORK_PER_COUNT == 0 and gc.get_freeze_count() > 2 * self.alive:
+                    self.collect()
                 if not self._running:
                     gc.enable()
 
-    def look_through(self) -> None:
-        """Look through all objects, and free the cycles that nobody holds."""
+    def collect(self) -> None:
+        """Run one full collection, which frees the cycles that nobody holds."""
         gc.unfreeze()
         gc.collect()
         gc.freeze()
-        self.alive = max(gc.get_freeze_count(), LEAST)
+        self.alive = max(gc.get_freeze_count(), ALIVE_MIN)
 
 
-aside = Aside()
-"""That of this process: there is one collector."""
+collector_pause = CollectorPause()
+"""The one instance of this process, since a process has one collector."""

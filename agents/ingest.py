@@ -1,4 +1,4 @@
-"""The ingest agent: brings the topics of others, mapped, into a task's event log; each of their records counts once.
+"""The ingest agent: reads the source topics of a task, maps their messages, and appends each record to the event log exactly once.
 
 Nothing is lost and nothing is folded twice, whatever is killed or paused, because of three rules:
 
@@ -7,20 +7,19 @@ Nothing is lost and nothing is folded twice, whatever is killed or paused, becau
    (`tables/kafka/appender.py`).
 2. A position is committed only when the broker has all that came of the messages before it. So whichever committed position a run
    begins at, even one that a late worker has put back, all before it is in the log.
-3. What comes of a message follows from the message alone (`agents/mapping.py`): the same records, for the same shards. Each names
-   its `source`, and the fold skips what is not ahead of the last one folded from there.
+3. The records of a message depend on the message alone (`agents/mapping.py`): the same records, for the same shards. Each record names
+   its `source`, and the fold skips a record that is not ahead of the last one folded from the same source.
 
-By 1 and 2, when a record gets into a shard for the first time, all that come before it in its source are there already, for every
-run by itself; that runs overlap changes nothing, nor does a worker that wakes after a pause, or a batch that the network delivers
-late: they bring copies of what is there. So the first copies stand in the order of the source, and by 3 the fold takes just these.
+By 1 and 2, when a record gets into a shard for the first time, all records before it in its source are there already. This holds for every
+run by itself, so overlapping runs, a worker that wakes after a pause, or a batch that the network delivers late only append copies of
+records that are there. So the first copies stand in the order of the source, and by 3 the fold takes only the first copies.
 
-Faust brings the messages and shares out the partitions. It may lose some around a rebalance, which is seen by the position and
-read again. Its group's own offsets are only a hint where to start fetching.
+Faust delivers the messages and assigns the partitions. It may lose messages around a rebalance; the intake sees the gap by its position
+and reads the messages again. The offsets of Faust's group are only a hint where to start fetching.
 
-What that asks of an operator: a topic that is made anew needs a new name, since its records would be taken for old ones (an intake
-that meets one stops: `learning/records/mark.py`); and a
-mapping whose `key`, `rows` or order is changed should be changed between a clean end and a start of the workers, or the last
-second's records may come into two shards.
+An operator must do two things. A topic that is made anew needs a new name, since its records would be taken for old ones (an intake
+that meets such a topic stops: `learning/records/mark.py`). A change of a mapping's `key`, `rows` or order should be made between a clean
+end and a start of the workers, or the records of the last second may come into two shards.
 """
 
 from collections.abc import Collection, Iterable, Iterator
@@ -37,11 +36,11 @@ from headrace.learning.errors import TopicError
 from headrace.learning.task import Json
 
 WATCH_SECONDS = 1.0
-"""How often a position is committed, and how long it may stand still, the source being ahead, before the source is read."""
+"""How often a position is committed; also how long it may lag behind the source without moving before the source is read."""
 
 
 class SourceLack(NamedTuple):
-    """A partition of a source that is stopped on this worker, or that it fails to open; `*` stands for all of the source."""
+    """Names a source partition that this worker has stopped or fails to open; `*` stands for the whole source."""
 
     topic: str
     partition: int | Literal["*"]
@@ -49,12 +48,12 @@ class SourceLack(NamedTuple):
 
 
 class Ingest(Assigned[tuple[str, int], Intake]):
-    """Brings the sources of one task into its event log.
+    """Appends the records of one task's sources to its event log, with one intake for each assigned source partition.
 
     Parameters
     ----------
     context
-        What its intakes act upon.
+        The collaborators that the intakes share.
     """
 
     def __init__(self, context: SourceContext):
@@ -65,7 +64,7 @@ class Ingest(Assigned[tuple[str, int], Intake]):
 
     @property
     def topics(self) -> Collection[str]:
-        """The topics of the task's sources."""
+        """Return the topics of the task's sources."""
         return self.context.mappings
 
     async def take(self, stream: Stream) -> None:
@@ -76,15 +75,15 @@ class Ingest(Assigned[tuple[str, int], Intake]):
                 await intake.deliver(message.batch, message.link)
 
     def assign(self, places: Iterable[tuple[str, int]]) -> None:
-        """Open the intakes of those partitions that are of the task's sources, and no others."""
+        """Open an intake for each of the partitions that belongs to a source of the task, and close all others."""
         super().assign((topic, partition) for topic, partition in places if topic in self.topics)
 
     def make(self, place: tuple[str, int]) -> Intake:
-        """Make an intake that is to be opened."""
+        """Return a new intake, which is not open yet."""
         return Intake(self.context, *place)
 
     def name(self, place: tuple[str, int]) -> str:
-        """Name the background task of an intake."""
+        """Return the name of an intake's background task."""
         return f"source {place[0]}/{place[1]} of {self.task.name}"
 
     def close_part(self, place: tuple[str, int], part: Intake) -> None:  # noqa: ARG002
@@ -92,28 +91,29 @@ class Ingest(Assigned[tuple[str, int], Intake]):
         part.close()
 
     def explain(self, part: Intake, error: Exception) -> str:
-        """Say why an intake cannot be opened yet: its source is gone, or what the error says."""
+        """Return the reason why an intake cannot be opened yet: its source is gone, or the text of the error."""
         return self._gone.get(part.topic) or super().explain(part, error)
 
     def stop_source(self, topic: str, error: TopicError) -> None:
-        """Stop all partitions of a source that was deleted or made anew; the others go on.
+        """Stop all partitions of a source that was deleted or made anew; the other sources go on.
 
-        The group assigns no partition of a topic that does not exist, so the error is kept here as well. Call it again while the trouble lasts.
+        The group assigns no partition of a topic that does not exist, so the error is kept here as well. The caller repeats the call while the
+        trouble lasts.
         """
         self._gone[topic] = str(error)
         for intake in self.intakes.values():
-            # One that is being opened is stopped when it knows its position.
+            # An intake that is being opened is stopped by a later call, when it knows its position.
             if intake.topic == topic and intake.status == "live":
                 intake.stop(error)
 
     async def stop(self) -> None:
-        """Close the connections."""
+        """Close the connections to the broker."""
         await self.context.stop()
 
     def describe(self) -> dict[str, Json]:
-        """The counts, and of each partition that is assigned here its position, the source's end, its state and its error.
+        """Return the counts of rows, and for each assigned partition its position, the source's end, its state and its error.
 
-        The partition of a source that is gone as a whole is `*`.
+        A source that is gone as a whole has the partition `*`.
         """
         partitions = [
             {"topic": topic, "partition": partition, "state": intake.status, "position": intake.position,
@@ -127,7 +127,7 @@ class Ingest(Assigned[tuple[str, int], Intake]):
         return msgspec.structs.asdict(self.context.counts) | {"partitions": partitions}
 
     def lacking(self) -> Iterator[SourceLack]:
-        """Yield each partition that is assigned here and is stopped or fails to open, and each source that is gone as a whole."""
+        """Yield each assigned partition that is stopped or fails to open, and each source that is gone as a whole."""
         for (topic, partition), intake in sorted(self.intakes.items()):
             if intake.status == "stopped" or (intake.status == "opening" and intake.error):
                 yield SourceLack(topic, partition, intake.status)
@@ -135,6 +135,6 @@ class Ingest(Assigned[tuple[str, int], Intake]):
             yield SourceLack(topic, "*", "stopped")
 
     def _gone_as_a_whole(self) -> list[str]:
-        """The sources that were deleted or made anew, and of which nothing is assigned here."""
+        """List the sources that were deleted or made anew and have no assigned partition here."""
         assigned = {intake.topic for intake in self.intakes.values()}
         return sorted(topic for topic in self._gone if topic not in assigned)

@@ -1,4 +1,4 @@
-"""An intake: brings one partition of a source into the event log, in its order and without a gap."""
+"""An intake: maps the messages of one source partition and appends their records to the event log, in order and without a gap."""
 
 import asyncio
 from collections.abc import Coroutine, Sequence
@@ -14,51 +14,51 @@ from headrace.learning.errors import HeadraceError, RecordError, TopicError
 from headrace.learning.records.mark import KafkaMessage, Mark
 from headrace.tables.kafka.appender import NewMessage
 
-BREATH = 0.001
-"""Seconds of mapping after which requests are let in."""
+YIELD_SECONDS = 0.001
+"""Seconds of mapping after which the event loop may serve requests."""
 
 RUN_MAX = 1_000
-"""Messages of a gap that are mapped together."""
+"""The number of messages of a gap that are mapped together."""
 
 ROWS_TOGETHER = 10_000
-"""Rows that are mapped before they are appended, and those of one message more: a mapped row has many times its bytes."""
+"""The number of rows after which mapped rows are appended, since a mapped row takes many times its bytes in memory."""
 
 RETRY_SECONDS = 0.5
 
 RECOMMIT_SECONDS = 3_600.0
-"""How often a position that does not move is kept anew: Kafka forgets offsets that nobody has renewed for a week."""
+"""How often a position that does not move is committed again: Kafka forgets an offset that was not renewed for a week."""
 
 
-class Breath:
-    """Lets requests in every so often."""
+class Yielding:
+    """Yields to the event loop now and then during long work, so that requests are served meanwhile."""
 
     def __init__(self) -> None:
         self._at = perf_counter()
 
-    async def draw(self) -> None:
-        """Let others run if it is time."""
-        if perf_counter() - self._at > BREATH:
+    async def yield_if_due(self) -> None:
+        """Let other tasks run if the last pause was long enough ago."""
+        if perf_counter() - self._at > YIELD_SECONDS:
             await asyncio.sleep(0)
             self._at = perf_counter()
 
 
-class _Mapped:
-    """What became of the rows of some messages."""
+class _Outcomes:
+    """Collects the outcomes of mapping the rows of some messages: records, rejected rows, rows left out."""
 
     def __init__(self) -> None:
-        self.found: list[tuple[KafkaMessage, Mapped]] = []
+        self.mapped: list[tuple[KafkaMessage, Mapped]] = []
         self.rejected: list[tuple[KafkaMessage, Rejected]] = []
         self.left_out = 0
 
     @property
     def rows(self) -> int:
-        """How many rows are held."""
-        return len(self.found) + len(self.rejected)
+        """Return the number of rows held."""
+        return len(self.mapped) + len(self.rejected)
 
     def add(self, message: KafkaMessage, outcome: Mapped | Rejected | LeftOut) -> None:
-        """One more row."""
+        """Add the outcome of one row."""
         if isinstance(outcome, Mapped):
-            self.found.append((message, outcome))
+            self.mapped.append((message, outcome))
         elif isinstance(outcome, Rejected):
             self.rejected.append((message, outcome))
         else:
@@ -66,21 +66,21 @@ class _Mapped:
 
 
 class Intake(OrderedPartition):
-    """One source partition on the worker that it is assigned to.
+    """Maps the messages of one source partition and appends their records, on the worker that the partition is assigned to.
 
-    Its position is the offset of the next message to map; it moves when the broker has all that came of the messages before, in the
-    event log or in the quarantine. What is not at the position is a duplicate, which is skipped, or a gap, which is read from the
-    source first.
+    The position is the offset of the next message to map. It moves when the broker has acknowledged all records of the messages before, in
+    the event log or in the quarantine. A message before the position is a duplicate and is skipped; a message after it leaves a gap, which
+    is read from the source first.
 
-    The intake keeps the mark of the last message that it mapped. Where that message is no longer in the topic, the topic was made anew or
-    has lost its end, and the intake stops: its records would be taken for those of the old one.
+    The intake keeps the mark of the last message that it mapped. If the topic no longer has that message, the topic was made anew or has
+    lost its end, and the intake stops: the new topic's records would be taken for those of the old one.
 
     Parameters
     ----------
     context
-        What it acts upon, as do the other intakes of the task.
+        The collaborators, which all intakes of the task share.
     topic, partition
-        Which part of the source.
+        The source partition.
     """
 
     what, log_word = "an intake", "source"
@@ -100,10 +100,10 @@ class Intake(OrderedPartition):
         self.end = 0
         self._committed: int | None = None
         self._committed_at = 0.0
-        self._seen = -1
+        self._position_seen = -1
 
     async def open(self) -> None:
-        """Find out where to begin. Raises while the broker is away."""
+        """Look up the position to begin at. Raises while the broker is away."""
         try:
             start = await self.context.positions.start(self.topic, self.partition)
             self.position, self.mark = start.position, start.mark
@@ -120,29 +120,29 @@ class Intake(OrderedPartition):
             self.status, self.error = "live", None
 
     async def look_after(self) -> None:
-        """Map what was not delivered, and keep the position. Raises while the broker is away."""
+        """Map messages that were not delivered, and commit the position. Raises while the broker is away."""
         await self.catch_up()
         await self.commit()
 
     async def leave(self) -> None:
-        """Keep the position a last time."""
+        """Commit the position a last time."""
         await self.commit()
 
     def let_go(self) -> None:
-        """Nothing was opened that would have to be closed."""
+        """Do nothing: a failed opening leaves nothing open."""
 
     async def catch_up(self) -> None:
-        """Map what the source has and was not delivered: the position has not moved since the last call, and the source goes on."""
+        """Read messages that were not delivered from the source: it is ahead, and the position has not moved since the last call."""
         position = self.position  # before the end, which it can only be ahead of if the topic has lost something
         self.end = await self._ask_end()
         if self.end < position and not self.taking.locked():
-            await self._take_rest()
-        stands, self._seen = self._seen == self.position, self.position
-        if stands and self.position < self.end and not self.taking.locked():
-            await self._take_rest()
+            await self._read_to_end()
+        has_stood_still, self._position_seen = self._position_seen == self.position, self.position
+        if has_stood_still and self.position < self.end and not self.taking.locked():
+            await self._read_to_end()
 
     async def commit(self) -> None:
-        """Keep the position, if it has moved or was kept long ago."""
+        """Commit the position if it has moved or was committed long ago."""
         position, mark = self.position, self.mark
         is_old = perf_counter() - self._committed_at > RECOMMIT_SECONDS
         if self.status == "live" and (position != self._committed or is_old):
@@ -151,20 +151,23 @@ class Intake(OrderedPartition):
             await self.context.tell_group(self.topic, self.partition, position)
 
     def close(self) -> None:
-        """Map no more. What is under way may still reach the event log, where it does no harm."""
+        """Map no more messages. Records under way may still reach the event log, where they do no harm."""
         if self.status in ("opening", "live"):
             self.status = "closed"
 
     def stop(self, error: Exception) -> None:
-        """Stop this partition alone, and say so."""
+        """Stop this partition alone, and log the error."""
         self.halt(error)
 
     async def handle(self, error: Exception) -> None:
-        """Stop: the topic is another one, or there is a defect in the mapping."""
+        """Stop the partition: the topic is another one, or the mapping has a defect."""
         self.halt(error)
 
     async def guard(self, work: Coroutine[None, None, None]) -> Exception | None:
-        """As every ordered partition; while the broker fails, `error` says so, and deliveries wait. What was appended is known by its source."""
+        """Do some work as every ordered partition does; while the broker fails, set `error` and let deliveries wait.
+
+        Records that were appended before the failure may be appended again: the fold skips copies by their `source`.
+        """
         error = await super().guard(work)
         if self.status == "live":
             self.error = None if error is None else f"the broker failed: {error!r}"
@@ -173,7 +176,7 @@ class Intake(OrderedPartition):
         return error
 
     async def compare(self) -> None:
-        """Compare the topic with the mark, if there is one. LogError if the topic is another."""
+        """Compare the topic with the mark of the last mapped message, if there is one. LogError if it is another topic."""
         if self.mark is None:
             return
         fits = await self.context.logs[self.topic].holds(self.partition, self.mark)
@@ -184,10 +187,10 @@ class Intake(OrderedPartition):
             self.position = self.mark.offset + 1
 
     async def pass_over(self, offset: int) -> None:
-        """Step over offsets that hold no message."""
+        """Move the position over offsets that hold no message."""
         self.position = max(self.position, offset)
 
-    async def _take_rest(self) -> None:
+    async def _read_to_end(self) -> None:
         async with self.taking:
             await self.guard(self._compare_and_read())
 
@@ -196,32 +199,32 @@ class Intake(OrderedPartition):
         await self.read_gap(self.end)
 
     async def take(self, messages: Sequence[KafkaMessage]) -> None:
-        """Map, enrich, check and append messages, so many rows at a time; the position is behind each that is done with."""
-        mapped = _Mapped()
-        breath = Breath()
+        """Map, enrich, check and append messages, up to `ROWS_TOGETHER` rows at a time, and move the position behind them."""
+        outcomes = _Outcomes()
+        yielding = Yielding()
         for number, message in enumerate(messages, 1):
             for outcome in self.mapping.map(self.partition, message):
-                mapped.add(message, outcome)
-                await breath.draw()
+                outcomes.add(message, outcome)
+                await yielding.yield_if_due()
             if self.status != "live":
                 return
-            if number == len(messages) or mapped.rows >= ROWS_TOGETHER:
-                await self._bring(mapped, message)
-                mapped = _Mapped()
+            if number == len(messages) or outcomes.rows >= ROWS_TOGETHER:
+                await self._append(outcomes, message)
+                outcomes = _Outcomes()
 
-    async def _bring(self, mapped: "_Mapped", last: KafkaMessage) -> None:
-        """Enrich, check and append what was mapped; then the position is behind the last message."""
-        await self._enrich([row for _, row in mapped.found])
-        rejected, breath = mapped.rejected, Breath()
+    async def _append(self, outcomes: "_Outcomes", last: KafkaMessage) -> None:
+        """Enrich, check and append mapped rows, quarantine rejected ones, and move the position behind the last message."""
+        await self._enrich([row for _, row in outcomes.mapped])
+        rejected, yielding = outcomes.rejected, Yielding()
         rows: list[NewMessage] = []
         origins: list[tuple[KafkaMessage, Mapped]] = []
-        for message, row in mapped.found:
+        for message, row in outcomes.mapped:
             try:
                 rows.append(NewMessage(row.partition, row.key, self.mapping.seal(row)))
                 origins.append((message, row))
             except RecordError as error:
                 rejected.append((message, Rejected(row.row, error.code, str(error), row.value)))
-            await breath.draw()
+            await yielding.yield_if_due()
         if self.status != "live":
             return
         too_large = await self.context.appender.append(rows)
@@ -234,19 +237,19 @@ class Intake(OrderedPartition):
         await self._quarantine(sorted(rejected, key=lambda each: (each[0].offset, each[1].row)))
         counts = self.context.counts
         counts.mapped += len(rows) - len(too_large)
-        counts.left_out += mapped.left_out
+        counts.left_out += outcomes.left_out
         counts.rejected += len(rejected)
         self.position, self.mark = last.offset + 1, Mark.of(last)
 
-    async def _enrich(self, found: Sequence[Mapped]) -> None:
-        """Ask for stored features, once for all, and put them into the records, where they stay whatever becomes of the store."""
-        wanting = [mapped for mapped in found if "features" in mapped.parts]
-        if self.context.enricher is None or not wanting:
+    async def _enrich(self, rows: Sequence[Mapped]) -> None:
+        """Look up stored features for all rows at once and put them into the records, so that a replay needs no store."""
+        with_features = [row for row in rows if "features" in row.parts]
+        if self.context.enricher is None or not with_features:
             return
-        rows = [(mapped.entity, mapped.parts["features"]) for mapped in wanting]
-        enriched = await self.context.enricher.enrich(rows)
-        for mapped, features in zip(wanting, enriched, strict=True):
-            mapped.parts["features"] = features
+        wanted = [(row.entity, row.parts["features"]) for row in with_features]
+        enriched = await self.context.enricher.enrich(wanted)
+        for row, features in zip(with_features, enriched, strict=True):
+            row.parts["features"] = features
 
     async def _quarantine(self, rejected: Sequence[tuple[KafkaMessage, Rejected]]) -> None:
         if not rejected:

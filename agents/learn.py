@@ -1,4 +1,4 @@
-"""The learning agent: from a task's event log, through its shards, to effects and snapshots."""
+"""The learning agent: a Faust app that folds the event logs of tasks, one shard a partition."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -18,18 +18,18 @@ from headrace.learning.task import Task
 from headrace.tables.enricher import Enricher
 
 SAVE_SECONDS = 6.0
-"""How long the last snapshots and positions may take together: what a shard may take for its own, and a little more."""
+"""How long the last snapshots and positions may take together: `LEAVE_SECONDS` of a shard, and one second more."""
 
 GROUP_SECONDS = 2.0
-"""How often it is looked whether the client still works for the group."""
+"""How often to check whether the client still works for the group."""
 
 CLOSE_SECONDS = 1.0
-"""How long connections may take to close. A broker that is away would hold them for a minute; what it has not acknowledged is sent again
-by the next owner."""
+"""How long connections may take to close. A broker that is away would hold them for a minute; the next owner sends again what the broker has
+not acknowledged."""
 
 
 class SourceTopics(Topic):
-    """The topics of a task's sources, as one channel that has a name: `faust agents` asks each channel for one."""
+    """The topics of a task's sources as one Faust channel with a name, which `faust agents` needs of each channel."""
 
     def get_topic_name(self) -> str:
         """Join the names of the topics."""
@@ -39,8 +39,8 @@ class SourceTopics(Topic):
 class LearningApp(PollApp):
     """A Faust app whose agents fold event logs.
 
-    Faust brings the messages and balances the shards among workers. What makes the fold exact is not left to it: each shard
-    checks the order itself (`agents/shard.py`), and positions are committed by the shard when its snapshot is durable.
+    Faust delivers the messages and balances the shards among workers. The fold does not rely on Faust to be exact: each shard checks the
+    order itself (`agents/shard.py`), and commits its position when its snapshot is durable.
     """
 
     def __init__(self, *args: Any, buffer_bytes: int, **options: Any):
@@ -52,11 +52,11 @@ class LearningApp(PollApp):
         self.closing: list[Callable[[], Coroutine[None, None, None]]] = []
         self.listeners: tuple[object, ...] = ()
         self.background = [Background("group", self.watch_group)]
-        self.described: list[Background | Errands] = []  # of others, who start and stop them
+        self.described: list[Background | Errands] = []  # tasks that others start and stop
         super().__init__(*args, **options)
 
     def learn(self, task: Task, collaborators: Collaborators) -> Shards:
-        """Fold one task's event log: its shards come and go with the assignments of the group."""
+        """Add an agent that folds one task's event log, and return the task's shards, which follow the assignments of the group."""
         shards = self.learning[task.events] = Shards(task, collaborators)
         topic = self.topic(
             task.events, key_type=bytes, value_type=bytes, value_serializer="raw", partitions=task.partitions
@@ -73,7 +73,7 @@ class LearningApp(PollApp):
         return shards
 
     def ingest(self, task: Task, ingest: Ingest) -> None:
-        """Bring a task's sources into its event log."""
+        """Add an agent that appends the records of a task's sources to its event log."""
         self.ingesting[task.name] = ingest
         topic = SourceTopics(
             self, topics=tuple(ingest.topics), key_type=bytes, value_type=bytes, value_serializer="raw"
@@ -93,7 +93,7 @@ class LearningApp(PollApp):
         await self.crash(error)
 
     def describe_background(self) -> list[BackgroundStatus]:
-        """How the background tasks are, and how often each has failed."""
+        """Return the status of every background task of the worker, with its number of failures."""
         tasks: list[Background | Errands] = [*self.background, *self.described]
         for ingest in self.ingesting.values():
             tasks += ingest.watches.values()
@@ -103,7 +103,7 @@ class LearningApp(PollApp):
         return [task.describe() for task in tasks]
 
     async def on_start(self) -> None:
-        """Follow the snapshots at once: there is something to answer from before the group has shared out the shards."""
+        """Start to follow the snapshots at once, so that replicas can answer before the group has assigned the shards."""
         await super().on_start()
         for shards in self.learning.values():
             shards.replicas.start()
@@ -113,19 +113,19 @@ class LearningApp(PollApp):
             task.start()
 
     async def on_stop(self) -> None:
-        """Take the last snapshots while the connections still stand, then close them; each in limited time, and whatever fails."""
+        """Take the last snapshots while the connections are open, then close the connections; each step in limited time."""
         saves = [(task.name, task.stop()) for task in self.background]
         saves += [(f"sources of {ingest.task.name}", ingest.revoke()) for ingest in self.ingesting.values()]
         saves += [(f"shards of {shards.task.name}", shards.stop()) for shards in self.learning.values()]
         await stop_all(saves, SAVE_SECONDS)
         closes = [(f"sources of {ingest.task.name}", ingest.stop()) for ingest in self.ingesting.values()]
         closes += [(f"clients of {shards.task.name}", shards.collaborators.stop()) for shards in self.learning.values()]
-        closes += [(f"stored features of {name}", one.store.stop()) for name, one in self.enrichers.items()]
+        closes += [(f"stored features of {name}", enricher.store.stop()) for name, enricher in self.enrichers.items()]
         await stop_all(closes, CLOSE_SECONDS)
         await stop_all([("Faust", super().on_stop())], CLOSE_SECONDS)
 
     async def on_shutdown(self) -> None:
-        """Close what the answers need, now that no more are given."""
+        """Close the clients that answers need, now that no more answers are given."""
         await stop_all([("clients of the answers", close()) for close in self.closing], CLOSE_SECONDS)
         await super().on_shutdown()
 

@@ -1,4 +1,4 @@
-"""The mapping: a pure function from a message of a team's own topic to records of a task."""
+"""Maps a message of a team's own topic to records of a task, by the expressions of a source."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ KEY_MAX = 256
 
 
 class Mapped(NamedTuple):
-    """What a row became: where it is from, where it goes, and its parts, which are not checked yet."""
+    """A mapped row: its number in the message, its shard and key, the parts of its record, which are not checked yet, and its bytes."""
 
     row: int
     partition: int
@@ -31,7 +31,7 @@ class Mapped(NamedTuple):
 
     @property
     def entity(self) -> str | None:
-        """The entity's key as text, if it is text."""
+        """Return the entity's key as text, or None if it is not UTF-8."""
         try:
             return None if self.key is None else self.key.decode()
         except UnicodeDecodeError:
@@ -39,7 +39,7 @@ class Mapped(NamedTuple):
 
 
 class Rejected(NamedTuple):
-    """A row that cannot become a record: a stable code, the reason, and what it was. Its number is that of `Mapped`."""
+    """A row that cannot become a record: its number in the message, a stable code, the reason, and its bytes."""
 
     row: int
     code: RefusalCode
@@ -48,23 +48,23 @@ class Rejected(NamedTuple):
 
 
 class LeftOut(NamedTuple):
-    """A row that `when` leaves out."""
+    """A row that the source's expression `when` leaves out."""
 
     row: int
 
 
 class Mapping:
-    r"""Maps the messages of one topic for one task; what comes of a message follows from it alone.
+    r"""Maps the messages of one source topic for one task. The result depends on the message alone.
 
-    So a message that is mapped again, by whichever worker, comes to the same records in the same shards. `seal` checks a record and
-    gives its bytes; that is a step of its own, because stored features may be added between.
+    So any worker that maps a message again gets the same records in the same shards. `seal` checks a record and encodes it; that is a
+    step of its own, because stored features may be added before it.
 
     Parameters
     ----------
     task
-        Whose records.
+        The task with the source.
     topic
-        Which of the task's sources.
+        The topic of the source.
 
     Examples
     --------
@@ -85,7 +85,7 @@ class Mapping:
         self._has_rows = len(self._rules) > 1 or self._rules[0].rows is not None
 
     def map(self, partition: int, message: KafkaMessage) -> Iterator[Mapped | Rejected | LeftOut]:
-        """What each row of a message of this partition comes to, numbered from 0 in their order."""
+        """Yield the outcome of each row of a message of this partition, numbered from 0 in their order."""
         value, row = message.value, 0
         try:
             document = decode(value)
@@ -107,7 +107,7 @@ class Mapping:
                 row += 1
 
     def seal(self, mapped: Mapped) -> bytes:
-        """The bytes of a record, which are always the same for the same parts. RecordError if it must not be folded."""
+        """Check and encode a record; equal parts give equal bytes. RecordError if the record must not be folded."""
         try:
             line = msgspec.json.encode(mapped.parts)
         except (TypeError, ValueError, OverflowError, RecursionError) as error:
@@ -121,10 +121,10 @@ class Mapping:
         place = f"{self.topic}/{partition}/{message.offset}"
         source = f"{place}/{row}" if self._has_rows else place
         label, features = rules.label_of(each), rules.features_of(each)
-        name = rules.name_of("id", each)
-        if name is None and (label is None or features is None) and rules.id is not None:
+        record_id = rules.text_of("id", each)
+        if record_id is None and (label is None or features is None) and rules.id is not None:
             raise _error("a question or a label has no id: 'id' finds null.", "Name what joins the two.", "incomplete")
-        parts: dict[str, Json] = {"id": source if name is None else name, "source": source}
+        parts: dict[str, Json] = {"id": source if record_id is None else record_id, "source": source}
         time = rules.time_of(each)
         if time is None and message.timestamp >= 0:
             time = message.timestamp / 1000
@@ -134,7 +134,7 @@ class Mapping:
             parts["label"] = label
         if features is not None:
             parts["features"] = features
-        entity = rules.name_of("key", each)
+        entity = rules.text_of("key", each)
         key = message.key if entity is None else entity.encode()
         shards = self.task.partitions
         shard = partition % shards if key is None else partition_of(key, shards)
@@ -142,30 +142,30 @@ class Mapping:
 
 
 class Rules:
-    """One source with its expressions compiled."""
+    """Applies the compiled expressions of one source to a document."""
 
     def __init__(self, source: Source):
         self.source = source
-        found = {name: compile_expression(expression) for name, expression in source.expressions()}
-        self.rows, self.when, self.label = found.get("rows"), found.get("when"), found.get("label")
-        self.id, self.key, self.time = found.get("id"), found.get("key"), found.get("time")
-        self.features = found.get("features")
+        compiled = {name: compile_expression(expression) for name, expression in source.expressions()}
+        self.rows, self.when, self.label = compiled.get("rows"), compiled.get("when"), compiled.get("label")
+        self.id, self.key, self.time = compiled.get("id"), compiled.get("key"), compiled.get("time")
+        self.features = compiled.get("features")
         self.table = {
-            name.removeprefix("features."): find for name, find in found.items() if name.startswith("features.")
+            name.removeprefix("features."): find for name, find in compiled.items() if name.startswith("features.")
         }
 
     def find(self, name: str, expression: Find, document: Json) -> Json:
-        """What an expression finds; RecordError that names it if it fails."""
+        """Apply the expression of this name to a document and return its value; RecordError if it fails."""
         try:
             return expression(document)
-        except Exception as error:  # noqa: BLE001 whatever a function makes of a value, it is this message alone
-            said = " ".join(str(error).split())[:200]
+        except Exception as error:  # noqa: BLE001 a function may fail in any way, and only this message is concerned
+            reason = " ".join(str(error).split())[:200]
             raise _error(
-                f"'{name}' of the mapping cannot be applied: {said}.", "Correct the message or the mapping."
+                f"'{name}' of the mapping cannot be applied: {reason}.", "Correct the message or the mapping."
             ) from None
 
     def rows_of(self, document: Json) -> Sequence[Json]:
-        """The rows of a message; RecordError if there are more than the event log takes in one."""
+        """Return the rows of a message; RecordError if there are more than the event log takes in one message."""
         if self.rows is None:
             return (document,)
         rows = self.find("rows", self.rows, document)
@@ -181,66 +181,66 @@ class Rules:
         return rows
 
     def line_of(self, message: KafkaMessage, row: Json) -> bytes:
-        """The bytes of a row: of the message, unless it has several."""
+        """Return the bytes of a row: those of the message, unless the source has an expression for rows."""
         return (message.value or b"") if self.rows is None else msgspec.json.encode(row)
 
-    def name_of(self, part: str, document: Json) -> str | None:
-        """The id or the key of a row, or None."""
+    def text_of(self, part: str, document: Json) -> str | None:
+        """Return the id or the key of a row, as `part` says, or None if the row has none. A whole number becomes a string."""
         expression: Find | None = getattr(self, part)
-        found = None if expression is None else self.find(part, expression, document)
-        if type(found) is int:
-            found = str(found)
-        if found is None or (isinstance(found, str) and 1 <= len(found) <= KEY_MAX):
-            return found
+        text = None if expression is None else self.find(part, expression, document)
+        if type(text) is int:
+            text = str(text)
+        if text is None or (isinstance(text, str) and 1 <= len(text) <= KEY_MAX):
+            return text
         what = (
-            f"'{part}' of the mapping finds {_show(found)}, no string of 1 to {KEY_MAX} characters and no whole number."
+            f"'{part}' of the mapping finds {_show(text)}, no string of 1 to {KEY_MAX} characters and no whole number."
         )
         raise _error(what, "Correct the message or the mapping.")
 
     def time_of(self, document: Json) -> float | None:
-        """The event time of a row in seconds since the epoch, or None."""
-        found = None if self.time is None else self.find("time", self.time, document)
-        if found is None:
+        """Return the event time of a row in seconds since the epoch, or None if the row has none."""
+        time = None if self.time is None else self.find("time", self.time, document)
+        if time is None:
             return None
         unit = self.source.time_unit
-        if unit == "iso8601" and isinstance(found, str):
+        if unit == "iso8601" and isinstance(time, str):
             try:
-                moment = datetime.fromisoformat(found)
+                moment = datetime.fromisoformat(time)
             except ValueError:
                 moment = None
             if moment is not None:
                 return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-        elif unit != "iso8601" and type(found) in (int, float) and -LARGEST <= found <= LARGEST:
-            return float(found / UNITS[unit])
+        elif unit != "iso8601" and type(time) in (int, float) and -LARGEST <= time <= LARGEST:
+            return float(time / UNITS[unit])
         wanted = "a time of ISO 8601" if unit == "iso8601" else f"a number of {unit}"
         raise _error(
-            f"'time' of the mapping finds {_show(found)}, not {wanted}.", "Correct the message, or set time_unit."
+            f"'time' of the mapping finds {_show(time)}, not {wanted}.", "Correct the message, or set time_unit."
         )
 
     def label_of(self, document: Json) -> Json:
-        """The label of a row, or None."""
+        """Return the label of a row, or None if the row has none."""
         return None if self.label is None else self.find("label", self.label, document)
 
     def features_of(self, document: Json) -> dict[str, Json] | None:
-        """The features of a row without those that are null, or None."""
+        """Return the features of a row without those that are null, or None if the row has no features."""
         if self.features is None:
             if not self.table:
                 return None
-            found = {name: self.find(f"features.{name}", find, document) for name, find in self.table.items()}
+            features = {name: self.find(f"features.{name}", find, document) for name, find in self.table.items()}
         else:
-            found = self.find("features", self.features, document)
-            if found is None:
+            features = self.find("features", self.features, document)
+            if features is None:
                 return None
-            if not isinstance(found, dict):
+            if not isinstance(features, dict):
                 raise _error(
-                    f"'features' of the mapping finds {_show(found)}, not an object.",
+                    f"'features' of the mapping finds {_show(features)}, not an object.",
                     "Correct the message or the mapping.",
                 )
-        return {name: value for name, value in found.items() if value is not None}
+        return {name: value for name, value in features.items() if value is not None}
 
 
 def decode(value: bytes | None) -> Json:
-    """The JSON of a message; RecordError if it is none."""
+    """Decode the JSON of a message; RecordError if the message is not JSON."""
     if not value:
         raise _error("the message is empty.", "Send JSON.", "empty")
     # A decoder's own limit is what is left of the call stack, which is not the same everywhere.
@@ -252,8 +252,8 @@ def decode(value: bytes | None) -> Json:
         raise _error(f"the message is not JSON: {str(error).rstrip('.')}.", "Send JSON.", "not_json") from None
 
 
-def _show(found: object) -> str:
-    return repr(found)[:80]
+def _show(value: object) -> str:
+    return repr(value)[:80]
 
 
 def _error(what: str, remedy: str, code: RefusalCode = "mapping") -> RecordError:

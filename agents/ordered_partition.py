@@ -1,4 +1,4 @@
-"""An ordered partition: brings the messages of one partition to whoever takes them, in their order and each once."""
+"""An ordered partition: takes the messages of one partition in the order of their offsets, each exactly once."""
 
 import asyncio
 from abc import ABC, abstractmethod
@@ -17,7 +17,7 @@ log = structlog.get_logger()
 
 
 class Readable(Protocol):
-    """A log that is read without a group."""
+    """Reads a log without a consumer group."""
 
     def read(self, partition: int, start: int, end: int) -> AsyncGenerator[KafkaMessage]:
         """Yield the messages of [start, end)."""
@@ -25,37 +25,37 @@ class Readable(Protocol):
 
 
 class OrderedPartition(ABC):
-    """One partition on the worker that it is assigned to: takes its messages in the order of their offsets, each once.
+    """Takes the messages of one partition in the order of their offsets, each exactly once. Shards and intakes are ordered partitions.
 
     A message before the position is a duplicate and is skipped. A message after it leaves a gap, which is read from the log first: Faust
-    loses messages around a rebalance. Only a live partition takes anything, and every `await` may be the moment at which it is taken
-    away, so the status is looked at again after it.
+    loses messages around a rebalance. Only a live partition takes messages. It may be revoked during any `await`, so the status is checked
+    again after each.
 
     Parameters
     ----------
     log
-        Where gaps are read from.
+        The log from which gaps are read.
     partition
         The number of the partition in the log.
     where
-        What names the partition in the lines that are logged.
+        The fields that name the partition in log lines.
 
     Attributes
     ----------
     what, log_word
-        What the partition and its log are called in the lines that are logged.
+        The words for the partition and its log in log lines.
     trusts_deliveries
-        Whether offsets that are missing within a delivery hold no message; otherwise they are a gap.
+        Whether missing offsets within a delivery hold no message. If false, they are a gap.
     compares_before_gap
         Whether the log is looked at before each gap is read, and not only before a delivery that is not joined to the last one.
     compares_duplicates
         Whether the log is looked at before a delivery in which every message was taken before.
     run_max
-        How many messages of a gap are taken together.
+        The number of messages of a gap that are taken together.
     position
         The offset of the next message to take.
     error
-        Why the partition is stopped, or what hinders it now.
+        Why the partition is stopped, or why it makes no progress now.
     """
 
     what: ClassVar[str]
@@ -77,34 +77,34 @@ class OrderedPartition(ABC):
     @property
     @abstractmethod
     def position(self) -> int:
-        """The offset of the next message to take."""
+        """Return the offset of the next message to take."""
 
     @abstractmethod
     async def take(self, messages: Sequence[KafkaMessage]) -> None:
-        """Take messages, none of which lies before the position. Offsets that are missing before or among them hold no message."""
+        """Take messages, none of which is before the position. Offsets that are missing before or among them hold no message."""
 
     @abstractmethod
     async def pass_over(self, offset: int) -> None:
-        """Move the position up to an offset, if it lies before it. The offsets between hold no message."""
+        """Move the position up to an offset, unless it is there already. The offsets between hold no message."""
 
     @abstractmethod
     async def compare(self) -> None:
-        """Look whether the log is still the one that messages were taken from. LogError if it is not."""
+        """Check that the log is still the one from which messages were taken. LogError if it is another log."""
 
     @abstractmethod
     async def handle(self, error: Exception) -> None:
-        """Act upon an error by which the partition cannot go on."""
+        """Handle an error that keeps the partition from going on."""
 
     async def deliver(self, messages: Sequence[KafkaMessage], link: object = None) -> None:
-        """Take the messages of a delivery, after those that are missing before them.
+        """Take the messages of a delivery, after those that are missing before them have been read from the log.
 
         Parameters
         ----------
         messages
-            Fetched together, in the order of their offsets.
+            The messages of one fetch, in the order of their offsets.
         link
-            Joins them to the delivery before, if that had the same: nothing can have happened to the log in between. Otherwise the log is
-            looked at first, since it may be another one.
+            An object that an unbroken run of deliveries shares. With the same link as the delivery before, nothing can have happened to the log
+            in between. With another link, or None, the log is compared first, since it may be another log.
         """
         async with self.taking:
             await self.guard(self._take_delivered(messages, link))
@@ -135,11 +135,11 @@ class OrderedPartition(ABC):
             await self.pass_over(end)
 
     async def guard(self, work: Coroutine[None, None, None]) -> Exception | None:
-        """Do some work under the lock. An error of the broker, which passes, is logged and returned; any other is handled."""
+        """Do some work under the lock. A broker error, which is temporary, is logged and returned; any other error goes to `handle`."""
         try:
             await work
         except (KafkaError, OSError) as error:
-            # The position counts only what was taken: what is missing is read again.
+            # The position counts only messages that were taken, so missing ones are read again.
             log.warning("the broker failed", error=repr(error), **self.where)
             return error
         except Exception as error:  # noqa: BLE001 a defect of one partition must not take the others along
@@ -147,7 +147,7 @@ class OrderedPartition(ABC):
         return None
 
     def halt(self, error: Exception) -> bool:
-        """Stop this partition alone, and log why; False if it was closed or stopped before."""
+        """Stop this partition alone, and log the error. Returns False if the partition was closed or stopped before."""
         if self.status not in ("opening", "live"):
             return False
         self.status = "stopped"

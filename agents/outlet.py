@@ -1,4 +1,4 @@
-"""The outlet: tells effects outside, and knows when the broker has them all."""
+"""The outlet: publishes effects to Kafka, and knows when the broker has acknowledged them all."""
 
 import asyncio
 from collections import defaultdict, deque
@@ -15,32 +15,32 @@ from headrace.tables.kafka.clients import Brokers
 from headrace.tables.kafka.producer import LastingProducer
 
 REQUEST_MAX = 16 << 20
-"""Bytes in one record of the quarantine, whose topic is made for them; what is larger is cut, and says so."""
+"""The largest record of the quarantine, in bytes, for which its topic is made. A larger value is cut, and a header says so."""
 
 CUT = 64 << 10
 
 PACK_BYTES = 1 << 19
-"""Bytes of lines in one message, about: half of what a broker usually takes."""
+"""The approximate bytes of lines in one message: half of what a broker usually takes."""
 
-UNTOLD_MAX = 32 << 20
-"""Bytes of one shard that are under way to the broker or were refused; then `tell` waits until it has them."""
+UNACKNOWLEDGED_MAX = 32 << 20
+"""Unacknowledged bytes of one shard above which `tell` waits until the broker has acknowledged them."""
 
 
 class Outlet(Protocol):
-    """Where a shard's effects go. Kafka's is below; tests have one that stops at any step."""
+    """Publishes the effects of shards. `KafkaOutlet` does it in a worker; tests have an outlet that may fail at any step."""
 
     async def tell(self, partition: int, effects: Sequence[Effect]) -> None:
-        """Send effects, in their order; they may still be under way when this returns."""
+        """Send effects in their order, without waiting until the broker has acknowledged them."""
         ...
 
     async def flush(self, partition: int) -> None:
-        """Wait until the broker has all effects told so far for this shard; raises if it refused one."""
+        """Wait until the broker has acknowledged all effects of this shard that were sent so far; raises if the broker refused one."""
         ...
 
 
 @dataclass(slots=True)
-class Telling:
-    """A message under way to the broker, with what it takes to send it again."""
+class SentMessage:
+    """A message that was sent to the broker, with all that is needed to send it again."""
 
     topic: str
     key: bytes | None
@@ -49,34 +49,34 @@ class Telling:
     sent: asyncio.Future[RecordMetadata]
 
     @property
-    def is_told(self) -> bool:
-        """Whether the broker has it."""
+    def is_acknowledged(self) -> bool:
+        """Say whether the broker has acknowledged the message."""
         return self.sent.done() and not self.sent.cancelled() and self.sent.exception() is None
 
 
-class Untold:
-    """What one shard has sent and the broker has not acknowledged, in the order of sending."""
+class Unacknowledged:
+    """Holds the messages of one shard that the broker has not acknowledged yet, in the order of sending."""
 
     def __init__(self) -> None:
-        self.tellings: deque[Telling] = deque()
+        self.messages: deque[SentMessage] = deque()
         self.size = 0
 
-    def add(self, telling: Telling) -> None:
-        """One more."""
-        self.tellings.append(telling)
-        self.size += len(telling.value)
+    def add(self, message: SentMessage) -> None:
+        """Add a message that was sent."""
+        self.messages.append(message)
+        self.size += len(message.value)
 
-    def first(self) -> Telling | None:
-        """The oldest that the broker does not have; those before it are forgotten."""
-        while self.tellings and self.tellings[0].is_told:
-            self.size -= len(self.tellings.popleft().value)
-        return self.tellings[0] if self.tellings else None
+    def first(self) -> SentMessage | None:
+        """Return the oldest message that the broker has not acknowledged, and drop those before it."""
+        while self.messages and self.messages[0].is_acknowledged:
+            self.size -= len(self.messages.popleft().value)
+        return self.messages[0] if self.messages else None
 
 
 class KafkaOutlet:
-    """Effects of one task, in Kafka: predictions packed one a line, each other one a message.
+    """Publishes the effects of one task to Kafka: predictions as lines packed into messages, every other effect as a message.
 
-    A quarantined record keeps its original bytes as the message's value; what is to be said of it stands in the headers.
+    A quarantined record keeps its original bytes as the message's value; the headers give its reason and origin.
 
     Parameters
     ----------
@@ -90,15 +90,15 @@ class KafkaOutlet:
         self.task = task
         # Compressed, so that a value that came through the event log's limit compressed comes through this one too.
         self._producer = LastingProducer(brokers, linger_ms=2, compression_type="gzip", max_request_size=REQUEST_MAX)
-        self._untold: defaultdict[int, Untold] = defaultdict(Untold)
+        self._unacknowledged: defaultdict[int, Unacknowledged] = defaultdict(Unacknowledged)
 
     async def tell(self, partition: int, effects: Sequence[Effect]) -> None:
-        """Send effects, in their order; they may still be under way when this returns.
+        """Send effects in their order, without waiting until the broker has acknowledged them.
 
-        Where much is, it waits first until the broker has it, and raises as `flush` does; these effects are not sent then.
+        If too many bytes are unacknowledged, `tell` first waits for them, and raises as `flush` does; then these effects are not sent.
         """
-        untold = self._untold[partition]
-        if untold.first() and untold.size > UNTOLD_MAX:
+        unacknowledged = self._unacknowledged[partition]
+        if unacknowledged.first() and unacknowledged.size > UNACKNOWLEDGED_MAX:
             await self.flush(partition)
         packed = [effect for effect in effects if isinstance(effect, Predicted | Resolved)]
         for lines in pack(map(encode, packed)):
@@ -110,32 +110,32 @@ class KafkaOutlet:
                 await self._send(partition, "signals", effect.id.encode(), encode(effect), [])
 
     async def flush(self, partition: int) -> None:
-        """Wait until the broker has all effects told so far for this shard; raises if it refused one."""
-        untold = self._untold[partition]
-        while telling := untold.first():
-            await asyncio.wait([telling.sent])  # beside it: who cancels this would cancel what is waited for
-            error = None if telling.sent.cancelled() else telling.sent.exception()
-            if telling.is_told:
+        """Wait until the broker has acknowledged all effects of this shard that were sent so far; raises if the broker refused one."""
+        unacknowledged = self._unacknowledged[partition]
+        while message := unacknowledged.first():
+            await asyncio.wait([message.sent])  # a plain await would cancel the future when this call is cancelled
+            error = None if message.sent.cancelled() else message.sent.exception()
+            if message.is_acknowledged:
                 continue
-            is_large = isinstance(error, MessageSizeTooLargeError) and len(telling.value) > CUT
-            if is_large:  # a topic that was made by hand takes less
-                telling.headers = headers_of_cut(telling.headers, len(telling.value))
-                untold.size -= len(telling.value) - CUT
-                telling.value = telling.value[:CUT]
-            await self._tell_again(untold, partition)
+            is_large = isinstance(error, MessageSizeTooLargeError) and len(message.value) > CUT
+            if is_large:  # a topic that was made by hand may take less
+                message.headers = headers_of_cut(message.headers, len(message.value))
+                unacknowledged.size -= len(message.value) - CUT
+                message.value = message.value[:CUT]
+            await self._send_again(unacknowledged, partition)
             if error and not is_large and not isinstance(error, KafkaTimeoutError | KafkaConnectionError):
-                raise error  # refused, not only not acknowledged: perhaps it is mended when the next snapshot asks
+                raise error  # the broker refused the message; the cause may be gone when the next snapshot flushes
 
     async def stop(self) -> None:
-        """Send what is under way and close the connection to the broker."""
+        """Wait for messages under way and close the connection to the broker."""
         await self._producer.stop()
 
-    async def _tell_again(self, untold: Untold, partition: int) -> None:
-        """Send what was refused once more, through a new producer: after a refusal the old one's sequence has a hole."""
+    async def _send_again(self, unacknowledged: Unacknowledged, partition: int) -> None:
+        """Send refused messages again, through a new producer: after a refusal the old producer's sequence numbers have a hole."""
         await self.stop()
-        for telling in [one for one in untold.tellings if one.sent.done()]:
-            if not telling.is_told:
-                telling.sent = await self._start(partition, telling.topic, telling.key, telling.value, telling.headers)
+        for message in [message for message in unacknowledged.messages if message.sent.done()]:
+            if not message.is_acknowledged:
+                message.sent = await self._start(partition, message.topic, message.key, message.value, message.headers)
 
     async def _send_quarantined(self, partition: int, effect: Quarantined) -> None:
         headers = headers_of(effect, f"{self.task}.events", partition)
@@ -145,7 +145,7 @@ class KafkaOutlet:
         self, partition: int, topic: str, key: bytes | None, value: bytes, headers: list[tuple[str, bytes]]
     ) -> None:
         sent = await self._start(partition, topic, key, value, headers)
-        self._untold[partition].add(Telling(topic, key, value, headers, sent))
+        self._unacknowledged[partition].add(SentMessage(topic, key, value, headers, sent))
 
     async def _start(
         self, partition: int, topic: str, key: bytes | None, value: bytes, headers: list[tuple[str, bytes]]
@@ -160,7 +160,7 @@ class KafkaOutlet:
 
 
 def pack(lines: Iterable[bytes]) -> Iterator[bytes]:
-    r"""Lines as messages that a broker takes, if it takes each line.
+    r"""Pack lines into messages of about `PACK_BYTES`; a longer line makes a message of its own.
 
     Examples
     --------
@@ -182,16 +182,16 @@ def pack(lines: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def encode(effect: Effect) -> bytes:
-    """An effect as JSON."""
-    told = msgspec.structs.asdict(effect)
+    """Encode an effect as JSON."""
+    fields = msgspec.structs.asdict(effect)
     if isinstance(effect, Predicted):
-        told |= effect.prediction.to_json() if effect.prediction else {"prediction": None, "probabilities": None}
-    return msgspec.json.encode({"effect": type(effect).__name__.lower()} | told)
+        fields |= effect.prediction.to_json() if effect.prediction else {"prediction": None, "probabilities": None}
+    return msgspec.json.encode({"effect": type(effect).__name__.lower()} | fields)
 
 
 def headers_of(effect: Quarantined, topic: str, partition: int) -> list[tuple[str, bytes]]:
-    """What is said of a quarantined record: why it is there, and where it is from."""
-    told = {
+    """Return the headers of a quarantined record: why the record is there, and its origin."""
+    fields = {
         "id": effect.id,
         "code": effect.code,
         "reason": effect.reason,
@@ -200,9 +200,9 @@ def headers_of(effect: Quarantined, topic: str, partition: int) -> list[tuple[st
         "offset": str(effect.offset),
         "row": str(effect.row),
     }
-    return [(name, value.encode("utf-8", "replace")) for name, value in told.items()]
+    return [(name, value.encode("utf-8", "replace")) for name, value in fields.items()]
 
 
 def headers_of_cut(headers: Sequence[tuple[str, bytes]], size: int) -> list[tuple[str, bytes]]:
-    """The headers of a record whose value had to be cut: the whole of it is where the headers say that it is from."""
+    """Add the original size to the headers of a record whose value was cut. Its origin in the headers leads to the whole value."""
     return [*headers, ("cut_from_bytes", str(size).encode())]

@@ -1,4 +1,4 @@
-"""The poll transport: one Faust event a poll and partition, and a bound on what waits in memory.
+"""The poll transport: delivers one Faust event for each poll and partition, and bounds the memory of waiting polls.
 
 Faust spends about 100 microseconds on each event, in queues and tasks. A poll brings up to a thousand messages, so they travel
 to the agent as one event, a `PollMessage`, and the cost is shared among them.
@@ -28,18 +28,18 @@ from headrace.tables.kafka.log import QUIET_SECONDS
 log = structlog.get_logger()
 
 FETCH_WAIT_MS = 20
-"""How long a broker may hold a fetch that finds nothing. aiokafka keeps one fetch a broker in flight, so the idle topics that a
-worker is assigned hold up the busy one for as long: Faust's own 1,500 ms are stalls of a second and more under load."""
+"""How long a broker may hold a fetch that has no messages. aiokafka keeps one fetch a broker in flight, so the idle topics of a worker hold
+up the busy one for as long: Faust's own 1,500 ms cause stalls of a second and more under load."""
 
 CLOSE_SECONDS = 1.5
 """How long the consumer may take to leave the group: a broker that is away does not answer."""
 
 
 class Backlog:
-    """Counts the bytes of polls that wait for the agent, and lets the consumer wait until there is room.
+    """Counts the bytes of polls that wait for the agent, so that the consumer can wait until there is room.
 
-    A poll is counted for as long as it exists: whether the agent finished it or Faust threw it away in a rebalance, the room is
-    free again when its last reference is gone.
+    A poll is counted for as long as it exists. Its room is free again when its last reference is gone, whether the agent has finished the
+    poll or Faust has thrown it away in a rebalance.
 
     Examples
     --------
@@ -58,7 +58,7 @@ class Backlog:
 
     @property
     def is_full(self) -> bool:
-        """Whether the consumer should wait before it fetches more."""
+        """Say whether the consumer should wait before it fetches more."""
         return self.size >= self.limit
 
 
@@ -127,27 +127,26 @@ class PollThread(driver.AIOKafkaConsumerThread):
         return consumer
 
     def verify_event_path(self, now: float, tp: TP) -> None:
-        """Find nothing: Faust would take a partition for stuck whose positions it has not committed itself for five minutes.
+        """Do nothing. Faust would report a partition as stuck if it has not committed a position of it itself for five minutes.
 
-        Here a shard commits, when its snapshot is durable, and a shard that stands still is noticed by its own watch
-        (`Shard.catch_up`). Faust's line, "the commit handler background thread has stopped working (report as bug)", came under every
-        steady load.
+        Here a shard commits when its snapshot is durable, and `Shard.catch_up` notices a shard that stands still. Faust's line, "the commit
+        handler background thread has stopped working (report as bug)", came under every steady load.
         """
 
     async def on_thread_stop(self) -> None:
         """Close the consumer in limited time, and raise nothing.
 
-        aiokafka's fetcher raises the CancelledError of a request that it has under way when it closes, and Faust would wait a minute for
-        the thread that this has ended.
+        aiokafka's fetcher raises the CancelledError of a request under way when it closes. That error would end the thread, and Faust would
+        wait a minute for it.
         """
         await stop_all([("consumer", super().on_thread_stop())], CLOSE_SECONDS)
 
     def on_crash(self, msg: str, *fmt: object, **_options: object) -> None:
-        """Log what ended the thread. Faust prints it, which raises when nobody reads stderr any more."""
+        """Log the error that ended the thread. Faust prints the error, which raises when nobody reads stderr any more."""
         log.error("the consumer has failed", error=msg.format(*fmt), exc_info=sys.exc_info()[1])
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
-        """Commit; a refusal does no harm, since a committed offset is only a hint. Faust would end the worker."""
+        """Commit offsets; False if the broker refuses them. That is harmless, since a committed offset is only a hint. Faust would end the worker."""
         owned = self.assignment()
         wanted = {
             TopicPartition(tp.topic, tp.partition): OffsetAndMetadata(at, "")
@@ -163,7 +162,7 @@ class PollThread(driver.AIOKafkaConsumerThread):
 
 
 class PollConsumer(driver.Consumer):
-    """Yields one message a poll and partition."""
+    """Yields one Faust message for each poll and partition, with the records as `message.batch` and the link to the poll before as `message.link`."""
 
     app: "PollApp"
     _connections: tuple[object, ...] = ()
@@ -176,14 +175,13 @@ class PollConsumer(driver.Consumer):
         return PollThread(self, loop=self.loop, beacon=self.beacon)
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
-        """Note nothing: a message that stands for a poll jumps over all but the last of its offsets.
+        """Ignore offset gaps. One Faust message stands for a whole poll, so Faust would see a gap in every poll and slow down as it records them.
 
-        Faust would keep each jump in a tree, for acknowledgements that are not used here, and rebuild the tree at every poll: a worker
-        would slow down without end.
+        Faust keeps gaps in a tree, for acknowledgements that are not used here, and rebuilds the tree at every poll.
         """
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, PollMessage]]:  # noqa: ASYNC109 Faust's signature
-        """Fetch, once there is room, and hand over each partition's messages as one."""
+        """Fetch when there is room, and yield the messages of each partition as one Faust message."""
         backlog = self.app.backlog
         while backlog.is_full and not self.should_stop:
             await asyncio.sleep(0.005)
@@ -196,36 +194,41 @@ class PollConsumer(driver.Consumer):
             return
         for tp, batch in records.items():
             if not self.flow_active or self.app.consumer_generation_id != generation:
-                return  # what is not handed over is read from the log as a gap
+                return  # messages that are not handed over are read from the log as a gap
             if active is None or tp in active or tp in self._buffered_partitions:
                 size = sum(len(record.value or b"") + len(record.key or b"") for record in batch)
                 yield tp, PollMessage(tp, Poll(batch, size, backlog), self._link_of(tp), generation)
 
     def find_failure(self) -> BaseException | None:
-        """The error by which the client's work for the group has ended, if it has: nothing is assigned or delivered any more."""
+        """Return the error that has ended the client's work for the group, or None. After such an error nothing is assigned or delivered."""
         consumer = self._thread._consumer if self._thread is not None else None  # noqa: SLF001
         return None if consumer is None else find_ended(consumer)
 
     def _link_of(self, tp: TP) -> object:
-        """Stands for an unbroken run of polls of one partition: over the same connections, none later than QUIET_SECONDS after the one before.
+        """Return the object that stands for an unbroken run of polls of one partition.
 
-        A broker cannot lose the end of a log without a restart, nor a follower take its place, but by way of a new connection; and no topic
-        is deleted, made anew and filled in so short a time. What was fetched over a new connection is never taken for an old run: the
-        connection is in the client's table before its records are.
+        A run is unbroken while the connections stay the same and no poll comes later than QUIET_SECONDS after the one before.
+
+        A broker that has lost the end of a log was restarted, and a follower that takes its place is another broker: both need a new
+        connection. No topic is deleted, made anew and filled in so short a time. Records that were fetched over a new connection never
+        belong to an old run, because the connection is in the client's table before the records arrive.
         """
         connections = tuple(self._thread._ensure_consumer()._client._conns.values())  # noqa: SLF001
         if [*map(id, connections)] != [*map(id, self._connections)]:  # kept, so that no id is used again
             self._connections = connections
             self._links.clear()
         now = monotonic()
-        link, heard = self._links.get(tp, (None, -math.inf))
-        if link is None or now - heard > QUIET_SECONDS:
+        link, polled_at = self._links.get(tp, (None, -math.inf))
+        if link is None or now - polled_at > QUIET_SECONDS:
             link = object()
         self._links[tp] = link, now
         return link
 
     async def _seek_back(self) -> None:
-        """Have what was thrown away delivered again. If the partition is just being taken away, it is read from the log as a gap instead."""
+        """Seek back, so that messages that were thrown away are delivered again.
+
+        If the partition is being revoked, the seek fails, and the next owner reads the messages from the log as a gap.
+        """
         try:
             await self.perform_seek()
         except KafkaError as error:
@@ -233,7 +236,7 @@ class PollConsumer(driver.Consumer):
 
 
 class PollTransport(driver.Transport):
-    """Faust's Kafka transport with the consumer above."""
+    """Faust's Kafka transport with `PollConsumer`."""
 
     Consumer = PollConsumer
 

@@ -1,4 +1,4 @@
-"""How far a task's sources are in its event log: offsets in a consumer group of the task's own, which has no members."""
+"""Keeps the position of each source partition of a task, as offsets of a consumer group without members."""
 
 import asyncio
 import hmac
@@ -22,23 +22,23 @@ from headrace.tables.kafka.clients import Brokers, close, close_soon, started
 log = structlog.get_logger()
 
 SIGNED = b"\n"
-"""Stands between a mark, which has no line ends, and its HMAC-SHA256."""
+"""Separates a mark, which has no line ends, from its HMAC-SHA256."""
 
 KEEP_SECONDS = 60.0
-"""How often a mark is kept in `<task>.positions` at most."""
+"""How often a mark is written to `<task>.positions` at most."""
 
 
 class Start(msgspec.Struct, frozen=True):
-    """Where to begin in a source partition.
+    """The start of an intake in a source partition.
 
     Parameters
     ----------
     position
-        The next offset to map: the one committed, or that behind the mark, or the first there is.
+        The next offset to map: the committed offset, else the offset after the mark, else the first offset of the partition.
     first
         The first offset that the partition still has.
     mark
-        The last message that was mapped, where it is known.
+        The mark of the last message that was mapped, if it is known.
     """
 
     position: int
@@ -47,18 +47,18 @@ class Start(msgspec.Struct, frozen=True):
 
 
 class Positions:
-    """The next offset to map of each source partition, kept by Kafka.
+    """Keeps the next offset to map of each source partition, in Kafka.
 
-    The group is the task's own, `headrace-<task>.sources`, so that its positions do not depend on the group of the workers; and nobody is
-    fenced out of it: see `agents/ingest.py` for why a position that a late worker puts back does no harm. Beside each offset, in its
-    metadata, stands the mark of the last message that was mapped.
+    The group `headrace-<task>.sources` belongs to the task, so that its positions do not depend on the group of the workers. It fences
+    nobody out: `agents/ingest.py` says why a position that a late worker puts back does no harm. The metadata of each offset holds the mark
+    of the last message that was mapped.
 
-    Kafka forgets an offset when its topic is deleted, and when no worker has renewed it for a week. So a mark is also kept in
-    `<task>.positions`, now and then: the mark of any message that was mapped tells the topic from another. An offset without metadata was
-    reset by hand, and is taken as it is. The embedded broker keeps no metadata, so there every offset is.
+    Kafka forgets an offset when its topic is deleted, and when no worker has renewed it for a week. So a mark is also written to
+    `<task>.positions` now and then: the mark of any mapped message tells the topic from another one. An offset without metadata was reset by
+    hand, and is accepted as it is. The embedded broker keeps no metadata, so every offset is accepted there.
 
-    Where there is a snapshot key, the marks in `<task>.positions` are signed with a key derived from it, and others are passed by: whoever may write
-    the topic could have records passed over.
+    If there is a snapshot key, the marks in `<task>.positions` are signed with a key derived from it, and marks without such a signature
+    are ignored: otherwise anybody who may write to the topic could make the intake skip records.
 
     Parameters
     ----------
@@ -78,36 +78,36 @@ class Positions:
         self._admin: AIOKafkaAdminClient | None = None
         self._asking = asyncio.Lock()
         self._marks = KafkaChangelog(f"{task}.positions", self.brokers)
-        self._kept_at: dict[TopicPartition, float] = {}
+        self._written_at: dict[TopicPartition, float] = {}
 
     async def start(self, topic: str, partition: int) -> Start:
-        """Look up where to begin. TimeoutError (an OSError) without an answer."""
+        """Look up the start of an intake. TimeoutError (an OSError) if the broker does not answer."""
         place = TopicPartition(topic, partition)
-        async with self._question():
+        async with self._request():
             client = await self._connected()
             first = (await client.beginning_offsets([place]))[place]
             if self._admin is None:  # a consumer does not tell the metadata of an offset
                 self._admin = await started(self.brokers.admin())
             committed = (await self._admin.list_consumer_group_offsets(self.group, partitions=[place]))[place]
             if committed.offset < 0:
-                mark = await self._kept(place)
+                mark = await self._read_mark(place)
                 return Start(first if mark is None else mark.offset + 1, first, mark)
         return Start(committed.offset, first, Mark.parse(committed.metadata))
 
     async def commit(self, topic: str, partition: int, position: int, mark: Mark | None) -> None:
-        """Keep a position; it is kept when this returns. TimeoutError (an OSError) without an answer."""
+        """Commit a position, which is durable when this returns. TimeoutError (an OSError) if the broker does not answer."""
         place = TopicPartition(topic, partition)
-        async with self._question():
+        async with self._request():
             client = await self._connected()
-            client.assign([place])  # which a commit asks for; nothing is fetched
+            client.assign([place])  # a commit needs an assignment; nothing is fetched
             client.pause(place)
             await client.commit({place: OffsetAndMetadata(position, mark.text if mark else "")})
-            if mark is not None and perf_counter() - self._kept_at.get(place, -KEEP_SECONDS) >= KEEP_SECONDS:
+            if mark is not None and perf_counter() - self._written_at.get(place, -KEEP_SECONDS) >= KEEP_SECONDS:
                 await self._marks.append(0, _key(place), self._signed(place, mark.text.encode()))
-                self._kept_at[place] = perf_counter()
+                self._written_at[place] = perf_counter()
 
     def lost(self, topic: str, partition: int, position: int, first: int) -> LogError:
-        """What to say of records that the source no longer has."""
+        """Return the error for records that the source no longer has."""
         return LogError(
             f"{topic}/{partition}: offset {position} must be mapped next, but the topic has only {first} and later.",
             f"Lengthen its retention. To go on without what is gone: {self._reset(topic, partition, '--to-earliest')}; then start the "
@@ -115,7 +115,7 @@ class Positions:
         )
 
     def other(self, topic: str, partition: int, position: int, end: int) -> LogError:
-        """What to say of a source that is not the one that was mapped up to `position`."""
+        """Return the error for a source that is not the one that was mapped up to `position`."""
         return LogError(
             f"{topic}/{partition} was mapped up to offset {position}, but it ends at {end} and no longer holds the last message that was "
             "mapped: the topic was made anew, or the broker lost its end.",
@@ -134,8 +134,8 @@ class Positions:
                 await close(client)
 
     @asynccontextmanager
-    async def _question(self) -> AsyncIterator[None]:
-        """One question at a time, in limited time; after a failure the next one has connections of its own."""
+    async def _request(self) -> AsyncIterator[None]:
+        """Allow one request to the broker at a time, in limited time. After a failure the next request has new connections."""
         async with asyncio.timeout(ANSWER_SECONDS), self._asking:
             try:
                 yield
@@ -146,22 +146,22 @@ class Positions:
                 self._client = self._admin = None
                 raise
 
-    async def _kept(self, place: TopicPartition) -> Mark | None:
-        found = None
+    async def _read_mark(self, place: TopicPartition) -> Mark | None:
+        mark = None
         async for entry in self._marks.read(0, 0):
             if entry.key == _key(place):
                 text = (entry.value or b"").partition(SIGNED)[0]
                 if self._sign_key is None or hmac.compare_digest(entry.value or b"", self._signed(place, text)):
-                    found = Mark.parse(text.decode(errors="replace"))
+                    mark = Mark.parse(text.decode(errors="replace"))
                 else:
                     why = "it is not signed with the snapshot key"
                     log.warning(
                         "a kept position is passed by", source=_key(place).decode(), offset=entry.offset, why=why
                     )
-        return found
+        return mark
 
     def _signed(self, place: TopicPartition, text: bytes) -> bytes:
-        """A mark as it stands in the topic."""
+        """Return a mark as it is written to the topic, signed if there is a snapshot key."""
         if self._sign_key is None:
             return text
         content = b"%b\0%b\0%b" % (self.group.encode(), _key(place), text)

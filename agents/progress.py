@@ -1,4 +1,4 @@
-"""The progress of a shard: how far its position is behind the end of its log, and since when."""
+"""Tracks the progress of a shard: how far its position is behind the end of its log, and since when."""
 
 import math
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from headrace.agents.freshness import Freshness
 
 IDLE_COMPARE_SECONDS = 10.0
-"""How often an idle shard looks whether its log is still the one that it has folded."""
+"""How often an idle shard checks that its log is still the one that it has folded."""
 
 
 class Progress:
@@ -15,16 +15,16 @@ class Progress:
     Parameters
     ----------
     clock
-        Seconds that never go back.
+        Returns seconds that never go back.
 
     Attributes
     ----------
     end
-        Where the log ended when it was last asked.
+        The end of the log when it was last looked up.
     is_short
-        Whether it ended before the position: it has lost its end, or is another log.
+        Whether the log ended before the position: the log has lost its end, or is another log.
     compared_at
-        When the log was last known to be the one that was folded.
+        When the log was last checked to be the one that was folded.
 
     Examples
     --------
@@ -49,14 +49,14 @@ class Progress:
         self._freshness = Freshness(clock())
 
     def begin(self, position: int, end: int, asked_at: float, current_at: float) -> None:
-        """Begin with a state whose log was just compared: it was current at one moment, and the log asked for its end at another."""
+        """Begin with a state whose log was just compared. The state was up to date at `current_at`; the log had this end at `asked_at`."""
         self.compared_at = self._moved_at = self._asked_at = self._clock()
         self._position = position
-        self._freshness.know(current_at)
+        self._freshness.set_known(current_at)
         self._freshness.mark(end, asked_at)
 
     def see(self, before: int, position: int, end: int, asked_at: float) -> None:
-        """Take note of where the log ended when it was asked, and of the position before and after that."""
+        """Record the end of the log as of `asked_at`, the position before the look-up (`before`), and the position now."""
         self.end, self.is_short, self._asked_at = end, end < before, asked_at
         if position != self._position:
             self._position, self._moved_at = position, asked_at
@@ -65,14 +65,14 @@ class Progress:
 
     @property
     def stands_for(self) -> float:
-        """For how many seconds the position had not moved when the log was last asked. A slow answer does not count."""
+        """Return for how many seconds the position has not moved."""
         return self._asked_at - self._moved_at
 
     @property
     def is_idle(self) -> bool:
-        """Whether the position has stood still for so long that it is time to compare the log again."""
+        """Say whether the position has stood still for so long that it is time to compare the log again."""
         return self._clock() - max(self.compared_at, self._moved_at) >= IDLE_COMPARE_SECONDS
 
     def staleness(self, position: int) -> float:
-        """At most how many seconds of the log a state of this position lacks."""
+        """Return an upper bound of the seconds of the log that a state at this position has not folded."""
         return self._freshness.staleness(position, self._clock())

@@ -1,4 +1,4 @@
-"""Recovery: uses the furthest snapshot of a shard that can be used."""
+"""Recovery: reads the snapshots of a shard and uses the furthest one that can be used."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -10,7 +10,7 @@ from aiokafka.errors import KafkaError
 
 from headrace.agents.budget import Budget
 from headrace.agents.collaborators import Collaborators
-from headrace.agents.garbage import aside
+from headrace.agents.garbage import collector_pause
 from headrace.learning.errors import (
     DamagedError,
     HeadraceError,
@@ -29,16 +29,16 @@ log = structlog.get_logger()
 Result = TypeVar("Result")
 
 LARGE_BYTES = 256 << 10
-"""Bytes of a state from which on it is read without collections of garbage: its objects would be looked through again and again."""
+"""A state of more bytes than this is read without garbage collections, which would scan its objects again and again."""
 
-NO_FAULT_OF_IT = (KeylessError, LogError, StoreError, ReplacedError, KafkaError, OSError)
-"""What keeps a snapshot from being used and would keep the others too, or must: the key, the log, a database, the broker."""
+NOT_OF_ONE_SNAPSHOT = (KeylessError, LogError, StoreError, ReplacedError, KafkaError, OSError)
+"""Errors of the key, the log, a database or the broker. They end the recovery, because the other snapshots would meet them too."""
 
 
 class Recovered(NamedTuple):
-    """A state from a snapshot, its digest and its size in bytes, and the place of the snapshot among the keys of the table.
+    """A state from a snapshot, with its digest, its size in bytes, and the snapshot's place among the keys of the table.
 
-    `refused` says why the furthest snapshot of other makers was not used, if there is one that is further.
+    `refused` is the refusal of a further snapshot with another configuration, library version or format, if there is one.
     """
 
     state: State
@@ -55,65 +55,66 @@ async def recover(
     *,
     beyond: int = -1,
     budget: Budget | None = None,
-    passed: list[tuple[int, str]] | None = None,
+    skipped: list[tuple[int, str]] | None = None,
 ) -> Result | None:
-    """Use the furthest snapshot of a shard that can be used; what `use` makes of it, or None where there is none.
+    """Pass the snapshots of a shard to `use`, the furthest first, and return the first result; None if no snapshot can be used.
 
-    One that cannot be used, for whatever reason, is passed by with a warning: it is damaged, not signed with the key, of other makers, or
-    `use` raises. Anybody who may write the topic could stop the shard otherwise. When none is left, the first refusal of one of
-    other makers is raised: an operator must hear what to do, and the log must not be folded again in silence.
+    A snapshot that cannot be used is skipped with a warning: it is damaged, not signed with the key, made by another configuration, library
+    version or format, or `use` raises. Otherwise anybody who may write to the topic could stop the shard. When no snapshot is left, the first
+    refusal for another configuration, version or format is raised: it tells an operator what to do, and the log must not be folded again
+    unnoticed.
 
-    One that is signed where no key is configured is refused at once. Its writers have a key, so this worker lacks it: what it learned from an
-    older snapshot, or from the log, it would save unsigned, and the others would pass that by. Nobody gains by forging one, since
-    without a key whoever may write the topic decides the state anyway.
+    A signed snapshot is refused at once if no key is configured. Other workers have a key that this worker lacks, and they would ignore the
+    unsigned snapshots that this worker would write. Forging a signed snapshot gains nothing, since without a key anybody who may write to the
+    topic decides the state anyway.
 
-    All is read in a thread; nothing of a snapshot but its first part, before its header was looked at.
+    Snapshots are read in a thread. Before its header is checked, only the first part of a snapshot is read.
 
     Parameters
     ----------
     collaborators
-        Has the snapshots.
+        Hold the snapshot table.
     partition
         The shard.
     use
-        Tries a state. None means that it does not fit.
+        Tries a state. Returning None means that the state does not fit.
     beyond
-        Snapshots of this position and earlier ones are not wanted.
+        Only snapshots with a later position are read.
     budget
-        Is charged with the reading, if given.
-    passed
-        Position and reason of each snapshot that is passed by are added to it, if given.
+        Charged with the time of reading, if given.
+    skipped
+        Collects the position and the reason of each snapshot that is skipped, if given.
 
     Raises
     ------
     SnapshotError
-        None could be used, and one was made by other makers: another configuration, library version or format. Or one is signed, and no key
-        is configured.
+        No snapshot could be used, and one was made by another configuration, library version or format. Or a snapshot is signed, and no
+        key is configured.
     LogError
-        The state is of another log.
+        The state belongs to another log.
     StoreError
-        The database failed, or was closed meanwhile.
+        The database has failed, or was closed meanwhile.
     """
     refused: SnapshotError | None = None
-    for found in await asyncio.to_thread(list, collaborators.snapshots.furthest_first(partition)):
-        if found.position <= beyond:
+    for stored in await asyncio.to_thread(list, collaborators.snapshots.furthest_first(partition)):
+        if stored.position <= beyond:
             break
-        read = partial(_read, collaborators, partition, found)
+        read = partial(_read, collaborators, partition, stored)
         if budget is not None:
             read = partial(budget.charge, read)
         try:
             recovered = await asyncio.to_thread(read)
             result = await use(recovered._replace(refused=refused))
-        except NO_FAULT_OF_IT:
+        except NOT_OF_ONE_SNAPSHOT:
             raise
-        except Exception as error:  # noqa: BLE001 a state that is no state fails in any way
+        except Exception as error:  # noqa: BLE001 a damaged state fails in any way
             if refused is None and isinstance(error, SnapshotError) and not isinstance(error, DamagedError):
                 refused = error
             why = str(error) if isinstance(error, HeadraceError) else repr(error)
-            where = {"task": collaborators.task.name, "partition": partition, "position": found.position}
-            log.warning("a snapshot is passed by", snapshot=found.place, error=why, **where)
-            if passed is not None:
-                passed.append((found.position, why))
+            fields = {"task": collaborators.task.name, "partition": partition, "position": stored.position}
+            log.warning("a snapshot is passed by", snapshot=stored.place, error=why, **fields)
+            if skipped is not None:
+                skipped.append((stored.position, why))
             continue
         if result is not None:
             return result
@@ -122,12 +123,12 @@ async def recover(
     return None
 
 
-def _read(collaborators: Collaborators, partition: int, found: StoredSnapshot) -> Recovered:
-    """The state of a snapshot; DamagedError or SnapshotError if it cannot be used."""
-    claimed = found.read_header()
+def _read(collaborators: Collaborators, partition: int, stored: StoredSnapshot) -> Recovered:
+    """Read the state of a snapshot; DamagedError or SnapshotError if the snapshot cannot be used."""
+    claimed = stored.read_header()
     check_signed(claimed, collaborators.key)
-    sealed = found.read()
+    sealed = stored.read()
     work = partial(unseal, sealed, collaborators.task, partition, snapshot_key=collaborators.key)
-    state = aside.run(work) if claimed.size > LARGE_BYTES else work()
+    state = collector_pause.run(work) if claimed.size > LARGE_BYTES else work()
     header = peek(sealed)
-    return Recovered(state, header.digest, header.size, found.place)
+    return Recovered(state, header.digest, header.size, stored.place)

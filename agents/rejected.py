@@ -1,4 +1,4 @@
-"""Rejected rows of a source as records of the quarantine: one for a run of alike refusals."""
+"""Packs the rejected rows of a source into records of the quarantine, one for a run of rows with the same code."""
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -14,29 +14,29 @@ from headrace.tables.kafka.appender import NewMessage
 def pack_rejected(
     task: Task, topic: str, partition: int, rejected: Sequence[tuple[KafkaMessage, Rejected]]
 ) -> list[NewMessage]:
-    """The records of rejected rows of a source's partition, in the rows' order.
+    """Pack rejected rows of a source partition into records of the quarantine, in the order of the rows.
 
-    Rows that follow each other in one message and are rejected with one code share a record. Each record has several headers, so a message
-    of short rows that are all wrong would otherwise become many times as large. The shared record has the reason of the first row, the
-    header `rows`, which counts them, and for its value their lines.
+    Rows that follow each other in one message and have the same code share a record. Each record has several headers, so otherwise a message
+    of short rows that are all wrong would become many times as large. The shared record has the reason of the first row, the number of rows
+    in the header `rows`, and the lines of the rows as its value.
 
     Parameters
     ----------
     task
-        Whose quarantine.
+        The task with the quarantine.
     topic, partition
-        Where the rows are from.
+        The source partition of the rows.
     rejected
-        Rows with their messages, in their order.
+        The rows with their messages, in order.
     """
     packed = []
     for run in _runs(rejected):
         message, first = run[0]
-        name = f"{task.name}/{topic}/{partition}/{message.offset}/{first.row}"
+        effect_id = f"{task.name}/{topic}/{partition}/{message.offset}/{first.row}"
         lines = [row.value for _, row in run]
         is_one = all(line is lines[0] for line in lines)  # the message itself, which several sources have rejected
         value = lines[0] if is_one else b"\n".join(lines)
-        effect = Quarantined(id=name, code=first.code, reason=first.reason, offset=message.offset, row=first.row,
+        effect = Quarantined(id=effect_id, code=first.code, reason=first.reason, offset=message.offset, row=first.row,
                              key=message.key, value=value)  # fmt: skip
         headers = headers_of(effect, topic, partition)
         if len(run) > 1:

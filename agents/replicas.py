@@ -1,4 +1,4 @@
-"""Replicas: models of the shards that other workers own, kept up by following their snapshots."""
+"""Replicas: copies of the models of shards that other workers own, kept up to date by following their snapshots."""
 
 import asyncio
 from collections.abc import Iterable, Mapping
@@ -19,25 +19,25 @@ from headrace.learning.task import Task
 log = structlog.get_logger()
 
 POLL_SECONDS = 0.1
-"""How long to wait for news; also how soon a change of the owned shards is noticed."""
+"""How long to wait for new entries of the changelogs; also how soon a change of the owned shards is noticed."""
 
 ENDS_SECONDS = 1.0
-"""How often the log is asked for its ends."""
+"""How often the ends of the log are looked up."""
 
 RETRY_SECONDS = 0.5
 OPENING_MAX = 8
-"""Shards that are opened at a time: each reads the changelog with a consumer of its own."""
+"""The number of shards that are opened at a time: each reads the changelog with a consumer of its own."""
 
 
 class Replica:
-    """A read-only model of a shard that another worker owns, as of a snapshot.
+    """A read-only copy of the model of a shard that another worker owns, as of a snapshot.
 
     Parameters
     ----------
     task, partition
         Which shard.
     collaborators
-        Tells the time.
+        Have the clocks.
     """
 
     status: Literal["replica"] = "replica"
@@ -51,52 +51,55 @@ class Replica:
 
     @property
     def position(self) -> int:
-        """The position of the snapshot."""
+        """Return the position of the snapshot; 0 if there is none."""
         return self.learner.state.position if self.learner else 0
 
     @property
     def staleness(self) -> float:
-        """At most how many seconds of the log the model has not seen."""
+        """Return an upper bound of the seconds of the log that the model has not folded."""
         return self.freshness.staleness(self.position, self.collaborators.budget.clock())
 
     async def digest(self) -> tuple[int, str] | None:
-        """The position and the digest of the state there."""
+        """Return the position and the digest of the state; None if there is no model yet."""
         if self.learner is None:
             return None
-        if self._digest is None:  # of a state without a snapshot, which is small
+        if self._digest is None:  # only a new state, which is small, has no snapshot
             self._digest = digest(self.learner.state)
         return self.position, self._digest
 
-    def take_up(self, found: Recovered | None) -> None:
-        """Answer from this state from now on; None is that of a shard without a snapshot. If it cannot be used, the last one stays."""
-        learner = Learner(self.task, self.partition, found.state if found else None)
-        if self.position == 0 and found is not None:
-            self.freshness.know(
-                known_from(found.state.clock, self.collaborators.budget.clock(), self.collaborators.wall())
+    def take_up(self, recovered: Recovered | None) -> None:
+        """Answer from a recovered state from now on; None stands for the new state of a shard without a snapshot.
+
+        If the state cannot be used, this raises, and the replica keeps its last model.
+        """
+        learner = Learner(self.task, self.partition, recovered.state if recovered else None)
+        if self.position == 0 and recovered is not None:
+            self.freshness.set_known(
+                known_from(recovered.state.clock, self.collaborators.budget.clock(), self.collaborators.wall())
             )
         self.learner = learner
-        self.error = str(found.refused) if found and found.refused else None
-        self._digest = found.digest if found else None
+        self.error = str(recovered.refused) if recovered and recovered.refused else None
+        self._digest = recovered.digest if recovered else None
 
 
 class Replicas:
     """Follows the snapshots of all shards of a task that this worker does not own.
 
-    The table of such a shard is opened and followed like an owner's, so when the shard is assigned its table is there already. From
-    that moment on nothing here touches it: an owner opens what belongs to a snapshot before it looks for the furthest one. When the
-    shard is taken away its owner closes the table, which is noticed here, and it is opened again.
+    The snapshot table of such a shard is opened and followed like an owner's, so the table is up to date when the shard is assigned to this
+    worker. From that moment on the replicas leave the table alone. When the shard is revoked, its `Shard` closes the table, and the
+    replicas open it again.
 
-    The newest snapshot of each shard is read in a thread, so that answers go on meanwhile. All but the first are read within a budget of
-    time; those that come faster are passed over.
+    The newest snapshot of each shard is read in a thread, so that requests are answered meanwhile. All but the first are read within a
+    budget of time; if snapshots come faster, some are skipped.
 
     Parameters
     ----------
     task
-        Whose shards.
+        The task with the shards.
     collaborators
-        What they act upon.
+        The collaborators of the task's shards.
     owned
-        The shards of this worker, as they come and go.
+        The shards that this worker owns now; a live view.
     """
 
     def __init__(self, task: Task, collaborators: Collaborators, owned: Mapping[int, object]):
@@ -105,21 +108,21 @@ class Replicas:
         self._table = collaborators.snapshots.table
         self._budget = Budget(clock=collaborators.budget.clock)
         self._following: set[int] = set()
-        self._news: dict[int, None] = {}  # an ordered set: whose table has changed since it was looked at
+        self._news: dict[int, None] = {}  # an ordered set: shards with changed tables
         self._asked_at = float("-inf")
         self.following = Background(f"replicas of {task.name}", self._follow_all)
 
     def start(self) -> None:
-        """Follow, in a task of its own, until stopped."""
+        """Start the background task that follows the snapshots."""
         self.following.start()
 
     async def stop(self) -> None:
-        """Follow no more, and close the databases. The models stay to answer from."""
+        """Stop following and close the databases. The models go on answering."""
         await self.following.stop()
         self._close(self._table.opened())
 
     def is_refused(self, partition: int) -> bool:
-        """Whether there is a snapshot of this shard, and no model because it was refused."""
+        """Say whether this shard has no model here because its snapshot was refused."""
         replica = self.held.get(partition)
         return replica is not None and replica.learner is None and replica.error is not None
 
@@ -127,7 +130,7 @@ class Replicas:
         while True:
             try:
                 await self._round()
-            except Exception as error:  # noqa: BLE001 a broker that is away, a full disk: begin again with what is there
+            except Exception as error:  # noqa: BLE001 a broker that is away, a full disk: begin again
                 log.info("cannot follow snapshots now", task=self.task.name, error=repr(error))
                 self._close(self._following)
                 self._following.clear()
@@ -176,7 +179,7 @@ class Replicas:
         return {partition for partition, is_open in zip(wanted, opened, strict=True) if is_open}
 
     async def _take_news(self, partition: int) -> None:
-        """Take up what has come for a shard; when its database or the broker fails, it alone is opened again."""
+        """Read the new snapshot of a shard. If its database or the broker fails, only this shard is opened again."""
         try:
             if self._is_open(partition):
                 await self._take_up(partition, self._budget)
@@ -185,18 +188,18 @@ class Replicas:
             self._close([partition])
 
     async def _take_up(self, partition: int, budget: Budget | None = None) -> None:
-        """Answer from the furthest snapshot there is that can be used and is of the event log as it stands.
+        """Answer from the furthest snapshot that can be used and belongs to the present event log.
 
-        The error says of one that is further why it was refused, also while an earlier one is answered from.
+        If a further snapshot was refused, the replica's `error` says why, even while an earlier snapshot answers.
         """
         replica = self.held.get(partition)
         if replica is None:
             replica = self.held[partition] = Replica(self.task, partition, self.collaborators)
 
-        async def use(found: Recovered) -> bool:
-            if replica.learner is None:  # its owner looks at the log from then on
-                await self.collaborators.log.check(partition, found.state.last, found.state.position)
-            replica.take_up(found)
+        async def use(recovered: Recovered) -> bool:
+            if replica.learner is None:  # later the owner compares the log
+                await self.collaborators.log.check(partition, recovered.state.last, recovered.state.position)
+            replica.take_up(recovered)
             return True
 
         try:
@@ -220,11 +223,11 @@ class Replicas:
         self._asked_at = now
         for partition, end in (await self.collaborators.log.ends(sorted(self._following))).items():
             replica = self.held.get(partition)
-            if replica is not None and end >= replica.position:  # otherwise the snapshot is of another log
+            if replica is not None and end >= replica.position:  # a shorter log is not the one of the snapshot
                 replica.freshness.mark(end, now)
 
     def _is_open(self, partition: int) -> bool:
-        """Whether a table is open, and for a replica: it may have been assigned, and taken away again, at any `await`."""
+        """Say whether a table is open for a replica. The shard may have been assigned, and revoked again, during any `await`."""
         return partition not in self.owned and partition in self._table.opened()
 
     def _close(self, partitions: Iterable[int]) -> None:

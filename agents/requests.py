@@ -1,4 +1,4 @@
-"""Questions asked over Kafka: read from `<task>.requests`, answered on `<task>.predictions`."""
+"""Answers questions over Kafka: reads them from `<task>.requests` and publishes answers to `<task>.predictions`."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -20,25 +20,25 @@ from headrace.tables.kafka.producer import producing
 log = structlog.get_logger()
 
 POLL_MAX = 500
-"""Messages answered together: an answer waits for those beside it."""
+"""The largest number of messages that are answered together: each answer waits for the others of its poll."""
 
-TOGETHER = 50
-"""Questions that are answered in one turn of the loop, at some 15 microseconds each."""
+CHUNK = 50
+"""The number of questions that are answered before other tasks may run, at some 15 microseconds each."""
 
 HELD_MAX = 4 << 20
-"""Bytes of answers that are held before the broker must have them: an answer may be many times as long as its question."""
+"""Bytes of answers in memory above which they are sent to the broker: an answer may be many times as long as its question."""
 
 RETRY_SECONDS = 1.0
 
 DETAIL_MAX = 1_000
-"""Characters of a refusal's detail, which may quote the question."""
+"""The largest number of characters of a refusal's detail, which may quote the question."""
 
 Answer = Callable[[Sequence[tuple[str, bytes]]], Awaitable[Sequence[bytes]]]
-"""Answers questions, one line each, with the id of those that have none; raises for none of them: a refusal is an answer."""
+"""Answers questions, each a pair of the id for a question without one and its line. It never raises: a refusal is an answer, too."""
 
 
 class Line(NamedTuple):
-    """A line of a message with its place, which is the id of a question that has none; or a message of too many (`rows`)."""
+    """A line of a message with its place, which serves as the id of a question without one; or a message of too many lines (`rows`)."""
 
     message: ConsumerRecord
     place: str
@@ -47,21 +47,21 @@ class Line(NamedTuple):
 
     @property
     def is_asked(self) -> bool:
-        """Whether it is answered, and not refused for the number of lines."""
+        """Say whether the question is answered, and not refused because its message has too many lines."""
         return self.rows <= ROWS_MAX
 
 
 class Answers:
-    """Answers on their way to the broker: those to one message go together, and with its key, as far as a broker takes them.
+    """Packs answers and sends them to the broker: the answers to one message share a message with its key, if a broker takes it.
 
     Parameters
     ----------
-    tell
-        Appends lines as the answer to a message.
+    publish
+        Publishes lines as the answer to a message.
     """
 
-    def __init__(self, tell: Callable[[ConsumerRecord, bytes], Awaitable[None]]):
-        self.tell = tell
+    def __init__(self, publish: Callable[[ConsumerRecord, bytes], Awaitable[None]]):
+        self.publish = publish
         self.size = 0
         self._message: ConsumerRecord | None = None
         self._lines: list[bytes] = []
@@ -69,7 +69,7 @@ class Answers:
         self._ready: list[tuple[ConsumerRecord, bytes]] = []
 
     def add(self, message: ConsumerRecord, answer: bytes) -> None:
-        """One more line; in place of one that no broker takes stands a refusal."""
+        """Add a line of answer; a refusal replaces a line that is too large for a broker."""
         if message is not self._message or self.size - self._packed > PACK_BYTES:
             self.end_message()
         self._message = message
@@ -83,23 +83,23 @@ class Answers:
         self._lines, self._packed = [], self.size
 
     async def send(self) -> None:
-        """Wait until the broker has all but the lines that others may still go with."""
+        """Send all finished messages and wait until the broker has acknowledged them. Lines of the present message stay."""
         ready, self._ready = self._ready, []
         self.size -= self._packed
         self._packed = 0
-        await asyncio.gather(*(self.tell(message, value) for message, value in ready))
+        await asyncio.gather(*(self.publish(message, value) for message, value in ready))
 
 
 class Requests:
-    """Answers every request at least once, wherever the group puts it.
+    """Consumes `<task>.requests` and publishes an answer for each request to `<task>.predictions`, at least once.
 
-    The requests of one partition are read in their order, and their answers go to the same partition, modulo the task's number of
-    partitions where the topic of the requests has more. Offsets are committed when the broker
-    has the answers, so what a worker had in hand when it was killed is answered by another. An answer that is told twice carries the
-    same id, that of the question or else its place in the topic; it may be of another position of the model. Unlike the event log, a
-    request changes no model, so it needs no more order than this; of a question that is logged twice the fold takes the first.
+    The requests of one partition are read in order, and their answers go to the same partition, modulo the task's number of partitions if
+    the topic of the requests has more. Offsets are committed when the broker has acknowledged the answers, so if a worker is killed,
+    another one answers its requests. Two answers to one request carry the same id, that of the question or else its place in the topic;
+    they may come from different positions of the model. A request changes no model, so no further order is needed; if a question is logged
+    twice, the fold takes the first.
 
-    The consumer group is the task's own, so that its offsets outlive a change of the worker's tasks.
+    Each task has a consumer group of its own, so that its offsets outlive a change of the worker's tasks.
 
     Parameters
     ----------
@@ -108,14 +108,14 @@ class Requests:
     brokers
         Where Kafka is: `Brokers`, or `host:port`, several separated by commas.
     answer
-        What answers.
+        Answers questions.
     """
 
     def __init__(self, task: Task, brokers: Brokers | str, answer: Answer):
         self.task, self.brokers, self.answer = task, Brokers.of(brokers), answer
 
     async def run(self) -> None:
-        """Answer until cancelled; a broker that is away is tried again."""
+        """Answer requests until cancelled; try again while the broker is away."""
         while True:
             try:
                 await self._serve()
@@ -139,26 +139,28 @@ class Requests:
                 for messages in polled.values():
                     await self._answer(producer, messages)
                 if polled:
-                    await consumer.commit({shard: found[-1].offset + 1 for shard, found in polled.items()})
+                    await consumer.commit({place: messages[-1].offset + 1 for place, messages in polled.items()})
 
     async def _answer(self, producer: AIOKafkaProducer, messages: Sequence[ConsumerRecord]) -> None:
-        lines, answers = lines_of(messages), Answers(partial(self._tell, producer))
-        while some := list(islice(lines, TOGETHER)):
-            told = iter(await self.answer([(line.place, line.question) for line in some if line.is_asked]))
-            for line in some:
-                answers.add(line.message, next(told) if line.is_asked else too_many(line.rows))
+        lines, answers = lines_of(messages), Answers(partial(self._publish, producer))
+        while chunk := list(islice(lines, CHUNK)):
+            answered = iter(await self.answer([(line.place, line.question) for line in chunk if line.is_asked]))
+            for line in chunk:
+                answers.add(line.message, next(answered) if line.is_asked else too_many(line.rows))
             if answers.size > HELD_MAX:
                 await answers.send()
-            await asyncio.sleep(0)  # others wait too
+            await asyncio.sleep(0)  # let other tasks run
         answers.end_message()
         await answers.send()
 
-    async def _tell(self, producer: AIOKafkaProducer, message: ConsumerRecord, value: bytes) -> None:
-        """Append an answer. In place of one that the topic does not take stands a refusal, without the key: that may be what is too large."""
+    async def _publish(self, producer: AIOKafkaProducer, message: ConsumerRecord, value: bytes) -> None:
+        """Publish an answer. If the topic does not take it, publish a refusal without the key, since the key may be too large."""
         topic = f"{self.task.name}.predictions"
-        for told, key in ((value, message.key), (too_large(len(value)), None)):
+        for content, key in ((value, message.key), (too_large(len(value)), None)):
             try:
-                await producer.send_and_wait(topic, told, key=key, partition=message.partition % self.task.partitions)
+                await producer.send_and_wait(
+                    topic, content, key=key, partition=message.partition % self.task.partitions
+                )
             except MessageSizeTooLargeError as error:
                 log.warning("an answer is too large", task=self.task.name, offset=message.offset, error=repr(error))
             else:
@@ -166,7 +168,7 @@ class Requests:
 
 
 def lines_of(messages: Sequence[ConsumerRecord]) -> Iterator[Line]:
-    """Yield the lines of messages, and in place of those of a message that has too many one that says so."""
+    """Yield the lines of messages; for a message with too many lines, yield one `Line` with their number."""
     for message in messages:
         value, place = message.value or b"", f"{message.topic}/{message.partition}/{message.offset}"
         rows = value.count(b"\n") + 1
@@ -176,17 +178,17 @@ def lines_of(messages: Sequence[ConsumerRecord]) -> Iterator[Line]:
             yield from (Line(message, f"{place}/{row}", line) for row, line in enumerate(value.split(b"\n")))
 
 
-def refusal(name: str | None, code: str, detail: str, remedy: str) -> bytes:
-    """The answer that says why there is none."""
-    told = {"effect": "refused", "id": name, "code": code, "detail": detail[:DETAIL_MAX], "remedy": remedy}
-    return msgspec.json.encode(told)
+def refusal(record_id: str | None, code: str, detail: str, remedy: str) -> bytes:
+    """Encode the answer to a question that is refused: code, detail and remedy."""
+    fields = {"effect": "refused", "id": record_id, "code": code, "detail": detail[:DETAIL_MAX], "remedy": remedy}
+    return msgspec.json.encode(fields)
 
 
 def too_many(rows: int) -> bytes:
-    """The one answer to a message of too many questions."""
+    """Encode the one answer to a message with too many questions."""
     return refusal(None, "too_many", f"{rows} questions in one message.", f"Send up to {ROWS_MAX}.")
 
 
 def too_large(size: int) -> bytes:
-    """What stands in for answers that a broker does not take."""
+    """Encode the refusal that replaces an answer too large for a broker."""
     return refusal(None, "too_large", f"the answer has {size} bytes.", "Use fewer or shorter labels, or a shorter key.")

@@ -1,4 +1,4 @@
-"""Resuming: finds the state from which a shard that is opened goes on, and says which states could not be used."""
+"""Finds the state with which a shard goes on when it is opened, and says which states could not be used."""
 
 import asyncio
 from typing import NamedTuple
@@ -25,20 +25,20 @@ class Held(NamedTuple):
 
 
 class Resumed(NamedTuple):
-    """What a shard goes on with.
+    """The state with which a shard goes on when it is opened.
 
     Parameters
     ----------
     learner, pending
-        A learner with the state, and the pending table with the entries that wait in it.
+        A learner with the state, and the pending table with the entries of the state.
     current_at
-        When the state was last known to have folded all of the log, in seconds of the clock that never goes back.
+        When the state was last known to have folded the whole log, in seconds of the clock that never goes back.
     size
-        Bytes of the snapshot; None where the state is not from one.
+        Bytes of the snapshot; None if the state is not from a snapshot.
     is_held
-        Whether it is the state that was held in memory.
+        Whether the state was held in memory by the failed shard.
     notice
-        Why the log is folded again, where it is.
+        Why the log is folded again; None if it is not.
     """
 
     learner: Learner
@@ -50,25 +50,25 @@ class Resumed(NamedTuple):
 
 
 class Resumption:
-    """Looks for the furthest state of a shard that fits its event log and its pending table.
+    """Looks for the furthest state of a shard that fits its event log and its pending table, when the shard is opened.
 
     Parameters
     ----------
     task, partition
         Which shard.
     collaborators
-        Its collaborators, whose databases are open.
+        The collaborators of the shard, whose databases are open.
     asked_at
-        When the log was asked for its end, before this.
+        When the end of the log was looked up.
     """
 
     def __init__(self, task: Task, partition: int, collaborators: Collaborators, asked_at: float):
         self.task, self.partition, self.collaborators, self.asked_at = task, partition, collaborators, asked_at
         self._misfits: list[int] = []
-        self._passed: list[tuple[int, str]] = []
+        self._skipped: list[tuple[int, str]] = []
 
     async def find(self, held: Held | None = None) -> Resumed:
-        """Find the state to go on with: the one held in memory, if it is whole and fits, or that of the furthest snapshot, or a new one.
+        """Find the state to go on with: the state held in memory if it is whole and fits, else that of the furthest snapshot, else a new one.
 
         Raises as `recover` does.
         """
@@ -77,7 +77,7 @@ class Resumption:
                 is_whole = held.learner.between_messages
             if is_whole and await self._fits(held.learner.state, held.pending):
                 return Resumed(held.learner, held.pending, await self._check_log(held.learner.state), is_held=True)
-        resumed = await recover(self.collaborators, self.partition, self._use, passed=self._passed)
+        resumed = await recover(self.collaborators, self.partition, self._use, skipped=self._skipped)
         if resumed is None:
             pending = ShardPending(self.collaborators.pending, self.partition)
             learner = Learner(self.task, self.partition, pending=pending)
@@ -89,33 +89,33 @@ class Resumption:
 
     def _explain(self, position: int) -> str | None:
         """Say why the log is folded again from `position`: which states do not fit the pending table, which snapshots cannot be used."""
-        whys = []
+        reasons = []
         if self._misfits:
-            whys.append(
+            reasons.append(
                 f"the states at {', '.join(map(str, self._misfits))} do not fit {self.task.name}.pending, which has lost entries"
             )
-        if self._passed and not position:  # where another one was used, little is folded again, and the log has it
-            (furthest, why), *more = self._passed
+        if self._skipped and not position:  # after another snapshot little is folded again, and the log has the warning
+            (furthest, why), *more = self._skipped
             others = f" and {len(more)} others were" if more else " was"
-            whys.append(f"the snapshot at {furthest}{others} passed by ({why.rstrip('.')})")
-        return f"{'; '.join(whys)}: the log is folded again from {position}." if whys else None
+            reasons.append(f"the snapshot at {furthest}{others} passed by ({why.rstrip('.')})")
+        return f"{'; '.join(reasons)}: the log is folded again from {position}." if reasons else None
 
-    async def _use(self, found: Recovered) -> Resumed | None:
+    async def _use(self, recovered: Recovered) -> Resumed | None:
         pending = ShardPending(self.collaborators.pending, self.partition)
-        if not await self._fits(found.state, pending):
+        if not await self._fits(recovered.state, pending):
             return None
-        learner = Learner(self.task, self.partition, found.state, pending)
-        current_at = await self._check_log(found.state)
-        self.collaborators.snapshots.keep(self.partition, found.state.position, found.place)
-        return Resumed(learner, pending, current_at, found.size)
+        learner = Learner(self.task, self.partition, recovered.state, pending)
+        current_at = await self._check_log(recovered.state)
+        self.collaborators.snapshots.keep(self.partition, recovered.state.position, recovered.place)
+        return Resumed(learner, pending, current_at, recovered.size)
 
     async def _check_log(self, state: State) -> float:
-        """When the state was current, if the log is the one that it has folded; LogError otherwise."""
+        """Check that the log is the one that the state has folded, and return when the state was up to date; LogError if it is another log."""
         await self.collaborators.log.check(self.partition, state.last, state.position)
         return known_from(state.clock, self.asked_at, self.collaborators.wall())
 
     async def _fits(self, state: State, pending: ShardPending) -> bool:
-        """Whether the pending table has just the entries that wait in this state. A table that has not is read anew once."""
+        """Say whether the pending table has exactly the entries of this state. If it has not, the table is read anew once."""
         fits = await self._holds(state, pending)
         if not fits:
             self._misfits.append(state.position)
@@ -133,4 +133,4 @@ class Resumption:
             await self.collaborators.pending.read_anew(self.partition)
             return await pending.holds(*wanted)
         finally:
-            pending.close()  # what is read goes on holding the database, and with it the lock
+            pending.close()  # an open view of the table would hold the database and its lock

@@ -1,4 +1,4 @@
-"""The saver of a shard: takes snapshots of its state, in an order in which a crash after any step loses nothing."""
+"""The saver of a shard: takes snapshots of its state in steps, so that a crash after any step loses nothing."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -29,34 +29,34 @@ class Snapshot(NamedTuple):
 class Saver:
     """Takes the snapshots of one shard.
 
-    A snapshot is sealed while the shard does not fold. The steps of `save` then run in a task of their own, beside the folding:
+    A snapshot is sealed while the shard does not fold. Then the steps of `save` run in a task of their own, while the shard folds on:
 
     1. `tell`: the broker acknowledges the effects of every message that the state has folded.
     2. `make_durable`: the broker acknowledges the pending entries that the state needs, then the snapshot.
     3. `commit`: the group gets the position, and the entries that no snapshot needs any more are removed.
 
-    After a crash the shard goes on from the last durable snapshot. So its effects are never lost, and no committed position is ahead of
-    it. A step that fails ends this snapshot alone: the log still has every message, and another snapshot is due soon.
+    After a crash the shard goes on from the last durable snapshot. So effects are never lost, and no committed position is ahead of the
+    last durable snapshot. A step that fails ends this snapshot alone: the log still has every message, and another snapshot is due soon.
 
     Parameters
     ----------
     task, partition
         Which shard.
     collaborators
-        Its collaborators.
+        The collaborators of the shard.
     teller
         Publishes the effects of the shard.
     is_live
-        Whether the shard still folds; one that does not commits nothing.
+        Says whether the shard still folds; otherwise nothing is committed.
     on_store_error
-        Is called when a local database fails.
+        Called when a local database fails.
     before
-        The saver of the same shard whose state is taken over.
+        The saver of the failed shard whose state is taken over, if there is one.
 
     Attributes
     ----------
     position, clock
-        Of the last durable snapshot.
+        Position and log time of the last durable snapshot.
     error
         Why there is no newer snapshot; None when the last one succeeded.
     """
@@ -87,15 +87,15 @@ class Saver:
         )
 
     def resume(self, state: State, size: int) -> None:
-        """Take note that the shard goes on from a durable snapshot of this state, of so many bytes."""
+        """Record that the shard goes on from a durable snapshot of this state, whose size is in bytes."""
         self.position, self.clock, self.sealer.size = state.position, state.clock, size
 
     def start(self, pending: ShardPending) -> None:
-        """Save from now on, together with the entries of this pending table."""
+        """Begin to save states, each with the entries of this pending table."""
         self.pending, self._sealed_at = pending, self.collaborators.budget.clock()
 
     def is_due(self, position: int) -> bool:
-        """Whether a state of this position should be saved: enough messages or seconds have passed, and the budget allows it."""
+        """Say whether a state at this position should be saved: enough messages or seconds have passed, and the budget allows it."""
         collaborators = self.collaborators
         unsaved = position - self.position
         if not unsaved or self.errands.are_running or not self._is_live():
@@ -115,11 +115,11 @@ class Saver:
         await self.errands.wait()
 
     def cancel(self) -> None:
-        """Give up the snapshot under way."""
+        """Cancel the snapshot under way."""
         self.errands.cancel()
 
     async def seal(self, learner: Learner) -> Snapshot | None:
-        """Turn the state into the bytes of a snapshot. A model that cannot be saved goes on learning: `error` says so, and None is returned."""
+        """Seal the state as a snapshot. If the model cannot be saved, set `error` and return None: the shard goes on learning."""
         assert learner.between_messages
         collaborators, state = self.collaborators, learner.state
         self._sealed_at = collaborators.budget.clock()
@@ -127,7 +127,7 @@ class Saver:
             sealed = await self.sealer.seal(
                 state, self.task, self.partition, writer=collaborators.writer, key=collaborators.key
             )
-        except Exception as error:  # noqa: BLE001 a user's model fails in any way
+        except Exception as error:  # noqa: BLE001 a user's model may raise anything
             self.error = f"no snapshot can be taken: {error if isinstance(error, HeadraceError) else repr(error)}"
             log.error("no snapshot can be taken", task=self.task.name, partition=self.partition, error=self.error)  # noqa: TRY400
             return None
@@ -136,7 +136,7 @@ class Saver:
         return Snapshot(state.position, state.clock, sealed)
 
     async def save(self, snapshot: Snapshot) -> None:
-        """Take the steps after sealing, each when the one before is done. Raises what a step raises."""
+        """Do the steps after sealing, one after the other. Raises what a step raises."""
         await self.tell()
         await self.make_durable(snapshot)
         if self._is_live():

@@ -1,4 +1,4 @@
-"""The sealer: makes snapshots and digests of one shard's state, on the loop where that is quick, otherwise in a thread."""
+"""The sealer: makes snapshots and digests of one shard's state, in the event loop if that is quick, otherwise in a thread."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from functools import partial
 from typing import TypeVar
 
 from headrace.agents.budget import Budget
-from headrace.agents.garbage import aside
+from headrace.agents.garbage import collector_pause
 from headrace.learning.errors import SnapshotError
 from headrace.learning.snapshot import digest, peek, seal
 from headrace.learning.state import State
@@ -16,25 +16,25 @@ from headrace.learning.task import Task
 Result = TypeVar("Result")
 
 INLINE_SECONDS = 0.005
-"""A state that was sealed faster than this is sealed on the loop the next time, too."""
+"""A state that was sealed faster than this is sealed in the event loop the next time, too."""
 
 INLINE_BYTES = 256 << 10
-"""A state of more bytes than this is sealed in a thread at first, before it is known how long that takes."""
+"""A state of more bytes than this is sealed in a thread the first time, when its sealing time is not known yet."""
 
 DIGEST_SECONDS = 2.0
 """How long a status may wait for the digest of a large state; without it the digest is null."""
 
 LARGE_STATE = 64 << 20
-"""Bytes of a state from which on an alert is due, and again each time it has doubled: sealing takes seconds, recovery longer."""
+"""Bytes of a state at which an alert is due, and again each time the state has doubled: sealing takes seconds, recovery longer."""
 
 
 class Sealer:
-    """Seals the state of a shard, which the caller keeps from changing meanwhile. Requests are answered and heartbeats sent all the while.
+    """Seals the state of a shard without blocking the event loop for long. The caller keeps the state from changing meanwhile.
 
     Parameters
     ----------
     budget
-        Is charged with the time that sealing takes.
+        Charged with the time that sealing takes.
 
     Attributes
     ----------
@@ -51,11 +51,11 @@ class Sealer:
 
     @property
     def is_quick(self) -> bool:
-        """Whether work on the whole state is so short that it may be done on the loop."""
+        """Say whether work on the whole state is short enough for the event loop."""
         return self.seconds < INLINE_SECONDS and (self.seconds > 0 or self.size < INLINE_BYTES)
 
     async def seal(self, state: State, task: Task, partition: int, *, writer: str, key: bytes | None) -> bytes:
-        """Make a snapshot. SnapshotError as for `learning.snapshot.seal`."""
+        """Seal a state as a snapshot. Raises SnapshotError as `learning.snapshot.seal` does."""
         started = self.budget.clock()
         try:
             work = partial(seal, state, task, partition, writer=writer, snapshot_key=key)
@@ -66,13 +66,13 @@ class Sealer:
         return sealed
 
     async def digest(self, state: State) -> str:
-        """The digest of a state."""
+        """Return the digest of a state."""
         return await self._run(partial(digest, state))
 
     async def digest_in_time(self, state: State, lock: asyncio.Lock) -> tuple[int, str] | None:
-        """The position and the digest of a state; None when that takes too long, or the state is larger than what may be saved.
+        """Return the position and the digest of a state; None if that takes too long, or if the state is too large to be saved.
 
-        The lock is held while work on a large state is done, so that the state does not change.
+        The lock is held during work on a large state, so that the state does not change.
         """
         if self._digest is None or self._digest[0] != state.position:
             try:
@@ -83,7 +83,7 @@ class Sealer:
         return self._digest
 
     def find_growth(self) -> str | None:
-        """What to say of a state that has become large, the first time and each time that it has doubled since."""
+        """Return the detail of an alert if the state has become large, the first time and each time that it has doubled since."""
         if self.size < self._large:
             return None
         self._large = 2 * self.size
@@ -92,4 +92,4 @@ class Sealer:
     async def _run(self, work: Callable[[], Result]) -> Result:
         if self.is_quick:
             return work()
-        return await asyncio.to_thread(aside.run, work)
+        return await asyncio.to_thread(collector_pause.run, work)

@@ -1,4 +1,4 @@
-"""A shard on the worker that owns it: brings the messages to the learner in order, and its state to safety."""
+"""A shard on the worker that owns it: folds the messages of its partition in order, publishes their effects and saves its state."""
 
 import asyncio
 from collections.abc import Sequence
@@ -23,33 +23,33 @@ from headrace.tables.pending import ShardPending
 
 log = structlog.get_logger()
 
-BREATH = 0.001
-"""Seconds of folding after which requests are let in: well under the latency that is promised for them."""
+YIELD_SECONDS = 0.001
+"""Seconds of folding after which the event loop may serve requests: well under their promised latency."""
 
 FOLD: ErrorCode = "fold"
-"""The code of a shard that anything else than an error of Headrace has stopped."""
+"""The code of a shard that was stopped by an exception that is not a HeadraceError."""
 
 STUCK_SECONDS = 1.0
-"""How long a position may stand still, the log being ahead, before the messages are read from the log."""
+"""How long a position may lag behind the log without moving before the messages are read from the log."""
 
 Status = Literal["opening", "live", "stopped", "stale"]
 
 
 class Shard(OrderedPartition):
-    """One shard, from its assignment to this worker until it is revoked, or until a local database fails.
+    """Folds one shard, from its assignment to this worker until it is revoked, or until a local database fails.
 
-    Only a live shard folds. Every `await` may be the moment at which the shard is taken away, so after each the status is looked
-    at again. A fold that raises stops this shard alone: the position stays, nothing more is saved, and the last model keeps
-    answering. A failed database is another matter: `failed` is set, and `agents/shards.py` puts a new shard in the place of this one.
+    Only a live shard folds. The shard may be revoked during any `await`, so its status is checked again after each. A fold that raises
+    stops this shard alone: the position stays, nothing more is saved, and the last model keeps answering. If a database fails, `failed` is
+    set, and `agents/shards.py` replaces this shard by a new one.
 
     Parameters
     ----------
     task, partition
         Which shard.
     collaborators
-        Its collaborators.
+        The collaborators of the shard.
     before
-        The shard that failed and whose place this one takes: if its state is whole, this one goes on from there.
+        The failed shard that this one replaces, if there is one: if its state is whole, this shard goes on from it.
     """
 
     what = "a shard"
@@ -59,7 +59,7 @@ class Shard(OrderedPartition):
         self.task = task
         self.collaborators = collaborators
         self.status: Status = "opening"
-        self.code = ""  # of the error that has stopped it
+        self.code = ""  # the code of the error that has stopped the shard
         self.notice: str | None = before.notice if before else None
         self.failed = False
         self.learner: Learner | None = None
@@ -70,11 +70,11 @@ class Shard(OrderedPartition):
         self._before = before
         self.progress = Progress(collaborators.budget.clock)
         self._ticker: Ticker | None = None
-        self._patience = 0.0  # what came while it was being opened was passed by, and is read at once
+        self._patience = 0.0  # messages that came during the opening were ignored, so they are read at once
 
     @property
     def error(self) -> str | None:
-        """Why the shard is stopped or cannot be opened yet, or why its last snapshot failed."""
+        """Return why the shard is stopped or cannot be opened yet, or why its last snapshot failed."""
         return self._error or self.saver.error
 
     @error.setter
@@ -83,18 +83,18 @@ class Shard(OrderedPartition):
 
     @property
     def staleness(self) -> float:
-        """At most how many seconds of the log the model has not seen: since when it was last known to have folded all there was."""
+        """Return an upper bound of the seconds of the log that the model has not folded."""
         return self.progress.staleness(self.position)
 
     @property
     def held(self) -> Held | None:
-        """The state, which another shard may go on with in the place of this one; None before there is one."""
+        """Return the state, from which a shard that replaces this one can go on; None if there is none yet."""
         if self.learner is None or self.pending is None:
             return None
         return Held(self.learner, self.pending, self.taking)
 
     async def digest(self) -> tuple[int, str] | None:
-        """The position and the digest of the state there; None when the shard stopped in the middle of a message, or takes too long."""
+        """Return the position and the digest of the state; None if the shard stopped within a message, or if the digest takes too long."""
         while self.status == "live" and self.learner and not self.learner.between_messages:
             await asyncio.sleep(0)
         if self.learner is None or not self.learner.between_messages:
@@ -103,22 +103,22 @@ class Shard(OrderedPartition):
 
     @property
     def position(self) -> int:
-        """The offset of the next message to fold."""
+        """Return the offset of the next message to fold."""
         return self.learner.state.position if self.learner else 0
 
     async def open(self) -> None:
-        """Take up the furthest state that fits the log and the pending table.
+        """Go on from the furthest state that fits the log and the pending table.
 
-        Snapshots that were all made by other makers, or a log that is another one, stop the shard.
+        The shard stops if all snapshots have another configuration, library version or format, or if the log is another one.
 
         Raises
         ------
         Exception
-            The tables or the log cannot be read yet: the old owner's lock, a broker that is away, a full disk. Try again.
+            The tables or the log cannot be read yet: the old owner holds the lock, the broker is away, the disk is full. Try again.
         """
         collaborators, before = self.collaborators, self._before
         await collaborators.snapshots.table.open(self.partition)
-        await collaborators.pending.open(self.partition)  # after the snapshots: what the furthest one needs is in it
+        await collaborators.pending.open(self.partition)  # second: it must have what the furthest snapshot needs
         asked_at = collaborators.budget.clock()
         end = (await collaborators.log.ends([self.partition]))[self.partition]
         try:
@@ -158,14 +158,14 @@ class Shard(OrderedPartition):
         )
 
     async def look_after(self) -> None:
-        """Fold what was not delivered, and save and tick if it is time. Raises while the broker is away."""
+        """Fold messages that were not delivered, and save and tick if it is time. Raises while the broker is away."""
         await self.catch_up(self._patience)
         await self.save_if_due()
         await self.tick_if_due()
         self._patience = STUCK_SECONDS
 
     async def catch_up(self, patience: float) -> None:
-        """Fold what the log has and was not delivered: the position has not moved for `patience` seconds, and the log goes on."""
+        """Read messages that were not delivered from the log: it is ahead, and the position has not moved for `patience` seconds."""
         asked_at, before, progress = self.collaborators.budget.clock(), self.position, self.progress
         end = (await self.collaborators.log.ends([self.partition]))[self.partition]
         progress.see(before, self.position, end, asked_at)
@@ -177,13 +177,13 @@ class Shard(OrderedPartition):
                 await self.guard(self.read_gap(end))
 
     async def tick_if_due(self) -> None:
-        """When the log is idle and something waits for a time that has come, append a tick: only times in the log count."""
+        """Append a tick if the log is idle and an entry is due: only times in the log move log time."""
         if self.status == "live" and self.learner is not None and self._ticker is not None:
             is_idle = self.position == self.progress.end and not self.taking.locked()
             await self._ticker.tick_if_due(self.learner, is_idle=is_idle)
 
     async def save_if_due(self) -> None:
-        """Begin a snapshot when there is something to save and it is time."""
+        """Begin a snapshot if one is due."""
         if self.saver.is_due(self.position):
             async with self.taking:
                 await self._save_if_due()
@@ -197,89 +197,89 @@ class Shard(OrderedPartition):
         await self.saver.wait()
 
     def close(self) -> None:
-        """Fold no more. The last model stays, stale, to answer from."""
+        """Stop folding and close the databases. The last model goes on answering, with growing staleness."""
         self.status = "stale"
         self.saver.cancel()
         self.let_go()
 
     def let_go(self) -> None:
-        """Close the databases."""
+        """Close the databases of the shard."""
         if self.pending is not None:
             self.pending.close()
         self.collaborators.pending.close(self.partition)
         self.collaborators.snapshots.table.close(self.partition)
 
     async def _save_if_due(self) -> None:
-        """As `save_if_due`; the caller holds the lock, and no message is folded in part."""
+        """Begin a snapshot if one is due. The caller holds the lock, and no message is folded in part."""
         if self.learner is not None and self.saver.is_due(self.position):
             await self.saver.begin(self.learner)
 
     async def handle(self, error: Exception) -> None:
-        """Open the shard anew when a local database failed; stop it at any other error, which is a defect in a model or in the fold."""
+        """Have the shard replaced if a local database failed; stop it at any other error, which is a defect of a model or of the fold."""
         if isinstance(error, StoreError | ReplacedError):
             self._fail(error)
         else:
             await self.stop(error)
 
     def _fail(self, error: HeadraceError) -> None:
-        """A local database failed: fold no more, and have another shard opened in the place of this one."""
+        """Stop folding because a local database failed, and have this shard replaced by a new one."""
         if self.status == "live":
             self.status, self.failed, self.error = "opening", True, str(error)
             log.warning("a shard is opened anew", task=self.task.name, partition=self.partition, error=self.error)
 
     async def compare(self) -> None:
-        """Look whether the log is still the one that was folded. LogError if it is not."""
+        """Check that the log is still the one that was folded. LogError if it is another log."""
         if self.learner is not None and self.status == "live":
             await self.collaborators.log.check(self.partition, self.learner.state.last, self.position)
             self.progress.compared_at = self.collaborators.budget.clock()
 
     async def take(self, messages: Sequence[KafkaMessage]) -> None:
-        """Fold messages, and publish their effects. Requests are let in every so often."""
+        """Fold messages and publish their effects, and yield to the event loop now and then."""
         learner, clock = self.learner, self.collaborators.budget.clock
         assert learner is not None
-        await self.teller.publish()  # effects that could not be published before must not become more and more
-        breath = clock()
+        await self.teller.publish()  # the effects that could not be published before, so that they stay few
+        resumed_at = clock()
         for message in messages:
             if message.offset != self.position:
                 await self.pass_over(message.offset)
                 if self.status != "live":
                     return
-            breathless = False
+            has_yielded = False
             for effects in folded(learner, message):
                 self.teller.add(effects)
-                if clock() - breath > BREATH:
-                    breathless = True
+                if clock() - resumed_at > YIELD_SECONDS:
+                    has_yielded = True
                     await asyncio.sleep(0)
                     if self.status != "live":
                         return
-                    breath = clock()
+                    resumed_at = clock()
             await self.teller.publish()
             if self.pending is not None and self.pending.is_full:
                 await self.pending.save()
-            if breathless:
+            if has_yielded:
                 await self._save_if_due()
             if self.status != "live":
                 return
 
     async def pass_over(self, offset: int) -> None:
-        """Step over offsets that hold no message, if that is known to be in order: transaction markers, aborted records."""
+        """Move the position over offsets that hold no message, such as transaction markers and aborted records, after the log was checked."""
         if self.position < offset:
             await self.collaborators.log.check_hole(self.partition, self.position, offset)
             if self.learner is not None and self.status == "live":
                 self.learner.pass_over(offset)
 
     async def stop(self, error: Exception) -> None:
-        """Stop this shard alone, and say so where an operator looks: its status, the log, the signals."""
+        """Stop this shard alone, and report the error in its status, in the worker's log and as an alert."""
         if not self.halt(error):
             return
         self.code = error.code if isinstance(error, HeadraceError) else FOLD
         self._alert("shard_stopped", self.error or "")
         try:
             await self.teller.publish()
-        except Exception as untold:  # noqa: BLE001 the status and the log have it
-            log.warning("an alert was not told", error=repr(untold))
+        except Exception as failure:  # noqa: BLE001 the status and the log have the error
+            log.warning("an alert was not published", error=repr(failure))
 
     def _alert(self, code: AlertCode, detail: str) -> None:
-        """Have an alert told that is the shard's own, not the fold's."""
+        """Add an alert of the shard itself, which is not an effect of the fold."""
         clock = self.learner.state.clock if self.learner else 0
         self.teller.alert(code, detail, self.position, clock)

@@ -1,4 +1,4 @@
-"""The shards of one task on this worker: opened, watched and closed as the group assigns them."""
+"""Opens, watches and closes the shards of one task, as the group assigns and revokes them."""
 
 import asyncio
 from collections.abc import Iterator
@@ -12,14 +12,14 @@ from headrace.learning.errors import HeadraceError, SnapshotError
 from headrace.learning.task import Task
 
 WATCH_SECONDS = 0.2
-"""How often a shard is looked at: whether a snapshot is due, and whether the log has what was not delivered."""
+"""How often a shard checks whether a snapshot is due, and whether the log has messages that were not delivered."""
 
 Model = Shard | Replica
-"""What answers: a learner with its position and its staleness."""
+"""A model that can answer: an owned shard or a replica, with its position and staleness."""
 
 
 class Lack(NamedTuple):
-    """Why a shard is not as it should be on this worker: a code for programs, and the cause for people, where it is known."""
+    """Says why a shard is not ready on this worker: a code for programs, and an error text if the cause is known."""
 
     partition: int
     state: Literal["opening", "stopped"]
@@ -28,14 +28,14 @@ class Lack(NamedTuple):
 
 
 class Shards(Assigned[int, Shard]):
-    """Holds the shards of a task that this worker owns, replicas of the others, and the last model of those that are gone.
+    """Holds the shards of a task that this worker owns, replicas of the others, and the last models of revoked shards.
 
     Parameters
     ----------
     task
-        Whose shards.
+        The task with the shards.
     collaborators
-        Their collaborators.
+        The collaborators of the shards.
 
     Attributes
     ----------
@@ -53,28 +53,28 @@ class Shards(Assigned[int, Shard]):
         self.trouble: HeadraceError | None = None
 
     def make(self, place: int) -> Shard:
-        """Make a shard that is to be opened."""
+        """Return a new shard, which is not open yet."""
         return Shard(self.task, place, self.collaborators)
 
     def name(self, place: int) -> str:
-        """Name the background task of a shard."""
+        """Return the name of a shard's background task."""
         return f"shard {place} of {self.task.name}"
 
     async def stop_task(self, error: HeadraceError) -> None:
-        """Stop all shards of the task, those that are still to come included: its topics cannot serve."""
+        """Stop all shards of the task, present and future, because its topics cannot be used."""
         self.trouble = error
         for shard in list(self.owned.values()):
             await shard.stop(error)
 
     async def stop(self) -> None:
-        """Follow no snapshots any more, and give all shards back."""
+        """Stop following snapshots, and give all shards back."""
         await self.replicas.stop()
         await self.revoke()
 
     def answering(self, partition: int) -> Model | None:
-        """The model to answer from: the furthest there is, so that no answer is of an earlier position than the one before.
+        """Return the furthest model of a shard, so that no answer comes from an earlier position than the answer before; None if there is none.
 
-        That is the live one, but for a moment after its opening. One that has been passed is let go.
+        The furthest model is that of the owned shard, except for a moment after its opening. A model that is no longer the furthest is dropped.
         """
         best: Model | None = self.owned.get(partition)
         if best is not None and best.learner is None:
@@ -91,15 +91,15 @@ class Shards(Assigned[int, Shard]):
         return best
 
     def known(self) -> dict[int, Model]:
-        """Every shard of which there is something here: the owned one, or else the model that is answered from."""
+        """Return every shard that is known on this worker: the owned shard, or else the model that answers for it."""
         held: dict[int, Model] = {**self.replicas.held, **self.last}
         return dict(sorted({**{at: self.answering(at) or model for at, model in held.items()}, **self.owned}.items()))
 
     def lacking(self) -> Iterator[Lack]:
-        """Yield each shard that is stopped here, or cannot be opened, or has no model here to answer from yet.
+        """Yield each shard that is stopped on this worker, cannot be opened, or has no model to answer from yet.
 
-        A shard that is being opened, while a replica or the last model answers, is not among them. A replica whose snapshot was refused
-        counts as stopped: its owner answers, or has stopped.
+        A shard that is being opened while a replica or the last model answers is not yielded. A replica whose snapshot was refused counts as
+        stopped: the shard's owner answers, or has stopped.
         """
         for partition in range(self.task.partitions):
             owned = self.owned.get(partition)
@@ -116,14 +116,14 @@ class Shards(Assigned[int, Shard]):
                     yield Lack(partition, "opening", "opening", None)
 
     def close_part(self, place: int, part: Shard) -> None:
-        """Close a shard; its model stays to answer from."""
+        """Close a shard, and keep its model to answer from."""
         part.close()
         last = self.last.get(place)
         if part.learner is not None and (last is None or last.position <= part.position):
             self.last[place] = part
 
     async def watch(self, place: int) -> None:
-        """As for every partition; when a database of a shard fails, put another shard in its place, as often as it takes."""
+        """Watch a shard as every partition is watched; whenever one of its databases fails, replace it by a new shard."""
         while (shard := self.owned.get(place)) is not None:
             if not shard.failed:
                 await super().watch(place)

@@ -1,4 +1,4 @@
-"""The collaborators of an intake: what the ingest of a task shares with the intakes of its sources' partitions."""
+"""The collaborators that all intakes of a task share."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
@@ -14,15 +14,15 @@ from headrace.tables.kafka.log import KafkaEventLog
 
 
 class Enricher(Protocol):
-    """Adds stored features to rows."""
+    """Adds stored features to rows before they are appended to the event log."""
 
     async def enrich(self, rows: Sequence[tuple[str | None, dict[str, Value]]]) -> list[dict[str, Value]]:
-        """The features of each row, (entity's key, features), with the stored ones added. It never raises."""
+        """Return the features of each row, given as (entity's key, features), with the stored features added. It never raises."""
         ...
 
 
 class Counts(msgspec.Struct):
-    """What became of the rows that this worker has taken: appended, left out by `when`, or in the quarantine."""
+    """Counts the rows that this worker has mapped and appended, left out by `when`, and rejected to the quarantine."""
 
     mapped: int = 0
     left_out: int = 0
@@ -30,7 +30,7 @@ class Counts(msgspec.Struct):
 
 
 class SourceContext:
-    """What an intake acts upon: mappings, source topics, positions, and the topics that it appends to.
+    """Holds the collaborators of an intake: mappings, source topics, positions, and appenders to the event log and the quarantine.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ class SourceContext:
     tell_group
         Commits a position (topic, partition, offset) to the group of the workers.
     enricher
-        Is asked for stored features, if there is one.
+        Adds stored features to rows, if given.
     key
         The snapshot key, or None; see `Positions`.
     """
@@ -63,7 +63,7 @@ class SourceContext:
         self.counts = Counts()
 
     async def stop(self) -> None:
-        """Close the connections."""
+        """Close the connections to the broker."""
         await self.appender.stop()
         await self.quarantine.stop()
         await self.positions.stop()

@@ -1,4 +1,4 @@
-"""Stopping many parts: all at once, in limited time, and none keeps another from it."""
+"""Stops many parts at once, in limited time, so that a part that hangs or fails does not hold up the others."""
 
 import asyncio
 from collections.abc import Coroutine, Iterable
@@ -9,14 +9,14 @@ log = structlog.get_logger()
 
 
 async def stop_all(parts: Iterable[tuple[str, Coroutine[None, None, object]]], seconds: float) -> None:
-    """Run the stops of some parts at once and wait for all, at most so long. Logs those that fail or are late; raises nothing of theirs.
+    """Run the stop coroutines of some parts at once and wait for all. Logs those that fail or are late, and raises none of their errors.
 
     Parameters
     ----------
     parts
-        A name for the log, and the stop.
+        For each part its name in the log and its stop coroutine.
     seconds
-        The limit. What is late is cancelled and not waited for: it may be waiting for a broker that is away.
+        The longest wait. A late coroutine is cancelled and not waited for: it may be waiting for a broker that is away.
     """
     names = {asyncio.create_task(stop): name for name, stop in parts}
     if not names:

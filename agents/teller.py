@@ -1,4 +1,4 @@
-"""The teller of a shard: publishes its effects and alerts in their order, and keeps those that the outlet did not take."""
+"""The teller of a shard: publishes its effects and alerts in order, and keeps those that the outlet did not take."""
 
 import asyncio
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from headrace.learning.effects import Alert, Effect
 
 
 class Teller:
-    """Publishes the effects of one shard, in their order; those that the outlet does not take are kept and offered again.
+    """Publishes the effects of one shard in order. Effects that the outlet does not take are kept and sent again later.
 
     Parameters
     ----------
@@ -25,16 +25,16 @@ class Teller:
         self._publishing = asyncio.Lock()
 
     def add(self, effects: Sequence[Effect]) -> None:
-        """Keep effects for the next time that effects are published."""
+        """Add effects, which the next `publish` sends."""
         self._kept += effects
 
     def alert(self, code: AlertCode, detail: str, position: int, clock: int) -> None:
-        """Add an alert of the shard's own, which is not an effect of the fold; `clock` is log time in milliseconds."""
-        name = f"{self.task}/{self.partition}/{position}/0/{code}"
-        self._kept.append(Alert(id=name, code=code, detail=detail, time=clock / 1000))
+        """Add an alert of the shard itself, which is not an effect of the fold. `clock` is log time in milliseconds."""
+        alert_id = f"{self.task}/{self.partition}/{position}/0/{code}"
+        self._kept.append(Alert(id=alert_id, code=code, detail=detail, time=clock / 1000))
 
     async def publish(self) -> None:
-        """Hand all effects to the outlet, in their order. Raises what the outlet raises; effects that it did not take are kept."""
+        """Send all effects to the outlet, in order. Raises what the outlet raises; effects that the outlet did not take are kept."""
         if not self._kept:
             return
         async with self._publishing:
@@ -44,6 +44,6 @@ class Teller:
                 del self._kept[: len(effects)]
 
     async def flush(self) -> None:
-        """Publish all effects, and return when the broker has acknowledged them."""
+        """Publish all effects, and wait until the broker has acknowledged them."""
         await self.publish()
         await self.outlet.flush(self.partition)

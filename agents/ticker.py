@@ -1,4 +1,4 @@
-"""The ticker of a shard: appends ticks to an idle log, since only times in the log count."""
+"""The ticker of a shard: appends ticks to an idle log, since only timestamps of the log move log time."""
 
 import math
 from collections.abc import Callable
@@ -9,20 +9,20 @@ from headrace.tables.kafka.log import EventLog
 
 TICK = b'{"control": "tick"}'
 TICK_SECONDS = 1.0
-"""How often a tick is appended at most."""
+"""The shortest time between two ticks, in seconds."""
 
 
 class Ticker:
-    """Appends a tick when the log is idle and something waits for a time that has come.
+    """Appends a tick when the log is idle and an entry of the learner is due.
 
     Parameters
     ----------
     log, partition
-        Where the ticks go.
+        The log and the partition to which ticks are appended.
     end
         The offset at which the log ended when the shard was opened.
     monotonic, wall
-        Seconds of a clock that never goes back; seconds since the epoch.
+        Return seconds of a clock that never goes back, and seconds since the epoch.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class Ticker:
         self._ticked_at = -math.inf
 
     async def tick_if_due(self, learner: Learner, *, is_idle: bool) -> None:
-        """Append a tick if the log is idle and the learner waits for a time that has come. Raises what the broker fails with."""
+        """Append a tick if the log is idle and an entry of the learner is due. Raises the broker's errors."""
         self._clock.see(learner.state.position, learner.state.clock)
         now, wall_ms = self._monotonic(), self._wall() * 1000
         if is_idle and now - self._ticked_at >= TICK_SECONDS and self._clock.is_due(learner.due_at, wall_ms):

@@ -18,19 +18,19 @@ from headrace.tables.kafka.topics import Topic, find_miscounted, sources_of, top
 log = structlog.get_logger()
 
 LOOK_SECONDS = 2.0
-"""How often the topics are looked up, in one request for all tasks of the worker."""
+"""How often the topics are looked up, with one request for all tasks of the worker."""
 
 CONFIRM_SECONDS = 1.0
-"""When a suspicion is looked at again: a broker that has just started may not list every topic yet."""
+"""How soon a suspicion is checked again: a broker that has just started may not list every topic yet."""
 
 AWAY_SECONDS = 30.0
-"""How seldom a broker that does not answer is asked at last; the wait begins at LOOK_SECONDS and doubles."""
+"""The longest wait between two requests to a broker that does not answer. The wait begins at LOOK_SECONDS and doubles."""
 
 ASK_SECONDS = 10.0
 
 
 class Trouble(msgspec.Struct, frozen=True):
-    """A topic that a task cannot go on with. `topic` is a source of the task, or else one of its own topics."""
+    """Says which topic keeps a task from going on, and why. `topic` is a source of the task, or one of its own topics."""
 
     task: str
     topic: str
@@ -38,10 +38,10 @@ class Trouble(msgspec.Struct, frozen=True):
 
 
 class TopicWatch:
-    """Looks at the topics of all tasks of a worker, for as long as it runs.
+    """Looks up the topics of all tasks of a worker regularly, and reports those that were deleted, replaced or resized.
 
-    Kafka does not say by itself that a topic was deleted: a consumer just gets nothing more, and when the group shares its work out
-    anew, nobody is assigned a shard of a topic that does not exist. Two looks in a row must agree before there is trouble.
+    Kafka does not notify consumers when a topic is deleted: they get no more messages, and after the next rebalance the topic's partitions
+    are assigned to nobody. A trouble is reported only if two looks in a row agree.
 
     Parameters
     ----------
@@ -50,27 +50,27 @@ class TopicWatch:
     tasks
         The tasks of this worker.
     on_trouble
-        Is called with each trouble after every look that finds it, so it must do no harm when it is called again. A shard that is assigned
-        anew in the meantime is stopped by the next call.
+        Called with each trouble after every look that sees it, so repeated calls must be harmless. A shard that was assigned in the meantime
+        is stopped by the next call.
     """
 
     def __init__(self, brokers: Brokers | str, tasks: Iterable[Task], on_trouble: Callable[[Trouble], Awaitable[None]]):
         self.brokers, self.tasks, self.on_trouble = Brokers.of(brokers), list(tasks), on_trouble
         self.troubles: dict[tuple[str, str], Trouble] = {}
-        """What is wrong now, by task and topic."""
+        """The present troubles, by task and topic."""
         self._ids: dict[str, UUID | None] = {}
         self._suspected: dict[tuple[str, str], Trouble] = {}
         self._admin: AIOKafkaAdminClient | None = None
 
     async def run(self) -> None:
-        """Look again and again until cancelled. A broker that is away is asked less and less often."""
+        """Look regularly until cancelled. A broker that is away is asked less and less often."""
         wait = LOOK_SECONDS
         try:
             while True:
                 try:
                     await self.look()
                     wait = CONFIRM_SECONDS if self._suspected else LOOK_SECONDS
-                except (KafkaError, OSError) as error:  # a time that is up is an OSError
+                except (KafkaError, OSError) as error:  # a TimeoutError is an OSError
                     log.debug("cannot look at the topics now", error=repr(error))
                     wait = min(2 * max(wait, LOOK_SECONDS), AWAY_SECONDS)
                     await self._disconnect()
@@ -79,37 +79,39 @@ class TopicWatch:
             await self._disconnect()
 
     async def look(self) -> None:
-        """Look once, and call `on_trouble` for each trouble that the look before had found too."""
+        """Look once, and call `on_trouble` for each trouble that the look before saw, too."""
         own = {task.name: topics_of(task) for task in self.tasks}
         names = {topic.name for topics in own.values() for topic in topics} | set(sources_of(self.tasks))
         async with asyncio.timeout(ASK_SECONDS):
             if self._admin is None:
                 self._admin = await started(self.brokers.admin())
-            found = await find_topics(self._admin, names)
-        now = {(trouble.task, trouble.topic): trouble for trouble in self._find(own, found)}
-        self.troubles = {place: trouble for place, trouble in now.items() if place in self._suspected}
-        self._suspected = now
+            described = await find_topics(self._admin, names)
+        suspected = {(trouble.task, trouble.topic): trouble for trouble in self._find_troubles(own, described)}
+        self.troubles = {place: trouble for place, trouble in suspected.items() if place in self._suspected}
+        self._suspected = suspected
         for trouble in self.troubles.values():
             try:
                 await self.on_trouble(trouble)
-            except Exception as error:  # noqa: BLE001 the others must be told, and this one is called again
+            except Exception as error:  # noqa: BLE001 the other troubles must be reported, and this one is reported again
                 log.warning("a trouble with a topic was not acted upon", topic=trouble.topic, error=repr(error))
 
-    def _find(self, own: Mapping[str, list[Topic]], found: Mapping[str, TopicDescription]) -> Iterable[Trouble]:
-        """Compare what was found with what must be there, and with the topics' ids at the first look."""
-        described = {name: topic.id for name, topic in found.items() if not topic.error}
-        self._ids = described | self._ids
-        replaced = {name for name, at in described.items() if at != self._ids[name]}
+    def _find_troubles(
+        self, own: Mapping[str, list[Topic]], described: Mapping[str, TopicDescription]
+    ) -> Iterable[Trouble]:
+        """Compare the described topics with the topics of the tasks, and their ids with those of the first look."""
+        ids = {name: topic.id for name, topic in described.items() if not topic.error}
+        self._ids = ids | self._ids
+        replaced = {name for name, topic_id in ids.items() if topic_id != self._ids[name]}
         for task in self.tasks:
             for topic in own[task.name]:
-                if topic.name not in found:
+                if topic.name not in described:
                     yield Trouble(task.name, topic.name, deleted(topic))
                 elif topic.name in replaced and topic.is_log:
                     yield Trouble(task.name, topic.name, deleted(topic, anew=True))
-            for error in find_miscounted(own[task.name], found):
+            for error in find_miscounted(own[task.name], described):
                 yield Trouble(task.name, task.events, error)
             for name in sources_of([task]):
-                if name not in found:
+                if name not in described:
                     yield Trouble(task.name, name, source_deleted(name))
                 elif name in replaced:
                     yield Trouble(task.name, name, source_deleted(name, anew=True))
@@ -121,7 +123,7 @@ class TopicWatch:
 
 
 def deleted(topic: Topic, *, anew: bool = False) -> TopicError:
-    """What to say of a task's own topic that was deleted while the task ran, and perhaps made `anew`."""
+    """Return the error for a task's own topic that was deleted while the task ran, and made `anew` if so."""
     what = f"the topic {topic.name} was deleted{' and made anew' if anew else ''} while the task ran."
     if topic.is_log:
         return TopicError(
@@ -133,7 +135,7 @@ def deleted(topic: Topic, *, anew: bool = False) -> TopicError:
 
 
 def source_deleted(name: str, *, anew: bool = False) -> TopicError:
-    """What to say of a source topic that was deleted while a task mapped it, and perhaps made `anew`."""
+    """Return the error for a source topic that was deleted while a task mapped it, and made `anew` if so."""
     return TopicError(
         f"the source topic {name} was deleted{' and made anew' if anew else ''} while it was mapped.",
         "A topic that is made anew needs a name of its own: records are known by their place. Name the new one as a source, and "

@@ -160,7 +160,7 @@ def wire(settings: Settings, instance: str | None, impure: Collection[str] = fro
     for served in wiring.serving.tasks.values():
         requests = Requests(served.task, settings.brokers, answering(wiring.serving, served))
         app.background.append(Background(f"requests of {served.task.name}", requests.run))
-        app.described.append(served.arrivals.looking)
+        app.described.append(served.arrivals.checking)
         app.closing.append(served.arrivals.stop)
     watch = TopicWatch(brokers, settings.tasks.values(), partial(act_on_trouble, app, brokers))
     app.background.append(Background("topics", watch.run))

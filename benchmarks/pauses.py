@@ -13,7 +13,7 @@ import sys
 import time
 
 from headrace.agents.budget import Budget
-from headrace.agents.garbage import aside
+from headrace.agents.garbage import collector_pause
 from headrace.agents.sealer import Sealer
 from headrace.app.worker import SWITCH_SECONDS
 from headrace.learning.snapshot import seal, unseal
@@ -63,11 +63,11 @@ async def main() -> None:
     state = grown(options.megabytes)
     sealer = Sealer(Budget())
     sealer.size = 1 << 30  # as after the loading of a large snapshot
-    sealed = aside.run(seal, state, TASK, 0, writer="w")
+    sealed = collector_pause.run(seal, state, TASK, 0, writer="w")
     for name, work in (
         ("snapshot", lambda: sealer.seal(state, TASK, 0, writer="w", key=None)),
         ("digest", lambda: sealer.digest(state)),
-        ("loading", lambda: asyncio.to_thread(aside.run, unseal, sealed, TASK, 0)),
+        ("loading", lambda: asyncio.to_thread(collector_pause.run, unseal, sealed, TASK, 0)),
     ):
         for _ in range(3):
             took, late = await longest_pause(work)

@@ -27,7 +27,7 @@ def test_each_request_gets_the_model_as_soon_as_it_suffices_for_it_or_nothing_in
         shards = Shards()
         arrivals = Arrivals(shards)
         assert await arrivals.wait(0, reached(0), 0) is shards.model
-        assert arrivals.looking.describe().state == "stopped", "nobody had to wait"
+        assert arrivals.checking.describe().state == "stopped", "nobody had to wait"
         near, far, never = (asyncio.ensure_future(arrivals.wait(0, reached(at), 0.2)) for at in (3, 7, 99))
         await asyncio.sleep(0.02)
         assert not near.done()
@@ -74,7 +74,7 @@ def test_what_fails_for_one_request_is_its_own_error_and_keeps_no_other_waiting(
         assert await asyncio.wait_for(other, 0.3) is shards.model
         with pytest.raises(RuntimeError, match="a defect"):
             await failing
-        assert arrivals.looking.describe().failures == 0
+        assert arrivals.checking.describe().failures == 0
         await arrivals.stop()
 
     asyncio.run(run())

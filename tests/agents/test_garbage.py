@@ -7,7 +7,7 @@ import weakref
 import pytest
 
 from headrace.agents import garbage
-from headrace.agents.garbage import Aside
+from headrace.agents.garbage import CollectorPause
 
 
 class Node:
@@ -23,17 +23,17 @@ def collector_as_before():
 
 
 def test_no_collection_comes_in_the_meantime_whoever_else_works():
-    aside, seen, begun, end = Aside(), [], threading.Event(), threading.Event()
+    pause, seen, begun, end = CollectorPause(), [], threading.Event(), threading.Event()
 
     def long():
         begun.set()
         end.wait(10)
         seen.append(gc.isenabled())
 
-    thread = threading.Thread(target=aside.run, args=(long,))
+    thread = threading.Thread(target=pause.run, args=(long,))
     thread.start()
     begun.wait(10)
-    assert aside.run(gc.isenabled) is False
+    assert pause.run(gc.isenabled) is False
     assert not gc.isenabled(), "the other one still works"
     end.set()
     thread.join()
@@ -42,7 +42,7 @@ def test_no_collection_comes_in_the_meantime_whoever_else_works():
 
 
 def test_what_there_is_afterwards_is_left_out_of_collections():
-    made = Aside().run(lambda: [Node() for _ in range(1_000)])
+    made = CollectorPause().run(lambda: [Node() for _ in range(1_000)])
     assert gc.get_freeze_count() > 1_000
     assert not any(isinstance(thing, Node) for thing in gc.get_objects())
     del made
@@ -50,19 +50,19 @@ def test_what_there_is_afterwards_is_left_out_of_collections():
 
 def test_a_failure_is_passed_on_and_collections_come_again():
     with pytest.raises(ZeroDivisionError):
-        Aside().run(lambda: 1 / 0)
+        CollectorPause().run(lambda: 1 / 0)
     assert gc.isenabled()
 
 
 def test_cycles_that_nobody_holds_are_freed_when_there_are_twice_as_many_objects(monkeypatch):
-    monkeypatch.setattr(garbage, "COUNTED_AGAIN", 1)
+    monkeypatch.setattr(garbage, "WORK_PER_COUNT", 1)
     gc.collect()
-    aside = Aside()
-    aside.look_through()
-    node = weakref.ref(aside.run(Node))
+    pause = CollectorPause()
+    pause.collect()
+    node = weakref.ref(pause.run(Node))
     gc.collect()
-    assert node() is not None, "it was set aside"
-    aside.alive = gc.get_freeze_count() // 3
-    aside.run(Node)
+    assert node() is not None, "it was frozen"
+    pause.alive = gc.get_freeze_count() // 3
+    pause.run(Node)
     assert node() is None
-    assert aside.alive >= garbage.LEAST
+    assert pause.alive >= garbage.ALIVE_MIN

@@ -140,7 +140,7 @@ def test_a_flush_that_is_cancelled_takes_nothing_along(monkeypatch):
 
 
 def test_what_is_told_waits_while_much_is_under_way_and_what_the_broker_has_is_not_kept(monkeypatch):
-    monkeypatch.setattr(headrace.agents.outlet, "UNTOLD_MAX", 1000)
+    monkeypatch.setattr(headrace.agents.outlet, "UNACKNOWLEDGED_MAX", 1000)
 
     async def check(outlet, sent):
         await outlet.tell(0, [quarantined(bytes(1001))])
@@ -153,7 +153,7 @@ def test_what_is_told_waits_while_much_is_under_way_and_what_the_broker_has_is_n
         for _ in range(100):
             sent[-1].set_result(None)
             await outlet.tell(0, [ALERT])
-        assert len(outlet._untold[0].tellings) == 1
+        assert len(outlet._unacknowledged[0].messages) == 1
 
     slow(monkeypatch, check)
 

@@ -28,7 +28,7 @@ class Marks:
 def kept(key, *entries):
     positions = Positions("ads", "nowhere:1", key)
     positions._marks = Marks(*entries)
-    return asyncio.run(positions._kept(PLACE))
+    return asyncio.run(positions._read_mark(PLACE))
 
 
 def signed(key, place=PLACE, mark=OURS, task="ads"):

@@ -313,7 +313,7 @@ def test_what_a_state_has_unpacked_decides_whether_the_collector_is_kept_away(wo
         size = len(encode(worker.shards.owned[0].learner.state))
         await worker.shards.revoke()
         monkeypatch.setattr(recovery, "LARGE_BYTES", size - 1 if is_large else size)
-        monkeypatch.setattr(recovery.aside, "run", lambda work: ran.append(work) or work())
+        monkeypatch.setattr(recovery.collector_pause, "run", lambda work: ran.append(work) or work())
         worker.shards.assign([0])
         await is_right(at, worker)
         assert len(ran) == is_large

@@ -116,7 +116,7 @@ def test_so_many_rows_are_appended_at_a_time_and_none_is_left_behind(monkeypatch
 
 
 def test_others_are_let_in_between_the_rows_of_one_message(monkeypatch):
-    monkeypatch.setattr(headrace.agents.intake, "BREATH", 0.0)
+    monkeypatch.setattr(headrace.agents.intake, "YIELD_SECONDS", 0.0)
     turns = 0
 
     async def go():

@@ -140,4 +140,4 @@ def test_long_answers_to_short_questions_are_sent_before_others_are_made():
     published, most = requests(amplify, *[b"\n".join([b"{}"] * 500)] * 3)
     assert sum(value.count(b"\n") + 1 for _, value in published) == 1_500
     assert all(len(value) <= PACK_BYTES for _, value in published)
-    assert most <= headrace.agents.requests.HELD_MAX + headrace.agents.requests.TOGETHER * 100_000 + 1_500
+    assert most <= headrace.agents.requests.HELD_MAX + headrace.agents.requests.CHUNK * 100_000 + 1_500
