@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 from aiokafka.errors import KafkaConnectionError
+from fakes.log import Log
 
 from headrace.agents.ordered_partition import OrderedPartition, split_at_gaps
 from headrace.learning.errors import LogError
@@ -14,15 +15,8 @@ def messages(*offsets):
     return [SimpleNamespace(offset=offset) for offset in offsets]
 
 
-class Log:
-    def __init__(self, *offsets):
-        self.offsets, self.reads = offsets, []
-
-    async def read(self, partition, start, end):
-        self.reads.append((start, end))
-        for message in messages(*self.offsets):
-            if start <= message.offset < end:
-                yield message
+def log_of(*offsets):
+    return Log([messages(*offsets)])
 
 
 class Partition(OrderedPartition):
@@ -72,35 +66,35 @@ def deliver(partition, *deliveries):
 
 @pytest.mark.parametrize("kind", [Partition, Trusting])
 def test_duplicates_are_skipped_and_a_gap_is_read_before_what_comes_after_it(kind):
-    partition = deliver(kind(Log(*range(20))), [0, 1, 2], [1, 2], [2, 3], [10, 11])
+    partition = deliver(kind(log_of(*range(20))), [0, 1, 2], [1, 2], [2, 3], [10, 11])
     assert partition.taken == list(range(12))
     assert partition._log.reads == [(4, 10)]
 
 
 def test_offsets_that_are_missing_in_a_delivery_are_a_gap_unless_deliveries_are_trusted():
-    partition = deliver(Partition(Log(*range(20))), [0, 1, 4, 5])
+    partition = deliver(Partition(log_of(*range(20))), [0, 1, 4, 5])
     assert (partition.taken, partition._log.reads) == ([0, 1, 2, 3, 4, 5], [(2, 4)])
-    partition = deliver(Trusting(Log(*range(20))), [0, 1, 4, 5])
+    partition = deliver(Trusting(log_of(*range(20))), [0, 1, 4, 5])
     assert (partition.taken, partition._log.reads) == ([0, 1, 4, 5], [])
 
 
 def test_offsets_that_hold_nothing_in_the_log_are_passed_over():
-    partition = deliver(Partition(Log(0, 1, 4, 7)), [0, 1], [9])
+    partition = deliver(Partition(log_of(0, 1, 4, 7)), [0, 1], [9])
     assert (partition.taken, partition.passed) == ([0, 1, 4, 7, 9], [(2, 4), (5, 7), (8, 9)])
 
 
 def test_a_gap_is_taken_in_runs():
-    assert deliver(Partition(Log(*range(20))), [7]).runs == [1] * 8
-    assert deliver(Trusting(Log(*range(20))), [7]).runs == [3, 3, 1, 1]
+    assert deliver(Partition(log_of(*range(20))), [7]).runs == [1] * 8
+    assert deliver(Trusting(log_of(*range(20))), [7]).runs == [3, 3, 1, 1]
 
 
 def test_the_log_is_looked_at_before_a_delivery_that_is_not_joined_and_before_a_gap():
-    assert deliver(Partition(Log(*range(20))), [0], [1], [2]).compared == 1
-    assert deliver(Partition(Log(*range(20))), [0], [5]).compared == 2
-    assert deliver(Trusting(Log(*range(20))), [0], [5]).compared == 1
+    assert deliver(Partition(log_of(*range(20))), [0], [1], [2]).compared == 1
+    assert deliver(Partition(log_of(*range(20))), [0], [5]).compared == 2
+    assert deliver(Trusting(log_of(*range(20))), [0], [5]).compared == 1
 
     async def run():
-        partition = Partition(Log(*range(20)))
+        partition = Partition(log_of(*range(20)))
         for at in range(3):
             await partition.deliver(messages(at))
         return partition
@@ -113,7 +107,7 @@ def test_deliveries_of_duplicates_alone_cost_no_look_at_the_log():
         compares_duplicates = True
 
     async def run(kind):
-        partition = kind(Log(*range(20)))
+        partition = kind(log_of(*range(20)))
         await partition.deliver(messages(0, 1, 2))
         for _ in range(5):
             await partition.deliver(messages(1, 2))
@@ -124,7 +118,7 @@ def test_deliveries_of_duplicates_alone_cost_no_look_at_the_log():
 
 @pytest.mark.parametrize("kind", [Partition, Trusting])
 def test_a_delivery_for_which_the_log_could_not_be_looked_at_vouches_for_no_other(kind):
-    partition = kind(Log(*range(20)))
+    partition = kind(log_of(*range(20)))
     partition.failure = KafkaConnectionError("away")
     deliver(partition, [0, 1])
     assert (partition.taken, partition.status) == ([], "live")
@@ -140,11 +134,11 @@ def test_a_partition_that_is_taken_away_takes_no_more():
             if self.position == 5:
                 self.status = "stale"
 
-    assert deliver(Leaving(Log(*range(20))), [0, 1], [9, 10], [11]).taken == [0, 1, 2, 3, 4]
+    assert deliver(Leaving(log_of(*range(20))), [0, 1], [9, 10], [11]).taken == [0, 1, 2, 3, 4]
 
 
 def test_only_the_first_error_stops_a_partition_and_it_stays():
-    partition = Partition(Log())
+    partition = Partition(log_of())
     assert partition.halt(RuntimeError("the first"))
     assert not partition.halt(LogError("the second."))
     assert (partition.status, partition.error) == ("stopped", "RuntimeError('the first')")

@@ -9,32 +9,11 @@ from aiokafka.errors import (
     MessageSizeTooLargeError,
     TopicAuthorizationFailedError,
 )
+from fakes.producer import Producer, starting
 
 import headrace.agents.outlet
-import headrace.tables.kafka.producer
 from headrace.agents.outlet import CUT, KafkaOutlet
 from headrace.learning.effects import Alert, Quarantined
-
-
-class Producer:
-    """Takes nothing any more once it has refused something, as an idempotent producer after a refusal does."""
-
-    def __init__(self, taken, refuses):
-        self.taken, self.refuses, self.is_spoilt = taken, refuses, False
-
-    async def send(self, topic, value, key, partition, headers):
-        sent = asyncio.get_running_loop().create_future()
-        error = self.refuses(value)
-        if error or self.is_spoilt:
-            self.is_spoilt = True
-            sent.set_exception(error or TopicAuthorizationFailedError("out of order"))
-        else:
-            self.taken.append(value)
-            sent.set_result(None)
-        return sent
-
-    async def stop(self):
-        pass
 
 
 def quarantined(value):
@@ -48,12 +27,17 @@ def run(check, refuses, monkeypatch, away=()):
     """Check an outlet whose producers refuse what they are told to; `away` holds the errors of starting one, from the last on."""
     taken, away = [], list(away)
 
-    async def start(brokers, **options):
+    def broker(records):
+        if error := refuses(records[0].value):
+            raise error
+        taken.append(records[0].value)
+
+    def make():
         if away and (error := away.pop()):
             raise error
-        return Producer(taken, refuses)
+        return Producer(broker, is_idempotent=True)
 
-    monkeypatch.setattr(headrace.tables.kafka.producer, "start_producer", start)
+    starting(monkeypatch, make)
     asyncio.run(check(KafkaOutlet("t", "127.0.0.1:1"), taken))
 
 
@@ -108,23 +92,11 @@ def test_nothing_is_forgotten_while_no_producer_can_be_had(monkeypatch):
     run(check, lambda value: errors.pop() if errors else None, monkeypatch, away=[KafkaConnectionError(), None])
 
 
-class Slow(Producer):
-    """Acknowledges when it is told to."""
-
-    async def send(self, topic, value, key, partition, headers):
-        sent = asyncio.get_running_loop().create_future()
-        self.taken.append(sent)
-        return sent
-
-
 def slow(monkeypatch, check):
-    sent = []
-
-    async def start(brokers, **options):
-        return Slow(sent, None)
-
-    monkeypatch.setattr(headrace.tables.kafka.producer, "start_producer", start)
-    asyncio.run(check(KafkaOutlet("t", "127.0.0.1:1"), sent))
+    """Check an outlet whose records are acknowledged when the check says so."""
+    producer = Producer(acknowledges=False)
+    starting(monkeypatch, lambda: producer)
+    asyncio.run(check(KafkaOutlet("t", "127.0.0.1:1"), producer.sent))
 
 
 def test_a_flush_that_is_cancelled_takes_nothing_along(monkeypatch):
@@ -159,21 +131,12 @@ def test_what_is_told_waits_while_much_is_under_way_and_what_the_broker_has_is_n
 
 
 def test_what_is_too_large_for_the_client_is_cut_too(monkeypatch):
-    class Strict(Producer):
-        async def send(self, topic, value, **options):
-            if len(value) > CUT:
-                raise MessageSizeTooLargeError
-            return await super().send(topic, value, **options)
-
-    taken = []
-
-    async def start(brokers, **options):
-        return Strict(taken, lambda value: None)
+    producer = Producer(value_max=CUT)
 
     async def check(outlet):
         await outlet.tell(0, [quarantined(bytes(CUT + 1)), ALERT])
         await outlet.flush(0)
-        assert sorted(len(value) == CUT for value in taken) == [False, True]
+        assert sorted(len(record.value) == CUT for record in producer.records) == [False, True]
 
-    monkeypatch.setattr(headrace.tables.kafka.producer, "start_producer", start)
+    starting(monkeypatch, lambda: producer)
     asyncio.run(check(KafkaOutlet("t", "127.0.0.1:1")))

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import msgspec
 import pytest
+from fakes.producer import Producer
 
 import headrace.agents.requests
 import headrace.app.serving.serving
@@ -103,17 +104,17 @@ def requests(answer, *values):
         most = max(most, held)
         return answers
 
-    class Producer:
-        async def send_and_wait(self, topic, value, key, partition):
-            nonlocal held
-            held -= len(value)
-            published.append((key, value))
+    def broker(records):
+        nonlocal held
+        for record in records:
+            held -= len(record.value)
+            published.append((record.key, record.value))
 
     messages = [
         SimpleNamespace(topic="ads.requests", partition=0, offset=at, key=b"%d" % at, value=value)
         for at, value in enumerate(values)
     ]
-    asyncio.run(Requests(TASK, "nowhere:1", counted)._answer(Producer(), messages))
+    asyncio.run(Requests(TASK, "nowhere:1", counted)._answer(Producer(broker), messages))
     return published, most
 
 

@@ -1,12 +1,13 @@
 """What requests append: questions that nobody waits for are counted, and who waits is told what failed."""
 
 import asyncio
+from functools import partial
 
 import pytest
 from aiokafka.errors import KafkaTimeoutError, MessageSizeTooLargeError
+from fakes.producer import Producer, starting
 
 import headrace.app.serving.request_appender
-import headrace.tables.kafka.producer
 from headrace.app.answers import At
 from headrace.app.serving.refused import RequestRefused
 from headrace.app.serving.request_appender import RequestAppender
@@ -16,30 +17,9 @@ TASK = Task(name="t", kind="binary", partitions=2)
 AT = At(0, 7)
 
 
-class Producer:
-    """Acknowledges nothing, until it is told how it ends."""
-
-    def __init__(self):
-        self.sent = []
-
-    async def send(self, topic, value, key, partition):
-        self.sent.append(asyncio.get_running_loop().create_future())
-        return self.sent[-1]
-
-    async def stop(self):
-        pass
-
-
 @pytest.fixture
 def producers(monkeypatch):
-    started = []
-
-    async def start(brokers, **options):
-        started.append(Producer())
-        return started[-1]
-
-    monkeypatch.setattr(headrace.tables.kafka.producer, "start_producer", start)
-    return started
+    return starting(monkeypatch, partial(Producer, acknowledges=False))
 
 
 async def settle():

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 from aiokafka.errors import KafkaTimeoutError
+from fakes.producer import Producer, starting
 from harness import free_port, read_all
 from river import datasets
 
@@ -16,7 +17,7 @@ from headrace.app.cli.sources import Sample
 from headrace.learning.fold.learner import Learner
 from headrace.learning.models import names_for
 from headrace.learning.task import Task
-from headrace.tables.kafka import producer, topics
+from headrace.tables.kafka import topics
 from headrace.tables.kafka.partitioner import partition_of
 
 numbers = itertools.count()
@@ -276,30 +277,14 @@ def test_without_a_broker_it_says_so_and_fails(headrace, tmp_path):
 def test_when_the_broker_fails_it_says_how_many_rows_were_acknowledged(headrace, log, monkeypatch):
     """A row whose acknowledgement fails is not counted, also not when later ones are acknowledged."""
 
-    class Failing:
-        sent = 0
+    sent = itertools.count(1)
 
-        async def send(self, *_arguments, **_options):
-            self.sent += 1
-            answer = asyncio.get_running_loop().create_future()
-            if self.sent == 41:
-                answer.set_exception(KafkaTimeoutError())
-            else:
-                answer.set_result(None)
-            return answer
+    def broker(records):
+        if next(sent) == 41:
+            raise KafkaTimeoutError
 
-    class Producing:
-        def __init__(self, *_arguments, **_options):
-            pass
-
-        async def __aenter__(self):
-            return Failing()
-
-        async def __aexit__(self, *_error):
-            pass
-
-    monkeypatch.setattr(producer, "producing", Producing)
     ads = log()
+    starting(monkeypatch, lambda: Producer(broker))
     called = headrace("send", ads.task, "river:Phishing", "--config", ads.config, "--limit", 100)
     assert called.status == 1
     assert "99 rows were acknowledged" in called.err
@@ -320,25 +305,10 @@ def test_with_a_delay_labels_follow_their_questions_so_many_rows_later(headrace,
 def test_with_a_delay_questions_and_labels_are_counted_apart(headrace, tmp_path, monkeypatch):
     """Also those that the file has apart already. No broker is asked."""
 
-    class Producing:
-        def __init__(self, *_arguments, **_options):
-            pass
-
-        async def __aenter__(self):
-            return self
-
-        async def __aexit__(self, *_error):
-            pass
-
-        async def send(self, *_arguments, **_options):
-            answer = asyncio.get_running_loop().create_future()
-            answer.set_result(None)
-            return answer
-
     async def prepare(*_arguments):
         pass
 
-    monkeypatch.setattr(producer, "producing", Producing)
+    starting(monkeypatch, Producer)
     monkeypatch.setattr(topics, "prepare", prepare)
     config = write(tmp_path, "headrace.toml", '[tasks.ads]\nkind = "binary"\n')
     lines = ['{"features":{"a":1},"label":true}', '{"id":"x","features":{"a":1}}', '{"id":"x","label":true}']

@@ -78,7 +78,7 @@ def states():
 
 def learned_states():
     """Tasks, with the encodings of their states after some records."""
-    from worlds import Log
+    from worlds import messages
 
     from headrace.learning.fold.learner import Learner
     from headrace.learning.snapshot import encode
@@ -91,10 +91,9 @@ def learned_states():
         ("multiclass", "naive_bayes"),
         ("regression", "linear"),
     ):
-        task, log = Task(name="t", kind=kind, model=model, wait="1h", order="event_time"), Log(1)
-        log.grow(0, 20)
+        task = Task(name="t", kind=kind, model=model, wait="1h", order="event_time")
         learner = Learner(task, 0)
-        for message in log.all[0][:20]:
+        for message in messages(20, seed=0):
             for _ in learner.fold(message):
                 pass
         found.append((task, encode(learner.state)))

@@ -16,7 +16,10 @@ from types import SimpleNamespace
 import harness
 import pytest
 from aiokafka.errors import KafkaConnectionError
+from fakes.log import Log
+from fakes.outlet import Outlet
 from fakes.rules import Rule, Violation, hold
+from fakes.world import Death, World
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -24,13 +27,11 @@ from headrace.agents.budget import Budget
 from headrace.agents.saver import Saver
 from headrace.agents.shard import Shard
 from headrace.agents.teller import Teller
+from headrace.learning.errors import LogError
 from headrace.learning.fold.learner import Learner
-from headrace.learning.records.mark import Mark
 from headrace.learning.snapshot import digest, peek
 from headrace.learning.task import Task, Unanswered, Update
 from headrace.learning.waiting.join import Join
-from headrace.tables.changelog import Entry
-from headrace.tables.pending import PendingTable
 from headrace.tables.snapshots import Snapshots
 from headrace.tables.table import Table
 
@@ -53,10 +54,6 @@ TASKS = {
         name="steps", kind="binary", predictions=True, wait="12s", unanswered=Unanswered(assume=False), name_limit=3,
     ),
 }  # fmt: skip
-
-
-class Death(BaseException):
-    """The process is gone. No `except Exception` may catch it."""
 
 
 def messages(count: int, seed: int) -> list[SimpleNamespace]:
@@ -93,20 +90,23 @@ def messages(count: int, seed: int) -> list[SimpleNamespace]:
     return found
 
 
-class World:
-    """What outlives a process: the log, the changelog, what was told, the committed offset."""
+class Unchanging(Log):
+    """A log in which nothing is lost or exchanged: whoever finds another one is wrong."""
+
+    async def check(self, partition, last, position):
+        try:
+            await super().check(partition, last, position)
+        except LogError as error:
+            raise Violation(Rule.SAME_LOG, last) from error
+
+
+class Steps(World):
+    """The world of a shard, which holds it to the rules of what is published, saved and committed, and knows how it must end."""
+
+    log_type = Unchanging
 
     def __init__(self, log: list[SimpleNamespace], task: Task):
-        self.log, self.task = log, task
-        self.end = log[-1].offset + 1
-        self.at = {message.offset: message for message in log}
-        self.changelog: list[tuple[bytes, bytes | None]] = []
-        self.segments: list[tuple[bytes, bytes | None]] = []
-        self.told: set[str] = set()
-        self.committed = 0
-        self.fuse: int | None = None  # steps until the process dies
-        self.dice: random.Random | None = None  # decides when the broker fails
-        self.flaky = 0.0
+        super().__init__(task, [log])
         self.expected = {message.offset: set() for message in log}
         self.learner = learner = Learner(task, 0)
         for message in log:
@@ -114,141 +114,56 @@ class World:
                 self.expected[message.offset] |= {effect.id for effect in effects}
         self.digest = digest(learner.state)
 
-    async def step(self) -> None:
-        """One more step; the broker may fail here, and the process may die."""
-        await asyncio.sleep(0)
-        if self.dice is not None and self.dice.random() < self.flaky:
-            raise KafkaConnectionError
-        if self.fuse is not None:
-            self.fuse -= 1
-            if self.fuse <= 0:
-                raise Death
-
-
-class Log:
-    def __init__(self, world: World):
-        self.world = world
-
-    async def read(self, partition, start, end):
-        for message in self.world.log:
-            if start <= message.offset < end:
-                await self.world.step()
-                yield message
-
-    async def ends(self, partitions):
-        await self.world.step()
-        return dict.fromkeys(partitions, self.world.end)
-
-    async def check(self, partition, last, position):
-        await self.world.step()
-        hold(Rule.SAME_LOG, last is None or last == Mark.of(self.world.at[last[0]]), last)
-
-    async def check_hole(self, partition, start, end):
-        await self.world.step()
-        hold(Rule.NO_GAP, not any(start <= message.offset < end for message in self.world.log), (start, end))
-
-
-class Changelog:
-    def __init__(self, world: World, entries: list[tuple[bytes, bytes | None]]):
-        self.world, self.entries = world, entries
-
-    async def append(self, partition, key, value):
-        await self.world.step()
+    def witness(self, key: bytes, value: bytes | None) -> None:
+        """Rule 4: what a snapshot covers is published before it is written."""
         if key.startswith(b"manifest/") and value is not None:
-            self._check_told(value)
-        self.entries.append((key, value))
-        offset = len(self.entries) - 1
-        await self.world.step()
-        return offset
+            position = position_of(value)
+            effects = set().union(*(names for offset, names in self.expected.items() if offset < position))
+            hold(Rule.EMITTED, effects <= self.published, (position, sorted(effects - self.published)[:3]))
 
-    async def read(self, partition, following):
-        for offset, (key, value) in list(enumerate(self.entries))[max(following - 1, 0) :]:
-            await self.world.step()
-            yield Entry(offset, key, value)
-
-    def _check_told(self, manifest: bytes) -> None:
-        """Rule 4: what a snapshot covers was told before it is written."""
-        position = json.loads(manifest.split(b"\n", 1)[0])["position"]
-        untold = {
-            name for offset, names in self.world.expected.items() if offset < position for name in names
-        } - self.world.told
-        hold(Rule.EMITTED, not untold, (position, sorted(untold)[:3]))
+    async def commit(self, partition: int, position: int) -> None:
+        """Rule 3: a snapshot is durable before its position is committed."""
+        manifests = [value for key, value in self.changelog.entries[0] if key.startswith(b"manifest/") and value]
+        durable = max(map(position_of, manifests), default=0)
+        hold(Rule.DURABLE, position <= durable, (position, durable))
+        await super().commit(partition, position)
 
 
-class Outlet:
-    def __init__(self, world: World, dice: random.Random):
-        self.world, self.dice, self.pending = world, dice, []
-
-    async def tell(self, partition, effects):
-        await self.world.step()
-        for effect in effects:
-            if self.dice.random() < 0.3:  # the broker has some before they are acknowledged
-                self.world.told.add(effect.id)
-            self.pending.append(effect.id)
-
-    async def flush(self, partition):
-        while self.pending:
-            await self.world.step()
-            self.world.told.add(self.pending.pop(0))
-        await self.world.step()
+def position_of(manifest: bytes) -> int:
+    return json.loads(manifest.split(b"\n", 1)[0])["position"]
 
 
 class Process:
     """One life of the worker: everything in it is gone with it."""
 
-    def __init__(self, world: World, folder: Path, dice: random.Random, life: int, shard: type[Shard]):
+    def __init__(self, world: Steps, folder: Path, dice: random.Random, life: int, shard: type[Shard]):
         self.world, self.dice, self.now = world, dice, 0.0
-        self.table = Table(Changelog(world, world.changelog), folder / "snapshots")
-        task, segments = world.task, Changelog(world, world.segments)
-        collaborators = SimpleNamespace(
-            task=task,
-            own_modules=(),
-            log=Log(world),
-            outlet=Outlet(world, dice),
-            snapshots=Snapshots(self.table, f"life{life}"),
-            pending=PendingTable(
-                segments,
-                folder / "pending",
-                task=task.name,
-                snapshot_key=None,
-                writer=f"life{life}",
-                fold=task.fingerprint,
-                wait=task.wait_ms,
-            ),
+        collaborators = world.collaborators(
+            folder,
+            f"life{life}",
+            outlet=Outlet(world.published, step=world.step, is_early=lambda: dice.random() < 0.3),
             wall=lambda: 0.0,
-            writer=f"life{life}",
-            key=None,
             budget=Budget(share=1.0, clock=self.clock),
             snapshot_records=dice.choice([1, 3, 10]),
             snapshot_seconds=dice.choice([0.01, 1.0]),
-            commit=self.commit,
         )
-        self.shard = shard(task, 0, collaborators)
+        self.shard = shard(world.task, 0, collaborators)
 
     def clock(self) -> float:
         """Time passes only by being looked at."""
         self.now += 0.0004
         return self.now
 
-    async def commit(self, partition: int, position: int) -> None:
-        await self.world.step()
-        durable = [
-            json.loads(v.split(b"\n", 1)[0])["position"]
-            for k, v in self.world.changelog
-            if k.startswith(b"manifest/") and v
-        ]
-        hold(Rule.DURABLE, position <= max(durable, default=0), (position, max(durable, default=0)))
-        self.world.committed = position
-
     async def live(self) -> None:
         """Deliver the log as a bad transport does: from the committed offset, with polls lost and polls repeated."""
-        shard, dice, log = self.shard, self.dice, self.world.log
+        shard, dice, log = self.shard, self.dice, self.world.log.all[0]
         while shard.status == "opening":
             try:
                 await shard.open()
             except KafkaConnectionError:
                 shard.let_go()
-        at = next((number for number, message in enumerate(log) if message.offset >= self.world.committed), len(log))
+        committed = self.world.committed.get(0, 0)
+        at = next((number for number, message in enumerate(log) if message.offset >= committed), len(log))
         while at < len(log):
             size = dice.randint(1, 6)
             fate = dice.random()
@@ -267,7 +182,7 @@ class Process:
 
 
 async def run(
-    world: World, folder: Path, dice: random.Random, fuses: list[int], shard: type[Shard], flaky: float
+    world: Steps, folder: Path, dice: random.Random, fuses: list[int], shard: type[Shard], flaky: float
 ) -> None:
     """Live and die as the fuses say, then live to the end and check what is left."""
     for life, fuse in enumerate([*fuses, None]):
@@ -293,22 +208,23 @@ async def run(
             folder.mkdir()
     hold(Rule.WAITING, waiting == waits(world, SimpleNamespace(learner=world.learner)))
     hold(Rule.LIVE, process.shard.status == "live", process.shard.error)
-    hold(Rule.STATE, (state.position, digest(state)) == (world.end, world.digest), state.position)
-    hold(Rule.EFFECTS, world.told == set().union(*world.expected.values()))
-    hold(Rule.COMMITTED, world.committed == world.end, world.committed)
-    table = Table(Changelog(world, world.changelog), folder / "snapshots")
+    end = world.log.end[0]
+    hold(Rule.STATE, (state.position, digest(state)) == (end, world.digest), state.position)
+    hold(Rule.EFFECTS, world.published == set().union(*world.expected.values()))
+    hold(Rule.COMMITTED, world.committed == {0: end}, world.committed)
+    table = Table(world.changelog, folder / "snapshots")
     await table.open(0)
     position, data = Snapshots(table, "reader").load(0)
     table.close(0)
-    hold(Rule.LAST_SNAPSHOT, (position, peek(data).digest) == (world.end, world.digest), position)
+    hold(Rule.LAST_SNAPSHOT, (position, peek(data).digest) == (end, world.digest), position)
 
 
-def waits(world: World, shard: Shard) -> dict[str, object]:
+def waits(world: Steps, shard: Shard) -> dict[str, object]:
     """What counts under every id there could be."""
     learner = shard.learner
     return {
         f"q{number}": learner.join.find(f"q{number}", learner.state.step + 1, learner.state.clock)
-        for number in range(len(world.log) * 3)
+        for number in range(len(world.log.all[0]) * 3)
     }
 
 
@@ -339,7 +255,7 @@ class Checked(Shard):
 def scenario(task: str, seed: int, fuses: list[int], shard: type[Shard] = Checked, flaky: float = 0.0) -> None:
     """One whole run, decided by its seed and fuses."""
     with tempfile.TemporaryDirectory() as folder:
-        world = World(messages(40, seed), TASKS[task])
+        world = Steps(messages(40, seed), TASKS[task])
         asyncio.run(run(world, Path(folder), random.Random(seed), fuses, shard, flaky))
 
 
@@ -490,7 +406,7 @@ def test_every_kind_of_record_has_its_effect_in_the_logs_that_are_folded(task):
         names += ["late", "ahead"]
     counts = dict.fromkeys(names, 0)
     for seed in range(12):
-        state = World(messages(40, seed), TASKS[task]).learner.state
+        state = Steps(messages(40, seed), TASKS[task]).learner.state
         for name in counts:
             counts[name] += sum(getattr(part, name, 0) for part in (state.join, state, state.order))
     assert all(counts.values()), counts
@@ -498,7 +414,7 @@ def test_every_kind_of_record_has_its_effect_in_the_logs_that_are_folded(task):
 
 @pytest.mark.parametrize("task", TASKS)
 def test_the_harness_folds_like_the_learner(task):
-    world = World(messages(20, 1), TASKS[task])
-    learner, effects = harness.fold(TASKS[task], 0, world.log)
+    world = Steps(messages(20, 1), TASKS[task])
+    learner, effects = harness.fold(TASKS[task], 0, world.log.all[0])
     assert digest(learner.state) == world.digest
     assert {effect.id for effect in effects} == set().union(*world.expected.values())

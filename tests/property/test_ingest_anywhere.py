@@ -3,13 +3,16 @@
 import asyncio
 import json
 import logging
-from collections import Counter, defaultdict
+from collections import Counter
 from types import SimpleNamespace
 
 import pytest
 import structlog
 from aiokafka.errors import KafkaConnectionError, KafkaError
+from fakes.log import Log
+from fakes.producer import Producer
 from fakes.rules import Rule, Violation, hold
+from fakes.world import Death
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -20,10 +23,10 @@ from headrace.agents.intake import Intake
 from headrace.agents.positions import Start
 from headrace.agents.source_context import SourceContext
 from headrace.learning.fold.learner import Learner
-from headrace.learning.records.mark import Mark
 from headrace.learning.task import Task
 from headrace.learning.task.source import Source
 from headrace.tables.kafka.appender import Appender, pack
+from headrace.testing import MemoryLog
 
 
 @pytest.fixture(autouse=True)
@@ -41,10 +44,6 @@ TASK = Task(
 )
 
 
-class Died(BaseException):
-    """The worker is killed here."""
-
-
 def source_message(partition, offset):
     """Two rows, which often go to different shards; some messages hold nothing good."""
     rows = [{"k": f"key-{(offset * 7 + row) % 5}", "y": True, "n": offset * 2 + row} for row in range(2)]
@@ -54,15 +53,15 @@ def source_message(partition, offset):
     return SimpleNamespace(topic="clicks", partition=partition, offset=offset, timestamp=offset, key=None, value=value)
 
 
-SOURCE = {partition: [source_message(partition, at) for at in range(COUNT)] for partition in range(PARTITIONS)}
+SOURCE = [[source_message(partition, at) for at in range(COUNT)] for partition in range(PARTITIONS)]
 
 
-class World:
-    """A broker whose every answer may be a failure, a death, or come late."""
+class Broker:
+    """A broker whose every answer may be a failure, a death, or come late: it takes a batch whole, before or after it fails, or some time."""
 
     def __init__(self, draw):
         self.draw = draw
-        self.event_log = defaultdict(list)
+        self.event_log = MemoryLog(TASK)
         self.rejected = set()
         self.committed = {}
         self.late = []
@@ -75,70 +74,43 @@ class World:
             return fate
         return "well"
 
-
-class Producer:
-    """Takes a batch whole, or fails before or after it did, or takes it at some later time; stays itself when replaced."""
-
-    def __init__(self, world):
-        self.world = world
-
-    async def get(self):
-        return self
-
-    def replace(self, producer):
-        assert producer is self
-
-    def create_batch(self):
-        rows = []
-        append = lambda **row: rows.append(row) or True  # noqa: E731
-        return SimpleNamespace(append=append, close=lambda: None, rows=rows)
-
-    async def send_batch(self, batch, topic, partition):
-        world = self.world
-        await asyncio.sleep(0)
-        fate = world.fate("refused", "unacknowledged", "late", "died before", "died after")
+    def answer(self, records):
+        fate = self.fate("refused", "unacknowledged", "late", "died before", "died after")
         if fate == "died before":
-            raise Died
+            raise Death
         if fate == "late":
-            world.late.append((topic, partition, batch.rows))
+            self.late.append(records)
         elif fate != "refused":
-            take(world, topic, partition, batch.rows)
+            self.take(records)
         if fate == "died after":
-            raise Died
-        answer = asyncio.get_running_loop().create_future()
-        if fate == "well":
-            answer.set_result(None)
-        else:
-            answer.set_exception(KafkaConnectionError("lost"))
-        return answer
+            raise Death
+        if fate != "well":
+            raise KafkaConnectionError("lost")
 
-    async def stop(self):
-        pass
-
-
-def take(world, topic, partition, rows):
-    if topic == TASK.events:
-        world.event_log[partition] += rows
-    else:
-        world.rejected |= {dict(row["headers"])["id"].decode() for row in rows}
+    def take(self, records):
+        for record in records:
+            if record.topic == TASK.events:
+                self.event_log.append(record.value, key=record.key.decode(), partition=record.partition)
+            else:
+                self.rejected.add(dict(record.headers)["id"].decode())
 
 
 class Fickle:
     """A feature store that says something else at every look-up."""
 
-    def __init__(self, world):
-        self.world = world
+    def __init__(self, broker):
+        self.broker = broker
 
     async def enrich(self, rows):
         await asyncio.sleep(0)
-        self.world.looked_up += len(rows)
-        return [features | {"seen": self.world.looked_up + row} for row, (_, features) in enumerate(rows)]
+        self.broker.looked_up += len(rows)
+        return [features | {"seen": self.broker.looked_up + row} for row, (_, features) in enumerate(rows)]
 
 
 class FailingAppender(Appender):
-    def __init__(self, topic, world):
+    def __init__(self, topic, broker):
         super().__init__(topic, "")
-        self._producer = Producer(world)
+        self._producer = Producer(broker.answer)
 
 
 class Hasty(FailingAppender):
@@ -157,48 +129,35 @@ class Hasty(FailingAppender):
 
 
 class Positions:
-    def __init__(self, world):
-        self.world = world
+    def __init__(self, broker):
+        self.broker = broker
 
     async def start(self, topic, partition):
-        position, mark = self.world.committed.get(partition, (0, None))
+        position, mark = self.broker.committed.get(partition, (0, None))
         return Start(position, 0, mark)
 
     async def commit(self, topic, partition, position, mark):
-        fate = self.world.fate("refused", "died")
+        fate = self.broker.fate("refused", "died")
         if fate == "refused":
             raise KafkaConnectionError("lost")
-        self.world.committed[partition] = position, mark
+        self.broker.committed[partition] = position, mark
         if fate == "died":
-            raise Died
+            raise Death
 
 
-class Log:
-    async def read(self, partition, start, end):
-        for message in SOURCE[partition][start:end]:
-            yield message
-
-    async def ends(self, partitions):
-        return dict.fromkeys(partitions, COUNT)
-
-    async def holds(self, partition, mark):
-        assert Mark.of(SOURCE[partition][mark.offset]) == mark
-        return True
-
-
-def worker(world, appender):
+def worker(broker, appender):
     context = SourceContext(TASK, "", lambda *_: asyncio.sleep(0))
-    context.appender, context.quarantine = appender(TASK.events, world), FailingAppender("ads.quarantine", world)
-    context.positions, context.logs, context.enricher = Positions(world), {"clicks": Log()}, Fickle(world)
+    context.appender, context.quarantine = appender(TASK.events, broker), FailingAppender("ads.quarantine", broker)
+    context.positions, context.logs, context.enricher = Positions(broker), {"clicks": Log(SOURCE)}, Fickle(broker)
     return Ingest(context)
 
 
-async def live(world, appender, intake):
+async def live(broker, appender, intake):
     """Workers come, take what is delivered with losses and repetitions, die, or fall asleep and wake when another is at work."""
-    draw, asleep = world.draw, []
-    while world.faults:
-        world.faults -= 1
-        ingests = [worker(world, appender) for _ in range(PARTITIONS)]
+    draw, asleep = broker.draw, []
+    while broker.faults:
+        broker.faults -= 1
+        ingests = [worker(broker, appender) for _ in range(PARTITIONS)]
         for partition, ingest in enumerate(ingests):
             ingest.intakes["clicks", partition] = intake(ingest.context, "clicks", partition)
         try:
@@ -206,8 +165,8 @@ async def live(world, appender, intake):
                 for each in ingest.intakes.values():
                     await each.open()
             for _ in range(draw(st.integers(1, 4))):
-                if world.late and draw(st.booleans()):
-                    take(world, *world.late.pop(draw(st.integers(0, len(world.late) - 1))))
+                if broker.late and draw(st.booleans()):
+                    broker.take(broker.late.pop(draw(st.integers(0, len(broker.late) - 1))))
                 awake = (
                     draw(st.sampled_from(asleep)) if asleep and draw(st.booleans()) else draw(st.sampled_from(ingests))
                 )
@@ -218,28 +177,29 @@ async def live(world, appender, intake):
                         await each.deliver(poll)
                     if draw(st.booleans()):
                         await each.commit()
-        except Died:
+        except Death:
             continue
         except KafkaError:
             pass
         if draw(st.booleans()):
             asleep += ingests
     for partition in range(PARTITIONS):
-        last = intake(worker(world, appender).context, "clicks", partition)
+        last = intake(worker(broker, appender).context, "clicks", partition)
         await last.open()
         while last.position < COUNT:
+            assert last.status == "live", last.error
             await last.catch_up()
-    for batch in world.late:
-        take(world, *batch)
+    for records in broker.late:
+        broker.take(records)
 
 
-def verify(world):
+def verify(broker):
     """The fold of what is in the event log has each good row just once, in the order of the source, as it was looked up first.
 
     How many rows stand in the log a second time with other features.
     """
     others, expected, rejected = 0, set(), set()
-    for partition, messages in SOURCE.items():
+    for partition, messages in enumerate(SOURCE):
         for message in messages:
             if message.value == b"{":
                 rejected.add(f"ads/clicks/{partition}/{message.offset}/0")
@@ -253,10 +213,10 @@ def verify(world):
     folded = []
     for shard in range(SHARDS):
         learned, furthest, first = FoldedRows(shard), {}, {}
-        for offset, row in enumerate(world.event_log[shard]):
-            record = json.loads(row["value"])
+        for message in broker.event_log.messages[shard]:
+            record = json.loads(message.value)
             is_first = first.setdefault(record["source"], record["features"]) is record["features"]
-            is_learned = learned.fold(offset, row)
+            is_learned = learned.fold(message)
             hold(Rule.ONCE, is_first or not is_learned, record["source"])
             hold(
                 Rule.IN_ORDER, is_learned or not is_first, record["source"]
@@ -268,7 +228,7 @@ def verify(world):
         assert learned.learner.state.updates == len(learned.places)
         folded += learned.places
     hold(Rule.NONE_LOST, sorted(folded) == sorted(expected), expected - {*folded})
-    hold(Rule.REJECTED, world.rejected == rejected, world.rejected ^ rejected)
+    hold(Rule.REJECTED, broker.rejected == rejected, broker.rejected ^ rejected)
     return others
 
 
@@ -278,21 +238,21 @@ class FoldedRows:
     def __init__(self, shard):
         self.learner, self.places = Learner(TASK, shard), []
 
-    def fold(self, offset, row):
+    def fold(self, message):
         """Whether it was learned."""
         before = self.learner.state.updates
-        for _ in self.learner.fold(SimpleNamespace(offset=offset, timestamp=0, key=row["key"], value=row["value"])):
+        for _ in self.learner.fold(message):
             pass
         if self.learner.state.updates > before:
-            _, *place = json.loads(row["value"])["source"].split("/")
+            _, *place = json.loads(message.value)["source"].split("/")
             self.places.append(tuple(map(int, place)))
         return self.learner.state.updates > before
 
 
 def run(draw, appender=FailingAppender, intake=Intake):
-    world = World(draw)
-    asyncio.run(live(world, appender, intake))
-    return verify(world)
+    broker = Broker(draw)
+    asyncio.run(live(broker, appender, intake))
+    return verify(broker)
 
 
 @pytest.fixture(autouse=True)

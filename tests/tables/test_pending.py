@@ -5,38 +5,14 @@ import math
 import shutil
 
 import pytest
+from fakes.changelog import Changelog
 
 from headrace.learning.waiting.join import WaitingQuestion, encode
 from headrace.learning.waiting.pending import InMemory, PendingEntry
-from headrace.tables.changelog import Entry
 from headrace.tables.pending import CHUNK, PendingTable, ShardPending, StepIndex
 from headrace.tables.segment import ENTRIES_MAX, SEGMENT_MAX, Packer, Segment
 
 WAIT = 10_000
-
-
-class Changelog:
-    """A changelog in memory."""
-
-    def __init__(self):
-        self.entries = []
-
-    async def append(self, partition, key, value):
-        await asyncio.sleep(0)
-        self.entries.append(Entry(len(self.entries), key, value))
-        return len(self.entries) - 1
-
-    async def read(self, partition, following):
-        for entry in self.entries:
-            if entry.offset >= following - 1:
-                yield entry
-
-    def compacted(self):
-        """What a broker leaves of it."""
-        last = {entry.key: entry for entry in self.entries}
-        log = Changelog()
-        log.entries = sorted(entry for entry in last.values() if entry.value is not None)
-        return log
 
 
 def waiting(step, name="q", time=None, size=0):
@@ -139,7 +115,7 @@ def test_large_amounts_go_into_several_segments(tmp_path):
         assert shard.is_full
         await shard.save()
         assert not shard.is_full
-        assert len(log.entries) == 3
+        assert len(log.since(0)) == 3
         assert [entry.step for entry in everything(shard)] == list(range(30))
 
     with_shard(log, tmp_path, work)
@@ -171,10 +147,10 @@ def test_only_what_had_expired_at_the_given_clock_is_purged_and_its_segments_wit
         await shard.save()
         await shard.table.purge(0, WAIT + 1)
         assert [entry.step for entry in everything(shard)] == [2, 3, 4]
-        assert len(log.compacted().entries) == 2
+        assert len(log.compacted().since(0)) == 2
         await shard.table.purge(0, WAIT + 3)
         assert [entry.step for entry in everything(shard)] == [4]
-        assert len(log.compacted().entries) == 1
+        assert len(log.compacted().since(0)) == 1
 
     async def read(shard):
         return [entry.step for entry in everything(shard)]

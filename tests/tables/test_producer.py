@@ -5,32 +5,16 @@ import asyncio
 import pytest
 import structlog
 from aiokafka.errors import TopicAuthorizationFailedError, UnknownError
+from fakes.producer import Producer, starting
 
 import headrace.tables.kafka.producer
 from headrace.tables.kafka.clients import Brokers
 from headrace.tables.kafka.producer import LastingProducer, start_producer
 
 
-class Producer:
-    def __init__(self):
-        self.is_stopped = False
-
-    async def stop(self):
-        await asyncio.sleep(0)
-        self.is_stopped = True
-
-
 @pytest.fixture
 def started(monkeypatch):
-    producers = []
-
-    async def start(brokers, **options):
-        await asyncio.sleep(0)
-        producers.append(Producer())
-        return producers[-1]
-
-    monkeypatch.setattr(headrace.tables.kafka.producer, "start_producer", start)
-    return producers
+    return starting(monkeypatch, Producer)
 
 
 def test_all_who_ask_at_once_are_handed_the_one_producer(started):
@@ -94,18 +78,18 @@ def test_who_stops_waiting_for_the_closing_cuts_nothing_off(started, monkeypatch
     asyncio.run(check())
 
 
-def test_after_a_refusal_the_next_record_goes_through_another_producer(started, monkeypatch):
-    async def check():
-        async def refuse(producer, topic, value, **where):
-            if producer is started[0]:
-                raise TopicAuthorizationFailedError
-            return value
+def test_after_a_refusal_the_next_record_goes_through_another_producer(monkeypatch):
+    def refuse(records):
+        raise TopicAuthorizationFailedError
 
-        monkeypatch.setattr(Producer, "send_and_wait", refuse, raising=False)
+    started = starting(monkeypatch, lambda: Producer(None if started else refuse))
+
+    async def check():
         lasting = LastingProducer("127.0.0.1:1")
         with pytest.raises(TopicAuthorizationFailedError):
             await lasting.append("t", b"first", partition=0)
-        assert await lasting.append("t", b"second", partition=0) == b"second"
+        await lasting.append("t", b"second", partition=0)
+        assert [record.value for record in started[1].records] == [b"second"]
         await lasting.stop()
 
     asyncio.run(check())

@@ -6,8 +6,9 @@ import threading
 
 import pytest
 import zstandard
+from fakes.changelog import Changelog
 from sealed import in_parts, manifest, sealed
-from worlds import Changelog, run
+from worlds import run
 
 from headrace.learning.encoding import SIZE
 from headrace.learning.errors import DamagedError, SnapshotError, StoreError

@@ -1,0 +1,45 @@
+"""An outlet in memory."""
+
+from collections.abc import Callable
+
+from fakes.step import Step, pause
+
+
+class Outlet:
+    """Publishes the effects of a task to a set of their ids.
+
+    It keeps to what `KafkaOutlet` promises: what was told may be published at any time, and is when a flush returns.
+
+    Parameters
+    ----------
+    published
+        The ids of what the broker has. It outlives the outlet.
+    step
+        Awaited before anything is told, before each effect of a flush is published, and at its end. It may take its time, fail, or end the
+        process.
+    is_early
+        Asked at each effect that is told: whether the broker has it before the flush.
+    """
+
+    def __init__(
+        self,
+        published: set[str] | None = None,
+        *,
+        step: Step = pause,
+        is_early: Callable[[], bool] = lambda: False,
+    ):
+        self.published = set() if published is None else published
+        self._step, self._is_early, self._pending = step, is_early, []
+
+    async def tell(self, partition, effects):
+        await self._step()
+        for effect in effects:
+            if self._is_early():
+                self.published.add(effect.id)
+            self._pending.append(effect.id)
+
+    async def flush(self, partition):
+        while self._pending:
+            await self._step()
+            self.published.add(self._pending.pop(0))
+        await self._step()
