@@ -28,7 +28,7 @@ def shard(status, error=None, learner=LEARNER, **more):
     return SimpleNamespace(status=status, error=error, learner=learner, position=1, **more)
 
 
-class World:
+class Worker:
     """A worker with a task `ads` of two shards and a task `shop` of one, all live."""
 
     def __init__(self):
@@ -73,122 +73,122 @@ class World:
 
 
 @pytest.fixture
-def world():
-    return World()
+def worker():
+    return Worker()
 
 
-def test_all_is_well(world):
-    assert [world.ask(task) for task in (None, "ads", "shop")] == [(200, {})] * 3
+def test_all_is_well(worker):
+    assert [worker.ask(task) for task in (None, "ads", "shop")] == [(200, {})] * 3
 
 
-def test_an_unknown_task_is_not_ready_but_unknown(world):
+def test_an_unknown_task_is_not_ready_but_unknown(worker):
     for task in ("nope", ""):
-        assert world.ask(task)[:2] == (404, "unknown_task")
+        assert worker.ask(task)[:2] == (404, "unknown_task")
 
 
-def test_a_worker_outside_its_group_is_not_ready(world):
-    world.app.has_joined = False
-    assert world.ask()[:2] == world.ask("ads")[:2] == (503, "joining")
+def test_a_worker_outside_its_group_is_not_ready(worker):
+    worker.app.has_joined = False
+    assert worker.ask()[:2] == worker.ask("ads")[:2] == (503, "joining")
 
 
-def test_a_shard_that_has_no_model_yet_is_waited_for_whoever_owns_it(world):
-    world.ads.owned[1] = shard("opening", learner=None)
-    assert world.ask() == (503, "opening", "shard 1 of task 'ads' is being opened.")
-    del world.ads.owned[1]
-    assert world.ask("ads") == (503, "opening", "shard 1 of task 'ads' is being opened.")
-    assert world.ask("shop") == (200, {})
-    world.ads.replicas.held[1] = shard("replica")
-    assert world.ask() == (200, {})
+def test_a_shard_that_has_no_model_yet_is_waited_for_whoever_owns_it(worker):
+    worker.ads.owned[1] = shard("opening", learner=None)
+    assert worker.ask() == (503, "opening", "shard 1 of task 'ads' is being opened.")
+    del worker.ads.owned[1]
+    assert worker.ask("ads") == (503, "opening", "shard 1 of task 'ads' is being opened.")
+    assert worker.ask("shop") == (200, {})
+    worker.ads.replicas.held[1] = shard("replica")
+    assert worker.ask() == (200, {})
 
 
-def test_a_shard_that_is_being_opened_while_a_replica_answers_is_ready(world):
-    world.ads.owned[1], world.ads.replicas.held[1] = shard("opening", learner=None), shard("replica")
-    assert world.ask() == world.ask("ads") == (200, {})
+def test_a_shard_that_is_being_opened_while_a_replica_answers_is_ready(worker):
+    worker.ads.owned[1], worker.ads.replicas.held[1] = shard("opening", learner=None), shard("replica")
+    assert worker.ask() == worker.ask("ads") == (200, {})
 
 
-def test_a_shard_that_cannot_be_opened_is_not_ready_though_a_replica_answers(world):
-    world.ads.owned[1] = shard("opening", "the database is damaged.", learner=None)
-    world.ads.replicas.held[1] = shard("replica")
+def test_a_shard_that_cannot_be_opened_is_not_ready_though_a_replica_answers(worker):
+    worker.ads.owned[1] = shard("opening", "the database is damaged.", learner=None)
+    worker.ads.replicas.held[1] = shard("replica")
     for task in (None, "ads"):
-        assert world.ask(task) == (503, "opening", "shard 1 of task 'ads' cannot be opened yet.")
-    assert world.ask("shop") == (200, {})
+        assert worker.ask(task) == (503, "opening", "shard 1 of task 'ads' cannot be opened yet.")
+    assert worker.ask("shop") == (200, {})
 
 
-def test_stored_features_are_waited_for(world):
-    world.store.is_current = False
-    assert world.ask() == (503, "opening", "stored features of task 'shop' are being read.")
-    assert world.ask("shop")[:2] == (503, "opening")
-    assert world.ask("ads") == (200, {})
+def test_stored_features_are_waited_for(worker):
+    worker.store.is_current = False
+    assert worker.ask() == (503, "opening", "stored features of task 'shop' are being read.")
+    assert worker.ask("shop")[:2] == (503, "opening")
+    assert worker.ask("ads") == (200, {})
 
 
-def test_a_stopped_shard_is_named_and_takes_no_worker_out_of_the_service(world):
-    world.ads.owned[1] = shard("stopped", "the log is another one.", code="log")
-    assert world.ask() == (200, {"stopped": [{"task": "ads", "partition": 1, "code": "log"}]})
-    world.ads.owned[0] = shard("stopped", "RuntimeError('no')", code="fold", learner=None)
+def test_a_stopped_shard_is_named_and_takes_no_worker_out_of_the_service(worker):
+    worker.ads.owned[1] = shard("stopped", "the log is another one.", code="log")
+    assert worker.ask() == (200, {"stopped": [{"task": "ads", "partition": 1, "code": "log"}]})
+    worker.ads.owned[0] = shard("stopped", "RuntimeError('no')", code="fold", learner=None)
     stopped = [{"task": "ads", "partition": 0, "code": "fold"}, {"task": "ads", "partition": 1, "code": "log"}]
-    assert world.ask() == (200, {"stopped": stopped})
-    assert world.ask("ads") == (503, "stopped", "a shard is stopped: shard 0 of task 'ads', fold.")
-    assert world.ask("shop") == (200, {})
+    assert worker.ask() == (200, {"stopped": stopped})
+    assert worker.ask("ads") == (503, "stopped", "a shard is stopped: shard 0 of task 'ads', fold.")
+    assert worker.ask("shop") == (200, {})
 
 
-def test_a_worker_all_of_whose_shards_are_stopped_is_not_ready(world):
-    world.ads.owned |= {partition: shard("stopped", "no", code="log") for partition in (0, 1)}
-    world.shop.owned[0] = shard("stopped", "no", code="snapshot")
-    assert world.ask() == (503, "stopped", "every shard is stopped: shard 0 of task 'ads', log.")
+def test_a_worker_all_of_whose_shards_are_stopped_is_not_ready(worker):
+    worker.ads.owned |= {partition: shard("stopped", "no", code="log") for partition in (0, 1)}
+    worker.shop.owned[0] = shard("stopped", "no", code="snapshot")
+    assert worker.ask() == (503, "stopped", "every shard is stopped: shard 0 of task 'ads', log.")
 
 
-def test_a_replica_whose_snapshot_was_refused_is_as_one_that_is_stopped(world):
-    del world.ads.owned[1]
-    world.ads.replicas.held[1] = shard("replica", "the snapshot is not signed", learner=None)
-    assert world.ask() == (200, {"stopped": [{"task": "ads", "partition": 1, "code": "snapshot"}]})
-    assert world.ask("ads")[:2] == (503, "stopped")
+def test_a_replica_whose_snapshot_was_refused_is_as_one_that_is_stopped(worker):
+    del worker.ads.owned[1]
+    worker.ads.replicas.held[1] = shard("replica", "the snapshot is not signed", learner=None)
+    assert worker.ask() == (200, {"stopped": [{"task": "ads", "partition": 1, "code": "snapshot"}]})
+    assert worker.ask("ads")[:2] == (503, "stopped")
 
 
-def test_a_task_that_is_stopped_as_a_whole_waits_for_nothing(world):
-    world.shop.trouble = TopicError("the topic shop.events is gone.", "Restore it.")
-    world.shop.owned.clear()
-    world.store.is_current = False
-    assert world.ask() == (200, {"stopped": [{"task": "shop", "partition": 0, "code": "topic"}]})
-    assert world.ask("shop")[:2] == (503, "stopped")
-    assert world.ask("ads") == (200, {})
+def test_a_task_that_is_stopped_as_a_whole_waits_for_nothing(worker):
+    worker.shop.trouble = TopicError("the topic shop.events is gone.", "Restore it.")
+    worker.shop.owned.clear()
+    worker.store.is_current = False
+    assert worker.ask() == (200, {"stopped": [{"task": "shop", "partition": 0, "code": "topic"}]})
+    assert worker.ask("shop")[:2] == (503, "stopped")
+    assert worker.ask("ads") == (200, {})
 
 
-def test_a_stopped_source_is_named_takes_no_worker_out_of_the_service_and_is_not_ready_for_its_task(world):
-    intakes = [Intake(world.ingest.context, "clicks", partition) for partition in range(3)]
+def test_a_stopped_source_is_named_takes_no_worker_out_of_the_service_and_is_not_ready_for_its_task(worker):
+    intakes = [Intake(worker.ingest.context, "clicks", partition) for partition in range(3)]
     intakes[0].status, intakes[1].status = "live", "opening"
-    world.ingest.intakes |= {("clicks", partition): intake for partition, intake in enumerate(intakes)}
-    assert world.ask() == world.ask("ads") == (200, {}), "one that is being opened is no trouble"
+    worker.ingest.intakes |= {("clicks", partition): intake for partition, intake in enumerate(intakes)}
+    assert worker.ask() == worker.ask("ads") == (200, {}), "one that is being opened is no trouble"
     intakes[1].error = "the broker is away"
-    assert world.ask() == (200, {})
-    assert world.ask("ads") == (503, "opening", "a source cannot be opened yet: clicks/1 of task 'ads'.")
+    assert worker.ask() == (200, {})
+    assert worker.ask("ads") == (503, "opening", "a source cannot be opened yet: clicks/1 of task 'ads'.")
     intakes[1].stop(LogError("another topic", "Name it anew."))
-    assert world.ask() == (200, {"sources": [{"task": "ads", "topic": "clicks", "partition": 1}]})
-    assert world.ask("ads") == (503, "stopped", "a source is stopped: clicks/1 of task 'ads'.")
-    assert world.ask("shop") == (200, {})
+    assert worker.ask() == (200, {"sources": [{"task": "ads", "topic": "clicks", "partition": 1}]})
+    assert worker.ask("ads") == (503, "stopped", "a source is stopped: clicks/1 of task 'ads'.")
+    assert worker.ask("shop") == (200, {})
 
 
-def test_a_source_that_is_gone_as_a_whole_is_named(world):
-    world.ingest.stop_source("views", TopicError("the source topic views was deleted.", "Name another."))
-    assert world.ask() == (200, {"sources": [{"task": "ads", "topic": "views", "partition": "*"}]})
-    assert world.ask("ads")[:2] == (503, "stopped")
+def test_a_source_that_is_gone_as_a_whole_is_named(worker):
+    worker.ingest.stop_source("views", TopicError("the source topic views was deleted.", "Name another."))
+    assert worker.ask() == (200, {"sources": [{"task": "ads", "topic": "views", "partition": "*"}]})
+    assert worker.ask("ads")[:2] == (503, "stopped")
 
 
 SECRET = "/home/mill/data kafka-7.inside:9092 password"
 
 
-def test_no_error_text_is_told_to_those_who_show_no_key(world):
+def test_no_error_text_is_told_to_those_who_show_no_key(worker):
     ways = [
-        lambda: world.ads.owned.update({1: shard("opening", SECRET, learner=None)}),
-        lambda: world.ads.owned.update({1: shard("stopped", SECRET, code="log")}),
-        lambda: world.ads.owned.update({0: shard("stopped", SECRET, code="fold")}),
-        lambda: world.shop.owned.update({0: shard("stopped", SECRET, code="fold")}),
-        lambda: setattr(world.shop, "trouble", TopicError(SECRET, SECRET)),
-        lambda: world.ingest.stop_source("views", TopicError(SECRET, SECRET)),
+        lambda: worker.ads.owned.update({1: shard("opening", SECRET, learner=None)}),
+        lambda: worker.ads.owned.update({1: shard("stopped", SECRET, code="log")}),
+        lambda: worker.ads.owned.update({0: shard("stopped", SECRET, code="fold")}),
+        lambda: worker.shop.owned.update({0: shard("stopped", SECRET, code="fold")}),
+        lambda: setattr(worker.shop, "trouble", TopicError(SECRET, SECRET)),
+        lambda: worker.ingest.stop_source("views", TopicError(SECRET, SECRET)),
     ]
     for way in ways:
         way()
         for task in (None, "ads", "shop"):
-            assert not any(word in str(world.ask(task)) for word in SECRET.split())
+            assert not any(word in str(worker.ask(task)) for word in SECRET.split())
 
 
 MODEL = """
