@@ -12,14 +12,15 @@ import socket
 import subprocess
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import httpx
 from aiokafka import TopicPartition
 
+from headrace import Client
 from headrace.app import broker as embedded
+from headrace.app.client.errors import AccessError, ClientError
 from headrace.app.command import HEADRACE
 from headrace.learning.fold.learner import Learner
 from headrace.learning.snapshot import digest
@@ -29,6 +30,9 @@ from headrace.tables.kafka.producer import producing
 from headrace.tables.kafka.topics import prepare, topics_of
 
 ROOT = Path(__file__).resolve().parent.parent
+
+HTTP = httpx.Client(trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
+"""Asks workers for what `Client` does not offer. It keeps no connection: workers are killed and started again."""
 
 
 def has_kafka() -> bool:
@@ -222,17 +226,14 @@ class Worker:
         if self.get("/readyz") is None:
             return False
         names = [line[7:-1] for line in self.config.read_text().splitlines() if re.fullmatch(r"\[tasks\.[^.]+\]", line)]
-        for name in names:
-            try:
-                with urllib.request.urlopen(f"{self.address}/v1/{name}", timeout=2) as answer:
-                    told = json.load(answer)
-            except urllib.error.HTTPError as error:
-                if error.code != 401:
-                    return False
-            except OSError:
-                return False
-            else:
-                if any(shard["state"] == "opening" for shard in told["shards"]):
+        with Client(self.address, key="", timeout=2) as client:
+            for name in names:
+                try:
+                    if any(shard.state == "opening" for shard in client.status(name).shards):
+                        return False
+                except AccessError:
+                    continue
+                except ClientError:
                     return False
         return True
 
@@ -255,21 +256,17 @@ class Worker:
     def get(self, path: str, timeout: float = 10.0):
         """The JSON at a path, or None while it does not answer 200."""
         try:
-            with urllib.request.urlopen(self.address + path, timeout=timeout) as answer:
-                return json.load(answer)
-        except OSError:
+            answer = HTTP.get(self.address + path, timeout=timeout)
+        except httpx.RequestError:
             return None
+        return answer.json() if answer.is_success else None
 
     def post(self, path: str, body, timeout: float = 10.0, headers: dict[str, str] | None = None, method: str = "POST"):
         """The status and the JSON of a POST, or of another method; `body` is bytes or what becomes JSON."""
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         told = {"Content-Type": "application/json"} | (headers or {})
-        request = urllib.request.Request(self.address + path, data, told, method=method)
-        try:
-            with urllib.request.urlopen(request, timeout=timeout) as answer:
-                return answer.status, json.load(answer)
-        except urllib.error.HTTPError as error:
-            return error.code, json.load(error)
+        answer = HTTP.request(method, self.address + path, content=data, headers=told, timeout=timeout)
+        return answer.status_code, answer.json()
 
     def log(self) -> str:
         """What it has logged."""

@@ -2,14 +2,14 @@
 
 import asyncio
 import json
-import urllib.error
-import urllib.parse
-import urllib.request
 import uuid
 
 import harness
 import pytest
 from redis_server import NEEDED, running_redis
+
+from headrace import Client
+from headrace.app.client.errors import NotFoundError, RefusedError, UnavailableError
 
 NAME = f"stored-{uuid.uuid4().hex[:8]}"
 STORED = """
@@ -31,32 +31,20 @@ def toml(name, url="", partitions=2):
     return f'[tasks.{name}]\nkind = "binary"\npartitions = {partitions}\n' + STORED.format(name=name, url=url)
 
 
-def call(worker, method, path, body=None):
-    data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
-    request = urllib.request.Request(worker.address + path, data, method=method)
-    try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return answer.status, json.load(answer)
-    except urllib.error.HTTPError as error:
-        return error.code, json.load(error)
-
-
-def path_of(name, key):
-    return f"/v1/{name}/features/{urllib.parse.quote(key, safe='')}"
-
-
-def put(worker, name, key, features):
-    """Write features and wait until a look-up has them."""
-    status, answer = call(worker, "PUT", path_of(name, key), features)
-    assert status == 202, answer
+def put(client, name, key, features):
+    """Write features and wait until a look-up has them; where they are in the topic."""
+    at = client.put_features(name, key, features)
     wanted = {feature: value for feature, value in features.items() if value is not None}
-    harness.wait_for(lambda: values(worker, name, key) == wanted, 20, f"{wanted} stored")
-    return answer
+    harness.wait_for(lambda: values(client, name, key) == wanted, 20, f"{wanted} stored")
+    return at
 
 
-def values(worker, name, key):
-    _, told = call(worker, "GET", path_of(name, key))
-    return {feature: found["value"] for feature, found in told.get("features", {}).items()}
+def values(client, name, key):
+    """What a look-up has, or the code with which it is refused."""
+    try:
+        return {feature: found.value for feature, found in client.get_features(name, key).features.items()}
+    except RefusedError as error:
+        return error.code
 
 
 @pytest.fixture(scope="module")
@@ -69,18 +57,24 @@ def worker(broker, tmp_path_factory):
         started.stop("SIGKILL")
 
 
+@pytest.fixture(scope="module")
+def client(worker):
+    with Client(worker.address) as client:
+        yield client
+
+
 @pytest.mark.parametrize("key", ["u1", "a/b", "..", "ü %25?#&", "\0offset", "k" * 256])
-def test_what_is_put_is_shown_with_its_age_and_is_gone_when_it_is_deleted(worker, key):
-    before = call(worker, "GET", path_of(NAME, key))
-    assert (before[0], before[1]["code"]) == (404, "unknown_entity")
-    answer = put(worker, NAME, key, {"clicks": 3, "country": "PT"})
-    assert answer["positions"][0]["partition"] == 0
-    status, told = call(worker, "GET", path_of(NAME, key))
-    assert (status, told["key"]) == (200, key)
-    assert -1 < told["features"]["clicks"]["age_s"] < 60
-    put(worker, NAME, key, {"clicks": 4, "country": None})
-    assert call(worker, "DELETE", path_of(NAME, key))[0] == 202
-    harness.wait_for(lambda: call(worker, "GET", path_of(NAME, key))[0] == 404, 20, "removed")
+def test_what_is_put_is_shown_with_its_age_and_is_gone_when_it_is_deleted(client, key):
+    with pytest.raises(NotFoundError) as refused:
+        client.get_features(NAME, key)
+    assert refused.value.code == "unknown_entity"
+    assert put(client, NAME, key, {"clicks": 3, "country": "PT"}).partition == 0
+    found = client.get_features(NAME, key)
+    assert found.key == key
+    assert -1 < found.features["clicks"].age_s < 60
+    put(client, NAME, key, {"clicks": 4, "country": None})
+    client.delete_features(NAME, key)
+    harness.wait_for(lambda: values(client, NAME, key) == "unknown_entity", 20, "removed")
 
 
 @pytest.mark.parametrize(
@@ -103,21 +97,32 @@ def test_what_is_put_is_shown_with_its_age_and_is_gone_when_it_is_deleted(worker
         ({"another": None}, 422, "record"),
     ],
 )
-def test_what_no_record_could_hold_is_refused_and_not_stored(worker, body, status, code):
-    found, problem = call(worker, "PUT", path_of(NAME, "refused"), body)
+def test_what_no_record_could_hold_is_refused_and_not_stored(worker, client, body, status, code):
+    found, problem = worker.post(f"/v1/{NAME}/features/refused", body, method="PUT")
     assert (found, problem["code"]) == (status, code), problem
-    assert call(worker, "GET", path_of(NAME, "refused"))[0] == 404
+    assert values(client, NAME, "refused") == "unknown_entity"
 
 
-@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
-def test_a_task_without_stored_features_and_a_key_that_is_too_long_are_problems(worker, method):
-    body = {"clicks": 1} if method == "PUT" else None
-    assert call(worker, method, path_of("plain", "u1"), body)[1]["code"] == "no_stored_features"
-    assert call(worker, method, path_of("nothing", "u1"), body)[1]["code"] == "unknown_task"
-    assert call(worker, method, path_of(NAME, "k" * 257), body)[1]["code"] == "key"
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda client, name, key: client.get_features(name, key),
+        lambda client, name, key: client.put_features(name, key, {"clicks": 1}),
+        lambda client, name, key: client.delete_features(name, key),
+    ],
+    ids=["GET", "PUT", "DELETE"],
+)
+@pytest.mark.parametrize(
+    ("name", "key", "code"),
+    [("plain", "u1", "no_stored_features"), ("nothing", "u1", "unknown_task"), (NAME, "k" * 257, "key")],
+)
+def test_a_task_without_stored_features_and_a_key_that_is_too_long_are_problems(client, call, name, key, code):
+    with pytest.raises(RefusedError) as refused:
+        call(client, name, key)
+    assert refused.value.code == code
 
 
-def learn_that_clicks_decide(worker, name):
+def learn_that_clicks_decide(client, name):
     """Samples of which the features that are stored elsewhere tell the label: a model that is given them says what it was given."""
     samples = [
         {
@@ -128,44 +133,35 @@ def learn_that_clicks_decide(worker, name):
         for key in ("u-many", "u-none")
         for n in range(400)
     ]
-    status, answer = worker.post(f"/v1/{name}/samples", samples)
-    assert status == 202
-    ends = {at["partition"]: at["offset"] + 1 for at in answer["positions"]}
+    ends = {at.partition: at.offset + 1 for at in client.samples(name, samples).positions}
     harness.wait_for(
-        lambda: all(
-            shard["position"] >= ends.get(shard["partition"], 0) for shard in worker.get(f"/v1/{name}")["shards"]
-        ),
+        lambda: all(shard.position >= ends.get(shard.partition, 0) for shard in client.status(name).shards),
         30,
         "learned",
     )
 
 
-def ask(worker, name, key, **features):
-    status, answer = worker.post(f"/v1/{name}/predict", {"features": {"x": 0.5} | features, "key": key})
-    assert status == 200, answer
-    return answer["probabilities"]["true"]
+def ask(client, name, key, **features):
+    return client.predict(name, {"x": 0.5} | features, key=key).probabilities["true"]
 
 
-def test_answers_use_what_is_stored_unless_the_question_says_otherwise(worker):
-    learn_that_clicks_decide(worker, NAME)
-    put(worker, NAME, "u-many", {"clicks": 10, "country": "PT"})
-    assert ask(worker, NAME, "u-many") == ask(worker, NAME, "u-many", clicks=10, country="PT") > 0.5
-    assert ask(worker, NAME, "u-many", clicks=0, country="DE") < 0.5
-    assert ask(worker, NAME, "u-none") == ask(worker, NAME, "u-none", clicks=0, country="none")
+def test_answers_use_what_is_stored_unless_the_question_says_otherwise(client):
+    learn_that_clicks_decide(client, NAME)
+    put(client, NAME, "u-many", {"clicks": 10, "country": "PT"})
+    assert ask(client, NAME, "u-many") == ask(client, NAME, "u-many", clicks=10, country="PT") > 0.5
+    assert ask(client, NAME, "u-many", clicks=0, country="DE") < 0.5
+    assert ask(client, NAME, "u-none") == ask(client, NAME, "u-none", clicks=0, country="none")
     questions = [{"features": {"x": 0.5}, "key": key} for key in ("u-many", "u-none", "u-many")]
-    status, answers = worker.post(f"/v1/{NAME}/predict/batch", [*questions, {"features": {"x": 0.5}}])
-    assert status == 200
-    found = [answer["probabilities"]["true"] for answer in answers[:3]]
-    assert found == [ask(worker, NAME, key) for key in ("u-many", "u-none", "u-many")]
+    answers = client.batch(NAME, [*questions, {"features": {"x": 0.5}}])
+    found = [answer.probabilities["true"] for answer in answers[:3]]
+    assert found == [ask(client, NAME, key) for key in ("u-many", "u-none", "u-many")]
 
 
-def test_a_sample_is_logged_with_what_is_stored_at_that_time(worker, broker):
-    put(worker, NAME, "u-frozen", {"clicks": 6})
-    status, answer = worker.post(f"/v1/{NAME}/samples", {"features": {"x": 0.5}, "label": True, "key": "u-frozen"})
-    assert status == 202
-    (at,) = answer["positions"]
-    messages = asyncio.run(harness.read_all(broker, f"{NAME}.events", at["partition"]))
-    (record,) = [json.loads(message.value) for message in messages if message.offset == at["offset"]]
+def test_a_sample_is_logged_with_what_is_stored_at_that_time(worker, client, broker):
+    put(client, NAME, "u-frozen", {"clicks": 6})
+    at = client.sample(NAME, {"x": 0.5}, True, key="u-frozen")
+    messages = asyncio.run(harness.read_all(broker, f"{NAME}.events", at.partition))
+    (record,) = [json.loads(message.value) for message in messages if message.offset == at.offset]
     assert record["features"] == {"x": 0.5, "clicks": 6, "country": "none"}
     assert worker.post(f"/v1/{NAME}/samples", [1])[0] == 422
     assert worker.post(f"/v1/{NAME}/samples", {"features": [], "label": True, "key": 5})[0] == 422
@@ -175,23 +171,20 @@ def test_a_restarted_worker_has_what_was_stored(broker, tmp_path):
     name = f"again-{uuid.uuid4().hex[:8]}"
     worker = harness.Worker(tmp_path, broker, toml(name, partitions=1)).start()
     try:
-        put(worker.wait_ready(), name, "u1", {"clicks": 5})
-        worker.stop("SIGKILL")
-        worker.start().wait_ready()
-        assert values(worker, name, "u1") == {"clicks": 5}
+        with Client(worker.wait_ready().address) as client:
+            put(client, name, "u1", {"clicks": 5})
+            worker.stop("SIGKILL")
+            worker.start().wait_ready()
+            assert values(client, name, "u1") == {"clicks": 5}
     finally:
         worker.stop("SIGKILL")
 
 
-def log_both(worker, name, key, x):
+def log_both(client, name, key, x):
     """Ask a question that is logged, and send a sample; both must come into the log."""
-    features = {"x": x}
-    status, told = call(worker, "POST", f"/v1/{name}/predict", {"features": features, "key": key, "log": True})
-    assert status == 200, told
-    status, told = call(worker, "POST", f"/v1/{name}/samples", {"features": features, "key": key, "label": True})
-    assert status == 202, told
-    end = told["positions"][0]["offset"] + 1
-    harness.wait_for(lambda: worker.get(f"/v1/{name}")["shards"][0]["position"] >= end, 20, "folded")
+    client.predict(name, {"x": x}, key=key, log=True)
+    end = client.sample(name, {"x": x}, True, key=key).offset + 1
+    harness.wait_for(lambda: client.status(name).shards[0].position >= end, 20, "folded")
 
 
 def in_log(broker, name):
@@ -211,50 +204,53 @@ def test_redis_down_slow_or_wrong_in_the_middle_costs_no_answer_and_loses_nothin
     name = f"redis-{uuid.uuid4().hex[:8]}"
     with running_redis(tmp_path / "redis", password="open-sesame") as redis:
         worker = harness.Worker(tmp_path / "worker", broker, toml(name, f'url = "{redis.url}"', partitions=1)).start()
+        client = Client(worker.address)
         try:
             worker.wait_ready()
-            learn_that_clicks_decide(worker, name)
-            put(worker, name, "u-many", {"clicks": 10, "country": "PT"})
+            learn_that_clicks_decide(client, name)
+            put(client, name, "u-many", {"clicks": 10, "country": "PT"})
 
             def stored():
-                return ask(worker, name, "u-many", clicks=10, country="PT")
+                return ask(client, name, "u-many", clicks=10, country="PT")
 
             def default():
-                return ask(worker, name, "u-many", clicks=0, country="none")
+                return ask(client, name, "u-many", clicks=0, country="none")
 
-            assert ask(worker, name, "u-many") == stored() != default()
+            assert ask(client, name, "u-many") == stored() != default()
 
             redis.kill()
-            assert [ask(worker, name, "u-many") for _ in range(20)] == [default()] * 20
-            log_both(worker, name, "u-many", -1.0)
-            assert call(worker, "GET", path_of(name, "u-many"))[0] == 503
-            assert call(worker, "PUT", path_of(name, "u-late"), {"clicks": 7})[0] == 202  # the topic takes it
+            assert [ask(client, name, "u-many") for _ in range(20)] == [default()] * 20
+            log_both(client, name, "u-many", -1.0)
+            with pytest.raises(UnavailableError):
+                client.get_features(name, "u-many")
+            client.put_features(name, "u-late", {"clicks": 7})  # the topic takes it
             redis.start()
-            harness.wait_for(lambda: ask(worker, name, "u-many") == stored(), 30, "filled again")
-            harness.wait_for(lambda: values(worker, name, "u-late") == {"clicks": 7}, 30, "what was written meanwhile")
+            harness.wait_for(lambda: ask(client, name, "u-many") == stored(), 30, "filled again")
+            harness.wait_for(lambda: values(client, name, "u-late") == {"clicks": 7}, 30, "what was written meanwhile")
 
             redis.signal("SIGSTOP")
-            assert [ask(worker, name, "u-many") for _ in range(20)] == [default()] * 20
-            log_both(worker, name, "u-many", -2.0)
+            assert [ask(client, name, "u-many") for _ in range(20)] == [default()] * 20
+            log_both(client, name, "u-many", -2.0)
             redis.signal("SIGCONT")
-            harness.wait_for(lambda: ask(worker, name, "u-many") == stored(), 30, "quick again")
+            harness.wait_for(lambda: ask(client, name, "u-many") == stored(), 30, "quick again")
 
             redis.client.set(f"headrace:{{{name}}}:u-many", "no hash")
-            assert ask(worker, name, "u-many") == default()
-            log_both(worker, name, "u-many", -3.0)
-            put(worker, name, "u-many", {"clicks": 10, "country": "PT"})
-            log_both(worker, name, "u-many", -4.0)
+            assert ask(client, name, "u-many") == default()
+            log_both(client, name, "u-many", -3.0)
+            put(client, name, "u-many", {"clicks": 10, "country": "PT"})
+            log_both(client, name, "u-many", -4.0)
 
             by_default, by_store = {"clicks": 0, "country": "none"}, {"clicks": 10, "country": "PT"}
             frozen = {x: [by_default] * 2 for x in (-1.0, -2.0, -3.0)} | {-4.0: [by_store] * 2}
             assert in_log(broker, name) == frozen
-            counts = worker.get(f"/v1/{name}")["stored"]
+            counts = client.status(name).stored
             assert counts["failed"] > 0
             assert counts["slow"] > 0
             assert counts["wrong"] == 6  # of three records two each
             assert counts["defaulted"] == sum(counts[why] for why in ("missing", "failed", "slow", "wrong"))
             assert "open-sesame" not in worker.log()
         finally:
+            client.close()
             worker.stop("SIGKILL")
 
 

@@ -11,6 +11,9 @@ import pytest
 from served import DECLARED
 from served import HOSTILE as TASK
 
+from headrace import Client
+from headrace.app.client.errors import InvalidRequestError
+
 GOOD = {"features": {"x": 1.5, "country": "PT"}}
 
 
@@ -42,8 +45,15 @@ def bad_bodies():
 def worker(served, broker):
     rows = [(0, json.dumps({"features": {"x": number % 5}, "label": number % 5 > 2}).encode()) for number in range(50)]
     asyncio.run(harness.append(broker, f"{TASK}.events", rows))
-    harness.wait_for(lambda: served.get(f"/v1/{TASK}")["shards"][0]["position"] == 50, 30, "all learned")
+    with Client(served.address) as client:
+        harness.wait_for(lambda: client.status(TASK).shards[0].position == 50, 30, "all learned")
     return served
+
+
+@pytest.fixture
+def client(worker):
+    with Client(worker.address) as client:
+        yield client
 
 
 def ask(worker, method, path, body=None, headers=None):
@@ -97,8 +107,8 @@ def requests():
     return found
 
 
-def test_hundreds_of_hostile_requests_are_refused_with_a_reason_and_change_nothing(worker):
-    before = worker.get(f"/v1/{TASK}")["shards"][0]
+def test_hundreds_of_hostile_requests_are_refused_with_a_reason_and_change_nothing(worker, client):
+    (before,) = client.status(TASK).shards
     table = requests()
     assert len(table) >= 200
     for name, method, path, body, headers in table:
@@ -113,25 +123,31 @@ def test_hundreds_of_hostile_requests_are_refused_with_a_reason_and_change_nothi
         assert problem["code"], shown
         assert problem["detail"], shown
     time.sleep(0.5)
-    after = worker.get(f"/v1/{TASK}")["shards"][0]
-    assert (after["position"], after["digest"]) == (before["position"], before["digest"])
+    (after,) = client.status(TASK).shards
+    assert (after.position, after.digest) == (before.position, before.digest)
     assert worker.process.poll() is None
-    assert worker.post(f"/v1/{TASK}/predict", GOOD)[0] == 200
+    assert client.predict(TASK, GOOD["features"]).prediction is not None
 
 
-def test_the_feature_that_is_wrong_is_named(worker):
-    for body in ({"features": {"good": 1, "bad": None}}, {"features": {"good": 1, "bad": [1]}}):
-        status, problem = worker.post(f"/v1/{TASK}/predict", body)
-        assert status == 422
-        assert "'bad'" in problem["detail"]
-    status, problem = worker.post(f"/v1/{DECLARED}/predict", {"features": {"price": 500, "country": "PT"}})
-    assert status == 422
-    assert "'price'" in problem["detail"]
+@pytest.mark.parametrize(
+    ("task", "features", "name"),
+    [
+        (TASK, {"good": 1, "bad": None}, "'bad'"),
+        (TASK, {"good": 1, "bad": [1]}, "'bad'"),
+        (DECLARED, {"price": 500, "country": "PT"}, "'price'"),
+    ],
+)
+def test_the_feature_that_is_wrong_is_named(client, task, features, name):
+    with pytest.raises(InvalidRequestError) as refused:
+        client.predict(task, features)
+    assert refused.value.status == 422
+    assert name in refused.value.detail
 
 
-def test_samples_of_one_request_are_checked_all_before_any_is_appended(worker):
-    before = worker.get(f"/v1/{TASK}")["shards"][0]["end"]
-    status, problem = worker.post(f"/v1/{TASK}/samples", [GOOD | {"label": True}, GOOD | {"label": "maybe"}])
-    assert status == 422
-    assert "sample 1" in problem["detail"]
-    assert worker.get(f"/v1/{TASK}")["shards"][0]["end"] == before
+def test_samples_of_one_request_are_checked_all_before_any_is_appended(client):
+    before = client.status(TASK).shards[0].end
+    with pytest.raises(InvalidRequestError) as refused:
+        client.samples(TASK, [GOOD | {"label": True}, GOOD | {"label": "maybe"}])
+    assert refused.value.status == 422
+    assert "sample 1" in refused.value.detail
+    assert client.status(TASK).shards[0].end == before

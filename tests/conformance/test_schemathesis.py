@@ -5,7 +5,6 @@ import json
 import re
 import subprocess
 import sys
-import urllib.request
 import uuid
 
 import harness
@@ -78,9 +77,7 @@ def schemathesis(worker, folder, document, examples):
 
 def document_of(worker, *, waits=False):
     """What the worker says of itself, with or without `min_position`: one asked for by chance lies ahead, and the request waits for it."""
-    request = urllib.request.Request(f"{worker.address}/openapi.json", headers={"X-API-Key": SECRET})
-    with urllib.request.urlopen(request, timeout=10) as answer:
-        document = json.load(answer)
+    document = harness.HTTP.get(f"{worker.address}/openapi.json", headers={"X-API-Key": SECRET}).json()
     for schema in document["components"]["schemas"].values():
         if not waits:
             schema.get("properties", {}).pop("min_position", None)

@@ -21,6 +21,7 @@ from pathlib import Path
 
 import harness
 
+from headrace import Client
 from headrace.app.views import ROUTES
 
 CONNECTIONS = 16
@@ -315,11 +316,9 @@ def start(folder: Path, broker: str, task: str) -> harness.Worker:
 
 def standing(worker: harness.Worker, task: str) -> list:
     """Of each shard its partition, position, updates and digest."""
-    path = f"/v1/{task}"
-    request = harness.urllib.request.Request(worker.address + path, headers={"X-API-Key": SECRETS["predict"]})
-    with harness.urllib.request.urlopen(request, timeout=10) as answer:
-        shards = json.load(answer)["shards"]
-    return [tuple(shard[part] for part in ("partition", "position", "updates", "end", "digest")) for shard in shards]
+    with Client(worker.address, key=SECRETS["predict"]) as client:
+        shards = client.status(task).shards
+    return [(shard.partition, shard.position, shard.updates, shard.end, shard.digest) for shard in shards]
 
 
 def run(folder: Path, broker: str, count: int, seed: int) -> collections.Counter:

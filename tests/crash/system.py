@@ -2,19 +2,17 @@
 
 import asyncio
 import contextlib
-import json
 import shutil
 import struct
 import subprocess
 import time
 import tomllib
-import urllib.error
-import urllib.request
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Self
 
 import harness
+import httpx
 from aiokafka.admin import NewTopic
 from aiokafka.admin.new_partitions import NewPartitions
 from feed import Feed
@@ -145,12 +143,9 @@ class Node(harness.Worker):
     def ask(self, path: str) -> tuple[int, dict]:
         """The status and the JSON at a path; status 0 when there is no answer."""
         try:
-            with urllib.request.urlopen(self.address + path, timeout=4) as answer:
-                return answer.status, json.load(answer)
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, json.load(error)
-        except (OSError, ValueError) as error:
+            answer = harness.HTTP.get(self.address + path, timeout=4)
+            return answer.status_code, answer.json()
+        except (httpx.RequestError, ValueError) as error:
             return 0, {"detail": repr(error)}
 
     def shift_clock(self, seconds: float) -> None:
