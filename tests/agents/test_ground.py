@@ -166,11 +166,10 @@ def test_the_snapshot_before_the_newest_is_taken_up_when_that_is_damaged(world, 
         for _ in range(5):
             await learn(at, worker, 40)
         await worker.stop()
-        manifests = [
-            n for n, (key, value) in enumerate(at.changelog.entries[0]) if key.startswith(b"manifest/") and value
-        ]
-        key, value = at.changelog.entries[0][manifests[-1]]
-        at.changelog.entries[0][manifests[-1]] = key, value[:-9] + bytes([value[-9] ^ 1]) + value[-8:]
+        entries = at.changelog.entries[0]
+        last = [entry for entry in entries if entry.key.startswith(b"manifest/") and entry.value][-1]
+        damaged = last.value[:-9] + bytes([last.value[-9] ^ 1]) + last.value[-8:]
+        entries[entries.index(last)] = last._replace(value=damaged)
         shutil.rmtree(tmp_path / "one")
         again = at.worker("one")
         again.shards.assign([0])
@@ -240,7 +239,7 @@ def test_a_manifest_that_names_another_position_than_its_snapshot_is_passed_by(w
         worker, other = at.worker("one"), at.worker("other")
         worker.shards.assign([0])
         await learn(at, worker, 50)
-        _, value = [e for e in at.changelog.entries[0] if e[0].startswith(b"manifest/") and e[1]][-1]
+        value = [e.value for e in at.changelog.entries[0] if e.key.startswith(b"manifest/") and e.value][-1]
         far = json.loads(value.split(b"\n", 1)[0]) | {"position": 1_000_000_000}
         await at.changelog.append(
             0, b"manifest/stranger/000000000001", json.dumps(far).encode() + b"\n" + value.split(b"\n", 1)[1]
@@ -266,7 +265,9 @@ def test_a_changelog_that_was_made_anew_while_the_worker_runs_is_read_anew(world
         worker.shards.assign([0])
         await learn(at, worker, 100)
         changelog = getattr(at, which)
-        changelog.entries[0] = [(b"g/%d" % number, None) for number in range(left)]
+        changelog.entries.clear()
+        for number in range(left):
+            changelog.put(b"g/%d" % number, None)
         await learn(at, worker, 100)
         await is_right(at, worker)
         await worker.shards.revoke()

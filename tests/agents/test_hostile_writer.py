@@ -67,7 +67,7 @@ def test_without_the_key_nobody_loses_data_and_the_state_is_the_fold_of_the_log(
         worker, other = at.worker("one", KEY), at.worker("other", KEY)
         worker.shards.assign([0])
         await learn(at, worker, 50)
-        own = [value for key, value in at.changelog.entries[0] if key.startswith(b"manifest/") and value][-1]
+        own = [e.value for e in at.changelog.entries[0] if e.key.startswith(b"manifest/") and e.value][-1]
         what, value = list(attacks(own))[which]
         for place in ("x/000000000001", "one/000000999999", "one", "one/", ""):
             await at.changelog.append(0, f"manifest/{place}".encode(), value)
@@ -141,7 +141,7 @@ def test_without_the_key_nobody_changes_what_waits(world, how):
         worker = at.worker("one", KEY)
         worker.shards.assign([0])
         await learn(at, worker, 50)
-        own = next(value for key, value in at.segments.entries[0] if value)
+        own = next(entry.value for entry in at.segments.entries[0] if entry.value)
         await at.segments.append(0, *FORGERIES[how](forged(worker), own))
         await learn(at, worker, 5)  # at its next segment a worker reads what others have written
         await learn(at, worker, 45)
@@ -167,7 +167,7 @@ def test_a_segment_that_a_forged_one_takes_the_place_of_has_the_log_folded_again
         segment = forged(worker)
         await worker.stop()
         entries = at.segments.entries[0]
-        entries[:] = [(key, Packer("ads", None).pack(0, key, segment)) for key, _ in entries]
+        entries[:] = [entry._replace(value=Packer("ads", None).pack(0, entry.key, segment)) for entry in entries]
         again.shards.assign([0])
         await is_right(at, again)
         assert "ads.pending" in again.shards.owned[0].notice

@@ -96,9 +96,7 @@ def test_a_table_passes_between_replica_and_owner_and_is_whole_and_closed_at_the
             again = Table(at.changelog, tmp_path / name / "snapshots")
             for partition in range(4):
                 await again.open(partition)
-                expected = {}
-                for key, value in at.changelog.entries[partition]:
-                    expected[key] = value
+                expected = {entry.key: entry.value for entry in at.changelog.entries[partition]}
                 expected = {key: value for key, value in expected.items() if value is not None}
                 assert {
                     k: v for prefix in (b"chunk", b"manifest") for k, v in again.items(partition, prefix)
@@ -246,7 +244,7 @@ def test_snapshots_that_come_faster_than_the_budget_allows_are_passed_over(world
             at.log.grow(0, 10)
             await until(lambda: owner.shards.owned[0].saver.position == at.log.end[0])
         await until(lambda: (r := other.shards.answering(0)) is not None and r.position == at.log.end[0])
-        manifests = [key for key, value in at.changelog.entries[0] if key.startswith(b"manifest/") and value]
+        manifests = [e for e in at.changelog.entries[0] if e.key.startswith(b"manifest/") and e.value]
         assert 1 <= len(read) < len(manifests) / 2
         await owner.stop()
         await other.stop()

@@ -123,7 +123,9 @@ class Steps(World):
 
     async def commit(self, partition: int, position: int) -> None:
         """Rule 3: a snapshot is durable before its position is committed."""
-        manifests = [value for key, value in self.changelog.entries[0] if key.startswith(b"manifest/") and value]
+        manifests = [
+            entry.value for entry in self.changelog.entries[0] if entry.key.startswith(b"manifest/") and entry.value
+        ]
         durable = max(map(position_of, manifests), default=0)
         hold(Rule.DURABLE, position <= durable, (position, durable))
         await super().commit(partition, position)

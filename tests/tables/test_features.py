@@ -8,7 +8,8 @@ import uuid
 
 import harness
 import pytest
-from memory_topic import Topic, start, stop
+from fakes.changelog import Changelog
+from stores import start, stop
 
 from headrace.learning.task import Stored, Task
 from headrace.tables import features as module
@@ -50,7 +51,7 @@ async def caught_up(store, topic):
 
 def with_store(folder, check, topic=None, ttl=None):
     async def run():
-        followed = Topic() if topic is None else topic
+        followed = Changelog() if topic is None else topic
         store = store_of(followed, folder, ttl)
         start(store)
         try:
@@ -99,7 +100,7 @@ def test_a_store_filled_from_the_compacted_topic_equals_one_that_followed_it_all
         await caught_up(store, topic)
         followed = await store.look_up(sorted(set(keys)))
         assert any(followed)
-        topic.compact()
+        topic.entries = topic.compacted(tombstones=True).entries
         late = store_of(topic, tmp_path / "late")
         start(late)
         await caught_up(late, topic)
@@ -161,7 +162,7 @@ def test_a_value_stamped_in_the_future_lives_from_when_it_was_first_read(tmp_pat
 
 
 def test_a_restart_does_not_lengthen_the_life_of_a_value_stamped_in_the_future(tmp_path):
-    topic = Topic()
+    topic = Changelog()
 
     async def fill(store, topic):
         topic.put(b"ahead", value(clicks=1), time=topic.now + 3_600_000)
@@ -236,7 +237,7 @@ def test_no_key_of_an_entity_is_one_of_the_tables_own(tmp_path):
 
 
 def test_a_deleted_folder_is_filled_again(tmp_path):
-    topic = Topic()
+    topic = Changelog()
 
     async def check(store, topic):
         topic.put(b"u1", value(clicks=1))
@@ -253,7 +254,7 @@ def test_a_topic_that_is_made_anew_under_a_follower_is_read_from_its_beginning(t
         for number in range(20):
             topic.put(b"u%d" % number, value(clicks=1))
         await caught_up(store, topic)
-        topic.entries = []
+        topic.entries.clear()
         topic.put(b"u1", value(clicks=2))
         await until(lambda: store._table.get(0, b"ku2") is None)
         await caught_up(store, topic)
@@ -263,7 +264,7 @@ def test_a_topic_that_is_made_anew_under_a_follower_is_read_from_its_beginning(t
 
 
 def test_a_broker_that_is_away_takes_nothing_from_the_look_ups(tmp_path):
-    topic = Topic()
+    topic = Changelog()
 
     async def fill(store, topic):
         topic.put(b"u1", value(clicks=1))
@@ -321,18 +322,18 @@ def test_through_kafka_a_team_s_own_producer_and_a_worker_write_the_same_entity(
 def test_a_cancellation_of_a_librarys_own_does_not_end_the_follower(tmp_path):
     """aiokafka raises one when a consumer is closed while the broker is away."""
 
-    class Cancelling(Topic):
-        left = 2
+    class Cancelling(Changelog):
+        raises = 2
 
         async def follow(self, partition, start):
             async for entries in super().follow(partition, start):
-                if self.left:
-                    self.left -= 1
+                if self.raises:
+                    self.raises -= 1
                     raise asyncio.CancelledError
                 yield entries
 
     async def check(store, topic):
-        await until(lambda: topic.left == 0)
+        await until(lambda: topic.raises == 0)
         topic.put(b"u1", value(clicks=3))
         await caught_up(store, topic)
         assert await store.look_up(["u1"]) == [{"clicks": 3}]

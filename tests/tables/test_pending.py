@@ -115,7 +115,7 @@ def test_large_amounts_go_into_several_segments(tmp_path):
         assert shard.is_full
         await shard.save()
         assert not shard.is_full
-        assert len(log.since(0)) == 3
+        assert len(log.entries[0]) == 3
         assert [entry.step for entry in everything(shard)] == list(range(30))
 
     with_shard(log, tmp_path, work)
@@ -147,10 +147,10 @@ def test_only_what_had_expired_at_the_given_clock_is_purged_and_its_segments_wit
         await shard.save()
         await shard.table.purge(0, WAIT + 1)
         assert [entry.step for entry in everything(shard)] == [2, 3, 4]
-        assert len(log.compacted().since(0)) == 2
+        assert len(log.compacted().entries[0]) == 2
         await shard.table.purge(0, WAIT + 3)
         assert [entry.step for entry in everything(shard)] == [4]
-        assert len(log.compacted().since(0)) == 1
+        assert len(log.compacted().entries[0]) == 1
 
     async def read(shard):
         return [entry.step for entry in everything(shard)]

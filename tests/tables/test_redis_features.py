@@ -8,8 +8,9 @@ import time
 
 import msgspec
 import pytest
-from memory_topic import Topic, start, stop
+from fakes.changelog import Changelog
 from redis_server import NEEDED, running_redis
+from stores import start, stop
 from structlog.testing import capture_logs
 
 from headrace.learning.task import Stored, Task
@@ -39,7 +40,7 @@ def redis(tmp_path):
 
 @pytest.fixture
 def topic():
-    made = Topic()
+    made = Changelog()
     made.now = int(time.time() * 1000)
     return made
 
@@ -56,7 +57,7 @@ async def until(true, seconds=10):
 
 
 async def caught_up(redis, topic):
-    await until(lambda: int(redis.client.hget(POSITION, "position") or 0) == topic.end)
+    await until(lambda: int(redis.client.hget(POSITION, "position") or 0) == topic.end())
 
 
 def with_stores(topic, redis, check, count=1, ttl=None, clock=time.time):
@@ -164,7 +165,7 @@ def test_a_worker_that_lags_writes_nothing_old_over_something_new(redis, topic, 
         if mutant:  # one that writes without looking at the position
             monkeypatch.setattr(redis_module, "APPLY", redis_module.APPLY.replace("return known end", "end", 1))
         lagging = RedisStore(TASK, topic, None, redis.url)
-        reached = await lagging._apply(topic.entries[:2], 0)
+        reached = await lagging._apply(topic.entries[0][:2], 0)
         right = (reached, await ahead.look_up(["u1", "u2"])) == (4, [{}, {"clicks": 2}])
         assert right is not mutant
         await lagging.stop()
@@ -287,7 +288,7 @@ def test_a_topic_that_was_made_anew_is_read_from_its_beginning(redis, topic):
         await until(lambda: redis.client.hget("headrace:{ads}:u1", "clicks") == b"99")
 
     with_stores(topic, redis, fill)
-    topic.entries = []
+    topic.entries.clear()
     for _ in range(9):
         topic.put(b"u1", value(clicks=99))
     with_stores(topic, redis, check)
