@@ -49,6 +49,7 @@ class World:
     """
 
     log_type: type[Log] = Log
+    """The class of the log, for a world that holds it to more."""
 
     def __init__(self, task: Task, messages: Sequence[list[KafkaMessage]], end: int | None = None):
         self.task = task
