@@ -1,4 +1,4 @@
-"""The core of answering, which the HTTP views and the questions over Kafka both use: it knows no request of either.
+"""Answers questions, independent of HTTP and Kafka: the HTTP views and the questions over Kafka both use this package.
 
-What cannot be answered is a `RequestRefused`. The views answer it with a problem document, `requests.py` with a line.
+A question that cannot be answered raises `RequestRefused`. The views turn it into a problem document, `requests.py` into a line.
 """

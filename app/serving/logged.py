@@ -1,4 +1,4 @@
-"""Refuses questions that are to be logged before they are appended, where the fold would refuse them afterwards."""
+"""Refuses questions with `log` before they are appended, if the fold would refuse them afterwards."""
 
 import contextlib
 from collections import deque
@@ -16,99 +16,99 @@ from headrace.learning.waiting.join import ENTRY_MAX, WaitingQuestion, encode
 log = structlog.get_logger()
 
 GROWTH_BYTES = 1024
-"""Bytes by which an entry may grow until it is folded: the model that predicts then may know another class."""
+"""Bytes by which an entry may grow until it is folded, since the model may know more classes by then."""
 
 IDS_MAX = 100_000
-"""Ids that are remembered while no model here passes their questions; the oldest are forgotten."""
+"""The number of ids that are remembered while no model here has folded their questions; then the oldest are forgotten."""
 
-Name = tuple[int, str]
-"""The shard and the id of a question."""
+QuestionId = tuple[int, str]
+"""The shard and the id of a question, which together identify it in a task."""
 
 
 class UnderWay:
-    """The ids of the questions of one task that this process appends, from the request until a model here has passed their offset.
+    """Remembers the ids of the questions that this process appends for one task, until a model here has folded them.
 
-    Two questions under one id are in the log one after the other, and the fold takes the first. This refuses the second while the first
-    is on its way, and asks the fold when it has arrived. A worker that does not own the shard has no fold to ask: it refuses no question
-    whose first was logged elsewhere, or has been passed.
+    Of two questions with one id the fold takes the first in the log. This class refuses the second question while the first is on its way
+    to the log, and asks the fold after that. A worker that does not own the shard has no fold to ask, so it cannot refuse a question if the
+    first was logged by another worker, or was folded already.
 
     Parameters
     ----------
     shards
-        Tell the positions, and have the folds.
+        The shards of the task, with their positions and learners.
     """
 
     def __init__(self, shards: Shards):
         self.shards = shards
-        self._offsets: dict[Name, int | None] = {}
-        self._sent: deque[tuple[Name, int]] = deque()
-        self._sending: set[Name] = set()
+        self._offsets: dict[QuestionId, int | None] = {}
+        self._sent: deque[tuple[QuestionId, int]] = deque()
+        self._sending: set[QuestionId] = set()
 
     @contextlib.contextmanager
-    def claimed(self, names: Iterable[Name]) -> Iterator[None]:
-        """Claim ids for questions that are about to be appended; those that are not appended in this context are free again.
+    def claimed(self, ids: Iterable[QuestionId]) -> Iterator[None]:
+        """Claim ids for questions that are about to be appended. Ids of questions that are not appended in this context are released.
 
         Raises
         ------
         RequestRefused
-            There is a question under one of the ids already, or another one on its way.
+            A question with one of the ids is in the log already, or on its way.
         """
         self._forget_passed()
-        claimed: list[Name] = []
+        claimed: list[QuestionId] = []
         try:
-            for name in names:
-                if name in self._offsets or self._is_folded(name):
-                    what = f"a question with the id '{name[1][:80]}' is in the log already, or on its way there."
+            for question_id in ids:
+                if question_id in self._offsets or self._is_folded(question_id):
+                    what = f"a question with the id '{question_id[1][:80]}' is in the log already, or on its way there."
                     remedy = "Give each question an id of its own. For an answer alone, ask without log."
                     raise RequestRefused("conflict", "duplicate_id", what, remedy)
-                self._offsets[name] = None
-                claimed.append(name)
+                self._offsets[question_id] = None
+                claimed.append(question_id)
             yield
         finally:
-            for name in claimed:
-                if name not in self._sending and self._offsets.get(name, 0) is None:
-                    del self._offsets[name]
+            for question_id in claimed:
+                if question_id not in self._sending and self._offsets.get(question_id, 0) is None:
+                    del self._offsets[question_id]
 
-    def sending(self, name: Name) -> None:
-        """Keep an id for a question for whose acknowledgement nobody waits, until `sent` is called."""
-        self._sending.add(name)
+    def sending(self, question_id: QuestionId) -> None:
+        """Keep the id of a question that is appended later, until `sent` is called."""
+        self._sending.add(question_id)
 
-    def sent(self, name: Name, offset: int | None) -> None:
-        """Note where a question is in the log, or that it is not (None)."""
-        self._sending.discard(name)
+    def sent(self, question_id: QuestionId, offset: int | None) -> None:
+        """Record the offset of a question in the log; None if it was not appended."""
+        self._sending.discard(question_id)
         if offset is None:
-            self._offsets.pop(name, None)
-        elif name in self._offsets:
-            self._offsets[name] = offset
-            self._sent.append((name, offset))
+            self._offsets.pop(question_id, None)
+        elif question_id in self._offsets:
+            self._offsets[question_id] = offset
+            self._sent.append((question_id, offset))
 
     def _forget_passed(self) -> None:
         while self._sent and (self._is_passed(*self._sent[0]) or len(self._sent) > IDS_MAX):
-            name, offset = self._sent.popleft()
-            if self._offsets.get(name) == offset:
-                del self._offsets[name]
+            question_id, offset = self._sent.popleft()
+            if self._offsets.get(question_id) == offset:
+                del self._offsets[question_id]
 
-    def _is_passed(self, name: Name, offset: int) -> bool:
-        model = self.shards.owned.get(name[0]) or self.shards.answering(name[0])
+    def _is_passed(self, question_id: QuestionId, offset: int) -> bool:
+        model = self.shards.owned.get(question_id[0]) or self.shards.answering(question_id[0])
         return model is not None and model.position > offset
 
-    def _is_folded(self, name: Name) -> bool:
-        """Whether the fold would refuse a question under this id, as far as is known here."""
-        partition, text = name
+    def _is_folded(self, question_id: QuestionId) -> bool:
+        """Say whether the fold would refuse a question with this id, as far as this worker knows."""
+        partition, record_id = question_id
         owned = self.shards.owned.get(partition)
         if owned is None or owned.status != "live" or owned.learner is None:
             return False
         learner = owned.learner
         try:
-            entry = learner.join.find(text, learner.state.step + 1, learner.state.clock)
-        except Exception as error:  # noqa: BLE001 a database in trouble is the shard's to report; the fold will judge
+            entry = learner.join.find(record_id, learner.state.step + 1, learner.state.clock)
+        except Exception as error:  # noqa: BLE001 the shard reports a failed database, and the fold refuses a duplicate
             log.debug("cannot look up the id of a question", task=self.shards.task.name, error=repr(error))
             return False
         return entry.met or entry.question is not None
 
 
 def refuse_large(learner: Learner, features: dict[str, Value], prediction: Prediction | None) -> None:
-    """Raise RequestRefused if a question has too many bytes to wait for its label, by what the model says of it now."""
+    """Raise RequestRefused if a question, with its present prediction, has too many bytes to wait for its label."""
     state = learner.state
     frozen = None if prediction is None else (prediction.value, prediction.probabilities)
     served = Served("champion", None if prediction is None else prediction.value, state.position)

@@ -1,4 +1,4 @@
-"""Asking the owner of a shard: over HTTP, with a time limit and a limit of hops, and with a proof in place of the caller's key."""
+"""Forwards questions to the owner of a shard over HTTP, with limits of time and hops, and a proof in place of the caller's key."""
 
 from collections.abc import Mapping
 from ssl import SSLContext
@@ -20,13 +20,13 @@ from headrace.tables.kafka.members import Members
 log = structlog.get_logger()
 
 FORWARD_SECONDS = 2.0
-"""How long the owner may take to answer, beside what the question itself lets it wait."""
+"""How long the owner may take to answer, in addition to the `wait_s` of the question."""
 
 ANSWER_BYTES = 32 << 20
-"""Bytes of an answer that are read: a thousand answers with the probabilities of a thousand classes each."""
+"""The largest answer that is read, in bytes: a thousand answers with the probabilities of a thousand classes each."""
 
 DETAIL_MAX = 2_000
-"""Characters that are passed on of an owner's detail and of its remedy."""
+"""The number of characters of an owner's detail and remedy that are passed on."""
 
 PASSED_ON: Mapping[int, Kind] = {
     409: "conflict",
@@ -35,29 +35,29 @@ PASSED_ON: Mapping[int, Kind] = {
     429: "throttled",
     503: "unavailable",
 }
-"""Statuses of an owner's refusals that are for the caller. No other is: the question was checked here before it was passed on."""
+"""The statuses of an owner's refusals that are passed on to the caller. No other concerns the caller, since the question was checked here."""
 
 
 class Owners:
-    """Passes questions on to the workers that own their shards.
+    """Forwards questions to the workers that own their shards.
 
-    What a member of the group says of itself is believed as little as possible. Its address must be one that `peers` admit. It is shown
-    no key. Its answer counts only if it is signed, where the workers share a secret. Redirects are not followed, cookies not kept.
+    A member of the group is trusted as little as possible. Its address must be one that `peers` admit. It gets no API key. If the workers
+    share a secret, its answer must be signed. Redirects are not followed, and cookies not kept.
 
     Parameters
     ----------
     members
-        Know who owns what.
+        Know which worker owns which shard.
     address
-        Of this worker.
+        The address of this worker.
     tls
-        How to check the certificates of the others, where they have them.
+        Checks the certificates of the other workers, if they use TLS.
     peers
-        Which addresses may be asked; left out, every one of this worker's scheme.
+        The addresses that may be asked; if left out, all addresses with this worker's scheme.
     proofs
-        Prove the questions and check the answers; None where the workers share no secret.
+        Sign the questions and check the answers; None if the workers share no secret.
     has_keys
-        Whether callers need a key. Then nothing is passed on without a proof.
+        Whether callers need an API key. If so, nothing is forwarded without a proof.
     """
 
     def __init__(
@@ -82,13 +82,13 @@ class Owners:
         Parameters
         ----------
         seconds
-            How long the questions let it wait.
+            The longest `wait_s` of the questions.
 
         Raises
         ------
         RequestRefused
-            The owner's own refusal; or `unavailable` when there is no owner, it may not be asked, it does not answer as an owner does or
-            not in time, or the questions came too far.
+            The refusal of the owner itself; or `unavailable` if there is no owner, the owner may not be asked, it does not answer in time
+            or not as an owner does, or the questions have passed too many workers.
         """
         which = f"shard {partition} of task '{task.name}'"
         owner = await self._find(task, partition, which, asked)
@@ -125,13 +125,13 @@ class Owners:
         raise RequestRefused(kind, code, what, remedy, retry=kind in ("throttled", "unavailable"))
 
     async def stop(self) -> None:
-        """Close the connections."""
+        """Close the connections to the broker and to other workers."""
         await self.members.stop()
         if self._http is not None:
             await self._http.close()
 
     async def _find(self, task: Task, partition: int, which: str, asked: Asked) -> str:
-        """Return the address of the owner; RequestRefused if there is none that may be asked."""
+        """Return the address of the owner; RequestRefused if no owner may be asked."""
         if asked.caller.hops >= HOPS_MAX:
             what = f"{which} is moving: asked {asked.caller.hops} workers, and none of them owns it."
             raise RequestRefused("unavailable", "no_owner", what, "Ask again in a second.", retry=True)
@@ -152,7 +152,7 @@ class Owners:
         return owner
 
     async def _send(self, owner: str, path: str, body: bytes, caller: Caller, seconds: float) -> tuple[int, bytes]:
-        """Send questions, and return status and body of the owner's answer. UnusableAnswerError if it is too large, or not signed where it must be."""
+        """Send questions, and return status and body of the owner's answer. UnusableAnswerError if it is too large or lacks a needed signature."""
         headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
         proof = ""
         if self.proofs is None:
@@ -183,7 +183,7 @@ class Owners:
 
 
 class OwnersRefusal(msgspec.Struct):
-    """The part of another worker's problem document that is passed on."""
+    """Holds the fields of another worker's problem document that are passed on."""
 
     code: Annotated[str, msgspec.Meta(pattern=r"^[a-z_]{1,64}\Z")]
     detail: str
@@ -191,18 +191,18 @@ class OwnersRefusal(msgspec.Struct):
 
 
 class UnusableAnswerError(Exception):
-    """An answer that no owner gives; the text says why."""
+    """Another worker's answer cannot be used; the text says why."""
 
 
 def is_utf8(body: bytes) -> bool:
-    """Whether bytes are UTF-8. msgspec does not look into the strings of a `msgspec.Raw`, which are passed on as they are.
+    """Say whether bytes are UTF-8. msgspec does not check the strings of a `msgspec.Raw`, which are passed on unchanged.
 
     Examples
     --------
     >>> is_utf8("é".encode()), is_utf8("é".encode("latin-1"))
     (True, False)
     """
-    if body.isascii():  # as most are, and it takes no memory to tell
+    if body.isascii():  # most bodies are, and the check takes no memory
         return True
     try:
         body.decode()
@@ -212,10 +212,10 @@ def is_utf8(body: bytes) -> bool:
 
 
 async def read_up_to(content: aiohttp.StreamReader, limit: int) -> bytes:
-    """Read a whole body; UnusableAnswerError for one of more than `limit` bytes, of which no more is read."""
-    read = bytearray()
+    """Read a whole body; UnusableAnswerError as soon as it has more than `limit` bytes."""
+    body = bytearray()
     async for piece in content.iter_any():
-        read += piece
-        if len(read) > limit:
+        body += piece
+        if len(body) > limit:
             raise UnusableAnswerError(f"it has more than {limit} bytes")
-    return bytes(read)
+    return bytes(body)

@@ -1,4 +1,4 @@
-"""A question: what it holds, how it is asked, and how it is read from bytes."""
+"""Reads questions from bytes, and holds their parts."""
 
 from typing import Annotated, Literal, NamedTuple
 
@@ -12,14 +12,15 @@ from headrace.learning.records import Id, refuse_duplicate_keys
 from headrace.learning.records.schema import find_bad_feature
 
 BATCH_MAX = 1_000
-"""Questions in one request, or records."""
+"""The largest number of questions, or of records, in one request."""
 
 
 class Question(msgspec.Struct, forbid_unknown_fields=True):
-    """What is asked: features, and optionally an id to answer with and the entity's key, which decides the shard.
+    """A question: features, optionally an id for the answer, and the entity's key, which decides the shard.
 
-    `log` appends the question, with what was answered, to the event log, where its label may join it: `durable` (or true) answers when the
-    broker has it, `async` at once. `min_position` is a position that the answering model must have folded, and `wait_s` how many seconds may go by until it has.
+    `log` appends the question with its answer to the event log, where its label can join it: `durable` (or true) answers after the broker
+    has acknowledged the question, `async` answers at once. The answering model must have folded the log up to `min_position`, and the
+    request waits up to `wait_s` seconds for such a model.
     """
 
     features: TaskFeatures
@@ -31,7 +32,7 @@ class Question(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Asked(NamedTuple):
-    """How a question was asked: whether only the owner may answer, and by whom."""
+    """Says how a question was asked: whether only the owner of the shard may answer, and who has asked."""
 
     fresh: bool = False
     caller: Caller = Caller()
@@ -42,14 +43,14 @@ decode_many = msgspec.json.Decoder(list[Question]).decode
 
 
 def read_question(body: bytes) -> Question:
-    """Read the question that a body holds.
+    """Read a question from the body of a request.
 
     Raises
     ------
     RequestRefused
-        The body holds none; the text says what is wrong with it.
+        The body is not a question; the text says what is wrong.
     RecordError
-        An object in it has a key twice.
+        An object in the body has a key twice.
     """
     try:
         question = decode_one(body)
@@ -61,7 +62,7 @@ def read_question(body: bytes) -> Question:
 
 
 def read_questions(body: bytes) -> list[Question]:
-    """Read the list of questions that a body holds; raises as `read_question` does, also for more than `BATCH_MAX`."""
+    """Read a list of questions from the body of a request. Raises as `read_question` does, and RequestRefused for more than `BATCH_MAX`."""
     try:
         questions = decode_many(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -76,14 +77,14 @@ def read_questions(body: bytes) -> list[Question]:
 
 
 def shard_key(question: Question) -> str:
-    """Return what places a question that is logged: its key, or its id."""
+    """Return the key that decides the shard of a logged question: its key, or else its id."""
     key = question.id if question.key is UNSET else question.key
     assert key is not UNSET
     return key
 
 
 def explain(body: bytes, error: Exception, *, many: bool = False) -> RequestRefused:
-    """Explain why a body cannot be read, naming the feature where it is one."""
+    """Make the refusal of a body that cannot be read; it names the feature, if a feature is wrong."""
     try:
         loose = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
@@ -98,6 +99,6 @@ def explain(body: bytes, error: Exception, *, many: bool = False) -> RequestRefu
 
 
 def _count_keys(question: Question) -> int:
-    """Count the keys that a body has for this question, if it has none of them twice."""
+    """Count the keys that a body without duplicate keys has for this question."""
     optional = (question.id, question.key, question.min_position, question.wait_s)
     return 1 + len(question.features) + sum(part is not UNSET for part in optional) + (question.log is not False)

@@ -1,4 +1,4 @@
-"""The refusal of a request, whichever way the request has come."""
+"""The refusal of a request, over HTTP or Kafka."""
 
 from typing import Literal
 
@@ -6,23 +6,23 @@ from headrace.app.problems import ProblemCode
 from headrace.learning.errors import HeadraceError
 
 Kind = Literal["malformed", "unknown", "conflict", "too_large", "invalid", "throttled", "unavailable"]
-"""Why a request is refused, in general: it cannot be read, it names something that is not there, it conflicts with the state, it or its
-answer is too large, it breaks a rule, its sender asks too often, or the worker cannot answer it now."""
+"""The general reason of a refusal: the request cannot be read, names something unknown, conflicts with the state, is too large or has too
+large an answer, breaks a rule, comes too often, or cannot be answered now."""
 
 
 class RequestRefused(HeadraceError):
-    """A request that is not answered. The edges map it: HTTP to a problem document, Kafka to a line `refused`.
+    """A request cannot be answered. Over HTTP the error becomes a problem document, over Kafka a line with the effect `refused`.
 
     Parameters
     ----------
     kind
-        Why, in general; HTTP has a status for each.
+        The general reason, which has an HTTP status.
     code
-        Stable, for programs. `PROBLEMS` has a row for it and the status of the kind.
+        A stable code for programs. `PROBLEMS` has a row for the code with the status of the kind.
     what
-        What is wrong and why, for people.
+        The cause, for people.
     remedy
-        What to do.
+        What the caller should do.
     retry
         Whether the same request may succeed in a second.
 

@@ -1,4 +1,4 @@
-"""Appends what requests bring to event logs: samples, labels, and the questions that were answered."""
+"""Appends the records of requests to event logs: samples, labels, and answered questions."""
 
 import asyncio
 from collections.abc import Callable
@@ -20,7 +20,7 @@ APPEND_SECONDS = 15.0
 """How long the broker may take to acknowledge the records of one request."""
 
 UNDER_WAY_MAX = 10_000
-"""Questions that nobody waits for and that are not acknowledged yet; more are not taken."""
+"""The largest number of unacknowledged questions for which no request waits; more are refused."""
 
 
 class RequestAppender:
@@ -34,7 +34,7 @@ class RequestAppender:
     Attributes
     ----------
     appended, failed, refused
-        Questions for whose acknowledgement nobody waited: the broker has them, it did not take them, too many were under way. So far.
+        The numbers of questions for which no request waited: acknowledged, not taken by the broker, refused because too many were under way.
     """
 
     def __init__(self, brokers: Brokers | str):
@@ -45,19 +45,19 @@ class RequestAppender:
         self._under_way: set[asyncio.Task[list[At]]] = set()
 
     async def append(self, task: Task, rows: list[tuple[str | None, bytes]]) -> list[At]:
-        """Append (key, record) rows in their order, and return partition and offset of each, once the broker has them all.
+        """Append (key, record) rows in order, wait for the broker's acknowledgement, and return partition and offset of each.
 
         Raises
         ------
         RequestRefused
-            One has more bytes than the broker takes (`too_large`), or the broker did not take them all (`unavailable`).
+            A record has more bytes than the broker takes (`too_large`), or the broker did not take all records (`unavailable`).
         """
         try:
             return await asyncio.wait_for(self._append(task, rows), APPEND_SECONDS)
         except MessageSizeTooLargeError:
             what = "a record has more bytes than the broker takes. Those before it may be in the log."
             raise RequestRefused("too_large", "too_large", what, "Send less in one record.") from None
-        except (KafkaError, OSError) as error:  # a time that is up is an OSError
+        except (KafkaError, OSError) as error:  # a TimeoutError is an OSError
             what = f"the broker did not take every record: {error!r}. Some may be in the log."
             remedy = "Send them again. Of questions and labels the fold takes the first of an id; of samples only those with a `source` are told apart."
             raise RequestRefused("unavailable", "broker", what, remedy, retry=True) from None
@@ -65,9 +65,9 @@ class RequestAppender:
     def append_later(
         self, task: Task, key: str | None, record: bytes, sent: Callable[[int | None], None] = lambda _: None
     ) -> bool:
-        """Append a record for which nobody waits; False when too many are under way already.
+        """Begin to append a record for which no request waits; False if too many are under way already.
 
-        `sent` is called with its offset, or with None when it is not appended.
+        `sent` is called with the offset of the record, or with None if it was not appended.
         """
         if len(self._under_way) >= UNDER_WAY_MAX:
             self.refused += 1
@@ -79,7 +79,7 @@ class RequestAppender:
         return True
 
     async def stop(self) -> None:
-        """Send what is under way, for a limited time, give up the rest, and close the connection."""
+        """Wait a limited time for records under way, cancel the rest, and close the connection to the broker."""
         if self._under_way:
             _, late = await asyncio.wait(self._under_way, timeout=APPEND_SECONDS)
             for sending in late:
@@ -87,7 +87,7 @@ class RequestAppender:
         await self._producer.stop()
 
     def _note_end(self, task: Task, sent: Callable[[int | None], None], sending: asyncio.Task[list[At]]) -> None:
-        """Count how an append for which nobody waits has ended, whatever ended it: no one else would see its error."""
+        """Count the result of an append for which no request waits, and log its error, which nobody else would see."""
         self._under_way.discard(sending)
         error = asyncio.CancelledError() if sending.cancelled() else sending.exception()
         if error is None:

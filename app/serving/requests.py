@@ -1,4 +1,4 @@
-"""Answers to questions that are asked over Kafka: what `POST /v1/{task}/predict` would say, as lines of `<task>.predictions`."""
+"""Answers questions that come over Kafka: gives the answers of `POST /v1/{task}/predict` as lines for `<task>.predictions`."""
 
 import asyncio
 from collections.abc import Sequence
@@ -18,23 +18,23 @@ from headrace.learning.errors import HeadraceError
 
 log = structlog.get_logger()
 
-NAME_MAX = 256
+ID_MAX = 256
 
 SETTLING: set[ProblemCode] = {"opening", "no_owner", "owner_unreachable"}
-"""Refusals that pass: the worker has just started, or the shards are moving."""
+"""Codes of temporary refusals: the worker has just started, or the shards are moving."""
 
 PATIENCE_SECONDS = 30.0
 RETRY_SECONDS = 0.5
 
 
 def answering(serving: Serving, served: ServedTask) -> Answer:
-    """Make what answers the requests of a task: each line an answer, or a refusal with the id of the question, where it has one."""
+    """Return the function that answers the requests of a task: each line with an answer, or with a refusal that has the question's id."""
 
     async def answer(lines: Sequence[tuple[str, bytes]]) -> Sequence[bytes]:
         return await asyncio.gather(*(one(*line) for line in lines))
 
     async def patiently(question: Question) -> list[Answered]:
-        """Nobody asks a second time over Kafka, so this does, for a while."""
+        """Answer a question, and try again for a while after a temporary refusal: over Kafka no caller repeats a question."""
         until = monotonic() + PATIENCE_SECONDS
         while True:
             try:
@@ -53,20 +53,20 @@ def answering(serving: Serving, served: ServedTask) -> Answer:
             parts = answered if isinstance(answered, dict) else msgspec.json.decode(answered)
             return msgspec.json.encode({"effect": "answered"} | parts)
         except HeadraceError as error:
-            return refusal(_name_of(line), error.code, error.what, error.remedy)
-        except Exception:  # one request must not hold up those behind it
+            return refusal(_id_of(line), error.code, error.what, error.remedy)
+        except Exception:  # one request must not hold up the requests after it
             log.exception("a request failed", task=served.task.name)
             detail = "the request met a defect of the server."
-            return refusal(_name_of(line), "defect", detail, "Look at the worker's log.")
+            return refusal(_id_of(line), "defect", detail, "Look at the worker's log.")
 
     return answer
 
 
-def _name_of(line: bytes) -> str | None:
-    """Return the id of a question that was refused, if it has one that could be an id."""
+def _id_of(line: bytes) -> str | None:
+    """Return the id of a refused question, or None if it has no valid id."""
     try:
         loose = msgspec.json.decode(line)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
-    name = loose.get("id") if isinstance(loose, dict) else None
-    return name if isinstance(name, str) and len(name) <= NAME_MAX else None
+    record_id = loose.get("id") if isinstance(loose, dict) else None
+    return record_id if isinstance(record_id, str) and len(record_id) <= ID_MAX else None

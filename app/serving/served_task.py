@@ -1,4 +1,4 @@
-"""A task as a worker serves it."""
+"""A task with everything that a worker needs to answer its questions."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from msgspec import UNSET
 
 from headrace.agents.arrivals import Arrivals
 from headrace.agents.shards import Shards
-from headrace.app.serving.logged import Name, UnderWay
+from headrace.app.serving.logged import QuestionId, UnderWay
 from headrace.app.serving.question import Question, shard_key
 from headrace.app.serving.refused import RequestRefused
 from headrace.learning.arms.arm import Arm
@@ -24,22 +24,22 @@ from headrace.tables.kafka.partitioner import partition_of
 log = structlog.get_logger()
 
 FAILED_SECONDS = 60.0
-"""How often the log is told that a model fails when it is asked."""
+"""How often a failing model is logged at most."""
 
 
 class ServedTask:
-    """A task with its models on this worker, the reader of its records, the requests that wait, and the enricher that adds stored features.
+    """Holds a task, its models on this worker, the reader of its records, its waiting requests, and the enricher that adds stored features.
 
     Parameters
     ----------
     task
         The task.
     shards
-        Its shards, which have the models.
+        The shards of the task, which have the models.
     enricher
-        Adds stored features; None for a task that has none.
+        Adds stored features; None if the task has none.
     is_pure
-        Whether its model stays as it is when it is asked. One that does not is asked by way of a copy.
+        Whether predicting leaves the model unchanged. Otherwise a copy of the model predicts.
     """
 
     def __init__(self, task: Task, shards: Shards, enricher: Enricher | None = None, *, is_pure: bool = True):
@@ -51,14 +51,14 @@ class ServedTask:
         self.sources = {source.topic for source in task.sources or ()}
 
     def partition(self, question: Question) -> int:
-        """Return the shard that a question goes to: that of its key; without one, a shard of this worker, where there is one.
+        """Return the shard of a question: that of its key, or without a key a shard with a model on this worker, if there is one.
 
-        A question that is logged goes by its id then, as its label will.
+        A logged question without a key goes to the shard of its id, as its label will.
 
         Raises
         ------
         RequestRefused
-            A position is asked for, and the shard that it is of is not named.
+            The question has `min_position` and no key, and the task has several shards.
         """
         if self.task.partitions == 1:
             return 0
@@ -70,8 +70,8 @@ class ServedTask:
         known = (*self.shards.owned, *range(self.task.partitions))
         return next((partition for partition in known if self.shards.answering(partition) is not None), 0)
 
-    def names(self, questions: Sequence[Question]) -> list[Name]:
-        """Return shard and id of each question that is to be logged under an id that its sender has chosen."""
+    def question_ids(self, questions: Sequence[Question]) -> list[QuestionId]:
+        """Return shard and id of each question with `log` whose id was chosen by its sender."""
         partitions = self.task.partitions
         return [
             (partition_of(shard_key(question), partitions), question.id)
@@ -80,10 +80,10 @@ class ServedTask:
         ]
 
     def predict(self, arm: Arm, question: Question) -> Prediction | None:
-        """Ask an arm; RequestRefused, which names the model, where it raises anything at all.
+        """Predict with an arm; RequestRefused, which names the model, if the model raises anything.
 
-        Nothing is let through, not even what ends a program: it is the model that has raised it, in the middle of a call that waits for
-        nothing, and signals do not raise in this loop.
+        Every exception is caught, even SystemExit and KeyboardInterrupt: the call does not wait, and signals do not raise in this loop, so
+        the model itself has raised it.
         """
         try:
             return arm.predict(question.features)
@@ -91,14 +91,14 @@ class ServedTask:
             raise self._failed(error) from error
 
     async def enrich(self, questions: Sequence[Question]) -> None:
-        """Give questions the stored features that they do not carry, in one look-up."""
+        """Add the stored features that questions lack, with one look-up for all."""
         if self.enricher is not None:
             rows = [(None if question.key is UNSET else question.key, question.features) for question in questions]
             for question, features in zip(questions, await self.enricher.enrich(rows), strict=True):
                 question.features = features
 
     def _failed(self, error: BaseException) -> RequestRefused:
-        """Make the refusal of a question for which the model has raised this; the log has it whole, once a minute at most."""
+        """Make the refusal of a question for which the model has raised an error; log the whole error, at most once a minute."""
         raised = error.what if isinstance(error, ModelError) else f"{type(error).__name__}: {str(error)[:200]}"
         if (now := monotonic()) - self._failed_at >= FAILED_SECONDS:
             self._failed_at = now

@@ -1,4 +1,4 @@
-"""Answers questions: from the models of this worker, or by asking the owner of a shard where only that will do."""
+"""Answers questions from the models of this worker, or asks the owner of a shard if no model here suffices."""
 
 import asyncio
 import itertools
@@ -13,7 +13,7 @@ from headrace.agents.learn import LearningApp
 from headrace.agents.shards import Model
 from headrace.app.peers import Peers
 from headrace.app.problems import ProblemCode
-from headrace.app.serving.logged import Name, refuse_large
+from headrace.app.serving.logged import QuestionId, refuse_large
 from headrace.app.serving.owners import Owners
 from headrace.app.serving.question import Asked, Question, shard_key
 from headrace.app.serving.refused import RequestRefused
@@ -27,26 +27,26 @@ from headrace.tables.kafka.members import Members
 from headrace.tables.kafka.partitioner import partition_of
 
 LASTING: tuple[ProblemCode, ...] = ("model", "not_finite")
-"""Refusals of an owner that another model of the same shard would not be spared."""
+"""Codes of an owner's refusals that every model of the shard would give."""
 
 WAIT_SECONDS = 2.0
-"""How long a question waits for a position, or for a first model, unless it says so itself."""
+"""How long a question without `wait_s` waits for a position or for a first model."""
 
 Answered = dict[str, Json] | msgspec.Raw
-"""An answer: of a model here, or as another worker has written it."""
+"""An answer of a model here, or the bytes of another worker's answer."""
 
 
 class Serving:
-    """Answers for the tasks of a worker.
+    """Answers the questions to all tasks of a worker.
 
     Parameters
     ----------
     app
         Holds the shards.
     settings
-        Names broker and tasks.
+        Name the broker and the tasks.
     impure
-        The tasks whose models change when they are asked; they are asked by way of a copy.
+        The tasks whose models change when they predict; a copy of the model predicts for them.
     """
 
     def __init__(self, app: LearningApp, settings: Settings, impure: Collection[str] = frozenset()):
@@ -66,7 +66,7 @@ class Serving:
         self._ids = map(f"{secrets.token_hex(6)}-{{:x}}".format, itertools.count())
 
     def task(self, name: str) -> ServedTask:
-        """Return the task of this name; RequestRefused, which names those there are, if there is none."""
+        """Return the task of this name; RequestRefused, which lists the known tasks, if there is none."""
         try:
             return self.tasks[name]
         except KeyError:
@@ -75,17 +75,17 @@ class Serving:
             raise RequestRefused("unknown", "unknown_task", what, f"Tasks here: {known}.") from None
 
     async def answer(self, served: ServedTask, questions: Sequence[Question], asked: Asked) -> list[Answered]:
-        """Answer by the models of the questions' shards as they are now; RequestRefused for the first question that cannot be answered."""
+        """Answer questions with the models of their shards; RequestRefused for the first question that cannot be answered."""
         await served.enrich(questions)
         if not any([question.log for question in questions]):  # noqa: C419 a generator takes twice as long for one question
             return await self._answer(served, questions, asked)
-        with served.under_way.claimed([] if asked.caller.again else served.names(questions)):
+        with served.under_way.claimed([] if asked.caller.again else served.question_ids(questions)):
             answers = await self._answer(served, questions, asked)
             await self._log(served, questions, answers)
         return answers
 
     async def stop(self) -> None:
-        """Close the connections."""
+        """Close the connections to the broker and to other workers."""
         await self.owners.stop()
         await self.appender.stop()
 
@@ -117,10 +117,10 @@ class Serving:
     async def _wait_or_forward(
         self, served: ServedTask, partition: int, questions: list[Question], asked: Asked, size: SizeLimit
     ) -> list[Answered]:
-        """Answer questions of one shard for which there is no model here, or none that suffices.
+        """Answer questions of one shard for which this worker has no model that suffices.
 
-        A worker that does not own the shard asks the owner at once, rather than wait for a snapshot. Where a fresh answer was not
-        asked for and the owner cannot give one, it waits all the same: it may be about to own the shard itself.
+        A worker that does not own the shard asks the owner at once and does not wait for a snapshot. If the owner cannot answer and no
+        fresh answer was asked for, the worker waits for a model of its own: it may be about to own the shard.
         """
         loop, shards, task = asyncio.get_running_loop(), served.shards, served.task.name
         seconds = max(WAIT_SECONDS if question.wait_s is UNSET else question.wait_s for question in questions)
@@ -146,38 +146,38 @@ class Serving:
         return [size.take(answer_from(served, model, question)) for question in questions]
 
     async def _log(self, served: ServedTask, questions: Sequence[Question], answers: Sequence[Answered]) -> None:
-        """Append questions with what was answered; each answer says under `logged` where it is, or whether it is on its way."""
+        """Append questions with their answers. `logged` of each answer gives the position in the log, or whether the question is on its way."""
         task, under_way = served.task, served.under_way
-        durable: list[tuple[Name, dict[str, Json]]] = []
+        durable: list[tuple[QuestionId, dict[str, Json]]] = []
         rows: list[tuple[str | None, bytes]] = []
         for question, answer in zip(questions, answers, strict=True):
             if not question.log or not isinstance(answer, dict):
-                continue  # what another worker has answered, it has logged
+                continue  # the worker that answered the question has logged it
             parts = {name: answer[name] for name in ("arm", "prediction", "position")}
             record = msgspec.json.encode({"id": question.id, "features": question.features, "served": parts})
             key = shard_key(question)
-            name = partition_of(key, task.partitions), answer["id"]
+            question_id = partition_of(key, task.partitions), answer["id"]
             if question.log == "async":
-                under_way.sending(name)
-                answer["logged"] = self.appender.append_later(task, key, record, partial(under_way.sent, name))
+                under_way.sending(question_id)
+                answer["logged"] = self.appender.append_later(task, key, record, partial(under_way.sent, question_id))
             else:
-                durable.append((name, answer))
+                durable.append((question_id, answer))
                 rows.append((key, record))
         if rows:
-            for (name, answer), at in zip(durable, await self.appender.append(task, rows), strict=True):
+            for (question_id, answer), at in zip(durable, await self.appender.append(task, rows), strict=True):
                 answer["logged"] = at
-                under_way.sent(name, at.offset)
+                under_way.sent(question_id, at.offset)
 
 
 def suffices(model: Model, question: Question, asked: Asked) -> bool:
-    """Whether a model may answer a question."""
+    """Say whether a model may answer a question: it is live if asked `fresh`, and has reached `min_position`."""
     if asked.fresh and model.status != "live":
         return False
     return question.min_position is UNSET or model.position >= question.min_position
 
 
 def answer_from(served: ServedTask, model: Model, question: Question) -> dict[str, Json]:
-    """Answer a question by a model of this worker; RequestRefused or RecordError if that cannot be."""
+    """Answer a question with a model of this worker; RequestRefused or RecordError if the question cannot be answered."""
     learner, lag = model.learner, 0.0
     assert learner is not None
     served.reader.schema.check(question.features)

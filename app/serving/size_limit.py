@@ -1,4 +1,4 @@
-"""How large the answers to one request may be."""
+"""Limits the bytes of the answers to one request."""
 
 from typing import TypeVar
 
@@ -8,19 +8,19 @@ from headrace.app.serving.refused import RequestRefused
 from headrace.learning.task import Json
 
 ANSWERS_MAX = 4 << 20
-"""Bytes of the answers to one request. With many classes an answer is thousands of times as long as its question."""
+"""The largest size of the answers to one request, in bytes. With many classes an answer is thousands of times as long as its question."""
 
 AnswerT = TypeVar("AnswerT", dict[str, Json], msgspec.Raw)
-"""An answer: of a model here, or as another worker has written it."""
+"""An answer of a model here, or the bytes of another worker's answer."""
 
 
 class SizeLimit:
-    """Counts the bytes of answers while they are made.
+    """Counts the bytes of answers while they are made, and refuses the request when they exceed the limit.
 
     Parameters
     ----------
     limit
-        Bytes that they may have together.
+        The largest number of bytes of all answers together.
 
     Examples
     --------
@@ -37,7 +37,7 @@ class SizeLimit:
         self.limit = self.left = limit
 
     def take(self, answer: AnswerT) -> AnswerT:
-        """Count one more answer and return it; RequestRefused once there are more bytes than the limit."""
+        """Count one more answer and return it; RequestRefused if the answers exceed the limit."""
         size = len(memoryview(answer)) if isinstance(answer, msgspec.Raw) else len(msgspec.json.encode(answer))
         self.left -= size
         if self.left < 0:

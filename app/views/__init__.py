@@ -1,4 +1,4 @@
-"""The web views: one file a resource."""
+"""The HTTP views of a worker, one file for each resource."""
 
 from collections.abc import Collection, Mapping
 
@@ -31,16 +31,16 @@ ROUTES: Mapping[str, type[Resource]] = {
 
 
 def add_views(app: LearningApp, settings: Settings, impure: Collection[str]) -> Wiring:
-    """Give the app its web server with all routes, and return what the views answer from.
+    """Give the app its web server with all routes, and return the parts that the views answer from.
 
     Parameters
     ----------
     app
-        Has its shards already.
+        The Faust app, which has its shards already.
     settings
-        Of this worker.
+        The settings of this worker.
     impure
-        The tasks whose models change when they are asked.
+        The tasks whose models change when they predict.
     """
     serving = Serving(app, settings, impure)
     app.closing.append(serving.stop)

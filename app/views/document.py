@@ -1,4 +1,4 @@
-"""`GET /openapi.json`: the contract of this worker."""
+"""`GET /openapi.json`: the OpenAPI document of this worker."""
 
 from aiohttp import web
 
@@ -8,9 +8,9 @@ from headrace.learning.task import Json
 
 
 class Document(Resource):
-    """What there is to ask, of whom and how."""
+    """The OpenAPI document, which describes every route of this worker."""
 
     @contract(role="predict", gives=dict[str, Json])
     async def get(self, request: web.Request) -> web.Response:  # noqa: ARG002
-        """Give the OpenAPI document of this worker, with the features and labels of its tasks."""
+        """Return the OpenAPI document of this worker, with the features and labels of its tasks."""
         return self.answer(self.wiring.document)

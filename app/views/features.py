@@ -1,4 +1,4 @@
-"""`PUT`, `GET` and `DELETE /v1/{task}/features/{key}`: what is stored of an entity."""
+"""`PUT`, `GET` and `DELETE /v1/{task}/features/{key}`: the stored features of an entity."""
 
 import asyncio
 import time
@@ -21,7 +21,7 @@ from headrace.tables.enricher import Enricher
 
 KEY_MAX = 256
 READ_SECONDS = 2.0
-"""How long the store may take for someone who looks at it; a question has less patience."""
+"""How long a look-up by this view may take; the look-up of a question has less time."""
 
 decode = msgspec.json.Decoder(dict[str, Json]).decode
 
@@ -41,7 +41,7 @@ class StoredFeatures(Resource):
         parameters={"key": Key},
     )
     async def put(self, request: web.Request, task: str, key: str) -> web.Response:
-        """Replace them by those of the body, a JSON object; 202 with the position once the broker has it."""
+        """Replace the stored features by those of the body, a JSON object. Answers 202 with the position when the broker has acknowledged them."""
         enricher = self._enricher(task, key)
         body = await read_body(request)
         try:
@@ -62,7 +62,7 @@ class StoredFeatures(Resource):
 
     @contract(role="predict", gives=StoredEntity, problems=(404, 422, 503), parameters={"key": Key})
     async def get(self, request: web.Request, task: str, key: str) -> web.Response:  # noqa: ARG002
-        """What a look-up gives now, with the age of each value in seconds; a value that cannot be read is null."""
+        """Return the stored features as a look-up gives them now, with the age of each value in seconds. A value that cannot be read is null."""
         store = self._enricher(task, key).store
         try:
             (entity,) = await asyncio.wait_for(store.read([key]), READ_SECONDS)
@@ -74,12 +74,12 @@ class StoredFeatures(Resource):
                 404, "unknown_entity", "nothing is stored of this entity, or not any more.", "PUT its features."
             )
         age = None if entity.time is None else round(time.time() - entity.time, 3)
-        told = {name: {"value": value, "age_s": age} for name, value in entity.features.items()}
-        return self.answer({"key": key, "features": told})
+        values = {name: {"value": value, "age_s": age} for name, value in entity.features.items()}
+        return self.answer({"key": key, "features": values})
 
     @contract(role="feedback", gives=Appended, status=202, problems=(404, 422, 503), parameters={"key": Key})
     async def delete(self, request: web.Request, task: str, key: str) -> web.Response:  # noqa: ARG002
-        """Remove them; 202 with the position once the broker has it, whether there were any or not."""
+        """Remove the stored features, if there are any. Answers 202 with the position when the broker has acknowledged the removal."""
         return await self._write(self._enricher(task, key), key, None)
 
     def _enricher(self, task: str, key: str) -> Enricher:

@@ -1,4 +1,4 @@
-"""`GET /healthz` and `/readyz`: whether the process lives, and whether it can answer."""
+"""`GET /healthz` and `/readyz`: says whether the process lives, and whether it can answer requests."""
 
 import asyncio
 from collections.abc import Iterable
@@ -21,17 +21,17 @@ from headrace.app.wiring import Wiring
 log = structlog.get_logger()
 
 READY_SECONDS = 0.1
-"""How often a starting worker looks whether it is ready."""
+"""How often a starting worker checks whether it is ready."""
 
 
 class Health(msgspec.Struct, frozen=True):
-    """How the worker is."""
+    """The answer of `/healthz`."""
 
     status: Literal["alive"]
 
 
 class StoppedShard(msgspec.Struct, frozen=True):
-    """A shard that is stopped on this worker; `code` stands for the cause, which `GET /v1/{task}` tells."""
+    """A shard that is stopped on this worker, with the code of its error. `GET /v1/{task}` has the whole error."""
 
     task: str
     partition: Position
@@ -39,7 +39,7 @@ class StoppedShard(msgspec.Struct, frozen=True):
 
 
 class StoppedSource(msgspec.Struct, frozen=True):
-    """A partition of a source whose records no longer come into the event log, `*` for all of them; `GET /v1/{task}` tells why."""
+    """A stopped partition of a source, whose records no longer come into the event log; `*` for all partitions. `GET /v1/{task}` has the error."""
 
     task: str
     topic: str
@@ -47,7 +47,7 @@ class StoppedSource(msgspec.Struct, frozen=True):
 
 
 class Readiness(msgspec.Struct, frozen=True):
-    """That the worker is ready, and the shards and sources that are stopped all the same, if there are any."""
+    """The answer of a worker that is ready, with its stopped shards and sources, if there are any."""
 
     status: Literal["ready"]
     stopped: list[StoppedShard] | UnsetType = UNSET
@@ -55,32 +55,32 @@ class Readiness(msgspec.Struct, frozen=True):
 
 
 class Healthy(Resource):
-    """The process answers."""
+    """Says whether the process answers at all."""
 
     @contract(role=None, gives=Health)
     async def get(self, request: web.Request) -> web.Response:  # noqa: ARG002
-        """200 as long as the loop runs."""
+        """Answer 200 as long as the event loop runs."""
         return self.answer(Health(status="alive"))
 
 
 class Ready(Resource):
-    """Whether requests should be sent to this worker.
+    """Says whether requests should be sent to this worker.
 
-    It asks for no key, so it names what is amiss by task, shard and code. An error's text may name files, addresses and what a record
-    holds: `GET /v1/{task}` tells it to those who may read.
+    The route needs no API key, so its answer has only task, shard and code of an error. The text of an error may contain files, addresses
+    and values of a record: `GET /v1/{task}` shows it to callers with a key.
 
-    A stopped shard or source does not become better by taking workers out of the service, and would take all of them out. So it is named
-    in the answer, and the worker is ready as long as any shard is not stopped; asked for a task, it is strict.
+    Taking workers out of the service does not mend a stopped shard or source, and would take out every worker. So the answer lists stopped
+    shards and sources, and the worker is ready while at least one shard is not stopped. With the parameter `task` the check is strict.
     """
 
     @contract(role=None, gives=Readiness, problems=(404, 503), parameters={"task": str})
     async def get(self, request: web.Request) -> web.Response:
-        """200 when ready; 503 with what is missing. With `task`, of that task alone, and 503 if any of its shards or sources is stopped."""
+        """Answer 200 if the worker is ready, else 503 with the cause. `task` checks one task: 503 if any of its shards or sources is stopped."""
         return self.answer(check_ready(self.wiring.app, self.serving, request.query.get("task")))
 
 
 def check_ready(app: LearningApp, serving: Serving, name: str | None = None) -> Readiness:
-    """What a worker that is ready says, of all tasks or strictly of one; a Problem 503 with what is missing until it is ready."""
+    """Return the answer of a ready worker, for all tasks or strictly for one; Problem 503 with the cause if the worker is not ready."""
     tasks = list(serving.tasks.values()) if name is None else [serving.task(name)]
     if not app.has_joined:
         raise Problem(503, "joining", "the worker has not joined its group yet.", "Ask again in a second.")
@@ -97,7 +97,7 @@ def check_ready(app: LearningApp, serving: Serving, name: str | None = None) -> 
 
 
 def _stopped_of(tasks: Iterable[ServedTask]) -> list[StoppedShard]:
-    """The stopped shards of tasks; a Problem if there is something that a task waits for."""
+    """List the stopped shards of tasks; Problem 503 if a task still opens a shard or reads its stored features."""
     stopped: list[StoppedShard] = []
     for served in tasks:
         task = served.task.name
@@ -114,7 +114,7 @@ def _stopped_of(tasks: Iterable[ServedTask]) -> list[StoppedShard]:
 
 
 def _stopped_sources_of(app: LearningApp, task: str, *, is_strict: bool) -> list[StoppedSource]:
-    """The stopped parts of a task's sources; if it `is_strict`, a Problem for the first that is stopped or cannot be opened."""
+    """List the stopped partitions of a task's sources; with `is_strict`, Problem 503 for the first that is stopped or cannot be opened."""
     stopped: list[StoppedSource] = []
     for lack in app.ingesting[task].lacking() if task in app.ingesting else ():
         if is_strict:
@@ -127,12 +127,12 @@ def _stopped_sources_of(app: LearningApp, task: str, *, is_strict: bool) -> list
 
 
 async def announce_ready(wiring: Wiring, address: str) -> None:
-    """Log the line that people wait for, once the worker is ready for the first time."""
+    """Log the line `ready at …` when the worker is ready for the first time."""
     while True:
         try:
             check_ready(wiring.app, wiring.serving)
         except Problem:
             await asyncio.sleep(READY_SECONDS)
         else:
-            log.info(f"ready at {address}")  # noqa: G004 the line that people look for
+            log.info(f"ready at {address}")  # noqa: G004 people search for this line
             return

@@ -1,4 +1,4 @@
-"""`POST /v1/{task}/predict` and `/predict/batch`: ask the model."""
+"""`POST /v1/{task}/predict` and `/predict/batch`: answers questions."""
 
 from typing import Annotated
 
@@ -16,15 +16,15 @@ from headrace.app.views.resource import Resource
 Questions = Annotated[list[Question], msgspec.Meta(max_length=BATCH_MAX)]
 
 FRESH = {"fresh": bool}
-"""Whether only the owner of the shard may answer."""
+"""The query parameter that lets only the owner of the shard answer."""
 
 
 class Predict(Resource):
-    """One question, one answer."""
+    """Answers one question."""
 
     @contract(role="predict", takes=Question, gives=Answer, problems=(409, 422, 503), parameters=FRESH)
     async def post(self, request: web.Request, task: str) -> web.Response:
-        """Answer from the furthest model of the shard that the key falls in, or as `fresh` and `min_position` ask."""
+        """Answer from the furthest model of the key's shard on this worker, or from a newer one if `fresh` or `min_position` ask for it."""
         serving = self.serving
         served = serving.task(task)
         body = await read_body(request)
@@ -33,11 +33,11 @@ class Predict(Resource):
 
 
 class PredictBatch(Resource):
-    """Several questions, as many answers, in their order."""
+    """Answers several questions, in order."""
 
     @contract(role="predict", takes=Questions, gives=list[Answer], problems=(409, 422, 503), parameters=FRESH)
     async def post(self, request: web.Request, task: str) -> web.Response:
-        """Answer up to a thousand questions, or refuse them all for the first that is wrong."""
+        """Answer up to a thousand questions, or refuse them all if one cannot be answered."""
         serving = self.serving
         served = serving.task(task)
         body = await read_body(request)
@@ -45,7 +45,7 @@ class PredictBatch(Resource):
 
 
 def asked_by(request: web.Request) -> Asked:
-    """Read how a request asks; a Problem 422 where `fresh` is neither true nor false."""
+    """Read `fresh` and the caller from a request; Problem 422 if `fresh` is neither true nor false."""
     fresh = request.query.get("fresh", "false") if request.rel_url.raw_query_string else "false"
     if fresh not in ("true", "false"):
         raise Problem(422, "fresh", f"fresh={fresh[:20]} is neither true nor false.", "Send ?fresh=true, or nothing.")

@@ -1,4 +1,4 @@
-"""The base of the views."""
+"""The base class of the HTTP views."""
 
 import msgspec
 from aiohttp import web
@@ -11,7 +11,7 @@ from headrace.app.wiring import Wiring
 
 
 class WiredWeb(Web):
-    """The web server of a worker, which gives its views the worker's parts.
+    """The web server of a worker, which passes the worker's parts to its views.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ class WiredWeb(Web):
 
 
 class Resource(View):
-    """A view that knows what to answer from. Faust makes one of each when its route is added.
+    """A view with the parts of the worker that it answers from. Faust makes one instance for each route.
 
     Parameters
     ----------
@@ -41,16 +41,16 @@ class Resource(View):
         self.serving = web.wiring.serving
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
-        """Answer a request. Faust's own way here counts and times each one, which costs a tenth of a prediction."""
+        """Answer a request. Faust's own method also counts and times each request, which costs a tenth of a prediction."""
         answer: web.StreamResponse = await self.methods[request.method.lower()](request, **request.match_info)
         return answer
 
     def get_methods(self) -> set[str]:
-        """Return the methods that have a contract, and HEAD where GET has one."""
+        """Return the methods that have a contract, and HEAD if GET has one."""
         methods = {name.upper() for name in METHODS if hasattr(self.methods[name], "contract")}
         return methods | ({"HEAD"} if "GET" in methods else set())
 
     @staticmethod
     def answer(value: object, status: int = 200) -> web.Response:
-        """Make a JSON answer."""
+        """Make a response with a value as JSON."""
         return web.Response(status=status, body=msgspec.json.encode(value), content_type="application/json")

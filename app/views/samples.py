@@ -33,14 +33,14 @@ Many = Annotated[list[Sample], msgspec.Meta(min_length=1, max_length=BATCH_MAX)]
 
 
 class Samples(Resource):
-    """Samples for the event log: checked all before any is appended."""
+    """Appends samples to the event log, after all of them have been checked."""
 
     noun = "sample"
     shape = 'Send {"features": {...}, "label": ...}.'
 
     @contract(role="feedback", takes=Sample | Many, gives=Appended, status=202, problems=(413, 422, 503))
     async def post(self, request: web.Request, task: str) -> web.Response:
-        """Check one sample or a list, append them, and answer 202 with their positions once the broker has them."""
+        """Check one sample or a list, append them, and answer 202 with their positions when the broker has acknowledged them."""
         return await self._append(request, task)
 
     async def _append(self, request: web.Request, task: str) -> web.Response:
@@ -61,23 +61,23 @@ class Samples(Resource):
 
     @staticmethod
     async def _enrich(served: ServedTask, records: list[Json]) -> None:
-        """Freeze into samples the stored features that they do not carry, as a question would get them."""
+        """Add the stored features that samples lack, as a question would get them."""
         if served.enricher is None:
             return
-        fit = [told for told in records if isinstance(told, dict) and isinstance(told.get("features"), dict)]
-        rows = [(key if isinstance(key := told.get("key"), str) else None, told["features"]) for told in fit]
-        for told, features in zip(fit, await served.enricher.enrich(rows), strict=True):
-            told["features"] = features
+        readable = [raw for raw in records if isinstance(raw, dict) and isinstance(raw.get("features"), dict)]
+        rows = [(key if isinstance(key := raw.get("key"), str) else None, raw["features"]) for raw in readable]
+        for raw, features in zip(readable, await served.enricher.enrich(rows), strict=True):
+            raw["features"] = features
 
-    def _check(self, served: ServedTask, number: int, told: Json) -> tuple[str | None, bytes]:
-        """The key and the bytes of one record; a Problem that names its place in the request."""
+    def _check(self, served: ServedTask, number: int, raw: Json) -> tuple[str | None, bytes]:
+        """Check one record, and return its key and its bytes; Problem 422, with the number of the record, if it is wrong."""
         which = f"{self.noun} {number}"
-        if not isinstance(told, dict):
+        if not isinstance(raw, dict):
             raise Problem(422, "not_an_object", f"{which} is not a JSON object.", self.shape)
-        key = told.pop("key", None)
+        key = raw.pop("key", None)
         if key is not None and not (isinstance(key, str) and 1 <= len(key) <= 256):
             raise Problem(422, "key", f"{which}: the key is not a string of 1 to 256 characters.", "Send a string.")
-        value = msgspec.json.encode(told)
+        value = msgspec.json.encode(raw)
         try:
             record = served.reader.read_record(value)
         except RecordError as error:
@@ -91,10 +91,10 @@ class Samples(Resource):
 
     @staticmethod
     def is_wanted(record: Record) -> bool:
-        """Whether this is a record of the resource's kind."""
+        """Say whether a record is a sample: it has features and a label."""
         return record.features is not msgspec.UNSET and record.label is not msgspec.UNSET
 
     @staticmethod
-    def key_of(record: Record) -> str | None:  # noqa: ARG004 a sample's id says nothing of its entity
-        """The key of a record that was sent without one."""
+    def key_of(record: Record) -> str | None:  # noqa: ARG004 a sample's id says nothing about its entity
+        """Return the key of a record that was sent without one: a sample has none."""
         return None
