@@ -1,4 +1,4 @@
-"""Settings: `headrace.toml`, read once, checked whole."""
+"""The settings of a worker: `headrace.toml` is read once and checked as a whole."""
 
 from headrace.app.settings.load import load, parse
 from headrace.app.settings.settings import Settings

@@ -1,4 +1,4 @@
-"""Reads `headrace.toml`, once, and checks it whole."""
+"""Reads `headrace.toml` once and checks it as a whole."""
 
 import math
 import os
@@ -21,12 +21,12 @@ SECTIONS = ["broker", "worker", "features", "tasks"]
 
 
 def load(path: str | None = None) -> Settings:
-    """The settings of a file: the one named, or HEADRACE_CONFIG, or `headrace.toml` here.
+    """Read the settings from a file: `path`, or else that of HEADRACE_CONFIG, or else `headrace.toml` in the working folder.
 
     Raises
     ------
     SettingsError
-        Names the file, the key and the remedy.
+        A setting is wrong; the text names the file, the key and the remedy.
     """
     file = Path(path or os.environ.get("HEADRACE_CONFIG") or DEFAULT)
     try:
@@ -41,7 +41,7 @@ def load(path: str | None = None) -> Settings:
 
 
 def parse(raw: dict[str, object], path: Path) -> Settings:
-    """Settings from their plain form; SettingsError as for `load`."""
+    """Make settings from the parsed TOML of a file. Raises SettingsError as `load` does."""
     for key in raw:
         if key not in SECTIONS:
             raise unknown_key(path, "", key, SECTIONS)
@@ -88,7 +88,7 @@ def _check_features(path: Path, features: Features) -> None:
         ) from None
     if features.url is None:
         return
-    try:  # nothing of the URL is told, for there may be a password in any part of one that is wrong
+    try:  # the error does not show the URL, since any part of a wrong URL may be a password
         parts = urlsplit(features.url)
         fits = parts.scheme in ("redis", "rediss") and bool(parts.hostname) and (parts.port or 1) > 0
     except ValueError:

@@ -1,4 +1,4 @@
-"""Reads one table of `headrace.toml` into its struct, and makes the errors of settings."""
+"""Reads one table of `headrace.toml` into its struct, and makes the errors for wrong settings."""
 
 import difflib
 import re
@@ -15,12 +15,12 @@ TableT = TypeVar("TableT", bound=msgspec.Struct)
 def read_section(
     path: Path, where: str, raw: object, shape: type[TableT], within: dict[str, type[msgspec.Struct]] | None = None
 ) -> TableT:
-    """Read a table into a struct; `within` names the tables in it that have a struct of their own.
+    """Read a table into the struct `shape`. `within` gives the structs of nested tables by their keys.
 
     Raises
     ------
     SettingsError
-        Names the file, the key and the remedy.
+        A setting is wrong; the text names the file, the key and the remedy.
     """
     if not isinstance(raw, dict):
         raise wrong_value(path, where, "is not a table", f"Write [{where}].")
@@ -44,12 +44,12 @@ def read_section(
 
 
 def _unquoted(raw: dict[str, object], what: str, at: str) -> str:
-    """The remedy where a number or a boolean stands in quotes; otherwise nothing."""
+    """Return the remedy for a number or a boolean in quotes; an empty string if that is not the error."""
     value: object = raw
     for key in at.removeprefix(".").split("."):
         value = value.get(key) if isinstance(value, dict) else None
-    wanted, _, found = what.partition(", got ")
-    if found != "`str`" or not isinstance(value, str):
+    wanted, _, got = what.partition(", got ")
+    if got != "`str`" or not isinstance(value, str):
         return ""
     forms = {"int": r"-?\d+", "float": r"-?\d+(\.\d+)?", "bool": "true|false"}
     fits = any(name in wanted and re.fullmatch(form, value) for name, form in forms.items())
@@ -57,7 +57,7 @@ def _unquoted(raw: dict[str, object], what: str, at: str) -> str:
 
 
 def _remedy(shape: type[msgspec.Struct], at: str) -> str:
-    """What the member of a struct at `at` may be: its choices, or an example."""
+    """Return the remedy for a wrong field at `at` of a struct: its choices, or an example."""
     hint = get_type_hints(shape, include_extras=True).get(at.removeprefix("."))
     for part in (hint, *get_args(hint)):
         if get_origin(part) is Literal:
@@ -69,12 +69,12 @@ def _remedy(shape: type[msgspec.Struct], at: str) -> str:
 
 
 def unknown_key(path: Path, where: str, key: str, known: list[str]) -> SettingsError:
-    """Make the error of a key that no setting has, with the nearest that one has."""
+    """Make the error for an unknown key, which suggests the nearest known key."""
     near = difflib.get_close_matches(key, known, 1)
     remedy = f"Did you mean '{near[0]}'?" if near else f"Known here: {', '.join(known)}."
     return SettingsError(f"{path}: unknown key '{where + '.' if where else ''}{key}'.", remedy)
 
 
 def wrong_value(path: Path, key: str, what: str, remedy: str) -> SettingsError:
-    """Make the error of a setting that cannot be as it is."""
+    """Make the error for a setting with a wrong value."""
     return SettingsError(f"{path}: '{key}' {what}.", remedy)

@@ -1,4 +1,4 @@
-"""All settings of a worker, and what follows from them."""
+"""Holds all settings of a worker, and derives brokers, keys, secrets and addresses from them."""
 
 import os
 from collections.abc import Iterator
@@ -19,11 +19,11 @@ from headrace.learning.task import Task
 from headrace.tables.kafka.clients import Brokers
 
 EMBEDDED = "kafka://127.0.0.1:9092"
-"""Where the embedded broker listens; also what is meant when no broker is named."""
+"""The address of the embedded broker, which is also the default of `broker.url`."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """All settings, and the file that they are from.
+    """Holds all settings of a worker, and the path of their file.
 
     Examples
     --------
@@ -41,7 +41,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def brokers(self) -> Brokers:
-        """The brokers, with what they want to see; SettingsError if a certificate or a password cannot be read."""
+        """Return the addresses and credentials of the brokers; SettingsError if a certificate or a password cannot be read."""
         tls = BrokerTls() if self.broker.tls is True else self.broker.tls or None
         return Brokers(
             (self.broker.url or EMBEDDED).removeprefix("kafka://"),
@@ -51,66 +51,69 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def web_host(self) -> str:
-        """The host to listen on."""
+        """Return the host to listen on."""
         return self.worker.web.rpartition(":")[0]
 
     @property
     def web_port(self) -> int:
-        """The port to listen on."""
+        """Return the port to listen on."""
         return int(self.worker.web.rpartition(":")[2])
 
     @property
     def address(self) -> str:
-        """Where this worker is reached."""
+        """Return the address at which others reach this worker."""
         return self.worker.address or f"{'https' if self.worker.tls else 'http'}://{self.worker.web}"
 
     @property
     def folder(self) -> Path:
-        """What the files that are named here are relative to."""
+        """Return the folder of `headrace.toml`, to which all paths in the settings are relative."""
         return self.path.parent
 
     @property
     def datadir(self) -> Path:
-        """The folder of the databases."""
+        """Return the folder of the databases."""
         return self.folder / self.worker.datadir
 
     def keys(self) -> Keys:
-        """The API keys, of the file and of HEADRACE_KEYS (lines, or parted by `;`). SettingsError if they cannot be read."""
-        found = parse_keys(os.environ.get("HEADRACE_KEYS", "").replace(";", "\n"), "HEADRACE_KEYS")
+        """Read the API keys from HEADRACE_KEYS (one a line, or separated by `;`) and from the file. SettingsError if they cannot be read."""
+        keys = parse_keys(os.environ.get("HEADRACE_KEYS", "").replace(";", "\n"), "HEADRACE_KEYS")
         if self.worker.keys_file is not None:
             path = self.folder / self.worker.keys_file
             try:
                 text = read_secret(path, "worker.keys_file")
             except SettingsError as error:
                 raise SettingsError(f"{self.path}: {error.what}", error.remedy) from None
-            kept = parse_keys(text, str(path))
-            if not kept:
+            from_file = parse_keys(text, str(path))
+            if not from_file:
                 raise wrong_value(
                     self.path, "worker.keys_file", "names a file without a key", "Make one: headrace key."
                 )
-            found += kept
-        return Keys(found)
+            keys += from_file
+        return Keys(keys)
 
     def access(self) -> Access:
-        """How to ask a worker of these settings: HEADRACE_KEY is the key, `worker.tls.ca` signs the certificates."""
+        """Return the access of a client to a worker of these settings: the API key HEADRACE_KEY, and the certificates of `worker.tls.ca`."""
         ca = self.worker.tls.ca if self.worker.tls else None
         tls = trusting(ca, self.folder, "worker.tls.ca") if self.address.startswith("https:") else None
         return Access(os.environ.get("HEADRACE_KEY") or None, tls)
 
     def snapshot_key(self) -> bytes | None:
-        """The secret that signs snapshots and the segments of the pending table, if one is configured. SettingsError as for `group_secret`."""
+        """Read the secret that signs snapshots and pending segments; None if none is configured. SettingsError as for `group_secret`."""
         return SNAPSHOT_KEY.read(self.path, self.worker)
 
     def group_secret(self) -> bytes | None:
-        """The secret that all workers of the group share, if one is configured.
+        """Read the secret that all workers of the group share; None if none is configured.
 
-        SettingsError if its file cannot be read or is empty, if the environment variable is empty, also beside a file, or if the secret
-        is so short that it could be guessed.
+        Raises
+        ------
+        SettingsError
+            The file cannot be read or is empty, the environment variable is set and empty, or the secret is so short that it could be
+            guessed.
         """
         return GROUP_SECRET.read(self.path, self.worker)
 
     def weak_secrets(self) -> Iterator[WeakSecret]:
-        """What is amiss with the secrets and hinders no worker. SettingsError as for `group_secret`."""
+        """Yield the weaknesses of the secrets that do not keep a worker from starting. SettingsError as for `group_secret`."""
         group, snapshots = self.group_secret(), self.snapshot_key()
         yield from find_weak(self.folder, [GROUP_SECRET.named(self.worker), SNAPSHOT_KEY.named(self.worker)])
         if group is not None and group == snapshots:
@@ -120,7 +123,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             yield WeakSecret("worker.unsigned has no effect beside a snapshot key", "Leave one of them out.")
 
     def check_signed(self) -> None:
-        """SettingsError if others may reach the broker, and what they write into a task's snapshots would be taken up."""
+        """Raise SettingsError if others may reach the broker and could write snapshots that this worker would load."""
         hosts = [place.rpartition(":")[0] for place in self.brokers.hosts.split(",")]
         if self.worker.unsigned or self.snapshot_key() is not None or all(map(is_loopback, hosts)):
             return
@@ -132,6 +135,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def proofs(self) -> Proofs | None:
-        """What proves to other workers that this one is of the group; None without a group secret."""
+        """Return the signer of requests to other workers, which proves membership of the group; None without a group secret."""
         secret = self.group_secret()
         return None if secret is None else Proofs(secret, self.address)

@@ -1,4 +1,4 @@
-"""The tables of `headrace.toml` that are no task's, as structs; `headrace.learning.task` has those of tasks."""
+"""The tables `broker`, `worker` and `features` of `headrace.toml` as structs; `headrace.learning.task` has the tables of tasks."""
 
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -11,16 +11,16 @@ from headrace.learning.task.duration import seconds
 
 
 class Broker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The Kafka to use.
+    """The table `broker`: the Kafka cluster to use.
 
     Parameters
     ----------
     url
         `kafka://host:port`, several as `kafka://host:port,host:port`. Left out: 127.0.0.1:9092, where `headrace broker` listens.
     tls
-        `true`: TLS, trusting what the system trusts; or a table that names files.
+        `true`: TLS with the system's certificate authorities. Or a table that names files.
     sasl
-        User and password.
+        User and password for SASL.
     """
 
     url: (
@@ -34,7 +34,7 @@ class Broker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Worker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How a worker runs.
+    """The table `worker`: how a worker stores, listens and shares its work.
 
     Parameters
     ----------
@@ -43,47 +43,48 @@ class Worker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     web
         `host:port` to listen on. `0.0.0.0:6066` listens everywhere; a worker that others can reach does not start without API keys.
     address
-        Where others reach this worker: `scheme://host:port`, no more and no less. Left out: `http://`, or with `tls` `https://`, and `web`.
+        The address at which others reach this worker: exactly `scheme://host:port`. Left out: `http://`, or with `tls` `https://`, and `web`.
         Set it when `web` is not an address that others can use. All workers of a group have the same scheme.
     peers
         The workers that this one may ask: a list of hosts, `host:port` and networks, such as `["mill.example:6066", "10.0.0.0/8"]`. Left
-        out: every host, so that whoever can join the group can have this worker send its POST to any, on this machine, in the own network
-        or at a cloud's metadata service (`169.254.169.254`). Set it where others may join the group. Names are not resolved, so a network
-        only holds addresses that are written as numbers. `[]`: nobody.
+        out: every host. Then anybody who can join the group can make this worker send a POST to any host: on this machine, in its network,
+        or a cloud's metadata service (`169.254.169.254`). Set it if others may join the group. Names are not resolved, so a network
+        only contains addresses that are written as numbers. `[]`: no worker.
     group_secret_file
-        A file with the secret that all workers of the group share, 32 bytes or more. Left out: `HEADRACE_GROUP_SECRET`; neither, and there
-        are API keys: no question is passed on. See "What workers tell each other" in docs/how-to/keys-and-tls.md.
+        A file with the secret that all workers of the group share, 32 bytes or more. Left out: `HEADRACE_GROUP_SECRET`. If neither is set and
+        there are API keys, no question is forwarded. See "What workers tell each other" in docs/how-to/keys-and-tls.md.
     snapshot_records
-        A snapshot is due after so many messages, or after `snapshot_seconds`, whichever comes first.
+        A snapshot is due after this number of messages, or after `snapshot_seconds`, whichever comes first.
     snapshot_seconds
-        As for `snapshot_records`. Both are stretched so that taking snapshots uses at most 5 % of the worker's time.
+        See `snapshot_records`. Snapshots are taken less often if they would use more than 5 % of the worker's time.
     snapshot_key_file
         A file with a secret of 32 bytes or more that signs snapshots and the segments of `<task>.pending`; `headrace init` makes one. Left
-        out: `HEADRACE_SNAPSHOT_KEY`; neither: nothing is signed, and the broker must be on this machine.
+        out: `HEADRACE_SNAPSHOT_KEY`. If neither is set, nothing is signed, and the broker must be on this machine.
     unsigned
-        Whether a worker without a snapshot key may use a broker that others can reach: where Kafka's ACLs let only the workers write
-        `<task>.snapshots` and `<task>.pending`. Without effect beside a key.
+        Whether a worker without a snapshot key may use a broker that others can reach. Set it if Kafka's ACLs let only the workers write
+        `<task>.snapshots` and `<task>.pending`. It has no effect if there is a key.
     body_limit
-        Bytes of a request's body.
+        The largest body of a request, in bytes.
     body_seconds
-        How long a body may take to arrive. Request line and headers have 10 s, from their first byte, and of the first request from the
-        connection on.
+        How long a body may take to arrive, in seconds. Request line and headers have 10 s from their first byte; those of the first request
+        have 10 s from the start of the connection.
     keys_file
-        API keys: see "API keys" in docs/how-to/keys-and-tls.md. `HEADRACE_KEYS` adds to them. Without any, every request is answered.
+        A file with API keys: see "API keys" in docs/how-to/keys-and-tls.md. `HEADRACE_KEYS` adds to them. Without keys, every request is
+        answered.
     insecure
-        Whether a worker that others can reach may start without API keys. Then all the world may read and teach it.
+        Whether a worker that others can reach may start without API keys. Then anybody may read the model and send it records.
     rate_limit
-        Requests a second of each key; its line may say otherwise. Without keys: of all requests together. A batch counts as one. Each
-        worker counts for itself.
+        Requests a second for each key; the line of a key may set its own limit. Without keys: requests a second of all callers together. A
+        batch counts as one request. Each worker counts for itself.
     tls
-        Answer over TLS 1.2 or newer, with these files.
+        The files of the certificate for TLS 1.2 or newer. Left out: no TLS.
     buffer_bytes
-        Bytes of messages that may wait in memory.
+        The number of bytes of messages that may wait in memory.
     group
-        The consumer group that shares the shards among its workers. All workers of a deployment have the same, whatever their tasks. Two
-        deployments on one Kafka need two names.
+        The consumer group that assigns the shards to its workers. All workers of a deployment have the same group, whatever their tasks. Two
+        deployments on one Kafka need two groups.
     session_seconds
-        How long a worker may be silent before the group gives its shards to others. Kafka takes no less than its
+        How many seconds a worker may be silent before the group assigns its shards to others. Kafka takes no less than its
         `group.min.session.timeout.ms`, which is 6 s unless set otherwise.
     """
 
@@ -108,19 +109,19 @@ class Worker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Features(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where stored features are kept, and how long a question may wait for them.
+    """The table `features`: where stored features are kept, and how long a question may wait for them.
 
     Parameters
     ----------
     url
-        Where stored features are kept: `redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE]`, or `rediss://` for TLS; needs
-        `pip install 'headrace[redis]'`. Left out: every worker keeps all of them in a database of its own. It may hold a password: it is
-        shown to no one.
+        The Redis server of stored features: `redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE]`, or `rediss://` for TLS; needs
+        `pip install 'headrace[redis]'`. Left out: every worker keeps all stored features in a database of its own. The URL may contain a
+        password, so it is never shown.
     ttl
-        How long a value counts from its record's Kafka timestamp, or from when the store first read it if that is earlier. Left out: for
-        ever.
+        How long a value is valid, from its record's Kafka timestamp, or from the moment at which the store first read it if that is earlier.
+        Left out: for ever.
     budget_ms
-        Milliseconds that a look-up of up to 100 keys may take; one of more has as many times as much.
+        Milliseconds that a look-up of up to 100 keys may take. A look-up of more keys has proportionally more.
     """
 
     url: str | None = None
@@ -129,12 +130,12 @@ class Features(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def ttl_seconds(self) -> float | None:
-        """How long a value counts, in seconds; None: for ever."""
+        """Return how long a value is valid, in seconds; None means for ever."""
         return None if self.ttl is None else seconds(self.ttl)
 
     @property
     def shown(self) -> str:
-        """Where they are kept, without a password."""
+        """Return where stored features are kept, without a password."""
         return "embedded" if self.url is None else without_password(self.url)
 
     def __repr__(self) -> str:
@@ -145,7 +146,7 @@ class Features(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def without_password(url: str) -> str:
-    """A URL as it may be shown.
+    """Return a URL without user, password and query, to be shown.
 
     Examples
     --------

@@ -18,11 +18,11 @@ ELSEWHERE = {
     "name": "The table's own name is the task's.",
     "label": "Leave it out, and name the label's column when you send: headrace send --label COLUMN.",
 }
-"""What is said in another place than in the table of a task, and where."""
+"""Keys that users often write into the table of a task although they belong elsewhere, each with its remedy."""
 
 
 def read_task(path: Path, name: str, raw: object) -> Task:
-    """Read the table of the task of this name; SettingsError as for `read_section`."""
+    """Read the table of the task with this name. Raises SettingsError as `read_section` does."""
     from headrace.learning.models import build
 
     where = f"tasks.{name}"
@@ -49,7 +49,7 @@ def read_task(path: Path, name: str, raw: object) -> Task:
         raise wrong_value(
             path, f"{where}.sources", f"names {own.pop()}, a topic of this task", "Name a topic of others."
         )
-    if ":" in task.model_name:  # the module of a user's own model may lie beside the settings
+    if ":" in task.model_name:  # the module of a user's own model may be in the folder of the settings
         import_from(str(path.resolve().parent))
     try:
         build(task.model, task.kind)
@@ -59,9 +59,9 @@ def read_task(path: Path, name: str, raw: object) -> Task:
 
 
 def import_from(folder: str) -> None:
-    """Let what lies in a folder be imported: before what is installed, which may have the same name, and behind Python's own."""
+    """Add a folder to the import path, so that its modules come before installed packages and after the standard library."""
     if folder not in sys.path:
-        installed = (at for at, place in enumerate(sys.path) if place.endswith(("site-packages", "dist-packages")))
+        installed = (at for at, entry in enumerate(sys.path) if entry.endswith(("site-packages", "dist-packages")))
         sys.path.insert(next(installed, len(sys.path)), folder)
 
 
