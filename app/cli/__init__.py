@@ -1,4 +1,4 @@
-"""The command line: one file a command, loaded when it is called."""
+"""The command line: one file for each command, which is imported when the command is called."""
 
 import sys
 from importlib import import_module
@@ -9,37 +9,37 @@ import click
 from headrace.learning.errors import HeadraceError, SettingsError
 
 
-class Row(NamedTuple):
-    """Where a command is, and the line that `headrace --help` has for it; a command without such a line is not listed."""
+class CommandRow(NamedTuple):
+    """Names the module of a command, and its line in `headrace --help`; a command without such a line is not listed."""
 
     module: str
     summary: str
 
 
 COMMANDS = {
-    "demo": Row("demo", "Watch a model learn, be killed, come back equal, and answer all along."),
-    "init": Row("init", "Write settings to begin with, from a CSV file or a template."),
-    "broker": Row("broker", "Run the embedded broker, which keeps everything in memory."),
-    "worker": Row("worker", "Learn from the event logs and answer over HTTP."),
-    "send": Row("send", "Append samples from a file to a task's event log."),
-    "predict": Row("predict", "Ask the model of a task what it predicts now."),
-    "status": Row("status", "Show positions, updates, metrics and digests of the shards."),
-    "doctor": Row("doctor", "Check settings and surroundings, and say what to do."),
-    "key": Row("key", "Make an API key with a name and roles."),
-    "try-models": Row("trial", ""),
+    "demo": CommandRow("demo", "Watch a model learn, be killed, come back equal, and answer all along."),
+    "init": CommandRow("init", "Write settings to begin with, from a CSV file or a template."),
+    "broker": CommandRow("broker", "Run the embedded broker, which keeps everything in memory."),
+    "worker": CommandRow("worker", "Learn from the event logs and answer over HTTP."),
+    "send": CommandRow("send", "Append samples from a file to a task's event log."),
+    "predict": CommandRow("predict", "Ask the model of a task what it predicts now."),
+    "status": CommandRow("status", "Show positions, updates, metrics and digests of the shards."),
+    "doctor": CommandRow("doctor", "Check settings and surroundings, and say what to do."),
+    "key": CommandRow("key", "Make an API key with a name and roles."),
+    "try-models": CommandRow("trial", ""),
 }
-"""The commands, by name. The name of a command's function is that of its module."""
+"""The commands, by name. The function of a command has the name of its module."""
 
 
 class Commands(click.Group):
-    """The group of all commands. It imports the module of a command when that command is called, so that `--version` and `--help` take no second."""
+    """The group of all commands. It imports the module of a command only when the command is called, so that `--version` and `--help` are quick."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 click gives it
-        """The names, in the order of the table."""
+        """Return the names of all commands, in the order of the table."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 click gives it
-        """The command of this name; None if there is none."""
+        """Import and return the command of this name; None if there is none."""
         row = COMMANDS.get(cmd_name)
         return row and cast("click.Command", getattr(import_module(f"{__name__}.{row.module}"), row.module))
 
@@ -58,7 +58,7 @@ def headrace() -> None:
 def main() -> None:
     """Run a command. Exit status: 0 success, 1 failure, 2 wrong usage or settings."""
     try:
-        # what a command's own exit carries comes back as a number
+        # click returns the exit status of a command as a number
         status = headrace(prog_name="headrace", standalone_mode=False)
         sys.exit(status if type(status) is int else 0)
     except HeadraceError as error:

@@ -1,4 +1,4 @@
-"""`headrace broker`: the embedded broker, in the foreground."""
+"""`headrace broker`: runs the embedded broker in the foreground."""
 
 import signal
 from types import FrameType
@@ -9,9 +9,11 @@ from headrace.app import broker as embedded
 
 
 @click.command()
-@click.option("--listen", default="127.0.0.1:9092", show_default=True, metavar="HOST:PORT", help="Where it listens.")
+@click.option(
+    "--listen", default="127.0.0.1:9092", show_default=True, metavar="HOST:PORT", help="The address to listen on."
+)
 def broker(listen: str) -> None:
-    """Run the embedded broker (memory-only: what it holds is gone when it stops) until Ctrl-C."""
+    """Run the embedded broker until Ctrl-C. It keeps everything in memory, and loses it when it stops."""
     process = embedded.start(listen)
 
     def stop(_signal: int, _frame: FrameType | None) -> None:

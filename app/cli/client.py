@@ -1,4 +1,4 @@
-"""Asking a worker over HTTP, from the command line."""
+"""Sends the requests of the command line to a worker over HTTP."""
 
 from headrace.app.client import Client, ClientError
 from headrace.app.client.calls import Call
@@ -10,19 +10,19 @@ KEY_REMEDIES = {
     "no_key": "Set HEADRACE_KEY.",
     "unknown_key": "Set HEADRACE_KEY to a key that the worker knows (a worker reads its keys when it starts).",
 }
-"""What to do about these codes of a worker, which tells a client of HTTP of headers instead."""
+"""Remedies for some codes of a worker, whose own remedies are about HTTP headers."""
 
 
 class AnswerError(HeadraceError):
-    """A worker refused, or could not be reached."""
+    """A worker refused a request, or could not be reached."""
 
     code = "answer"
 
 
 def ask(settings: Settings, method: str, path: str, body: Json = None, timeout: float = 10.0) -> dict[str, Json]:
-    """The JSON that a worker answers with, as it is; AnswerError with its reason otherwise.
+    """Send a request to a worker, and return its answer as parsed JSON; AnswerError with the reason if there is none.
 
-    The key to show is in HEADRACE_KEY; the certificate must be signed by `worker.tls.ca`, or by one that the system trusts.
+    HEADRACE_KEY holds the API key. The worker's certificate must be signed by `worker.tls.ca`, or by an authority that the system trusts.
     """
     access = settings.access()
     try:

@@ -1,4 +1,4 @@
-"""The columns of a CSV: what type each has, and its cells as values."""
+"""Reads CSV: infers the types of columns, and turns cells into values."""
 
 import csv
 import re
@@ -12,18 +12,18 @@ Type = Literal["float", "int", "bool", "string"]
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 WHOLE = re.compile(r"[+-]?(0|[1-9]\d*)")
 PADDED = re.compile(r"[+-]?0\d")
-"""Codes, not numbers: a postcode 01234 would lose its zero."""
+"""Digits with a leading zero are codes and not numbers: a postcode 01234 would lose its zero."""
 
 BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
 UNKNOWN = {"", "nan", "na", "n/a", "null", "none"}
 
 
 class InvalidCellError(ValueError):
-    """A cell that its column cannot hold."""
+    """A cell does not fit the type of its column."""
 
 
 class Row(NamedTuple):
-    """The cells of a row, the line that it ends on, and whether it could be read (`error` says why not)."""
+    """The cells of a row and the line on which the row ends; `error` says why the row could not be read."""
 
     line: int
     cells: list[str]
@@ -31,14 +31,14 @@ class Row(NamedTuple):
 
 
 def read_rows(lines: Iterable[bytes]) -> Iterator[Row]:
-    """The rows of a CSV in UTF-8, its header first; cells are divided by what the header has most of: comma, semicolon or tab.
+    """Yield the rows of a CSV in UTF-8, its header first. The most frequent of comma, semicolon and tab in the header separates cells.
 
     Examples
     --------
     >>> [row.cells for row in read_rows([b"a;b", b'1;"x;y"'])]
     [['a', 'b'], ['1', 'x;y']]
     """
-    # What is not UTF-8 becomes lone surrogates, which no encoder takes: the row is refused, and reading goes on.
+    # Bytes that are not UTF-8 become lone surrogates, which no encoder takes: the row is refused later, and reading goes on.
     texts = (line.decode("utf-8", "surrogateescape") for line in lines)
     first = next(texts, "").removeprefix("\ufeff")
 
@@ -60,25 +60,25 @@ def read_rows(lines: Iterable[bytes]) -> Iterator[Row]:
 
 
 def infer_type(cells: Iterable[str]) -> Type:
-    """The type that all these cells have, leaving out those that say nothing.
+    """Infer the type of a column from its cells. Empty cells and words such as `nan` do not count.
 
     Examples
     --------
     >>> infer_type(["1", "2.5", ""]), infer_type(["true", "False"]), infer_type(["01234", "80331"]), infer_type(["1", "many"])
     ('float', 'bool', 'string', 'string')
     """
-    told = {cell for cell in cells if cell.lower() not in UNKNOWN}
-    if not told:
+    known = {cell for cell in cells if cell.lower() not in UNKNOWN}
+    if not known:
         return "string"
-    if all(cell.lower() in ("true", "false") for cell in told):
+    if all(cell.lower() in ("true", "false") for cell in known):
         return "bool"
-    if all(NUMBER.fullmatch(cell) and not PADDED.match(cell) for cell in told):
+    if all(NUMBER.fullmatch(cell) and not PADDED.match(cell) for cell in known):
         return "float"
     return "string"
 
 
 def read_cell(name: str, kind: Type, cell: str) -> Value:
-    """A cell as a value of its column's type; InvalidCellError if it is none.
+    """Read a cell as a value of its column's type; InvalidCellError if the cell does not fit the type.
 
     Examples
     --------
@@ -104,7 +104,7 @@ def read_cell(name: str, kind: Type, cell: str) -> Value:
 
 
 def label_reader(task: Task, cells: Iterable[str]) -> Callable[[str], Value]:
-    """How the label's cells become labels of the task; `cells` are the first of them.
+    """Return the function that reads a cell as a label of the task; `cells` are the first cells of the column.
 
     Examples
     --------
@@ -118,7 +118,7 @@ def label_reader(task: Task, cells: Iterable[str]) -> Callable[[str], Value]:
     if task.kind == "regression":
         return lambda cell: read_cell("label", "float", cell)
     if task.labels is not None:
-        # One that is not declared is refused by the records' reader, which names those that are.
+        # The reader of records refuses an undeclared label, and names the declared ones.
         declared: dict[str, Value] = {str(label): label for label in task.labels}
         return lambda cell: declared.get(cell, cell)
     if all(WHOLE.fullmatch(cell) for cell in cells):

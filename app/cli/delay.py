@@ -1,4 +1,4 @@
-"""Samples taken apart: questions, and labels that follow them later."""
+"""Splits samples into questions and labels that follow later, for `headrace send --delay`."""
 
 import secrets
 from collections import deque
@@ -11,11 +11,11 @@ from headrace.learning.task import Json
 
 
 def delayed(samples: Iterator[Sample], rows: int, partitions: int) -> Iterator[Sample]:
-    """Each sample as a question, and as a label that comes just before the question `rows` later: River's order of delayed labels.
+    """Split each sample into a question, and a label just before the question `rows` later: River's order of delayed labels.
 
-    Where the samples have a time, a label has that of the question it comes before, so that both orders agree.
+    If the samples have a time, a label gets the time of the question after it, so that the order of times agrees with the order of records.
 
-    A sample without an id is given one, unique to this call. Both parts must come to the same shard: where there are several and the
+    A sample without an id gets one that is unique to this call. Both parts must go to the same shard: if there are several shards and the
     sample has no key, its id is the key.
 
     Examples
@@ -44,10 +44,10 @@ def delayed(samples: Iterator[Sample], rows: int, partitions: int) -> Iterator[S
         if "label" not in record or "features" not in record:
             yield sample._replace(is_label="label" in record)  # a question or a label by itself
             continue
-        name = record.pop("id", f"{run}-{number}")
-        label = {"id": name, "label": record.pop("label")}
-        key = name if sample.key is None and partitions > 1 else sample.key
-        question = Sample(sample.line, msgspec.json.encode({"id": name} | record), key)
+        record_id = record.pop("id", f"{run}-{number}")
+        label = {"id": record_id, "label": record.pop("label")}
+        key = record_id if sample.key is None and partitions > 1 else sample.key
+        question = Sample(sample.line, msgspec.json.encode({"id": record_id} | record), key)
         yield question
         waiting.append((number + rows, question, label))
     while waiting:

@@ -1,4 +1,4 @@
-"""`headrace demo`: a model learns from a real stream, is killed, comes back equal, and answers all along."""
+"""`headrace demo`: shows a model that learns from a stream, is killed, comes back equal, and answers all the time."""
 
 import asyncio
 import os
@@ -36,7 +36,7 @@ def demo(broker: str | None) -> None:
     Then watch two workers answer questions whose labels come later, while one of them is killed.
     """
     fix_hash_seed()
-    os.environ.pop("HEADRACE_KEYS", None)  # the demo's workers are its own, and open
+    os.environ.pop("HEADRACE_KEYS", None)  # the demo's workers need no API keys
     terminal = Terminal(Console(highlight=False))
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="headrace-demo-")))
@@ -60,7 +60,7 @@ def demo(broker: str | None) -> None:
 
 
 async def check_broker(broker: str) -> None:
-    """BrokerError if no Kafka answers there: the demo's workers would end at once, and their log is not shown."""
+    """Raise BrokerError if no Kafka answers at this address. The demo's workers would end at once, and their logs are not shown."""
     try:
         await (await connect(broker)).close()
     except BrokerError as error:

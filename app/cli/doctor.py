@@ -1,4 +1,4 @@
-"""`headrace doctor`: what is as it should be, what is not, and what to do."""
+"""`headrace doctor`: checks settings and surroundings, or a model, and says what to do."""
 
 import asyncio
 import importlib.metadata
@@ -32,15 +32,15 @@ from headrace.learning.task import Kind
 from headrace.tables.kafka.clients import Brokers
 
 DISK_MIN = 1 << 30
-"""Bytes free for the databases, below which a worker would soon stand still."""
+"""The free bytes on the disk of the databases below which a worker would soon fail."""
 
 REDIS_SECONDS = 2.0
 
 FETCH = 1
-"""Key of the Fetch request in Kafka's protocol; which versions of it a broker speaks tells how old it is."""
+"""The key of the Fetch request in Kafka's protocol. The versions of Fetch that a broker speaks show its age."""
 
 FETCH_OF_KAFKA_4 = 4
-"""Kafka 4.0 forgot the older versions of Fetch than this."""
+"""The lowest version of Fetch that Kafka 4.0 speaks."""
 
 EARLIEST = 1_767_225_600.0  # 2026: before this program was made
 LATEST = 4_102_444_800.0  # 2100
@@ -56,45 +56,44 @@ LATEST = 4_102_444_800.0  # 2100
 )
 @json_option
 def doctor(*, config: str | None, model: str | None, kind: Kind | None, as_json: bool) -> None:
-    """Look at everything that a worker needs, and say what to do.
+    """Check everything that a worker needs, and say what to do.
 
-    With --model, hold a model to what learning from a log needs of it: its state can be saved and goes on the same, nothing in it is left to
-    chance, its answers are right, and three processes come to the same state. No settings are read; a module is looked for in this folder
-    too.
+    With --model, check that a model can learn from a log: its state can be saved and learns on equally, it uses no unseeded chance, its answers
+    are valid, and three processes reach the same state. No settings are read. Modules are also imported from this folder.
 
-    Exit status: 0 all well, 1 something is at fault.
+    Exit status: 0 if there is no fault, 1 if there is one.
     """
     if model is not None:
-        found = examine_model(model, kind)
+        findings = examine_model(model, kind)
     elif kind is not None:
         raise click.UsageError("--kind is for --model.")
     else:
         settings = load(config)
-        found = [finding for check in CHECKS for finding in check(settings)]
+        findings = [finding for check in CHECKS for finding in check(settings)]
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2))
+        click.echo(msgspec.json.format(msgspec.json.encode(findings), indent=2))
     else:
-        Console().print(as_table(found))
-    if any(finding.status == "fault" for finding in found):
+        Console().print(as_table(findings))
+    if any(finding.status == "fault" for finding in findings):
         sys.exit(1)
 
 
 def examine_model(model: str, kind: Kind | None) -> list[Finding]:
-    """Make all checks of a model."""
-    from headrace.app.model_check import check_model  # with River, which takes a second
+    """Run all checks of a model."""
+    from headrace.app.model_check import check_model  # imports River, which takes a second
 
     import_from(str(Path.cwd()))
     return check_model(model, kind=kind).findings
 
 
-def as_table(found: list[Finding]) -> Table:
-    """The findings, for people: what to do stands below what was found, so that both have room on a narrow terminal."""
+def as_table(findings: list[Finding]) -> Table:
+    """Format findings for a terminal. The remedy is below the finding, so that both have room on a narrow terminal."""
     table = Table(box=None, pad_edge=False)
     table.add_column("", no_wrap=True)
     table.add_column("check", no_wrap=True)
     table.add_column("found, and what to do", overflow="fold")
     marks = {"ok": "[green]ok[/]", "note": "[yellow]note[/]", "fault": "[red]fault[/]"}
-    for finding in found:
+    for finding in findings:
         table.add_row(marks[finding.status], escape(finding.check), escape(finding.what))
         if finding.remedy:
             table.add_row("", "", f"[bold]{escape(finding.remedy)}[/]")
@@ -102,7 +101,7 @@ def as_table(found: list[Finding]) -> Table:
 
 
 def check_settings(settings: Settings) -> Iterator[Finding]:
-    """The settings could be read, so only what is read later is left: secrets and API keys."""
+    """Check the secrets and the API keys, which are not read together with the settings."""
     try:
         signed = "signed" if settings.snapshot_key() else "not signed"
         settings.check_signed()
@@ -123,12 +122,14 @@ def check_settings(settings: Settings) -> Iterator[Finding]:
 
 
 def check_versions(settings: Settings) -> Iterator[Finding]:  # noqa: ARG001
-    """The libraries that are pinned are there in just that version: snapshots and the driver depend on them."""
+    """Check that pinned libraries are installed in exactly the pinned version, on which snapshots and the Kafka driver depend."""
     wrong = []
     for requirement in importlib.metadata.requires("headrace") or []:
-        pinned = re.fullmatch(r"([A-Za-z0-9_-]+)(?:\[.*\])?==([\w.]+)", requirement)  # what has a marker is optional
-        if pinned and (found := importlib.metadata.version(pinned[1])) != pinned[2]:
-            wrong.append(f"{pinned[1]} is {found}, not {pinned[2]}")
+        pinned = re.fullmatch(
+            r"([A-Za-z0-9_-]+)(?:\[.*\])?==([\w.]+)", requirement
+        )  # a requirement with a marker is optional
+        if pinned and (installed := importlib.metadata.version(pinned[1])) != pinned[2]:
+            wrong.append(f"{pinned[1]} is {installed}, not {pinned[2]}")
     if wrong:
         yield Finding("versions", "fault", "; ".join(wrong), "Install what requirements.txt locks.")
     else:
@@ -137,7 +138,7 @@ def check_versions(settings: Settings) -> Iterator[Finding]:  # noqa: ARG001
 
 
 def check_hash_seed(settings: Settings) -> Iterator[Finding]:  # noqa: ARG001
-    """A worker starts itself again with the right seed; a program that folds by itself must be started with it."""
+    """Check the hash seed. A worker restarts itself with the right one; a user's program that folds must be started with it."""
     seed = os.environ.get("PYTHONHASHSEED")
     if seed in (None, "0"):
         yield Finding("hash seed", "ok", "PYTHONHASHSEED is 0" if seed else "a worker sets PYTHONHASHSEED for itself")
@@ -147,43 +148,43 @@ def check_hash_seed(settings: Settings) -> Iterator[Finding]:  # noqa: ARG001
 
 
 def check_clock(settings: Settings) -> Iterator[Finding]:  # noqa: ARG001
-    """The clock, which stamps messages where the broker does not, is not plainly wrong."""
+    """Check that the clock is not plainly wrong: it stamps messages if the broker does not."""
     now = time.time()
-    told = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(now))
+    shown = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(now))
     if EARLIEST < now < LATEST:
-        yield Finding("clock", "ok", f"{told} UTC")
+        yield Finding("clock", "ok", f"{shown} UTC")
     else:
-        yield Finding("clock", "fault", f"the clock says {told} UTC", "Set it, and keep it right: NTP.")
+        yield Finding("clock", "fault", f"the clock says {shown} UTC", "Set it, and keep it right: NTP.")
 
 
 def check_datadir(settings: Settings) -> Iterator[Finding]:
-    """The databases' folder, or the one in which a worker makes it, can be written and has room. Nothing is made."""
+    """Check that the folder of the databases, or the folder in which a worker makes it, is writable and has room. No folder is made."""
     folder = place = settings.datadir
     try:
-        place = next((one for one in (folder, *folder.parents) if one.exists()), folder)
+        place = next((parent for parent in (folder, *folder.parents) if parent.exists()), folder)
         with tempfile.TemporaryFile(dir=place) as probe:
             probe.write(b"0")
         free = shutil.disk_usage(place).free
     except OSError as error:
         yield Finding("datadir", "fault", f"{place} cannot be written: {error.strerror}", "Set worker.datadir.")
         return
-    told = f"{folder}: {free / (1 << 30):.1f} GiB free" + (", a worker makes it" if place != folder else "")
+    what = f"{folder}: {free / (1 << 30):.1f} GiB free" + (", a worker makes it" if place != folder else "")
     if free < DISK_MIN:
-        yield Finding("datadir", "fault", told, "Make room: 1 GiB at least.")
+        yield Finding("datadir", "fault", what, "Make room: 1 GiB at least.")
     else:
-        yield Finding("datadir", "ok", told)
+        yield Finding("datadir", "ok", what)
 
 
 def check_descriptors(settings: Settings) -> Iterator[Finding]:
-    """A worker may open as many files as it needs for every shard, whoever owns it: of the others it holds replicas."""
+    """Check that a worker may open enough files for every shard: it holds replicas of the shards that it does not own."""
     shards = sum(task.partitions for task in settings.tasks.values())
     limit, needed = descriptor_limit(), needed_descriptors(shards)
-    told = f"{limit} open files are allowed; a worker needs {needed} for {shards} shard{'s' * (shards != 1)}"
+    what = f"{limit} open files are allowed; a worker needs {needed} for {shards} shard{'s' * (shards != 1)}"
     if limit < needed:
         remedy = "Raise the hard limit: ulimit -Hn, LimitNOFILE= of systemd, --ulimit nofile= of Docker."
-        yield Finding("open files", "fault", told, remedy)
+        yield Finding("open files", "fault", what, remedy)
     else:
-        yield Finding("open files", "ok", told)
+        yield Finding("open files", "ok", what)
 
 
 def check_broker(settings: Settings) -> Iterator[Finding]:
@@ -203,30 +204,30 @@ async def _ask_broker(settings: Settings, brokers: Brokers) -> list[Finding]:
     admin = await connect(brokers)
     try:
         cluster = await admin.describe_cluster()
-        # Faust's driver has no word for the version of a broker; its own request is asked here, and it is pinned.
+        # aiokafka has no public method for the versions of a broker; its private one is safe, since aiokafka is pinned.
         versions = (await admin._send_request(ApiVersionRequest())).api_versions  # noqa: SLF001
         lowest = {key: low for key, low, *_ in versions}.get(FETCH, 0)
         age = "of Kafka 4.0 or newer" if lowest >= FETCH_OF_KAFKA_4 else "older than Kafka 4.0"
         nodes = len(cluster["brokers"])
-        told = f"{brokers}: {nodes} node{'s' * (nodes != 1)}, cluster {cluster['cluster_id']}, protocol {age}"
-        found = [Finding("broker", "ok", told)]
-        there = set(await admin.list_topics())
+        what = f"{brokers}: {nodes} node{'s' * (nodes != 1)}, cluster {cluster['cluster_id']}, protocol {age}"
+        findings = [Finding("broker", "ok", what)]
+        existing = set(await admin.list_topics())
         topics = [topic for task in settings.tasks.values() for topic in topics_of(task)]
-        problems = await find_problems(admin, [topic for topic in topics if topic.name in there])
-        problems += find_missing(sources_of(settings.tasks.values()), there)
+        problems = await find_problems(admin, [topic for topic in topics if topic.name in existing])
+        problems += find_missing(sources_of(settings.tasks.values()), existing)
     finally:
         await admin.close()
-    found += [Finding("topics", "fault", problem.what, problem.remedy) for problem in problems]
-    if missing := [topic.name for topic in topics if topic.name not in there]:
+    findings += [Finding("topics", "fault", problem.what, problem.remedy) for problem in problems]
+    if missing := [topic.name for topic in topics if topic.name not in existing]:
         what = f"{len(missing)} of {len(topics)} topics are not there yet: {', '.join(missing)}"
-        found.append(Finding("topics", "note", what, "A starting worker makes them."))
+        findings.append(Finding("topics", "note", what, "A starting worker makes them."))
     elif not problems:
-        found.append(Finding("topics", "ok", f"{len(topics)} topics are there and right"))
-    return found
+        findings.append(Finding("topics", "ok", f"{len(topics)} topics are there and right"))
+    return findings
 
 
 def check_features(settings: Settings) -> Iterator[Finding]:
-    """Where stored features are kept answers; only looked at if a task has any."""
+    """Check that the feature store answers, if a task has stored features."""
     features = settings.features
     if not any(task.stored for task in settings.tasks.values()):
         return
@@ -247,17 +248,17 @@ def check_features(settings: Settings) -> Iterator[Finding]:
 
 
 def check_worker(settings: Settings) -> Iterator[Finding]:
-    """Whether a worker answers at its address, which none has to, and whether one of its shards is stopped."""
+    """Check whether a worker answers, and whether a shard of it is stopped. A worker that does not answer is no fault."""
     stopped = False
     try:
         for task in settings.tasks:
-            told = ask(settings, "GET", f"/v1/{task}", timeout=2.0)
-            for shard in told.get("shards", ()):
+            status = ask(settings, "GET", f"/v1/{task}", timeout=2.0)
+            for shard in status.get("shards", ()):
                 if error := shard.get("error"):
                     stopped = True
                     what = f"shard {shard['partition']} of '{task}' is {shard['state']}: {error}"
                     yield Finding("worker", "fault", what, "See docs/how-to/stopped-shard.md.")
-            for source in told.get("sources", {}).get("partitions", ()):
+            for source in status.get("sources", {}).get("partitions", ()):
                 if error := source["error"]:
                     stopped = True
                     what = f"source {source['topic']}/{source['partition']} of '{task}' is {source['state']}: {error}"
@@ -271,7 +272,7 @@ def check_worker(settings: Settings) -> Iterator[Finding]:
 
 
 def check_optional(settings: Settings) -> Iterator[Finding]:
-    """Where brokers for development could come from."""
+    """Check which brokers for development are available."""
     try:
         embedded.binary()
         yield Finding("embedded broker", "ok", "installed (headrace broker)")

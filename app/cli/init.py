@@ -1,4 +1,4 @@
-"""`headrace init`: write settings to begin with."""
+"""`headrace init`: writes a first settings file."""
 
 import json
 import os
@@ -21,14 +21,14 @@ from headrace.learning.task import Kind
 KEY = "snapshot.key"
 
 ROWS_READ = 100_000
-"""Rows of a CSV that are looked at."""
+"""The number of rows of a CSV that are read."""
 
 CLASSES_MAX = 50
-"""More different whole numbers than these are taken for quantities, not for classes."""
+"""Labels with more different whole numbers than this are quantities and not classes."""
 
 
 class Guess(NamedTuple):
-    """What a CSV seems to hold: the task's kind, and each feature's type and whether cells of it are empty."""
+    """A guess from a CSV: the task's kind, each feature's type and whether it has empty cells, and the first cells as an example."""
 
     kind: Kind
     features: dict[str, tuple[Type, bool]]
@@ -59,7 +59,7 @@ def init(
 ) -> None:
     """Write a headrace.toml: for a CSV file of labelled samples (--csv, --label), or for an example.
 
-    Writes a key that signs snapshots, too. Asks nothing and overwrites nothing. What is written is a guess from the file's first 100,000 rows: read it through.
+    Also writes a key that signs snapshots. It asks nothing and overwrites nothing. The settings are a guess from the first 100,000 rows of the file: check them.
     """
     path = Path(config)
     if path.exists():
@@ -77,7 +77,7 @@ def init(
         send, features = "river:Phishing", "long_url=1 is_popular=0.5"
     else:
         name = task or re.sub(r"[^a-z0-9]+", "-", Path(table).stem.lower()).strip("-")[:40] or "task"
-        guess = look_at(Path(table), columns, kind)
+        guess = guess_task(Path(table), columns, kind)
         text = HEAD + as_toml(name, guess, Path(table).name)
         options = {"--label": label, "--id": identity, "--key": key}
         send = " ".join(
@@ -103,7 +103,7 @@ def init(
 
 
 def make_key(path: Path) -> bool:
-    """Write a new snapshot key that nobody else can read, or check the one that is there; whether there was none yet."""
+    """Write a new snapshot key that nobody else can read, and return True; or check the existing one, and return False."""
     try:
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
@@ -117,8 +117,8 @@ def make_key(path: Path) -> bool:
     return True
 
 
-def look_at(path: Path, columns: Columns, kind: Kind | None) -> Guess:
-    """Guess from the rows of a CSV what is to be learned."""
+def guess_task(path: Path, columns: Columns, kind: Kind | None) -> Guess:
+    """Guess the kind and the features of a task from the rows of a CSV."""
     with path.open("rb") as lines:
         rows = read_rows(lines)
         first = next(rows, None)
@@ -136,8 +136,8 @@ def look_at(path: Path, columns: Columns, kind: Kind | None) -> Guess:
         raise click.UsageError(f"{path} has no rows under its header.")
     cells = {name: [row[place] for row in read] for place, name in enumerate(header)}
     labels = set(cells[label])
-    apart = {label, columns.id, columns.key}
-    features = {name: (infer_type(found), "" in found) for name, found in cells.items() if name not in apart}
+    excluded = {label, columns.id, columns.key}
+    features = {name: (infer_type(column), "" in column) for name, column in cells.items() if name not in excluded}
     if not features:
         raise click.UsageError(f"{path} has no column beside the label to learn from.")
     shown = {name: next((cell for cell in cells[name] if cell), "") for name in islice(features, 4)}
@@ -154,7 +154,7 @@ def _guess_kind(labels: set[str]) -> Kind:
 
 
 def as_toml(name: str, guess: Guess, file: str) -> str:
-    """The task's part of the settings."""
+    """Return the TOML tables of the task."""
     head = f"{f'[tasks.{name}]':<39}# as {json.dumps(file, ensure_ascii=False)} shows it"
     lines = [head, KINDS[guess.kind], PARTITIONS, ""]
     lines += ['# What is not declared here is refused. Ranges and values can be declared too: min = 0, max = 1, values = ["a", "b"].',

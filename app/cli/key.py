@@ -1,4 +1,4 @@
-"""`headrace key`: make an API key."""
+"""`headrace key`: makes an API key."""
 
 import difflib
 import secrets
@@ -14,7 +14,7 @@ from headrace.app.keys import NAME, ROLES, digest_of
 def key(name: str, roles: str) -> None:
     """Make an API key with a NAME and ROLES (predict, feedback, admin).
 
-    The line for the keys file goes to stdout, the key itself to stderr. It is kept nowhere: give it to whom it is for.
+    The line for the keys file goes to stdout, the key itself to stderr. The key is stored nowhere: give it to its user.
 
         headrace key phone predict >> keys
     """

@@ -1,4 +1,4 @@
-"""Options that several commands take."""
+"""The options that several commands have."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,7 @@ Command = Callable[..., object]
 
 
 def with_settings(command: Command) -> Command:
-    """Add `--config` and hand the command its settings."""
+    """Add the option `--config` to a command, and pass it the settings as `settings`."""
 
     @click.option("--config", metavar="FILE", help="Settings; otherwise HEADRACE_CONFIG or headrace.toml.")
     @click.pass_context
@@ -32,7 +32,7 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 def task_of(settings: Settings, name: str) -> Task:
-    """The task of this name; a usage error that names those there are."""
+    """Return the task of this name; a usage error, which lists the tasks, if there is none."""
     if name not in settings.tasks:
         known = ", ".join(sorted(settings.tasks))
         raise click.UsageError(f"there is no task '{name}' in {settings.path}. Tasks: {known}.")

@@ -1,4 +1,4 @@
-"""`headrace predict`: ask a model."""
+"""`headrace predict`: asks a model for a prediction."""
 
 import json
 
@@ -12,7 +12,7 @@ from headrace.learning.task import Json, Task
 from headrace.tables.kafka.partitioner import partition_of
 
 STALE_SECONDS = 10.0
-"""Staleness of an answer above which the worker is asked whether a shard is stopped."""
+"""The staleness of an answer above which the command asks the worker whether a shard is stopped."""
 
 
 @click.command()
@@ -33,11 +33,11 @@ def predict(
     key: str | None,
     as_json: bool,
 ) -> None:
-    """Ask what the model of TASK says of some features now.
+    """Ask the model of TASK for a prediction from some features.
 
         headrace predict phishing long_url=1.0 is_popular=0.5
 
-    A VALUE is of the type that the settings declare for the feature; without one, a number, true or false, or else a string.
+    A VALUE has the type that the settings declare for the feature. Without a declared type it is a number, true or false, or else a string.
     """
     wanted = task_of(settings, task)
     question: dict[str, Json] = {"features": parse_features(features, document, wanted)}
@@ -63,17 +63,19 @@ def predict(
 
 
 def find_stopped(settings: Settings, task: Task, key: str | None) -> list[int]:
-    """The stopped shards that an answer may be from: that of the key, or any. None if the worker does not say."""
+    """List the stopped shards that may have given the answer: the shard of the key, or any. An empty list if the worker does not answer."""
     try:
         shards = ask(settings, "GET", f"/v1/{task.name}", timeout=3.0)["shards"]
     except AnswerError:
         return []
     stopped = [shard["partition"] for shard in shards if shard["state"] == "stopped"]
-    return stopped if key is None else [one for one in stopped if one == partition_of(key, task.partitions)]
+    if key is None:
+        return stopped
+    return [partition for partition in stopped if partition == partition_of(key, task.partitions)]
 
 
 def parse_features(pairs: tuple[str, ...], document: str | None, task: Task) -> dict[str, Json]:
-    """Features from a JSON object and from NAME=VALUE; a usage error for what is neither."""
+    """Read features from a JSON object and from NAME=VALUE pairs; a usage error if either is wrong."""
     declared = task.features or {}
     try:
         features = json.loads(document) if document else {}

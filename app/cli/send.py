@@ -1,4 +1,4 @@
-"""`headrace send`: append samples to a task's event log."""
+"""`headrace send`: appends samples to a task's event log."""
 
 import asyncio
 import sys
@@ -24,13 +24,13 @@ from headrace.learning.task import Task
 from headrace.tables.kafka.clients import Brokers
 
 UNACKNOWLEDGED_MAX = 5_000
-"""Messages under way at once: enough to keep a broker busy, little enough to stop soon."""
+"""The number of messages under way at once: enough to keep a broker busy, few enough to stop soon."""
 
 SHOW_SECONDS = 0.1
-"""How often the progress is shown."""
+"""How often the progress is updated."""
 
 SHOWN_MAX = 20
-"""Refused rows that are shown one by one."""
+"""The number of refused rows that are shown one by one."""
 
 
 @click.command()
@@ -45,13 +45,13 @@ SHOWN_MAX = 20
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Send the first N rows only.")
 @click.option("--rate", type=click.FloatRange(0, min_open=True), metavar="ROWS_PER_S", help="Send no faster.")
 @click.option(
-    "--pack", type=click.IntRange(1, ROWS_MAX), default=1, metavar="ROWS", help="Put so many rows into a message."
+    "--pack", type=click.IntRange(1, ROWS_MAX), default=1, metavar="ROWS", help="Put up to ROWS rows into a message."
 )
 @click.option(
     "--delay",
     type=click.IntRange(0),
     metavar="ROWS",
-    help="Send each sample as a question, and its label so many rows later.",
+    help="Send each sample as a question, and its label ROWS rows later.",
 )
 @click.option("--skip-invalid", is_flag=True, help="Leave invalid rows out, instead of stopping at the first one.")
 def send(
@@ -73,15 +73,15 @@ def send(
     SOURCE is a CSV file with a header (.csv, .tsv), a file of one record a line (.ndjson, .jsonl), or river:NAME, a data set of
     River (river:Phishing).
 
-    A CSV column has one type throughout: the one that the settings declare for the feature, or what its first 1,000 rows show to
-    be numbers, true/false, or strings (also numbers with leading zeros). An empty cell is a feature left out. The columns of
-    label, id and key are no features, unless declared. A binary label is true/false or 1/0.
+    A CSV column has one type: the type that the settings declare for the feature, or the type of its first 1,000 rows: numbers,
+    true/false, or strings (also numbers with leading zeros). An empty cell is a missing feature. The columns of label, id and key are
+    not features, unless declared. A binary label is true/false or 1/0.
 
-    Rows with the same key go to the same shard; without --key, messages go to the shards in turn. --pack puts together rows that
-    follow each other and have the same key.
+    Rows with the same key go to the same shard; without --key, messages go to the shards in turn. --pack puts consecutive rows with the
+    same key into one message.
 
-    With --delay N each row is sent as a question and its label comes before the question N rows later: what a team sees whose labels
-    are known only after a while. Rows without an id get one.
+    With --delay N each row is sent as a question, and its label comes before the question N rows later, as for a team that learns its
+    labels only after a while. Rows without an id get one.
 
     Every row is checked before it is sent. The exit status is 0 only if every row was acknowledged by the broker.
     """
@@ -95,11 +95,11 @@ def send(
         with _progress(opened, limit, parts=1 if delay is None else 2) as progress:
             asyncio.run(sender.send_all(opened, limit, progress))
     except KeyboardInterrupt:
-        click.secho(f"Stopped: {sender.told} were acknowledged.", fg="red", err=True)
+        click.secho(f"Stopped: {sender.summary} were acknowledged.", fg="red", err=True)
         sys.exit(130)
     seconds = time.monotonic() - started
     rate_of = f"{sender.acknowledged / max(seconds, 1e-9):,.0f} {'rows' if delay is None else 'records'}/s"
-    click.echo(f"{sender.told} acknowledged in {seconds:.1f} s ({rate_of}).")
+    click.echo(f"{sender.summary} acknowledged in {seconds:.1f} s ({rate_of}).")
     if sender.refused:
         for sample in sender.shown:
             click.secho(f"line {sample.line}: {sample.reason}", fg="red", err=True)
@@ -114,22 +114,22 @@ def send(
 
 
 class Sender:
-    """Appends samples to an event log and counts what became of them.
+    """Appends samples to an event log, and counts those that were acknowledged and refused.
 
     Parameters
     ----------
     brokers
         Where Kafka is: `Brokers`, or `host:port`, several separated by commas.
     task
-        Whose event log.
+        The task with the event log.
     rate
-        Rows a second at most.
+        The largest number of rows a second; None for no limit.
     pack
-        Rows in a message at most.
+        The largest number of rows in a message.
     delay
-        Rows after which the label of a sample follows its question; None sends samples whole.
+        The number of rows after which the label of a sample follows its question; None sends samples whole.
     skip_invalid
-        Whether to go on after a row that must not be sent.
+        Whether to go on after an invalid row.
     """
 
     def __init__(
@@ -151,14 +151,14 @@ class Sender:
         self._under_way: deque[tuple[asyncio.Future[RecordMetadata], list[Sample]]] = deque()
 
     @property
-    def told(self) -> str:
-        """How many rows were acknowledged; with a delay, how many questions and how many labels."""
+    def summary(self) -> str:
+        """Return the number of acknowledged rows as text; with a delay, the numbers of questions and labels."""
         if self.delay is None:
             return f"{self.acknowledged:,} rows"
         return f"{self.acknowledged - self.labels:,} questions and {self.labels:,} labels"
 
     async def send_all(self, source: Source, limit: int | None, progress: Progress) -> None:
-        """Send the samples, in their order; BrokerError says how many were acknowledged when the broker fails."""
+        """Send the samples in order; BrokerError, which says how many were acknowledged, if the broker fails."""
         from headrace.tables.kafka.producer import producing
         from headrace.tables.kafka.topics import prepare, topics_of
 
@@ -183,7 +183,7 @@ class Sender:
                 await self._await_acknowledged(0)
             except (KafkaError, OSError) as error:
                 await self._count_rest()
-                what = f"the broker at {self.brokers} failed: {error!r}. {self.told} were acknowledged."
+                what = f"the broker at {self.brokers} failed: {error!r}. {self.summary} were acknowledged."
                 raise BrokerError(what, "Look at the broker, then send the rest.") from None
 
     def _valid(self, samples: Iterator[Sample]) -> Iterator[Sample]:
@@ -226,7 +226,7 @@ class Sender:
 
 
 def packed(samples: Iterator[Sample], count: int) -> Iterator[list[Sample]]:
-    """Samples that follow each other and have the same key, up to `count` and to what a broker takes."""
+    """Yield runs of consecutive samples with the same key, up to `count` samples and the size that a broker takes."""
     rows: list[Sample] = []
     size = 0
     for sample in samples:
@@ -240,7 +240,7 @@ def packed(samples: Iterator[Sample], count: int) -> Iterator[list[Sample]]:
 
 
 def _progress(source: Source, limit: int | None, parts: int) -> Progress:
-    """A line on the terminal: rows, rows/s, time left; nothing where there is no terminal."""
+    """Make the progress line: rows, rows/s, time left. It is hidden if stderr is not a terminal."""
     console = Console(stderr=True)
     speed = TextColumn("{task.fields[rows]:,} rows  {task.fields[speed]:,.0f} rows/s")
     progress = Progress(

@@ -1,4 +1,4 @@
-"""Where samples come from: CSV and NDJSON files and River's data sets, as checked lines for the event log."""
+"""Reads samples from CSV files, NDJSON files and River's data sets, as checked lines for the event log."""
 
 import datetime as dt
 import difflib
@@ -17,16 +17,16 @@ from headrace.learning.records import Reader
 from headrace.learning.task import Json, Task
 
 SAMPLE_MAX = 1_000_000
-"""Bytes in one sample: what a broker takes as a message unless it is told otherwise, less room for key and headers."""
+"""The largest sample, in bytes: the default limit of a broker for a message, less room for key and headers."""
 
 SAMPLED = 1_000
-"""Rows of a CSV that decide the types of columns which the settings do not declare."""
+"""The number of rows of a CSV from which the types of undeclared columns are inferred."""
 
 
 class Sample(NamedTuple):
-    """One line for the event log, where it is from, and its message key; or the reason why it must not be sent.
+    """A line for the event log, its line number in the source, and its message key; or the reason why it must not be sent.
 
-    `is_label` says of what is sent apart (`send --delay`) that it is a label, which follows its question.
+    `is_label` marks a label that was split from its question by `send --delay`.
     """
 
     line: int
@@ -37,7 +37,7 @@ class Sample(NamedTuple):
 
 
 class Columns(NamedTuple):
-    """What is not a feature: the columns of label and id, and what the message key is from."""
+    """The columns that are not features: those of the label and the id, and the column of the message key."""
 
     label: str | None = None
     id: str | None = None
@@ -45,18 +45,18 @@ class Columns(NamedTuple):
 
 
 class Source:
-    """Samples, read as they are asked for.
+    """A source of samples, which are read lazily.
 
     Parameters
     ----------
     samples
         The samples.
     total
-        What `done` is at the end: the bytes of a file, or the number of a data set's samples.
+        The value of `done` at the end: the bytes of a file, or the number of a data set's samples.
     done
-        How far reading is; left out, as far as samples were taken.
+        Returns how far reading is; if left out, the number of samples taken counts.
     note
-        What a user should know before, if anything.
+        A warning for the user, if there is one.
     """
 
     def __init__(self, samples: Iterator[Sample], total: int, done: Callable[[], int] | None = None, note: str = ""):
@@ -64,7 +64,7 @@ class Source:
 
 
 def open_source(name: str, task: Task, columns: Columns) -> Source:
-    """The source of this name: `river:NAME`, or a file whose suffix says what it is; a usage error if it cannot be read so."""
+    """Open the source of this name: `river:NAME`, or a file whose suffix gives its format; a usage error if it cannot be read."""
     if name.startswith("river:"):
         return _open_river(name.removeprefix("river:"), task, columns)
     path = Path(name)
@@ -80,7 +80,7 @@ def open_source(name: str, task: Task, columns: Columns) -> Source:
 
 
 class Lines:
-    """The lines of a file, and how many bytes of it were read."""
+    """Yields the lines of a file, and counts the bytes read."""
 
     def __init__(self, file: BinaryIO):
         self.file, self.bytes = file, 0
@@ -93,7 +93,7 @@ class Lines:
 
 
 def _read_ndjson(lines: Iterable[bytes], task: Task, columns: Columns) -> tuple[Iterator[Sample], str]:
-    """Lines as they stand, each a record; empty ones are passed over."""
+    """Read a file with one record a line; empty lines are skipped."""
     if columns.label or columns.id:
         raise click.UsageError("--label and --id are for CSV: a line of NDJSON has its label and id inside.")
     check = Reader(task)
@@ -108,20 +108,20 @@ def _read_ndjson(lines: Iterable[bytes], task: Task, columns: Columns) -> tuple[
 
 
 def _read_csv(lines: Iterable[bytes], task: Task, columns: Columns) -> tuple[Iterator[Sample], str]:
-    """Rows of a CSV; each column has one type throughout: the declared one, or that of the first rows."""
+    """Read the rows of a CSV. Each column has one type: the declared one, or that of the first rows."""
     rows = read_rows(lines)
     header = next(rows, Row(0, [])).cells
     label = check_header(header, columns)
     sampled = list(itertools.islice(rows, SAMPLED))
     whole = [row.cells for row in sampled if len(row.cells) == len(header)]
     places = {name: place for place, name in enumerate(header)}
-    apart = {label, columns.id, columns.key}
+    excluded = {label, columns.id, columns.key}
     if task.features is None:
-        types = {name: infer_type(row[places[name]] for row in whole) for name in header if name not in apart}
+        types = {name: infer_type(row[places[name]] for row in whole) for name in header if name not in excluded}
         left_out = []
     else:
         types = {name: task.features[name].type for name in header if name != label and name in task.features}
-        left_out = [name for name in header if name not in apart and name not in types]
+        left_out = [name for name in header if name not in excluded and name not in types]
     read_label = label_reader(task, [row[places[label]] for row in whole])
     check = Reader(task)
 
@@ -130,13 +130,13 @@ def _read_csv(lines: Iterable[bytes], task: Task, columns: Columns) -> tuple[Ite
         if row.error or len(cells) != len(header):
             reason = row.error or f"the row has {len(cells)} cells and the header has {len(header)}."
             return Sample(row.line, b"", reason=reason)
-        named: dict[str, Json] = {} if columns.id is None else {"id": cells[places[columns.id]]}
+        record: dict[str, Json] = {} if columns.id is None else {"id": cells[places[columns.id]]}
         try:
-            # An empty cell is a feature that is not known: it is left out.
-            told = ((name, type_, cells[places[name]]) for name, type_ in types.items())
-            named["features"] = {name: read_cell(name, type_, cell) for name, type_, cell in told if cell}
-            named["label"] = read_label(cells[places[label]])
-            value = msgspec.json.encode(named)
+            # An empty cell is an unknown feature, which is left out.
+            typed = ((name, type_, cells[places[name]]) for name, type_ in types.items())
+            record["features"] = {name: read_cell(name, type_, cell) for name, type_, cell in typed if cell}
+            record["label"] = read_label(cells[places[label]])
+            value = msgspec.json.encode(record)
         except InvalidCellError as error:
             return Sample(row.line, b"", reason=str(error))
         except UnicodeEncodeError:
@@ -157,7 +157,7 @@ FORMATS: dict[str, Callable[[Lines, Task, Columns], tuple[Iterator[Sample], str]
 
 
 def check_header(header: list[str], columns: Columns) -> str:
-    """The label's column; a usage error that names a column which is not there or stands twice."""
+    """Return the name of the label's column; a usage error if a named column is missing, or if a column is there twice."""
     label = columns.label or "label"
     for option, column in (("--label", label), ("--id", columns.id), ("--key", columns.key)):
         if column is not None and column not in header:
@@ -172,7 +172,7 @@ def check_header(header: list[str], columns: Columns) -> str:
 
 
 def _open_river(name: str, task: Task, columns: Columns) -> Source:
-    """A data set that comes with River, or that River has downloaded."""
+    """Open a data set that comes with River, or that River has downloaded."""
     from river import datasets
 
     if columns.label or columns.id:
@@ -191,9 +191,9 @@ def _open_river(name: str, task: Task, columns: Columns) -> Source:
     def samples() -> Iterator[Sample]:
         for number, (features, label) in enumerate(dataset, 1):
             truth = bool(label) if task.kind == "binary" and label in (0, 1) else label
-            named = {"features": {str(key): _plain(value) for key, value in features.items()}, "label": truth}
+            record = {"features": {str(key): _plain(value) for key, value in features.items()}, "label": truth}
             try:
-                value = msgspec.json.encode(named)
+                value = msgspec.json.encode(record)
             except TypeError as error:
                 yield Sample(number, b"", reason=f"the sample has no form in JSON: {error}.")
                 continue
@@ -203,7 +203,7 @@ def _open_river(name: str, task: Task, columns: Columns) -> Source:
 
 
 def _plain(value: object) -> object:
-    """A feature as JSON has it: a date becomes seconds since the epoch."""
+    """Turn a feature of River into a JSON value: a date becomes seconds since the epoch."""
     if isinstance(value, dt.datetime):
         return (value if value.tzinfo else value.replace(tzinfo=dt.UTC)).timestamp()
     if isinstance(value, dt.date):
@@ -212,19 +212,20 @@ def _plain(value: object) -> object:
 
 
 def _checked(check: Reader, line: int, value: bytes, key: str | None) -> Sample:
-    """A sample whose key is one of its features, or its id."""
+    """Check a record and make a sample of it, with the feature `key`, or the id, as message key."""
     reason = find_reason(check, value)
     if reason or key is None:
         return Sample(line, value, reason=reason)
     record = msgspec.json.decode(value)
-    found = record.get("features", {}).get(key, record.get("id") if key == "id" else None)
-    if found is None:
+    value_of_key = record.get("features", {}).get(key, record.get("id") if key == "id" else None)
+    if value_of_key is None:
         return Sample(line, value, reason=f"it has no feature '{key}' for the key.")
-    return Sample(line, value, found if isinstance(found, str) else msgspec.json.encode(found).decode())
+    text = value_of_key if isinstance(value_of_key, str) else msgspec.json.encode(value_of_key).decode()
+    return Sample(line, value, text)
 
 
 def find_reason(check: Reader, value: bytes) -> str:
-    """Why a line must not be sent, or nothing."""
+    """Return the reason why a line must not be sent; an empty string if it is valid."""
     if len(value) > SAMPLE_MAX:
         return f"it has {len(value)} bytes; a broker takes {SAMPLE_MAX}. Send less."
     try:

@@ -1,4 +1,4 @@
-"""`headrace status`: where the shards stand."""
+"""`headrace status`: shows the status of the shards."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ from headrace.learning.task import Json
 
 COLUMNS = ("shard", "state", "position", "lag", "updates", "waiting", "quarantined", "digest")
 FOLDED = ("digest", "quarantined", "waiting", "updates", "lag")
-"""Columns that a narrow terminal shows as lines below the table, the first one first."""
+"""The columns that become lines below the table on a narrow terminal, in this order."""
 
 
 @click.command()
@@ -26,19 +26,19 @@ FOLDED = ("digest", "quarantined", "waiting", "updates", "lag")
 def status(settings: Settings, task: str | None, as_json: bool) -> None:
     """Show position, updates, digest and metrics of the worker's shards, of one task or of all."""
     names = [task_of(settings, task).name] if task else sorted(settings.tasks)
-    told = [ask(settings, "GET", f"/v1/{name}") for name in names]
+    statuses = [ask(settings, "GET", f"/v1/{name}") for name in names]
     if as_json:
-        click.echo(json.dumps(told[0] if task else told, indent=2))
+        click.echo(json.dumps(statuses[0] if task else statuses, indent=2))
         return
     console = Console()
-    for answer in told:
+    for answer in statuses:
         console.print(as_table(answer, console.width))
 
 
 def as_table(answer: dict[str, Json], width: int) -> Group:
-    """What `GET /v1/{task}` says, for people: a row a shard, with the arms' metrics and what waits below.
+    """Format the answer of `GET /v1/{task}` for a terminal: a row for each shard, and lines on metrics and waiting records below.
 
-    No figure is cut. Columns for which the terminal has no room, in the order of `FOLDED`, become lines below the table.
+    No number is cut. If the terminal has no room for all columns, columns become lines below the table, in the order of `FOLDED`.
     """
     rows: list[dict[str, str]] = []
     notes = [f"The task is stopped: {answer['error']}"] if answer.get("error") else []
@@ -68,8 +68,8 @@ def as_table(answer: dict[str, Json], width: int) -> Group:
         folded.append(FOLDED[len(folded)])
         table = _table(title, rows, [column for column in COLUMNS if column not in folded])
     for row in rows if folded else ():
-        if said := ", ".join(f"{column} {row[column]}" for column in COLUMNS if column in folded and row.get(column)):
-            notes.append(f"shard {row['shard']}: {said}")
+        if line := ", ".join(f"{column} {row[column]}" for column in COLUMNS if column in folded and row.get(column)):
+            notes.append(f"shard {row['shard']}: {line}")
     return Group(table, *map(Text, notes))
 
 
@@ -83,13 +83,13 @@ def _table(title: str, rows: list[dict[str, str]], columns: Sequence[str]) -> Ta
 
 
 def _needed(table: Table) -> int:
-    """The characters in a line that a table has when nothing of it is cut."""
+    """Return the width of a table, in characters, if none of its cells is cut."""
     unbounded = Console(width=10_000)
     return Measurement.get(unbounded, unbounded.options, table).maximum
 
 
 def describe_sources(sources: dict[str, Json]) -> Iterator[str]:
-    """A line on what this worker has brought in from the task's sources, and one each on their partitions.
+    """Yield a line with the counts of the task's sources on this worker, and a line for each of their partitions.
 
     Examples
     --------
@@ -100,13 +100,13 @@ def describe_sources(sources: dict[str, Json]) -> Iterator[str]:
     counts = {name: count for name, count in sources.items() if isinstance(count, int)}
     if counts:
         yield "sources: " + ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items())
-    for told in sources.get("partitions", ()):
-        lag, error = told["end"] - told["position"], f": {told['error']}" if told["error"] else ""
-        yield f"source {told['topic']}/{told['partition']}: {told['state']}, position {told['position']}, lag {lag}{error}"
+    for part in sources.get("partitions", ()):
+        lag, error = part["end"] - part["position"], f": {part['error']}" if part["error"] else ""
+        yield f"source {part['topic']}/{part['partition']}: {part['state']}, position {part['position']}, lag {lag}{error}"
 
 
 def describe_waiting(shard: dict[str, Json]) -> Iterator[str]:
-    """A line each on questions, on event-time order and on batches, where there are such.
+    """Yield a line each for questions, event-time order and batches, if the shard has any, and one for the delay of labels.
 
     Examples
     --------

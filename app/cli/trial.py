@@ -1,4 +1,4 @@
-"""`headrace try-models`: the second process in which a worker tries its models. Nobody types it."""
+"""`headrace try-models`: tries models in a second process. A worker starts it; users do not."""
 
 import click
 
@@ -7,5 +7,5 @@ from headrace.app.other_process import SECOND, try_here
 
 @click.command(SECOND, hidden=True)
 def trial() -> None:
-    """Read tasks from stdin and write to stdout what came of trying their models."""
+    """Read tasks from stdin, try their models, and write the results to stdout."""
     try_here()

@@ -1,4 +1,4 @@
-"""`headrace worker`: learn and serve."""
+"""`headrace worker`: runs a worker, which learns and serves predictions."""
 
 import click
 
@@ -13,13 +13,13 @@ from headrace.app.settings import Settings
     "--instance",
     envvar=INSTANCE,
     metavar="NAME",
-    help="A fixed name in the group: a restarted worker has its shards back at once.",
+    help="A fixed name in the group: a restarted worker gets its shards back at once.",
 )
 @click.option(
     "--log-level",
     default="info",
     type=click.Choice(["debug", "info", "warning", "error"]),
-    help="What is logged to stderr.",
+    help="The lowest level that is logged to stderr.",
 )
 def worker(settings: Settings, instance: str | None, log_level: str) -> None:
     """Learn from the event logs and answer over HTTP, until stopped by SIGTERM or Ctrl-C."""

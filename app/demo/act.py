@@ -1,4 +1,4 @@
-"""An act of the demo, and how acts follow each other."""
+"""The base class of an act, and the function that plays acts one after the other."""
 
 import asyncio
 from abc import ABC, abstractmethod
@@ -14,25 +14,25 @@ REPORT_SECONDS = 1.0
 
 
 class Act(ABC):
-    """Something that the demo shows with workers of its own: a subclass in a file of its own, and a row of `ACTS`.
+    """One part of the demo, with workers of its own. A new act is a subclass in a file of its own, and a row of `ACTS`.
 
-    The acts overlap. The workers of the next start while one is still played; so an act is started first, and played when it is its turn.
+    The acts overlap: the workers of the next act start while an act is still played. So `start` and `play` are two steps.
 
     Parameters
     ----------
     stage
-        On which it is played.
+        Gives the act its workers and its screen.
     """
 
     title: ClassVar[str]
     story: ClassVar[str]
-    """What happens in it, in a sentence or two."""
+    """What happens in the act, in a sentence or two."""
 
     topic: ClassVar[str] = ""
-    """What is added to the stage's prefix, so that every act has a task and topics of its own."""
+    """The suffix to the stage's prefix, so that every act has a task and topics of its own."""
 
     names: ClassVar[tuple[str, ...]]
-    """The names of its workers."""
+    """The names of the act's workers."""
 
     ready_seconds: ClassVar[float] = 60.0
     """How long a worker may take to be ready."""
@@ -47,7 +47,7 @@ class Act(ABC):
         self.note = ""
 
     def start(self) -> None:
-        """Start the workers; they are ready some seconds later."""
+        """Start the workers, which are ready some seconds later."""
         for worker in self.workers:
             worker.start()
 
@@ -57,7 +57,7 @@ class Act(ABC):
             worker.stop()
 
     async def wait_ready(self, http: aiohttp.ClientSession) -> None:
-        """Wait until all workers are ready; HeadraceError if one is not in time, or has ended."""
+        """Wait until all workers are ready; HeadraceError if a worker is not ready in time, or has ended."""
         for worker in self.workers:
             await wait_until(partial(worker.is_ready, http), self.ready_seconds, f"worker {worker.name} was not ready")
 
@@ -69,23 +69,23 @@ class Act(ABC):
 
     @abstractmethod
     def figures(self) -> Mapping[str, str]:
-        """How far the act is: called every second, with the same names each time."""
+        """Return the figures that show the progress of the act: called every second, with the same names each time."""
 
     @abstractmethod
     async def play(self, http: aiohttp.ClientSession, start_next: Callable[[], None]) -> bool:
-        """Play it, with workers that are ready; whether all came out as it must.
+        """Play the act with workers that are ready, and return whether its results are right.
 
         Parameters
         ----------
         http
-            Asks the workers.
+            The HTTP client for requests to the workers.
         start_next
-            Starts the workers of the next act. Call it once no worker of this act has to start any more: they would delay each other.
+            Starts the workers of the next act. Call it when no worker of this act has to start any more: they would delay each other.
         """
 
 
 async def play(acts: Iterable[type[Act]], stage: Stage) -> bool:
-    """Play the acts one after the other, until one does not come out as it must; whether all did."""
+    """Play the acts one after the other, and return False as soon as the results of one are wrong."""
     program = [act(stage) for act in acts]
     try:
         program[0].start()
@@ -105,4 +105,4 @@ async def play(acts: Iterable[type[Act]], stage: Stage) -> bool:
 
 
 def _start_nothing() -> None:
-    """Follow the last act."""
+    """Do nothing after the last act."""

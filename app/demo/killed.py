@@ -18,18 +18,18 @@ ROWS_PER_SECOND = 125.0
 """Slow enough to watch: the 1,250 rows of Phishing take ten seconds."""
 
 PUBLISHED = "0.887200"
-"""Accuracy of this model on these rows in River's own benchmark."""
+"""The accuracy of this model on these rows in River's own benchmark."""
 
 ASKERS = 4
 PAUSE_SECONDS = 0.002
-"""Between two questions of one asker. Without it the askers take a whole core from the workers that start meanwhile."""
+"""The pause between two questions of one asker. Without it the askers take a whole core from the workers that start meanwhile."""
 
 LEARN_SECONDS = 60.0
-"""How long after the last row all rows may take to be learned."""
+"""How long the worker may take to learn all rows after the last row was sent."""
 
 
 class Killed(Act):
-    """One worker, rows that are sent, questions that are asked, and one kill."""
+    """Sends rows and questions to one worker, and kills it once."""
 
     title = "Killed with -9, and equal to the last bit"
     story = "A worker learns River's Phishing data from Kafka while it answers questions. It is killed half-way, and rows go on arriving."
@@ -68,7 +68,7 @@ class Killed(Act):
         return await self._compare()
 
     def figures(self) -> Mapping[str, str]:
-        """Rows learned, accuracy, and answers a second."""
+        """Return rows learned, accuracy, and answers a second."""
         now, answered = time.monotonic(), self.answered
         rate = (answered - self._last[1]) / (now - self._last[0])
         self._last = now, answered
@@ -131,7 +131,7 @@ class Killed(Act):
                     break
         expected = digest(learner.state)
         served, folded = (
-            f"{about['arms']['champion']['metrics']['accuracy']:.6f}" for about in (self.shard, learner.describe())
+            f"{status['arms']['champion']['metrics']['accuracy']:.6f}" for status in (self.shard, learner.describe())
         )
         local = f"{validate_progressively(self.stage.rows):.6f}"
         self.screen.compare(

@@ -19,20 +19,20 @@ from headrace.learning.task import Json
 QUESTIONS = 600
 QUESTIONS_PER_SECOND = 75.0
 LATE_MAX = 60
-"""Questions that wait for a label at a time, most of the run; which one gets its label next is drawn."""
+"""The number of questions that wait for a label at a time. A random one of them gets its label next."""
 
 AWAY_SECONDS = 1.0
-"""How long after the kill the worker is started again."""
+"""How long after its kill the worker is started again."""
 
 LEARN_SECONDS = 60.0
-"""How long after the last label all labels may take to be learned."""
+"""How long the workers may take to learn all labels after the last label was sent."""
 
 PATIENCE_SECONDS = 10.0
-"""How long a question is tried on one worker and the other before it counts as failed."""
+"""How long both workers are asked in turn before a question counts as failed."""
 
 
 class LaterLabels(Act):
-    """Two workers, a client that asks one and then the other, and labels for what it asked."""
+    """Asks two workers in turn, sends the labels later, and kills the worker that learns."""
 
     title = "Labels that come later, and no question that fails"
     story = (
@@ -79,7 +79,7 @@ class LaterLabels(Act):
         return await self._compare(rows, shard, killed)
 
     def figures(self) -> Mapping[str, str]:
-        """Questions and labels, and how old the oldest answer was."""
+        """Return the numbers of questions and labels, and the largest staleness of an answer."""
         return {
             "questions": f"{self.asked:,}",
             "failed": f"{self.failed:,}",
@@ -88,7 +88,7 @@ class LaterLabels(Act):
         }
 
     async def _post(self, http: aiohttp.ClientSession, path: str, body: Json) -> Json:
-        """The answer of one worker, or of the other where it gives none; None when neither gives one in time."""
+        """Ask one worker, and the other if the first gives no answer; None if neither answers in time."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         asked, other = self.workers if next(self._turn) else reversed(self.workers)
         while time.monotonic() < deadline:
@@ -119,7 +119,7 @@ class LaterLabels(Act):
         self.labelled += 1
 
     async def _kill_owner(self, http: aiohttp.ClientSession) -> Worker:
-        """Kill the worker that learns, and start it again a little later."""
+        """Kill the worker that owns the shard, start it again a little later, and return it."""
         owner = self.workers[0]
         for worker in self.workers:
             if await self._describe_live(http, worker):
@@ -132,7 +132,7 @@ class LaterLabels(Act):
         return owner
 
     async def _describe_live(self, http: aiohttp.ClientSession, worker: Worker) -> dict[str, Json] | None:
-        """The shard as this worker tells it, if it is the owner."""
+        """Return the status of the shard if this worker is its owner, otherwise None."""
         shard = await worker.describe(http)
         return shard if shard and shard["state"] == "live" else None
 
@@ -157,20 +157,20 @@ class LaterLabels(Act):
         return equal
 
     async def _order(self) -> list[tuple[int, bool]]:
-        """The numbers of the questions, and whether it is the label, in the order of the log; what came twice counts once."""
-        found = dict[tuple[int, bool], None]()
+        """Return the questions and labels in the order of the log, as (number, is_label); copies count once."""
+        events = dict[tuple[int, bool], None]()
         async with aclosing(read_log(self.workers[0].settings.brokers, self.task.events)) as messages:
             async for message in messages:
                 record = msgspec.json.decode(message.value or b"")
                 if "id" in record:
-                    found[int(record["id"]), "label" in record] = None
-                if len(found) == 2 * QUESTIONS:
+                    events[int(record["id"]), "label" in record] = None
+                if len(events) == 2 * QUESTIONS:
                     break
-        return list(found)
+        return list(events)
 
 
 def by_river(order: list[tuple[int, bool]], rows: list[Row]) -> float:
-    """The accuracy that River's delayed progressive validation gives for questions and labels in this order.
+    """Return the accuracy of River's delayed progressive validation for questions and labels in this order.
 
     Examples
     --------

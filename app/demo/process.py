@@ -14,16 +14,16 @@ from headrace.learning.task import Json
 
 
 class Worker:
-    """One worker, which can be killed and started again.
+    """Runs the process of one worker, which can be killed and started again.
 
     Parameters
     ----------
     settings
-        Of this worker, with one task. Its log is written beside their file.
+        The settings of the worker, with one task. The log of the worker is written to their folder.
     name
-        For messages.
+        Names the worker in messages.
     options
-        Of `headrace worker`.
+        The options of `headrace worker`.
     """
 
     def __init__(self, settings: Settings, name: str, options: list[str]):
@@ -36,11 +36,11 @@ class Worker:
 
     @property
     def pid(self) -> int | None:
-        """The id of the process that was started last."""
+        """Return the id of the process that was started last; None before the first start."""
         return None if self.process is None else self.process.pid
 
     def start(self) -> None:
-        """Start the process; it answers some seconds later."""
+        """Start the process, which answers some seconds later."""
         self.started = time.monotonic()
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(  # noqa: S603 this very program
@@ -48,24 +48,24 @@ class Worker:
             )
 
     def kill(self) -> None:
-        """Kill it with SIGKILL, so that it can do nothing about it."""
+        """Kill the process with SIGKILL, so that it cannot save anything."""
         assert self.process is not None
         self.process.kill()
         self.process.wait()
 
     def stop(self) -> None:
-        """End it with SIGTERM, if it runs."""
+        """End the process with SIGTERM, if it runs."""
         if self.process is not None:
             self.process.terminate()
             self.process.wait()
 
     async def is_ready(self, http: aiohttp.ClientSession) -> bool:
-        """Whether it can answer and learn.
+        """Say whether the worker can answer and learn.
 
         Raises
         ------
         HeadraceError
-            If the process has ended by itself.
+            The process has ended by itself.
         """
         if self.process is not None and self.process.poll() is not None:
             lines = self.log.read_text(errors="replace").splitlines() or ["it has logged nothing."]
@@ -76,7 +76,7 @@ class Worker:
         return False
 
     async def describe(self, http: aiohttp.ClientSession) -> dict[str, Json] | None:
-        """The one shard as this worker tells it; None if it does not answer, or has none yet."""
+        """Return the status of the one shard; None if the worker does not answer, or does not know the shard yet."""
         with suppress(aiohttp.ClientError, OSError):
             async with http.get(f"{self.settings.address}/v1/{self.task.name}") as answer:
                 shards: list[dict[str, Json]] = (await answer.json()).get("shards", [])

@@ -1,4 +1,4 @@
-"""Where the demo is shown. The acts say what they have to say to a screen, and do not know how it looks."""
+"""Shows the demo. The acts send their texts and figures to a screen, and do not depend on how it shows them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
@@ -10,31 +10,31 @@ MARGIN = 3
 
 
 class Screen(Protocol):
-    """Shows what an act tells, in the order in which it is told."""
+    """Shows the texts and figures of an act, in the order of the calls."""
 
     def open_act(self, number: int, title: str, story: str) -> None:
-        """Begin an act. `story` says what happens in it."""
+        """Begin an act. `story` says what happens in the act."""
 
     def say(self, text: str) -> None:
-        """Say what has happened."""
+        """Show a text about what has happened."""
 
     def show_progress(self, figures: Mapping[str, str], note: str) -> None:
-        """Show how far the act is: the figures of this second by their names, which are the same all act long, and what goes on."""
+        """Show the progress of an act: the figures of this second, with the same names all act long, and a note on what goes on."""
 
     def compare(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Show results that should be equal, one a row; the first column says whose they are."""
+        """Show results that should be equal, one a row; the first column names each result."""
 
     def judge(self, good: bool, verdict: str, reasons: str) -> None:
-        """End an act with its verdict, and the figures behind it."""
+        """End an act with its verdict and the reasons for it."""
 
 
 class Terminal:
-    """Prints to a terminal, or to a file or pipe, in the same words: only the colours differ.
+    """Prints the demo to a terminal, a file or a pipe, in the same words: only the colours differ.
 
     Parameters
     ----------
     console
-        Where it prints.
+        The console to print to.
 
     Examples
     --------
@@ -52,7 +52,7 @@ class Terminal:
         self._columns: tuple[str, ...] = ()
 
     def open_act(self, number: int, title: str, story: str) -> None:
-        """Print the heading."""
+        """Print the heading and the story of an act."""
         self._columns = ()
         self.console.print()
         self.console.print(Text(f"{number}  {title}", style="bold"))

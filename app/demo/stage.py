@@ -1,4 +1,4 @@
-"""The stage: what every act of the demo plays on, and what more than one needs."""
+"""The stage: gives the acts of the demo their workers, and has the functions that several acts need."""
 
 import asyncio
 import time
@@ -18,7 +18,7 @@ from headrace.learning.task import Label
 from headrace.tables.kafka.clients import Brokers
 
 SESSION_SECONDS = 2.0
-"""The session timeout on the embedded broker, which holds whoever joins a group for half of it. A dead worker is missed as soon."""
+"""The session timeout on the embedded broker, which delays a new member of a group by half of it. A dead worker is missed after it."""
 
 POLL_SECONDS = 0.05
 
@@ -36,25 +36,25 @@ model = "logistic"
 """
 
 Row = tuple[dict[str, float], bool]
-"""Features and label."""
+"""The features and the label of a sample."""
 
 
 class Stage:
-    """Gives the acts their workers, and a screen.
+    """Gives the acts of the demo their workers and a screen.
 
     Parameters
     ----------
     folder
-        For the settings, data and logs of the workers.
+        The folder for the settings, data and logs of the workers.
     broker
         `host:port`.
     embedded
-        Whether it is the embedded broker. There, workers join the group in 1 s with a short session, and in 6 s as static members; on
+        Whether `broker` is the embedded broker. There, workers join the group in 1 s with a short session, and in 6 s as static members; on
         Kafka, static members are back at once.
     prefix
-        The names of the tasks, and so of the topics, begin with it.
+        The beginning of the names of the tasks, and so of the topics.
     screen
-        Where it is shown.
+        Shows the demo.
     """
 
     def __init__(self, folder: Path, broker: str, screen: Screen, *, embedded: bool, prefix: str = "phishing"):
@@ -62,13 +62,13 @@ class Stage:
 
     @cached_property
     def rows(self) -> list[Row]:
-        """River's Phishing data set."""
+        """Return River's Phishing data set."""
         from river import datasets
 
         return list(datasets.Phishing())
 
     def make_worker(self, task: str, name: str) -> Worker:
-        """Make a worker for a task; it is not started."""
+        """Make a worker for a task, without starting it."""
         folder = self.folder / task / name
         folder.mkdir(parents=True)
         more = f"session_seconds = {SESSION_SECONDS}\n" if self.embedded else ""
@@ -79,10 +79,10 @@ class Stage:
 
 @asynccontextmanager
 async def meanwhile(*work: Coroutine[None, None, None]) -> AsyncIterator[asyncio.TaskGroup]:
-    """Do this work until the block ends. An error in it ends the block, and is raised by it."""
+    """Run coroutines until the block ends. An error in one of them ends the block, which raises the error."""
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one) for one in work]
+            tasks = [group.create_task(coroutine) for coroutine in work]
             yield group
             for task in tasks:
                 task.cancel()
@@ -91,12 +91,12 @@ async def meanwhile(*work: Coroutine[None, None, None]) -> AsyncIterator[asyncio
 
 
 async def wait_until(is_so: Callable[[], Awaitable[bool]], within: float, otherwise: str) -> None:
-    """Ask again and again until it is so.
+    """Call `is_so` repeatedly until it returns True.
 
     Raises
     ------
     HeadraceError
-        Says `otherwise` if it is not so within so many seconds.
+        The result is still False after `within` seconds; the text begins with `otherwise`.
     """
     deadline = time.monotonic() + within
     while not await is_so():
@@ -106,7 +106,7 @@ async def wait_until(is_so: Callable[[], Awaitable[bool]], within: float, otherw
 
 
 async def read_log(brokers: Brokers, topic: str) -> AsyncGenerator[ConsumerRecord, None]:
-    """Read the only partition of a topic from its beginning, and wait for more: the caller knows when it has enough."""
+    """Yield the messages of the only partition of a topic from its beginning, without an end: the caller stops reading."""
     partition = TopicPartition(topic, 0)
     async with brokers.consumer() as consumer:
         consumer.assign([partition])
@@ -122,14 +122,14 @@ def validate_progressively(
     moment: Callable[[dict[str, float]], int] | None = None,
     delay: Callable[[dict[str, float], Label], int] | None = None,
 ) -> float:
-    """Measure the accuracy of the demo's model by River's own progressive validation, without Headrace.
+    """Measure the accuracy of the demo's model with River's own progressive validation, without Headrace.
 
     Parameters
     ----------
     rows
-        To predict and learn, in this order.
+        The rows to predict and learn, in this order.
     moment, delay
-        Where labels come later: see River's `evaluate.progressive_val_score`.
+        The order and the delay of labels that come later: see River's `evaluate.progressive_val_score`.
 
     Examples
     --------
