@@ -1,4 +1,4 @@
-"""What it takes to be let in by a worker: for the command line. A worker that asks another shows no key, but a proof (`app/proof.py`)."""
+"""The API key and TLS context with which a client asks a worker. A worker that asks another worker shows a proof instead (`app/proof.py`)."""
 
 from ssl import SSLContext
 
@@ -6,14 +6,14 @@ import msgspec
 
 
 class Access(msgspec.Struct, frozen=True):
-    """How to ask a worker.
+    """The API key and TLS context with which a client asks a worker.
 
     Parameters
     ----------
     key
-        The API key to show, if any.
+        The API key to send, if any.
     tls
-        How to check a worker's certificate; None for workers without TLS. With aiohttp:
+        The context that checks a worker's certificate; None for workers without TLS. With aiohttp:
         `ClientSession(connector=TCPConnector(ssl=access.tls or True))`.
 
     Examples
@@ -27,7 +27,7 @@ class Access(msgspec.Struct, frozen=True):
 
     @property
     def headers(self) -> dict[str, str]:
-        """The headers that show the key."""
+        """Return the headers that contain the key."""
         return {} if self.key is None else {"Authorization": f"Bearer {self.key}"}
 
     def __repr__(self) -> str:

@@ -1,6 +1,7 @@
-"""Contracts: what a view takes, gives and asks of its caller, said once, at the view.
+"""Contracts: declare at a method of a view its role, the types of its body and answer, and its problems.
 
-The doors read the role, the OpenAPI document all of it. A view without a contract has no route.
+The doors read the role, and the OpenAPI document is made from the whole contract. A method without a contract is an error when the
+routes are read.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -14,16 +15,16 @@ from headrace.learning.records.schema import CheckedFeatures
 from headrace.learning.task import Label, Value
 
 OF_TASK = "x-of-task"
-"""Marks a part of a schema in whose place the document puts what the task declares."""
+"""Marks a part of a schema that the document replaces with the declarations of the task."""
 
 TaskFeatures = Annotated[CheckedFeatures, msgspec.Meta(extra_json_schema={OF_TASK: "features"})]
-"""Features as a view takes them, which the document shows as the task declares them."""
+"""Features as a view takes them. The document shows them as the task declares them."""
 
 TaskLabel = Annotated[Label, msgspec.Meta(extra_json_schema={OF_TASK: "label"})]
-"""A label, which the document shows as the task's."""
+"""A label. The document shows the labels that the task declares."""
 
 StoredFeatures = Annotated[dict[str, Value | None], msgspec.Meta(extra_json_schema={OF_TASK: "stored"})]
-"""The features of an entity, which the document shows as the task's stored ones."""
+"""The stored features of an entity. The document shows those that the task declares."""
 
 CONTRACT = "contract"
 """The attribute of a view's method that holds its contract."""
@@ -34,22 +35,22 @@ Method = TypeVar("Method", bound=Callable[..., object])
 
 
 class Contract(msgspec.Struct, frozen=True, kw_only=True):
-    """What one method of a view does.
+    """The contract of one method of a view.
 
     Parameters
     ----------
     role
-        What a key must be allowed; None opens the view to everyone.
+        The role that a caller needs; None opens the method to everyone.
     gives
         The type of the answer.
     takes
         The type of the body; None if it takes none.
     status
-        Of an answer that is no problem.
+        The status of an answer that is not a problem.
     problems
-        Statuses of the problems that this method tells, beyond those of the doors: 401, 403 and 429, and with a body 400, 408, 413, 415.
+        The statuses of this method's problems. The doors add 401, 403 and 429, and 400, 408, 413 and 415 if there is a body.
     parameters
-        Types of the parameters in the path and the query, by name; one in the path without a type is a string.
+        The types of the parameters in the path and the query, by name; a parameter of the path without a type is a string.
     """
 
     role: Role | None
@@ -61,7 +62,7 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Operation(NamedTuple):
-    """A method of a view at its path."""
+    """A method of a view, with its path and its contract."""
 
     path: str
     method: str
@@ -79,7 +80,7 @@ def contract(
     problems: tuple[int, ...] = (),
     parameters: Mapping[str, Any] | None = None,
 ) -> Callable[[Method], Method]:
-    """Say what a view's method does; see `Contract`. The first line of the method's docstring is its summary.
+    """Decorate a method of a view with its contract; see `Contract`. The first line of the method's docstring is the summary.
 
     Examples
     --------
@@ -90,23 +91,25 @@ def contract(
     >>> list(operations({"/hello": Greeting}))[0].contract.gives
     <class 'str'>
     """
-    said = Contract(role=role, gives=gives, takes=takes, status=status, problems=problems, parameters=parameters or {})
+    declared = Contract(
+        role=role, gives=gives, takes=takes, status=status, problems=problems, parameters=parameters or {}
+    )
 
-    def note(method: Method) -> Method:
-        setattr(method, CONTRACT, said)
+    def attach(method: Method) -> Method:
+        setattr(method, CONTRACT, declared)
         return method
 
-    return note
+    return attach
 
 
 def operations(routes: Mapping[str, type]) -> Iterator[Operation]:
-    """Every method of every route with its contract; TypeError for a method that has none."""
+    """Yield every method of every route with its contract; TypeError if a method has none."""
     for path, view in routes.items():
         for name in METHODS:
             method = getattr(view, name, None)
             if method is None or method is getattr(View, name):
-                continue  # Faust's own refuses
-            said = getattr(method, CONTRACT, None)
-            if said is None:
+                continue  # Faust's own method refuses the request
+            declared = getattr(method, CONTRACT, None)
+            if declared is None:
                 raise TypeError(f"{view.__name__}.{name} has no contract: decorate it with @contract(...)")
-            yield Operation(path, name, said, (method.__doc__ or "").strip().split("\n")[0], view.__name__)
+            yield Operation(path, name, declared, (method.__doc__ or "").strip().split("\n")[0], view.__name__)

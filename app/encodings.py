@@ -1,4 +1,4 @@
-"""Content encodings: what the body of a request was packed with, and no larger than a body may be when it is unpacked."""
+"""Unpacks the compressed body of a request, up to the largest size of a body."""
 
 import asyncio
 import gzip
@@ -7,10 +7,10 @@ import zlib
 
 from aiohttp import web
 
-from headrace.app.errors import LESS, Problem
+from headrace.app.errors import SEND_LESS, Problem
 
 CODINGS = ("gzip", "x-gzip", "deflate")
-"""What is understood. RFC 9110 has `x-gzip` for another name of `gzip`."""
+"""The content encodings that a worker understands. By RFC 9110, `x-gzip` is another name of `gzip`."""
 
 ACCEPTED = {"Accept-Encoding": "gzip, deflate"}
 
@@ -21,8 +21,8 @@ async def read_body(request: web.Request) -> bytes:
     Raises
     ------
     Problem
-        400: the body is not whole, or not what Content-Encoding says. 413: it is too large when unpacked. 415: its encoding is not
-        understood.
+        400: the body is cut short, or is not packed as Content-Encoding says. 413: the unpacked body is too large. 415: the encoding is
+        unknown.
     """
     body = await request.read()
     if "Content-Encoding" not in request.headers:
@@ -37,7 +37,7 @@ async def read_body(request: web.Request) -> bytes:
 
 
 def unpack(body: bytes, coding: str, limit: int) -> bytes:
-    """Unpack a whole body; a Problem if it is damaged, cut short, followed by something else, or has more than `limit` bytes.
+    """Unpack a body; a Problem if it is damaged, cut short, followed by other bytes, or has more than `limit` bytes when unpacked.
 
     Examples
     --------
@@ -54,18 +54,18 @@ def unpack(body: bytes, coding: str, limit: int) -> bytes:
         detail = f"the body is not what Content-Encoding says: {error}."
         raise Problem(400, "body", detail, "Send what the headers say.") from None
     if len(unpacked) > limit:
-        raise Problem(413, "too_large", f"the body has more than {limit} bytes when it is unpacked.", LESS)
+        raise Problem(413, "too_large", f"the body has more than {limit} bytes when it is unpacked.", SEND_LESS)
     return unpacked
 
 
 def _gunzip(body: bytes, limit: int) -> bytes:
-    """Unpack any number of gzip members, up to one byte more than the limit."""
+    """Unpack all gzip members of a body, up to one byte more than the limit."""
     with gzip.GzipFile(fileobj=io.BytesIO(body)) as packed:
         return packed.read(limit + 1)
 
 
 def _inflate(body: bytes, limit: int) -> bytes:
-    """Unpack zlib's format, as RFC 9110 has it, or the bare stream that some clients send for it."""
+    """Unpack a body in zlib's format, as RFC 9110 says, or in the raw format that some clients send instead."""
     has_header = body[:1] and body[0] & 0xF == zlib.DEFLATED
     inflater = zlib.decompressobj(zlib.MAX_WBITS if has_header else -zlib.MAX_WBITS)
     unpacked = inflater.decompress(body, limit + 1)

@@ -1,7 +1,7 @@
-"""How a worker's process ends: when it is asked to, when its loop fails, and whatever is in the way.
+"""Ends a worker's process in limited time: when a signal requests it, when the loop fails, and even if a model never returns.
 
-Faust does not end by itself where a thread of its own still runs (faust-streaming issue 324, robinhood/faust issue 484): the loop is
-gone, and the consumer's thread keeps its heartbeats and its shards for ever. So the last step here is always `os._exit`.
+Faust does not end by itself if one of its threads still runs (faust-streaming issue 324, robinhood/faust issue 484): after the loop has
+ended, the consumer's thread sends heartbeats and keeps its shards for ever. So the last step here is always `os._exit`.
 """
 
 import asyncio
@@ -22,52 +22,52 @@ import structlog
 log = structlog.get_logger()
 
 STOP_SECONDS = 10.0
-"""How long the orderly stop may take, all of its parts together: 6 s for the last snapshots, 1 s each to close our own clients before and
-after Faust's, 2 s for Faust to leave the group."""
+"""How long the orderly stop may take as a whole: 6 s for the last snapshots, 1 s to close our own clients before Faust's clients and 1 s
+after them, 2 s for Faust to leave the group."""
 
 END_SECONDS = 12.0
-"""How long after the first signal the process ends whatever is in the way, a model that never returns too: the orderly stop and a margin
-for a loop that is late. Docker kills after 10 s and Kubernetes after 30 s unless told otherwise; what was not saved by then is in the log."""
+"""How long after the first signal the process ends in any case, even if a model never returns: the orderly stop, and a margin for a loop
+that is late. By default Docker kills after 10 s and Kubernetes after 30 s. Records that no snapshot covers by then are still in the log."""
 
 BACKSTOP_SECONDS = 1.0
-"""How long after that the process ends although no thread of Python can run: native code holds the interpreter's lock."""
+"""How long after END_SECONDS the process ends if no Python thread can run, because native code holds the interpreter's lock."""
 
 FRAMES = 5
-"""How much is logged of where a worker hangs."""
+"""The number of stack frames that are logged if a worker hangs."""
 
 FAILED = 1
 INTERRUPTED = 130
-"""The exit status of a worker that was interrupted a second time, as of a shell's."""
+"""The exit status of a worker that was interrupted a second time, as in a shell."""
 
 
 class Service(Protocol):
-    """What is run: Faust's worker."""
+    """The service that `run` runs: Faust's worker."""
 
     loop: asyncio.AbstractEventLoop
     crash_reason: BaseException | None
 
     async def start(self) -> None:
-        """Start, and return when it has stopped or crashed."""
+        """Start the service, and return when it has stopped or crashed."""
         ...
 
     async def stop(self) -> None:
-        """Stop."""
+        """Stop the service."""
         ...
 
 
 class Ending:
-    """Takes SIGTERM and SIGINT, asks the loop to stop, and ends the process in time even if the loop does not.
+    """Handles SIGTERM and SIGINT: asks the loop to stop, and ends the process in time even if the loop does not stop.
 
-    The signal handler runs in the main thread, also in the middle of a model that loops in Python. It only leaves a note, for a thread that
-    asks the loop and counts down: the handler may have interrupted the very code that logs. Signals are not blocked, as `sigwait`
-    would need: a child process would inherit that, and could not be terminated.
+    The signal handler runs in the main thread, even while a model loops in Python, and may interrupt the code that logs. So it only puts the
+    request into a queue, from which a thread reads: the thread asks the loop to stop and counts down. `sigwait` in a thread is no
+    alternative: it needs blocked signals, which a child process would inherit, so that it could not be terminated.
 
     Parameters
     ----------
     flush
         Called before the process ends; must return in limited time.
     seconds
-        From the first request to the end.
+        The time from the first request to the end.
     """
 
     def __init__(self, flush: Callable[[], None], seconds: float = END_SECONDS):
@@ -78,26 +78,26 @@ class Ending:
         self._exiting = threading.Lock()
 
     def watch(self) -> None:
-        """Take the signals from now on. Called from the main thread; before `attach` a signal ends the process at once."""
+        """Install the signal handlers. Call it from the main thread. Until `attach` is called, a signal ends the process at once."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda number, _: self.request(signal.Signals(number).name))
-        faulthandler.register(signal.SIGUSR1, file=2)  # prints where every thread is
+        faulthandler.register(signal.SIGUSR1, file=2)  # prints the stack of every thread
         threading.Thread(target=self._watch, name="ending", daemon=True).start()
 
     def attach(self, stop: Callable[[], object]) -> None:
-        """Call this, from another thread, when the end is requested."""
+        """Set the function to call, from another thread, when the end is requested."""
         self._stop = stop
 
     def request(self, why: str) -> None:
-        """Request the end; may be called from a signal handler, and again."""
+        """Request the end. It may be called from a signal handler, and more than once."""
         if not self._is_armed:
             self._is_armed = True
-            with contextlib.suppress(RuntimeError):  # no thread can be started: the countdown is left
+            with contextlib.suppress(RuntimeError):  # no thread can be started: only the countdown ends the process
                 faulthandler.dump_traceback_later(self.seconds + BACKSTOP_SECONDS, exit=True, file=2)
         self._requests.put(why)
 
     def exit(self, status: int) -> NoReturn:
-        """Say so, and end the process. A second call waits for the first one, which ends it."""
+        """Log the end, and end the process. A second call waits for the first one, which ends the process."""
         self._exiting.acquire()
         try:
             log.info("stopped", status=status)
@@ -113,7 +113,7 @@ class Ending:
             self.exit(status)
 
     def _count_down(self) -> int:
-        """Wait for a request, pass it on, and wait until the time is up. The exit status, if that comes before the loop's own."""
+        """Wait for a request, ask the loop to stop, wait until the time is up, and return the exit status for a loop that has not stopped."""
         why = self._requests.get()
         until = time.monotonic() + self.seconds
         log.info("stopping", why=why)
@@ -124,12 +124,12 @@ class Ending:
             with contextlib.suppress(queue.Empty):
                 if self._requests.get(timeout=left) == "SIGINT":
                     return INTERRUPTED
-        log.error("the worker did not stop in time and is ended", seconds=self.seconds, where=where_main_is())
+        log.error("the worker did not stop in time and is ended", seconds=self.seconds, where=main_thread_frames())
         return FAILED
 
 
-def where_main_is() -> list[str]:
-    """The innermost frames of the main thread: what holds up the loop."""
+def main_thread_frames() -> list[str]:
+    """Return the innermost stack frames of the main thread, which show what blocks the loop."""
     frame = sys._current_frames().get(threading.main_thread().ident or 0)  # noqa: SLF001 another thread's frames
     return [f"{at.filename}:{at.lineno} {at.name}" for at in traceback.extract_stack(frame)[-FRAMES:]]
 
@@ -137,37 +137,37 @@ def where_main_is() -> list[str]:
 def run(service: Service, ending: Ending) -> int:
     """Run a service until the end is requested or the service fails, then stop it in limited time.
 
-    SystemExit and KeyboardInterrupt break out of a loop whichever task raises them: a model that calls `sys.exit`. They request
-    the end, and the loop goes on for the orderly stop.
+    SystemExit and KeyboardInterrupt end an event loop whichever task raises them, for example a model that calls `sys.exit`. Here they
+    request the end, and the loop runs on for the orderly stop.
 
     Returns
     -------
     int
         The exit status: 0 if the end was requested and nothing failed.
     """
-    loop, asked = service.loop, asyncio.Event()
-    ending.attach(lambda: loop.call_soon_threadsafe(asked.set))
-    life = loop.create_task(_live(service, asked, ending))
+    loop, requested = service.loop, asyncio.Event()
+    ending.attach(lambda: loop.call_soon_threadsafe(requested.set))
+    running = loop.create_task(_run_and_stop(service, requested, ending))
     status = 0
-    while not life.done():
+    while not running.done():
         try:
-            status = max(status, loop.run_until_complete(life))
-        except BaseException as error:  # noqa: BLE001 whatever it is, the process must not outlive its loop
+            status = max(status, loop.run_until_complete(running))
+        except BaseException as error:  # noqa: BLE001 after any error, the process must not outlive its loop
             if status == 0:
-                _tell(error)
+                _log_failure(error)
             status = FAILED
             ending.request("failure")
-            asked.set()
+            requested.set()
     return status
 
 
-async def _live(service: Service, asked: asyncio.Event, ending: Ending) -> int:
-    running, waiting = asyncio.create_task(service.start()), asyncio.create_task(asked.wait())
+async def _run_and_stop(service: Service, requested: asyncio.Event, ending: Ending) -> int:
+    running, waiting = asyncio.create_task(service.start()), asyncio.create_task(requested.wait())
     await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED)
     status = 0
-    if not asked.is_set():
+    if not requested.is_set():
         status = FAILED
-        _tell(_error_of(running) or service.crash_reason or RuntimeError("Faust has stopped by itself"))
+        _log_failure(_error_of(running) or service.crash_reason or RuntimeError("Faust has stopped by itself"))
         ending.request("failure")
     stopping = asyncio.create_task(service.stop())
     await asyncio.wait({stopping}, timeout=STOP_SECONDS)
@@ -185,5 +185,5 @@ def _error_of(task: asyncio.Task[None]) -> BaseException | None:
     return asyncio.CancelledError() if task.cancelled() else task.exception()
 
 
-def _tell(error: BaseException) -> None:
+def _log_failure(error: BaseException) -> None:
     log.error("the worker has failed and ends", error=repr(error), exc_info=error)

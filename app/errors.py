@@ -1,4 +1,4 @@
-"""What a request is refused with: RFC 9457 problem documents, and the one place that turns errors into them."""
+"""Turns errors of requests into RFC 9457 problem documents: the one place where HTTP answers of refusals are made."""
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
@@ -18,16 +18,16 @@ log = structlog.get_logger()
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-REFUSED = (HttpProcessingError, web.RequestPayloadError)
-"""What a client has sent that cannot be read."""
+UNREADABLE = (HttpProcessingError, web.RequestPayloadError)
+"""The errors for a request that cannot be read."""
 
 
-LESS = "Send less at a time, or raise worker.body_limit in headrace.toml."
-"""What to do about a body that is too large."""
+SEND_LESS = "Send less at a time, or raise worker.body_limit in headrace.toml."
+"""The remedy for a body that is too large."""
 
 
 ROUTING: dict[int, ProblemCode] = {404: "not_found", 405: "method_not_allowed"}
-"""The codes of what aiohttp refuses by itself."""
+"""The codes of requests that aiohttp refuses by itself, by status."""
 
 STATUSES: Mapping[Kind, int] = {
     "malformed": 400,
@@ -38,16 +38,16 @@ STATUSES: Mapping[Kind, int] = {
     "throttled": 429,
     "unavailable": 503,
 }
-"""The status of each kind of refusal."""
+"""The HTTP status of each kind of refusal."""
 
-AGAIN = {"Retry-After": "1"}
+RETRY = {"Retry-After": "1"}
 
 Code = Annotated[str, msgspec.Meta(extra_json_schema={"enum": sorted({code for _, code in PROBLEMS})})]
-"""A code as the OpenAPI document shows it."""
+"""The code of a problem. The OpenAPI document lists all codes."""
 
 
 class ProblemDocument(msgspec.Struct, frozen=True):
-    """The body of a refusal: `code` is for programs and stays; `detail` says what is wrong, `remedy` what to do."""
+    """The body of a refusal: `code` is for programs and stable; `detail` says what is wrong, `remedy` what to do."""
 
     status: int
     code: Code
@@ -57,20 +57,20 @@ class ProblemDocument(msgspec.Struct, frozen=True):
 
 
 class Problem(Exception):
-    """A refusal of a request.
+    """The refusal of an HTTP request.
 
     Parameters
     ----------
     status
         The HTTP status.
     code
-        Stable, for programs. `PROBLEMS` has a row for it and the status.
+        The code, which is stable and for programs. `PROBLEMS` has a row for the status and the code.
     detail
-        What is wrong and why, for people.
+        Says what is wrong and why, for people.
     remedy
-        What to do.
+        Says what to do.
     headers
-        Further headers of the answer. With `Connection: close` the connection is closed after it.
+        Further headers of the answer. `Connection: close` closes the connection after the answer.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class Problem(Exception):
 
     @classmethod
     def of(cls, refused: RequestRefused) -> "Problem":
-        """Make the problem of a refusal.
+        """Make a problem from a refusal.
 
         Examples
         --------
@@ -90,11 +90,11 @@ class Problem(Exception):
         >>> problem.status, problem.code, problem.headers
         (409, 'not_yet', {'Retry-After': '1'})
         """
-        headers = AGAIN if refused.retry else None
+        headers = RETRY if refused.retry else None
         return cls(STATUSES[refused.kind], refused.code, refused.what, refused.remedy, headers)
 
     def response(self) -> web.Response:
-        """The problem document."""
+        """Make the HTTP response with the problem document."""
         body = ProblemDocument(self.status, self.code, self.detail, self.remedy)
         response = web.Response(
             status=self.status,
@@ -107,16 +107,16 @@ class Problem(Exception):
         return response
 
 
-def is_news(record: logging.LogRecord) -> bool:
-    """Whether a line of aiohttp's says more than that a request was no HTTP, or its body not what its headers say.
+def is_worth_logging(record: logging.LogRecord) -> bool:
+    """Filter aiohttp's log lines: leave out those about a request that cannot be read.
 
-    Its client is told so. The line would quote what was sent, and that may hold a key.
+    The client gets this error as its answer. The log line would quote the request, which may contain an API key.
     """
-    return not (record.exc_info and isinstance(record.exc_info[1], REFUSED))
+    return not (record.exc_info and isinstance(record.exc_info[1], UNREADABLE))
 
 
 @web.middleware
-async def answer_problems(request: web.Request, handler: Handler) -> web.StreamResponse:  # noqa: PLR0911 one a kind
+async def answer_problems(request: web.Request, handler: Handler) -> web.StreamResponse:  # noqa: PLR0911 one return for each kind of error
     """Answer every refusal and every failure with a problem document."""
     try:
         return await handler(request)
@@ -127,8 +127,8 @@ async def answer_problems(request: web.Request, handler: Handler) -> web.StreamR
     except RecordError as error:
         return Problem(422, error.code, error.what, error.remedy).response()
     except web.HTTPRequestEntityTooLarge as error:
-        return Problem(413, "too_large", error.text or "the body is too large.", LESS).response()
-    except REFUSED as error:
+        return Problem(413, "too_large", error.text or "the body is too large.", SEND_LESS).response()
+    except UNREADABLE as error:
         detail = f"the body cannot be read: {str(error).strip()[:200]}."
         return Problem(400, "body", detail, "Send what the headers say.").response()
     except web.HTTPException as error:
@@ -136,6 +136,6 @@ async def answer_problems(request: web.Request, handler: Handler) -> web.StreamR
         remedy = 'See "Routes" in docs/reference.md.'
         detail = f"{request.method} {request.path}: {error.reason}."
         return Problem(error.status, ROUTING.get(error.status, "no_request"), detail, remedy, allowed).response()
-    except Exception:  # nothing of a defect is told outside
+    except Exception:  # the answer says nothing about the defect
         log.exception("a request failed", path=request.path)
         return Problem(500, "defect", "the request met a defect of the server.", "Look at the worker's log.").response()

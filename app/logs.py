@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TextIO
 
 import structlog
 
-from headrace.app.errors import is_news
+from headrace.app.errors import is_worth_logging
 
 Event = MutableMapping[str, Any]
 
@@ -235,7 +235,7 @@ def set_up_logging(level: str, stream: TextIO | None = None) -> LogWriter:
     theirs.addFilter(TheirRepeats(repeats))
     logging.raiseExceptions = False  # a line that cannot be rendered is left out
     logging.basicConfig(level=logging.WARNING, handlers=[theirs])
-    logging.getLogger("aiohttp.server").addFilter(is_news)
+    logging.getLogger("aiohttp.server").addFilter(is_worth_logging)
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(number),
         processors=[*shared, renderer],

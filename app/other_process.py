@@ -1,4 +1,4 @@
-"""Another process that tries models: what it comes to must be what this one comes to."""
+"""Tries models in a second process, which must reach the same states as this process."""
 
 import os
 import subprocess
@@ -16,24 +16,24 @@ from headrace.learning.fold.checks import Verdict, try_model
 from headrace.learning.task import Task
 
 PATIENCE_SECONDS = 60.0
-"""How much longer than this process the other one may take."""
+"""How much longer than this process the other process may take."""
 
-ALONE_SECONDS = 1.0
-"""How often the other process looks whether this one still runs."""
+PARENT_CHECK_SECONDS = 1.0
+"""How often the other process checks whether this process still runs."""
 
-SECOND = "try-models"
-"""The hidden command that the other process runs."""
+TRY_COMMAND = "try-models"
+"""The hidden `headrace` command that the other process runs."""
 
 
 class Refused(msgspec.Struct, frozen=True, tag=True):
-    """What the other process says of a model that must not be used."""
+    """The outcome for a model that must not be used, as the other process reports it."""
 
     what: str
     remedy: str
 
 
 class Passed(msgspec.Struct, frozen=True, tag=True):
-    """What it says of one that may."""
+    """The outcome for a model that may be used."""
 
     verdict: Verdict
 
@@ -42,26 +42,26 @@ Outcome = Passed | Refused
 
 
 class OtherProcess:
-    """A process that tries models while this one does.
+    """A process that tries the same models as this process, at the same time.
 
     Parameters
     ----------
     tasks
-        The tasks whose models it tries.
+        The tasks whose models the process tries.
     process
-        It, with the tasks in its stdin.
+        The process, which has the tasks in its stdin.
     """
 
     def __init__(self, tasks: Sequence[Task], process: subprocess.Popen[bytes]):
         self.tasks, self.process = tasks, process
 
     def outcomes(self) -> list[Outcome]:
-        """Wait for what it says of each task's model.
+        """Wait for the outcome of each task's model.
 
         Raises
         ------
         ModelError
-            It has ended otherwise, or comes to no end.
+            The process has failed, or does not end in time.
         """
         try:
             out, _ = self.process.communicate(timeout=PATIENCE_SECONDS)
@@ -77,9 +77,9 @@ class OtherProcess:
 
 @contextmanager
 def other_process(tasks: Sequence[Task], hash_seed: str) -> Iterator[OtherProcess]:
-    """Start a process that tries the models of tasks, with a PYTHONHASHSEED of its own; it is ended when it is no longer needed."""
-    process = subprocess.Popen(  # noqa: S603 this interpreter, with our own words
-        [*HEADRACE, SECOND],
+    """Start a process that tries the models of tasks under this PYTHONHASHSEED. The process is killed when the block ends."""
+    process = subprocess.Popen(  # noqa: S603 this interpreter, with constant arguments
+        [*HEADRACE, TRY_COMMAND],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=os.environ
@@ -95,7 +95,7 @@ def other_process(tasks: Sequence[Task], hash_seed: str) -> Iterator[OtherProces
             process.stdin.write(msgspec.json.encode(plain))
             process.stdin.close()
         except BrokenPipeError:
-            pass  # its exit status says more
+            pass  # the exit status says more
         process.stdin = None
         yield OtherProcess(tasks, process)
     finally:
@@ -103,11 +103,11 @@ def other_process(tasks: Sequence[Task], hash_seed: str) -> Iterator[OtherProces
         process.wait()
 
 
-def try_here() -> None:
-    """Be the other process: read tasks from stdin, try their models, and write the outcomes to stdout, with which nothing else may interfere."""
+def try_models_from_stdin() -> None:
+    """Run as the other process: read tasks from stdin, try their models, and write the outcomes to stdout. All other output goes to stderr."""
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     out = os.dup(1)
-    os.dup2(2, 1)  # what a model prints
+    os.dup2(2, 1)  # the output of a model goes to stderr
     outcomes: list[Outcome] = []
     for task in msgspec.json.decode(sys.stdin.buffer.read(), type=list[Task]):
         try:
@@ -119,7 +119,7 @@ def try_here() -> None:
 
 
 def _end_with(parent: int) -> None:
-    """End this process when its parent is gone: a model that never returns would outlive the worker."""
+    """End this process when its parent has ended, since a model that never returns would outlive the worker."""
     while os.getppid() == parent:
-        time.sleep(ALONE_SECONDS)
+        time.sleep(PARENT_CHECK_SECONDS)
     os._exit(1)

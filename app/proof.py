@@ -1,8 +1,8 @@
-"""Proofs among workers: that a question was passed on by a worker, and that its answer is from the worker that was asked.
+"""Proves to a worker that another worker of the group forwarded a question, and to that worker that the answer is from the one it asked.
 
-All workers of a group share a secret. A question that is passed on carries a proof: claims, and an HMAC-SHA256 over them. The answer
-carries an HMAC over that proof, its status and its body. Each purpose has a key of its own, derived from the secret, so that a proof can
-never stand for an answer. An API key is in none of this.
+All workers of a group share a secret. A forwarded question carries a proof: claims, and an HMAC-SHA256 of the claims. The answer carries
+an HMAC of the proof, the status and the body. Each purpose has its own key, derived from the secret, so a proof cannot be used as the
+signature of an answer. Neither contains an API key.
 """
 
 import base64
@@ -19,35 +19,35 @@ from headrace.app.caller import Caller
 from headrace.learning.signing import derive
 
 PROOF = "Headrace-Proof"
-"""The header of a question that a worker passes on: `claims.mac`, both in base64url."""
+"""The header of a question that a worker forwards: `claims.mac`, both in base64url."""
 
 SIGNATURE = "Headrace-Signature"
-"""The header of an answer to such a question: an HMAC as hex digits."""
+"""The header of an answer to a forwarded question: an HMAC as hex digits."""
 
 VALID_SECONDS: Final = 10.0
-"""How old or how far in the future a proof may be: what clocks differ by, and what the way and a busy loop take."""
+"""How old, or how far in the future, a proof may be. Clocks differ, and the network and a busy loop take time."""
 
 SECRET_MIN = 32
-"""Bytes of a group secret, at least. Whoever receives a proof can try secrets on it at leisure, so a short one could be found."""
+"""The smallest size of a group secret, in bytes. Who receives a proof can try secrets on it offline, so a short secret could be found."""
 
 
 class Claims(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a worker says of a question that it passes on.
+    """The claims of a worker about a question that it forwards.
 
     Parameters
     ----------
     target
-        The address of the worker that is asked: no other takes the question.
+        The address of the worker that is asked. No other worker accepts the question.
     method, path
-        Of the request; the path names the task and has its query.
+        The method and the path of the request; the path contains the task and the query.
     body
-        SHA-256 of the request's body, as hex digits.
+        The SHA-256 of the request's body, as hex digits.
     caller
-        Who asks.
+        The caller who asks the question.
     time
-        When the proof was made, in seconds since the epoch.
+        The time at which the proof was made, in seconds since the epoch.
     nonce
-        Makes every proof another one.
+        A random text that makes every proof different.
     """
 
     target: str
@@ -60,22 +60,22 @@ class Claims(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ProofError(Exception):
-    """A proof that does not hold, and why. The reason quotes nothing of the proof."""
+    """A proof is not valid. The message says why, and quotes nothing of the proof."""
 
 
 class Proofs:
-    """Makes and checks proofs.
+    """Makes and checks proofs, and signs and checks the answers to them.
 
-    A proof is accepted once: it is remembered until it is too old. That memory is lost when a worker starts again.
+    A proof is accepted once: it is remembered until it is too old. A worker that starts again has forgotten the proofs that it accepted.
 
     Parameters
     ----------
     secret
-        What all workers of the group share.
+        The secret that all workers of the group share.
     address
-        Of this worker.
+        The address of this worker.
     now
-        The time in seconds since the epoch.
+        Returns the time, in seconds since the epoch.
 
     Examples
     --------
@@ -100,13 +100,13 @@ class Proofs:
         self._accepted: dict[str, float] = {}
 
     def prove(self, caller: Caller, target: str, method: str, path: str, body: bytes) -> str:
-        """The proof of a question that is passed on to `target`."""
+        """Make the proof for a question that is forwarded to the worker at `target`."""
         claims = Claims(target, method, path, digest_of_body(body), caller, self.now(), secrets.token_hex(16))
         packed = base64.urlsafe_b64encode(msgspec.json.encode(claims)).decode()
         return f"{packed}.{self._mac(packed)}"
 
     def open(self, proof: str) -> Claims:
-        """The claims of a proof that was made by a worker of the group for this one; ProofError otherwise."""
+        """Return the claims of a proof that a worker of the group has made for this worker; ProofError otherwise."""
         packed, _, mac = proof.partition(".")
         if not is_equal(mac, self._mac(packed)):
             raise ProofError("the proof was not made with this worker's group secret")
@@ -119,9 +119,9 @@ class Proofs:
         return claims
 
     def accept(self, proof: str, claims: Claims, method: str, path: str) -> None:
-        """Take the claims of an opened proof for a request, once and in time; ProofError if they do not hold for it.
+        """Accept a proof for a request, once and in time; ProofError if it is for another request, too old, or used before.
 
-        The body is not compared: it may not have arrived yet.
+        The body is not compared, since it may not have arrived yet.
         """
         if (method, path) != (claims.method, claims.path):
             raise ProofError("the proof is for another request")
@@ -135,29 +135,29 @@ class Proofs:
         self._accepted[proof] = claims.time + VALID_SECONDS
 
     def sign(self, proof: str, status: int, body: bytes) -> str:
-        """The signature of an answer to the question of a proof."""
-        said = f"{proof}\n{status}\n{digest_of_body(body)}"
-        return hmac.new(self._answer_key, said.encode(), hashlib.sha256).hexdigest()
+        """Return the signature of an answer to the question that came with a proof."""
+        signed = f"{proof}\n{status}\n{digest_of_body(body)}"
+        return hmac.new(self._answer_key, signed.encode(), hashlib.sha256).hexdigest()
 
     def is_signed(self, signature: str, proof: str, status: int, body: bytes) -> bool:
-        """Whether an answer was signed, for this proof, by a worker that knows the secret."""
+        """Say whether a worker that knows the secret has signed this answer for this proof."""
         return is_equal(signature, self.sign(proof, status, body))
 
     def _mac(self, packed: str) -> str:
-        said = packed.encode("utf-8", "surrogateescape")
-        return base64.urlsafe_b64encode(hmac.digest(self._question_key, said, "sha256")).decode()
+        encoded = packed.encode("utf-8", "surrogateescape")
+        return base64.urlsafe_b64encode(hmac.digest(self._question_key, encoded, "sha256")).decode()
 
     def _forget(self, now: float) -> None:
-        """Forget proofs that are too old to be accepted. They are in about the order of their times."""
+        """Forget proofs that are too old to be accepted. The proofs are roughly in the order of their times."""
         while self._accepted and self._accepted[oldest := next(iter(self._accepted))] < now:
             del self._accepted[oldest]
 
 
 def digest_of_body(body: bytes) -> str:
-    """SHA-256 of a body, as hex digits."""
+    """Return the SHA-256 of a body, as hex digits."""
     return hashlib.sha256(body).hexdigest()
 
 
 def is_equal(shown: str, expected: str) -> bool:
-    """Compare in a time that does not tell where two texts differ."""
+    """Compare two texts in a time that does not reveal where they differ."""
     return hmac.compare_digest(shown.encode("utf-8", "surrogateescape"), expected.encode())

@@ -1,4 +1,4 @@
-"""What a worker is wired of."""
+"""The parts of a worker, as its views reach them."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from headrace.learning.task import Json
 
 
 class Wiring(NamedTuple):
-    """The parts of a worker. Views reach them by `Resource.wiring`, which has them from the web server.
+    """The parts of a worker. A view gets them from the web server, as `Resource.wiring`.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The worker: one process that folds its share of the shards and answers from them."""
+"""The worker: a process that folds its share of the shards and answers requests from them."""
 
 import asyncio
 import gc
@@ -48,15 +48,15 @@ from headrace.tables.kafka.topics import LACKING, prepare, sources_of, topics_of
 log = structlog.get_logger()
 
 ANSWER_SECONDS = 1.0
-"""How long a worker that ends waits for requests that it is still answering."""
+"""How long a worker that stops waits for requests that it is still answering."""
 
 SWITCH_SECONDS = 0.001
-"""How long a thread may hold the interpreter while another waits for it. Faust's consumer, a thread of its own, waits dozens of times
-a fetch, and with Python's 5 ms for so long that the fold ran out of records."""
+"""How long a thread may hold the interpreter's lock while another thread waits for it. Faust's consumer runs in a thread of its own and waits
+for the lock dozens of times in a fetch. With Python's 5 ms these waits were so long that the fold ran out of records."""
 
 
 def group_of(settings: Settings) -> str:
-    """The consumer group that shares the shards among its workers.
+    """Return the name of the consumer group that shares the shards among its workers.
 
     The group does not depend on the tasks. In a rolling deploy that adds or removes a task, workers with the old list and with the new
     one are members of the same group, so each shard has one owner. Kafka assigns the shards of a task only to workers that have the task.
@@ -64,28 +64,31 @@ def group_of(settings: Settings) -> str:
     return settings.worker.group
 
 
-def instance_of(settings: Settings, name: str | None, found: Mapping[str, TopicDescription]) -> str | None:
-    """The static member's id in the group: its name, and a hash of the topics that it consumes.
+def instance_of(settings: Settings, name: str | None, described: Mapping[str, TopicDescription]) -> str | None:
+    """Return the id of a static member in the group: its name, and a hash of the topics that it consumes.
 
-    Kafka gives a restarted static member the assignment that it had, even if it now consumes other topics: a partition of a task that it no longer
-    has, and none of a new one. The same if a topic was made anew meanwhile, or has more partitions: when all members are static and have
-    restarted, nobody shares the partitions out again. A worker with other topics is therefore another member; the old one is missed
-    after the session timeout.
+    Kafka gives a restarted static member the assignment that it had, even if the member now consumes other topics: it would get partitions of a
+    task that it no longer has, and none of a new task. The same happens if a topic was made anew or has got more partitions: if all
+    members are static, their restart triggers no new assignment. So a worker with other topics is another member, and the group drops the old
+    member after the session timeout.
 
     Parameters
     ----------
     settings
-        Of this worker.
+        The settings of this worker.
     name
-        Of the member; None for one that is not static.
-    found
-        The topics as they are now.
+        The name of the member; None for a member that is not static.
+    described
+        The existing topics, by name.
     """
     if name is None:
         return None
     topics = sorted({task.events for task in settings.tasks.values()} | set(sources_of(settings.tasks.values())))
-    told = [f"{topic} {found[topic].id} {found[topic].partitions}" if topic in found else topic for topic in topics]
-    return f"{name}.{hashlib.sha256(' '.join(told).encode()).hexdigest()[:8]}"
+    parts = [
+        f"{topic} {described[topic].id} {described[topic].partitions}" if topic in described else topic
+        for topic in topics
+    ]
+    return f"{name}.{hashlib.sha256(' '.join(parts).encode()).hexdigest()[:8]}"
 
 
 def wire(settings: Settings, instance: str | None, impure: Collection[str] = frozenset()) -> Wiring:
@@ -94,11 +97,11 @@ def wire(settings: Settings, instance: str | None, impure: Collection[str] = fro
     Parameters
     ----------
     settings
-        Of this worker.
+        The settings of this worker.
     instance
-        The id of a static member of the group; None for one that is not static.
+        The id of a static member of the group; None for a member that is not static.
     impure
-        The tasks whose models change when they are asked.
+        The names of the tasks whose models change when they predict.
     """
     doors = doors_of(settings, operations(ROUTES))
     host, port, brokers = settings.web_host, settings.web_port, settings.brokers
@@ -107,12 +110,12 @@ def wire(settings: Settings, instance: str | None, impure: Collection[str] = fro
         buffer_bytes=settings.worker.buffer_bytes,
         broker=f"kafka://{brokers.hosts.replace(',', ';kafka://')}",
         broker_credentials=credentials_of(brokers),
-        broker_client_id=f"headrace@{settings.address}",  # so that the group can tell who owns a shard, and where it answers
+        broker_client_id=f"headrace@{settings.address}",  # shows the members of the group who owns a shard, and at which address
         consumer_group_instance_id=instance,
         datadir=str(settings.datadir),
         store="memory://",
         topic_replication_factor=1,
-        # Every setting below was found by killing workers at random; docs/how-to/faust.md says what each is for.
+        # Tests that kill workers at random have led to every setting below; docs/how-to/faust.md says what each is for.
         stream_wait_empty=False,
         stream_buffer_maxsize=1024,
         producer_acks=-1,
@@ -165,12 +168,12 @@ def wire(settings: Settings, instance: str | None, impure: Collection[str] = fro
     watch = TopicWatch(brokers, settings.tasks.values(), partial(act_on_trouble, app, brokers))
     app.background.append(Background("topics", watch.run))
     app.background.append(Background("readiness", lambda: announce_ready(wiring, settings.address)))
-    app.web._runner._shutdown_timeout = ANSWER_SECONDS  # noqa: SLF001 Faust leaves aiohttp's minute
+    app.web._runner._shutdown_timeout = ANSWER_SECONDS  # noqa: SLF001 Faust leaves it at aiohttp's default, a minute
     return wiring
 
 
 async def act_on_trouble(app: LearningApp, brokers: Brokers, trouble: Trouble) -> None:
-    """Stop the source, or the task, that cannot go on without a topic. A lost topic that the fold can do without is made again."""
+    """Stop a source or a task if it cannot go on without a lost topic. Other lost topics are made again."""
     shards, ingest = app.learning[f"{trouble.task}.events"], app.ingesting.get(trouble.task)
     if ingest is not None and trouble.topic in ingest.topics:
         ingest.stop_source(trouble.topic, trouble.error)
@@ -182,7 +185,7 @@ async def act_on_trouble(app: LearningApp, brokers: Brokers, trouble: Trouble) -
 
 
 def credentials_of(brokers: Brokers) -> Credentials | None:
-    """The same security in Faust's words, for its consumer and its producer."""
+    """Turn the security settings of the brokers into Faust's credentials, for its consumer and its producer."""
     if brokers.login is not None:
         login = brokers.login
         return SASLCredentials(
@@ -192,43 +195,43 @@ def credentials_of(brokers: Brokers) -> Credentials | None:
 
 
 class Process(faust.Worker):
-    """Faust's worker without its signal handlers, one of which opens a debugger: `Ending` has the signals."""
+    """Faust's worker without its signal handlers, one of which opens a debugger: `Ending` handles signals."""
 
     claimed: object
 
     def install_signal_handlers(self) -> None:
-        """Install none."""
+        """Install no handlers."""
 
 
 def run(settings: Settings, instance: str | None = None, level: str = "info") -> NoReturn:
-    """Run a worker until it is told to stop (SIGTERM, SIGINT), then end the process."""
+    """Run a worker until SIGTERM or SIGINT, then end the process."""
     open_standard_streams()
     writer = set_up_logging(level)
     ending = Ending(writer.drain)
     ending.watch()
-    doors = doors_of(settings, ())  # what is refused is refused before anything is made
+    doors = doors_of(settings, ())  # refuse wrong settings before any file or topic is made
     settings.check_signed()
     warn_of_doors(settings, doors)
     check_port(settings.web_host, settings.web_port)
-    with claim_folder(settings.datadir):  # for as long as the worker runs
+    with claim_folder(settings.datadir):  # while the worker runs
         run_claimed(settings, instance, ending)
 
 
 def run_claimed(settings: Settings, instance: str | None, ending: Ending) -> NoReturn:
-    """Run a worker in a folder that it has claimed, until `ending` tells it to stop; then end the process."""
+    """Run a worker whose folder is claimed, until `ending` asks it to stop; then end the process."""
     log.info("starting", web=settings.address, broker=str(settings.brokers), tasks=sorted(settings.tasks))
     check_descriptors(sum(task.partitions for task in settings.tasks.values()))
     verdicts = try_models(settings)
     topics = [topic for task in settings.tasks.values() for topic in topics_of(task)]
-    found = asyncio.run(prepare(settings.brokers, topics, sources_of(settings.tasks.values())))
+    described = asyncio.run(prepare(settings.brokers, topics, sources_of(settings.tasks.values())))
     asyncio.set_event_loop_policy(LoopPolicy())
     impure = {name for name, verdict in verdicts.items() if not verdict.pure}
-    wiring = wire(settings, instance_of(settings, instance, found), impure)
+    wiring = wire(settings, instance_of(settings, instance, described), impure)
     worker = Process(wiring.app, loglevel="WARNING", redirect_stdouts=False, override_logging=False, quiet=True)
     worker.spinner = None
     sys.setswitchinterval(SWITCH_SECONDS)
     gc.collect()
-    gc.freeze()  # all that is imported and wired stays for good: to look through it took 0.1 s of every full collection
+    gc.freeze()  # imported and wired objects live until the end: scanning them took 0.1 s of every full collection
     status = FAILED
     try:
         status = run_until_stopped(worker, ending)
@@ -237,7 +240,7 @@ def run_claimed(settings: Settings, instance: str | None, ending: Ending) -> NoR
 
 
 def warn_of_doors(settings: Settings, doors: Doors) -> None:
-    """Log what hinders no worker and should be put right all the same: of keys, of the group and of secrets."""
+    """Log a warning for each weak setting of keys, the group or secrets with which a worker still runs."""
     if doors.keys and settings.worker.tls is None and not is_loopback(settings.web_host):
         log.warning("keys travel in the clear: set worker.tls, or put a proxy with TLS before the worker")
     if doors.keys and doors.proofs is None:
@@ -249,7 +252,7 @@ def warn_of_doors(settings: Settings, doors: Doors) -> None:
 
 
 def check_descriptors(shards: int) -> None:
-    """Raise the limit of open files, and warn when that is not enough."""
+    """Raise the limit of open files, and log a warning if it is still too low."""
     limit, needed = raise_descriptor_limit(), needed_descriptors(shards)
     if limit < needed:
         log.warning("too few open files are allowed: raise the hard limit (ulimit -Hn)", limit=limit, needed=needed)

@@ -2,10 +2,10 @@
 
 import click
 
-from headrace.app.other_process import SECOND, try_here
+from headrace.app.other_process import TRY_COMMAND, try_models_from_stdin
 
 
-@click.command(SECOND, hidden=True)
+@click.command(TRY_COMMAND, hidden=True)
 def trial() -> None:
     """Read tasks from stdin, try their models, and write the results to stdout."""
-    try_here()
+    try_models_from_stdin()

@@ -33,7 +33,7 @@ def test_models_that_may_be_used_are_told_by_their_tasks_names():
 
 def test_without_models_of_ones_own_there_is_no_second_process(monkeypatch):
     monkeypatch.setattr(headrace.app.other_process, "HEADRACE", [sys.executable, "-c"])
-    monkeypatch.setattr(headrace.app.other_process, "SECOND", "raise SystemExit(9)")
+    monkeypatch.setattr(headrace.app.other_process, "TRY_COMMAND", "raise SystemExit(9)")
     assert try_models(settings(ads="logistic"))["ads"].pure
 
 
@@ -58,7 +58,7 @@ def test_a_model_that_ends_its_process_is_refused(monkeypatch):
 
 def test_a_second_process_that_comes_to_no_end_is_ended(monkeypatch):
     monkeypatch.setattr(headrace.app.other_process, "HEADRACE", [sys.executable, "-c"])
-    monkeypatch.setattr(headrace.app.other_process, "SECOND", "import time; time.sleep(600)")
+    monkeypatch.setattr(headrace.app.other_process, "TRY_COMMAND", "import time; time.sleep(600)")
     monkeypatch.setattr(headrace.app.other_process, "PATIENCE_SECONDS", 0.1)
     assert "came to no end: TimeoutExpired" in refusal(shop="users_models:scaled")
 
