@@ -1,4 +1,4 @@
-"""The answers of a worker over HTTP, for its views and for clients. This module loads no server."""
+"""The answers of a worker over HTTP, for its views and for clients. This module does not import the web server."""
 
 from typing import Annotated, Literal
 
@@ -11,41 +11,41 @@ from headrace.learning.task import Json, Kind, Label, Value
 Position = Annotated[int, msgspec.Meta(ge=0)]
 
 ShardState = Literal["opening", "live", "stopped", "stale", "replica"]
-"""The states of a shard that a worker owns (`agents.shard.Status`), and `replica` for one that it only answers for."""
+"""The states of a shard that a worker owns (`agents.shard.Status`), and `replica` for a shard of which it has a replica."""
 
 
 class At(msgspec.Struct, frozen=True):
-    """Where a record is in a topic."""
+    """The place of a record in a topic."""
 
     partition: Position
     offset: Position
 
 
 class Appended(msgspec.Struct, frozen=True):
-    """Where the records of a request are, in their order."""
+    """The places of a request's records in the topic, in their order."""
 
     positions: list[At]
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What a model says.
+    """The answer of a model to a question.
 
     Parameters
     ----------
     id
-        Of the question, or one made for it.
+        The id of the question; a new id if the question had none.
     prediction
-        The likeliest label or the number; None while the model is cold.
+        The most likely label, or the number; None while the model is cold.
     probabilities
-        Of each class seen so far, by its name; None for a regression and while the model is cold.
+        The probability of each class seen so far, by its name; None for a regression, and while the model is cold.
     arm, version
-        Which model spoke: the arm, and the version if it was installed from one.
+        The arm that predicted, and the version if its model was installed from one.
     position
-        Up to where in the shard's log it has learned.
+        The position of the model in the shard's log.
     staleness_s
-        At most so many seconds of the log it has not seen.
+        The largest age of the model, in seconds: it has folded all older records.
     logged
-        Of a question that was to be logged: where it is, or whether it is on its way.
+        For a question with `log`: its place in the event log, or whether it is on its way there.
     """
 
     id: str
@@ -59,21 +59,21 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StoredValue(msgspec.Struct, frozen=True):
-    """A value, null if it cannot be read, and its age in seconds."""
+    """A stored feature: its value, null if it cannot be read, and its age in seconds."""
 
     value: Value | None
     age_s: float | None
 
 
 class StoredEntity(msgspec.Struct, frozen=True):
-    """What a look-up of an entity gives."""
+    """The stored features of an entity, by name."""
 
     key: str
     features: dict[str, StoredValue]
 
 
 class ArmStanding(msgspec.Struct, frozen=True):
-    """One arm: what it is, and its metrics; None while there is no finite figure."""
+    """The status of an arm: its role, model, version and metrics. A metric is None while it is not a finite number."""
 
     role: Literal["champion", "challenger", "baseline"]
     model: str
@@ -82,11 +82,11 @@ class ArmStanding(msgspec.Struct, frozen=True):
 
 
 class ShardStanding(msgspec.Struct, frozen=True):
-    """One shard; of one that is being opened only partition and state are known.
+    """The status of a shard. A shard that is being opened has only `partition` and `state`.
 
-    `end` is None while the broker does not tell it, and `digest` while the shard stands in the middle of a message, or takes too long
-    to compute. `notice` says what was amiss when the shard was opened, and what was done. `state_bytes` and `seal_s` are the size of the
-    last snapshot before compression, and the seconds that it took to make.
+    `end` is None if the broker does not answer. `digest` is None while the shard is in the middle of a message, or if the digest takes too
+    long to compute. `notice` says what was wrong when the shard was opened, and what was done. `state_bytes` and `seal_s` are the size of
+    the last snapshot before compression, and the seconds that it took to make.
     """
 
     partition: Position
@@ -110,7 +110,11 @@ class ShardStanding(msgspec.Struct, frozen=True):
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """A task on this worker. `error` says why it is stopped as a whole: its topics cannot serve. `background` has the tasks of the worker's own that have failed and were started again, of all its tasks."""
+    """The status of a task on this worker.
+
+    `error` says why the whole task is stopped: its topics cannot be used. `background` lists the background tasks of the worker, for all of
+    its tasks, that have failed and were started again.
+    """
 
     task: str
     kind: Kind

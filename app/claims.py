@@ -1,4 +1,4 @@
-"""What one worker at a time can have on a machine: its folder, and the address that it listens on."""
+"""Claims the folder and the port of a worker, which only one worker at a time can use."""
 
 import fcntl
 import os
@@ -10,14 +10,14 @@ from headrace.learning.errors import SettingsError
 
 
 def claim_folder(folder: Path) -> IO[str]:
-    """Make the folder of the databases and claim it for as long as the file that is returned is open; a kill gives it free.
+    """Make the folder of the databases, and claim it until the returned file is closed. The system closes the file of a killed process.
 
-    Without this, a second worker would be given shards by the group, and wait for ever for databases that the first one has.
+    Without the claim, the group would assign shards to a second worker, which would wait for ever for databases that the first one has open.
 
     Raises
     ------
     SettingsError
-        Another process has it, or it cannot be written.
+        Another process has claimed the folder, or the folder cannot be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -38,7 +38,7 @@ def claim_folder(folder: Path) -> IO[str]:
 
 
 def check_port(host: str, port: int) -> None:
-    """Raise SettingsError unless one could listen there now; otherwise Faust would find out late, and say so with a traceback."""
+    """Raise SettingsError if the worker cannot listen on this port now. Faust would find out later, and fail with a traceback."""
     try:
         family, kind, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         with socket.socket(family, kind) as probe:

@@ -1,7 +1,7 @@
-"""Connections of clients: how long the head of a request may take, and problem documents for what is no request at all.
+"""Connections of clients: limits the time for the head of a request, and answers bytes that are no HTTP request with a problem document.
 
-aiohttp answers what its parser refuses by itself, in plain text, and waits for the head of a request for as long as a connection
-may be idle. Neither can be changed by an option, so the classes here stand in for aiohttp's and Faust's own.
+aiohttp itself answers requests that its parser refuses, in plain text, and waits for the head of a request as long as a connection may be
+idle. No option changes either, so the classes here replace those of aiohttp and Faust.
 """
 
 import asyncio
@@ -17,32 +17,32 @@ from faust.web.drivers import aiohttp as faust_aiohttp
 from headrace.app.errors import Problem
 
 HEAD_SECONDS = 10.0
-"""How long the request line and the headers may take to arrive: as long as a body does, unless the settings say otherwise."""
+"""How long the request line and the headers may take to arrive: the default of `worker.body_seconds`."""
 
 LINE_MAX = 8190
-"""Bytes of the request line, and of each header."""
+"""The largest size of the request line, and of each header, in bytes."""
 
 HEADERS_MAX = 128
 
 
 class SlowHeadError(HttpProcessingError):
-    """The head of a request was not whole in time."""
+    """The head of a request did not arrive in time."""
 
     code = 408
 
 
 class Connection(RequestHandler):
-    """A connection over which requests come, one after the other.
+    """A connection of a client, with a time limit for the head of each request.
 
-    The time of a head begins with its first byte, and of the first request with the connection. So a connection that was used and
-    is idle is kept for as long as aiohttp keeps one, and one that was opened and sends nothing is not.
+    The time begins with the first byte of the head; for the first request, with the connection. So a connection that was used and is idle
+    is kept as long as aiohttp keeps it, and a new connection that sends nothing is closed.
 
     Parameters
     ----------
     server
-        Accepted the connection.
+        The server that accepted the connection.
     head_seconds
-        How long a head may take.
+        How long the head of a request may take.
     """
 
     __slots__ = ("_body", "_has_begun", "_head_count", "_head_seconds", "_head_timer")
@@ -56,23 +56,25 @@ class Connection(RequestHandler):
         self._body: StreamReader = EMPTY_PAYLOAD
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Wait for the first head."""
+        """Begin the time limit for the first head."""
         super().connection_made(transport)
         self._begin_head()
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Wait for no head any more."""
+        """End the time limit."""
         self._end_head()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take what has come: the rest of a head, a body, or the beginning of the next head."""
+        """Receive bytes: the rest of a head, a body, or the beginning of the next head."""
         count = self._request_count
         super().data_received(data)
         if self._request_count != count:
             self._end_head()
             message, payload = self._messages[-1]
-            if isinstance(message, _ErrInfo) and not self._body.is_eof():  # nobody else tells who waits for this body
+            if (
+                isinstance(message, _ErrInfo) and not self._body.is_eof()
+            ):  # otherwise a view would wait for this body for ever
                 self._body.set_exception(RequestPayloadError(_first_line(message.exc)))
             self._body = payload
         elif self._body.is_eof() and not self._upgraded and data.strip(b"\r\n"):
@@ -87,7 +89,7 @@ class Connection(RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """Answer what the parser has refused with a problem document, and close the connection."""
+        """Answer a request that the parser refused with a problem document, and close the connection."""
         if not isinstance(exc, HttpProcessingError):
             return super().handle_error(request, status, exc, message)
         response = problem_of(exc).response()
@@ -105,7 +107,7 @@ class Connection(RequestHandler):
         self._has_begun = False
 
     def _give_up(self) -> None:
-        """The time is up: tell the client, after the answers to its earlier requests. One that has sent nothing is told nothing."""
+        """Refuse a head that is late, after the answers to earlier requests; close the connection of a client that has sent nothing."""
         self._head_timer = None
         if self._close or self._force_close or self._request_count != self._head_count:
             return
@@ -115,13 +117,13 @@ class Connection(RequestHandler):
         late = SlowHeadError(message=f"not whole after {self._head_seconds:g} s")
         self._request_count += 1
         self._messages.append((_ErrInfo(late.code, late, late.message), EMPTY_PAYLOAD))
-        self._close = True  # what else comes is not looked at
+        self._close = True  # further bytes are ignored
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
 
 class Server(web.Server):
-    """Makes a `Connection` of each one that is accepted."""
+    """Makes a `Connection` for each connection that is accepted."""
 
     def __init__(self, plain: web.Server, head_seconds: float):
         super().__init__(plain.request_handler, request_factory=plain.request_factory)
@@ -129,7 +131,7 @@ class Server(web.Server):
 
     def __call__(self) -> Connection:
         """Make a connection."""
-        # Bodies are decoded in app/encodings.py: aiohttp would take a gzip that is cut short for a whole one.
+        # app/encodings.py unpacks bodies: aiohttp would accept a gzip body that is cut short.
         return Connection(
             self,
             self._head_seconds,
@@ -162,7 +164,7 @@ class Web(faust_aiohttp.Web):
 
 
 def problem_of(error: HttpProcessingError) -> Problem:
-    """Say why bytes are no request."""
+    """Make the problem for bytes that are no HTTP request."""
     if isinstance(error, SlowHeadError):
         detail = f"the request line and the headers were {error.message}."
         return Problem(408, "slow_head", detail, "Send them faster.")
@@ -175,6 +177,6 @@ def problem_of(error: HttpProcessingError) -> Problem:
 
 
 def _first_line(error: BaseException) -> str:
-    """The reason, without the quotation of what was sent that follows it."""
+    """Return the reason of an error without the quoted bytes of the request after it."""
     text = error.message if isinstance(error, HttpProcessingError) else str(error)
     return text.strip().split("\n")[0].rstrip(".:")[:200]

@@ -1,4 +1,4 @@
-"""Certificates and passwords: what the settings name, and what is made of it. No message of an error holds a secret."""
+"""Loads the certificates and passwords that the settings name. No error message contains a secret."""
 
 import os
 import ssl
@@ -11,16 +11,16 @@ from headrace.tables.kafka.clients import Login, Mechanism
 
 
 class BrokerTls(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """TLS to the brokers.
+    """The table `broker.tls`: TLS to the brokers.
 
     Parameters
     ----------
     ca
-        File of the certificates that the brokers' must be signed by; left out, those that the system trusts.
+        File of the certificates that sign the brokers' certificates; left out, the certificates that the system trusts.
     cert
-        File of the certificate to show to the brokers, where they want one.
+        File of the certificate to show to the brokers, if they ask for one.
     key
-        File of its key, which must not have a password.
+        File of the key of `cert`. The key must not have a password.
     """
 
     ca: str | None = None
@@ -28,7 +28,7 @@ class BrokerTls(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     key: str | None = None
 
     def context(self, folder: Path) -> ssl.SSLContext:
-        """How to speak with the brokers; SettingsError when a file cannot be used. Files are relative to `folder`."""
+        """Make the TLS context for connections to the brokers; SettingsError if a file cannot be used. Files are relative to `folder`."""
         context = trusting(self.ca, folder, "broker.tls.ca")
         if self.cert is not None:
             _show(context, self.cert, self.key, folder, "broker.tls")
@@ -38,17 +38,17 @@ class BrokerTls(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class WebTls(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """TLS of a worker's own address.
+    """The table `worker.tls`: TLS of a worker's own address.
 
     Parameters
     ----------
     cert
-        File of the certificate, with those between it and its root.
+        File of the certificate and its intermediate certificates.
     key
-        File of its key, which must not have a password.
+        File of the key of `cert`. The key must not have a password.
     ca
-        File of the certificates that a worker's must be signed by, for the command line and for other workers; left out, those that
-        the system trusts (`SSL_CERT_FILE`).
+        File of the certificates that sign a worker's certificate, for the command line and for other workers; left out, the certificates
+        that the system trusts (`SSL_CERT_FILE`).
     """
 
     cert: str
@@ -56,23 +56,23 @@ class WebTls(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ca: str | None = None
 
     def context(self, folder: Path) -> ssl.SSLContext:
-        """How to answer; SettingsError when a file cannot be used."""
+        """Make the TLS context of the web server; SettingsError if a file cannot be used."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         _show(context, self.cert, self.key, folder, "worker.tls")
         return context
 
 
 class Sasl(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Who we are to the brokers.
+    """The table `broker.sasl`: how a worker logs in to the brokers.
 
     Parameters
     ----------
     mechanism
-        How the password is shown.
+        The SASL mechanism.
     username
-        The user.
+        The name of the user.
     password_file
-        File of the password. Left out: `HEADRACE_SASL_PASSWORD`.
+        File of the password; left out, `HEADRACE_SASL_PASSWORD` has the password.
     """
 
     mechanism: Mechanism
@@ -80,7 +80,7 @@ class Sasl(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     password_file: str | None = None
 
     def login(self, folder: Path) -> Login:
-        """User and password; SettingsError without a password."""
+        """Return the mechanism, user and password; SettingsError if there is no password."""
         if self.password_file is None:
             password = os.environ.get("HEADRACE_SASL_PASSWORD", "")
         else:
@@ -92,7 +92,7 @@ class Sasl(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def trusting(ca: str | None, folder: Path, where: str) -> ssl.SSLContext:
-    """A client's context that trusts the certificates of this file, or those of the system; SettingsError if it cannot be used."""
+    """Make a client's TLS context that trusts the certificates of a file, or of the system; SettingsError if the file cannot be used."""
     try:
         return ssl.create_default_context(cafile=None if ca is None else str(folder / ca))
     except OSError as error:  # ssl.SSLError is one
@@ -100,7 +100,7 @@ def trusting(ca: str | None, folder: Path, where: str) -> ssl.SSLContext:
 
 
 def read_secret(path: Path, where: str) -> str:
-    """The text of a file without the space around it; SettingsError when it cannot be read."""
+    """Return the text of a file without surrounding white space; SettingsError if the file cannot be read."""
     try:
         return path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:

@@ -1,6 +1,6 @@
-"""The doors: who comes in, how often, and how long a body may take. They stand before every view.
+"""The doors: the checks before every view, of API keys, roles, rates, and the time that a body may take.
 
-A caller shows a key. A worker that passes a question on shows a proof instead, and is admitted as its caller would be.
+A caller shows an API key. A worker that forwards a question shows a proof instead, and gets the rights of the caller.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from aiohttp import web
 from headrace.app.caller import CALLER, Caller
 from headrace.app.contract import Contract, Operation
 from headrace.app.errors import Handler, Problem, answer_problems
-from headrace.app.keys import ROLES, Key, Keys
+from headrace.app.keys import ROLES, ApiKey, ApiKeys
 from headrace.app.peers import is_loopback
 from headrace.app.proof import PROOF, SIGNATURE, Claims, ProofError, Proofs, digest_of_body, is_equal
 from headrace.app.rate import Bucket
@@ -28,32 +28,32 @@ log = structlog.get_logger()
 KEY_HEADERS = ("Authorization", "X-API-Key")
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="headrace"'}
 KEYLESS = ""
-"""Names what shares one rate where there are no keys: all requests together."""
+"""The name under which all requests share one rate if there are no keys."""
 
 
 class Doors:
     """Admits requests to views, or refuses them with a Problem.
 
-    A request for what does not exist needs a key too, so that nobody learns without one what there is. The role that a view asks for
-    is found by its route, never by the text of the path.
+    A request for an unknown route or task needs a key too, so that nobody can find out without a key what exists. The role that a view needs
+    is looked up by its route, never by the text of the path.
 
     Parameters
     ----------
     keys
-        Who may come in; without any, everyone may.
+        The API keys that are admitted; if there are none, everyone is admitted.
     rate_limit
-        Requests a second of a key that has no rate of its own; None sets no limit.
+        The requests a second of a key that has no rate of its own; None sets no limit.
     body_seconds
         How long a body may take to arrive.
     operations
-        Every view's method.
+        The methods of all views, with their contracts.
     proofs
-        Check what other workers pass on; None where the workers share no secret.
+        Checks the questions that other workers forward; None if the workers share no secret.
     """
 
     def __init__(
         self,
-        keys: Keys,
+        keys: ApiKeys,
         rate_limit: float | None,
         body_seconds: float,
         operations: Iterable[Operation],
@@ -63,43 +63,43 @@ class Doors:
         self._is_guarded = len(keys) > 0
         self._callers = {key.name: Caller(key.name, tuple(role for role in ROLES if role in key.roles)) for key in keys}
         self._rates: dict[str | None, float | None] = {key.name: key.rate for key in keys}
-        self._operations = {(one.path, one.method.upper()): one.contract for one in operations}
+        self._operations = {(operation.path, operation.method.upper()): operation.contract for operation in operations}
         self._operations |= {
-            (path, "HEAD"): said for (path, method), said in self._operations.items() if method == "GET"
+            (path, "HEAD"): contract for (path, method), contract in self._operations.items() if method == "GET"
         }
         self._buckets: dict[str, Bucket] = {}
         self._refusals = Refusals()
 
     @web.middleware
     async def admit(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Let a request through to its view, with its whole body: no view waits for a sender."""
+        """Admit a request to its view when its whole body is there, so that no view waits for a sender."""
         if PROOF in request.headers:
-            return await self._admit_passed_on(request, handler)
-        said = self._contract(request)
-        if said is None or said.role is not None:
-            key = await self._know(request) if self._is_guarded else None
-            self._pace(key)
+            return await self._admit_forwarded(request, handler)
+        contract = self._contract(request)
+        if contract is None or contract.role is not None:
+            key = await self._identify_or_refuse(request) if self._is_guarded else None
+            self._limit_rate(key)
             if key is not None:
-                authorise(said, key)
+                authorise(contract, key)
                 request[CALLER] = self._callers[key.name]
             elif self.proofs is None:
                 request[CALLER] = Caller.of_headers(request.headers)
-        if said is not None and said.takes is not None and not request.content.is_eof():
+        if contract is not None and contract.takes is not None and not request.content.is_eof():
             await self._read(request)
         return await handler(request)
 
-    async def _admit_passed_on(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Let a question of another worker through, as its caller, and sign the answer, also where it is a refusal.
+    async def _admit_forwarded(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Admit a question that another worker forwards, with the rights of its caller, and sign the answer, even if it is a refusal.
 
-        What is no proof, or one for another worker, is refused without a signature. Every refusal of a proof waits for its turn as that
-        of a key does, whether the worker has a group secret or not: a header that anybody can send buys no faster answers.
+        An invalid proof, or a proof for another worker, is refused without a signature. Every refusal of a proof waits for its turn, like the
+        refusal of a key, whether the worker has a group secret or not: a header that anyone can send must not get faster refusals.
         """
-        found, proofs = request.headers.getall(PROOF), self.proofs
-        if len(found) != 1 or any(name in request.headers for name in KEY_HEADERS):
+        shown, proofs = request.headers.getall(PROOF), self.proofs
+        if len(shown) != 1 or any(name in request.headers for name in KEY_HEADERS):
             raise await self._refuse_proof("there is more than one proof, or a key too")
         if proofs is None:
             raise await self._refuse_proof("this worker has no group secret")
-        proof = found[0]
+        proof = shown[0]
         try:
             claims = proofs.open(proof)
         except ProofError as error:
@@ -115,16 +115,16 @@ class Doors:
     async def _admit_caller(
         self, request: web.Request, handler: Handler, proof: str, claims: Claims
     ) -> web.StreamResponse:
-        """Let the caller of whom a proof speaks through to the view."""
+        """Admit the caller in the claims of a proof to the view."""
         assert self.proofs is not None
         try:
             self.proofs.accept(proof, claims, request.method, request.raw_path)
         except ProofError as error:
             raise await self._refuse_proof(str(error)) from None
         caller = claims.caller
-        key = Key(caller.key or KEYLESS, frozenset(caller.roles), b"", self._rates.get(caller.key))
+        key = ApiKey(caller.key or KEYLESS, frozenset(caller.roles), b"", self._rates.get(caller.key))
         if not caller.is_over_kafka:
-            self._pace(key)
+            self._limit_rate(key)
         if self._is_guarded:
             authorise(self._contract(request), key)
         await self._read(request)
@@ -134,38 +134,38 @@ class Doors:
         return await handler(request)
 
     def _contract(self, request: web.Request) -> Contract | None:
-        """What the view of a request does; None for what does not exist."""
+        """Return the contract of a request's view; None if there is no such route."""
         resource = request.match_info.route.resource
         return None if resource is None else self._operations.get((resource.canonical, request.method))
 
-    async def _know(self, request: web.Request) -> Key:
-        """The key that was shown; a Problem 401, at its turn, if there is none."""
+    async def _identify_or_refuse(self, request: web.Request) -> ApiKey:
+        """Return the key of a request; raise a Problem 401, when it has its turn, if there is none."""
         try:
             return self._identify(request)
         except Problem as problem:
-            await self._wait(problem)
+            await self._wait_for_turn(problem)
             raise
 
     async def _refuse_proof(self, why: str) -> Problem:
-        """The refusal, at its turn, of what another worker, or somebody in its place, passes on.
+        """Wait for the turn of a refusal, and return the problem for a question with an invalid proof.
 
-        An operator must see it, since its caller has no part in it. What does not get a turn is not logged.
+        The refusal is logged for the operator, since the caller cannot mend it. A refusal that gets no turn is not logged.
         """
         remedy = "Give all workers the same group secret, and clocks that agree."
         problem = Problem(401, "proof", f"{why}.", remedy, CHALLENGE)
-        if await self._wait(problem):
+        if await self._wait_for_turn(problem):
             log.warning("a question that was passed on is refused", error=why)
         return problem
 
-    async def _wait(self, refusal: Problem) -> bool:
-        """Wait for the turn of a refusal; False, at once, if too many wait already. Then its connection is to be closed."""
+    async def _wait_for_turn(self, refusal: Problem) -> bool:
+        """Wait for the turn of a refusal, and return True. If too many wait already, return False at once, and close the connection after the answer."""
         has_turn = await self._refusals.wait()
         if not has_turn:
             refusal.headers = {**refusal.headers, "Connection": "close"}
         return has_turn
 
-    def _identify(self, request: web.Request) -> Key:
-        """The key that was shown. What was shown is never told nor logged."""
+    def _identify(self, request: web.Request) -> ApiKey:
+        """Return the key of a request; a Problem 401 if there is none. The text of the key is never shown nor logged."""
         headers = request.headers
         shown = [*headers.getall("Authorization", ()), *headers.getall("X-API-Key", ())]
         remedy = "Send one key: 'Authorization: Bearer KEY', or 'X-API-Key: KEY'."
@@ -182,8 +182,8 @@ class Doors:
             raise Problem(401, "unknown_key", "the key is not known.", "Ask the operator for one.", CHALLENGE)
         return key
 
-    def _pace(self, key: Key | None) -> None:
-        """Count a request; a Problem 429 for one too many."""
+    def _limit_rate(self, key: ApiKey | None) -> None:
+        """Count a request of a key; a Problem 429 if there are too many."""
         name, rate = (KEYLESS, self.rate_limit) if key is None else (key.name, key.rate or self.rate_limit)
         if rate is None:
             return
@@ -197,7 +197,7 @@ class Doors:
             raise Problem(429, "rate", detail, f"Ask again in {after} s, or send batches.", {"Retry-After": after})
 
     async def _read(self, request: web.Request) -> None:
-        """Wait for the rest of a body, which the request keeps."""
+        """Wait for the rest of a body, which the request stores."""
         try:
             async with asyncio.timeout(self.body_seconds):
                 await request.read()
@@ -208,16 +208,16 @@ class Doors:
             raise Problem(408, "slow_body", detail, "Send it faster, or less.", {"Connection": "close"}) from None
 
 
-def authorise(said: Contract | None, key: Key) -> None:
-    """Refuse a key that may not do what a view does: a Problem 403."""
-    if said is not None and said.role is not None and not key.may(said.role):
+def authorise(contract: Contract | None, key: ApiKey) -> None:
+    """Raise a Problem 403 if a key does not have the role of a contract."""
+    if contract is not None and contract.role is not None and not key.may(contract.role):
         who = "a caller without a key" if key.name == KEYLESS else f"the key '{key.name}'"
-        detail = f"{who} may not do this: it takes the role '{said.role}'."
+        detail = f"{who} may not do this: it takes the role '{contract.role}'."
         raise Problem(403, "role", detail, "Use another key, or give this one the role.")
 
 
 def doors_of(settings: Settings, operations: Iterable[Operation]) -> Doors:
-    """The doors that the settings describe; SettingsError for a worker that all the world could command."""
+    """Make the doors from the settings; SettingsError if anyone could command the worker over the network."""
     keys, worker = settings.keys(), settings.worker
     if not keys and not worker.insecure and not is_loopback(settings.web_host):
         raise SettingsError(

@@ -1,4 +1,4 @@
-"""The same worker, started by Faust's own command line: `faust -A headrace.worker worker`."""
+"""Starts a worker from Faust's own command line: `faust -A headrace.worker worker`."""
 
 import argparse
 import os
@@ -19,7 +19,7 @@ from headrace.app.worker import run, wire
 from headrace.learning.errors import HeadraceError, SettingsError
 
 LEVELS = {"debug": "debug", "info": "info", "warn": "warning", "warning": "warning", "error": "error"}
-"""Faust's names of log levels, and ours. Faust's `critical` is `error` here."""
+"""The log level of `headrace worker` for each of Faust's. Faust's `critical` becomes `error`."""
 FROM_SETTINGS = {
     "web_enabled": "--without-web",
     "web_bind": "--web-bind",
@@ -27,22 +27,22 @@ FROM_SETTINGS = {
     "web_port": "--web-port",
     "web_transport": "--web-transport",
 }
-"""Faust's settings that `headrace.toml` decides, and the option of `faust worker` that would change each."""
+"""The settings of Faust that `headrace.toml` decides, each with the option of `faust worker` that would change it."""
 
 NO_DATADIR = "{conf.name}-data"
-"""What Faust's command line writes into F_DATADIR when no `--datadir` is given."""
+"""The value that Faust's command line writes into F_DATADIR if there is no `--datadir`."""
 
 
 def listed_app() -> LearningApp:
-    """The Faust app of the settings that HEADRACE_CONFIG names, or of `headrace.toml`, for Faust's command line to look at.
+    """Make the Faust app for Faust's command line to inspect, from the settings in HEADRACE_CONFIG or `headrace.toml`.
 
-    `faust worker` does not run this app: it calls `headrace worker` in the same process, which makes an app of its own after it has
-    tried the models and prepared the topics.
+    `faust worker` does not run this app: it calls `headrace worker` in the same process, which makes its own app after it has tried the
+    models and prepared the topics.
 
     Raises
     ------
     click.ClickException
-        If there are no settings, or something is wrong with them, or the working folder is a relative path.
+        The settings are missing or wrong, or `--workdir` is a relative path.
     """
     check_workdir()
     try:
@@ -57,12 +57,12 @@ def listed_app() -> LearningApp:
 
 
 def check_workdir() -> None:
-    """Refuse a relative `--workdir`. Faust changes into it before this module is imported and again afterwards, and does not find it there.
+    """Refuse a relative `--workdir`. Faust changes into it before this module is imported, and again afterwards, when it is not found.
 
     Raises
     ------
     click.ClickException
-        Says what to write instead.
+        `--workdir` is a relative path; the text says what to write instead.
     """
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("-W", "--workdir", default=os.environ.get("F_WORKDIR"))
@@ -74,13 +74,13 @@ def check_workdir() -> None:
 
 
 def worker_class(settings: Settings, configured: dict[str, object]) -> type[faust.Worker]:
-    """Make the class that `faust worker` instantiates with its options, and executes."""
+    """Make the worker class that `faust worker` instantiates with its options, and executes."""
 
     class Worker(faust.Worker):
-        """Runs a Headrace worker in place of Faust's. `--loglevel` is honoured; the other options are refused or have no effect."""
+        """Runs a Headrace worker in place of Faust's. `--loglevel` has its effect; other options are refused or have no effect."""
 
         def __init__(self, *services: Any, **options: Any):
-            fix_hash_seed()  # before Faust prints its banner, which a process that starts again would print twice
+            fix_hash_seed()  # before Faust prints its banner, which a restarted process would print again
             super().__init__(*services, **options)
 
         def execute_from_commandline(self) -> NoReturn:
@@ -97,12 +97,12 @@ def worker_class(settings: Settings, configured: dict[str, object]) -> type[faus
 
 
 def check_options(worker: faust.Worker, settings: Settings, configured: dict[str, object]) -> None:
-    """Refuse options of Faust's that would change what `headrace.toml` says.
+    """Refuse options of Faust that would change a setting of `headrace.toml`.
 
     Raises
     ------
     SettingsError
-        Names the options, and where to write what they are meant to change.
+        There are such options; the text names them and the settings to write instead.
     """
     options = [FROM_SETTINGS[name] for name, value in configured.items() if getattr(worker.app.conf, name) != value]
     datadir = os.environ.get("F_DATADIR", NO_DATADIR)

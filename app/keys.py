@@ -1,4 +1,4 @@
-"""API keys: who may ask what. Only their SHA-256 is kept, so neither a file nor this process can tell a key."""
+"""API keys and their roles. Only the SHA-256 of a key is stored, so neither a file nor this process can reveal a key."""
 
 import hashlib
 import hmac
@@ -11,7 +11,7 @@ import msgspec
 from headrace.learning.errors import SettingsError
 
 Role = Literal["predict", "feedback", "admin"]
-"""`predict` asks models and reads; `feedback` sends samples, labels and features; `admin` may do all, and alone commands."""
+"""`predict` asks models and reads; `feedback` sends samples, labels and features; `admin` may do everything, and only `admin` may command."""
 
 ROLES: tuple[Role, ...] = get_args(Role)
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,62}")
@@ -19,8 +19,8 @@ DIGEST = re.compile(r"[0-9a-f]{64}")
 FORM = "Write: NAME ROLE[,ROLE] SHA-256-OF-THE-KEY [REQUESTS-A-SECOND]. `headrace key` makes one."
 
 
-class Key(msgspec.Struct, frozen=True):
-    """One key: whose it is, its roles, its digest, and how many requests a second it may make (None: the default)."""
+class ApiKey(msgspec.Struct, frozen=True):
+    """An API key: its name, its roles, its digest, and its requests a second (None: the default)."""
 
     name: str
     roles: frozenset[str]
@@ -28,17 +28,17 @@ class Key(msgspec.Struct, frozen=True):
     rate: float | None = None
 
     def may(self, role: Role) -> bool:
-        """Whether this key opens what asks for a role. `admin` opens all; the others open only their own."""
+        """Say whether this key has a role. `admin` has all roles."""
         return role in self.roles or "admin" in self.roles
 
 
-class Keys:
-    """The keys that a worker knows.
+class ApiKeys:
+    """The API keys that a worker knows.
 
     Examples
     --------
     >>> line = f"phone predict,feedback {digest_of('secret').hex()} 50"
-    >>> keys = Keys(parse_keys(line, "keys"))
+    >>> keys = ApiKeys(parse_keys(line, "keys"))
     >>> key = keys.find("secret")
     >>> key.name, key.may("predict"), key.may("admin"), key.rate
     ('phone', True, False, 50.0)
@@ -46,7 +46,7 @@ class Keys:
     True
     """
 
-    def __init__(self, keys: Iterable[Key] = ()):
+    def __init__(self, keys: Iterable[ApiKey] = ()):
         self._keys = list(keys)
         for number, key in enumerate(self._keys):
             if any(key.name == other.name or key.digest == other.digest for other in self._keys[:number]):
@@ -54,15 +54,15 @@ class Keys:
                     f"the key '{key.name}' stands twice, by its name or itself.", "Give each its own name and key."
                 )
 
-    def find(self, secret: str) -> Key | None:
-        """The key that was shown, or None. How long it takes tells nothing: digests are compared, each whole, and all of them."""
-        shown, found = digest_of(secret), None
+    def find(self, secret: str) -> ApiKey | None:
+        """Find the key with this secret; None if there is none. The time reveals nothing, since every digest is compared as a whole."""
+        digest, matching = digest_of(secret), None
         for key in self._keys:
-            if hmac.compare_digest(key.digest, shown):
-                found = key
-        return found
+            if hmac.compare_digest(key.digest, digest):
+                matching = key
+        return matching
 
-    def __iter__(self) -> Iterator[Key]:
+    def __iter__(self) -> Iterator[ApiKey]:
         return iter(self._keys)
 
     def __len__(self) -> int:
@@ -70,19 +70,19 @@ class Keys:
 
 
 def digest_of(secret: str) -> bytes:
-    """What is kept of a key. A key is random and long, so that one pass of SHA-256 is enough; a password would not be."""
+    """Return the digest under which a key is stored. One SHA-256 is enough for a key, which is long and random; a password would need more."""
     return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).digest()
 
 
-def parse_keys(text: str, where: str) -> list[Key]:
-    """The keys of a text with one a line: name, roles, SHA-256 as hex, and optionally a rate. `#` begins a remark.
+def parse_keys(text: str, where: str) -> list[ApiKey]:
+    """Parse a text with one key a line: name, roles, SHA-256 as hex, and optionally a rate. `#` begins a comment.
 
     Raises
     ------
     SettingsError
-        Names `where` and the line, and never quotes it: it may hold a key by mistake.
+        A line is wrong. The text names `where` and the line, and never quotes the line, which may contain a key by mistake.
     """
-    found: list[Key] = []
+    keys: list[ApiKey] = []
     for number, line in enumerate(text.splitlines(), 1):
         parts = line.partition("#")[0].split()
         if not parts:
@@ -90,8 +90,8 @@ def parse_keys(text: str, where: str) -> list[Key]:
         at = f"{where}, line {number}"
         if len(parts) not in (3, 4):
             raise SettingsError(f"{at} has {len(parts)} parts.", FORM)
-        found.append(Key(_name(parts[0], at), _roles(parts[1], at), _digest(parts[2], at), _rate(parts[3:], at)))
-    return found
+        keys.append(ApiKey(_name(parts[0], at), _roles(parts[1], at), _digest(parts[2], at), _rate(parts[3:], at)))
+    return keys
 
 
 def _name(part: str, at: str) -> str:

@@ -1,4 +1,4 @@
-"""The log of a worker: one line an event on stderr, that never raises, never waits, and says a thing once a minute."""
+"""The log of a worker: one line an event on stderr. Logging never raises and never waits, and logs the same cause once a minute."""
 
 import atexit
 import logging
@@ -18,37 +18,37 @@ from headrace.app.errors import is_worth_logging
 Event = MutableMapping[str, Any]
 
 LINES_MAX = 10_000
-"""Lines that may wait to be written. When whoever reads stderr does not, more are lost, and counted."""
+"""The largest number of lines that wait to be written. If nobody reads stderr, further lines are lost and counted."""
 
 FLUSH_SECONDS = 1.0
 """How long the end of the process waits for the last lines to be written."""
 
 REPEAT_SECONDS = 60.0
-"""How long a cause that was logged is only counted."""
+"""How long a cause is only counted after it was logged."""
 
 CAUSES_MAX = 1_000
-"""Causes that are remembered; of more, the oldest is forgotten, and logged anew when it comes again."""
+"""The largest number of causes that are remembered. The oldest is forgotten first, and logged again if it comes back."""
 
 START_SECONDS = 30.0
-"""How long after its start a worker is silent about what a new Kafka says while it makes the topic of the consumer groups."""
+"""How long after its start a worker leaves out the errors of a new Kafka, which is still making the topic of the consumer groups."""
 
 STARTING = ("GroupCoordinatorNotAvailable", "Marking the coordinator dead")
-"""What aiokafka says meanwhile. If it goes on for longer, it is logged."""
+"""Texts in aiokafka's lines about these errors, which are logged after START_SECONDS."""
 
 IDENTITY = ("task", "partition", "source", "topic", "part", "name")
-"""What tells two things of one event apart: another shard that stops is news. Offsets and times are not: they are always others."""
+"""The fields that distinguish causes of the same event: a second shard that stops is another cause. Offsets and times always differ, and do not."""
 
 
 class LogWriter:
-    """A text stream that writes from a thread of its own.
+    """A text stream that writes lines from a thread of its own.
 
-    A log line must not end what logs it, nor hold it up: stderr may be a pipe whose reader has gone, or no longer reads, or a file on a
-    disk that is full. Lines that could not be written are counted, and the count is written when there is room again.
+    A log line must neither end nor delay the code that logs: stderr may be a pipe whose reader has gone or no longer reads, or a file on a
+    full disk. Lines that could not be written are counted, and the count is written when there is room again.
 
     Parameters
     ----------
     stream
-        Where to write.
+        The stream to write to.
     """
 
     def __init__(self, stream: TextIO):
@@ -58,7 +58,7 @@ class LogWriter:
         threading.Thread(target=self._write_all, name="log", daemon=True).start()
 
     def write(self, line: str) -> int:
-        """Have a line written soon."""
+        """Put a line into the queue of the writing thread."""
         try:
             self._lines.put_nowait(line)
         except queue.Full:
@@ -66,10 +66,10 @@ class LogWriter:
         return len(line)
 
     def flush(self) -> None:
-        """Do nothing: who logs must not wait."""
+        """Do nothing, since the code that logs must not wait."""
 
     def drain(self, seconds: float = FLUSH_SECONDS) -> None:
-        """Wait until all is written, at most so long."""
+        """Wait until all lines are written, for `seconds` at most."""
         done = self._lines.all_tasks_done
         with done:
             done.wait_for(lambda: not self._lines.unfinished_tasks, seconds)
@@ -97,14 +97,14 @@ class LogWriter:
 
 
 class Repeats:
-    """Lets a cause through once in a while, with the number of those that were held back.
+    """Lets a cause through once in `seconds`, with the number of times that it was held back.
 
     Parameters
     ----------
     seconds
-        How long a cause that was let through is held back.
+        How long a cause is held back after it was let through.
     clock
-        Seconds that never go back.
+        Returns seconds of a monotonic clock.
 
     Examples
     --------
@@ -123,7 +123,7 @@ class Repeats:
         self._lock = threading.Lock()  # Faust's consumer logs from a thread of its own
 
     def take(self, cause: object) -> int | None:
-        """How many were held back since this cause was last let through; None if it is held back too."""
+        """Return how often this cause was held back since it was last let through; None if it is held back now too."""
         with self._lock:
             now, (since, held) = self.clock(), self._causes.get(cause, (float("-inf"), 0))
             if now - since < self.seconds:
@@ -137,7 +137,7 @@ class Repeats:
 
 
 class Cause(NamedTuple):
-    """What makes two lines the same one."""
+    """The cause of a log line: two lines with equal causes count as repeats."""
 
     level: str
     event: str
@@ -146,7 +146,7 @@ class Cause(NamedTuple):
 
 
 def cause_of(level: str, event: str, error: object, fields: Mapping[str, object]) -> Cause:
-    """The cause of a line: numbers in its text count as the same, the shard that it is of does not.
+    """Return the cause of a line. Numbers in its text do not make a difference; the fields of IDENTITY, such as the shard, do.
 
     Examples
     --------
@@ -163,14 +163,14 @@ def _numberless(text: str) -> str:
     return re.sub(r"\d+", "0", text[:500])
 
 
-class OurRepeats:
-    """A structlog processor that holds back warnings and errors of a cause that was just logged. Other news is let through."""
+class HeadraceRepeats:
+    """A structlog processor that holds back warnings and errors of a cause that was logged recently."""
 
     def __init__(self, repeats: Repeats):
         self.repeats = repeats
 
     def __call__(self, _logger: Any, _method: str, event: Event) -> Event:
-        """The event, or DropEvent."""
+        """Return the event, or raise DropEvent to hold it back."""
         level, info = event["level"], event.get("exc_info")
         if level not in ("warning", "error", "critical") and "error" not in event:
             return event
@@ -181,11 +181,11 @@ class OurRepeats:
         return {**event, "repeated": held} if held else event
 
 
-class TheirRepeats(logging.Filter):
-    """A filter for what libraries log: a cause at a time, and aiokafka's errors as warnings.
+class LibraryRepeats(logging.Filter):
+    """A filter for the lines of libraries: holds back repeats, and turns aiokafka's errors into warnings.
 
-    aiokafka logs an error for each request that fails, a hundred a second while the broker is away, and tries again. What it gives
-    up it raises, and then it is logged by us as what it is.
+    aiokafka logs an error for each request that fails, a hundred a second while the broker is away, and tries again. If it gives up, it
+    raises an exception, which Headrace logs as an error.
     """
 
     def __init__(self, repeats: Repeats, clock: Callable[[], float] = monotonic):
@@ -194,7 +194,7 @@ class TheirRepeats(logging.Filter):
         self._started_at = clock()
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether to write it; adds `repeated` to the record."""
+        """Say whether to write a record, and set its `repeated`."""
         try:
             text = record.getMessage()
         except (TypeError, ValueError):  # an argument that does not fit its place
@@ -215,7 +215,7 @@ def _add_repeated(_logger: Any, _method: str, event: Event) -> Event:
 
 
 def set_up_logging(level: str, stream: TextIO | None = None) -> LogWriter:
-    """One line an event on stderr, for people on a terminal and as JSON elsewhere; from us and from libraries."""
+    """Log one line an event to stderr, from Headrace and from libraries: readable on a terminal, as JSON elsewhere."""
     stream = stream or sys.stderr
     number = logging.getLevelNamesMapping()[level.upper()]
     renderer = structlog.dev.ConsoleRenderer() if stream.isatty() else structlog.processors.JSONRenderer(default=repr)
@@ -223,18 +223,18 @@ def set_up_logging(level: str, stream: TextIO | None = None) -> LogWriter:
     atexit.register(writer.drain)
     shared: list[structlog.typing.Processor] = [
         structlog.processors.add_log_level,
-        OurRepeats(repeats),
+        HeadraceRepeats(repeats),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.ExceptionRenderer(),
     ]
-    # Faust's and aiokafka's own words about rebalances are noise to an operator, their warnings are not.
-    theirs = logging.StreamHandler(writer)
+    # Lines of Faust and aiokafka below warnings, such as those about rebalances, are of no use to an operator.
+    handler = logging.StreamHandler(writer)
     plain = structlog.stdlib.ProcessorFormatter.remove_processors_meta
-    named = [structlog.stdlib.add_log_level, structlog.stdlib.add_logger_name, _add_repeated, *shared[2:]]
-    theirs.setFormatter(structlog.stdlib.ProcessorFormatter(processors=[plain, renderer], foreign_pre_chain=named))
-    theirs.addFilter(TheirRepeats(repeats))
+    foreign = [structlog.stdlib.add_log_level, structlog.stdlib.add_logger_name, _add_repeated, *shared[2:]]
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(processors=[plain, renderer], foreign_pre_chain=foreign))
+    handler.addFilter(LibraryRepeats(repeats))
     logging.raiseExceptions = False  # a line that cannot be rendered is left out
-    logging.basicConfig(level=logging.WARNING, handlers=[theirs])
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
     logging.getLogger("aiohttp.server").addFilter(is_worth_logging)
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(number),

@@ -1,4 +1,4 @@
-"""All checks of a model: those of one process, and that three processes come to one state."""
+"""Checks a model: whether it can learn from a log in one process, and whether three processes reach the same state."""
 
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -8,7 +8,7 @@ from typing import Any, get_args
 import msgspec
 
 from headrace.app.other_process import OtherProcess, Refused, other_process
-from headrace.app.trial import ALIKE, ELSEWHERE, limited
+from headrace.app.trial import DIFFERENT_STATES, SEED_REMEDY, limited
 from headrace.learning.errors import ModelError
 from headrace.learning.fold.checks import CHECKS, examine, not_made
 from headrace.learning.fold.finding import Finding
@@ -16,9 +16,9 @@ from headrace.learning.models import build
 from headrace.learning.task import Kind, Task, Value
 
 HASH_SEEDS = "0", "1"
-"""PYTHONHASHSEED of the two other processes. Workers have 0; a program of one's own that folds has any."""
+"""The PYTHONHASHSEEDs of the two other processes. Workers have 0; a user's own program that folds may have any."""
 
-SORTED = (
+SORT_REMEDY = (
     "Let nothing depend on the order of a set: sort it. Workers fold such a model alike all the same, for they run with PYTHONHASHSEED=0; "
     "so must every program of your own that folds."
 )
@@ -27,16 +27,16 @@ PROCESSES = "processes"
 
 
 class Report(msgspec.Struct, frozen=True):
-    """What came of the checks of a model.
+    """The result of `check_model`.
 
     Parameters
     ----------
     model
-        Its name.
+        The name of the model.
     kind
-        The kind of task that it was held to.
+        The kind of task that the model was checked for.
     findings
-        One a check, in the order in which they were made.
+        One finding for each check, in order.
     """
 
     model: str
@@ -45,14 +45,14 @@ class Report(msgspec.Struct, frozen=True):
 
     @property
     def faults(self) -> list[Finding]:
-        """The findings for which the model must not be used."""
+        """The findings with status `fault`. A model with a fault must not be used."""
         return [finding for finding in self.findings if finding.status == "fault"]
 
 
 def check_model(
     model: str | dict[str, Value] | Callable[..., Any], task: Task | None = None, *, kind: Kind | None = None
 ) -> Report:
-    """Hold a model to what the fold needs of it, with generated rows. All checks are made, whatever the others find.
+    """Check with generated rows that a model can learn from a log. All checks run, even if some find faults.
 
     The checks are, by their names:
 
@@ -114,8 +114,8 @@ def _compare(task: Task, here: str | None, others: list[OtherProcess]) -> Findin
         return Finding(PROCESSES, "fault", error.what, error.remedy)
     if is_hash_order:
         what = "comes to another state with another PYTHONHASHSEED, from the same rows"
-        return Finding(PROCESSES, "fault", f"the model '{task.model_name}' {what}.", SORTED)
-    return Finding(PROCESSES, "fault", f"the model '{task.model_name}' {ELSEWHERE}.", ALIKE)
+        return Finding(PROCESSES, "fault", f"the model '{task.model_name}' {what}.", SORT_REMEDY)
+    return Finding(PROCESSES, "fault", f"the model '{task.model_name}' {DIFFERENT_STATES}.", SEED_REMEDY)
 
 
 def _digest_of(other: OtherProcess) -> str:
@@ -126,7 +126,7 @@ def _digest_of(other: OtherProcess) -> str:
 
 
 def _name_of(model: Callable[..., object]) -> str:
-    """The name by which a worker finds a function or class; ModelError if it has none."""
+    """Return the name under which a worker can import a function or class; ModelError if there is none."""
     module, name = getattr(model, "__module__", None), getattr(model, "__qualname__", None)
     if not isinstance(module, str) or not isinstance(name, str):
         what = f"a {type(model).__name__} is a model, and not what makes one: every shard begins with a fresh model."
@@ -138,7 +138,7 @@ def _name_of(model: Callable[..., object]) -> str:
 
 
 def _task_for(spec: str | dict[str, Value], kind: Kind | None) -> Task:
-    """A task with this model, of this kind or of the first that the model is for; ModelError, the first one, if it is for none."""
+    """Make a task with this model, of this kind or of the first kind that the model can learn; the first ModelError if it can learn none."""
     error: ModelError | None = None
     for one in get_args(Kind) if kind is None else (kind,):
         try:

@@ -1,4 +1,4 @@
-"""The OpenAPI document, made of the contracts: of the structs that read bodies, and of what each task declares."""
+"""Makes the OpenAPI document of a worker from the contracts of its views and the declarations of its tasks."""
 
 import re
 from collections.abc import Iterable
@@ -19,10 +19,10 @@ from headrace.learning.task import Feature, Json, Task
 COMPONENT = "#/components/schemas/"
 ANY_TEXT = Annotated[str, msgspec.Meta(min_length=1)]
 ADMITTING = (401, 403, 429)
-"""Problems of every operation that asks for a role, the first two where there are keys."""
+"""The statuses of problems of every operation that needs a role; 401 and 403 only if there are keys."""
 
 READING = (400, 408, 413, 415)
-"""Problems of every operation that takes a body."""
+"""The statuses of problems of every operation that takes a body."""
 
 HEADERS: dict[int, dict[str, Json]] = {
     401: {"WWW-Authenticate": {"schema": {"type": "string"}}},
@@ -35,26 +35,26 @@ SCHEMES = {
 
 
 def write_document(operations: Iterable[Operation], tasks: Iterable[Task], *, has_keys: bool) -> dict[str, Json]:
-    """The document of a worker with these operations: a path for each task, with the features and labels that it declares.
+    """Make the OpenAPI document of a worker: a path for each operation and task, with the features and labels that the task declares.
 
     Parameters
     ----------
     operations
-        What there is.
+        The operations of the worker.
     tasks
-        In whose names `{task}` is resolved.
+        The tasks. Their names replace `{task}` in paths.
     has_keys
-        Whether the worker asks for keys.
+        Whether the worker asks for API keys.
     """
     operations, tasks = list(operations), list(tasks)
-    types = {id(kind): kind for one in operations for kind in _types(one)}
+    types = {id(type_): type_ for operation in operations for type_ in _types(operation)}
     schemas, components = msgspec.json.schema_components(types.values(), ref_template=COMPONENT + "{name}")
     writer = Writer(dict(zip(types, schemas, strict=True)), components, has_keys=has_keys)
     paths: dict[str, dict[str, Json]] = {}
-    for one in operations:
-        for task in tasks if "{task}" in one.path else [None]:
-            path = one.path if task is None else one.path.replace("{task}", task.name)
-            paths.setdefault(path, {})[one.method] = writer.operation(one, task)
+    for operation in operations:
+        for task in tasks if "{task}" in operation.path else [None]:
+            path = operation.path if task is None else operation.path.replace("{task}", task.name)
+            paths.setdefault(path, {})[operation.method] = writer.describe(operation, task)
     return {
         "openapi": "3.1.0",
         "info": {"title": "Headrace", "version": version("headrace")},
@@ -64,66 +64,67 @@ def write_document(operations: Iterable[Operation], tasks: Iterable[Task], *, ha
 
 
 class Writer:
-    """Writes operations.
+    """Writes the descriptions of operations.
 
     Parameters
     ----------
     schemas
-        Of the types, by their `id`.
+        The schemas of the types, by the Python `id` of the type.
     components
-        What the schemas refer to; those that differ by task are added.
+        The schemas to which `schemas` refer by name. The writer adds components that differ between tasks.
     has_keys
-        Whether the worker asks for keys.
+        Whether the worker asks for API keys.
     """
 
     def __init__(self, schemas: dict[int, dict[str, Json]], components: dict[str, Json], *, has_keys: bool):
         self.schemas, self.components, self.has_keys = schemas, components, has_keys
 
-    def operation(self, one: Operation, task: Task | None) -> dict[str, Json]:
-        """One operation, of a task or of none."""
-        said = one.contract
-        responses = {str(said.status): self._response(HTTPStatus(said.status).phrase, said.gives, task)}
-        for status in sorted(problems_of(one, has_keys=self.has_keys)):
+    def describe(self, operation: Operation, task: Task | None) -> dict[str, Json]:
+        """Describe an operation of a task, or of none."""
+        contract = operation.contract
+        responses = {str(contract.status): self._response(HTTPStatus(contract.status).phrase, contract.gives, task)}
+        for status in sorted(problems_of(operation, has_keys=self.has_keys)):
             answer = self._response(describe_problems(status), ProblemDocument, task, "application/problem+json")
             responses[str(status)] = answer | ({"headers": HEADERS[status]} if status in HEADERS else {})
-        written: dict[str, Json] = {
-            "operationId": f"{one.view}.{one.method}" + (f".{task.name}" if task else ""),
-            "summary": one.summary,
+        described: dict[str, Json] = {
+            "operationId": f"{operation.view}.{operation.method}" + (f".{task.name}" if task else ""),
+            "summary": operation.summary,
             "responses": responses,
         }
-        if parameters := self._parameters(one):
-            written["parameters"] = parameters
-        if said.takes is not None:
-            content = {"application/json": {"schema": self._schema(said.takes, task)}}
-            written["requestBody"] = {"required": True, "content": content}
+        if parameters := self._parameters(operation):
+            described["parameters"] = parameters
+        if contract.takes is not None:
+            content = {"application/json": {"schema": self._schema(contract.takes, task)}}
+            described["requestBody"] = {"required": True, "content": content}
         if self.has_keys:
-            written["security"] = [] if said.role is None else [{name: []} for name in SCHEMES]
-            if said.role is not None:
-                written["description"] = f"Takes the role `{said.role}`."
-        return written
+            described["security"] = [] if contract.role is None else [{name: []} for name in SCHEMES]
+            if contract.role is not None:
+                described["description"] = f"Takes the role `{contract.role}`."
+        return described
 
-    def _parameters(self, one: Operation) -> list[dict[str, Json]]:
-        within = [name for name in re.findall(r"{(\w+)}", one.path) if name != "task"]
-        types = {name: one.contract.parameters.get(name, ANY_TEXT) for name in within} | dict(one.contract.parameters)
+    def _parameters(self, operation: Operation) -> list[dict[str, Json]]:
+        parameters = operation.contract.parameters
+        in_path = [name for name in re.findall(r"{(\w+)}", operation.path) if name != "task"]
+        types = {name: parameters.get(name, ANY_TEXT) for name in in_path} | dict(parameters)
         return [
             {
                 "name": name,
-                "in": "path" if name in within else "query",
-                "required": name in within,
-                "schema": self._schema(kind, None),
+                "in": "path" if name in in_path else "query",
+                "required": name in in_path,
+                "schema": self._schema(type_, None),
             }
-            for name, kind in types.items()
+            for name, type_ in types.items()
         ]
 
     def _response(self, phrase: str, gives: Any, task: Task | None, media: str = "application/json") -> dict[str, Json]:
         return {"description": phrase, "content": {media: {"schema": self._schema(gives, task)}}}
 
-    def _schema(self, kind: Any, task: Task | None) -> Json:
-        schema = self.schemas[id(kind)]
+    def _schema(self, type_: Any, task: Task | None) -> Json:
+        schema = self.schemas[id(type_)]
         return schema if task is None else self._of_task(schema, task)
 
     def _of_task(self, node: Json, task: Task) -> Json:
-        """A schema with what the task declares in the marked places; a component that has such a place gets a copy for the task."""
+        """Replace the marked parts of a schema with the declarations of a task. A component with a marked part gets a copy for the task."""
         if isinstance(node, list):
             return [self._of_task(part, task) for part in node]
         if not isinstance(node, dict):
@@ -140,11 +141,11 @@ class Writer:
         return {key: self._of_task(part, task) for key, part in node.items()}
 
 
-def problems_of(one: Operation, *, has_keys: bool) -> set[int]:
-    """Collect the statuses of the problems that an operation may answer with, those of the doors included."""
-    said = one.contract
+def problems_of(operation: Operation, *, has_keys: bool) -> set[int]:
+    """Return the statuses of all problems of an operation, including those of the doors."""
+    contract = operation.contract
     admitting = ADMITTING if has_keys else ADMITTING[2:]
-    return {*said.problems, *(admitting if said.role else ()), *(READING if said.takes is not None else ())}
+    return {*contract.problems, *(admitting if contract.role else ()), *(READING if contract.takes is not None else ())}
 
 
 def describe_problems(status: int) -> str:
@@ -161,13 +162,14 @@ def describe_problems(status: int) -> str:
     return "\n".join([HTTPStatus(status).phrase, "", *lines])
 
 
-def _types(one: Operation) -> list[Any]:
-    takes = [] if one.contract.takes is None else [one.contract.takes]
-    return [one.contract.gives, ProblemDocument, ANY_TEXT, *takes, *one.contract.parameters.values()]
+def _types(operation: Operation) -> list[Any]:
+    contract = operation.contract
+    takes = [] if contract.takes is None else [contract.takes]
+    return [contract.gives, ProblemDocument, ANY_TEXT, *takes, *contract.parameters.values()]
 
 
 def features_schema(task: Task) -> dict[str, Json]:
-    """What a task takes as features: what it declares, or any.
+    """Return the schema of a task's features: the declared ones, or any.
 
     Examples
     --------
@@ -187,7 +189,7 @@ def features_schema(task: Task) -> dict[str, Json]:
 
 
 def stored_schema(task: Task) -> dict[str, Json]:
-    """What a task takes as the stored features of an entity; null is as one left out. Without any there is no such entity.
+    """Return the schema of an entity's stored features. A null counts as a missing feature.
 
     Examples
     --------
@@ -198,7 +200,7 @@ def stored_schema(task: Task) -> dict[str, Json]:
     values = {
         name: feature_schema(feature)
         if feature
-        else {"anyOf": [msgspec.json.schema(kind) for kind in (bool, Whole, Number, Text)]}
+        else {"anyOf": [msgspec.json.schema(type_) for type_ in (bool, Whole, Number, Text)]}
         for name, feature in StoredSchema(task).expected.items()
     }
     return {
@@ -209,16 +211,16 @@ def stored_schema(task: Task) -> dict[str, Json]:
 
 
 def feature_schema(feature: Feature) -> dict[str, Json]:
-    """The values that a declared feature may have."""
+    """Return the schema of a declared feature."""
     schema = msgspec.json.schema({"float": Number, "int": Whole, "bool": bool, "string": Text}[feature.type])
     bounds = {"minimum": feature.min, "maximum": feature.max, "enum": feature.values}
     return schema | {name: bound for name, bound in bounds.items() if bound is not None}
 
 
 def label_schema(task: Task) -> dict[str, Json]:
-    """The labels of a task."""
+    """Return the schema of a task's labels."""
     return {"enum": task.labels} if task.labels is not None else msgspec.json.schema(LABELS[task.kind])
 
 
 SCHEMAS = {"features": features_schema, "label": label_schema, "stored": stored_schema}
-"""What stands in the document in a marked place."""
+"""The functions that make the schemas for the marked parts of a document."""

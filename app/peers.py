@@ -1,4 +1,4 @@
-"""Which addresses a worker asks: members of the group name their own, and a member may be anyone who can join it."""
+"""Decides which addresses a worker may ask. Members of the group give their own addresses, and anyone who can join the group is a member."""
 
 import ipaddress
 import re
@@ -8,20 +8,20 @@ from typing import NamedTuple
 LABEL = r"[A-Za-z0-9_-]{1,63}"
 HOST = rf"(?P<host>(?=[A-Za-z0-9]){LABEL}(?:\.{LABEL})*|\[[0-9A-Fa-f:.]{{2,45}}\])"
 HOST_MAX = 253
-"""Characters of a name, by the rules of DNS."""
+"""The largest number of characters in a host name, by the rules of DNS."""
 
 NUMERIC = re.compile(r"(?:[0-9]+|0[Xx][0-9A-Fa-f]*)(?:\.(?:[0-9]+|0[Xx][0-9A-Fa-f]*))*")
-"""What a resolver may read as an IPv4 address: `2130706433`, `0x7f.1` and `0177.0.0.1` are all 127.0.0.1 to it."""
+"""The texts that a resolver may read as an IPv4 address: `2130706433`, `0x7f.1` and `0177.0.0.1` are all 127.0.0.1."""
 
 ADDRESS = re.compile(rf"(?P<scheme>https?)://{HOST}:(?P<port>[1-9][0-9]{{0,4}})")
-PLACE = re.compile(rf"{HOST}(?::(?P<port>[1-9][0-9]{{0,4}}))?")
+ENTRY = re.compile(rf"{HOST}(?::(?P<port>[1-9][0-9]{{0,4}}))?")
 PORT_MAX = 65_535
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class Address(NamedTuple):
-    """Where a worker is reached: `scheme://host:port`, and nothing else. An IPv6 host is in brackets."""
+    """The address of a worker: `scheme://host:port`, and nothing else. An IPv6 host is in brackets."""
 
     scheme: str
     host: str
@@ -29,7 +29,7 @@ class Address(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> "Address":
-        """The address that a text is, exactly; ValueError for any other.
+        """Parse an address; ValueError if the text is anything else.
 
         Examples
         --------
@@ -44,13 +44,13 @@ class Address(NamedTuple):
         ...
         ValueError: not scheme://host:port
         """
-        found = ADDRESS.fullmatch(text)
-        if found is None or int(found["port"]) > PORT_MAX or not _is_host(found["host"]):
+        match = ADDRESS.fullmatch(text)
+        if match is None or int(match["port"]) > PORT_MAX or not _is_host(match["host"]):
             raise ValueError("not scheme://host:port")
-        return cls(found["scheme"], found["host"].lower(), int(found["port"]))
+        return cls(match["scheme"], match["host"].lower(), int(match["port"]))
 
 
-class Place(NamedTuple):
+class PeerEntry(NamedTuple):
     """An entry of `worker.peers`: a network, or a host with or without a port."""
 
     network: Network | None = None
@@ -58,25 +58,25 @@ class Place(NamedTuple):
     port: int | None = None
 
     @classmethod
-    def parse(cls, text: str) -> "Place":
-        """The entry that a text is; ValueError for any other.
+    def parse(cls, text: str) -> "PeerEntry":
+        """Parse an entry; ValueError if the text is neither a network nor a host.
 
         Examples
         --------
-        >>> Place.parse("10.0.0.0/8").network
+        >>> PeerEntry.parse("10.0.0.0/8").network
         IPv4Network('10.0.0.0/8')
-        >>> Place.parse("mill.example:6066")
-        Place(network=None, host='mill.example', port=6066)
+        >>> PeerEntry.parse("mill.example:6066")
+        PeerEntry(network=None, host='mill.example', port=6066)
         """
         if "/" in text:
             return cls(network=ipaddress.ip_network(text))
-        found = PLACE.fullmatch(text)
-        if found is None or not _is_host(found["host"]) or int(found["port"] or 1) > PORT_MAX:
+        match = ENTRY.fullmatch(text)
+        if match is None or not _is_host(match["host"]) or int(match["port"] or 1) > PORT_MAX:
             raise ValueError("neither host, host:port nor a network like 10.0.0.0/8")
-        return cls(host=found["host"].lower(), port=int(found["port"]) if found["port"] else None)
+        return cls(host=match["host"].lower(), port=int(match["port"]) if match["port"] else None)
 
-    def holds(self, address: Address) -> bool:
-        """Whether an address lies here. No name is resolved: a network holds addresses that are written as numbers."""
+    def allows(self, address: Address) -> bool:
+        """Say whether the entry allows an address. No name is resolved: a network contains only addresses that are written as numbers."""
         if self.network is None:
             return address.host == self.host and self.port in (None, address.port)
         try:
@@ -86,41 +86,41 @@ class Place(NamedTuple):
 
 
 class Peers:
-    """Decides whether the address of a member may be asked.
+    """Decides whether a worker may ask the address of a member.
 
     Parameters
     ----------
     address
-        Of this worker: others must have its scheme, so that nobody leads a worker with TLS to one without.
-    places
-        Entries of `worker.peers`; None allows every host.
+        The address of this worker. Other addresses must have its scheme, so that nobody leads a worker with TLS to one without.
+    entries
+        The entries of `worker.peers`; None allows every host.
 
     Examples
     --------
     >>> peers = Peers("http://10.0.0.1:6066", ["10.0.0.0/8", "mill.example:6066"])
-    >>> [peers.admit(f"http://{place}") for place in ("10.1.2.3:80", "mill.example:6066", "mill.example:80", "elsewhere:80")]
+    >>> [peers.admit(f"http://{host}") for host in ("10.1.2.3:80", "mill.example:6066", "mill.example:80", "elsewhere:80")]
     [True, True, False, False]
     >>> peers.admit("https://10.0.0.2:6066")
     False
     """
 
-    def __init__(self, address: str, places: Iterable[str] | None = None):
+    def __init__(self, address: str, entries: Iterable[str] | None = None):
         self.scheme = Address.parse(address).scheme
-        self.places = None if places is None else [Place.parse(place) for place in places]
+        self.entries = None if entries is None else [PeerEntry.parse(entry) for entry in entries]
 
     def admit(self, text: str) -> bool:
-        """Whether a text is an address that may be asked."""
+        """Say whether a text is an address that the worker may ask."""
         try:
             address = Address.parse(text)
         except ValueError:
             return False
         if address.scheme != self.scheme:
             return False
-        return self.places is None or any(place.holds(address) for place in self.places)
+        return self.entries is None or any(entry.allows(address) for entry in self.entries)
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches a host.
+    """Say whether a host can be reached only from this machine.
 
     Examples
     --------
@@ -134,7 +134,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _is_host(text: str) -> bool:
-    """Whether what is in brackets is an IPv6 address, what is numeric an IPv4 address in its one usual spelling, and a name not too long."""
+    """Say whether a text is an IPv6 address in brackets, an IPv4 address in its usual form, or a name that is not too long."""
     try:
         if text.startswith("["):
             ipaddress.IPv6Address(text[1:-1])

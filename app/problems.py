@@ -1,4 +1,4 @@
-"""The table of problems: with which status and code a request may be refused, what that means, and what to do."""
+"""The table of problems: the statuses and codes with which a request may be refused, their meanings and remedies."""
 
 from collections.abc import Iterable, Mapping
 from typing import Literal, get_args
@@ -44,10 +44,10 @@ OwnCode = Literal[
     "unknown_key",
     "unknown_task",
 ]
-"""Codes of requests."""
+"""The codes of refused requests."""
 
 ProblemCode = Literal[OwnCode, RefusalCode]
-"""Codes of requests, and of the records that they bring."""
+"""The codes of refused requests, and of refused records in a request."""
 
 OF_RECORDS: tuple[RefusalCode, ...] = (
     "duplicate_key",
@@ -60,7 +60,7 @@ OF_RECORDS: tuple[RefusalCode, ...] = (
     "shape",
     "too_many_features",
 )
-"""Refusals of a record that its sender is told of at once; those of `REFUSALS` that are missing here are found by the fold."""
+"""The codes of records that are refused while the sender waits. The fold finds the other codes of `REFUSALS` later."""
 
 ROWS: dict[tuple[int, ProblemCode], Meaning] = {
     (400, "body"): Meaning(
@@ -181,11 +181,11 @@ ROWS: dict[tuple[int, ProblemCode], Meaning] = {
 }
 
 PROBLEMS: Mapping[tuple[int, ProblemCode], Meaning] = dict(sorted(ROWS.items()))
-"""Every refusal of a request, in the order of statuses and codes."""
+"""Every problem, ordered by status and code."""
 
 
 def check_problems(codes: object, rows: Iterable[tuple[int, str]]) -> None:
-    """Raise TypeError if a word of a literal type has no row.
+    """Raise TypeError if a code of a literal type has no row.
 
     Examples
     --------
@@ -203,7 +203,7 @@ check_problems(OwnCode, PROBLEMS)
 
 
 def codes_of(status: int) -> dict[ProblemCode, Meaning]:
-    """Choose the codes that a problem of this status may have.
+    """Return the codes that a problem of this status may have, with their meanings.
 
     Examples
     --------

@@ -1,15 +1,15 @@
-"""A rate limit: a bucket of tokens that fills with time."""
+"""Limits a rate of requests with a token bucket."""
 
 
 class Bucket:
-    """Lets so many requests a second through, and after a pause as many at once as come in one second.
+    """A token bucket: allows `rate` requests a second, and after a pause the requests of one second at once.
 
     Parameters
     ----------
     rate
-        Requests a second, above 0.
+        The number of requests a second, above 0.
     now
-        The time in seconds of a clock that never goes back; the bucket begins full.
+        The time in seconds, of a monotonic clock. The bucket begins full.
 
     Examples
     --------
@@ -26,7 +26,7 @@ class Bucket:
         self._tokens, self._at = self.size, now
 
     def take(self, now: float) -> float:
-        """Take a token and give 0.0; or take none and give the seconds until there is one."""
+        """Take a token and return 0.0; or, if there is none, return the seconds until there is one."""
         tokens = min(self.size, self._tokens + (now - self._at) * self.rate)
         self._at = now
         if tokens < 1.0:

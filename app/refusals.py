@@ -1,4 +1,4 @@
-"""The pace of refusals: whoever guesses keys or proofs waits for each answer, and whoever has one waits for nothing."""
+"""Slows down refusals: a caller that guesses keys or proofs waits for each answer, and a caller with a valid one never waits."""
 
 import asyncio
 import math
@@ -10,27 +10,28 @@ import structlog
 log = structlog.get_logger()
 
 RATE = 50.0
-"""Refusals a second of one worker."""
+"""The number of refusals a second of one worker."""
 
 BURST = 50
-"""Refusals that are told at once after a pause: a caller with a mistake in its settings should learn of it soon."""
+"""The number of refusals that are sent at once after a pause: a caller with wrong settings should get the error soon."""
 
 WAITING_MAX = 100
-"""Refusals that wait at a time, for two seconds then. Each holds a connection, and up to 128 KiB of a body that nobody reads."""
+"""The largest number of refusals that wait at a time; the last of them waits for two seconds. Each holds a connection, and up to 128 KiB of an
+unread body."""
 
 
 class Refusals:
-    """Tells refusals one after the other, `RATE` a second.
+    """Lets refusals through one after the other, `RATE` a second.
 
-    The pace is that of the worker as a whole, so it cannot be got around with many addresses, and there is no table of addresses to fill.
-    Only the refusal waits, after the key or the proof was checked: a right one is let in at once, whatever others do. Beyond `WAITING_MAX` a refusal
-    does not wait, and its connection is to be closed, so that the next guess takes another one. That cannot be slower without
-    making those wait who have a key; what keeps keys and proofs from being guessed is their 256 bits.
+    The rate is that of the whole worker. So many addresses do not help an attacker, and there is no table of addresses to fill. Only a refusal
+    waits, after the key or the proof was checked: a valid one is admitted at once, whatever others do. If `WAITING_MAX` refusals wait, the
+    next one does not wait, but its connection must be closed, so that each further guess needs a new one. A slower rate would make
+    callers with a valid key wait. Keys and proofs cannot be guessed because they have 256 bits.
 
     Parameters
     ----------
     clock
-        Seconds that never go back.
+        Returns seconds of a monotonic clock.
 
     Examples
     --------
@@ -45,7 +46,7 @@ class Refusals:
         self._turn = -math.inf
 
     async def wait(self) -> bool:
-        """Wait until it is this refusal's turn; False, at once, if too many wait already."""
+        """Wait for the turn of a refusal, and return True; False, at once, if too many refusals wait already."""
         if self.waiting >= WAITING_MAX:
             return False
         now = self.clock()

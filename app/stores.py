@@ -1,4 +1,4 @@
-"""Which feature store the settings ask for."""
+"""Makes the feature store that the settings name."""
 
 from headrace.app.settings import Settings
 from headrace.learning.errors import SettingsError
@@ -8,7 +8,7 @@ from headrace.tables.features import EmbeddedStore, FeatureStore
 
 
 def make_store(settings: Settings, task: Task) -> FeatureStore:
-    """The feature store of a task: embedded, or in Redis. SettingsError if what talks to Redis is not installed."""
+    """Make the feature store of a task: embedded, or in Redis. SettingsError if redis-py is not installed."""
     features = settings.features
     changelog = KafkaChangelog(f"{task.name}.features", settings.brokers)
     if features.url is None:

@@ -1,4 +1,4 @@
-"""The trial of every task's model, at the worker's start: in this process, and where it is a user's own in a second one as well."""
+"""Tries every task's model when a worker starts: in this process, and a user's own model in a second process too."""
 
 import signal
 import threading
@@ -18,29 +18,29 @@ log = structlog.get_logger()
 TRIAL_SECONDS = 60.0
 """How long the trial of one model may take in this process."""
 
-AGAIN_SECONDS = 1.0
-"""When a model is interrupted again that has caught the first interruption and goes on."""
+INTERRUPT_AGAIN_SECONDS = 1.0
+"""How long after the first interruption a model that has caught it is interrupted again."""
 
 HASH_SEED = "0"
-"""The PYTHONHASHSEED of every worker, and so of the second process. With it, models of River that sum in the order of a set may be used."""
+"""The PYTHONHASHSEED of every worker, and so of the second process. With a fixed seed, River's models that sum in the order of a set are exact."""
 
-ELSEWHERE = "comes to another state in another process, from the same rows"
-"""What is wrong with a model of which two processes make two."""
+DIFFERENT_STATES = "comes to another state in another process, from the same rows"
+"""The error for a model that reaches different states in two processes."""
 
-ALIKE = (
+SEED_REMEDY = (
     "Give every part that has a seed one (for KNN: engine=LazySearch), and let nothing depend on the "
     "process, the time or the order of a set."
 )
 
 
 def try_models(settings: Settings) -> dict[str, Verdict]:
-    """Try the model of every task, by its name.
+    """Try the model of every task, and return the verdicts by task.
 
     Raises
     ------
     SettingsError
-        A model cannot be used: it cannot be saved and loaded, it raises, its answers are none, or two processes that learn the same come
-        to different states. The error names the task, the model, the reason and the remedy.
+        A model cannot be used: it cannot be saved and loaded, it raises, its answers are not valid, or two processes that learn the same
+        rows reach different states. The text names the task, the model, the reason and the remedy.
     """
     own = [task for task in settings.tasks.values() if ":" in task.model_name]
     with ExitStack() as stack:
@@ -61,7 +61,7 @@ def try_models(settings: Settings) -> dict[str, Verdict]:
             if isinstance(outcome, Refused):
                 raise _refusal(settings, task, outcome.what, outcome.remedy)
             if outcome.verdict.digest != verdicts[task.name].digest:
-                raise _refusal(settings, task, f"the model '{task.model_name}' {ELSEWHERE}.", ALIKE)
+                raise _refusal(settings, task, f"the model '{task.model_name}' {DIFFERENT_STATES}.", SEED_REMEDY)
     for task in own:
         verdict, where = verdicts[task.name], {"task": task.name, "model": task.model_name}
         if verdict.warning is not None:
@@ -73,12 +73,12 @@ def try_models(settings: Settings) -> dict[str, Verdict]:
 
 @contextmanager
 def limited() -> Iterator[None]:
-    """Raise TimeoutError in a model that does not return: it is refused like one that raises by itself. Signals reach the main thread alone.
+    """Raise TimeoutError in a model that does not return in time. Without effect outside the main thread, which alone receives signals.
 
     Raises
     ------
     ModelError
-        The time was over between two calls of the model.
+        The time was up between two calls of the model.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -87,25 +87,25 @@ def limited() -> Iterator[None]:
     def interrupt(*_: object) -> None:
         raise TimeoutError(f"the trial of a model must end within {TRIAL_SECONDS:g} s")
 
-    before = signal.signal(signal.SIGALRM, interrupt)
-    signal.setitimer(signal.ITIMER_REAL, TRIAL_SECONDS, AGAIN_SECONDS)
+    previous = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, TRIAL_SECONDS, INTERRUPT_AGAIN_SECONDS)
     try:
         yield
     except TimeoutError as error:
         raise ModelError(f"{error}.", "Let it answer and learn faster.") from error
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.signal(signal.SIGALRM, previous)
 
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Let Ctrl-C end the process at once: KeyboardInterrupt would look as if a model had raised it."""
-    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    """Let Ctrl-C end the process at once: a KeyboardInterrupt would look like an error of the model."""
+    previous = signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, previous)
 
 
 def _refusal(settings: Settings, task: Task, what: str, remedy: str) -> SettingsError:

@@ -1,6 +1,6 @@
 """Online learning on Kafka streams: exact after any crash, served while it learns.
 
-The names below are the public ones. They are loaded when they are used, so that `import headrace` takes a tenth of a second.
+The names below are the public ones. They are loaded when they are first used, so that `import headrace` takes a tenth of a second.
 
 Examples
 --------
@@ -17,7 +17,7 @@ A model is folded from messages, and the same messages give the same state to th
 >>> learner.state.updates, digest(learner.state) == digest(other.state)
 (100, True)
 
-It goes on from the bytes of a snapshot as if nothing had been:
+A snapshot holds the state, and a fold goes on from it:
 
 >>> from headrace import seal, unseal
 >>> snapshot = seal(learner.state, task, 0, writer="here")
@@ -81,10 +81,10 @@ def __getattr__(name: str) -> Any:
         msg = f"module 'headrace' has no attribute {name!r}"
         raise AttributeError(msg)
     module = import_module(f"headrace.{PUBLIC[name]}")
-    found = globals()[name] = module if name in ("effects", "testing") else getattr(module, name)
-    return found
+    value = globals()[name] = module if name in ("effects", "testing") else getattr(module, name)
+    return value
 
 
 def __dir__() -> list[str]:
-    """The public names, before they are loaded too."""
+    """List the public names, including those that are not loaded yet."""
     return sorted({*globals(), *__all__})

@@ -29,14 +29,14 @@ Record = dict[str, Json] | bytes
 
 
 class Folded(NamedTuple):
-    """What a fold of a `MemoryLog` has come to.
+    """The result of a fold of a `MemoryLog`.
 
     Parameters
     ----------
     learner
         The learner, at the position up to which it has folded: ask its `champion`, or go on folding with it.
     effects
-        What the fold has emitted, in order: predictions, drifts, refused records.
+        The effects that the fold has emitted, in order: predictions, drifts, refused records.
     """
 
     learner: Learner
@@ -58,7 +58,7 @@ class MemoryLog:
     Parameters
     ----------
     task
-        What is learned, and with which model.
+        The task, with its model.
 
     Attributes
     ----------
@@ -101,7 +101,7 @@ class MemoryLog:
     def append(
         self, *records: Record, key: str | None = None, timestamp: int | None = None, partition: int | None = None
     ) -> tuple[int, int]:
-        """Append one message; give its partition and offset.
+        """Append one message, and return its partition and offset.
 
         Parameters
         ----------
@@ -130,11 +130,11 @@ class MemoryLog:
         Parameters
         ----------
         partition
-            Which one.
+            The number of the partition.
         to
             The position to stop at: the offset of the first message that is not folded; left out, the end of the log.
         snapshot
-            What to go on from, instead of a fresh model; the effects are those of the messages after it.
+            The snapshot to start from, in place of a fresh model. The effects are those of the messages after it.
 
         Raises
         ------
@@ -175,12 +175,12 @@ class MemoryLog:
         for position in range(0, len(self.messages[partition]) + 1, every):
             before = self.fold(partition, to=position)
             after = self.fold(partition, snapshot=before.snapshot())
-            for what, found, wanted in (
+            for part, restarted, uninterrupted in (
                 ("state", after.digest, whole.digest),
                 ("effects", before.effects + after.effects, whole.effects),
             ):
-                if found != wanted:
-                    msg = f"after a restart at position {position} of partition {partition} the {what} is not what it was without one"
+                if restarted != uninterrupted:
+                    msg = f"a restart at position {position} of partition {partition} changes the {part}"
                     raise AssertionError(msg)
 
 
@@ -194,7 +194,7 @@ def random_records(task: Task, count: int) -> Iterator[dict[str, Json]]:
     task
         Its features, kind and labels decide what a sample may be.
     count
-        How many.
+        The number of samples.
 
     Examples
     --------

@@ -156,9 +156,9 @@ class Owners:
         headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
         proof = ""
         if self.proofs is None:
-            headers |= caller.passed_on.headers
+            headers |= caller.next_hop.headers
         else:
-            headers[PROOF] = proof = self.proofs.prove(caller.passed_on, owner, "POST", path, body)
+            headers[PROOF] = proof = self.proofs.prove(caller.next_hop, owner, "POST", path, body)
         async with self._session().post(
             owner + path,
             data=body,

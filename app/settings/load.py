@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from headrace.app.credentials import BrokerTls, Sasl, WebTls
-from headrace.app.peers import Address, Place
+from headrace.app.peers import Address, PeerEntry
 from headrace.app.settings.section import read_section, unknown_key, wrong_value
 from headrace.app.settings.settings import Settings
 from headrace.app.settings.tables import Broker, Features, Worker
@@ -70,9 +70,9 @@ def _check_reach(path: Path, worker: Worker) -> None:
         Address.parse(address)
     except ValueError as error:
         raise wrong_value(path, f"worker.{name}", f"is wrong: {error}", remedy) from None
-    for number, place in enumerate(worker.peers or ()):
+    for number, entry in enumerate(worker.peers or ()):
         try:
-            Place.parse(place)
+            PeerEntry.parse(entry)
         except ValueError as error:
             remedy = "Write a host, host:port, or a network like 10.0.0.0/8."
             raise wrong_value(path, f"worker.peers[{number}]", f"is wrong: {error}", remedy) from None

@@ -8,7 +8,7 @@ import msgspec
 
 from headrace.app.access import Access
 from headrace.app.credentials import BrokerTls, read_secret, trusting
-from headrace.app.keys import Keys, parse_keys
+from headrace.app.keys import ApiKeys, parse_keys
 from headrace.app.peers import is_loopback
 from headrace.app.proof import Proofs
 from headrace.app.settings.section import wrong_value
@@ -74,7 +74,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """Return the folder of the databases."""
         return self.folder / self.worker.datadir
 
-    def keys(self) -> Keys:
+    def keys(self) -> ApiKeys:
         """Read the API keys from HEADRACE_KEYS (one a line, or separated by `;`) and from the file. SettingsError if they cannot be read."""
         keys = parse_keys(os.environ.get("HEADRACE_KEYS", "").replace(";", "\n"), "HEADRACE_KEYS")
         if self.worker.keys_file is not None:
@@ -89,7 +89,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                     self.path, "worker.keys_file", "names a file without a key", "Make one: headrace key."
                 )
             keys += from_file
-        return Keys(keys)
+        return ApiKeys(keys)
 
     def access(self) -> Access:
         """Return the access of a client to a worker of these settings: the API key HEADRACE_KEY, and the certificates of `worker.tls.ca`."""
@@ -115,7 +115,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def weak_secrets(self) -> Iterator[WeakSecret]:
         """Yield the weaknesses of the secrets that do not keep a worker from starting. SettingsError as for `group_secret`."""
         group, snapshots = self.group_secret(), self.snapshot_key()
-        yield from find_weak(self.folder, [GROUP_SECRET.named(self.worker), SNAPSHOT_KEY.named(self.worker)])
+        yield from find_weak(
+            self.folder, [GROUP_SECRET.setting_and_file(self.worker), SNAPSHOT_KEY.setting_and_file(self.worker)]
+        )
         if group is not None and group == snapshots:
             what = "the group secret is the snapshot key too: who learns one of them has both"
             yield WeakSecret(what, "Make another for one of them: openssl rand -hex 32.")

@@ -12,10 +12,10 @@ from aiohttp.test_utils import make_mocked_request
 
 from headrace.app.doors import Doors
 from headrace.app.errors import Problem, ProblemDocument
-from headrace.app.keys import Keys, parse_keys
+from headrace.app.keys import ApiKeys, parse_keys
 from headrace.tables.kafka.partitioner import partition_of
 
-KEYS = Keys(parse_keys(f"phone predict {'0' * 64}", "keys"))
+KEYS = ApiKeys(parse_keys(f"phone predict {'0' * 64}", "keys"))
 KEY_OF = {partition_of(f"k{number}", 2): f"k{number}" for number in range(20)}
 
 

@@ -16,7 +16,7 @@ from headrace.app.caller import AGAIN_HEADER, HOPS, HOPS_MAX, OVER_KAFKA, Caller
 from headrace.app.contract import Contract, Operation
 from headrace.app.doors import Doors
 from headrace.app.errors import Problem, answer_problems
-from headrace.app.keys import Keys, parse_keys
+from headrace.app.keys import ApiKeys, parse_keys
 from headrace.app.peers import Peers
 from headrace.app.proof import PROOF, SIGNATURE, VALID_SECONDS, Proofs
 from headrace.app.serving.owners import Owners
@@ -30,7 +30,7 @@ TASK = Task(name="t", kind="binary")
 PATH = "/v1/t/predict/batch"
 ASKER = "http://127.0.0.1:1"
 API_KEY = "grain-of-the-phone"
-KEYS = Keys(
+KEYS = ApiKeys(
     parse_keys(
         f"phone predict {hashlib.sha256(API_KEY.encode()).hexdigest()}\n"
         f"desk feedback {hashlib.sha256(b'grain-of-the-desk').hexdigest()}\n"
@@ -158,7 +158,7 @@ def test_a_worker_without_keys_passes_on_what_nobody_has_to_prove_and_no_key_eit
     async def check():
         async with (
             Fake(response(body=b'[{"id": "q"}]')) as fake,
-            Worker(None, Keys(), owner=fake.address) as worker,
+            Worker(None, ApiKeys(), owner=fake.address) as worker,
         ):
             told = await post(worker.address, headers={"Authorization": f"Bearer {API_KEY}", "Cookie": "a=b"})
             return told, fake.requests[0]
@@ -449,7 +449,7 @@ def proof_for(address, caller=PHONE, path=PATH, body=b"[]"):
 def test_what_imitates_a_proof_opens_nothing(make):
     assert refused_by_doors(make) == (401, "proof", [])
     assert refused_by_doors(make, proofs=None) == (401, "proof", [])
-    assert refused_by_doors(make, keys=Keys()) == (401, "proof", [])
+    assert refused_by_doors(make, keys=ApiKeys()) == (401, "proof", [])
 
 
 def test_a_proof_opens_only_what_its_caller_may():
@@ -467,7 +467,7 @@ def test_headers_of_workers_open_nothing_without_a_proof(headers):
         assert refused_by_doors(lambda _: headers, **options) == (401, "no_key", [])
 
 
-@pytest.mark.parametrize(("secret", "keys"), [(SECRET, KEYS), (None, KEYS), (SECRET, Keys())])
+@pytest.mark.parametrize(("secret", "keys"), [(SECRET, KEYS), (None, KEYS), (SECRET, ApiKeys())])
 def test_the_way_of_a_question_is_not_believed_of_a_caller(secret, keys):
     async def check():
         async with Worker(secret, keys) as owner:

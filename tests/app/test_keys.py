@@ -5,7 +5,7 @@ import hmac
 
 import pytest
 
-from headrace.app.keys import Keys, digest_of, parse_keys
+from headrace.app.keys import ApiKeys, digest_of, parse_keys
 from headrace.app.rate import Bucket
 from headrace.app.settings import parse
 from headrace.learning.errors import SettingsError
@@ -17,7 +17,7 @@ def line(name, roles, secret, more=""):
 
 def test_a_key_opens_its_own_roles_and_admin_opens_all():
     text = "\n".join([line("phone", "predict", "a"), line("desk", "feedback,predict", "b"), line("ops", "admin", "c")])
-    keys = Keys(parse_keys(f"# whose keys these are\n\n{text}  # the last\n", "keys"))
+    keys = ApiKeys(parse_keys(f"# whose keys these are\n\n{text}  # the last\n", "keys"))
     opened = {key.name: {role for role in ("predict", "feedback", "admin") if key.may(role)} for key in keys}
     assert opened == {"phone": {"predict"}, "desk": {"predict", "feedback"}, "ops": {"predict", "feedback", "admin"}}
     assert keys.find("b").name == "desk"
@@ -30,7 +30,7 @@ def test_feedback_alone_may_not_predict():
 
 
 def test_what_is_nearly_a_key_is_none():
-    keys = Keys(parse_keys(line("phone", "predict", "secret"), "keys"))
+    keys = ApiKeys(parse_keys(line("phone", "predict", "secret"), "keys"))
     for guess in ("", "Secret", "secret ", "secre", "secret\0", digest_of("secret").hex(), "\udcff"):
         assert keys.find(guess) is None
 
@@ -38,7 +38,7 @@ def test_what_is_nearly_a_key_is_none():
 def test_all_keys_are_looked_at_whichever_is_shown(monkeypatch):
     looked = []
     monkeypatch.setattr(hmac, "compare_digest", lambda one, other: looked.append(one) or one == other)
-    keys = Keys(parse_keys("\n".join(line(f"k{n}", "predict", f"s{n}") for n in range(5)), "keys"))
+    keys = ApiKeys(parse_keys("\n".join(line(f"k{n}", "predict", f"s{n}") for n in range(5)), "keys"))
     for secret in ("s0", "s4", "none"):
         looked.clear()
         keys.find(secret)
@@ -72,7 +72,7 @@ def test_two_keys_of_one_name_and_one_key_of_two_names_are_refused():
         [line("one", "predict", "a"), line("two", "admin", "a")],
     ):
         with pytest.raises(SettingsError, match="stands twice"):
-            Keys(parse_keys("\n".join(text), "keys"))
+            ApiKeys(parse_keys("\n".join(text), "keys"))
 
 
 def test_keys_come_from_the_file_and_the_environment_together(tmp_path, monkeypatch):

@@ -8,7 +8,7 @@ import threading
 import pytest
 import structlog
 
-from headrace.app.logs import LINES_MAX, LogWriter, OurRepeats, Repeats, TheirRepeats, set_up_logging
+from headrace.app.logs import LINES_MAX, HeadraceRepeats, LibraryRepeats, LogWriter, Repeats, set_up_logging
 
 
 class Stream(io.StringIO):
@@ -96,7 +96,7 @@ def clock():
 
 
 def test_a_cause_is_logged_once_a_minute_with_a_count(clock):
-    processor = OurRepeats(Repeats(60, clock))
+    processor = HeadraceRepeats(Repeats(60, clock))
 
     def log(level, event, **fields):
         try:
@@ -117,7 +117,7 @@ def test_a_cause_is_logged_once_a_minute_with_a_count(clock):
 
 
 def test_two_exceptions_are_two_causes(clock):
-    processor = OurRepeats(Repeats(60, clock))
+    processor = HeadraceRepeats(Repeats(60, clock))
     for error in (ValueError("x"), KeyError("x")):
         try:
             raise error
@@ -131,7 +131,7 @@ def record(name, text, *args, level=logging.ERROR):
 
 def test_the_lines_of_a_library_are_held_back_too_and_errors_of_aiokafka_are_warnings(clock):
     clock.now = 1000.0
-    filtered = TheirRepeats(Repeats(60, clock), clock)
+    filtered = LibraryRepeats(Repeats(60, clock), clock)
     lines = [record("aiokafka", "Unable connect to node with id %s: %s", number, "refused") for number in range(300)]
     passed = [line for line in lines if filtered.filter(line)]
     assert passed == lines[:1]
@@ -143,7 +143,7 @@ def test_the_lines_of_a_library_are_held_back_too_and_errors_of_aiokafka_are_war
 
 
 def test_what_a_new_kafka_says_at_first_is_not_logged_unless_it_goes_on(clock):
-    filtered = TheirRepeats(Repeats(60, clock), clock)
+    filtered = LibraryRepeats(Repeats(60, clock), clock)
     line = "Group Coordinator Request failed: [Error 15] GroupCoordinatorNotAvailableError"
     assert not filtered.filter(record("aiokafka.consumer.group_coordinator", line))
     assert filtered.filter(record("aiokafka.consumer.group_coordinator", "GroupAuthorizationFailedError"))

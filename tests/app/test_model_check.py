@@ -160,7 +160,7 @@ def test_what_is_no_model_is_refused_with_a_remedy(alone, model, what):
 
 def test_a_model_that_does_not_return_is_at_fault(alone, monkeypatch):
     monkeypatch.setattr(headrace.app.trial, "TRIAL_SECONDS", 0.2)
-    monkeypatch.setattr(headrace.app.trial, "AGAIN_SECONDS", 0.05)
+    monkeypatch.setattr(headrace.app.trial, "INTERRUPT_AGAIN_SECONDS", 0.05)
     try:
         (what, *_) = [fault.what for fault in check_model(users_models.Endless, kind="binary").faults]
     except ModelError as error:  # on a busy machine the time may be over between two calls

@@ -14,12 +14,12 @@ import headrace.app.refusals
 from headrace.app.caller import Caller
 from headrace.app.doors import Doors
 from headrace.app.errors import Problem, answer_problems
-from headrace.app.keys import Keys, parse_keys
+from headrace.app.keys import ApiKeys, parse_keys
 from headrace.app.proof import PROOF, Proofs
 from headrace.app.refusals import Refusals
 
 HERE, THERE, PATH = "http://127.0.0.1:1", "http://127.0.0.1:2", "/v1/t/predict/batch"
-KEYS = Keys(parse_keys(f"phone predict {hashlib.sha256(b'right').hexdigest()}", "keys"))
+KEYS = ApiKeys(parse_keys(f"phone predict {hashlib.sha256(b'right').hexdigest()}", "keys"))
 
 
 class Clock:
@@ -126,7 +126,7 @@ def test_without_a_key_one_waits_too(monkeypatch):
     doors._refusals = Refusals(clock)
     for _ in range(2):
         with pytest.raises(Problem):
-            asyncio.run(doors._know(make_mocked_request("GET", "/")))
+            asyncio.run(doors._identify_or_refuse(make_mocked_request("GET", "/")))
     assert len(clock.slept) == 2
 
 
@@ -167,7 +167,7 @@ def refuse(doors, headers):
 
 @pytest.mark.parametrize("name", BAD_PROOFS)
 @pytest.mark.parametrize("secret", [b"s" * 32, None])
-@pytest.mark.parametrize("keys", [KEYS, Keys()])
+@pytest.mark.parametrize("keys", [KEYS, ApiKeys()])
 def test_a_bad_proof_waits_as_a_wrong_key_does(monkeypatch, name, secret, keys):
     clock = Clock(monkeypatch)
     monkeypatch.setattr(headrace.app.refusals, "BURST", 0)

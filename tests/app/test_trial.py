@@ -66,7 +66,7 @@ def test_a_second_process_that_comes_to_no_end_is_ended(monkeypatch):
 @pytest.mark.parametrize("name", ["Endless", "Stubborn"])
 def test_a_model_that_does_not_return_is_refused(monkeypatch, name):
     monkeypatch.setattr(headrace.app.trial, "TRIAL_SECONDS", 0.2)
-    monkeypatch.setattr(headrace.app.trial, "AGAIN_SECONDS", 0.05)
+    monkeypatch.setattr(headrace.app.trial, "INTERRUPT_AGAIN_SECONDS", 0.05)
     what = refusal(shop=f"users_models:{name}")
     assert "the trial of a model must end within 0.2 s" in what
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)

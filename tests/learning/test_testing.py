@@ -121,7 +121,7 @@ def test_a_model_that_does_not_survive_a_restart_is_noticed(monkeypatch):
     """The mutant: a model that goes on from what is none of its attributes."""
     monkeypatch.setattr(users_models.Hidden, "seen", {})
     log = filled(model="users_models:Hidden")
-    with pytest.raises(AssertionError, match="after a restart at position 1 of partition 0 the state"):
+    with pytest.raises(AssertionError, match="a restart at position 1 of partition 0 changes the state"):
         log.check_restarts()
     monkeypatch.setattr(users_models.Hidden, "learn_one", users_models.Half.learn_one)
     log.check_restarts(every=7)
