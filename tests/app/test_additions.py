@@ -160,8 +160,8 @@ def tasks(settings):
 ''',
         "app/cli/__init__.py",
         "",
-        '    "key": Row(',
-        '    "tasks": Row("tasks", "Print the names of the tasks."),\n    "key": Row(',
+        '    "key": CommandRow(',
+        '    "tasks": CommandRow("tasks", "Print the names of the tasks."),\n    "key": CommandRow(',
     ),
 ]
 
