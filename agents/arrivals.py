@@ -6,9 +6,6 @@ from collections.abc import Callable
 from headrace.agents.background import Background
 from headrace.agents.shards import Model, Shards
 
-CHECK_SECONDS = 0.002
-"""How often the models are checked while a request waits. The fold sends no notification: most of the time no request waits for one."""
-
 Suffices = Callable[[Model], bool]
 
 
@@ -28,7 +25,7 @@ class Arrivals:
 
     def __init__(self, shards: Shards):
         self.shards = shards
-        self.checking = Background(f"arrivals of {shards.task.name}", self._run)
+        self.checking = Background(f"arrivals of {shards.task.name}", self._run, pace=shards.pace)
         self._waiting: dict[asyncio.Future[Model], tuple[int, Suffices]] = {}
         self._has_requests = asyncio.Event()
 
@@ -60,7 +57,7 @@ class Arrivals:
                     self._check(arrived, partition, suffices)
             if not self._waiting:
                 self._has_requests.clear()
-            await asyncio.sleep(CHECK_SECONDS)
+            await asyncio.sleep(self.shards.pace.check_arrivals)
 
     def _check(self, arrived: asyncio.Future[Model], partition: int, suffices: Suffices) -> None:
         try:

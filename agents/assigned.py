@@ -9,16 +9,11 @@ from typing import ClassVar, Generic, Protocol, TypeVar
 import structlog
 
 from headrace.agents.background import Background
+from headrace.agents.pace import Pace
 from headrace.agents.stopping import stop_all
 from headrace.learning.errors import HeadraceError
 
 log = structlog.get_logger()
-
-LEAVE_SECONDS = 5.0
-"""How long a revoked partition may take to save its last progress. Nothing is lost without: the log has every message."""
-
-RETRY_SECONDS = 0.5
-"""How long to wait before opening a partition is tried again."""
 
 
 class Part(Protocol):
@@ -67,6 +62,8 @@ class Assigned(ABC, Generic[Place, Kind]):
 
     Parameters
     ----------
+    pace
+        Says how soon an opening is tried again, and how long leaving may take.
     watch_seconds
         Seconds between two calls of a partition's `look_after`.
 
@@ -76,8 +73,8 @@ class Assigned(ABC, Generic[Place, Kind]):
         The partitions, and the background task of each.
     """
 
-    def __init__(self, watch_seconds: float):
-        self.watch_seconds = watch_seconds
+    def __init__(self, pace: Pace, watch_seconds: float):
+        self.pace, self.watch_seconds = pace, watch_seconds
         self.parts: dict[Place, Kind] = {}
         self.watches: dict[Place, Background] = {}
 
@@ -98,13 +95,13 @@ class Assigned(ABC, Generic[Place, Kind]):
         self.close()
         for place in sorted(places):
             self.parts[place] = self.make(place)
-            self.watches[place] = Background(self.name(place), partial(self.watch, place)).start()
+            self.watches[place] = Background(self.name(place), partial(self.watch, place), pace=self.pace).start()
 
     async def revoke(self) -> None:
-        """Let each live partition save its last progress within `LEAVE_SECONDS`, and close them all."""
+        """Let each live partition save its last progress within `pace.leave`, and close them all."""
         leaving = [(self.name(place), part.leave()) for place, part in self.parts.items() if part.status == "live"]
         try:
-            await stop_all(leaving, LEAVE_SECONDS)
+            await stop_all(leaving, self.pace.leave)
         finally:
             self.close()
 
@@ -127,7 +124,7 @@ class Assigned(ABC, Generic[Place, Kind]):
                 part.error = self.explain(part, error)
                 log.info(f"cannot open {part.what} yet", error=part.error, **part.where)  # noqa: G004
                 part.let_go()
-                await asyncio.sleep(RETRY_SECONDS)
+                await asyncio.sleep(self.pace.retry)
         log.info(part.what.rpartition(" ")[2], status=part.status, position=part.position, **part.where)
         while part.status == "live":
             try:

@@ -8,17 +8,9 @@ from typing import Literal
 import msgspec
 import structlog
 
+from headrace.agents.pace import Pace
+
 log = structlog.get_logger()
-
-BACKOFF_SECONDS = 0.5
-BACKOFF_MAX_SECONDS = 30.0
-"""The pause before a failed task is started again doubles with each failure, up to this."""
-
-CALM_SECONDS = 60.0
-"""After a run of this length, the pause begins at its shortest again."""
-
-CANCEL_SECONDS = 0.1
-"""Seconds after which a task that has not ended is cancelled again."""
 
 State = Literal["running", "waiting", "ended", "stopped"]
 
@@ -45,6 +37,8 @@ class Background:
         Names the task in the log and in the status.
     run
         Makes the coroutine, anew for each start.
+    pace
+        Has the pauses.
     sleep, clock
         Wait for some seconds; return seconds that never go back.
     """
@@ -54,10 +48,11 @@ class Background:
         name: str,
         run: Callable[[], Coroutine[None, None, object]],
         *,
+        pace: Pace = Pace(),
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         clock: Callable[[], float] | None = None,
     ):
-        self.name, self.failures = name, 0
+        self.name, self.pace, self.failures = name, pace, 0
         self.state: State = "stopped"
         self.error: str | None = None
         self._run, self._sleep, self._clock = run, sleep, clock
@@ -87,7 +82,7 @@ class Background:
 
     async def _supervise(self) -> None:
         clock = self._clock or asyncio.get_running_loop().time
-        pause = BACKOFF_SECONDS
+        pause = self.pace.restart
         while self.state != "stopped":
             self.state, started = "running", clock()
             # The coroutine runs in a task of its own, so that a CancelledError that it raises does not look like a cancellation of this task.
@@ -97,22 +92,22 @@ class Background:
             finally:  # also when this task is cancelled
                 while not running.done():  # Python 3.11's wait_for, in a library, may lose a cancellation
                     running.cancel()
-                    await asyncio.wait([running], timeout=CANCEL_SECONDS)
+                    await asyncio.wait([running], timeout=self.pace.cancel_again)
             error = asyncio.CancelledError() if running.cancelled() else running.result()
             if error is None:
                 self.state = "ended"
                 return
             self.failures += 1
             self.error = repr(error)
-            if clock() - started >= CALM_SECONDS:
-                pause = BACKOFF_SECONDS
+            if clock() - started >= self.pace.calm:
+                pause = self.pace.restart
             self.state = "waiting"
             log.error(
                 "a background task has failed and is started again",
                 name=self.name, error=self.error, failures=self.failures, seconds=pause, exc_info=error,
             )  # fmt: skip
             await self._sleep(pause)
-            pause = min(2 * pause, BACKOFF_MAX_SECONDS)
+            pause = min(2 * pause, self.pace.restart_max)
 
 
 class Errands:

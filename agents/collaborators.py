@@ -6,6 +6,7 @@ from pathlib import Path
 
 from headrace.agents.budget import Budget
 from headrace.agents.outlet import KafkaOutlet, Outlet
+from headrace.agents.pace import Pace
 from headrace.learning.task import Task
 from headrace.tables.changelog import Follower, KafkaChangelog, KafkaFollower
 from headrace.tables.kafka.clients import Brokers
@@ -41,6 +42,8 @@ class Collaborators:
         The snapshot budget, which all shards of the worker share.
     snapshot_records, snapshot_seconds
         After how many records or seconds a snapshot is due, if the budget allows it.
+    pace
+        The waits of the shards and replicas.
     """
 
     def __init__(
@@ -55,8 +58,9 @@ class Collaborators:
         budget: Budget,
         snapshot_records: int,
         snapshot_seconds: float,
+        pace: Pace = Pace(),
     ):
-        self.task, self.tell_group = task, tell_group
+        self.task, self.tell_group, self.pace = task, tell_group, pace
         self.writer, self.key, self.budget = writer, key, budget
         self.snapshot_records, self.snapshot_seconds = snapshot_records, snapshot_seconds
         self.own_modules: Sequence[str] = task.modules

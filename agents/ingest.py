@@ -35,9 +35,6 @@ from headrace.agents.source_context import SourceContext
 from headrace.learning.errors import TopicError
 from headrace.learning.task import Json
 
-WATCH_SECONDS = 1.0
-"""How often a position is committed; also how long it may lag behind the source without moving before the source is read."""
-
 
 class SourceLack(NamedTuple):
     """Names a source partition that this worker has stopped or fails to open; `*` stands for the whole source."""
@@ -57,7 +54,7 @@ class Ingest(Assigned[tuple[str, int], Intake]):
     """
 
     def __init__(self, context: SourceContext):
-        super().__init__(WATCH_SECONDS)
+        super().__init__(context.pace, context.pace.watch_sources)
         self.task, self.context = context.task, context
         self.intakes = self.parts
         self._gone: dict[str, str] = {}

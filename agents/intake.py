@@ -14,30 +14,23 @@ from headrace.learning.errors import HeadraceError, RecordError, TopicError
 from headrace.learning.records.mark import KafkaMessage, Mark
 from headrace.tables.kafka.appender import NewMessage
 
-YIELD_SECONDS = 0.001
-"""Seconds of mapping after which the event loop may serve requests."""
-
 RUN_MAX = 1_000
 """The number of messages of a gap that are mapped together."""
 
 ROWS_TOGETHER = 10_000
 """The number of rows after which mapped rows are appended, since a mapped row takes many times its bytes in memory."""
 
-RETRY_SECONDS = 0.5
-
-RECOMMIT_SECONDS = 3_600.0
-"""How often a position that does not move is committed again: Kafka forgets an offset that was not renewed for a week."""
-
 
 class Yielding:
-    """Yields to the event loop now and then during long work, so that requests are served meanwhile."""
+    """Yields to the event loop after every `seconds` of long work, so that requests are served meanwhile."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
         self._at = perf_counter()
 
     async def yield_if_due(self) -> None:
         """Let other tasks run if the last pause was long enough ago."""
-        if perf_counter() - self._at > YIELD_SECONDS:
+        if perf_counter() - self._at > self.seconds:
             await asyncio.sleep(0)
             self._at = perf_counter()
 
@@ -144,7 +137,7 @@ class Intake(OrderedPartition):
     async def commit(self) -> None:
         """Commit the position if it has moved or was committed long ago."""
         position, mark = self.position, self.mark
-        is_old = perf_counter() - self._committed_at > RECOMMIT_SECONDS
+        is_old = perf_counter() - self._committed_at > self.context.pace.recommit
         if self.status == "live" and (position != self._committed or is_old):
             await self.context.positions.commit(self.topic, self.partition, position, mark)
             self._committed, self._committed_at = position, perf_counter()
@@ -172,7 +165,7 @@ class Intake(OrderedPartition):
         if self.status == "live":
             self.error = None if error is None else f"the broker failed: {error!r}"
         if error is not None:
-            await asyncio.sleep(RETRY_SECONDS)
+            await asyncio.sleep(self.context.pace.retry)
         return error
 
     async def compare(self) -> None:
@@ -201,7 +194,7 @@ class Intake(OrderedPartition):
     async def take(self, messages: Sequence[KafkaMessage]) -> None:
         """Map, enrich, check and append messages, up to `ROWS_TOGETHER` rows at a time, and move the position behind them."""
         outcomes = _Outcomes()
-        yielding = Yielding()
+        yielding = Yielding(self.context.pace.yield_after)
         for number, message in enumerate(messages, 1):
             for outcome in self.mapping.map(self.partition, message):
                 outcomes.add(message, outcome)
@@ -215,7 +208,7 @@ class Intake(OrderedPartition):
     async def _append(self, outcomes: "_Outcomes", last: KafkaMessage) -> None:
         """Enrich, check and append mapped rows, quarantine rejected ones, and move the position behind the last message."""
         await self._enrich([row for _, row in outcomes.mapped])
-        rejected, yielding = outcomes.rejected, Yielding()
+        rejected, yielding = outcomes.rejected, Yielding(self.context.pace.yield_after)
         rows: list[NewMessage] = []
         origins: list[tuple[KafkaMessage, Mapped]] = []
         for message, row in outcomes.mapped:

@@ -10,22 +10,13 @@ from faust.types import TP
 from headrace.agents.background import Background, BackgroundStatus, Errands
 from headrace.agents.collaborators import Collaborators
 from headrace.agents.ingest import Ingest
+from headrace.agents.pace import Pace
 from headrace.agents.poll import Backlog, PollApp, PollConsumer, polls
 from headrace.agents.shards import Shards
 from headrace.agents.stopping import stop_all
 from headrace.learning.errors import BrokerError
 from headrace.learning.task import Task
 from headrace.tables.enricher import Enricher
-
-SAVE_SECONDS = 6.0
-"""How long the last snapshots and positions may take together: `LEAVE_SECONDS` of a shard, and one second more."""
-
-GROUP_SECONDS = 2.0
-"""How often to check whether the client still works for the group."""
-
-CLOSE_SECONDS = 1.0
-"""How long connections may take to close. A broker that is away would hold them for a minute; the next owner sends again what the broker has
-not acknowledged."""
 
 
 class SourceTopics(Topic):
@@ -43,7 +34,8 @@ class LearningApp(PollApp):
     order itself (`agents/shard.py`), and commits its position when its snapshot is durable.
     """
 
-    def __init__(self, *args: Any, buffer_bytes: int, **options: Any):
+    def __init__(self, *args: Any, buffer_bytes: int, pace: Pace = Pace(), **options: Any):
+        self.pace = pace
         self.backlog = Backlog(buffer_bytes)
         self.learning: dict[str, Shards] = {}
         self.enrichers: dict[str, Enricher] = {}
@@ -51,7 +43,7 @@ class LearningApp(PollApp):
         self.has_joined = False
         self.closing: list[Callable[[], Coroutine[None, None, None]]] = []
         self.listeners: tuple[object, ...] = ()
-        self.background = [Background("group", self.watch_group)]
+        self.background = [Background("group", self.watch_group, pace=pace)]
         self.described: list[Background | Errands] = []  # tasks that others start and stop
         super().__init__(*args, **options)
 
@@ -88,7 +80,7 @@ class LearningApp(PollApp):
         """End the worker when the client's work for the group has ended: aiokafka logs that, and then waits for ever."""
         assert isinstance(self.consumer, PollConsumer)
         while (failure := self.consumer.find_failure()) is None:
-            await asyncio.sleep(GROUP_SECONDS)
+            await asyncio.sleep(self.pace.check_group)
         error = BrokerError(f"the client's work for the group has ended: {failure!r}.", "Start the worker again.")
         await self.crash(error)
 
@@ -108,7 +100,7 @@ class LearningApp(PollApp):
         for shards in self.learning.values():
             shards.replicas.start()
         for name, enricher in self.enrichers.items():
-            self.background.append(Background(f"stored features of {name}", enricher.store.run))
+            self.background.append(Background(f"stored features of {name}", enricher.store.run, pace=self.pace))
         for task in self.background:
             task.start()
 
@@ -117,16 +109,16 @@ class LearningApp(PollApp):
         saves = [(task.name, task.stop()) for task in self.background]
         saves += [(f"sources of {ingest.task.name}", ingest.revoke()) for ingest in self.ingesting.values()]
         saves += [(f"shards of {shards.task.name}", shards.stop()) for shards in self.learning.values()]
-        await stop_all(saves, SAVE_SECONDS)
+        await stop_all(saves, self.pace.leave_all)
         closes = [(f"sources of {ingest.task.name}", ingest.stop()) for ingest in self.ingesting.values()]
         closes += [(f"clients of {shards.task.name}", shards.collaborators.stop()) for shards in self.learning.values()]
         closes += [(f"stored features of {name}", enricher.store.stop()) for name, enricher in self.enrichers.items()]
-        await stop_all(closes, CLOSE_SECONDS)
-        await stop_all([("Faust", super().on_stop())], CLOSE_SECONDS)
+        await stop_all(closes, self.pace.close)
+        await stop_all([("Faust", super().on_stop())], self.pace.close)
 
     async def on_shutdown(self) -> None:
         """Close the clients that answers need, now that no more answers are given."""
-        await stop_all([("clients of the answers", close()) for close in self.closing], CLOSE_SECONDS)
+        await stop_all([("clients of the answers", close()) for close in self.closing], self.pace.close)
         await super().on_shutdown()
 
 
@@ -145,6 +137,6 @@ def follow_assignments(app: LearningApp) -> None:
     async def revoked(_: LearningApp, _revoked: set[TP], **_options: object) -> None:
         parts = [(f"sources of {ingest.task.name}", ingest.revoke()) for ingest in app.ingesting.values()]
         parts += [(f"shards of {shards.task.name}", shards.revoke()) for shards in app.learning.values()]
-        await stop_all(parts, SAVE_SECONDS)
+        await stop_all(parts, app.pace.leave_all)
 
     app.listeners = (assigned, revoked)  # Faust holds its listeners weakly

@@ -4,9 +4,7 @@ import math
 from collections.abc import Callable
 
 from headrace.agents.freshness import Freshness
-
-IDLE_COMPARE_SECONDS = 10.0
-"""How often an idle shard checks that its log is still the one that it has folded."""
+from headrace.agents.pace import Pace
 
 
 class Progress:
@@ -16,6 +14,8 @@ class Progress:
     ----------
     clock
         Returns seconds that never go back.
+    pace
+        Says how often the log of an idle shard is compared.
 
     Attributes
     ----------
@@ -29,7 +29,7 @@ class Progress:
     Examples
     --------
     >>> now = 100.0
-    >>> progress = Progress(lambda: now)
+    >>> progress = Progress(lambda: now, Pace())
     >>> progress.begin(position=7, end=7, asked_at=now, current_at=now)
     >>> now = 112.0
     >>> progress.see(before=7, position=7, end=9, asked_at=now)
@@ -41,10 +41,10 @@ class Progress:
     0.0
     """
 
-    def __init__(self, clock: Callable[[], float]):
+    def __init__(self, clock: Callable[[], float], pace: Pace):
         self.end, self.is_short = -1, False
         self.compared_at = -math.inf
-        self._clock = clock
+        self._clock, self._pace = clock, pace
         self._position, self._moved_at, self._asked_at = -1, 0.0, 0.0
         self._freshness = Freshness(clock())
 
@@ -71,7 +71,7 @@ class Progress:
     @property
     def is_idle(self) -> bool:
         """Say whether the position has stood still for so long that it is time to compare the log again."""
-        return self._clock() - max(self.compared_at, self._moved_at) >= IDLE_COMPARE_SECONDS
+        return self._clock() - max(self.compared_at, self._moved_at) >= self._pace.compare_idle
 
     def staleness(self, position: int) -> float:
         """Return an upper bound of the seconds of the log that a state at this position has not folded."""

@@ -18,13 +18,6 @@ from headrace.learning.task import Task
 
 log = structlog.get_logger()
 
-POLL_SECONDS = 0.1
-"""How long to wait for new entries of the changelogs; also how soon a change of the owned shards is noticed."""
-
-ENDS_SECONDS = 1.0
-"""How often the ends of the log are looked up."""
-
-RETRY_SECONDS = 0.5
 OPENING_MAX = 8
 """The number of shards that are opened at a time: each reads the changelog with a consumer of its own."""
 
@@ -104,13 +97,14 @@ class Replicas:
 
     def __init__(self, task: Task, collaborators: Collaborators, owned: Mapping[int, object]):
         self.task, self.collaborators, self.owned = task, collaborators, owned
+        self._pace = collaborators.pace
         self.held: dict[int, Replica] = {}
         self._table = collaborators.snapshots.table
         self._budget = Budget(clock=collaborators.budget.clock)
         self._following: set[int] = set()
         self._news: dict[int, None] = {}  # an ordered set: shards with changed tables
         self._asked_at = float("-inf")
-        self.following = Background(f"replicas of {task.name}", self._follow_all)
+        self.following = Background(f"replicas of {task.name}", self._follow_all, pace=self._pace)
 
     def start(self) -> None:
         """Start the background task that follows the snapshots."""
@@ -134,7 +128,7 @@ class Replicas:
                 log.info("cannot follow snapshots now", task=self.task.name, error=repr(error))
                 self._close(self._following)
                 self._following.clear()
-                await asyncio.sleep(RETRY_SECONDS)
+                await asyncio.sleep(self._pace.retry)
 
     async def _round(self) -> None:
         wanted = {partition for partition in range(self.task.partitions) if partition not in self.owned}
@@ -145,7 +139,7 @@ class Replicas:
             await self.collaborators.follower.follow(
                 {at: self._table.followed(at) for at in self._following if self._is_open(at)}
             )
-        for partition, entries in (await self.collaborators.follower.poll(POLL_SECONDS)).items():
+        for partition, entries in (await self.collaborators.follower.poll(self._pace.poll_snapshots)).items():
             if self._is_open(partition):
                 for entry in entries:
                     self._table.take(partition, entry)
@@ -175,7 +169,7 @@ class Replicas:
         wanted = sorted(partitions)
         opened = await asyncio.gather(*map(open_one, wanted))
         if not all(opened):
-            await asyncio.sleep(RETRY_SECONDS)
+            await asyncio.sleep(self._pace.retry)
         return {partition for partition, is_open in zip(wanted, opened, strict=True) if is_open}
 
     async def _take_news(self, partition: int) -> None:
@@ -218,7 +212,7 @@ class Replicas:
 
     async def _ask_ends(self) -> None:
         now = self.collaborators.budget.clock()
-        if now - self._asked_at < ENDS_SECONDS or not self._following:
+        if now - self._asked_at < self._pace.look_up_ends or not self._following:
             return
         self._asked_at = now
         for partition, end in (await self.collaborators.log.ends(sorted(self._following))).items():

@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaProducer, ConsumerRecord
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from headrace.agents.outlet import PACK_BYTES, pack
+from headrace.agents.pace import Pace
 from headrace.learning.records import ROWS_MAX
 from headrace.learning.task import Task
 from headrace.tables.kafka.clients import Brokers, ConsumerOptions, consuming, fetched
@@ -27,8 +28,6 @@ CHUNK = 50
 
 HELD_MAX = 4 << 20
 """Bytes of answers in memory above which they are sent to the broker: an answer may be many times as long as its question."""
-
-RETRY_SECONDS = 1.0
 
 DETAIL_MAX = 1_000
 """The largest number of characters of a refusal's detail, which may quote the question."""
@@ -109,10 +108,12 @@ class Requests:
         Where Kafka is: `Brokers`, or `host:port`, several separated by commas.
     answer
         Answers questions.
+    pace
+        Says how soon a broker that was away is tried again.
     """
 
-    def __init__(self, task: Task, brokers: Brokers | str, answer: Answer):
-        self.task, self.brokers, self.answer = task, Brokers.of(brokers), answer
+    def __init__(self, task: Task, brokers: Brokers | str, answer: Answer, pace: Pace = Pace()):
+        self.task, self.brokers, self.answer, self.pace = task, Brokers.of(brokers), answer, pace
 
     async def run(self) -> None:
         """Answer requests until cancelled; try again while the broker is away."""
@@ -121,7 +122,7 @@ class Requests:
                 await self._serve()
             except (KafkaError, OSError) as error:
                 log.warning("requests cannot be answered now", task=self.task.name, error=repr(error))
-            await asyncio.sleep(RETRY_SECONDS)
+            await asyncio.sleep(self.pace.retry_requests)
 
     async def _serve(self) -> None:
         options: ConsumerOptions = {

@@ -23,14 +23,8 @@ from headrace.tables.pending import ShardPending
 
 log = structlog.get_logger()
 
-YIELD_SECONDS = 0.001
-"""Seconds of folding after which the event loop may serve requests: well under their promised latency."""
-
 FOLD: ErrorCode = "fold"
 """The code of a shard that was stopped by an exception that is not a HeadraceError."""
-
-STUCK_SECONDS = 1.0
-"""How long a position may lag behind the log without moving before the messages are read from the log."""
 
 Status = Literal["opening", "live", "stopped", "stale"]
 
@@ -68,7 +62,7 @@ class Shard(OrderedPartition):
         self.saver = self._make_saver()
         self._error = before.error if before else None
         self._before = before
-        self.progress = Progress(collaborators.budget.clock)
+        self.progress = Progress(collaborators.budget.clock, collaborators.pace)
         self._ticker: Ticker | None = None
         self._patience = 0.0  # messages that came during the opening were ignored, so they are read at once
 
@@ -139,7 +133,8 @@ class Shard(OrderedPartition):
             self.notice = resumed.notice
             self._alert("refolded", resumed.notice)
         self.saver.start(self.pending)
-        self._ticker = Ticker(collaborators.log, self.partition, end, collaborators.budget.clock, collaborators.wall)
+        clock, wall = collaborators.budget.clock, collaborators.wall
+        self._ticker = Ticker(collaborators.log, self.partition, end, clock, wall, pace=collaborators.pace)
         self.progress.begin(self.position, end, asked_at, resumed.current_at)
         if self.saver.position:  # a crash may have come between the snapshot and its commit
             await collaborators.commit(self.partition, self.saver.position)
@@ -162,7 +157,7 @@ class Shard(OrderedPartition):
         await self.catch_up(self._patience)
         await self.save_if_due()
         await self.tick_if_due()
-        self._patience = STUCK_SECONDS
+        self._patience = self.collaborators.pace.stuck
 
     async def catch_up(self, patience: float) -> None:
         """Read messages that were not delivered from the log: it is ahead, and the position has not moved for `patience` seconds."""
@@ -235,7 +230,7 @@ class Shard(OrderedPartition):
 
     async def take(self, messages: Sequence[KafkaMessage]) -> None:
         """Fold messages and publish their effects, and yield to the event loop now and then."""
-        learner, clock = self.learner, self.collaborators.budget.clock
+        learner, clock, pace = self.learner, self.collaborators.budget.clock, self.collaborators.pace
         assert learner is not None
         await self.teller.publish()  # the effects that could not be published before, so that they stay few
         resumed_at = clock()
@@ -247,7 +242,7 @@ class Shard(OrderedPartition):
             has_yielded = False
             for effects in folded(learner, message):
                 self.teller.add(effects)
-                if clock() - resumed_at > YIELD_SECONDS:
+                if clock() - resumed_at > pace.yield_after:
                     has_yielded = True
                     await asyncio.sleep(0)
                     if self.status != "live":

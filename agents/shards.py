@@ -4,15 +4,12 @@ import asyncio
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
-from headrace.agents.assigned import RETRY_SECONDS, Assigned
+from headrace.agents.assigned import Assigned
 from headrace.agents.collaborators import Collaborators
 from headrace.agents.replicas import Replica, Replicas
 from headrace.agents.shard import Shard
 from headrace.learning.errors import HeadraceError, SnapshotError
 from headrace.learning.task import Task
-
-WATCH_SECONDS = 0.2
-"""How often a shard checks whether a snapshot is due, and whether the log has messages that were not delivered."""
 
 Model = Shard | Replica
 """A model that can answer: an owned shard or a replica, with its position and staleness."""
@@ -44,7 +41,7 @@ class Shards(Assigned[int, Shard]):
     """
 
     def __init__(self, task: Task, collaborators: Collaborators):
-        super().__init__(WATCH_SECONDS)
+        super().__init__(collaborators.pace, collaborators.pace.watch_shards)
         self.task = task
         self.collaborators = collaborators
         self.owned = self.parts
@@ -131,7 +128,7 @@ class Shards(Assigned[int, Shard]):
                 return
             self.close_part(place, shard)
             self.owned[place] = Shard(self.task, place, self.collaborators, before=shard)
-            await asyncio.sleep(RETRY_SECONDS)
+            await asyncio.sleep(self.pace.retry)
 
     async def open_part(self, part: Shard) -> None:
         """Open a shard, unless its task is stopped."""

@@ -6,6 +6,7 @@ from typing import Protocol
 import msgspec
 
 from headrace.agents.mapping import Mapping
+from headrace.agents.pace import Pace
 from headrace.agents.positions import Positions
 from headrace.learning.task import Task, Value
 from headrace.tables.kafka.appender import Appender
@@ -44,6 +45,8 @@ class SourceContext:
         Adds stored features to rows, if given.
     key
         The snapshot key, or None; see `Positions`.
+    pace
+        The waits of the intakes.
     """
 
     def __init__(
@@ -53,8 +56,10 @@ class SourceContext:
         tell_group: Callable[[str, int, int], Awaitable[None]],
         enricher: Enricher | None = None,
         key: bytes | None = None,
+        *,
+        pace: Pace = Pace(),
     ):
-        self.task, self.tell_group, self.enricher = task, tell_group, enricher
+        self.task, self.tell_group, self.enricher, self.pace = task, tell_group, enricher, pace
         self.mappings = {source.topic: Mapping(task, source.topic) for source in task.sources or ()}
         self.logs = {topic: KafkaEventLog(topic, brokers) for topic in self.mappings}
         self.positions = Positions(task.name, brokers, key)

@@ -4,12 +4,11 @@ import math
 from collections.abc import Callable
 
 from headrace.agents.log_clock import LogClock
+from headrace.agents.pace import Pace
 from headrace.learning.fold.learner import Learner
 from headrace.tables.kafka.log import EventLog
 
 TICK = b'{"control": "tick"}'
-TICK_SECONDS = 1.0
-"""The shortest time between two ticks, in seconds."""
 
 
 class Ticker:
@@ -23,12 +22,21 @@ class Ticker:
         The offset at which the log ended when the shard was opened.
     monotonic, wall
         Return seconds of a clock that never goes back, and seconds since the epoch.
+    pace
+        Has the shortest time between two ticks.
     """
 
     def __init__(
-        self, log: EventLog, partition: int, end: int, monotonic: Callable[[], float], wall: Callable[[], float]
+        self,
+        log: EventLog,
+        partition: int,
+        end: int,
+        monotonic: Callable[[], float],
+        wall: Callable[[], float],
+        *,
+        pace: Pace,
     ):
-        self.log, self.partition = log, partition
+        self.log, self.partition, self.pace = log, partition, pace
         self._clock = LogClock(end, monotonic)
         self._monotonic, self._wall = monotonic, wall
         self._ticked_at = -math.inf
@@ -37,6 +45,6 @@ class Ticker:
         """Append a tick if the log is idle and an entry of the learner is due. Raises the broker's errors."""
         self._clock.see(learner.state.position, learner.state.clock)
         now, wall_ms = self._monotonic(), self._wall() * 1000
-        if is_idle and now - self._ticked_at >= TICK_SECONDS and self._clock.is_due(learner.due_at, wall_ms):
+        if is_idle and now - self._ticked_at >= self.pace.tick and self._clock.is_due(learner.due_at, wall_ms):
             self._ticked_at = now
             await self.log.append(self.partition, TICK, self._clock.stamp(wall_ms))

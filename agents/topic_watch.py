@@ -9,6 +9,7 @@ import structlog
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
+from headrace.agents.pace import Pace
 from headrace.learning.errors import TopicError
 from headrace.learning.task import Task
 from headrace.tables.kafka.clients import Brokers, started
@@ -16,15 +17,6 @@ from headrace.tables.kafka.metadata import TopicDescription, find_topics
 from headrace.tables.kafka.topics import Topic, find_miscounted, sources_of, topics_of
 
 log = structlog.get_logger()
-
-LOOK_SECONDS = 2.0
-"""How often the topics are looked up, with one request for all tasks of the worker."""
-
-CONFIRM_SECONDS = 1.0
-"""How soon a suspicion is checked again: a broker that has just started may not list every topic yet."""
-
-AWAY_SECONDS = 30.0
-"""The longest wait between two requests to a broker that does not answer. The wait begins at LOOK_SECONDS and doubles."""
 
 ASK_SECONDS = 10.0
 
@@ -52,29 +44,43 @@ class TopicWatch:
     on_trouble
         Called with each trouble after every look that sees it, so repeated calls must be harmless. A shard that was assigned in the meantime
         is stopped by the next call.
+    pace
+        Says how often the topics are looked up.
+    sleep
+        Waits for some seconds.
     """
 
-    def __init__(self, brokers: Brokers | str, tasks: Iterable[Task], on_trouble: Callable[[Trouble], Awaitable[None]]):
+    def __init__(
+        self,
+        brokers: Brokers | str,
+        tasks: Iterable[Task],
+        on_trouble: Callable[[Trouble], Awaitable[None]],
+        pace: Pace = Pace(),
+        *,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ):
         self.brokers, self.tasks, self.on_trouble = Brokers.of(brokers), list(tasks), on_trouble
         self.troubles: dict[tuple[str, str], Trouble] = {}
         """The present troubles, by task and topic."""
+        self._pace, self._sleep = pace, sleep
         self._ids: dict[str, UUID | None] = {}
         self._suspected: dict[tuple[str, str], Trouble] = {}
         self._admin: AIOKafkaAdminClient | None = None
 
     async def run(self) -> None:
         """Look regularly until cancelled. A broker that is away is asked less and less often."""
-        wait = LOOK_SECONDS
+        pace = self._pace
+        wait = pace.look_at_topics
         try:
             while True:
                 try:
                     await self.look()
-                    wait = CONFIRM_SECONDS if self._suspected else LOOK_SECONDS
+                    wait = pace.confirm_trouble if self._suspected else pace.look_at_topics
                 except (KafkaError, OSError) as error:  # a TimeoutError is an OSError
                     log.debug("cannot look at the topics now", error=repr(error))
-                    wait = min(2 * max(wait, LOOK_SECONDS), AWAY_SECONDS)
+                    wait = min(2 * max(wait, pace.look_at_topics), pace.look_at_topics_max)
                     await self._disconnect()
-                await asyncio.sleep(wait)
+                await self._sleep(wait)
         finally:
             await self._disconnect()
 

@@ -20,6 +20,7 @@ from headrace.agents.budget import Budget
 from headrace.agents.collaborators import Collaborators
 from headrace.agents.ingest import Ingest
 from headrace.agents.learn import LearningApp, follow_assignments
+from headrace.agents.pace import Pace
 from headrace.agents.requests import Requests
 from headrace.agents.source_context import SourceContext
 from headrace.agents.topic_watch import TopicWatch, Trouble
@@ -105,9 +106,11 @@ def wire(settings: Settings, instance: str | None, impure: Collection[str] = fro
     """
     doors = doors_of(settings, operations(ROUTES))
     host, port, brokers = settings.web_host, settings.web_port, settings.brokers
+    pace = Pace()
     app = LearningApp(
         group_of(settings),
         buffer_bytes=settings.worker.buffer_bytes,
+        pace=pace,
         broker=f"kafka://{brokers.hosts.replace(',', ';kafka://')}",
         broker_credentials=credentials_of(brokers),
         broker_client_id=f"headrace@{settings.address}",  # shows the members of the group who owns a shard, and at which address
@@ -151,23 +154,25 @@ def wire(settings: Settings, instance: str | None, impure: Collection[str] = fro
             budget=budget,
             snapshot_records=settings.worker.snapshot_records,
             snapshot_seconds=settings.worker.snapshot_seconds,
+            pace=pace,
         )
         app.learn(task, collaborators)
         if task.stored:
             app.enrichers[task.name] = Enricher(task, make_store(settings, task), settings.features.budget_ms / 1000)
         if task.sources:
-            context = SourceContext(task, settings.brokers, app.commit_position, app.enrichers.get(task.name), key)
+            enricher = app.enrichers.get(task.name)
+            context = SourceContext(task, settings.brokers, app.commit_position, enricher, key, pace=pace)
             app.ingest(task, Ingest(context))
     follow_assignments(app)
     wiring = add_views(app, settings, impure)
     for served in wiring.serving.tasks.values():
-        requests = Requests(served.task, settings.brokers, answering(wiring.serving, served))
-        app.background.append(Background(f"requests of {served.task.name}", requests.run))
+        requests = Requests(served.task, settings.brokers, answering(wiring.serving, served), pace)
+        app.background.append(Background(f"requests of {served.task.name}", requests.run, pace=pace))
         app.described.append(served.arrivals.checking)
         app.closing.append(served.arrivals.stop)
-    watch = TopicWatch(brokers, settings.tasks.values(), partial(act_on_trouble, app, brokers))
-    app.background.append(Background("topics", watch.run))
-    app.background.append(Background("readiness", lambda: announce_ready(wiring, settings.address)))
+    watch = TopicWatch(brokers, settings.tasks.values(), partial(act_on_trouble, app, brokers), pace)
+    app.background.append(Background("topics", watch.run, pace=pace))
+    app.background.append(Background("readiness", lambda: announce_ready(wiring, settings.address), pace=pace))
     app.web._runner._shutdown_timeout = ANSWER_SECONDS  # noqa: SLF001 Faust leaves it at aiohttp's default, a minute
     return wiring
 

@@ -9,7 +9,6 @@ from types import SimpleNamespace
 import harness
 from fakes.world import World
 
-from headrace.agents import replicas as replicas_module
 from headrace.agents.shards import Shards
 from headrace.learning.fold.learner import Learner
 from headrace.learning.snapshot import digest
@@ -47,16 +46,8 @@ class Worker:
         await self.shards.stop()
 
 
-def world_in(tmp_path, monkeypatch):
-    """A function that makes the world of a task, with little patience."""
-    monkeypatch.setattr(replicas_module, "RETRY_SECONDS", 0.02)
-    monkeypatch.setattr(replicas_module, "ENDS_SECONDS", 0.02)
-    monkeypatch.setattr("headrace.agents.shards.WATCH_SECONDS", 0.005)
-    monkeypatch.setattr(
-        "headrace.agents.shard.STUCK_SECONDS", 0.0
-    )  # nothing is delivered here: all is read from the log
-    monkeypatch.setattr("headrace.agents.assigned.RETRY_SECONDS", 0.02)
-    monkeypatch.setattr("headrace.agents.shards.RETRY_SECONDS", 0.02)
+def world_in(tmp_path):
+    """A function that makes the world of a task."""
 
     def make(task):
         at = World(task, [list(messages(400, partition)) for partition in range(task.partitions)], end=0)

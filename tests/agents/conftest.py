@@ -5,5 +5,5 @@ from worlds import world_in
 
 
 @pytest.fixture
-def world(tmp_path, monkeypatch):
-    return world_in(tmp_path, monkeypatch)
+def world(tmp_path):
+    return world_in(tmp_path)

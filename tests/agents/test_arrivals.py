@@ -6,10 +6,11 @@ from types import SimpleNamespace
 import pytest
 
 from headrace.agents.arrivals import Arrivals
+from headrace.agents.pace import Pace
 
 
 class Shards:
-    task = SimpleNamespace(name="ads")
+    task, pace = SimpleNamespace(name="ads"), Pace()
 
     def __init__(self):
         self.model = SimpleNamespace(position=0)

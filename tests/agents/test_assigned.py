@@ -2,12 +2,11 @@
 
 import asyncio
 
-import pytest
 import structlog
 from worlds import until
 
-import headrace.agents.assigned
 from headrace.agents.assigned import Assigned
+from headrace.agents.pace import Pace
 
 
 class Part:
@@ -48,7 +47,7 @@ class Part:
 
 class Parts(Assigned):
     def __init__(self, refusals=0):
-        super().__init__(0.001)
+        super().__init__(Pace(retry=0.001, leave=0.05), watch_seconds=0.001)
         self.refusals, self.closed = refusals, []
 
     def make(self, place):
@@ -62,12 +61,6 @@ class Parts(Assigned):
     def close_part(self, place, part):
         part.status = "closed"
         self.closed.append(place)
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch):
-    monkeypatch.setattr(headrace.agents.assigned, "RETRY_SECONDS", 0.001)
-    monkeypatch.setattr(headrace.agents.assigned, "LEAVE_SECONDS", 0.05)
 
 
 def test_what_cannot_be_opened_says_why_and_is_tried_again():

@@ -9,15 +9,9 @@ from types import SimpleNamespace
 import pytest
 import structlog
 
-from headrace.agents.background import (
-    BACKOFF_MAX_SECONDS,
-    BACKOFF_SECONDS,
-    CALM_SECONDS,
-    Background,
-    BackgroundStatus,
-    Errands,
-)
+from headrace.agents.background import Background, BackgroundStatus, Errands
 from headrace.agents.learn import LearningApp
+from headrace.agents.pace import Pace
 from headrace.agents.stopping import stop_all
 
 
@@ -52,7 +46,7 @@ def test_whatever_ends_a_background_task_it_is_started_again_and_counted(error):
             raise error
 
         with structlog.testing.capture_logs() as logs:
-            task = Background("requests", fail, sleep=pauses).start()
+            task = Background("requests", fail, pace=Pace(restart=3.0), sleep=pauses).start()
             await pauses.over.wait()
             assert len(ran) == 3
             assert task.describe().failures == 3
@@ -60,7 +54,7 @@ def test_whatever_ends_a_background_task_it_is_started_again_and_counted(error):
             assert type(error).__name__ in task.describe().error
             await task.stop()
         assert task.describe().state == "stopped"
-        assert pauses.slept == [BACKOFF_SECONDS, 2 * BACKOFF_SECONDS, 4 * BACKOFF_SECONDS]
+        assert pauses.slept == [3.0, 6.0, 12.0]
         assert [line["log_level"] for line in logs] == ["error"] * 3
 
     asyncio.run(run())
@@ -68,18 +62,18 @@ def test_whatever_ends_a_background_task_it_is_started_again_and_counted(error):
 
 def test_the_pauses_are_bounded_and_short_again_after_a_calm_time():
     async def run():
-        pauses, now = Pauses(12), [0.0]
+        pauses, now, pace = Pauses(12), [0.0], Pace()
 
         async def fail():
             if len(pauses.slept) == 10:
-                now[0] += CALM_SECONDS
+                now[0] += pace.calm
             raise RuntimeError
 
-        task = Background("x", fail, sleep=pauses, clock=lambda: now[0]).start()
+        task = Background("x", fail, pace=pace, sleep=pauses, clock=lambda: now[0]).start()
         await pauses.over.wait()
         await task.stop()
-        assert max(pauses.slept) == pauses.slept[9] == BACKOFF_MAX_SECONDS
-        assert pauses.slept[10:] == [BACKOFF_SECONDS, 2 * BACKOFF_SECONDS]
+        assert max(pauses.slept) == pauses.slept[9] == pace.restart_max
+        assert pauses.slept[10:] == [pace.restart, 2 * pace.restart]
 
     asyncio.run(run())
 

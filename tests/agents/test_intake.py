@@ -7,9 +7,9 @@ from types import SimpleNamespace
 import pytest
 from aiokafka.errors import KafkaConnectionError
 
-import headrace.agents.intake
 from headrace.agents.intake import Intake
 from headrace.agents.mapping import Mapping
+from headrace.agents.pace import Pace
 from headrace.agents.positions import Positions, Start
 from headrace.agents.source_context import Counts
 from headrace.learning.errors import LogError
@@ -56,6 +56,7 @@ def test_stored_features_are_asked_once_a_poll_and_frozen_in_the_records():
         logs={"clicks": None},
         enricher=Store(),
         counts=Counts(),
+        pace=Pace(),
     )
     context.appender, context.quarantine = Topic(), Topic()
 
@@ -118,18 +119,16 @@ class Source:
 
     def intake(self):
         context = SimpleNamespace(
-            task=TASK, mappings={"clicks": Mapping(TASK, "clicks")}, enricher=None, counts=Counts()
+            task=TASK,
+            mappings={"clicks": Mapping(TASK, "clicks")},
+            enricher=None,
+            counts=Counts(),
+            pace=Pace(retry=0.0),
         )
         context.appender = context.quarantine = self.mapped = Topic()
         context.positions = self
         context.logs, context.tell_group = {"clicks": self}, lambda *_: asyncio.sleep(0)
         return Intake(context, "clicks", 0)
-
-
-@pytest.fixture
-def quiet(monkeypatch):
-    """Every delivery comes after a pause."""
-    monkeypatch.setattr(headrace.agents.intake, "RETRY_SECONDS", 0.0)
 
 
 async def mapped_up_to(source, end):
@@ -178,7 +177,7 @@ def test_the_same_topic_is_gone_on_with_and_so_is_one_that_was_reset_by_hand():
 
 
 @pytest.mark.parametrize("count", [3, 30])
-def test_a_topic_made_anew_while_running_stops_the_intake_before_anything_of_it_is_mapped(quiet, count):
+def test_a_topic_made_anew_while_running_stops_the_intake_before_anything_of_it_is_mapped(count):
     async def go():
         source = Source()
         intake = await mapped_up_to(source, 8)
@@ -191,7 +190,7 @@ def test_a_topic_made_anew_while_running_stops_the_intake_before_anything_of_it_
     assert asyncio.run(go()).status == "stopped"
 
 
-def test_a_lost_end_is_noticed_without_a_message(quiet):
+def test_a_lost_end_is_noticed_without_a_message():
     async def go():
         source = Source()
         intake = await mapped_up_to(source, 10)
@@ -224,7 +223,7 @@ def test_a_lost_end_that_held_no_message_is_taken_back():
     assert len(intake.context.appender.rows) == 12
 
 
-def test_a_compacted_or_shortened_topic_is_gone_on_with(quiet):
+def test_a_compacted_or_shortened_topic_is_gone_on_with():
     async def go():
         source = Source(20)
         intake = await mapped_up_to(source, 10)
@@ -249,7 +248,7 @@ def test_in_a_steady_flow_nothing_is_compared():
     assert asyncio.run(go()) == 1  # at the first of the run
 
 
-def test_while_the_broker_cannot_compare_nothing_is_mapped_and_nothing_is_lost(quiet):
+def test_while_the_broker_cannot_compare_nothing_is_mapped_and_nothing_is_lost():
     async def go():
         source = Source()
         intake = await mapped_up_to(source, 5)
@@ -266,7 +265,7 @@ def test_while_the_broker_cannot_compare_nothing_is_mapped_and_nothing_is_lost(q
 
 
 @pytest.mark.parametrize("fails", [False, True])
-def test_an_intake_that_is_stopped_meanwhile_keeps_its_error(quiet, fails):
+def test_an_intake_that_is_stopped_meanwhile_keeps_its_error(fails):
     async def go():
         source = Source()
         intake = await mapped_up_to(source, 5)

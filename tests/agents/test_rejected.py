@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import headrace.agents.intake
 from headrace.agents.intake import Intake
 from headrace.agents.mapping import Mapping, Rejected
+from headrace.agents.pace import Pace
 from headrace.agents.rejected import pack_rejected
 from headrace.agents.source_context import Counts
 from headrace.learning.task import Task
@@ -69,11 +70,21 @@ class Topic:
         return []
 
 
-def deliver(*documents):
-    context = SimpleNamespace(
-        task=TASK, mappings={"clicks": Mapping(TASK, "clicks")}, logs={"clicks": None}, enricher=None, counts=Counts()
+def context_of(pace):
+    return SimpleNamespace(
+        task=TASK,
+        mappings={"clicks": Mapping(TASK, "clicks")},
+        logs={"clicks": None},
+        enricher=None,
+        counts=Counts(),
+        pace=pace,
+        appender=Topic(),
+        quarantine=Topic(),
     )
-    context.appender, context.quarantine = Topic(), Topic()
+
+
+def deliver(*documents):
+    context = context_of(Pace())
 
     async def go():
         intake = Intake(context, "clicks", 0)
@@ -115,18 +126,12 @@ def test_so_many_rows_are_appended_at_a_time_and_none_is_left_behind(monkeypatch
     ]
 
 
-def test_others_are_let_in_between_the_rows_of_one_message(monkeypatch):
-    monkeypatch.setattr(headrace.agents.intake, "YIELD_SECONDS", 0.0)
+def test_others_are_let_in_between_the_rows_of_one_message():
     turns = 0
 
     async def go():
         nonlocal turns
-        mapping = Mapping(TASK, "clicks")
-        context = SimpleNamespace(
-            task=TASK, mappings={"clicks": mapping}, logs={"clicks": None}, enricher=None, counts=Counts()
-        )
-        context.appender, context.quarantine = Topic(), Topic()
-        intake = Intake(context, "clicks", 0)
+        intake = Intake(context_of(Pace(yield_after=0.0)), "clicks", 0)
         intake.status = "live"
         delivery = asyncio.create_task(intake.deliver([message(0, json.dumps([{"x": {}, "y": True}] * 200).encode())]))
         while not delivery.done():

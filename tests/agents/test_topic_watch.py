@@ -9,6 +9,7 @@ from aiokafka.admin import NewPartitions, NewTopic
 from aiokafka.errors import KafkaConnectionError
 
 import headrace.agents.topic_watch
+from headrace.agents.pace import Pace
 from headrace.agents.topic_watch import TopicWatch
 from headrace.learning.task import Task
 from headrace.learning.task.source import Source
@@ -146,25 +147,22 @@ def test_a_broker_that_is_away_is_asked_less_and_less_often_and_ends_nothing(mon
             raise asyncio.CancelledError
 
     async def run():
-        watch = TopicWatch("127.0.0.1:1", [TASK], None)
+        watch = TopicWatch("127.0.0.1:1", [TASK], None, sleep=sleep)
         with pytest.raises(asyncio.CancelledError):
             await watch.run()
 
     monkeypatch.setattr(headrace.agents.topic_watch, "started", away)
-    monkeypatch.setattr(headrace.agents.topic_watch.asyncio, "sleep", sleep)
     asyncio.run(run())
     assert waits == [4, 8, 16, 30, 30, 30, 30]
 
 
-def test_on_a_broker_each_kind_of_trouble_is_noticed(broker, monkeypatch):
+def test_on_a_broker_each_kind_of_trouble_is_noticed(broker):
     """Deleted, deleted and made anew, widened: for an event log and for a source."""
     run = uuid.uuid4().hex[:8]
     source = f"rows-{run}"
     tasks = [Task(name=f"{kind}-{run}", kind="binary") for kind in ("gone", "anew", "wide", "well")]
     tasks.append(Task(name=f"mapped-{run}", kind="binary", sources=[Source(topic=source, label="y", features="x")]))
     gone, anew, wide, _, mapped = tasks
-    monkeypatch.setattr(headrace.agents.topic_watch, "LOOK_SECONDS", 0.2)
-    monkeypatch.setattr(headrace.agents.topic_watch, "CONFIRM_SECONDS", 0.1)
     heard = {}
 
     async def hear(trouble):
@@ -183,7 +181,7 @@ def test_on_a_broker_each_kind_of_trouble_is_noticed(broker, monkeypatch):
             await prepare(broker, topics_of(task))
         await prepare(broker, [Topic(source, 1, {})])
         admin = await connect(broker)
-        watch = TopicWatch(broker, tasks, hear)
+        watch = TopicWatch(broker, tasks, hear, Pace(look_at_topics=0.2, confirm_trouble=0.1))
         running = asyncio.create_task(watch.run())
         while not watch._ids:
             await asyncio.sleep(0.05)

@@ -9,6 +9,7 @@ from fakes.producer import Producer
 
 import headrace.agents.requests
 import headrace.app.serving.serving
+from headrace.agents.pace import Pace
 from headrace.agents.requests import PACK_BYTES, Requests
 from headrace.app.serving.question import Asked, Question
 from headrace.app.serving.refused import RequestRefused
@@ -26,7 +27,7 @@ class Shards:
     """Two shards, of which one has a model here."""
 
     def __init__(self):
-        self.task, self.owned = TASK, {}
+        self.task, self.owned, self.pace = TASK, {}, Pace()
         self.collaborators = SimpleNamespace(own_modules=())
         learner = Learner(TASK, 0)
         for number in range(LABELS):

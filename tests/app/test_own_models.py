@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from river import base
 
+from headrace.agents.pace import Pace
 from headrace.app.serving import served_task as module
 from headrace.app.serving.question import Asked, Question
 from headrace.app.serving.refused import RequestRefused
@@ -65,7 +66,8 @@ def served(monkeypatch):
         monkeypatch.setitem(sys.modules, "own_says", own)
         task = Task(name="t", kind=kind, model="own_says:make", **more)
         model = SimpleNamespace(learner=Learner(task, 0), status="live", position=0, staleness=0.0)
-        return ServedTask(task, SimpleNamespace(task=task, answering=lambda partition: model, owned={}))
+        shards = SimpleNamespace(task=task, answering=lambda partition: model, owned={}, pace=Pace())
+        return ServedTask(task, shards)
 
     return make
 

@@ -11,6 +11,7 @@ from aiohttp.test_utils import make_mocked_request
 
 from headrace.agents.ingest import Ingest
 from headrace.agents.intake import Intake
+from headrace.agents.pace import Pace
 from headrace.agents.shards import Shards
 from headrace.agents.source_context import SourceContext
 from headrace.app.errors import Problem
@@ -38,7 +39,7 @@ class Worker:
             sources=[Source(topic=topic, label="y", features={"x": "x"}) for topic in ("clicks", "views")],
         )
         collaborators = SimpleNamespace(
-            snapshots=SimpleNamespace(table=None), budget=SimpleNamespace(clock=lambda: 0.0)
+            snapshots=SimpleNamespace(table=None), budget=SimpleNamespace(clock=lambda: 0.0), pace=Pace()
         )
         self.ads, self.shop = (
             Shards(Task(name=name, kind="binary", partitions=count), collaborators)

@@ -11,6 +11,7 @@ from aiokafka.errors import KafkaConnectionError
 from fakes.changelog import Changelog
 from fakes.log import Log
 from fakes.outlet import Outlet
+from fakes.pace import QUICK
 
 from headrace.agents.budget import Budget
 from headrace.learning.records.mark import KafkaMessage
@@ -107,6 +108,7 @@ class World:
                 "budget": Budget(share=1.0),
                 "snapshot_records": 5,
                 "snapshot_seconds": 0.01,
+                "pace": QUICK,
                 "commit": self.commit,
             }
             | others

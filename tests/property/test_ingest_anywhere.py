@@ -16,10 +16,10 @@ from fakes.world import Death
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-import headrace.agents.intake
 import headrace.tables.kafka.appender
 from headrace.agents.ingest import Ingest
 from headrace.agents.intake import Intake
+from headrace.agents.pace import Pace
 from headrace.agents.positions import Start
 from headrace.agents.source_context import SourceContext
 from headrace.learning.fold.learner import Learner
@@ -146,7 +146,7 @@ class Positions:
 
 
 def worker(broker, appender):
-    context = SourceContext(TASK, "", lambda *_: asyncio.sleep(0))
+    context = SourceContext(TASK, "", lambda *_: asyncio.sleep(0), pace=Pace(retry=0.0))
     context.appender, context.quarantine = appender(TASK.events, broker), FailingAppender("ads.quarantine", broker)
     context.positions, context.logs, context.enricher = Positions(broker), {"clicks": Log(SOURCE)}, Fickle(broker)
     return Ingest(context)
@@ -256,8 +256,7 @@ def run(draw, appender=FailingAppender, intake=Intake):
 
 
 @pytest.fixture(autouse=True)
-def at_once(monkeypatch):
-    monkeypatch.setattr(headrace.agents.intake, "RETRY_SECONDS", 0)
+def small_batches(monkeypatch):
     monkeypatch.setattr(headrace.tables.kafka.appender, "BATCH_BYTES", 1024 + 300)  # two rows
 
 
