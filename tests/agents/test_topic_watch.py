@@ -2,6 +2,7 @@
 
 import asyncio
 import uuid
+from types import SimpleNamespace
 
 import harness
 import pytest
@@ -154,6 +155,31 @@ def test_a_broker_that_is_away_is_asked_less_and_less_often_and_ends_nothing(mon
     monkeypatch.setattr(headrace.agents.topic_watch, "started", away)
     asyncio.run(run())
     assert waits == [4, 8, 16, 30, 30, 30, 30]
+
+
+def test_a_suspicion_is_checked_sooner_than_topics_are_looked_at(monkeypatch):
+    answers, waits = [WELL, without("clicks"), without("clicks"), WELL], []
+
+    async def find(admin, names):
+        return answers[len(waits)]
+
+    async def hear(trouble):
+        pass
+
+    async def sleep(seconds):
+        waits.append(seconds)
+        if len(waits) == len(answers):
+            raise asyncio.CancelledError
+
+    async def run():
+        watch = TopicWatch("", [TASK], hear, Pace(look_at_topics=7.0, confirm_trouble=3.0), sleep=sleep)
+        watch._admin = SimpleNamespace(close=lambda: asyncio.sleep(0))
+        with pytest.raises(asyncio.CancelledError):
+            await watch.run()
+
+    monkeypatch.setattr(headrace.agents.topic_watch, "find_topics", find)
+    asyncio.run(run())
+    assert waits == [7.0, 3.0, 3.0, 7.0]
 
 
 def test_on_a_broker_each_kind_of_trouble_is_noticed(broker):
