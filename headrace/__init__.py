@@ -4,7 +4,7 @@ The names below are the public ones. They are loaded when they are first used, s
 
 Examples
 --------
-A model is folded from messages, and the same messages give the same state to the last bit:
+A learner folds messages, and the same messages give the same state to the last bit:
 
 >>> from headrace import Learner, Message, Task, digest
 >>> task = Task(name="ads", kind="binary")
@@ -17,7 +17,7 @@ A model is folded from messages, and the same messages give the same state to th
 >>> learner.state.updates, digest(learner.state) == digest(other.state)
 (100, True)
 
-A snapshot holds the state, and a fold goes on from it:
+A snapshot holds the state, and a learner can go on from it:
 
 >>> from headrace import seal, unseal
 >>> snapshot = seal(learner.state, task, 0, writer="here")
@@ -57,7 +57,7 @@ PUBLIC = {
     "testing": "testing",
     "unseal": "learning.snapshot",
 }
-"""Each public name, and the module that has it; `effects` and `testing` are modules themselves."""
+"""The module of each public name. `effects` and `testing` are modules themselves."""
 
 __all__ = [
     "AsyncClient",

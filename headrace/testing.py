@@ -1,7 +1,7 @@
-"""Tools for tests of a task or a model of one's own, without Kafka.
+"""Tools to test your own tasks and models without Kafka.
 
-`MemoryLog` is an event log in memory: append records, fold them, restart anywhere, compare digests. `check_model` holds a model to what
-the fold needs of it. `random_records` gives records that a task lets through.
+`MemoryLog` is an event log in memory: append records, fold them, restart anywhere, compare digests. `check_model` checks that a
+model does what the fold needs. `random_records` yields records that a task accepts.
 """
 
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ from headrace.tables.kafka.partitioner import partition_of
 __all__ = ["Finding", "Folded", "MemoryLog", "Report", "check_model", "random_records"]
 
 Record = dict[str, Json] | bytes
-"""A record as the event log holds it, as a dict or already as JSON."""
+"""A record, as a dict or encoded as JSON."""
 
 
 class Folded(NamedTuple):
@@ -44,11 +44,11 @@ class Folded(NamedTuple):
 
     @property
     def digest(self) -> str:
-        """The digest of the learner's state, 64 hex digits."""
+        """Return the digest of the learner's state, as 64 hex digits."""
         return digest(self.learner.state)
 
     def snapshot(self) -> bytes:
-        """The state as the snapshot from which `MemoryLog.fold` can go on, as a worker does after a restart."""
+        """Return a snapshot of the state. `MemoryLog.fold` can go on from it, as a worker does after a restart."""
         return seal(self.learner.state, self.learner.task, self.learner.partition, writer="memory")
 
 
@@ -93,7 +93,7 @@ class MemoryLog:
     def __init__(self, task: Task):
         self.task = task
         self.messages: list[list[Message]] = [[] for _ in range(task.partitions)]
-        # What waits in the join lies outside a snapshot. Every fold of a partition writes the same entries.
+        # A snapshot does not contain the pending entries. Every fold of a partition writes the same ones.
         self._pending = [InMemory() for _ in self.messages]
         self._folded = [0 for _ in self.messages]
         self._turns = count()
@@ -106,13 +106,13 @@ class MemoryLog:
         Parameters
         ----------
         records
-            The rows of the message: samples, questions, labels or control records. None may be refused here: that is the fold's part.
+            The rows of the message: samples, questions, labels or control records. They are not checked here: the fold refuses wrong ones.
         key
             The key of the entity. It decides the partition as it does in Kafka.
         timestamp
-            Milliseconds since the epoch, which move log time; left out, no time has passed since the partition's last message.
+            The message's timestamp in milliseconds since the epoch, which moves log time. The default is that of the partition's last message.
         partition
-            Where to append it, whatever the key says. Without this and a key, the partitions take turns.
+            The partition to append to, whatever the key. Without a partition and a key, the partitions take turns.
         """
         if partition is None:
             partitions = len(self.messages)
@@ -132,16 +132,16 @@ class MemoryLog:
         partition
             The number of the partition.
         to
-            The position to stop at: the offset of the first message that is not folded; left out, the end of the log.
+            The position to stop at: the offset of the first message that is not folded. The default is the end of the log.
         snapshot
-            The snapshot to start from, in place of a fresh model. The effects are those of the messages after it.
+            The snapshot to start from, in place of a new model. The effects are those of the messages after it.
 
         Raises
         ------
         SnapshotError
             The snapshot cannot be used: it is damaged, or of another task, partition or release.
         ValueError
-            The snapshot is of another log than this one.
+            The snapshot is from another log.
         """
         messages, state = self.messages[partition], None
         if snapshot is not None:
@@ -160,14 +160,14 @@ class MemoryLog:
         return Folded(learner, effects)
 
     def check_restarts(self, partition: int = 0, *, every: int = 1) -> None:
-        """Restart a fold at every position, or at every so many: the state and the effects must be those of a fold without a restart.
+        """Check that a fold with a restart has the state and the effects of a fold without one. A restart is tried at every `every`-th position.
 
-        A fold of the rest follows each restart, so this takes time by the square of the log's length.
+        The rest of the log is folded after each restart, so the time grows with the square of the log's length.
 
         Raises
         ------
         AssertionError
-            They are not; it names the position.
+            A restart changes the state or the effects. The error names the position.
         SnapshotError
             The state cannot be saved or loaded.
         """
@@ -185,14 +185,14 @@ class MemoryLog:
 
 
 def random_records(task: Task, count: int) -> Iterator[dict[str, Json]]:
-    """Yield samples that the task lets through, the same ones whenever they are made.
+    """Yield samples that the task accepts: the same samples at each call for the same task.
 
-    Their features are numbers, strings and booleans as the task declares them; where it declares none, some are missing and some are new.
+    The features are numbers, strings and booleans as the task declares them. If the task declares none, some are missing and some are new.
 
     Parameters
     ----------
     task
-        Its features, kind and labels decide what a sample may be.
+        The task, whose features, kind and labels decide the samples.
     count
         The number of samples.
 

@@ -13,7 +13,7 @@ _app = cache(listed_app)
 
 
 def __getattr__(name: str) -> LearningApp:
-    """Make `app` when Faust asks for it: the settings are read then, and not when this module is imported."""
+    """Make `app` when Faust asks for it. Only then are the settings read, and not when this module is imported."""
     if name == "app":
         return _app()
     msg = f"module {__name__!r} has no attribute {name!r}"

@@ -1,4 +1,4 @@
-"""The client for programs with an event loop."""
+"""A client of a worker over HTTP, for programs with an event loop."""
 
 import ssl
 from collections.abc import Mapping, Sequence
@@ -9,13 +9,13 @@ import httpx
 
 from headrace.app.answers import Answer, Appended, At, Standing, StoredEntity
 from headrace.app.client import calls
-from headrace.app.client.calls import Given
+from headrace.app.client.calls import Result
 from headrace.app.client.exchange import ADDRESS, TIMEOUT, Exchange
 from headrace.learning.task import Json, Label, Value
 
 
 class AsyncClient:
-    """Asks a worker over HTTP as `Client` does, and waits for it with `await`. Its parameters and errors are those of `Client`.
+    """Asks a worker over HTTP as `Client` does, with methods to await. Its parameters and errors are those of `Client`.
 
     Use it in an `async with` statement, or await `close`: it keeps connections open between calls.
 
@@ -31,7 +31,7 @@ class AsyncClient:
 
     Examples
     --------
-    The network is a function here, so that the example needs no worker:
+    A function replaces the network, so that the example needs no worker:
 
     >>> import asyncio
     >>> async def main():
@@ -56,33 +56,33 @@ class AsyncClient:
         self._http = httpx.AsyncClient(**self._exchange.options(timeout), transport=transport)
 
     async def predict(
-        self, task: str, features: Mapping[str, Value], *, fresh: bool = False, **options: Unpack[calls.Asking]
+        self, task: str, features: Mapping[str, Value], *, fresh: bool = False, **options: Unpack[calls.QuestionOptions]
     ) -> Answer:
-        """Ask what the model says of some features now."""
+        """Ask for a prediction from some features."""
         return await self.ask(calls.predict(task, features, options, fresh=fresh))
 
     async def batch(self, task: str, questions: Sequence[Mapping[str, Json]], *, fresh: bool = False) -> list[Answer]:
-        """Ask up to a thousand questions, each like `{"features": {...}, "key": "u1"}`; the answers are in their order."""
+        """Ask up to a thousand questions, each like `{"features": {...}, "key": "u1"}`; return the answers in that order."""
         return await self.ask(calls.batch(task, questions, fresh=fresh))
 
-    async def label(self, task: str, identity: str, label: Label, **options: Unpack[calls.Labelling]) -> At:
-        """Append the label of the question with an id; its place in the log, once the broker has it."""
-        appended = await self.ask(calls.label(task, identity, label, options))
+    async def label(self, task: str, record_id: str, label: Label, **options: Unpack[calls.LabelOptions]) -> At:
+        """Append the label of a logged question, and return the label's place in the log when the broker has it."""
+        appended = await self.ask(calls.label(task, record_id, label, options))
         return appended.positions[0]
 
     async def labels(self, task: str, labels: Sequence[Mapping[str, Json]]) -> Appended:
-        """Append up to a thousand labels, each like `{"id": "q1", "label": True}`."""
+        """Append up to a thousand labels, each like `{"id": "q1", "label": True}`, and return their places in the log."""
         return await self.ask(calls.labels(task, labels))
 
     async def sample(
-        self, task: str, features: Mapping[str, Value], label: Label, **options: Unpack[calls.Sampling]
+        self, task: str, features: Mapping[str, Value], label: Label, **options: Unpack[calls.SampleOptions]
     ) -> At:
-        """Append features with their label; their place in the log, once the broker has them."""
+        """Append a sample, and return its place in the log when the broker has it."""
         appended = await self.ask(calls.sample(task, features, label, options))
         return appended.positions[0]
 
     async def samples(self, task: str, samples: Sequence[Mapping[str, Json]]) -> Appended:
-        """Append up to a thousand samples, each like `{"features": {...}, "label": True}`."""
+        """Append up to a thousand samples, each like `{"features": {...}, "label": True}`, and return their places in the log."""
         return await self.ask(calls.samples(task, samples))
 
     async def get_features(self, task: str, key: str) -> StoredEntity:
@@ -90,21 +90,21 @@ class AsyncClient:
         return await self.ask(calls.get_features(task, key))
 
     async def put_features(self, task: str, key: str, features: Mapping[str, Value | None]) -> At:
-        """Replace the stored features of an entity; their place in the topic, once the broker has them."""
+        """Replace the stored features of an entity, and return their place in the topic when the broker has them."""
         appended = await self.ask(calls.put_features(task, key, features))
         return appended.positions[0]
 
     async def delete_features(self, task: str, key: str) -> At:
-        """Remove the stored features of an entity, whether there are any or not."""
+        """Remove the stored features of an entity, if it has any."""
         appended = await self.ask(calls.delete_features(task, key))
         return appended.positions[0]
 
     async def status(self, task: str) -> Standing:
-        """Ask where the shards of a task stand: position, end, digest and metrics of each that this worker knows."""
+        """Ask for the status of a task: position, end, digest and metrics of each shard that the worker knows."""
         return await self.ask(calls.status(task))
 
-    async def ask(self, call: calls.Call[Given]) -> Given:
-        """Make any call; the methods above are the usual ones."""
+    async def ask(self, call: calls.Call[Result]) -> Result:
+        """Send a call and return its answer. The methods above send the usual calls."""
         try:
             response = await self._http.request(**self._exchange.request(call))
         except httpx.RequestError as error:

@@ -1,4 +1,4 @@
-"""The requests that a worker takes, each said once for both clients: method, path, body, and the type of the answer."""
+"""Builds the calls of both clients: the method, path, query and body of a request, and the type of its answer."""
 
 from collections.abc import Mapping, Sequence
 from typing import Generic, Literal, TypedDict, TypeVar
@@ -9,37 +9,37 @@ import msgspec
 from headrace.app.answers import Answer, Appended, Standing, StoredEntity
 from headrace.learning.task import Json, Label, Value
 
-Given = TypeVar("Given")
+Result = TypeVar("Result")
 
 
-class Call(msgspec.Struct, Generic[Given], frozen=True):
-    """One request.
+class Call(msgspec.Struct, Generic[Result], frozen=True):
+    """A request to a worker, and the type of its answer.
 
     Parameters
     ----------
     method, path
-        The path is percent-encoded.
+        The HTTP method, and the percent-encoded path.
     gives
         The type of the answer.
     body
-        Becomes JSON; None for a request without a body.
+        The body before it is encoded as JSON; None for a request without a body.
     query
-        The parameters behind the path.
+        The parameters of the query.
     """
 
     method: str
     path: str
-    gives: type[Given]
+    gives: type[Result]
     body: Json = None
     query: dict[str, str] = {}
 
 
-class Asking(TypedDict, total=False):
-    """What a question may have besides its features.
+class QuestionOptions(TypedDict, total=False):
+    """The options of a question.
 
-    `id` is answered with, and `key` is the entity's, which decides the shard. `log` appends the question to the event log, where its label
-    may join it: "durable" (or True) answers when the broker has it, "async" at once. `min_position` is a position that the model must have
-    folded, and `wait_s` the seconds to wait for it, up to 10.
+    `id` is the id of the question, which its answer repeats. `key` is the entity's key, which decides the shard. `log` appends the question
+    to the event log, where its label may join it: with "durable" (or True) the answer comes when the broker has the question, with "async"
+    at once. `min_position` is a position that the model must have folded, and `wait_s` is how many seconds to wait for it, up to 10.
     """
 
     id: str
@@ -49,22 +49,22 @@ class Asking(TypedDict, total=False):
     wait_s: float
 
 
-class Labelling(TypedDict, total=False):
-    """What a label may have besides its id: its time in epoch seconds, its source (`topic/partition/offset`), and the key of the question, if that had one."""
+class LabelOptions(TypedDict, total=False):
+    """The options of a label: its time in epoch seconds, its source (`topic/partition/offset`), and the key of its question, if that has one."""
 
     time: float
     source: str
     key: str
 
 
-class Sampling(Labelling, total=False):
-    """What a sample may have besides features and label: an id, its time in epoch seconds, its source (`topic/partition/offset`), and the entity's key."""
+class SampleOptions(LabelOptions, total=False):
+    """The options of a sample: an id, its time in epoch seconds, its source (`topic/partition/offset`), and the entity's key."""
 
     id: str
 
 
-def predict(task: str, features: Mapping[str, Value], options: Asking, *, fresh: bool) -> Call[Answer]:
-    """Ask one question.
+def predict(task: str, features: Mapping[str, Value], options: QuestionOptions, *, fresh: bool) -> Call[Answer]:
+    """Build the call that asks one question.
 
     Examples
     --------
@@ -76,52 +76,52 @@ def predict(task: str, features: Mapping[str, Value], options: Asking, *, fresh:
 
 
 def batch(task: str, questions: Sequence[Mapping[str, Json]], *, fresh: bool) -> Call[list[Answer]]:
-    """Ask several questions."""
+    """Build the call that asks several questions."""
     return Call("POST", _path(task, "predict", "batch"), list[Answer], list(map(dict, questions)), _query(fresh=fresh))
 
 
-def label(task: str, identity: str, value: Label, options: Labelling) -> Call[Appended]:
-    """Append the label of one question."""
-    return Call("POST", _path(task, "labels"), Appended, {"id": identity, "label": value, **options})
+def label(task: str, record_id: str, value: Label, options: LabelOptions) -> Call[Appended]:
+    """Build the call that appends the label of one question."""
+    return Call("POST", _path(task, "labels"), Appended, {"id": record_id, "label": value, **options})
 
 
 def labels(task: str, rows: Sequence[Mapping[str, Json]]) -> Call[Appended]:
-    """Append the labels of several questions."""
+    """Build the call that appends the labels of several questions."""
     return Call("POST", _path(task, "labels"), Appended, list(map(dict, rows)))
 
 
-def sample(task: str, features: Mapping[str, Value], value: Label, options: Sampling) -> Call[Appended]:
-    """Append one sample."""
+def sample(task: str, features: Mapping[str, Value], value: Label, options: SampleOptions) -> Call[Appended]:
+    """Build the call that appends one sample."""
     return Call("POST", _path(task, "samples"), Appended, {"features": dict(features), "label": value, **options})
 
 
 def samples(task: str, rows: Sequence[Mapping[str, Json]]) -> Call[Appended]:
-    """Append several samples."""
+    """Build the call that appends several samples."""
     return Call("POST", _path(task, "samples"), Appended, list(map(dict, rows)))
 
 
 def get_features(task: str, key: str) -> Call[StoredEntity]:
-    """Look up the stored features of an entity."""
+    """Build the call that looks up the stored features of an entity."""
     return Call("GET", _path(task, "features", key), StoredEntity)
 
 
 def put_features(task: str, key: str, features: Mapping[str, Value | None]) -> Call[Appended]:
-    """Replace the stored features of an entity."""
+    """Build the call that replaces the stored features of an entity."""
     return Call("PUT", _path(task, "features", key), Appended, dict(features))
 
 
 def delete_features(task: str, key: str) -> Call[Appended]:
-    """Remove the stored features of an entity."""
+    """Build the call that removes the stored features of an entity."""
     return Call("DELETE", _path(task, "features", key), Appended)
 
 
 def status(task: str) -> Call[Standing]:
-    """Ask where the shards of a task stand."""
+    """Build the call that asks for the status of a task."""
     return Call("GET", _path(task), Standing)
 
 
 def _path(*parts: str) -> str:
-    """Join the parts of a path below `/v1`. A part of dots alone would be taken for a step in the path, so dots are encoded there.
+    """Join the parts of a path below `/v1`. A part such as `..` would be a step in the path, so the dots of a part without other characters are encoded.
 
     Examples
     --------

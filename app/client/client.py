@@ -1,4 +1,4 @@
-"""The client for programs without an event loop."""
+"""A client of a worker over HTTP, for programs without an event loop."""
 
 import ssl
 from collections.abc import Mapping, Sequence
@@ -9,39 +9,40 @@ import httpx
 
 from headrace.app.answers import Answer, Appended, At, Standing, StoredEntity
 from headrace.app.client import calls
-from headrace.app.client.calls import Given
+from headrace.app.client.calls import Result
 from headrace.app.client.exchange import ADDRESS, TIMEOUT, Exchange
 from headrace.learning.task import Json, Label, Value
 
 
 class Client:
-    """Asks a worker over HTTP, and sends it samples, labels and stored features. Threads may share one.
+    """Asks a worker over HTTP, and sends it samples, labels and stored features. Threads may share a client.
 
     Use it in a `with` statement, or call `close`: it keeps connections open between calls.
 
     Parameters
     ----------
     address
-        The worker's, such as `http://127.0.0.1:6066`.
+        The address of the worker, such as `http://127.0.0.1:6066`.
     key
-        The API key to show. Left out, the one in the environment variable HEADRACE_KEY, if any.
+        The API key that each request shows. None takes the key in the environment variable HEADRACE_KEY, if it is set.
     tls
-        How to check the worker's certificate; left out, by what the system trusts.
+        The context that checks the worker's certificate. None trusts the system's certificates.
     timeout
-        Seconds that connecting, sending, and each wait for bytes may take, or an `httpx.Timeout`.
+        The seconds that connecting, sending and each wait for bytes may take, or an `httpx.Timeout`.
     transport
-        Sends the requests in place of the network, for tests.
+        Replaces the network, for tests.
 
     Raises
     ------
     ClientError
         The address is no URL, or the key cannot be sent. Every method raises `UnreachableError` if no worker answers,
-        `UnexpectedAnswerError` if something else does, and a `RefusedError` with status, code, detail and remedy if the worker refuses:
-        `InvalidRequestError`, `AccessError`, `NotFoundError`, `ConflictError`, `RateError` or `UnavailableError`. All are a `ClientError`.
+        `UnexpectedAnswerError` if another server answers, and a `RefusedError` with status, code, detail and remedy if the worker refuses
+        the request: `InvalidRequestError`, `AccessError`, `NotFoundError`, `ConflictError`, `RateError` or `UnavailableError`. All are
+        subclasses of `ClientError`.
 
     Examples
     --------
-    The network is a function here, so that the example needs no worker:
+    A function replaces the network, so that the example needs no worker:
 
     >>> def worker(request):
     ...     if request.url.path != "/v1/ads/predict":
@@ -71,97 +72,99 @@ class Client:
         self._http = httpx.Client(**self._exchange.options(timeout), transport=transport)
 
     def predict(
-        self, task: str, features: Mapping[str, Value], *, fresh: bool = False, **options: Unpack[calls.Asking]
+        self, task: str, features: Mapping[str, Value], *, fresh: bool = False, **options: Unpack[calls.QuestionOptions]
     ) -> Answer:
-        """Ask what the model says of some features now.
+        """Ask for a prediction from some features.
 
         Parameters
         ----------
         task
-            Its name.
+            The name of the task.
         features
-            By name.
+            The features, by name.
         fresh
             Whether only the owner of the shard may answer, and only when it has caught up with the log.
         options
-            `id`, `key`, `log`, `min_position` and `wait_s`; see `Asking`.
+            `id`, `key`, `log`, `min_position` and `wait_s`; see `QuestionOptions`.
 
         Raises
         ------
         ClientError
-            There is no answer; see the class.
+            The worker gives no answer; see the class.
         """
         return self.ask(calls.predict(task, features, options, fresh=fresh))
 
     def batch(self, task: str, questions: Sequence[Mapping[str, Json]], *, fresh: bool = False) -> list[Answer]:
-        """Ask up to a thousand questions, each like `{"features": {...}, "key": "u1"}`; the answers are in their order.
+        """Ask up to a thousand questions, each like `{"features": {...}, "key": "u1"}`; return the answers in that order.
 
         Raises
         ------
         ClientError
-            There are no answers: one question that is wrong refuses all.
+            The worker gives no answers. It refuses all questions if one of them is wrong.
         """
         return self.ask(calls.batch(task, questions, fresh=fresh))
 
-    def label(self, task: str, identity: str, label: Label, **options: Unpack[calls.Labelling]) -> At:
-        """Append the label of the question with an id; its place in the log, once the broker has it.
+    def label(self, task: str, record_id: str, label: Label, **options: Unpack[calls.LabelOptions]) -> At:
+        """Append the label of a logged question, and return the label's place in the log when the broker has it.
 
         Parameters
         ----------
         task
-            Its name.
-        identity
-            The id that the question was logged under.
+            The name of the task.
+        record_id
+            The id of the question.
         label
-            The truth.
+            The true label, or the true number of a regression.
         options
-            `time`, `source`, and `key` if the question had one; see `Labelling`.
+            `time`, `source`, and `key` if the question had one; see `LabelOptions`.
 
         Raises
         ------
         ClientError
-            It is not known to be in the log.
+            The label may not be in the log.
         """
-        return self.ask(calls.label(task, identity, label, options)).positions[0]
+        return self.ask(calls.label(task, record_id, label, options)).positions[0]
 
     def labels(self, task: str, labels: Sequence[Mapping[str, Json]]) -> Appended:
-        """Append up to a thousand labels, each like `{"id": "q1", "label": True}`.
+        """Append up to a thousand labels, each like `{"id": "q1", "label": True}`, and return their places in the log.
 
         Raises
         ------
         ClientError
-            They are not known to be in the log. None is, if one of them is wrong.
+            The records may not be in the log. If one of them is wrong, the worker appends none.
         """
         return self.ask(calls.labels(task, labels))
 
-    def sample(self, task: str, features: Mapping[str, Value], label: Label, **options: Unpack[calls.Sampling]) -> At:
-        """Append features with their label; their place in the log, once the broker has them.
+    def sample(
+        self, task: str, features: Mapping[str, Value], label: Label, **options: Unpack[calls.SampleOptions]
+    ) -> At:
+        """Append a sample, and return its place in the log when the broker has it.
 
         Parameters
         ----------
         task
-            Its name.
+            The name of the task.
         features
-            By name.
+            The features, by name.
         label
-            The truth.
+            The true label, or the true number of a regression.
         options
-            `id`, `key`, `time` and `source`; see `Sampling`.
+            `id`, `key`, `time` and `source`; see `SampleOptions`.
 
         Raises
         ------
         ClientError
-            It is not known to be in the log.
+            The sample may not be in the log.
         """
         return self.ask(calls.sample(task, features, label, options)).positions[0]
 
     def samples(self, task: str, samples: Sequence[Mapping[str, Json]]) -> Appended:
-        """Append up to a thousand samples, each like `{"features": {...}, "label": True}`.
+        """Append up to a thousand samples, each like `{"features": {...}, "label": True}`, and return their places in the log.
 
         Raises
         ------
         ClientError
-            They are not known to be in the log. None is, if one of them is wrong.
+            The records may not be in the log. If one of them is wrong, the worker appends none.
         """
         return self.ask(calls.samples(task, samples))
 
@@ -171,47 +174,47 @@ class Client:
         Raises
         ------
         ClientError
-            A `NotFoundError` if nothing is stored of it, or the task has no stored features.
+            A `NotFoundError` if the entity or the task has no stored features.
         """
         return self.ask(calls.get_features(task, key))
 
     def put_features(self, task: str, key: str, features: Mapping[str, Value | None]) -> At:
-        """Replace the stored features of an entity; their place in the topic, once the broker has them.
+        """Replace the stored features of an entity, and return their place in the topic when the broker has them.
 
         Raises
         ------
         ClientError
-            They are not known to be stored.
+            The features may not be stored.
         """
         return self.ask(calls.put_features(task, key, features)).positions[0]
 
     def delete_features(self, task: str, key: str) -> At:
-        """Remove the stored features of an entity, whether there are any or not.
+        """Remove the stored features of an entity, if it has any.
 
         Raises
         ------
         ClientError
-            They are not known to be removed.
+            The features may still be stored.
         """
         return self.ask(calls.delete_features(task, key)).positions[0]
 
     def status(self, task: str) -> Standing:
-        """Ask where the shards of a task stand: position, end, digest and metrics of each that this worker knows.
+        """Ask for the status of a task: position, end, digest and metrics of each shard that the worker knows.
 
         Raises
         ------
         ClientError
-            The worker does not say.
+            The worker gives no status; see the class.
         """
         return self.ask(calls.status(task))
 
-    def ask(self, call: calls.Call[Given]) -> Given:
-        """Make any call; the methods above are the usual ones.
+    def ask(self, call: calls.Call[Result]) -> Result:
+        """Send a call and return its answer. The methods above send the usual calls.
 
         Raises
         ------
         ClientError
-            There is no answer; see the class.
+            The worker gives no answer; see the class.
         """
         try:
             response = self._http.request(**self._exchange.request(call))

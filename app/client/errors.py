@@ -1,4 +1,4 @@
-"""The errors of a client: one base, and a class for each thing that a program may want to do about one."""
+"""The errors of a client: a base class, and a subclass for each case that a program may want to handle by itself."""
 
 import msgspec
 
@@ -7,19 +7,19 @@ from headrace.learning.task import Json
 
 
 class ClientError(HeadraceError):
-    """A client did not get the answer that it asked for. All errors of a client are of this class."""
+    """A client did not get the answer that it asked for. All errors of a client are subclasses of this error."""
 
     code = "client"
 
 
 class UnreachableError(ClientError):
-    """No worker answered: the address is wrong, the worker is down, its certificate is not trusted, or the time was up."""
+    """No worker answered: the address is wrong, the worker is down, its certificate is not trusted, or the timeout has passed."""
 
     code = "unreachable"
 
 
 class UnexpectedAnswerError(ClientError):
-    """The server answered, and not as a worker does."""
+    """A server answered, but not as a Headrace worker answers."""
 
     code = "unexpected_answer"
 
@@ -30,15 +30,15 @@ class RefusedError(ClientError):
     Parameters
     ----------
     what
-        What is wrong: the document's `detail`.
+        The cause: the document's `detail`.
     remedy
-        What to do about it.
+        What the caller should do: the document's `remedy`.
     status
         The HTTP status.
     code
-        The document's code, which is for programs and stays.
+        The document's code, which is stable and meant for programs.
     retry_after
-        The seconds to wait before the next try, where the worker tells them.
+        The seconds to wait before another try; None if the worker names none.
 
     Examples
     --------
@@ -59,28 +59,28 @@ class RefusedError(ClientError):
 
     @property
     def detail(self) -> str:
-        """What is wrong, as the problem document has it."""
+        """Return the cause, as the problem document has it."""
         return self.what
 
 
 class InvalidRequestError(RefusedError):
-    """The request is wrong, such as features that the task does not take; it will be refused again (400, 408, 413, 415, 422)."""
+    """The request is wrong, for example because the task does not take its features. It would be refused again (400, 408, 413, 415, 422)."""
 
 
 class AccessError(RefusedError):
-    """The worker asks for an API key, or for one with another role (401, 403)."""
+    """The request shows no API key that the worker knows, or a key without the role (401, 403)."""
 
 
 class NotFoundError(RefusedError):
-    """There is no such task, or nothing is stored of the entity (404)."""
+    """The task does not exist, or the entity has no stored features (404)."""
 
 
 class ConflictError(RefusedError):
-    """The id is taken, or the model has not come to the position asked for (409)."""
+    """The id is taken, or the model has not folded the position that the question asks for (409)."""
 
 
 class RateError(RefusedError):
-    """The key makes more requests a second than it may; `retry_after` says how long to wait (429)."""
+    """The API key makes more requests a second than it may. `retry_after` says how long to wait (429)."""
 
 
 class UnavailableError(RefusedError):
@@ -94,11 +94,11 @@ STATUSES: dict[int, type[RefusedError]] = {
     409: ConflictError,
     429: RateError,
 }
-"""The class of each status below 500; a status that is not here is a plain `RefusedError`."""
+"""The error class of each status below 500. For any other status below 500 it is `RefusedError`."""
 
 
 def refusal(status: int, content: bytes, reason: str, retry_after: str | None = None) -> RefusedError | None:
-    """Make the error of a problem document; None if the content is no JSON object.
+    """Return the error for a problem document; None if the content is no JSON object.
 
     Examples
     --------
@@ -111,6 +111,6 @@ def refusal(status: int, content: bytes, reason: str, retry_after: str | None = 
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
     detail, remedy, code = document.get("detail", reason), document.get("remedy", ""), document.get("code", "refused")
-    kind = UnavailableError if status >= 500 else STATUSES.get(status, RefusedError)
+    error_class = UnavailableError if status >= 500 else STATUSES.get(status, RefusedError)
     seconds = float(retry_after) if retry_after and retry_after.isdecimal() else None
-    return kind(str(detail), str(remedy), status=status, code=str(code), retry_after=seconds)
+    return error_class(str(detail), str(remedy), status=status, code=str(code), retry_after=seconds)

@@ -1,4 +1,4 @@
-"""What both clients do with a call: where and how it is sent, and what is made of the response."""
+"""Turns the calls of both clients into HTTP requests, and the responses into answers or errors."""
 
 import json
 import os
@@ -9,14 +9,14 @@ import httpx
 import msgspec
 
 from headrace.app.access import Access
-from headrace.app.client.calls import Call, Given
+from headrace.app.client.calls import Call, Result
 from headrace.app.client.errors import ClientError, UnexpectedAnswerError, UnreachableError, refusal
 
 ADDRESS = "http://127.0.0.1:6066"
-"""Where a worker listens if its settings do not say otherwise."""
+"""The default address of a worker."""
 
 TIMEOUT = 20.0
-"""Seconds. A worker waits up to 15 for the broker before it refuses, and its reason should arrive."""
+"""The default timeout in seconds. A worker waits up to 15 s for the broker before it refuses a request, and the refusal should arrive."""
 
 
 class Exchange:
@@ -25,11 +25,11 @@ class Exchange:
     Parameters
     ----------
     address
-        The worker's, such as `http://127.0.0.1:6066`.
+        The address of the worker, such as `http://127.0.0.1:6066`.
     key
-        The API key to show; None takes the one in HEADRACE_KEY, and an empty one shows none.
+        The API key that each request shows. None takes the key in HEADRACE_KEY; with an empty key, requests show none.
     tls
-        How to check the worker's certificate; None trusts what the system trusts.
+        The context that checks the worker's certificate. None trusts the system's certificates.
 
     Raises
     ------
@@ -48,14 +48,14 @@ class Exchange:
             raise ClientError(f"the address '{address}' is no URL: {error}.", f"Write it like {ADDRESS}.") from None
 
     def options(self, timeout: float | httpx.Timeout) -> dict[str, Any]:
-        """The options of an httpx client. Proxies and `.netrc` are left out: a key is for the worker alone."""
+        """Return the options of an httpx client. It uses no proxy and no `.netrc`, since the API key is for the worker alone."""
         headers = {"Content-Type": "application/json", **self.access.headers}
         encoded = {name: value.encode("utf-8", "surrogateescape") for name, value in headers.items()}
         options = {"base_url": self.base_url, "headers": encoded, "timeout": timeout, "trust_env": False}
         return options | {"verify": self._trusted()}
 
     def _trusted(self) -> ssl.SSLContext:
-        """The certificates to trust. Reading the system's takes a while, and an address without TLS needs none."""
+        """Return the context of the trusted certificates. Loading the system's takes a while, and an address without TLS needs none."""
         if self.access.tls is not None:
             return self.access.tls
         is_encrypted = self.base_url.scheme == "https"
@@ -63,22 +63,22 @@ class Exchange:
 
     @staticmethod
     def request(call: Call[Any]) -> dict[str, Any]:
-        """The arguments of httpx's `request` for a call.
+        """Return the arguments of httpx's `request` for a call.
 
-        A NaN goes out as `NaN`, which the worker refuses. Other writers of JSON would make a null of it, which says something else.
+        NaN is sent as `NaN`, which the worker refuses. Other JSON encoders would send null, which is a missing value.
         """
         content = None if call.body is None else json.dumps(call.body).encode()
         return {"method": call.method, "url": call.path, "params": call.query or None, "content": content}
 
-    def read(self, call: Call[Given], response: httpx.Response) -> Given:
+    def read(self, call: Call[Result], response: httpx.Response) -> Result:
         """Return the answer that a response holds.
 
         Raises
         ------
         RefusedError
-            The worker refused.
+            The worker refused the request.
         UnexpectedAnswerError
-            The response is not what a worker answers.
+            The response is not one of a Headrace worker.
         """
         content = response.content
         if response.status_code >= 400:
@@ -94,7 +94,7 @@ class Exchange:
             raise self._unexpected(shape) from error
 
     def unreachable(self, error: httpx.RequestError) -> UnreachableError:
-        """Return the error to raise where no response came."""
+        """Return the error to raise if no response comes."""
         reason = str(error) or type(error).__name__
         return UnreachableError(f"no worker answers at {self.address}: {reason}.", "Start one: headrace worker.")
 
