@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import msgspec
 
-from headrace.app.other_process import OtherProcess, Refused, other_process
+from headrace.app.other_process import Failed, OtherProcess, other_process
 from headrace.app.trial import DIFFERENT_STATES, SEED_REMEDY, limited
 from headrace.learning.errors import ModelError
 from headrace.learning.fold.checks import CHECKS, examine, not_made
@@ -120,7 +120,7 @@ def _compare(task: Task, here: str | None, others: list[OtherProcess]) -> Findin
 
 def _digest_of(other: OtherProcess) -> str:
     (outcome,) = other.outcomes()
-    if isinstance(outcome, Refused):
+    if isinstance(outcome, Failed):
         raise ModelError(f"another process refuses it: {outcome.what}", outcome.remedy)
     return outcome.verdict.digest
 

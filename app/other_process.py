@@ -25,7 +25,7 @@ TRY_COMMAND = "try-models"
 """The hidden `headrace` command that the other process runs."""
 
 
-class Refused(msgspec.Struct, frozen=True, tag=True):
+class Failed(msgspec.Struct, frozen=True, tag=True):
     """The outcome for a model that must not be used, as the other process reports it."""
 
     what: str
@@ -38,7 +38,7 @@ class Passed(msgspec.Struct, frozen=True, tag=True):
     verdict: Verdict
 
 
-Outcome = Passed | Refused
+Outcome = Passed | Failed
 
 
 class OtherProcess:
@@ -113,7 +113,7 @@ def try_models_from_stdin() -> None:
         try:
             outcomes.append(Passed(try_model(task)))
         except ModelError as error:
-            outcomes.append(Refused(error.what, error.remedy))
+            outcomes.append(Failed(error.what, error.remedy))
     with os.fdopen(out, "wb") as stream:
         stream.write(msgspec.json.encode(outcomes))
 

@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 
 import structlog
 
-from headrace.app.other_process import Outcome, Refused, other_process
+from headrace.app.other_process import Failed, Outcome, other_process
 from headrace.app.settings import Settings
 from headrace.learning.errors import ModelError, SettingsError
 from headrace.learning.fold.checks import Verdict, try_model
@@ -58,7 +58,7 @@ def try_models(settings: Settings) -> dict[str, Verdict]:
         except ModelError as error:
             raise SettingsError(f"{settings.path}: {error.what}", error.remedy) from error
         for task, outcome in zip(own, outcomes, strict=True):
-            if isinstance(outcome, Refused):
+            if isinstance(outcome, Failed):
                 raise _refusal(settings, task, outcome.what, outcome.remedy)
             if outcome.verdict.digest != verdicts[task.name].digest:
                 raise _refusal(settings, task, f"the model '{task.model_name}' {DIFFERENT_STATES}.", SEED_REMEDY)
