@@ -32,7 +32,7 @@ SECRET_MIN = 32
 
 
 class Claims(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The claims of a worker about a question that it forwards.
+    """The claims in a proof: what a worker says of a question that it forwards.
 
     Parameters
     ----------

@@ -24,13 +24,13 @@ from headrace.agents.pace import Pace
 from headrace.agents.requests import Requests
 from headrace.agents.source_context import SourceContext
 from headrace.agents.topic_watch import TopicWatch, Trouble
-from headrace.app.claims import check_port, claim_folder
 from headrace.app.contract import operations
 from headrace.app.doors import Doors, doors_of
 from headrace.app.ending import FAILED, Ending
 from headrace.app.ending import run as run_until_stopped
 from headrace.app.errors import answer_problems
 from headrace.app.limits import needed_descriptors, open_standard_streams, raise_descriptor_limit
+from headrace.app.locks import check_port, lock_folder
 from headrace.app.logs import set_up_logging
 from headrace.app.loop import LoopPolicy
 from headrace.app.peers import is_loopback
@@ -202,8 +202,6 @@ def credentials_of(brokers: Brokers) -> Credentials | None:
 class Process(faust.Worker):
     """Faust's worker without its signal handlers, one of which opens a debugger: `Ending` handles signals."""
 
-    claimed: object
-
     def install_signal_handlers(self) -> None:
         """Install no handlers."""
 
@@ -218,12 +216,12 @@ def run(settings: Settings, instance: str | None = None, level: str = "info") ->
     settings.check_signed()
     warn_of_doors(settings, doors)
     check_port(settings.web_host, settings.web_port)
-    with claim_folder(settings.datadir):  # while the worker runs
-        run_claimed(settings, instance, ending)
+    with lock_folder(settings.datadir):  # while the worker runs
+        run_locked(settings, instance, ending)
 
 
-def run_claimed(settings: Settings, instance: str | None, ending: Ending) -> NoReturn:
-    """Run a worker whose folder is claimed, until `ending` asks it to stop; then end the process."""
+def run_locked(settings: Settings, instance: str | None, ending: Ending) -> NoReturn:
+    """Run a worker whose folder is locked, until `ending` asks it to stop; then end the process."""
     log.info("starting", web=settings.address, broker=str(settings.brokers), tasks=sorted(settings.tasks))
     check_descriptors(sum(task.partitions for task in settings.tasks.values()))
     verdicts = try_models(settings)

@@ -1,4 +1,4 @@
-"""What a second worker on a machine is told before it joins the group."""
+"""The checks that a worker makes before it joins its group: its folder and its port are free."""
 
 import os
 import socket
@@ -6,22 +6,22 @@ import socket
 import pytest
 from harness import free_port
 
-from headrace.app.claims import check_port, claim_folder
+from headrace.app.locks import check_port, lock_folder
 from headrace.learning.errors import SettingsError
 
 
 def test_a_folder_is_one_worker_s_until_it_ends(tmp_path):
-    first = claim_folder(tmp_path / "data")
+    first = lock_folder(tmp_path / "data")
     with pytest.raises(SettingsError, match=f"process {os.getpid()}.*worker.datadir"):
-        claim_folder(tmp_path / "data")
+        lock_folder(tmp_path / "data")
     first.close()
-    claim_folder(tmp_path / "data").close()
+    lock_folder(tmp_path / "data").close()
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "data").write_text("a file")
     with pytest.raises(SettingsError, match="data cannot be written"):
-        claim_folder(tmp_path / "data")
+        lock_folder(tmp_path / "data")
 
 
 def test_an_address_that_is_taken_is_named():

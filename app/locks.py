@@ -1,4 +1,4 @@
-"""Claims the folder and the port of a worker, which only one worker at a time can use."""
+"""Locks the folder of a worker, and checks that its port is free, before the worker joins its group."""
 
 import fcntl
 import os
@@ -9,32 +9,32 @@ from typing import IO
 from headrace.learning.errors import SettingsError
 
 
-def claim_folder(folder: Path) -> IO[str]:
-    """Make the folder of the databases, and claim it until the returned file is closed. The system closes the file of a killed process.
+def lock_folder(folder: Path) -> IO[str]:
+    """Make the folder of the databases, and lock it until the returned file is closed. The system closes the file of a killed process.
 
-    Without the claim, the group would assign shards to a second worker, which would wait for ever for databases that the first one has open.
+    Without the lock, the group would assign shards to a second worker, which would wait for ever for databases that the first one has open.
 
     Raises
     ------
     SettingsError
-        Another process has claimed the folder, or the folder cannot be written.
+        Another process has locked the folder, or the folder cannot be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        claimed = (folder / "worker.pid").open("a+", encoding="ascii")
+        locked = (folder / "worker.pid").open("a+", encoding="ascii")
     except OSError as error:
         raise SettingsError(f"{folder} cannot be written: {error.strerror}.", "Set worker.datadir.") from None
     try:
-        fcntl.flock(claimed, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(locked, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        claimed.seek(0)
-        what = f"{folder} is used by another worker, process {claimed.read().strip() or 'unknown'}."
-        claimed.close()
+        locked.seek(0)
+        what = f"{folder} is used by another worker, process {locked.read().strip() or 'unknown'}."
+        locked.close()
         raise SettingsError(what, "Stop that one, or give this one a folder of its own: worker.datadir.") from None
-    claimed.truncate(0)
-    claimed.write(str(os.getpid()))
-    claimed.flush()
-    return claimed
+    locked.truncate(0)
+    locked.write(str(os.getpid()))
+    locked.flush()
+    return locked
 
 
 def check_port(host: str, port: int) -> None:
