@@ -60,44 +60,45 @@ OF_RECORDS: tuple[RefusalCode, ...] = (
     "shape",
     "too_many_features",
 )
-"""The codes of records that are refused while the sender waits. The fold finds the other codes of `REFUSALS` later."""
+"""The codes of records that are refused while the sender waits. The fold refuses records with the other codes of `REFUSALS` later."""
 
 ROWS: dict[tuple[int, ProblemCode], Meaning] = {
     (400, "body"): Meaning(
-        "The body is not what its headers say: not packed as named, damaged, cut short, or followed by something else.",
-        "Send what the headers say.",
+        "The body does not match its headers: it has another encoding, is damaged or cut short, or has bytes after its end.",
+        "Send the body that the headers describe.",
     ),
     (400, "no_request"): Meaning(
-        "It is no HTTP request; `detail` says why. The connection is closed, as it is after 408 and 431.",
+        "The bytes are no HTTP request; `detail` says why. The connection is closed, as it is after 408 and 431.",
         "Send HTTP/1.1.",
     ),
     (400, "not_json"): Meaning("The body is not JSON, or holds NaN.", "Send JSON with finite numbers."),
     (401, "no_key"): Meaning("The request shows no key, or more than one.", "Send one key that the worker knows."),
     (401, "proof"): Meaning(
-        "Another worker, or somebody in its place, passed on a question with a proof that does not hold. `detail` says why.",
-        "A caller sends no proof. Workers need the same group secret, and clocks that agree within 10 s.",
+        "The proof of a forwarded question is not valid. `detail` says why.",
+        "Callers send no proof. All workers need the same group secret, and clocks that agree within 10 s.",
     ),
-    (401, "unknown_key"): Meaning("The worker does not know the key.", "Ask the operator for one."),
+    (401, "unknown_key"): Meaning("The worker does not know the key.", "Ask the operator for a key."),
     (403, "role"): Meaning(
-        "The key may not do this. `detail` names the role that it takes.", "Use another key, or give this one the role."
+        "The key does not have the role that the route requires. `detail` names the role.",
+        "Use another key, or give this one the role.",
     ),
     (404, "no_stored_features"): Meaning(
         "The task declares no stored features.", "Declare them: `[tasks.NAME.stored]`."
     ),
     (404, "not_found"): Meaning("There is no such route.", 'See "Routes" in docs/reference.md.'),
     (404, "unknown_entity"): Meaning(
-        "Nothing is stored of the entity, or nothing any more.", "Store its features, or look at the key."
+        "The entity has no stored features, or has none any more.", "Store its features, or check the key."
     ),
-    (404, "unknown_task"): Meaning(
-        "There is no task of this name.", "Use one of those that `remedy` names, as it stands in `headrace.toml`."
-    ),
+    (404, "unknown_task"): Meaning("There is no task of this name.", "Use one of the tasks that `remedy` names."),
     (405, "method_not_allowed"): Meaning(
-        "The route does not know the method.", "Use one that the header `Allow` names."
+        "The route does not take the method.", "Use a method that the header `Allow` names."
     ),
-    (408, "slow_body"): Meaning("The body was not whole after `worker.body_seconds`.", "Send it faster, or less."),
-    (408, "slow_head"): Meaning("The request line and the headers were not whole after 10 s.", "Send them faster."),
+    (408, "slow_body"): Meaning(
+        "The whole body did not arrive within `worker.body_seconds`.", "Send it faster, or send less."
+    ),
+    (408, "slow_head"): Meaning("The request line and all headers did not arrive within 10 s.", "Send them faster."),
     (409, "duplicate_id"): Meaning(
-        "A question with `log` has the id of one that is in the log, or on its way there. It is not logged again.",
+        "A question with `log` has the id of a question that is in the log or is being appended. It is not logged again.",
         'See "Two questions under one id" in docs/how-to/ask.md.',
     ),
     (409, "key"): Meaning(
@@ -108,12 +109,12 @@ ROWS: dict[tuple[int, ProblemCode], Meaning] = {
         "Ask again, with a longer `wait_s` or for an earlier position.",
     ),
     (413, "too_large"): Meaning(
-        "The body has more than `worker.body_limit` bytes; or the answers have more than 4 MiB, since with many classes each has many "
-        "probabilities; or a question with `log` has more than 255 KiB with its prediction, and could not wait for its label.",
+        "The body has more than `worker.body_limit` bytes. Or the answers have more than 4 MiB: with many classes, each has many "
+        "probabilities. Or a question with `log` has more than 255 KiB with its prediction, too many for the pending table.",
         "Send less at a time, ask fewer questions at a time, ask without `log`, or raise `worker.body_limit`.",
     ),
     (415, "encoding"): Meaning(
-        "The body is packed with something other than gzip or deflate.", "Send one of these, or the body as it is."
+        "The body is compressed, but not with gzip or deflate.", "Compress it with one of these, or not at all."
     ),
     **{(422, code): REFUSALS[code] for code in OF_RECORDS},
     (422, "fresh"): Meaning("`fresh` is neither true nor false.", "Send `?fresh=true`, or nothing."),
@@ -121,14 +122,16 @@ ROWS: dict[tuple[int, ProblemCode], Meaning] = {
         "The key of a sample or of an entity is not a string of 1 to 256 characters.", "Send such a string."
     ),
     (422, "source"): Meaning(
-        "A record names as its source a topic that the workers bring in themselves.",
-        "Leave it out, or name where this record is from.",
+        "The `source` of a record names a topic that the workers ingest themselves.",
+        "Leave `source` out, or name the topic that the record is from.",
     ),
     (422, "too_many"): Meaning(
-        "There are more than 1,000 in one request, or a list without samples.", "Send 1 to 1,000."
+        "The request has more than 1,000 questions, labels or samples, or its list of labels or samples is empty.",
+        "Send 1 to 1,000.",
     ),
     (429, "rate"): Meaning(
-        "There were too many requests of this key.", "Ask again when `Retry-After` says, or send batches."
+        "The key makes more requests than its rate allows.",
+        "Ask again after the seconds of `Retry-After`, or send batches.",
     ),
     (431, "head_too_large"): Meaning(
         "The request line or a header has more than 8,190 bytes, or there are more than 128 headers.",
@@ -137,45 +140,46 @@ ROWS: dict[tuple[int, ProblemCode], Meaning] = {
     (500, "defect"): Meaning("The request met a defect of the server.", "Look at the worker's log."),
     (503, "broker"): Meaning(
         "The broker did not take every record. Some may be in the log.",
-        "Send them again. Questions and labels are told apart by their `id` (409 `duplicate_id` says that a question has arrived), samples "
-        "only by a `source`.",
+        "Send them again. The fold recognises a second copy of a question or a label by its `id`, of a sample only by its `source`. 409 "
+        "`duplicate_id` says that the question has arrived.",
     ),
     (503, "joining"): Meaning("Of `/readyz`: the worker has not joined its group yet.", "Ask again in a second."),
     (503, "model"): Meaning(
-        "A model of your own raised an error, or answered with what is no answer of the task, on these features. `detail` names the model and "
-        "the error.",
-        "Mend the model: the worker's log has the error whole, once a minute.",
+        "Your own model raised an error on these features, or gave an answer that is not valid for the task. `detail` names the model and the "
+        "error.",
+        "Correct the model. The worker logs the whole error, at most once a minute.",
     ),
     (503, "no_group_secret"): Meaning(
-        "There are API keys and no group secret, so the question is not passed on to the owner.",
+        "The worker has API keys but no group secret, so it does not forward the question to the owner.",
         "Set a group secret on all workers, or ask the owner itself.",
     ),
     (503, "no_owner"): Meaning(
-        "Only the owner could answer, and the group is settling.", "Ask again in a second, or without `fresh`."
+        "Only the owner of the shard may answer, and the group is assigning the shard.",
+        "Ask again in a second, or without `fresh`.",
     ),
     (503, "not_finite"): Meaning(
         "The model predicts NaN or infinity.", 'See "The model runs away" in docs/how-to/models.md.'
     ),
     (503, "opening"): Meaning(
-        "There is no model of the shard here yet, after waiting for one. Of `/readyz`: a shard has none, or stored features are read for the "
-        "first time.",
+        "The worker has no model of the shard yet, and has waited for one. Of `/readyz`: a shard has no model yet, or the worker still reads "
+        "the stored features.",
         "Ask again; `Retry-After` says when.",
     ),
     (503, "owner_address"): Meaning(
-        "The owner has an address that is not `scheme://host:port` with this worker's scheme, or not within `worker.peers`.",
+        "The address of the owner is not `scheme://host:port` with this worker's scheme, or is not within `worker.peers`.",
         "Correct `worker.address` or `worker.peers`. The log has the address.",
     ),
     (503, "owner_unreachable"): Meaning(
-        "Only the owner could answer, and it does not answer, or not as an owner does: without a signature, too much, or with another status. "
-        '`detail` says which; "not signed" means another group secret, or no worker.',
+        "Only the owner of the shard may answer, and its answer is missing or not valid: not signed, too large, or with an unexpected status. "
+        '`detail` says which; "not signed" means that the owner has another group secret, or is no worker.',
         "Ask again, or without `fresh`; look at the logs of both workers.",
     ),
     (503, "stopped"): Meaning(
-        "The shard is stopped, and there is no model, or a fresh answer was asked for. Of `/readyz`: every shard is stopped.",
+        "The shard is stopped, and the worker has no model of it, or the question asks for a fresh answer. Of `/readyz`: every shard is stopped.",
         'See "A stopped shard" in docs/how-to/stopped-shard.md.',
     ),
     (503, "store"): Meaning(
-        "The feature store does not answer someone who looks at it. Answers to questions go on, with defaults.",
+        "The feature store does not answer a look-up of an entity. Questions are still answered, with defaults.",
         "Run `headrace doctor`.",
     ),
 }
