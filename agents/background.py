@@ -36,7 +36,7 @@ class Background:
     name
         Names the task in the log and in the status.
     run
-        Makes the coroutine, anew for each start.
+        Makes a coroutine for each start.
     pace
         Has the pauses.
     sleep, clock
@@ -114,7 +114,7 @@ class Errands:
     """Runs coroutines that end by themselves and whose results nobody needs; counts and logs those that fail.
 
     asyncio reports the exception of such a task only when the task is collected as garbage, and a SystemExit would break out of the loop. An
-    errand that failed is not tried again here: the caller starts another one at the next occasion.
+    errand that failed is not tried again here: its caller starts another errand at the next occasion.
 
     Parameters
     ----------
@@ -169,7 +169,7 @@ class Errands:
         return BackgroundStatus(self.name, "running" if self._running else "ended", self.failures, self.error)
 
     def _end(self, errand: Coroutine[None, None, object], task: "asyncio.Task[BaseException | None]") -> None:
-        errand.close()  # one that was cancelled before its first step has not begun, and would be reported as forgotten
+        errand.close()  # a coroutine that was cancelled before its first step would be reported as never awaited
         self._running.discard(task)
         if task.cancelled() and task.cancelling():
             return

@@ -9,19 +9,19 @@ from jmespath.functions import Functions
 
 from headrace.learning.task import Json
 
-Find = Callable[[Json], Json]
-"""Finds a value in a document; None where there is none."""
+Expression = Callable[[Json], Json]
+"""A compiled expression: returns the value that it selects from a document, or None."""
 
 _PATH = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
 
 
-def compile_expression(text: str) -> Find:
-    """Compile a JMESPath expression to a function that returns the value it selects from a document.
+def compile_expression(text: str) -> Expression:
+    """Compile a JMESPath expression.
 
     Raises
     ------
     ValueError
-        The text is not a valid expression, with the reason.
+        The text is not a valid expression. The error has the reason.
 
     Examples
     --------
@@ -33,7 +33,7 @@ def compile_expression(text: str) -> Find:
     ValueError: there is no function lenght()
     """
     if _PATH.fullmatch(text):
-        return _follow(text.split("."))  # gives the same values in a fifth of the time
+        return _follow(text.split("."))  # returns the same values in a fifth of the time
     try:
         compiled = jmespath.compile(text)
         _check(compiled.parsed)
@@ -44,19 +44,19 @@ def compile_expression(text: str) -> Find:
     return compiled.search
 
 
-def _follow(names: list[str]) -> Find:
-    def find(document: Json) -> Json:
+def _follow(names: list[str]) -> Expression:
+    def select(document: Json) -> Json:
         for name in names:
             if not isinstance(document, dict):
                 return None
             document = document.get(name)
         return document
 
-    return find
+    return select
 
 
 def _check(node: Json, parent: str = "") -> None:
-    """Refuse errors that JMESPath itself reports only when the expression is applied."""
+    """Raise JMESPathError for a mistake that JMESPath itself reports only when it applies the expression."""
     kind = node["type"]
     if kind == "function_expression" and node["value"] not in Functions.FUNCTION_TABLE:
         raise JMESPathError(f"there is no function {node['value']}()")

@@ -5,14 +5,14 @@ Nothing is lost and nothing is folded twice, whatever is killed or paused, becau
 1. A *run* takes one partition of a source in its order, beginning at or before the first message that nobody has acknowledged, and
    appends to each shard in that order: the next batch is not sent before the broker has acknowledged the last
    (`tables/kafka/appender.py`).
-2. A position is committed only when the broker has all that came of the messages before it. So whichever committed position a run
-   begins at, even one that a late worker has put back, all before it is in the log.
+2. A position is committed only when the broker has all records of the messages before it. So all records before the position at which
+   a run begins are in the log, even if a late worker has set the committed position back.
 3. The records of a message depend on the message alone (`agents/mapping.py`): the same records, for the same shards. Each record names
    its `source`, and the fold skips a record that is not ahead of the last one folded from the same source.
 
-By 1 and 2, when a record gets into a shard for the first time, all records before it in its source are there already. This holds for every
-run by itself, so overlapping runs, a worker that wakes after a pause, or a batch that the network delivers late only append copies of
-records that are there. So the first copies stand in the order of the source, and by 3 the fold takes only the first copies.
+By 1 and 2, when a record enters a shard for the first time, all records before it in its source are in the shard already. This holds for
+every run by itself. So overlapping runs, a worker that wakes after a pause, or a batch that the network delivers late append only copies.
+The first copies are in the order of the source, and by 3 the fold takes only the first copies.
 
 Faust delivers the messages and assigns the partitions. It may lose messages around a rebalance; the intake sees the gap by its position
 and reads the messages again. The offsets of Faust's group are only a hint where to start fetching.
@@ -65,7 +65,7 @@ class Ingest(Assigned[tuple[str, int], Intake]):
         return self.context.mappings
 
     async def take(self, stream: Stream) -> None:
-        """The agent: hands each poll to the intake of its partition."""
+        """Hand each poll to the intake of its partition. This is the Faust agent."""
         async for message in polls(stream):
             intake = self.intakes.get((message.topic, message.partition))
             if intake is not None:
@@ -95,7 +95,7 @@ class Ingest(Assigned[tuple[str, int], Intake]):
         """Stop all partitions of a source that was deleted or made anew; the other sources go on.
 
         The group assigns no partition of a topic that does not exist, so the error is kept here as well. The caller repeats the call while the
-        trouble lasts.
+        source is gone.
         """
         self._gone[topic] = str(error)
         for intake in self.intakes.values():

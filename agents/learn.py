@@ -30,7 +30,7 @@ class SourceTopics(Topic):
 class LearningApp(PollApp):
     """A Faust app whose agents fold event logs.
 
-    Faust delivers the messages and balances the shards among workers. The fold does not rely on Faust to be exact: each shard checks the
+    Faust delivers the messages and balances the shards among workers. The fold does not rely on Faust for exactness: each shard checks the
     order itself (`agents/shard.py`), and commits its position when its snapshot is durable.
     """
 
@@ -73,11 +73,11 @@ class LearningApp(PollApp):
         self.agent(topic, name=f"ingest.{task.name}", concurrency=1)(ingest.take)
 
     async def commit_position(self, topic: str, partition: int, position: int) -> None:
-        """Tell the group from where to start reading next time."""
+        """Commit a position to the group, as a hint for the next owner where to start reading."""
         await self.consumer._commit({TP(topic, partition): position})  # noqa: SLF001
 
     async def watch_group(self) -> None:
-        """End the worker when the client's work for the group has ended: aiokafka logs that, and then waits for ever."""
+        """End the worker when the client's work for the group has ended. aiokafka itself only logs that end, and then waits for ever."""
         assert isinstance(self.consumer, PollConsumer)
         while (failure := self.consumer.find_failure()) is None:
             await asyncio.sleep(self.pace.check_group)
@@ -117,7 +117,7 @@ class LearningApp(PollApp):
         await stop_all([("Faust", super().on_stop())], self.pace.close)
 
     async def on_shutdown(self) -> None:
-        """Close the clients that answers need, now that no more answers are given."""
+        """Close the clients that answers need. By now no more questions are answered."""
         await stop_all([("clients of the answers", close()) for close in self.closing], self.pace.close)
         await super().on_shutdown()
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from headrace.agents.expressions import Find, compile_expression
+from headrace.agents.expressions import Expression, compile_expression
 from headrace.learning.codes import RefusalCode
 from headrace.learning.errors import RecordError
 from headrace.learning.records import DEPTH_MAX, ROWS_MAX, Reader, is_deeper
@@ -123,7 +123,11 @@ class Mapping:
         label, features = rules.label_of(each), rules.features_of(each)
         record_id = rules.text_of("id", each)
         if record_id is None and (label is None or features is None) and rules.id is not None:
-            raise _error("a question or a label has no id: 'id' finds null.", "Name what joins the two.", "incomplete")
+            raise _error(
+                "a question or a label has no id: 'id' finds null.",
+                "Map an id that the question and its label share.",
+                "incomplete",
+            )
         parts: dict[str, Json] = {"id": source if record_id is None else record_id, "source": source}
         time = rules.time_of(each)
         if time is None and message.timestamp >= 0:
@@ -150,11 +154,13 @@ class Rules:
         self.rows, self.when, self.label = compiled.get("rows"), compiled.get("when"), compiled.get("label")
         self.id, self.key, self.time = compiled.get("id"), compiled.get("key"), compiled.get("time")
         self.features = compiled.get("features")
-        self.table = {
-            name.removeprefix("features."): find for name, find in compiled.items() if name.startswith("features.")
+        self.by_feature = {
+            name.removeprefix("features."): expression
+            for name, expression in compiled.items()
+            if name.startswith("features.")
         }
 
-    def find(self, name: str, expression: Find, document: Json) -> Json:
+    def find(self, name: str, expression: Expression, document: Json) -> Json:
         """Apply the expression of this name to a document and return its value; RecordError if it fails."""
         try:
             return expression(document)
@@ -186,7 +192,7 @@ class Rules:
 
     def text_of(self, part: str, document: Json) -> str | None:
         """Return the id or the key of a row, as `part` says, or None if the row has none. A whole number becomes a string."""
-        expression: Find | None = getattr(self, part)
+        expression: Expression | None = getattr(self, part)
         text = None if expression is None else self.find(part, expression, document)
         if type(text) is int:
             text = str(text)
@@ -224,9 +230,12 @@ class Rules:
     def features_of(self, document: Json) -> dict[str, Json] | None:
         """Return the features of a row without those that are null, or None if the row has no features."""
         if self.features is None:
-            if not self.table:
+            if not self.by_feature:
                 return None
-            features = {name: self.find(f"features.{name}", find, document) for name, find in self.table.items()}
+            features = {
+                name: self.find(f"features.{name}", expression, document)
+                for name, expression in self.by_feature.items()
+            }
         else:
             features = self.find("features", self.features, document)
             if features is None:

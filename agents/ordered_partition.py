@@ -43,13 +43,13 @@ class OrderedPartition(ABC):
     Attributes
     ----------
     what, log_word
-        The words for the partition and its log in log lines.
+        The names of the partition and of its log in log lines.
     trusts_deliveries
         Whether missing offsets within a delivery hold no message. If false, they are a gap.
     compares_before_gap
-        Whether the log is looked at before each gap is read, and not only before a delivery that is not joined to the last one.
+        Whether the log is compared before each gap is read, and not only before a delivery with another link.
     compares_duplicates
-        Whether the log is looked at before a delivery in which every message was taken before.
+        Whether the log is compared before a delivery that has only duplicates.
     run_max
         The number of messages of a gap that are taken together.
     position

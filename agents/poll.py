@@ -39,7 +39,7 @@ class Backlog:
     """Counts the bytes of polls that wait for the agent, so that the consumer can wait until there is room.
 
     A poll is counted for as long as it exists. Its room is free again when its last reference is gone, whether the agent has finished the
-    poll or Faust has thrown it away in a rebalance.
+    poll or Faust has discarded it in a rebalance.
 
     Examples
     --------
@@ -63,7 +63,7 @@ class Backlog:
 
 
 class Poll(list[ConsumerRecord]):
-    """The messages of one poll and partition, of `size` bytes."""
+    """The messages of one poll and partition, whose `size` in bytes counts in the backlog while the poll exists."""
 
     def __init__(self, records: Iterable[ConsumerRecord], size: int, backlog: Backlog):
         super().__init__(records)
@@ -80,11 +80,11 @@ class PollMessage(ConsumerMessage):
     Parameters
     ----------
     tp
-        The partition.
+        The topic and the partition.
     batch
         The messages, at least one. Faust sees the last of them, without its value.
     link
-        Joins the batch to the one of the poll before.
+        The object that an unbroken run of polls shares: see `OrderedPartition.deliver`.
     generation
         The generation of the consumer group.
     """
@@ -129,8 +129,8 @@ class PollThread(driver.AIOKafkaConsumerThread):
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Do nothing. Faust would report a partition as stuck if it has not committed a position of it itself for five minutes.
 
-        Here a shard commits when its snapshot is durable, and `Shard.catch_up` notices a shard that stands still. Faust's line, "the commit
-        handler background thread has stopped working (report as bug)", came under every steady load.
+        Here a shard commits when its snapshot is durable, and `Shard.catch_up` notices a shard whose position does not move. Faust's line, "the commit
+        handler background thread has stopped working (report as bug)", appeared under every steady load.
         """
 
     async def on_thread_stop(self) -> None:
@@ -162,7 +162,7 @@ class PollThread(driver.AIOKafkaConsumerThread):
 
 
 class PollConsumer(driver.Consumer):
-    """Yields one Faust message for each poll and partition, with the records as `message.batch` and the link to the poll before as `message.link`."""
+    """Yields one Faust message for each poll and partition. `message.batch` has the records, and `message.link` the link to the poll before."""
 
     app: "PollApp"
     _connections: tuple[object, ...] = ()
@@ -205,7 +205,7 @@ class PollConsumer(driver.Consumer):
         return None if consumer is None else find_ended(consumer)
 
     def _link_of(self, tp: TP) -> object:
-        """Return the object that stands for an unbroken run of polls of one partition.
+        """Return the object that the polls of an unbroken run share.
 
         A run is unbroken while the connections stay the same and no poll comes later than QUIET_SECONDS after the one before.
 
@@ -225,14 +225,14 @@ class PollConsumer(driver.Consumer):
         return link
 
     async def _seek_back(self) -> None:
-        """Seek back, so that messages that were thrown away are delivered again.
+        """Seek back, so that the discarded messages are delivered again.
 
         If the partition is being revoked, the seek fails, and the next owner reads the messages from the log as a gap.
         """
         try:
             await self.perform_seek()
         except KafkaError as error:
-            log.info("could not seek back; the log has what was thrown away", error=repr(error))
+            log.info("could not seek back; the discarded messages are read from the log", error=repr(error))
 
 
 class PollTransport(driver.Transport):

@@ -33,11 +33,11 @@ class Progress:
     >>> progress.begin(position=7, end=7, asked_at=now, current_at=now)
     >>> now = 112.0
     >>> progress.see(before=7, position=7, end=9, asked_at=now)
-    >>> progress.stands_for, progress.is_idle, progress.staleness(position=7)
+    >>> progress.standstill, progress.is_idle, progress.staleness(position=7)
     (12.0, True, 12.0)
     >>> now = 115.0
     >>> progress.see(before=8, position=8, end=9, asked_at=113.0)
-    >>> progress.stands_for
+    >>> progress.standstill
     0.0
     """
 
@@ -49,14 +49,14 @@ class Progress:
         self._freshness = Freshness(clock())
 
     def begin(self, position: int, end: int, asked_at: float, current_at: float) -> None:
-        """Begin with a state whose log was just compared. The state was up to date at `current_at`; the log had this end at `asked_at`."""
+        """Begin with a state whose log was just compared. The log had this end at `asked_at`, and the state was up to date at `current_at`."""
         self.compared_at = self._moved_at = self._asked_at = self._clock()
         self._position = position
         self._freshness.set_known(current_at)
         self._freshness.mark(end, asked_at)
 
     def see(self, before: int, position: int, end: int, asked_at: float) -> None:
-        """Record the end of the log as of `asked_at`, the position before the look-up (`before`), and the position now."""
+        """Record a look-up of the log's end: the end as of `asked_at`, the position before the look-up (`before`), and the position now."""
         self.end, self.is_short, self._asked_at = end, end < before, asked_at
         if position != self._position:
             self._position, self._moved_at = position, asked_at
@@ -64,13 +64,13 @@ class Progress:
             self._freshness.mark(end, asked_at)
 
     @property
-    def stands_for(self) -> float:
-        """Return for how many seconds the position has not moved."""
+    def standstill(self) -> float:
+        """Return the number of seconds for which the position has not moved."""
         return self._asked_at - self._moved_at
 
     @property
     def is_idle(self) -> bool:
-        """Say whether the position has stood still for so long that it is time to compare the log again."""
+        """Say whether the position has not moved for so long that the log should be compared again."""
         return self._clock() - max(self.compared_at, self._moved_at) >= self._pace.compare_idle
 
     def staleness(self, position: int) -> float:

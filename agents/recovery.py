@@ -38,7 +38,7 @@ NOT_OF_ONE_SNAPSHOT = (KeylessError, LogError, StoreError, ReplacedError, KafkaE
 class Recovered(NamedTuple):
     """A state from a snapshot, with its digest, its size in bytes, and the snapshot's place among the keys of the table.
 
-    `refused` is the refusal of a further snapshot with another configuration, library version or format, if there is one.
+    `refused` is the error of a further snapshot that has another configuration, library version or format, if there is one.
     """
 
     state: State
@@ -68,7 +68,7 @@ async def recover(
     unsigned snapshots that this worker would write. Forging a signed snapshot gains nothing, since without a key anybody who may write to the
     topic decides the state anyway.
 
-    Snapshots are read in a thread. Before its header is checked, only the first part of a snapshot is read.
+    Snapshots are read in a thread. Only the first part of a snapshot is read before its header is checked.
 
     Parameters
     ----------

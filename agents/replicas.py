@@ -28,9 +28,9 @@ class Replica:
     Parameters
     ----------
     task, partition
-        Which shard.
+        The task and the partition of the shard.
     collaborators
-        Have the clocks.
+        The collaborators of the shard, which have the clocks.
     """
 
     status: Literal["replica"] = "replica"
@@ -102,7 +102,7 @@ class Replicas:
         self._table = collaborators.snapshots.table
         self._budget = Budget(clock=collaborators.budget.clock)
         self._following: set[int] = set()
-        self._news: dict[int, None] = {}  # an ordered set: shards with changed tables
+        self._changed: dict[int, None] = {}  # shards whose tables have changed, as an ordered set
         self._asked_at = float("-inf")
         self.following = Background(f"replicas of {task.name}", self._follow_all, pace=self._pace)
 
@@ -143,11 +143,11 @@ class Replicas:
             if self._is_open(partition):
                 for entry in entries:
                     self._table.take(partition, entry)
-                self._news[partition] = None
-        if self._news and self._budget.is_free():
-            partition = next(iter(self._news))
-            del self._news[partition]
-            await self._take_news(partition)
+                self._changed[partition] = None
+        if self._changed and self._budget.is_free():
+            partition = next(iter(self._changed))
+            del self._changed[partition]
+            await self._read_changed(partition)
         await self._ask_ends()
 
     async def _open_all(self, partitions: Iterable[int]) -> set[int]:
@@ -172,7 +172,7 @@ class Replicas:
             await asyncio.sleep(self._pace.retry)
         return {partition for partition, is_open in zip(wanted, opened, strict=True) if is_open}
 
-    async def _take_news(self, partition: int) -> None:
+    async def _read_changed(self, partition: int) -> None:
         """Read the new snapshot of a shard. If its database or the broker fails, only this shard is opened again."""
         try:
             if self._is_open(partition):
@@ -191,7 +191,7 @@ class Replicas:
             replica = self.held[partition] = Replica(self.task, partition, self.collaborators)
 
         async def use(recovered: Recovered) -> bool:
-            if replica.learner is None:  # later the owner compares the log
+            if replica.learner is None:  # only the first time: later the owner compares the log
                 await self.collaborators.log.check(partition, recovered.state.last, recovered.state.position)
             replica.take_up(recovered)
             return True

@@ -32,12 +32,12 @@ HELD_MAX = 4 << 20
 DETAIL_MAX = 1_000
 """The largest number of characters of a refusal's detail, which may quote the question."""
 
-Answer = Callable[[Sequence[tuple[str, bytes]]], Awaitable[Sequence[bytes]]]
-"""Answers questions, each a pair of the id for a question without one and its line. It never raises: a refusal is an answer, too."""
+Answerer = Callable[[Sequence[tuple[str, bytes]]], Awaitable[Sequence[bytes]]]
+"""Answers questions. Each is a pair: the id to use if the question has none, and its line. It never raises, since a refusal is an answer too."""
 
 
 class Line(NamedTuple):
-    """A line of a message with its place, which serves as the id of a question without one; or a message of too many lines (`rows`)."""
+    """A question in a message, with its place, which is the id of a question without one. Or a whole message that has too many `rows`."""
 
     message: ConsumerRecord
     place: str
@@ -50,8 +50,8 @@ class Line(NamedTuple):
         return self.rows <= ROWS_MAX
 
 
-class Answers:
-    """Packs answers and sends them to the broker: the answers to one message share a message with its key, if a broker takes it.
+class AnswerPacker:
+    """Packs answers and publishes them: the answers to one message share a message with the same key, unless it is too large for a broker.
 
     Parameters
     ----------
@@ -76,13 +76,13 @@ class Answers:
         self.size += len(self._lines[-1])
 
     def end_message(self) -> None:
-        """What comes is of another message, or is told apart from what was before."""
+        """Finish the present message of answers. Later answers go into another one."""
         if self._message is not None:
             self._ready += [(self._message, value) for value in pack(self._lines)]
         self._lines, self._packed = [], self.size
 
     async def send(self) -> None:
-        """Send all finished messages and wait until the broker has acknowledged them. Lines of the present message stay."""
+        """Publish all finished messages and wait until the broker has acknowledged them. The present message is kept."""
         ready, self._ready = self._ready, []
         self.size -= self._packed
         self._packed = 0
@@ -103,16 +103,16 @@ class Requests:
     Parameters
     ----------
     task
-        Names the topics.
+        The task, which names the topics.
     brokers
-        Where Kafka is: `Brokers`, or `host:port`, several separated by commas.
+        The Kafka brokers: `Brokers`, or `host:port`, several separated by commas.
     answer
         Answers questions.
     pace
         Says how soon a broker that was away is tried again.
     """
 
-    def __init__(self, task: Task, brokers: Brokers | str, answer: Answer, pace: Pace = Pace()):
+    def __init__(self, task: Task, brokers: Brokers | str, answer: Answerer, pace: Pace = Pace()):
         self.task, self.brokers, self.answer, self.pace = task, Brokers.of(brokers), answer, pace
 
     async def run(self) -> None:
@@ -143,7 +143,7 @@ class Requests:
                     await consumer.commit({place: messages[-1].offset + 1 for place, messages in polled.items()})
 
     async def _answer(self, producer: AIOKafkaProducer, messages: Sequence[ConsumerRecord]) -> None:
-        lines, answers = lines_of(messages), Answers(partial(self._publish, producer))
+        lines, answers = lines_of(messages), AnswerPacker(partial(self._publish, producer))
         while chunk := list(islice(lines, CHUNK)):
             answered = iter(await self.answer([(line.place, line.question) for line in chunk if line.is_asked]))
             for line in chunk:

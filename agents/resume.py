@@ -32,7 +32,7 @@ class Resumed(NamedTuple):
     learner, pending
         A learner with the state, and the pending table with the entries of the state.
     current_at
-        When the state was last known to have folded the whole log, in seconds of the clock that never goes back.
+        The last time at which the state is known to have folded the whole log, in seconds of the clock that never goes back.
     size
         Bytes of the snapshot; None if the state is not from a snapshot.
     is_held
@@ -55,7 +55,7 @@ class Resumption:
     Parameters
     ----------
     task, partition
-        Which shard.
+        The task and the partition of the shard.
     collaborators
         The collaborators of the shard, whose databases are open.
     asked_at
@@ -73,7 +73,7 @@ class Resumption:
         Raises as `recover` does.
         """
         if held is not None:
-            async with held.lock:  # until the failed shard has noticed that it folds no more
+            async with held.lock:  # the failed shard may still fold a message
                 is_whole = held.learner.between_messages
             if is_whole and await self._fits(held.learner.state, held.pending):
                 return Resumed(held.learner, held.pending, await self._check_log(held.learner.state), is_held=True)
@@ -94,7 +94,7 @@ class Resumption:
             reasons.append(
                 f"the states at {', '.join(map(str, self._misfits))} do not fit {self.task.name}.pending, which has lost entries"
             )
-        if self._skipped and not position:  # after another snapshot little is folded again, and the log has the warning
+        if self._skipped and not position:  # after a usable snapshot little is folded again, and a warning was logged
             (furthest, why), *more = self._skipped
             others = f" and {len(more)} others were" if more else " was"
             reasons.append(f"the snapshot at {furthest}{others} passed by ({why.rstrip('.')})")

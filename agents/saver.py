@@ -19,7 +19,7 @@ log = structlog.get_logger()
 
 
 class Snapshot(NamedTuple):
-    """A sealed state: its position, its log time in milliseconds, its bytes."""
+    """A sealed state: its position, its log time in milliseconds, and its bytes."""
 
     position: int
     clock: int
@@ -41,7 +41,7 @@ class Saver:
     Parameters
     ----------
     task, partition
-        Which shard.
+        The task and the partition of the shard.
     collaborators
         The collaborators of the shard.
     teller
@@ -136,7 +136,7 @@ class Saver:
         return Snapshot(state.position, state.clock, sealed)
 
     async def save(self, snapshot: Snapshot) -> None:
-        """Do the steps after sealing, one after the other. Raises what a step raises."""
+        """Run the steps after sealing, one after the other. Raises what a step raises."""
         await self.tell()
         await self.make_durable(snapshot)
         if self._is_live():

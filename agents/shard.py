@@ -39,11 +39,11 @@ class Shard(OrderedPartition):
     Parameters
     ----------
     task, partition
-        Which shard.
+        The task and the partition of the shard.
     collaborators
         The collaborators of the shard.
     before
-        The failed shard that this one replaces, if there is one: if its state is whole, this shard goes on from it.
+        The failed shard that this one replaces, if there is one. If its state is whole, this shard goes on from that state.
     """
 
     what = "a shard"
@@ -68,7 +68,7 @@ class Shard(OrderedPartition):
 
     @property
     def error(self) -> str | None:
-        """Return why the shard is stopped or cannot be opened yet, or why its last snapshot failed."""
+        """Return why the shard is stopped or cannot be opened yet, or else why its last snapshot failed."""
         return self._error or self.saver.error
 
     @error.setter
@@ -82,7 +82,7 @@ class Shard(OrderedPartition):
 
     @property
     def held(self) -> Held | None:
-        """Return the state, from which a shard that replaces this one can go on; None if there is none yet."""
+        """Return the state for a shard that replaces this one; None if there is no state yet."""
         if self.learner is None or self.pending is None:
             return None
         return Held(self.learner, self.pending, self.taking)
@@ -101,9 +101,9 @@ class Shard(OrderedPartition):
         return self.learner.state.position if self.learner else 0
 
     async def open(self) -> None:
-        """Go on from the furthest state that fits the log and the pending table.
+        """Open the tables, and go on from the furthest state that fits the log and the pending table.
 
-        The shard stops if all snapshots have another configuration, library version or format, or if the log is another one.
+        The shard stops if all snapshots have another configuration, library version or format, or if the log is another log.
 
         Raises
         ------
@@ -167,7 +167,7 @@ class Shard(OrderedPartition):
         if progress.is_short or (progress.is_idle and not self.taking.locked()):
             async with self.taking:
                 await self.guard(self.compare())
-        if self.position < end and progress.stands_for >= patience and not self.taking.locked():
+        if self.position < end and progress.standstill >= patience and not self.taking.locked():
             async with self.taking:
                 await self.guard(self.read_gap(end))
 
@@ -232,7 +232,7 @@ class Shard(OrderedPartition):
         """Fold messages and publish their effects, and yield to the event loop now and then."""
         learner, clock, pace = self.learner, self.collaborators.budget.clock, self.collaborators.pace
         assert learner is not None
-        await self.teller.publish()  # the effects that could not be published before, so that they stay few
+        await self.teller.publish()  # first the effects that could not be published before, so that they stay few
         resumed_at = clock()
         for message in messages:
             if message.offset != self.position:

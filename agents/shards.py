@@ -120,7 +120,7 @@ class Shards(Assigned[int, Shard]):
             self.last[place] = part
 
     async def watch(self, place: int) -> None:
-        """Watch a shard as every partition is watched; whenever one of its databases fails, replace it by a new shard."""
+        """Watch a shard as any other partition. Whenever one of its databases fails, replace the shard by a new one."""
         while (shard := self.owned.get(place)) is not None:
             if not shard.failed:
                 await super().watch(place)

@@ -14,9 +14,9 @@ class Teller:
     Parameters
     ----------
     task, partition
-        Which shard.
+        The task and the partition of the shard.
     outlet
-        Sends effects to the broker.
+        Publishes effects on the broker.
     """
 
     def __init__(self, task: str, partition: int, outlet: Outlet):

@@ -7,7 +7,7 @@ from time import monotonic
 import msgspec
 import structlog
 
-from headrace.agents.requests import Answer, refusal
+from headrace.agents.requests import Answerer, refusal
 from headrace.app.caller import OVER_KAFKA
 from headrace.app.problems import ProblemCode
 from headrace.app.serving.question import Asked, Question, read_question
@@ -27,7 +27,7 @@ PATIENCE_SECONDS = 30.0
 RETRY_SECONDS = 0.5
 
 
-def answering(serving: Serving, served: ServedTask) -> Answer:
+def answering(serving: Serving, served: ServedTask) -> Answerer:
     """Return the function that answers the requests of a task: each line with an answer, or with a refusal that has the question's id."""
 
     async def answer(lines: Sequence[tuple[str, bytes]]) -> Sequence[bytes]:
