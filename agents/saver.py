@@ -50,7 +50,7 @@ class Saver:
         Says whether the shard still folds; otherwise nothing is committed.
     on_store_error
         Called when a local database fails.
-    before
+    predecessor
         The saver of the failed shard whose state is taken over, if there is one.
 
     Attributes
@@ -70,12 +70,12 @@ class Saver:
         *,
         is_live: Callable[[], bool],
         on_store_error: Callable[[HeadraceError], None],
-        before: "Saver | None" = None,
+        predecessor: "Saver | None" = None,
     ):
         self.task, self.partition, self.collaborators, self.teller = task, partition, collaborators, teller
-        self.sealer: Sealer = before.sealer if before else Sealer(collaborators.budget)
-        self.position: int = before.position if before else 0
-        self.clock: int = before.clock if before else 0
+        self.sealer: Sealer = predecessor.sealer if predecessor else Sealer(collaborators.budget)
+        self.position: int = predecessor.position if predecessor else 0
+        self.clock: int = predecessor.clock if predecessor else 0
         self.pending: ShardPending | None = None
         self.error: str | None = None
         self._clock_before = 0

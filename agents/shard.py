@@ -42,26 +42,26 @@ class Shard(OrderedPartition):
         The task and the partition of the shard.
     collaborators
         The collaborators of the shard.
-    before
+    predecessor
         The failed shard that this one replaces, if there is one. If its state is whole, this shard goes on from that state.
     """
 
     what = "a shard"
 
-    def __init__(self, task: Task, partition: int, collaborators: Collaborators, before: "Shard | None" = None):
+    def __init__(self, task: Task, partition: int, collaborators: Collaborators, predecessor: "Shard | None" = None):
         super().__init__(collaborators.log, partition, {"task": task.name, "partition": partition})
         self.task = task
         self.collaborators = collaborators
         self.status: Status = "opening"
         self.code = ""  # the code of the error that has stopped the shard
-        self.notice: str | None = before.notice if before else None
+        self.notice: str | None = predecessor.notice if predecessor else None
         self.failed = False
         self.learner: Learner | None = None
         self.pending: ShardPending | None = None
         self.teller = Teller(task.name, partition, collaborators.outlet)
         self.saver = self._make_saver()
-        self._error = before.error if before else None
-        self._before = before
+        self._error = predecessor.error if predecessor else None
+        self._predecessor = predecessor
         self.progress = Progress(collaborators.budget.clock, collaborators.pace)
         self._ticker: Ticker | None = None
         self._patience = 0.0  # messages that came during the opening were ignored, so they are read at once
@@ -110,25 +110,25 @@ class Shard(OrderedPartition):
         Exception
             The tables or the log cannot be read yet: the old owner holds the lock, the broker is away, the disk is full. Try again.
         """
-        collaborators, before = self.collaborators, self._before
+        collaborators, predecessor = self.collaborators, self._predecessor
         await collaborators.snapshots.table.open(self.partition)
         await collaborators.pending.open(self.partition)  # second: it must have what the furthest snapshot needs
         asked_at = collaborators.budget.clock()
         end = (await collaborators.log.ends([self.partition]))[self.partition]
         try:
             resumption = Resumption(self.task, self.partition, collaborators, asked_at)
-            resumed = await resumption.find(before.held if before else None)
+            resumed = await resumption.find(predecessor.held if predecessor else None)
         except (StoreError, ReplacedError):
             raise
         except HeadraceError as error:
             await self.stop(error)
             return
-        if resumed.is_held and before is not None:
-            self.teller = before.teller
-            self.saver = self._make_saver(before.saver)
+        if resumed.is_held and predecessor is not None:
+            self.teller = predecessor.teller
+            self.saver = self._make_saver(predecessor.saver)
         elif resumed.size is not None:
             self.saver.resume(resumed.learner.state, resumed.size)
-        self.learner, self.pending, self._before = resumed.learner, resumed.pending, None
+        self.learner, self.pending, self._predecessor = resumed.learner, resumed.pending, None
         if resumed.notice is not None:
             self.notice = resumed.notice
             self._alert("refolded", resumed.notice)
@@ -141,7 +141,7 @@ class Shard(OrderedPartition):
         if self.status == "opening":
             self.status, self.error = "live", None
 
-    def _make_saver(self, before: Saver | None = None) -> Saver:
+    def _make_saver(self, predecessor: Saver | None = None) -> Saver:
         return Saver(
             self.task,
             self.partition,
@@ -149,7 +149,7 @@ class Shard(OrderedPartition):
             self.teller,
             is_live=lambda: self.status == "live",
             on_store_error=self._fail,
-            before=before,
+            predecessor=predecessor,
         )
 
     async def look_after(self) -> None:

@@ -127,7 +127,7 @@ class Shards(Assigned[int, Shard]):
             if not shard.failed or self.owned.get(place) is not shard:
                 return
             self.close_part(place, shard)
-            self.owned[place] = Shard(self.task, place, self.collaborators, before=shard)
+            self.owned[place] = Shard(self.task, place, self.collaborators, predecessor=shard)
             await asyncio.sleep(self.pace.retry)
 
     async def open_part(self, part: Shard) -> None:

@@ -248,8 +248,8 @@ class Checked(Shard):
 
     saver_type = Noting
 
-    def _make_saver(self, before=None):
-        saver = super()._make_saver(before)
+    def _make_saver(self, predecessor=None):
+        saver = super()._make_saver(predecessor)
         saver.__class__ = self.saver_type
         return saver
 
