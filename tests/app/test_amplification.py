@@ -126,13 +126,13 @@ async def echo(lines):
 def test_answers_over_kafka_keep_their_order_and_name_their_place():
     rows = [b"\n".join(b"%d" % row for row in range(120)), b"", b"x", b"\n" * 1_000, b"y\nz"]
     published, _ = requests(echo, *rows)
-    told = [(key, line) for key, value in published for line in value.split(b"\n")]
+    answers = [(key, line) for key, value in published for line in value.split(b"\n")]
     wanted = [(b"0", b"ads.requests/0/0/%d:%d" % (row, row)) for row in range(120)]
     wanted += [(b"1", b"ads.requests/0/1/0:"), (b"2", b"ads.requests/0/2/0:x")]
-    assert told[:122] == wanted
-    assert [key for key, _ in told[122:]] == [b"3", b"4", b"4"]
-    assert b'"code":"too_many","detail":"1001 questions in one message."' in told[122][1]
-    assert [line for _, line in told[123:]] == [b"ads.requests/0/4/0:y", b"ads.requests/0/4/1:z"]
+    assert answers[:122] == wanted
+    assert [key for key, _ in answers[122:]] == [b"3", b"4", b"4"]
+    assert b'"code":"too_many","detail":"1001 questions in one message."' in answers[122][1]
+    assert [line for _, line in answers[123:]] == [b"ads.requests/0/4/0:y", b"ads.requests/0/4/1:z"]
 
 
 def test_long_answers_to_short_questions_are_sent_before_others_are_made():

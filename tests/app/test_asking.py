@@ -64,7 +64,7 @@ def refused(headers):
 
 
 @pytest.mark.parametrize(
-    ("headers", "told"),
+    ("headers", "reason"),
     [
         ({}, "no key was sent. Set HEADRACE_KEY."),
         ({"X-API-Key": "guess"}, "Set HEADRACE_KEY to a key that the worker knows (a worker reads its keys when it starts)."),
@@ -72,7 +72,7 @@ def refused(headers):
 )  # fmt: skip
 @pytest.mark.parametrize("command", [["status"], ["predict", "ads", "a=1"], ["doctor"]])
 def test_without_a_key_that_the_worker_knows_it_names_the_variable(
-    headrace, tmp_path, monkeypatch, command, headers, told
+    headrace, tmp_path, monkeypatch, command, headers, reason
 ):
     doctor = importlib.import_module("headrace.app.cli.doctor")
     monkeypatch.setattr(doctor, "CHECKS", [doctor.check_worker])
@@ -81,7 +81,7 @@ def test_without_a_key_that_the_worker_knows_it_names_the_variable(
     with answering(tmp_path, {"GET /v1/ads": refusal, "POST /v1/ads/predict": refusal}) as (config, _):
         called = headrace(*command, "--config", config)
     assert called.status == (0 if command == ["doctor"] else 1)  # no worker has to run for a doctor
-    assert told in " ".join((called.out + called.err).split())
+    assert reason in " ".join((called.out + called.err).split())
     assert "Bearer" not in called.out + called.err
 
 

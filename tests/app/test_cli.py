@@ -100,16 +100,16 @@ def test_the_worker_starts_itself_again_with_a_fixed_hash_seed(tmp_path):
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONHASHSEED"} | {
         "PYTHONPATH": str(ROOT)
     }
-    told = [
+    printed = [
         subprocess.run(
             [sys.executable, "app_of_the_test.py", "worker", "--config", str(config), "--instance", "one"],
             env=environment, capture_output=True, text=True, cwd=tmp_path, check=True,
         ).stdout
         for _ in range(2)
     ]  # fmt: skip
-    assert told[0].startswith("0 ")
-    assert told[0].endswith(" one\n")
-    assert told[0] == told[1]
+    assert printed[0].startswith("0 ")
+    assert printed[0].endswith(" one\n")
+    assert printed[0] == printed[1]
 
 
 # init
@@ -172,7 +172,7 @@ def test_init_declares_each_column_and_says_the_commands_to_go_on_with(headrace,
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "reason"),
     [
         (["--label", "y"], "name it with --csv"),
         (["--csv", "table.csv", "--label", "x"], "there is no column 'x'"),
@@ -183,7 +183,7 @@ def test_init_declares_each_column_and_says_the_commands_to_go_on_with(headrace,
         (["--csv", "latin.csv"], "is not UTF-8"),
     ],
 )
-def test_init_refuses_what_it_cannot_use(headrace, tmp_path, monkeypatch, arguments, told):
+def test_init_refuses_what_it_cannot_use(headrace, tmp_path, monkeypatch, arguments, reason):
     monkeypatch.chdir(tmp_path)
     write_csv(tmp_path / "table.csv", ["a", "label"], [["1", "1"]])
     write_csv(tmp_path / "empty.csv", ["a", "label"], [])
@@ -191,7 +191,7 @@ def test_init_refuses_what_it_cannot_use(headrace, tmp_path, monkeypatch, argume
     (tmp_path / "latin.csv").write_bytes("größe,label\n1,1\n".encode("latin1"))
     called = headrace("init", *arguments)
     assert called.status == 2
-    assert told in called.err
+    assert reason in called.err
     assert not (tmp_path / "headrace.toml").exists()
 
 
@@ -206,23 +206,23 @@ def settings_for(tmp_path, broker):
 
 def findings(headrace, config):
     called = headrace("doctor", "--config", config, "--json")
-    return called.status, {found["check"]: found for found in json.loads(called.out)}
+    return called.status, {finding["check"]: finding for finding in json.loads(called.out)}
 
 
 def test_doctor_finds_nothing_wrong_where_nothing_is(headrace, tmp_path, broker):
-    status, found = findings(headrace, settings_for(tmp_path, broker))
+    status, by_check = findings(headrace, settings_for(tmp_path, broker))
     assert status == 0
-    assert {name for name, finding in found.items() if finding["status"] == "fault"} == set()
-    assert found["broker"]["status"] == found["datadir"]["status"] == found["versions"]["status"] == "ok"
-    assert found["worker"]["status"] == "note"
+    assert {name for name, finding in by_check.items() if finding["status"] == "fault"} == set()
+    assert by_check["broker"]["status"] == by_check["datadir"]["status"] == by_check["versions"]["status"] == "ok"
+    assert by_check["worker"]["status"] == "note"
 
 
 def test_doctor_names_a_broker_that_is_away_and_goes_on(headrace, tmp_path):
-    status, found = findings(headrace, settings_for(tmp_path, f"127.0.0.1:{free_port()}"))
+    status, by_check = findings(headrace, settings_for(tmp_path, f"127.0.0.1:{free_port()}"))
     assert status == 1
-    assert found["broker"]["status"] == "fault"
-    assert "headrace broker" in found["broker"]["remedy"]
-    assert "worker" in found
+    assert by_check["broker"]["status"] == "fault"
+    assert "headrace broker" in by_check["broker"]["remedy"]
+    assert "worker" in by_check
 
 
 def test_doctor_names_what_is_wrong_with_this_machine(headrace, tmp_path, broker, monkeypatch):
@@ -230,12 +230,12 @@ def test_doctor_names_what_is_wrong_with_this_machine(headrace, tmp_path, broker
     (tmp_path / "data").write_text("a file where the folder should be")
     monkeypatch.setattr(sys.modules["headrace.app.cli.doctor"], "EARLIEST", 4e9)
     monkeypatch.setattr("importlib.metadata.version", lambda name: "0.0")
-    status, found = findings(headrace, config)
+    status, by_check = findings(headrace, config)
     assert status == 1
     for check, remedy in (("datadir", "worker.datadir"), ("clock", "NTP"), ("versions", "requirements.txt")):
-        assert found[check]["status"] == "fault"
-        assert remedy in found[check]["remedy"]
-    assert "river is 0.0, not " in found["versions"]["what"]
+        assert by_check[check]["status"] == "fault"
+        assert remedy in by_check[check]["remedy"]
+    assert "river is 0.0, not " in by_check["versions"]["what"]
 
 
 def test_doctor_names_a_source_that_is_not_there(headrace, tmp_path, broker):
@@ -251,8 +251,8 @@ def test_doctor_names_a_source_that_is_not_there(headrace, tmp_path, broker):
 def test_doctor_names_a_shard_and_a_source_that_are_stopped(headrace, tmp_path, broker, monkeypatch):
     shard = {"partition": 0, "state": "stopped", "error": "the snapshot is damaged."}
     source = {"topic": "orders", "partition": 3, "state": "stopped", "error": "offset 7 is gone."}
-    told = {"shards": [shard], "sources": {"mapped": 0, "partitions": [source]}}
-    monkeypatch.setattr(sys.modules["headrace.app.cli.doctor"], "ask", lambda *_, **__: told)
+    status = {"shards": [shard], "sources": {"mapped": 0, "partitions": [source]}}
+    monkeypatch.setattr(sys.modules["headrace.app.cli.doctor"], "ask", lambda *_, **__: status)
     called = headrace("doctor", "--config", settings_for(tmp_path, broker), "--json")
     assert called.status == 1
     assert [finding["what"] for finding in json.loads(called.out) if finding["check"] == "worker"] == [
@@ -264,20 +264,20 @@ def test_doctor_names_a_shard_and_a_source_that_are_stopped(headrace, tmp_path, 
 def test_doctor_makes_no_datadir(tmp_path):
     (tmp_path / "headrace.toml").write_text(f'[worker]\ndatadir = "var/data"\n{TASK}')
     settings = load(str(tmp_path / "headrace.toml"))
-    (found,) = check_datadir(settings)
-    assert found.status == "ok"
-    assert str(tmp_path / "var" / "data") in found.what
-    assert found.what.endswith(", a worker makes it")
+    (finding,) = check_datadir(settings)
+    assert finding.status == "ok"
+    assert str(tmp_path / "var" / "data") in finding.what
+    assert finding.what.endswith(", a worker makes it")
     assert [path.name for path in tmp_path.iterdir()] == ["headrace.toml"]
     settings.datadir.mkdir(parents=True)
-    (found,) = check_datadir(settings)
-    assert found.what.endswith("GiB free")
+    (finding,) = check_datadir(settings)
+    assert finding.what.endswith("GiB free")
     assert list(settings.datadir.iterdir()) == []
     settings.datadir.rmdir()
     (tmp_path / "var").rmdir()
     (tmp_path / "var").write_text("a file in the place of a folder")
-    (found,) = check_datadir(settings)
-    assert (found.status, found.remedy) == ("fault", "Set worker.datadir.")
+    (finding,) = check_datadir(settings)
+    assert (finding.status, finding.remedy) == ("fault", "Set worker.datadir.")
 
 
 def lines_of(shown, width):
@@ -302,12 +302,12 @@ def test_status_cuts_no_figure_and_no_heading_on_a_narrow_terminal(width):
     shards = [shard | {"partition": 0}, shard | {"partition": 1}]
     lines = lines_of(status_table({"task": "ads", "kind": "binary", "shards": shards}, width), width)
     assert "…" not in "".join(lines)
-    told = " ".join("\n".join(lines).split())
+    shown = " ".join("\n".join(lines).split())
     for figure in ("123456789", "-190000", "123455321", "1468", "10021", "343c0f7d"):
-        assert told.count(figure) >= 2
+        assert shown.count(figure) >= 2
     for column in ("position", "lag", "updates", "waiting", "quarantined", "digest"):
-        assert column in told
-    assert ("digest 343c0f7d" in told) == (width < 88)
+        assert column in shown
+    assert ("digest 343c0f7d" in shown) == (width < 88)
 
 
 def test_doctor_prints_a_table_for_people(headrace, tmp_path, broker):
@@ -327,9 +327,9 @@ def worker(served):
 def test_what_was_sent_is_learned_shown_and_asked(headrace, worker):
     assert headrace("send", COMMAND_LINE, "river:Phishing", "--config", worker.config).status == 0
     wait_for(lambda: worker.get(f"/v1/{COMMAND_LINE}")["shards"][0].get("position") == 1250, 30, "all rows learned")
-    told = json.loads(headrace("status", COMMAND_LINE, "--config", worker.config, "--json").out)
-    assert (told["task"], told["kind"]) == (COMMAND_LINE, "binary")
-    shard = told["shards"][0]
+    status = json.loads(headrace("status", COMMAND_LINE, "--config", worker.config, "--json").out)
+    assert (status["task"], status["kind"]) == (COMMAND_LINE, "binary")
+    shard = status["shards"][0]
     assert (shard["state"], shard["position"], shard["end"], shard["updates"]) == ("live", 1250, 1250, 1250)
     assert shard["arms"]["champion"]["metrics"]["accuracy"] == pytest.approx(0.8872)
     assert "0.8872" in headrace("status", "--config", worker.config).out
@@ -359,13 +359,13 @@ def test_what_was_sent_is_learned_shown_and_asked(headrace, worker):
 
 
 def test_doctor_finds_a_worker_and_its_topics(headrace, worker):
-    status, found = findings(headrace, worker.config)
+    status, by_check = findings(headrace, worker.config)
     assert status == 0
-    assert found["worker"]["status"] == found["topics"]["status"] == "ok"
+    assert by_check["worker"]["status"] == by_check["topics"]["status"] == "ok"
 
 
 @pytest.mark.parametrize(
-    ("arguments", "status", "told"),
+    ("arguments", "status", "reason"),
     [
         (["nothing", "a=1"], 2, "there is no task 'nothing'"),
         ([COMMAND_LINE, "a"], 2, "is not NAME=VALUE"),
@@ -374,10 +374,10 @@ def test_doctor_finds_a_worker_and_its_topics(headrace, worker):
         ([COMMAND_LINE, "--features", '{"a": null}'], 1, "feature 'a'"),
     ],
 )
-def test_a_question_that_is_wrong_is_refused_with_its_reason(headrace, worker, arguments, status, told):
+def test_a_question_that_is_wrong_is_refused_with_its_reason(headrace, worker, arguments, status, reason):
     called = headrace("predict", *arguments, "--config", worker.config)
     assert called.status == status
-    assert told in called.err
+    assert reason in called.err
 
 
 # broker
@@ -399,15 +399,15 @@ def test_the_broker_command_runs_until_it_is_told_to_stop():
 
 
 def test_what_an_error_says_is_shown_as_it_is_and_is_no_markup():
-    said = "KeyError('[/b]') in [red]"
-    shard = {"partition": 0, "state": "stopped", "error": said}
+    error = "KeyError('[/b]') in [red]"
+    shard = {"partition": 0, "state": "stopped", "error": error}
     for table in (
         status_table({"task": "ads", "kind": "binary", "shards": [shard]}, 200),
-        doctor_table([Finding("worker", "fault", said, said)]),
+        doctor_table([Finding("worker", "fault", error, error)]),
     ):
         console = Console(width=200, file=io.StringIO())
         console.print(table)
-        assert said in console.file.getvalue()
+        assert error in console.file.getvalue()
 
 
 def test_init_makes_a_key_that_only_its_owner_reads_and_overwrites_none(tmp_path, monkeypatch):
@@ -439,14 +439,14 @@ def test_init_refuses_a_snapshot_key_that_no_worker_takes(headrace, tmp_path, co
 
 
 @pytest.mark.parametrize(
-    ("config", "told"),
+    ("config", "reason"),
     [("nowhere/headrace.toml", "is not there. Make it"), ("blocked/headrace.toml", "cannot be read")],
 )
-def test_init_says_in_one_line_that_it_cannot_write(headrace, tmp_path, config, told):
+def test_init_says_in_one_line_that_it_cannot_write(headrace, tmp_path, config, reason):
     (tmp_path / "blocked" / "snapshot.key").mkdir(parents=True)
     called = headrace("init", "--config", tmp_path / config)
     assert called.status == 1
-    assert told in called.err
+    assert reason in called.err
     assert len(called.err.splitlines()) == 1
     assert not (tmp_path / config).exists()
 

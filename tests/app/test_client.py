@@ -246,7 +246,7 @@ def answering(status, content, **headers):
 
 @both
 @pytest.mark.parametrize(
-    ("status", "content", "told"),
+    ("status", "content", "reason"),
     [
         (200, b"<html>", "something else than a JSON object."),
         (200, b"\xff", "something else than a JSON object."),
@@ -255,10 +255,10 @@ def answering(status, content, **headers):
         (404, b"[]", "something else than a JSON object."),
     ],
 )
-def test_what_no_worker_answers_is_told(kind, status, content, told):
+def test_what_no_worker_answers_is_told(kind, status, content, reason):
     with kind(transport=answering(status, content)) as client, pytest.raises(UnexpectedAnswerError) as caught:
         client.status("ads")
-    assert told in caught.value.what
+    assert reason in caught.value.what
 
 
 @both

@@ -73,10 +73,10 @@ def problem(answer):
     """The problem document that a connection ends with."""
     head, _, body = answer.rpartition(b"\r\n\r\n")
     assert b"application/problem+json" in head, answer
-    told = json.loads(body)
-    assert told["status"] == int(head[head.rindex(b"HTTP/1.") + 9 :][:3])
-    assert told["remedy"]
-    return told["status"], told["code"]
+    document = json.loads(body)
+    assert document["status"] == int(head[head.rindex(b"HTTP/1.") + 9 :][:3])
+    assert document["remedy"]
+    return document["status"], document["code"]
 
 
 NO_REQUEST = {

@@ -82,8 +82,8 @@ def bearer(role):
 
 
 def digest(worker):
-    _, _, told = ask(worker, "GET", f"/v1/{TASK}", headers=bearer("admin"))
-    return told["shards"][0]["position"], told["shards"][0]["digest"]
+    _, _, status = ask(worker, "GET", f"/v1/{TASK}", headers=bearer("admin"))
+    return status["shards"][0]["position"], status["shards"][0]["digest"]
 
 
 ROUTES = [
@@ -102,12 +102,12 @@ ROUTES = [
 @pytest.mark.parametrize(("method", "path", "body", "role", "status"), ROUTES)
 def test_each_route_opens_to_its_role_and_to_admin_and_to_no_other(worker, method, path, body, role, status):
     for key in ("predict", "feedback", "admin"):
-        found, _, told = ask(worker, method, path, body, bearer(key))
+        answered, _, answer = ask(worker, method, path, body, bearer(key))
         if key in (role, "admin"):
-            assert found == status
+            assert answered == status
         else:
-            assert (found, told["code"]) == (403, "role")
-            assert f"'{role}'" in told["detail"]
+            assert (answered, answer["code"]) == (403, "role")
+            assert f"'{role}'" in answer["detail"]
     assert ask(worker, method, path, body, [("X-API-Key", SECRETS[role])])[0] == status
 
 
@@ -136,10 +136,10 @@ def test_without_a_key_or_with_a_wrong_one_nothing_opens(worker, method, path, b
         [("X-API-Key", f"guess,{secret}")],
     ]
     for headers in wrong:
-        found, answered, told = ask(worker, method, path, body, headers)
-        assert (found, told["status"]) == (401, 401), headers
-        assert answered["WWW-Authenticate"].startswith("Bearer")
-        assert answered["Content-Type"].startswith("application/problem+json")
+        status, answer_headers, problem = ask(worker, method, path, body, headers)
+        assert (status, problem["status"]) == (401, 401), headers
+        assert answer_headers["WWW-Authenticate"].startswith("Bearer")
+        assert answer_headers["Content-Type"].startswith("application/problem+json")
     in_path = f"{path}?key={secret}&api_key={secret}&X-API-Key={secret}&access_token={secret}"
     assert ask(worker, method, in_path, body)[0] == 401
 
@@ -170,8 +170,8 @@ def test_no_spelling_of_a_path_opens_it_to_a_lesser_key(worker):
     ]  # fmt: skip
     for path in spellings:
         for headers in ([], bearer("predict")):
-            found, _, _ = ask(worker, "POST", path, SAMPLE, headers)
-            assert found in (400, 401, 403, 404, 405), (path, headers, found)
+            status, _, _ = ask(worker, "POST", path, SAMPLE, headers)
+            assert status in (400, 401, 403, 404, 405), (path, headers, status)
     assert digest(worker) == before
 
 
@@ -185,8 +185,8 @@ def test_no_header_opens_a_path_or_changes_a_method(worker):
     ]  # fmt: skip
     for trick in tricks:
         for headers in ([], bearer("predict")):
-            found, _, _ = ask(worker, "POST", f"/v1/{TASK}/samples", SAMPLE, [*headers, trick])
-            assert found in (400, 401, 403), (trick, found)
+            status, _, _ = ask(worker, "POST", f"/v1/{TASK}/samples", SAMPLE, [*headers, trick])
+            assert status in (400, 401, 403), (trick, status)
     assert digest(worker) == before
 
 
@@ -225,8 +225,8 @@ def test_what_is_no_proper_request_is_refused_and_the_worker_lives(worker, name)
 def test_a_large_body_is_refused_whether_its_length_is_told_or_not(worker):
     large = b'{"features": {"x": "' + b"y" * 100_000 + b'"}}'
     for role, path in (("predict", "predict"), ("predict", "predict/batch"), ("feedback", "samples")):
-        status, _, told = ask(worker, "POST", f"/v1/{TASK}/{path}", large, bearer(role))
-        assert (status, told["code"]) == (413, "too_large")
+        status, _, problem = ask(worker, "POST", f"/v1/{TASK}/{path}", large, bearer(role))
+        assert (status, problem["code"]) == (413, "too_large")
     chunks = b"".join(b"%x\r\n%s\r\n" % (50_000, b"y" * 50_000) for _ in range(3)) + b"0\r\n\r\n"
     assert b" 413 " in raw(worker, b"X-API-Key: for-predict\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks)
     assert ask(worker, "POST", f"/v1/{TASK}/predict", large)[0] == 401, "whoever has no key is told nothing else"
@@ -289,10 +289,10 @@ def test_a_slow_body_does_not_hold_up_others(worker):
 
 def test_a_key_that_asks_too_often_is_told_when_to_ask_again(worker):
     answers = [ask(worker, "POST", f"/v1/{TASK}/predict", QUESTION, bearer("slow")) for _ in range(30)]
-    refused = [(headers, told) for status, headers, told in answers if status == 429]
+    refused = [(headers, problem) for status, headers, problem in answers if status == 429]
     assert answers[0][0] == 200
     assert refused
-    assert all(int(headers["Retry-After"]) >= 1 and told["code"] == "rate" for headers, told in refused)
+    assert all(int(headers["Retry-After"]) >= 1 and problem["code"] == "rate" for headers, problem in refused)
     assert ask(worker, "POST", f"/v1/{TASK}/predict", QUESTION, bearer("predict"))[0] == 200, (
         "each key has its own rate"
     )
@@ -303,16 +303,16 @@ def test_a_key_that_asks_too_often_is_told_when_to_ask_again(worker):
 
 def test_the_command_line_shows_its_key_and_checks_the_certificate(worker, headrace, monkeypatch):
     monkeypatch.setenv("HEADRACE_KEY", SECRETS["predict"])
-    told = headrace("predict", TASK, "x=1", "--config", worker.config, "--json")
-    assert told.status == 0, told.err
+    called = headrace("predict", TASK, "x=1", "--config", worker.config, "--json")
+    assert called.status == 0, called.err
     monkeypatch.setenv("HEADRACE_KEY", "guess")
-    told = headrace("status", TASK, "--config", worker.config)
-    assert (told.status, "not known" in told.err) == (1, True)
+    called = headrace("status", TASK, "--config", worker.config)
+    assert (called.status, "not known" in called.err) == (1, True)
     text = worker.config.read_text()
     other = worker.folder / "other.toml"
     other.write_text(text.replace(str(worker.files.ca), str(worker.files.other_ca)))
-    told = headrace("status", TASK, "--config", other)
-    assert (told.status, "CERTIFICATE_VERIFY_FAILED" in told.err) == (1, True)
+    called = headrace("status", TASK, "--config", other)
+    assert (called.status, "CERTIFICATE_VERIFY_FAILED" in called.err) == (1, True)
 
 
 def test_without_tls_a_worker_with_tls_says_nothing(worker):
@@ -326,9 +326,9 @@ def test_without_tls_a_worker_with_tls_says_nothing(worker):
 
 def test_no_key_that_was_shown_is_in_the_log_or_in_an_answer(worker):
     for headers in (bearer("predict"), [("X-API-Key", "wrong-for-sure")], [("Authorization", "Basic wrong-for-sure")]):
-        _, answered, told = ask(worker, "POST", f"/v1/{TASK}/samples", SAMPLE, headers)
-        assert "wrong-for-sure" not in f"{answered}{told}"
-        assert SECRETS["predict"] not in f"{answered}{told}"
+        _, answer_headers, answer = ask(worker, "POST", f"/v1/{TASK}/samples", SAMPLE, headers)
+        assert "wrong-for-sure" not in f"{answer_headers}{answer}"
+        assert SECRETS["predict"] not in f"{answer_headers}{answer}"
     log = worker.log()
     assert not [secret for secret in (*SECRETS.values(), "wrong-for-sure") if secret in log]
 
@@ -350,9 +350,9 @@ def test_where_others_reach_it_a_worker_without_keys_does_not_start(monkeypatch,
 def test_the_refusal_ends_the_command(tmp_path, headrace, monkeypatch):
     monkeypatch.delenv("HEADRACE_KEYS", raising=False)
     (tmp_path / "headrace.toml").write_text('[worker]\nweb = "0.0.0.0:6066"\n[tasks.ads]\nkind = "binary"\n')
-    told = headrace("worker", "--config", tmp_path / "headrace.toml")
-    assert told.status == 2
-    assert "worker.insecure" in told.err
+    called = headrace("worker", "--config", tmp_path / "headrace.toml")
+    assert called.status == 2
+    assert "worker.insecure" in called.err
     assert not (tmp_path / "data").exists()
 
 

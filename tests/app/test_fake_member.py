@@ -49,17 +49,17 @@ async def ask_beside(worker, broker, form):
                     await consumer.getmany(timeout_ms=100)
                 (theirs,) = {shard.partition for shard in consumer.assignment()}
                 while True:  # until the worker has asked the group again
-                    status, told = await asyncio.to_thread(ask, worker, KEYS[theirs], "?fresh=true")
-                    if told.get("code") != "no_owner":
-                        return status, told, fake.requests
+                    status, answer = await asyncio.to_thread(ask, worker, KEYS[theirs], "?fresh=true")
+                    if answer.get("code") != "no_owner":
+                        return status, answer, fake.requests
         finally:
             await consumer.stop()
 
 
 def test_a_member_of_the_group_sees_no_key_and_its_answer_is_not_believed(worker, broker):
-    status, told, requests = asyncio.run(ask_beside(worker, broker, "{}"))
-    assert (status, told["code"]) == (503, "owner_unreachable")
-    assert "not signed with the group secret" in told["detail"]
+    status, answer, requests = asyncio.run(ask_beside(worker, broker, "{}"))
+    assert (status, answer["code"]) == (503, "owner_unreachable")
+    assert "not signed with the group secret" in answer["detail"]
     assert {request.split(b"\r\n")[0] for request in requests} == {
         f"POST {PATH.format(worker.task)}?fresh=true HTTP/1.1".encode()
     }
@@ -71,6 +71,6 @@ def test_a_member_of_the_group_sees_no_key_and_its_answer_is_not_believed(worker
 
 @pytest.mark.parametrize("form", ["{}/admin?x=", "https://127.0.0.1:1", "{}@127.0.0.1:1"])
 def test_a_member_of_the_group_cannot_choose_what_is_asked(worker, broker, form):
-    status, told, requests = asyncio.run(ask_beside(worker, broker, form))
-    assert (status, told["code"], requests) == (503, "owner_address", [])
+    status, answer, requests = asyncio.run(ask_beside(worker, broker, form))
+    assert (status, answer["code"], requests) == (503, "owner_address", [])
     assert worker.process.poll() is None

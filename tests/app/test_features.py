@@ -42,7 +42,7 @@ def put(client, name, key, features):
 def values(client, name, key):
     """What a look-up has, or the code with which it is refused."""
     try:
-        return {feature: found.value for feature, found in client.get_features(name, key).features.items()}
+        return {feature: stored.value for feature, stored in client.get_features(name, key).features.items()}
     except RefusedError as error:
         return error.code
 
@@ -69,9 +69,9 @@ def test_what_is_put_is_shown_with_its_age_and_is_gone_when_it_is_deleted(client
         client.get_features(NAME, key)
     assert refused.value.code == "unknown_entity"
     assert put(client, NAME, key, {"clicks": 3, "country": "PT"}).partition == 0
-    found = client.get_features(NAME, key)
-    assert found.key == key
-    assert -1 < found.features["clicks"].age_s < 60
+    entity = client.get_features(NAME, key)
+    assert entity.key == key
+    assert -1 < entity.features["clicks"].age_s < 60
     put(client, NAME, key, {"clicks": 4, "country": None})
     client.delete_features(NAME, key)
     harness.wait_for(lambda: values(client, NAME, key) == "unknown_entity", 20, "removed")
@@ -98,8 +98,8 @@ def test_what_is_put_is_shown_with_its_age_and_is_gone_when_it_is_deleted(client
     ],
 )
 def test_what_no_record_could_hold_is_refused_and_not_stored(worker, client, body, status, code):
-    found, problem = worker.post(f"/v1/{NAME}/features/refused", body, method="PUT")
-    assert (found, problem["code"]) == (status, code), problem
+    answered, problem = worker.post(f"/v1/{NAME}/features/refused", body, method="PUT")
+    assert (answered, problem["code"]) == (status, code), problem
     assert values(client, NAME, "refused") == "unknown_entity"
 
 
@@ -153,8 +153,8 @@ def test_answers_use_what_is_stored_unless_the_question_says_otherwise(client):
     assert ask(client, NAME, "u-none") == ask(client, NAME, "u-none", clicks=0, country="none")
     questions = [{"features": {"x": 0.5}, "key": key} for key in ("u-many", "u-none", "u-many")]
     answers = client.batch(NAME, [*questions, {"features": {"x": 0.5}}])
-    found = [answer.probabilities["true"] for answer in answers[:3]]
-    assert found == [ask(client, NAME, key) for key in ("u-many", "u-none", "u-many")]
+    probabilities = [answer.probabilities["true"] for answer in answers[:3]]
+    assert probabilities == [ask(client, NAME, key) for key in ("u-many", "u-none", "u-many")]
 
 
 def test_a_sample_is_logged_with_what_is_stored_at_that_time(worker, client, broker):
@@ -189,14 +189,14 @@ def log_both(client, name, key, x):
 
 def in_log(broker, name):
     """What the records whose x is below 0 have as features, by x: a question's and a sample's."""
-    found = {}
+    logged = {}
     for message in asyncio.run(harness.read_all(broker, f"{name}.events")):
         features = json.loads(message.value)["features"]
         if features["x"] < 0:
-            found.setdefault(features["x"], []).append(
+            logged.setdefault(features["x"], []).append(
                 {feature: features[feature] for feature in ("clicks", "country")}
             )
-    return found
+    return logged
 
 
 @NEEDED
@@ -258,7 +258,7 @@ def findings(headrace, folder, broker, url):
     config = folder / "headrace.toml"
     config.write_text(f'[broker]\nurl = "kafka://{broker}"\n{toml("ads", url)}')
     called = headrace("doctor", "--config", config, "--json")
-    return called, {found["check"]: found for found in json.loads(called.out)}["feature store"]
+    return called, {finding["check"]: finding for finding in json.loads(called.out)}["feature store"]
 
 
 @NEEDED
@@ -268,12 +268,12 @@ def test_doctor_says_whether_redis_answers_and_shows_no_password(headrace, broke
         url = redis.url.replace("open-sesame", "close-sesame") if state == "locked" else redis.url
         if state == "away":
             redis.kill()
-        called, found = findings(headrace, tmp_path, broker, f'url = "{url}"')
-    assert found["status"] == ("ok" if state == "right" else "fault"), found
-    assert f"redis://127.0.0.1:{redis.port}/0" in found["what"]
+        called, finding = findings(headrace, tmp_path, broker, f'url = "{url}"')
+    assert finding["status"] == ("ok" if state == "right" else "fault"), finding
+    assert f"redis://127.0.0.1:{redis.port}/0" in finding["what"]
     assert "sesame" not in called.out + called.err
 
 
 def test_doctor_has_no_fault_to_find_in_the_embedded_store(headrace, broker, tmp_path):
-    _, found = findings(headrace, tmp_path, broker, "")
-    assert (found["status"], found["what"].split(",")[0]) == ("ok", "embedded")
+    _, finding = findings(headrace, tmp_path, broker, "")
+    assert (finding["status"], finding["what"].split(",")[0]) == ("ok", "embedded")

@@ -78,33 +78,33 @@ def ask(worker, method, path, body=None, headers=None):
 
 def requests():
     """(name, method, path, body, headers) of at least two hundred."""
-    found = []
+    hostile = []
     for route in ("predict", "samples"):
-        found += [(route, "POST", f"/v1/{TASK}/{route}", body, {}) for body in bad_bodies()]
-    found += [
+        hostile += [(route, "POST", f"/v1/{TASK}/{route}", body, {}) for body in bad_bodies()]
+    hostile += [
         ("batch", "POST", f"/v1/{TASK}/predict/batch", b"[" + body + b"]", {}) for body in bad_bodies() if body.strip()
     ]
-    found += [("declared", "POST", f"/v1/{DECLARED}/predict", json.dumps({"features": features}).encode(), {}) for features in (
+    hostile += [("declared", "POST", f"/v1/{DECLARED}/predict", json.dumps({"features": features}).encode(), {}) for features in (
         {}, {"price": 1}, {"price": 101, "country": "PT"}, {"price": -1, "country": "PT"}, {"price": "1", "country": "PT"},
         {"price": 1, "country": "FR"}, {"price": 1, "country": 1}, {"price": 1, "country": "PT", "x": 1}, {"price": True, "country": "PT"})]  # fmt: skip
     question = json.dumps(GOOD).encode()
     for task in ("nope", "..", "%2e%2e", "%00", "a" * 2000, "'; drop", "<script>", "%ff", "TASK", f"{TASK} "):
         path = task.replace(" ", "%20").replace("<", "%3C").replace(">", "%3E").replace("'", "%27")
-        found.append(("task", "POST", f"/v1/{path}/predict", question, {}))
-        found.append(("task", "GET", f"/v1/{path}", None, {}))
+        hostile.append(("task", "POST", f"/v1/{path}/predict", question, {}))
+        hostile.append(("task", "GET", f"/v1/{path}", None, {}))
     for path in ("/nope", "/v1", "/v1/", "/v2/x", f"/v1/{TASK}/", f"/v1/{TASK}/nope", "/../../etc/passwd", "/%2e%2e/%2e%2e/etc/passwd",
                  f"/v1/{TASK}/predict/", "/.git/config", "/v1//predict", "/healthz/x"):  # fmt: skip
-        found.append(("path", "GET", path, None, {}))
+        hostile.append(("path", "GET", path, None, {}))
     for method in ("PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "GET"):
-        found.append(("method", method, f"/v1/{TASK}/predict", None, {}))
-    found.append(("big", "POST", f"/v1/{TASK}/predict", b"x" * (2 << 20), {}))
-    found.append(("big", "POST", f"/v1/{TASK}/samples", b'[{"features": {"x": "' + b"y" * (2 << 20), {}))
-    found.append(("many", "POST", f"/v1/{TASK}/predict/batch", json.dumps([GOOD] * 1001).encode(), {}))
-    found.append(("many", "POST", f"/v1/{TASK}/samples", json.dumps([GOOD | {"label": True}] * 1001).encode(), {}))
-    found.append(("none", "POST", f"/v1/{TASK}/samples", b"[]", {}))
-    found.append(("header", "POST", f"/v1/{TASK}/predict", question, {"Content-Encoding": "gzip"}))
-    found.append(("header", "POST", f"/v1/{TASK}/predict", question, {"X-Long": "x" * 20_000}))
-    return found
+        hostile.append(("method", method, f"/v1/{TASK}/predict", None, {}))
+    hostile.append(("big", "POST", f"/v1/{TASK}/predict", b"x" * (2 << 20), {}))
+    hostile.append(("big", "POST", f"/v1/{TASK}/samples", b'[{"features": {"x": "' + b"y" * (2 << 20), {}))
+    hostile.append(("many", "POST", f"/v1/{TASK}/predict/batch", json.dumps([GOOD] * 1001).encode(), {}))
+    hostile.append(("many", "POST", f"/v1/{TASK}/samples", json.dumps([GOOD | {"label": True}] * 1001).encode(), {}))
+    hostile.append(("none", "POST", f"/v1/{TASK}/samples", b"[]", {}))
+    hostile.append(("header", "POST", f"/v1/{TASK}/predict", question, {"Content-Encoding": "gzip"}))
+    hostile.append(("header", "POST", f"/v1/{TASK}/predict", question, {"X-Long": "x" * 20_000}))
+    return hostile
 
 
 def test_hundreds_of_hostile_requests_are_refused_with_a_reason_and_change_nothing(worker, client):

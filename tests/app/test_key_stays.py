@@ -47,8 +47,8 @@ ANSWER = {"id": "q", "prediction": True}
 
 
 def problem(status, **parts):
-    told = {"code": "rate", "detail": "too many.", "remedy": "Wait."} | parts
-    return response(status, json.dumps(told).encode())
+    document = {"code": "rate", "detail": "too many.", "remedy": "Wait."} | parts
+    return response(status, json.dumps(document).encode())
 
 
 def owners_of(address, **options):
@@ -118,10 +118,10 @@ class Worker:
         if self.owner is None:
             return web.Response(body=json.dumps([ANSWER] * len(questions)).encode())
         options = {"proofs": self.proofs, "has_keys": len(self.keys) > 0}
-        told = await ask(self.owner, asked, questions, **options)
-        if isinstance(told, Problem):
-            raise told
-        return web.Response(body=b"[" + b",".join(told) + b"]")
+        answered = await ask(self.owner, asked, questions, **options)
+        if isinstance(answered, Problem):
+            raise answered
+        return web.Response(body=b"[" + b",".join(answered) + b"]")
 
 
 async def post(address, path=PATH, body=b'[{"features": {}}]', headers=None):
@@ -140,8 +140,8 @@ async def post(address, path=PATH, body=b'[{"features": {}}]', headers=None):
 def test_no_key_of_a_caller_leaves_the_worker(shown, secret):
     async def check():
         async with Fake(response(body=b'[{"id": "q"}]')) as fake, Worker(secret, owner=fake.address) as worker:
-            status, told = await post(worker.address, headers=shown)
-            return status, told["code"], fake.requests
+            status, answer = await post(worker.address, headers=shown)
+            return status, answer["code"], fake.requests
 
     status, code, requests = asyncio.run(check())
     if secret is None:
@@ -160,11 +160,11 @@ def test_a_worker_without_keys_passes_on_what_nobody_has_to_prove_and_no_key_eit
             Fake(response(body=b'[{"id": "q"}]')) as fake,
             Worker(None, ApiKeys(), owner=fake.address) as worker,
         ):
-            told = await post(worker.address, headers={"Authorization": f"Bearer {API_KEY}", "Cookie": "a=b"})
-            return told, fake.requests[0]
+            answer = await post(worker.address, headers={"Authorization": f"Bearer {API_KEY}", "Cookie": "a=b"})
+            return answer, fake.requests[0]
 
-    told, request = asyncio.run(check())
-    assert told == (200, [{"id": "q"}])
+    answer, request = asyncio.run(check())
+    assert answer == (200, [{"id": "q"}])
     assert API_KEY.encode() not in request
     assert b"Cookie" not in request
     assert (header(request, HOPS), header(request, PROOF)) == ("1", None)
@@ -174,11 +174,11 @@ def test_a_question_over_kafka_is_passed_on_with_a_role_and_no_key():
     async def check():
         async with Worker() as owner:
             asked = Asked(caller=OVER_KAFKA)
-            told = await ask(owner.address, asked, proofs=Proofs(SECRET, ASKER), has_keys=True)
-            return told, owner.seen
+            answers = await ask(owner.address, asked, proofs=Proofs(SECRET, ASKER), has_keys=True)
+            return answers, owner.seen
 
-    told, seen = asyncio.run(check())
-    assert [json.loads(answer) for answer in told] == [ANSWER]
+    answers, seen = asyncio.run(check())
+    assert [json.loads(answer) for answer in answers] == [ANSWER]
     assert seen == [Asked(caller=Caller(None, ("predict",), 1, again=True))]
 
 
@@ -211,8 +211,8 @@ def test_a_member_cannot_choose_another_scheme(scheme):
 def test_a_member_that_is_no_peer_is_not_asked():
     refused, requests = ask_fake(response(), peers=Peers(ASKER, ["10.0.0.0/8"]))
     assert (refused.code, requests) == ("owner_address", [])
-    told, requests = ask_fake(response(body=b"[1]"), peers=Peers(ASKER, ["127.0.0.0/8"]))
-    assert (told, len(requests)) == ([b"1"], 1)
+    answers, requests = ask_fake(response(body=b"[1]"), peers=Peers(ASKER, ["127.0.0.0/8"]))
+    assert (answers, len(requests)) == ([b"1"], 1)
 
 
 @pytest.mark.parametrize("host", ["a..b", "a" * 70, f"a.{'b' * 70}"])
@@ -280,11 +280,11 @@ def test_a_member_cannot_pass_a_question_on_to_a_worker_and_its_answer_back():
             proofs, got = Proofs(SECRET, ASKER), []
 
             async def relay(request):
-                status, told = await post(
+                status, answer = await post(
                     owner.address, body=await request.read(), headers={PROOF: request.headers[PROOF]}
                 )
-                got.append((status, told["code"], told["detail"]))
-                return web.Response(status=status, body=json.dumps(told).encode())
+                got.append((status, answer["code"], answer["detail"]))
+                return web.Response(status=status, body=json.dumps(answer).encode())
 
             application = web.Application()
             application.router.add_post(PATH, relay)
@@ -375,8 +375,8 @@ def ask_worker(caller=PHONE, secret=SECRET, **options):
 
 
 def test_the_owner_answers_the_caller_whose_name_and_roles_are_proven():
-    told, seen = ask_worker(Caller("phone", ("predict",), hops=1))
-    assert [json.loads(answer) for answer in told] == [ANSWER]
+    answers, seen = ask_worker(Caller("phone", ("predict",), hops=1))
+    assert [json.loads(answer) for answer in answers] == [ANSWER]
     assert seen == [Asked(caller=Caller("phone", ("predict",), hops=2))]
     assert ask_worker(Caller("ops", ("admin",)))[1], "a key that only the other worker knows yet"
 
@@ -421,8 +421,8 @@ def refused_by_doors(make, path=PATH, body=b"[]", **options):
 
     async def check():
         async with Worker(**options) as owner:
-            status, told = await post(owner.address, path, body, make(owner.address))
-            return status, told["code"], owner.seen
+            status, answer = await post(owner.address, path, body, make(owner.address))
+            return status, answer["code"], owner.seen
 
     return asyncio.run(check())
 
@@ -492,14 +492,14 @@ def test_no_secret_is_in_a_log_or_in_an_answer(capsys):
     async def check():
         async with Worker() as owner, Fake(response()) as fake:
             proof = proof_for(owner.address, body=b"[1]")
-            told = [
+            answers = [
                 await post(owner.address, body=b"[]", headers={PROOF: proof, **more})
                 for more in ({}, {"X-API-Key": API_KEY})
             ]
-            return proof, told, await ask(fake.address, proofs=Proofs(SECRET, ASKER)), await ask("http://x/y")
+            return proof, answers, await ask(fake.address, proofs=Proofs(SECRET, ASKER)), await ask("http://x/y")
 
-    proof, *told = asyncio.run(check())
+    proof, *answers = asyncio.run(check())
     out, err = capsys.readouterr()
     assert "passed on is refused" in out + err
     for secret in (SECRET.decode(), API_KEY, proof, proof.partition(".")[2]):
-        assert secret not in f"{out}{err}{told}"
+        assert secret not in f"{out}{err}{answers}"

@@ -46,7 +46,7 @@ def test_all_keys_are_looked_at_whichever_is_shown(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "reason"),
     [
         ("phone predict", "line 1 has 2 parts"),
         ("\nphone predict secret", "line 2 has no SHA-256"),
@@ -59,10 +59,10 @@ def test_all_keys_are_looked_at_whichever_is_shown(monkeypatch):
         (line("phone", "predict", "A").upper(), "role"),
     ],
 )
-def test_a_line_that_is_no_key_is_refused_without_being_quoted(text, said):
+def test_a_line_that_is_no_key_is_refused_without_being_quoted(text, reason):
     with pytest.raises(SettingsError) as refused:
         parse_keys(text, "keys")
-    assert said in str(refused.value)
+    assert reason in str(refused.value)
     assert "secret" not in str(refused.value)
 
 
@@ -79,8 +79,8 @@ def test_keys_come_from_the_file_and_the_environment_together(tmp_path, monkeypa
     (tmp_path / "keys").write_text(line("phone", "predict", "a"))
     monkeypatch.setenv("HEADRACE_KEYS", f"{line('desk', 'feedback', 'b')};{line('ops', 'admin', 'c', '9')}")
     raw = {"worker": {"keys_file": "keys"}, "tasks": {"ads": {"kind": "binary"}}}
-    found = parse(raw, tmp_path / "headrace.toml").keys()
-    assert {key.name: key.rate for key in found} == {"phone": None, "desk": None, "ops": 9.0}
+    keys = parse(raw, tmp_path / "headrace.toml").keys()
+    assert {key.name: key.rate for key in keys} == {"phone": None, "desk": None, "ops": 9.0}
 
 
 @pytest.mark.parametrize("content", [None, "", "# none yet\n", b"\xff"])
@@ -109,7 +109,7 @@ def test_the_command_makes_a_line_for_the_key_that_it_shows(headrace):
 
 
 @pytest.mark.parametrize(
-    ("name", "roles", "told"),
+    ("name", "roles", "reason"),
     [
         ("phone", "boss", "'boss' is no role. Roles: predict, feedback, admin."),
         ("bad", "predct", "'predct' is no role. Did you mean 'predict'?"),
@@ -119,10 +119,10 @@ def test_the_command_makes_a_line_for_the_key_that_it_shows(headrace):
         ("#phone", "predict", "'#phone' is no name for a key."),
     ],
 )
-def test_a_name_or_a_role_that_no_key_has_is_named(headrace, name, roles, told):
+def test_a_name_or_a_role_that_no_key_has_is_named(headrace, name, roles, reason):
     called = headrace("key", name, roles)
     assert (called.status, called.out) == (2, "")
-    assert told in called.err
+    assert reason in called.err
     assert "line 1" not in called.err
 
 

@@ -27,13 +27,13 @@ def test_nothing_alarming_when_all_is_well_and_few_lines_when_the_broker_is_away
         worker.wait_ready()
         asyncio.run(harness.append(kafka.address, "visits.events", [(0, b'{"features": {}, "label": true}')] * 10))
         harness.wait_for(lambda: worker.get("/v1/visits")["shards"][0]["position"] == 10, 60, "all folded")
-        told = lines(worker)
-        assert {line["level"] for line in told} == {"info"}
-        assert f"ready at {worker.address}" in [line["event"] for line in told]
+        before = lines(worker)
+        assert {line["level"] for line in before} == {"info"}
+        assert f"ready at {worker.address}" in [line["event"] for line in before]
 
         kafka.kill()
         time.sleep(AWAY_SECONDS)
-        away = lines(worker)[len(told) :]
+        away = lines(worker)[len(before) :]
         assert 0 < len(away) < 40
         assert [line for line in away if line["level"] == "error"] == []
         causes = [(line["event"], line.get("task"), line.get("partition"), line.get("error")) for line in away]

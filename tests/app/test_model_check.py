@@ -98,8 +98,8 @@ def test_a_module_that_other_processes_cannot_import_is_a_fault(monkeypatch):
 
 
 def test_a_model_with_several_faults_is_told_all_of_them(alone):
-    found = statuses(check_model(users_models.Several))
-    assert found == {
+    outcomes = statuses(check_model(users_models.Several))
+    assert outcomes == {
         "finite": "fault", "chance": "fault", "reading": "note", "round trip": "note", "processes": "note",
     }  # fmt: skip
 
@@ -169,11 +169,11 @@ def test_a_model_that_does_not_return_is_at_fault(alone, monkeypatch):
 
 
 def test_it_can_be_called_in_another_thread_than_the_main_one(alone):
-    found = []
-    thread = threading.Thread(target=lambda: found.append(check_model("logistic")))
+    reports = []
+    thread = threading.Thread(target=lambda: reports.append(check_model("logistic")))
     thread.start()
     thread.join()
-    assert not found[0].faults
+    assert not reports[0].faults
 
 
 # headrace doctor --model
@@ -195,10 +195,10 @@ def test_doctor_finds_a_module_in_this_folder_and_ends_with_status_1_if_its_mode
     command = [*HEADRACE, "doctor", "--model", "shop:make", "--kind", "regression", "--json"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 1, done.stderr
-    found = {finding["check"]: finding for finding in json.loads(done.stdout)}
-    assert list(found) == NAMES
-    assert found["chance"]["status"] == "fault"
-    assert "Seed its randomness" in found["chance"]["remedy"]
+    by_check = {finding["check"]: finding for finding in json.loads(done.stdout)}
+    assert list(by_check) == NAMES
+    assert by_check["chance"]["status"] == "fault"
+    assert "Seed its randomness" in by_check["chance"]["remedy"]
 
 
 def test_doctor_says_what_is_no_model_or_no_question(headrace):

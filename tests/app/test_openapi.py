@@ -46,12 +46,12 @@ def router(tmp_path_factory):
 
 def missing(routes, document):
     """The routes that a document says nothing of."""
-    told = {(method.upper(), path) for path, item in document["paths"].items() for method in item}
+    documented = {(method.upper(), path) for path, item in document["paths"].items() for method in item}
     return [
         (method, path)
         for method, canonical in routes
         for path in {canonical.replace("{task}", task) for task in TASKS}
-        if method != "HEAD" and (method, path) not in told
+        if method != "HEAD" and (method, path) not in documented
     ]
 
 
@@ -70,8 +70,8 @@ def test_a_route_that_is_left_out_is_noticed(router):
 
 def test_every_path_of_the_document_is_routed(router):
     routed = {(method, canonical.replace("{task}", task)) for method, canonical in router for task in TASKS}
-    told = {(method.upper(), path) for path, item in written()["paths"].items() for method in item}
-    assert told <= routed
+    documented = {(method.upper(), path) for path, item in written()["paths"].items() for method in item}
+    assert documented <= routed
 
 
 def test_a_view_without_a_contract_is_refused():
@@ -142,9 +142,9 @@ def test_without_keys_nothing_is_said_of_them():
 
 
 def test_only_health_is_open():
-    found = {one.path: one.contract.role for one in operations(ROUTES)}
-    assert {path for path, role in found.items() if role is None} == {"/healthz", "/readyz"}
-    assert {role for role in found.values() if role} <= set(ROLES)
+    roles = {one.path: one.contract.role for one in operations(ROUTES)}
+    assert {path for path, role in roles.items() if role is None} == {"/healthz", "/readyz"}
+    assert {role for role in roles.values() if role} <= set(ROLES)
 
 
 def test_keys_in_the_settings_reach_the_document(tmp_path, monkeypatch):

@@ -139,8 +139,8 @@ def test_what_is_no_answer_of_the_task_is_not_served(serving, served, answer, ki
     ],
 )
 def test_numpys_numbers_are_served_as_plain_ones(serving, served, answer, kind, prediction):
-    told = json.loads(serving_bytes(ask(serving, served(answer, kind))))
-    assert told["prediction"] == prediction
+    answered = json.loads(serving_bytes(ask(serving, served(answer, kind))))
+    assert answered["prediction"] == prediction
 
 
 def serving_bytes(answer):
@@ -149,20 +149,20 @@ def serving_bytes(answer):
 
 def test_a_question_over_kafka_is_told_so_too(serving, served):
     answer = answering(serving, served(SystemExit(1)))
-    (told,) = asyncio.run(answer([("t.requests/0/1/0", b'{"features": {}, "id": "q"}')]))
-    assert (json.loads(told)["code"], json.loads(told)["id"]) == ("model", "q")
+    (line,) = asyncio.run(answer([("t.requests/0/1/0", b'{"features": {}, "id": "q"}')]))
+    assert (json.loads(line)["code"], json.loads(line)["id"]) == ("model", "q")
 
 
 def test_the_log_has_the_error_once_a_minute(serving, served, monkeypatch):
-    told = []
-    monkeypatch.setattr(module, "log", SimpleNamespace(error=lambda *a, **more: told.append(more)))
+    logged = []
+    monkeypatch.setattr(module, "log", SimpleNamespace(error=lambda *a, **more: logged.append(more)))
     monkeypatch.setattr(module, "monotonic", iter([0.0, 1.0, 59.0, 61.0]).__next__)
     failing = served(ValueError("no"))
     for _ in range(4):
         with pytest.raises(RequestRefused):
             ask(serving, failing)
-    assert len(told) == 2
-    assert all(line["model"] == "own_says:make" and isinstance(line["exc_info"], ValueError) for line in told)
+    assert len(logged) == 2
+    assert all(line["model"] == "own_says:make" and isinstance(line["exc_info"], ValueError) for line in logged)
 
 
 def test_a_shard_whose_model_answers_with_no_answer_does_not_go_on(served):

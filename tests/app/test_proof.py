@@ -132,8 +132,8 @@ def test_an_answer_is_bound_to_its_question_its_status_and_its_body(ours, theirs
     proof, another = prove(ours), prove(ours)
     signature = theirs.sign(proof, 200, b"[1]")
     assert ours.is_signed(signature, proof, 200, b"[1]")
-    for found in ((another, 200, b"[1]"), (proof, 409, b"[1]"), (proof, 200, b"[2]"), (proof, 20, b"0\n[1]")):
-        assert not ours.is_signed(signature, *found)
+    for other in ((another, 200, b"[1]"), (proof, 409, b"[1]"), (proof, 200, b"[2]"), (proof, 20, b"0\n[1]")):
+        assert not ours.is_signed(signature, *other)
     for wrong in ("", signature[:-1], signature.upper(), "é", Proofs(b"other", THERE, clock).sign(proof, 200, b"[1]")):
         assert not ours.is_signed(wrong, proof, 200, b"[1]")
 

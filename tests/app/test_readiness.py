@@ -68,9 +68,9 @@ class Worker:
             return problem.status, problem.code, problem.detail
         except Problem as problem:
             return problem.status, problem.code, problem.detail
-        told = json.loads(answer.body)
-        assert told.pop("status") == "ready"
-        return 200, told
+        document = json.loads(answer.body)
+        assert document.pop("status") == "ready"
+        return 200, document
 
 
 @pytest.fixture

@@ -31,8 +31,8 @@ class Serving:
 
 def ask(*refusals):
     answer = answering(Serving(*refusals), SERVED)
-    (told,) = asyncio.run(answer([("t.requests/0/1/0", b'{"features": {}}')]))
-    return json.loads(told)
+    (line,) = asyncio.run(answer([("t.requests/0/1/0", b'{"features": {}}')]))
+    return json.loads(line)
 
 
 def test_a_worker_that_has_just_started_answers_when_it_can(monkeypatch):

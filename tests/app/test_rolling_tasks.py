@@ -62,8 +62,8 @@ def test_static_members_that_restart_fold_a_log_that_was_made_anew_meanwhile(bro
     task, workers = f"anew-{uuid.uuid4().hex[:8]}", []
 
     def states():
-        told = [worker.get(f"/v1/{task}") or {"shards": []} for worker in workers]
-        return sorted(shard["state"] for each in told for shard in each["shards"] if shard["state"] != "replica")
+        answers = [worker.get(f"/v1/{task}") or {"shards": []} for worker in workers]
+        return sorted(shard["state"] for each in answers for shard in each["shards"] if shard["state"] != "replica")
 
     async def delete(*topics):
         admin = await connect(broker)

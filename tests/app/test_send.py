@@ -84,14 +84,14 @@ def test_keys_are_placed_by_kafkas_own_partitioner_and_kept_out_of_the_features(
     lines = [f"user-{number % 37},{number},{number % 2}" for number in range(500)]
     source = write(tmp_path, "ads.csv", "\n".join(["user,amount,label", *lines]))
     assert headrace("send", ads.task, source, "--config", ads.config, "--key", "user").status == 0
-    found = {}
+    amounts = {}
     for partition in range(4):
         for message in ads.messages(partition):
             row = json.loads(message.value)
             assert set(row["features"]) == {"amount"}
             assert partition_of(message.key.decode(), 4) == partition
-            found.setdefault(message.key.decode(), []).append(int(row["features"]["amount"]))
-    assert found == {f"user-{user}": list(range(user, 500, 37)) for user in range(37)}
+            amounts.setdefault(message.key.decode(), []).append(int(row["features"]["amount"]))
+    assert amounts == {f"user-{user}": list(range(user, 500, 37)) for user in range(37)}
 
 
 def test_without_a_key_the_shards_take_turns(headrace, log):
@@ -180,7 +180,7 @@ def test_with_skip_invalid_every_valid_row_is_sent_and_every_other_one_is_named(
         (5.0, "Por\nto"),
         (6.0, "Porto"),
     ]
-    for told in (
+    for reason in (
         "line 3: 'amount' holds numbers, and 'abc' is none.",
         "line 4: the row is not UTF-8.",
         "line 5: the row has 2 cells and the header has 3.",
@@ -189,7 +189,7 @@ def test_with_skip_invalid_every_valid_row_is_sent_and_every_other_one_is_named(
         "line 8: 'amount' holds numbers, and 'NaN' is none.",
         "6 rows left out.",
     ):
-        assert told in called.err
+        assert reason in called.err
 
 
 def test_what_a_record_must_not_be_is_refused_from_ndjson_too(headrace, log, tmp_path):
@@ -220,9 +220,9 @@ def test_the_settings_decide_the_types_and_which_columns_are_taken(headrace, log
     called = headrace("send", ads.task, source, "--config", ads.config)
     assert called.status == 0, called.err
     assert "Columns left out, not being declared in the settings: note." in called.err
-    told = [row["features"] for row in ads.rows()]
-    assert told == [{"zip": "80331", "visits": 3, "vip": True}, {"zip": "10115", "visits": 4}]
-    assert type(told[0]["visits"]) is int
+    features = [row["features"] for row in ads.rows()]
+    assert features == [{"zip": "80331", "visits": 3, "vip": True}, {"zip": "10115", "visits": 4}]
+    assert type(features[0]["visits"]) is int
 
 
 @pytest.mark.parametrize(
@@ -241,7 +241,7 @@ def test_labels_are_of_the_tasks_kind(headrace, log, tmp_path, kind, cells, labe
 
 
 @pytest.mark.parametrize(
-    ("source", "text", "told"),
+    ("source", "text", "reason"),
     [
         ("river:Phising", "", "Did you mean 'Phishing'?"),
         ("river:Elec2000", "", "no data set"),
@@ -252,12 +252,12 @@ def test_labels_are_of_the_tasks_kind(headrace, log, tmp_path, kind, cells, labe
         ("ads.csv", "", "there is no column 'label'"),
     ],
 )
-def test_a_source_that_cannot_be_read_is_wrong_usage(headrace, log, tmp_path, source, text, told):
+def test_a_source_that_cannot_be_read_is_wrong_usage(headrace, log, tmp_path, source, text, reason):
     ads = log()
     name = source if source.startswith("river:") or text is None else write(tmp_path, source, text)
     called = headrace("send", ads.task, name, "--config", ads.config)
     assert called.status == 2
-    assert told in called.err
+    assert reason in called.err
 
 
 def test_an_unknown_task_is_wrong_usage(headrace, log):
@@ -297,8 +297,8 @@ def test_with_a_delay_labels_follow_their_questions_so_many_rows_later(headrace,
     )
     assert called.status == 0, called.err
     assert "3 questions and 3 labels acknowledged" in called.out
-    told = [(row["id"], "features" in row, row.get("label")) for row in ads.rows()]
-    assert told == [("o1", True, None), ("o2", True, None), ("o1", False, True), ("o3", True, None), ("o2", False, False),
+    rows = [(row["id"], "features" in row, row.get("label")) for row in ads.rows()]
+    assert rows == [("o1", True, None), ("o2", True, None), ("o1", False, True), ("o3", True, None), ("o2", False, False),
                     ("o3", False, True)]  # fmt: skip
 
 
@@ -324,13 +324,13 @@ def test_a_delayed_label_has_the_time_of_the_question_that_it_comes_before():
     rows = [
         Sample(n, json.dumps({"id": str(n), "features": {}, "label": True, "time": 100 + n}).encode()) for n in range(4)
     ]
-    told = [json.loads(sample.value) for sample in delayed(iter(rows), rows=2, partitions=1)]
-    assert [(row["id"], "label" in row, row["time"]) for row in told] == [
+    records = [json.loads(sample.value) for sample in delayed(iter(rows), rows=2, partitions=1)]
+    assert [(row["id"], "label" in row, row["time"]) for row in records] == [
         ("0", False, 100), ("1", False, 101), ("0", True, 102), ("2", False, 102), ("1", True, 103), ("3", False, 103),
         ("2", True, 103), ("3", True, 103),
     ]  # fmt: skip
     one = Learner(Task(name="t", kind="binary", order="event_time", lateness=0, late="quarantine"), 0)
-    for offset, row in enumerate(told):
+    for offset, row in enumerate(records):
         message = SimpleNamespace(offset=offset, timestamp=10**9, key=None, value=json.dumps(row).encode())
         assert [effect for effects in one.fold(message) for effect in effects] == []
     assert one.state.updates == 4

@@ -258,10 +258,10 @@ def test_what_is_wrong_is_refused_by_file_key_and_remedy(tmp_path, name):
     text, key, remedy = WRONG[name]
     with pytest.raises(SettingsError) as caught:
         settings_of(tmp_path, text)
-    told = str(caught.value)
-    assert "headrace.toml" in told
-    assert key in told
-    assert remedy in told
+    message = str(caught.value)
+    assert "headrace.toml" in message
+    assert key in message
+    assert remedy in message
     assert caught.value.remedy
 
 

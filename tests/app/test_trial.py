@@ -73,17 +73,19 @@ def test_a_model_that_does_not_return_is_refused(monkeypatch, name):
 
 
 def test_a_warning_and_a_copy_are_told_in_the_log(monkeypatch):
-    told = []
+    logged = []
     monkeypatch.setattr(
-        headrace.app.trial.log, "warning", lambda event, **more: told.append((event, more)), raising=False
+        headrace.app.trial.log, "warning", lambda event, **more: logged.append((event, more)), raising=False
     )
-    monkeypatch.setattr(headrace.app.trial.log, "info", lambda event, **more: told.append((event, more)), raising=False)
+    monkeypatch.setattr(
+        headrace.app.trial.log, "info", lambda event, **more: logged.append((event, more)), raising=False
+    )
     try_models(settings(shop="users_models:scaled"))
-    assert [event for event, _ in told] == [
+    assert [event for event, _ in logged] == [
         "a record can stop the shard",
         "the model changes when it is asked: answers come from a copy",
     ]
-    assert told[0][1]["model"] == "users_models:scaled"
+    assert logged[0][1]["model"] == "users_models:scaled"
 
 
 def test_ctrl_c_means_again_what_it_meant():

@@ -43,9 +43,9 @@ def ask(worker, key, query="", headers=None, **parts):
 def learn(worker, key, count=20):
     """Append samples for a key's shard; the position that a model has when it has folded them."""
     samples = [{"features": {"x": n - count / 2}, "label": n > count / 2, "key": key} for n in range(count)]
-    status, told = worker.post(f"/v1/{worker.task}/samples", samples)
-    assert status == 202, told
-    return told["positions"][-1]["offset"] + 1
+    status, appended = worker.post(f"/v1/{worker.task}/samples", samples)
+    assert status == 202, appended
+    return appended["positions"][-1]["offset"] + 1
 
 
 def of_other(workers):
@@ -86,21 +86,21 @@ def test_a_replica_comes_to_the_owners_position_and_digest(workers):
 def test_a_replica_answers_what_the_fold_up_to_its_position_answers(broker, workers):
     """While the owner learns on, each answer is that of an uninterrupted fold to the position that the answer names."""
     worker, _, key = of_other(workers)
-    partition, found = partition_of(key, 2), {}
+    partition, answers = partition_of(key, 2), {}
     position = 0
-    while len(found) < 4:
+    while len(answers) < 4:
         position = learn(worker, key, 7)
         time.sleep(0.2)
         _, answer = ask(worker, key)
-        found[answer["position"]] = answer["probabilities"], answer["prediction"]
+        answers[answer["position"]] = answer["probabilities"], answer["prediction"]
         assert answer["position"] <= position
     task = Task(name=worker.task, kind="binary", partitions=2)
     messages = asyncio.run(harness.read_all(broker, task.events, partition))
-    for at, (probabilities, predicted) in found.items():
+    for at, (probabilities, predicted) in answers.items():
         learner, _ = harness.fold(task, partition, [message for message in messages if message.offset < at])
         expected = learner.champion.predict({"x": 1.0})
-        told = expected.to_json() if expected else {"prediction": None, "probabilities": None}
-        assert (told["probabilities"], told["prediction"]) == (probabilities, predicted)
+        wanted = expected.to_json() if expected else {"prediction": None, "probabilities": None}
+        assert (wanted["probabilities"], wanted["prediction"]) == (probabilities, predicted)
 
 
 def test_a_fresh_answer_is_the_owners(workers):
@@ -149,13 +149,13 @@ def test_fresh_is_true_or_false(workers):
 
 def logged(broker, task):
     """The questions that stand in the event log, by id, each with how often."""
-    found = {}
+    served = {}
     for partition in range(2):
         for message in asyncio.run(harness.read_all(broker, f"{task}.events", partition)):
             for record in map(json.loads, message.value.split(b"\n")):
                 if "served" in record:
-                    found.setdefault(record["id"], []).append(record["served"])
-    return found
+                    served.setdefault(record["id"], []).append(record["served"])
+    return served
 
 
 def test_a_question_that_any_worker_logs_meets_a_label_that_another_takes(broker, workers):
@@ -181,7 +181,7 @@ def test_a_question_that_any_worker_logs_meets_a_label_that_another_takes(broker
         now = [
             shard["questions"] for worker in workers for shard in shards(worker).values() if shard["state"] == "live"
         ]
-        return sum(told[count] for told in now) - sum(told[count] for told in before)
+        return sum(questions[count] for questions in now) - sum(questions[count] for questions in before)
 
     harness.wait_for(lambda: gained("answered") == len(answers), 30, lambda: f"all answered; {gained('answered')} are")
     assert [gained(count) for count in ("waiting", "early", "orphans", "duplicates")] == [0, 0, 0, 0]

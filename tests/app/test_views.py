@@ -51,10 +51,10 @@ def test_a_batch_is_answered_in_its_order(worker):
 
 
 def test_the_status_has_its_shape(worker):
-    told = worker.get(f"/v1/{TASK}")
-    assert (told["task"], told["kind"], len(told["shards"])) == (TASK, "binary", 2)
-    one = told["shards"][0]
-    assert set(told["logging"]) == {"appended", "failed", "refused"}
+    status = worker.get(f"/v1/{TASK}")
+    assert (status["task"], status["kind"], len(status["shards"])) == (TASK, "binary", 2)
+    one = status["shards"][0]
+    assert set(status["logging"]) == {"appended", "failed", "refused"}
     assert {"partition", "state", "position", "end", "updates", "quarantined", "skipped", "digest", "arms"} <= set(one)
     counts = {"waiting", "early", "answered", "expired", "orphans", "duplicates", "label_delay_s"}
     assert set(one["questions"]) == counts
