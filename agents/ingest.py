@@ -1,6 +1,6 @@
-"""The ingest agent: reads the source topics of a task, maps their messages, and appends each record to the event log exactly once.
+"""The ingest agent: reads the source topics of a task, maps their messages, and appends the records to the event log.
 
-Nothing is lost and nothing is folded twice, whatever is killed or paused, because of three rules:
+Each record is folded exactly once, whatever is killed or paused, because of three rules:
 
 1. A *run* takes one partition of a source in its order, beginning at or before the first message that nobody has acknowledged, and
    appends to each shard in that order: the next batch is not sent before the broker has acknowledged the last

@@ -72,7 +72,7 @@ class StoredEntity(msgspec.Struct, frozen=True):
     features: dict[str, StoredValue]
 
 
-class ArmStanding(msgspec.Struct, frozen=True):
+class ArmStatus(msgspec.Struct, frozen=True):
     """The status of an arm: its role, model, version and metrics. A metric is None while it is not a finite number."""
 
     role: Literal["champion", "challenger", "baseline"]
@@ -81,7 +81,7 @@ class ArmStanding(msgspec.Struct, frozen=True):
     metrics: dict[str, Json]
 
 
-class ShardStanding(msgspec.Struct, frozen=True):
+class ShardStatus(msgspec.Struct, frozen=True):
     """The status of a shard. A shard that is being opened has only `partition` and `state`.
 
     `end` is None if the broker does not answer. `digest` is None while the shard is in the middle of a message, or if the digest takes too
@@ -106,10 +106,10 @@ class ShardStanding(msgspec.Struct, frozen=True):
     order: dict[str, Position] | UnsetType = UNSET
     batch: dict[str, Position] | UnsetType = UNSET
     digest: str | UnsetType | None = UNSET
-    arms: dict[str, ArmStanding] | UnsetType = UNSET
+    arms: dict[str, ArmStatus] | UnsetType = UNSET
 
 
-class Standing(msgspec.Struct, frozen=True):
+class Status(msgspec.Struct, frozen=True):
     """The status of a task on this worker.
 
     `error` says why the whole task is stopped: its topics cannot be used. `background` lists the background tasks of the worker, for all of
@@ -119,7 +119,7 @@ class Standing(msgspec.Struct, frozen=True):
     task: str
     kind: Kind
     logging: dict[str, Position]
-    shards: list[ShardStanding]
+    shards: list[ShardStatus]
     error: str | UnsetType = UNSET
     sources: dict[str, Json] | UnsetType = UNSET
     stored: dict[str, Position] | UnsetType = UNSET

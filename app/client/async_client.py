@@ -7,7 +7,7 @@ from typing import Self, Unpack
 
 import httpx
 
-from headrace.app.answers import Answer, Appended, At, Standing, StoredEntity
+from headrace.app.answers import Answer, Appended, At, Status, StoredEntity
 from headrace.app.client import calls
 from headrace.app.client.calls import Result
 from headrace.app.client.exchange import ADDRESS, TIMEOUT, Exchange
@@ -99,7 +99,7 @@ class AsyncClient:
         appended = await self.ask(calls.delete_features(task, key))
         return appended.positions[0]
 
-    async def status(self, task: str) -> Standing:
+    async def status(self, task: str) -> Status:
         """Ask for the status of a task: position, end, digest and metrics of each shard that the worker knows."""
         return await self.ask(calls.status(task))
 

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from headrace.app.answers import Answer, Appended, Standing, StoredEntity
+from headrace.app.answers import Answer, Appended, Status, StoredEntity
 from headrace.learning.task import Json, Label, Value
 
 Result = TypeVar("Result")
@@ -115,9 +115,9 @@ def delete_features(task: str, key: str) -> Call[Appended]:
     return Call("DELETE", _path(task, "features", key), Appended)
 
 
-def status(task: str) -> Call[Standing]:
+def status(task: str) -> Call[Status]:
     """Build the call that asks for the status of a task."""
-    return Call("GET", _path(task), Standing)
+    return Call("GET", _path(task), Status)
 
 
 def _path(*parts: str) -> str:

@@ -7,7 +7,7 @@ from typing import Self, Unpack
 
 import httpx
 
-from headrace.app.answers import Answer, Appended, At, Standing, StoredEntity
+from headrace.app.answers import Answer, Appended, At, Status, StoredEntity
 from headrace.app.client import calls
 from headrace.app.client.calls import Result
 from headrace.app.client.exchange import ADDRESS, TIMEOUT, Exchange
@@ -198,7 +198,7 @@ class Client:
         """
         return self.ask(calls.delete_features(task, key)).positions[0]
 
-    def status(self, task: str) -> Standing:
+    def status(self, task: str) -> Status:
         """Ask for the status of a task: position, end, digest and metrics of each shard that the worker knows.
 
         Raises

@@ -8,7 +8,7 @@ from aiokafka.errors import KafkaError
 
 from headrace.agents.shard import Shard
 from headrace.agents.shards import Model
-from headrace.app.answers import Standing
+from headrace.app.answers import Status
 from headrace.app.contract import contract
 from headrace.app.views.resource import Resource
 from headrace.learning.task import Json
@@ -20,7 +20,7 @@ END_SECONDS = 2.0
 class TaskStatus(Resource):
     """The status of a task's shards."""
 
-    @contract(role="predict", gives=Standing)
+    @contract(role="predict", gives=Status)
     async def get(self, request: web.Request, task: str) -> web.Response:  # noqa: ARG002
         """Return position, end, updates, digest and metrics of every shard that this worker owns or answers for."""
         served = self.serving.task(task)
@@ -36,16 +36,16 @@ class TaskStatus(Resource):
                 fields["end"] = ends.get(fields["partition"])
         appender = self.serving.appender
         logging = {"appended": appender.appended, "failed": appender.failed, "refused": appender.refused}
-        standing: dict[str, Json] = {"task": task, "kind": served.task.kind, "logging": logging, "shards": described}
+        status: dict[str, Json] = {"task": task, "kind": served.task.kind, "logging": logging, "shards": described}
         if shards.trouble is not None:
-            standing["error"] = str(shards.trouble)
+            status["error"] = str(shards.trouble)
         if ingest := self.wiring.app.ingesting.get(task):
-            standing["sources"] = ingest.describe()
+            status["sources"] = ingest.describe()
         if served.enricher is not None:
-            standing["stored"] = msgspec.structs.asdict(served.enricher.counts)
-        if failed := [status for status in self.wiring.app.describe_background() if status.failures]:
-            standing["background"] = failed
-        return self.answer(standing)
+            status["stored"] = msgspec.structs.asdict(served.enricher.counts)
+        if failed := [part for part in self.wiring.app.describe_background() if part.failures]:
+            status["background"] = failed
+        return self.answer(status)
 
     @staticmethod
     async def _describe(shard: Model, model: Model | None) -> dict[str, Json]:

@@ -89,7 +89,7 @@ def answer(staleness):
     return 200, {"prediction": True, "probabilities": None, "position": 7, "staleness_s": staleness}
 
 
-def standing(*states):
+def status(*states):
     return 200, {"shards": [{"partition": number, "state": state} for number, state in enumerate(states)]}
 
 
@@ -105,7 +105,7 @@ def standing(*states):
 )
 @pytest.mark.parametrize("form", [[], ["--json"]])
 def test_an_old_answer_of_a_stopped_shard_says_so(headrace, tmp_path, states, options, stopped, form):
-    answers = {"POST /v1/ads/predict": answer(213.75), "GET /v1/ads": standing(*states)}
+    answers = {"POST /v1/ads/predict": answer(213.75), "GET /v1/ads": status(*states)}
     with answering(tmp_path, answers) as (config, _):
         called = headrace("predict", "ads", "a=1", "--config", config, *options, *form)
     assert called.status == 0

@@ -121,9 +121,9 @@ def test_samples_are_learned_and_the_model_is_asked(client):
     answers = client.batch(TASK, [{"features": {"x": 1.0}, "id": "a"}, {"features": {"x": 0.0}, "id": "b"}])
     assert [(one.id, one.prediction) for one in answers] == [("a", True), ("b", False)]
 
-    standing = client.status(TASK)
-    assert (standing.task, standing.kind) == (TASK, "binary")
-    (shard,) = standing.shards
+    status = client.status(TASK)
+    assert (status.task, status.kind) == (TASK, "binary")
+    (shard,) = status.shards
     assert (shard.partition, shard.state) == (0, "live")
     assert shard.position == shard.end == last.offset + 1
     assert shard.arms["champion"].role == "champion"

@@ -86,9 +86,9 @@ def test_a_second_question_under_an_id_is_refused_and_not_logged(worker):
     assert worker.post(f"/v1/{TASK}/predict", ask)[0] == 409
     assert worker.post(f"/v1/{TASK}/predict/batch", [ask | {"id": "other"}, ask])[0] == 409
     assert worker.post(f"/v1/{TASK}/predict", ask | {"log": False})[0] == 200
-    standing = shard(worker, at["partition"])
-    assert standing["end"] == at["offset"] + 1
-    assert standing["questions"]["duplicates"] == 0
+    described = shard(worker, at["partition"])
+    assert described["end"] == at["offset"] + 1
+    assert described["questions"]["duplicates"] == 0
 
 
 def test_a_question_that_is_too_large_to_wait_is_refused_and_not_logged(worker):
