@@ -20,7 +20,7 @@ STALE_SECONDS = 10.0
 @click.argument("task")
 @click.argument("features", nargs=-1, metavar="NAME=VALUE...")
 @click.option("--features", "document", metavar="JSON", help="The features as one JSON object.")
-@click.option("--id", "identity", help="An id to answer with.")
+@click.option("--id", "record_id", help="The id of the question, which the answer repeats.")
 @click.option("--key", help="The entity's key, which decides the shard.")
 @as_json
 def predict(
@@ -29,7 +29,7 @@ def predict(
     task: str,
     features: tuple[str, ...],
     document: str | None,
-    identity: str | None,
+    record_id: str | None,
     key: str | None,
     as_json: bool,
 ) -> None:
@@ -41,7 +41,7 @@ def predict(
     """
     wanted = task_of(settings, task)
     question: dict[str, Json] = {"features": parse_features(features, document, wanted)}
-    question |= {name: value for name, value in {"id": identity, "key": key}.items() if value is not None}
+    question |= {name: value for name, value in {"id": record_id, "key": key}.items() if value is not None}
     answer = ask(settings, "POST", f"/v1/{wanted.name}/predict", question)
     if answer["staleness_s"] > STALE_SECONDS:
         for partition in find_stopped(settings, wanted, key):
