@@ -9,7 +9,7 @@ from headrace.app.cli import main
 
 
 class Called(NamedTuple):
-    """What a command came to."""
+    """The outcome of a command: its exit status and its output."""
 
     status: int
     out: str
@@ -18,7 +18,7 @@ class Called(NamedTuple):
 
 @pytest.fixture
 def headrace(monkeypatch, capsys):
-    """Call a command: `headrace("status", "ads")`; its exit status, and what it wrote."""
+    """Return a function that calls a command in this process: `headrace("status", "ads")`."""
 
     def call(*arguments: object) -> Called:
         monkeypatch.setattr(sys, "argv", ["headrace", *map(str, arguments)])

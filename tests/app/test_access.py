@@ -1,4 +1,4 @@
-"""What one worker shows to another."""
+"""Access: the API key and the TLS context with which a command asks a worker."""
 
 import ssl
 

@@ -199,7 +199,7 @@ def tree(tmp_path_factory):
 
 @pytest.fixture
 def run(tree, tmp_path):
-    """Run a program with the copy, in an empty folder; what it prints."""
+    """Run a program with the copy in an empty folder, and return its output."""
 
     def call(*command):
         environment = os.environ | {"PYTHONPATH": str(tree)}

@@ -1,4 +1,4 @@
-"""Short questions to a model of many classes: what the answers to one request may take."""
+"""Short questions to a model of many classes: the bytes of the answers to one request are bounded."""
 
 import asyncio
 from types import SimpleNamespace
@@ -24,7 +24,7 @@ LABELS = 50
 
 
 class Shards:
-    """Two shards, of which one has a model here."""
+    """Two shards. One of them has a model on this worker."""
 
     def __init__(self):
         self.task, self.owned, self.pace = TASK, {}, Pace()
@@ -39,7 +39,7 @@ class Shards:
 
 
 class Owners:
-    """Answers for the other shard, as long as an answer here."""
+    """Answers for the other shard. Its answers are as long as those of this worker."""
 
     async def ask(self, task, partition, questions, asked, seconds):
         return [msgspec.Raw(b"[%s]" % (b"1," * 1_000 + b"1"))] * len(questions)
@@ -95,7 +95,7 @@ def test_the_answers_of_all_workers_share_the_limit(monkeypatch):
 
 
 def requests(answer, *values):
-    """What is published for messages, and the most bytes of answers that were held at once."""
+    """Return the answers published for messages, and the most bytes of answers that were held at once."""
     published, held, most = [], 0, 0
 
     async def counted(lines):

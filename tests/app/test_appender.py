@@ -1,4 +1,4 @@
-"""What requests append: questions that nobody waits for are counted, and who waits is told what failed."""
+"""The request appender: it counts questions that nobody waits for, and tells a caller who waits what failed."""
 
 import asyncio
 from functools import partial

@@ -1,4 +1,4 @@
-"""What the command line makes of a worker's answers; the worker is a server with set answers."""
+"""The command line shows a worker's answers and refusals. The worker is a server with set answers."""
 
 import contextlib
 import http.server
@@ -21,7 +21,7 @@ KEY_OF = {partition_of(f"k{number}", 2): f"k{number}" for number in range(20)}
 
 @contextlib.contextmanager
 def answering(folder, answers):
-    """Settings of a worker that gives these answers, (status, body) by method and path, and what it was asked."""
+    """Start a worker that gives these answers, (status, body) by method and path. Yield its settings and the requests that it got."""
     asked = []
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -55,7 +55,7 @@ def answering(folder, answers):
 
 
 def refused(headers):
-    """The refusal that a worker with keys tells a request with these headers."""
+    """Return the refusal of a worker with keys for a request with these headers."""
     with pytest.raises(Problem) as caught:
         Doors(KEYS, None, 1.0, ())._identify(make_mocked_request("GET", "/v1/ads", headers=headers))
     problem = caught.value

@@ -1,4 +1,4 @@
-"""The embedded broker: started, used, stopped; and said clearly where it cannot be."""
+"""The embedded broker: it starts, serves and stops, and an error says why it cannot start."""
 
 import asyncio
 from pathlib import Path
@@ -28,7 +28,7 @@ def running():
 
 
 async def append_batch(address, topic, count):
-    """Append values in one batch, of which the broker, asked for the end, tells the first record alone."""
+    """Append values in one batch. The broker counts only its first record in the end of the log."""
     producer = await start_producer(address, linger_ms=500)
     try:
         sent = [await producer.send(topic, b"%d" % number, key=b"k%d" % number, partition=0) for number in range(count)]

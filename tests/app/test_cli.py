@@ -1,4 +1,4 @@
-"""The command line: exit statuses, errors without tracebacks, and what each command writes."""
+"""The command line: exit statuses, errors without tracebacks, and the output of each command."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""The clients of HTTP, sync and async, against a worker with keys and stored features, and against servers that answer otherwise."""
+"""The HTTP clients, blocking and async, against a worker with keys and stored features, and against servers with other answers."""
 
 import asyncio
 import hashlib
@@ -46,7 +46,7 @@ kind = "binary"
 
 
 class Blocking:
-    """An async client that is called like the other one: each call runs in the loop of one event loop runner."""
+    """An async client with the methods of the blocking one: each call runs in the same event loop."""
 
     def __init__(self, *arguments, **options):
         self.runner = asyncio.Runner()

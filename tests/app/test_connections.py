@@ -1,4 +1,4 @@
-"""What is no request, comes too slowly, or has a body that is packed, as a client meets it."""
+"""Connections with bytes that are no request, come too slowly, or have a compressed body."""
 
 import asyncio
 import contextlib
@@ -25,7 +25,7 @@ async def echo(request):
 
 
 def ask(*pieces, head_seconds=30.0, pause=0.05):
-    """All that a server answers to bytes that come in pieces, until it closes the connection."""
+    """Send bytes in pieces, and return all bytes that the server sends until it closes the connection."""
 
     async def run():
         app = web.Application(middlewares=[answer_problems], client_max_size=LIMIT)
@@ -70,7 +70,7 @@ def status(answer):
 
 
 def problem(answer):
-    """The problem document that a connection ends with."""
+    """Return the status and the code of the problem document at the end of a connection."""
     head, _, body = answer.rpartition(b"\r\n\r\n")
     assert b"application/problem+json" in head, answer
     document = json.loads(body)

@@ -1,4 +1,4 @@
-"""The demo: its second act with fewer questions, how acts follow each other, and what a terminal shows."""
+"""The demo: its second act with fewer questions, the order of acts, and the output on a terminal."""
 
 import asyncio
 import io

@@ -62,7 +62,7 @@ def is_ready(worker):
 
 
 def ask(worker, method, path, body=None, headers=()):
-    """Status, headers and JSON; headers are pairs, so that one may stand twice."""
+    """Send a request, and return the status, headers and JSON of its answer. Headers are pairs, so that a name may occur twice."""
     connection = http.client.HTTPSConnection("127.0.0.1", worker.port, timeout=20, context=worker.context)
     try:
         data = b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -243,7 +243,7 @@ def test_a_body_that_packs_much_into_little_is_refused(worker):
 
 
 def raw(worker, rest, pieces=()):
-    """The answer to a POST of a question whose bytes come in pieces, with pauses between."""
+    """Post a question in pieces with pauses between them, and return the bytes of the answer."""
     with (
         socket.create_connection(("127.0.0.1", worker.port), timeout=30) as plain,
         worker.context.wrap_socket(plain, server_hostname="127.0.0.1") as sock,

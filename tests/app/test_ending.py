@@ -1,4 +1,4 @@
-"""How a process ends that has `app.ending`: small programs with loops of their own, since what is tested ends them."""
+"""`Ending` ends a process in order. The tests run small programs, since each is ended."""
 
 import json
 import os
@@ -45,7 +45,7 @@ ending.exit(run(Service(), ending))
 
 @pytest.fixture
 def program(tmp_path):
-    """Starts a program with a body of its own, and waits until it has started."""
+    """Return a function that starts a program with a body of its own, and waits until it runs."""
     started = []
 
     def start(body="", seconds=30, waits=True):

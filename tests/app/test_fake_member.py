@@ -1,4 +1,4 @@
-"""A member that joins the group on a real Kafka and is no worker: it owns a shard, and gives itself an address."""
+"""A member of the group on a real Kafka that is no worker. It owns a shard, and chooses its own address."""
 
 import asyncio
 import uuid
@@ -32,7 +32,7 @@ def worker(broker, tmp_path_factory):
 
 
 async def ask_beside(worker, broker, form):
-    """What a caller is told of the shard that a fake member owns whose address is of this form, and the requests that the fake gets."""
+    """Ask a worker about the shard of a fake member with an address of this form. Return status, answer, and the requests that the fake gets."""
     async with Fake(*[response(body=b'[{"prediction": true}]')] * 50) as fake:
         consumer = AIOKafkaConsumer(
             f"{worker.task}.events",

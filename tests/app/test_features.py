@@ -1,4 +1,4 @@
-"""Stored features over HTTP: written, shown, removed, used in answers, and done without while Redis is down, slow or wrong."""
+"""Stored features over HTTP: written, shown, removed, used in answers, and replaced by defaults while Redis is down, slow or wrong."""
 
 import asyncio
 import json
@@ -32,7 +32,7 @@ def toml(name, url="", partitions=2):
 
 
 def put(client, name, key, features):
-    """Write features and wait until a look-up has them; where they are in the topic."""
+    """Write features, wait until a look-up has them, and return their place in the topic."""
     at = client.put_features(name, key, features)
     wanted = {feature: value for feature, value in features.items() if value is not None}
     harness.wait_for(lambda: values(client, name, key) == wanted, 20, f"{wanted} stored")
@@ -40,7 +40,7 @@ def put(client, name, key, features):
 
 
 def values(client, name, key):
-    """What a look-up has, or the code with which it is refused."""
+    """Return the features of a look-up, or the code with which it is refused."""
     try:
         return {feature: stored.value for feature, stored in client.get_features(name, key).features.items()}
     except RefusedError as error:
@@ -123,7 +123,7 @@ def test_a_task_without_stored_features_and_a_key_that_is_too_long_are_problems(
 
 
 def learn_that_clicks_decide(client, name):
-    """Samples of which the features that are stored elsewhere tell the label: a model that is given them says what it was given."""
+    """Append samples whose `clicks` and `country` decide the label, so that an answer shows which of them the model was given."""
     samples = [
         {
             "features": {"x": 0.5, "clicks": 10 * (n % 2), "country": ["DE", "PT"][n % 2]},
@@ -181,14 +181,14 @@ def test_a_restarted_worker_has_what_was_stored(broker, tmp_path):
 
 
 def log_both(client, name, key, x):
-    """Ask a question that is logged, and send a sample; both must come into the log."""
+    """Ask a question that is logged, send a sample, and wait until both are in the log."""
     client.predict(name, {"x": x}, key=key, log=True)
     end = client.sample(name, {"x": x}, True, key=key).offset + 1
     harness.wait_for(lambda: client.status(name).shards[0].position >= end, 20, "folded")
 
 
 def in_log(broker, name):
-    """What the records whose x is below 0 have as features, by x: a question's and a sample's."""
+    """Return the stored features in the records whose x is below 0, by x: those of a question and of a sample."""
     logged = {}
     for message in asyncio.run(harness.read_all(broker, f"{name}.events")):
         features = json.loads(message.value)["features"]

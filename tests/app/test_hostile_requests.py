@@ -57,7 +57,7 @@ def client(worker):
 
 
 def ask(worker, method, path, body=None, headers=None):
-    """Status, content type and body of any request, however odd."""
+    """Send any request, however odd, and return the status, the content type and the body of the answer."""
     where = urlsplit(worker.address)
     connection = http.client.HTTPConnection(where.hostname, where.port, timeout=20)
     try:
@@ -77,7 +77,7 @@ def ask(worker, method, path, body=None, headers=None):
 
 
 def requests():
-    """(name, method, path, body, headers) of at least two hundred."""
+    """Return at least two hundred hostile requests: name, method, path, body and headers of each."""
     hostile = []
     for route in ("predict", "samples"):
         hostile += [(route, "POST", f"/v1/{TASK}/{route}", body, {}) for body in bad_bodies()]

@@ -1,4 +1,4 @@
-"""A member of the group that is no worker, on loopback: it sees no key, leads a worker nowhere else, and its answers are not believed."""
+"""A member of the group that is no worker, on loopback: it gets no key, cannot choose what a worker asks, and its answers are not believed."""
 
 import asyncio
 import gzip
@@ -52,7 +52,7 @@ def problem(status, **parts):
 
 
 def owners_of(address, **options):
-    """What asks the owner of a shard, which gives itself this address."""
+    """Return the `Owners` of a worker for a shard whose owner has this address."""
 
     async def owner(topic, partition):
         return address
@@ -64,7 +64,7 @@ def owners_of(address, **options):
 
 
 async def ask(address, asked=Asked(caller=PHONE), questions=({"features": {}},), **options):  # noqa: B008
-    """The answers of an owner at this address, or its Problem."""
+    """Ask an owner at this address, and return its answers or its Problem."""
     owners = owners_of(address, **options)
     try:
         return [bytes(answer) for answer in await owners.ask(TASK, 0, list(questions), asked, 0.5)]
@@ -75,7 +75,7 @@ async def ask(address, asked=Asked(caller=PHONE), questions=({"features": {}},),
 
 
 def ask_fake(*answers, **options):
-    """What asking a fake owner comes to, and the requests that it got."""
+    """Ask a fake owner, and return the outcome and the requests that it got."""
 
     async def check():
         async with Fake(*answers) as fake:
@@ -364,7 +364,7 @@ def test_an_answer_of_any_letters_is_passed_on_as_it_is():
 
 
 def ask_worker(caller=PHONE, secret=SECRET, **options):
-    """What asking a worker comes to, and how its view was asked."""
+    """Ask a worker, and return the outcome and the calls of its view."""
 
     async def check():
         async with Worker(**options) as owner:
@@ -417,7 +417,7 @@ def test_clocks_that_do_not_agree_are_told_by_the_owner():
 
 
 def refused_by_doors(make, path=PATH, body=b"[]", **options):
-    """Status and code of a request whose headers are made for a worker; its view must not be asked."""
+    """Send a request with headers that `make` makes for a worker. Return its status and code, and the calls of the view, which must not be asked."""
 
     async def check():
         async with Worker(**options) as owner:

@@ -1,4 +1,4 @@
-"""API keys: what a file may say, and which key opens what."""
+"""API keys: the lines of a keys file, and the roles and rates of keys."""
 
 import hashlib
 import hmac

@@ -1,4 +1,4 @@
-"""Open files: the limit is raised, what a shard needs is counted, and the standard streams are never a database."""
+"""Open files: a worker raises the limit and counts the files of a shard, and no database is opened in place of a standard stream."""
 
 import contextlib
 import importlib

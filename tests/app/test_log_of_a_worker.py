@@ -1,4 +1,4 @@
-"""What a worker logs: a first start, a broker that goes away, and the end."""
+"""The log of a worker: its first start, a broker that goes away, and its end."""
 
 import asyncio
 import json

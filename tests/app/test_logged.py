@@ -1,4 +1,4 @@
-"""Questions that are to be logged: what the fold would refuse is refused before, as far as it can be known."""
+"""Questions with `log`: a worker refuses those that the fold would refuse, as far as it knows."""
 
 import json
 from types import SimpleNamespace
@@ -17,7 +17,7 @@ TASK = Task(name="ads", kind="multiclass", model="naive_bayes", wait="10s")
 
 
 class Shards:
-    """One shard of a task, owned or not, whose log is folded as far as it is told."""
+    """One shard of a task, owned or not, with a log that `fold` folds."""
 
     def __init__(self, *, is_owned=True):
         self.task, self.learner, self.log = TASK, Learner(TASK, 0), []

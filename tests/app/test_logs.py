@@ -1,4 +1,4 @@
-"""The log: it never raises, never waits, and says a thing once a minute."""
+"""The log: a line never raises an error, never waits, and appears at most once a minute for each cause."""
 
 import io
 import json
@@ -12,7 +12,7 @@ from headrace.app.logs import LINES_MAX, HeadraceRepeats, LibraryRepeats, LogWri
 
 
 class Stream(io.StringIO):
-    """A stream that fails, or waits, when told."""
+    """A stream that can be made to fail or to wait."""
 
     error = None
 
@@ -33,7 +33,7 @@ class Stream(io.StringIO):
 
 @pytest.fixture
 def root():
-    """The root logger as it was, and without handlers meanwhile."""
+    """Yield the root logger without handlers, and restore it after the test."""
     logger = logging.getLogger()
     handlers, level = logger.handlers[:], logger.level
     logger.handlers.clear()
@@ -91,7 +91,7 @@ def test_what_cannot_be_rendered_raises_nothing(root):
 
 @pytest.fixture
 def clock():
-    """Seconds that a test moves."""
+    """Return a clock whose `now` a test sets."""
     return type("Clock", (), {"now": 0.0, "__call__": lambda self: self.now})()
 
 

@@ -14,7 +14,7 @@ from headrace.app.loop import LoopPolicy
 
 @pytest.fixture
 def silent(tmp_path):
-    """The address of a TLS server that says hello and nothing else, not even goodbye, and a context that trusts it."""
+    """Start a TLS server that sends nothing after the handshake, not even a closing alert. Yield its address and a context that trusts it."""
     files = make_certificates(tmp_path)
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(files.cert, files.key)
@@ -32,7 +32,7 @@ def silent(tmp_path):
 
 
 async def is_closed(silent) -> bool:
-    """Whether a connection is closed well before uvloop gives up waiting for a goodbye, if it is left to itself."""
+    """Say whether a connection is closed long before uvloop itself would give up waiting for the closing alert."""
     address, trusted = silent
     _, writer = await asyncio.open_connection(*address, ssl=trusted)
     writer.close()

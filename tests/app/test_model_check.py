@@ -24,7 +24,7 @@ from headrace.learning.task import Feature
 
 @pytest.fixture
 def alone(monkeypatch):
-    """No other process is started: what one would say is said by this one."""
+    """Start no other process, and take the outcomes of this process in its place."""
 
     @contextlib.contextmanager
     def here(tasks, hash_seed):

@@ -1,4 +1,4 @@
-"""The OpenAPI document says all there is, and only that."""
+"""The OpenAPI document has every route and only these, with their parameters, answers and problems."""
 
 import hashlib
 import json
@@ -45,7 +45,7 @@ def router(tmp_path_factory):
 
 
 def missing(routes, document):
-    """The routes that a document says nothing of."""
+    """Return the routes that a document lacks."""
     documented = {(method.upper(), path) for path, item in document["paths"].items() for method in item}
     return [
         (method, path)

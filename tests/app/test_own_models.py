@@ -1,4 +1,4 @@
-"""A question that a user's own model fails at: the answer names the model, and nothing else is disturbed."""
+"""A user's own model fails on a question: the answer names the model, and nothing else is disturbed."""
 
 import asyncio
 import json
@@ -23,7 +23,7 @@ from headrace.learning.task import Task
 
 
 class Says(base.Classifier):
-    """Answers, or raises, what it was made with."""
+    """A model that gives the answer, or raises the error, with which it was made."""
 
     def __init__(self, answer):
         self.answer = answer
@@ -58,7 +58,7 @@ class RustPanic(BaseException):
 
 @pytest.fixture
 def served(monkeypatch):
-    """The task of a model that answers with this; what answers its questions is `serving`."""
+    """Return a function that makes the served task of a model with this answer, for `serving`."""
 
     def make(answer, kind="binary", **more):
         own = ModuleType("own_says")

@@ -1,4 +1,4 @@
-"""Which addresses a worker asks."""
+"""Peers: the addresses of owners that a worker asks."""
 
 import pytest
 

@@ -21,7 +21,7 @@ CODES = {code for _, code in PROBLEMS}
 
 
 def calls(room, name):
-    """The constant arguments of every call of this name in a room, at their places; None for those that are no constants."""
+    """Yield the constant arguments of every call of this name in a package, at their places, with None for all others."""
     for module in (ROOT / room).rglob("*.py"):
         for node in ast.walk(ast.parse(module.read_text())):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name:

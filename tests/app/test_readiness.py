@@ -1,4 +1,4 @@
-"""What `/readyz` says: of a worker that starts, of shards that cannot be opened or are stopped, and of one task."""
+"""`/readyz`: a worker that starts, shards that cannot be opened or are stopped, and the readiness of one task."""
 
 import asyncio
 import json
@@ -58,7 +58,7 @@ class Worker:
         self.serving.task = lambda name: Serving.task(self.serving, name)
 
     def ask(self, task=None):
-        """Status, and the stopped shards or code and detail."""
+        """Ask `/readyz`, and return the status with the document, or with code and detail."""
         request = make_mocked_request("GET", "/readyz" if task is None else f"/readyz?task={task}")
         view = SimpleNamespace(wiring=SimpleNamespace(app=self.app), serving=self.serving, answer=Ready.answer)
         try:

@@ -1,4 +1,4 @@
-"""Whoever guesses keys waits; whoever has one does not."""
+"""Refusals: a caller with a wrong key waits, and a caller with a right key does not."""
 
 import asyncio
 import hashlib
@@ -23,7 +23,7 @@ KEYS = ApiKeys(parse_keys(f"phone predict {hashlib.sha256(b'right').hexdigest()}
 
 
 class Clock:
-    """A clock that a loop of its own moves: sleeping takes no time."""
+    """A clock whose sleeping takes no time: its own loop moves it."""
 
     def __init__(self, monkeypatch):
         self.now = 100.0
@@ -147,7 +147,7 @@ BAD_PROOFS = {
 
 
 def refuse(doors, headers):
-    """The 401 for a request with these headers."""
+    """Return the 401 for a request with these headers."""
 
     async def handler(request):
         raise AssertionError("let in")

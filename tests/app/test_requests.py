@@ -1,4 +1,4 @@
-"""Requests over Kafka while workers settle: a refusal that passes is not told."""
+"""Requests over Kafka while the group assigns shards: a temporary refusal is not published."""
 
 import asyncio
 import json

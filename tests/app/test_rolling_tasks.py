@@ -58,7 +58,7 @@ def test_a_static_member_with_other_tasks_gets_their_shards_and_no_others(broker
 
 
 def test_static_members_that_restart_fold_a_log_that_was_made_anew_meanwhile(broker, tmp_path):
-    """None of them is the leader then, who would see that there are other partitions to share out."""
+    """None of the members is the leader, which would notice that there are other partitions to assign."""
     task, workers = f"anew-{uuid.uuid4().hex[:8]}", []
 
     def states():
@@ -91,7 +91,7 @@ def test_static_members_that_restart_fold_a_log_that_was_made_anew_meanwhile(bro
 
 
 class Owners:
-    """Asks the workers twice a second which shards they own, in a thread of its own, and notes how long two own the same one."""
+    """Asks the workers twice a second, in a thread, which shards they own, and notes for how long two workers own the same shard."""
 
     def __init__(self, workers, tasks):
         self.workers, self.tasks = workers, tasks
@@ -127,7 +127,7 @@ class Owners:
 
 
 def owned(owners, task):
-    """The partitions of a task that have one owner, with it."""
+    """Return the partitions of a task that have exactly one owner, each with its owner."""
     return {at: held[0] for (name, at), held in owners.look().items() if name == task and len(held) == 1}
 
 
@@ -145,7 +145,7 @@ def deployment(broker, tmp_path):
 
 
 def change(worker, *tasks):
-    """The tasks of a worker, when it is started again."""
+    """Change the tasks of a worker for its next start."""
     head, _, _ = worker.config.read_text().partition("[tasks.")
     worker.config.write_text(head + toml_of(*tasks))
 
@@ -227,7 +227,7 @@ def test_tasks_change_one_worker_after_the_other_under_load_and_kills(broker, de
 
 
 def check_digests(broker, workers, name):
-    """Each shard's digest is that of the uninterrupted fold of its log."""
+    """Check that the digest of each shard is that of an uninterrupted fold of its log."""
     served = {
         shard["partition"]: shard["digest"]
         for worker in workers

@@ -1,4 +1,4 @@
-"""`headrace send` on a real log: each valid row lands once, where its key says, as what it is; a refusal names its line."""
+"""`headrace send` on a real log: each valid row is appended once, to the partition of its key, with its types; a refusal names its line."""
 
 import asyncio
 import itertools
@@ -303,7 +303,7 @@ def test_with_a_delay_labels_follow_their_questions_so_many_rows_later(headrace,
 
 
 def test_with_a_delay_questions_and_labels_are_counted_apart(headrace, tmp_path, monkeypatch):
-    """Also those that the file has apart already. No broker is asked."""
+    """The questions and labels that are separate rows of the file count too. The test needs no broker."""
 
     async def prepare(*_arguments):
         pass

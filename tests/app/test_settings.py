@@ -1,4 +1,4 @@
-"""Settings: what is wrong is told with file, key and remedy, and nothing that is wrong gets through."""
+"""Settings: every wrong setting is refused, with the file, the key and a remedy."""
 
 import os
 import stat
@@ -381,7 +381,7 @@ def test_a_secret_is_as_long_as_its_bytes(tmp_path, monkeypatch, name, variable,
 
 @pytest.fixture
 def kept(tmp_path, monkeypatch):
-    """Settings with both secrets in files of their own, that only their owner can read."""
+    """Return settings with both secrets in files that only their owner can read."""
     for variable in ("HEADRACE_GROUP_SECRET", "HEADRACE_SNAPSHOT_KEY", "HEADRACE_KEYS"):
         monkeypatch.delenv(variable, raising=False)
     for name, letter in (("group", "g"), ("snapshots", "s")):
@@ -391,7 +391,7 @@ def kept(tmp_path, monkeypatch):
 
 
 def warned(settings):
-    """What a starting worker logs, and what `headrace doctor` notes; they say the same."""
+    """Return the warnings of a starting worker, which `headrace doctor` notes in the same words."""
     with structlog.testing.capture_logs() as lines:
         warn_of_doors(settings, doors_of(settings, ()))
     findings = [finding for finding in check_settings(settings) if finding.check != "settings"]

@@ -1,4 +1,4 @@
-"""At the worker's start every model is tried, a user's own in two processes; what fails is refused by its name."""
+"""The trial of models at a worker's start, a user's own in two processes: a model that fails is refused by its name."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Two workers share the shards; each answers for every key, asks the owner where that is wanted, and goes on when the other is gone."""
+"""Two workers share the shards: each answers for every key, asks the owner for a fresh answer, and goes on when the other worker has ended."""
 
 import asyncio
 import json
@@ -41,7 +41,7 @@ def ask(worker, key, query="", headers=None, **parts):
 
 
 def learn(worker, key, count=20):
-    """Append samples for a key's shard; the position that a model has when it has folded them."""
+    """Append samples for a key's shard, and return the position of a model that has folded them."""
     samples = [{"features": {"x": n - count / 2}, "label": n > count / 2, "key": key} for n in range(count)]
     status, appended = worker.post(f"/v1/{worker.task}/samples", samples)
     assert status == 202, appended
@@ -49,7 +49,7 @@ def learn(worker, key, count=20):
 
 
 def of_other(workers):
-    """A worker, the other one, and a key of the other's shard."""
+    """Return a worker, the other worker, and a key of the other worker's shard."""
     worker, other = workers
     (theirs,) = owned(other)
     return worker, other, KEYS[theirs]
@@ -148,7 +148,7 @@ def test_fresh_is_true_or_false(workers):
 
 
 def logged(broker, task):
-    """The questions that stand in the event log, by id, each with how often."""
+    """Return the logged predictions of the questions in the event log, by id."""
     served = {}
     for partition in range(2):
         for message in asyncio.run(harness.read_all(broker, f"{task}.events", partition)):

@@ -1,4 +1,4 @@
-"""Two workers with API keys and a group secret: what one passes on is answered by the other as it would answer the caller."""
+"""Two workers with API keys and a group secret: a worker answers a forwarded question as it would answer the caller."""
 
 import uuid
 
@@ -21,7 +21,7 @@ def workers(broker, tmp_path_factory):
 
 
 def of_other(workers):
-    """A worker, the other one, and a key of the other's shard."""
+    """Return a worker, the other worker, and a key of the other worker's shard."""
     worker, other = workers
     (theirs,) = owned(other)
     return worker, other, KEYS[theirs]

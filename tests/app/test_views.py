@@ -1,4 +1,4 @@
-"""The routes, as a client meets them."""
+"""The routes of a running worker."""
 
 import uuid
 
