@@ -19,8 +19,8 @@ HASH_SEEDS = "0", "1"
 """The PYTHONHASHSEEDs of the two other processes. Workers have 0; a user's own program that folds may have any."""
 
 SORT_REMEDY = (
-    "Let nothing depend on the order of a set: sort it. Workers fold such a model alike all the same, for they run with PYTHONHASHSEED=0; "
-    "so must every program of your own that folds."
+    "Let nothing depend on the order of a set: sort it. Workers still fold such a model alike, because they run with PYTHONHASHSEED=0. Your "
+    "own programs that fold must do so too."
 )
 
 PROCESSES = "processes"
@@ -45,7 +45,7 @@ class Report(msgspec.Struct, frozen=True):
 
     @property
     def faults(self) -> list[Finding]:
-        """The findings with status `fault`. A model with a fault must not be used."""
+        """Return the findings with status `fault`. A model with a fault must not be used."""
         return [finding for finding in self.findings if finding.status == "fault"]
 
 
@@ -56,31 +56,31 @@ def check_model(
 
     The checks are, by their names:
 
-    - `state`: the state is data that a snapshot can hold;
+    - `state`: a snapshot can hold the state;
     - `rows`: the model learns and answers random rows with numbers, strings and booleans, none of them None, as the task's `features`
-      declare them. Where a task declares none, it is a note if the model takes rows of some types only;
-    - `answers`: it answers with classes, or numbers, of the task;
-    - `finite`: these are finite;
-    - `chance`: two fresh models that learn the same rows are equal, so no randomness is unseeded;
-    - `round trip`: a state that is saved half-way and loaded is the same, and goes on to the same state;
-    - `reading`: asking changes nothing. It is a note if it does, since a worker answers from a copy then: what the fold itself asks stands
-      in the log, and is part of the fold;
-    - `processes`: this process and two others, with other PYTHONHASHSEEDs, come to the same state.
+      declare them. If the task declares no features and the model takes rows of some types only, the result is a note;
+    - `answers`: the answers are classes, or numbers, of the task;
+    - `finite`: the answers are finite;
+    - `chance`: two new models that learn the same rows are equal, so all randomness is seeded;
+    - `round trip`: a state that is saved and loaded half-way is the same, and ends as the same state;
+    - `reading`: asking changes nothing. If it changes the model, the result is a note: a worker then answers from a copy, and the questions
+      that the fold itself asks are part of the fold;
+    - `processes`: this process and two others, with other PYTHONHASHSEEDs, reach the same state.
 
     Parameters
     ----------
     model
-        What `model` of a task may be: the name of a catalogue model, `"module:function"`, or a table with `use`; or the function or class
-        itself, which stands at the top level of a module that other processes can import.
+        The model, as in the settings of a task: the name of a catalogue model, `"module:function"`, or a table with `use`. Or the function
+        or class itself, which must be at the top level of a module that other processes can import.
     task
-        Its features, labels and kind are what the model is tried with; its own model is not looked at.
+        The task, whose features, labels and kind decide the rows. Its own model is ignored.
     kind
-        The kind of task, if no `task` is given; left out, the first of binary, multiclass and regression that the model is for.
+        The kind of task if no `task` is given. The default is the first of binary, multiclass and regression that the model can learn.
 
     Raises
     ------
     ModelError
-        The model cannot be built, or is none; or the checks take longer than a minute.
+        The model cannot be built or is no model, or the checks take longer than a minute.
 
     Examples
     --------
@@ -103,7 +103,7 @@ def check_model(
 
 
 def _compare(task: Task, here: str | None, others: list[OtherProcess]) -> Finding:
-    """Look whether other processes come to the digest that this one has come to."""
+    """Check whether the other processes have reached the digest of this process."""
     try:
         digests = [_digest_of(other) for other in others]
         if set(digests) == {here}:

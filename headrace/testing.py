@@ -82,7 +82,7 @@ class MemoryLog:
     >>> [type(effect).__name__ for effect in folded.effects]
     ['Predicted', 'Resolved', 'Quarantined']
 
-    A fold that goes on from a snapshot comes to the same state:
+    A fold that goes on from a snapshot reaches the same state:
 
     >>> snapshot = log.fold(to=1).snapshot()
     >>> log.fold(snapshot=snapshot).digest == folded.digest

@@ -59,7 +59,7 @@ class RequestAppender:
             raise RequestRefused("too_large", "too_large", what, "Send less in one record.") from None
         except (KafkaError, OSError) as error:  # a TimeoutError is an OSError
             what = f"the broker did not take every record: {error!r}. Some may be in the log."
-            remedy = "Send them again. Of questions and labels the fold takes the first of an id; of samples only those with a `source` are told apart."
+            remedy = "Send them again. The fold recognises a second copy of a question or a label by its `id`, of a sample only by its `source`."
             raise RequestRefused("unavailable", "broker", what, remedy, retry=True) from None
 
     def append_later(
