@@ -22,15 +22,15 @@ class InvalidCellError(ValueError):
     """A cell does not fit the type of its column."""
 
 
-class Row(NamedTuple):
-    """The cells of a row and the line on which the row ends; `error` says why the row could not be read."""
+class CsvRow(NamedTuple):
+    """A row of a CSV file: its cells, and the line on which it ends. `error` says why the row could not be read."""
 
     line: int
     cells: list[str]
     error: str = ""
 
 
-def read_rows(lines: Iterable[bytes]) -> Iterator[Row]:
+def read_rows(lines: Iterable[bytes]) -> Iterator[CsvRow]:
     """Yield the rows of a CSV in UTF-8, its header first. The most frequent of comma, semicolon and tab in the header separates cells.
 
     Examples
@@ -53,10 +53,10 @@ def read_rows(lines: Iterable[bytes]) -> Iterator[Row]:
         except StopIteration:
             return
         except csv.Error as error:
-            yield Row(reader.line_num, [], f"the row is not CSV: {error}.")
+            yield CsvRow(reader.line_num, [], f"the row is not CSV: {error}.")
             continue
         if cells:
-            yield Row(reader.line_num, cells)
+            yield CsvRow(reader.line_num, cells)
 
 
 def infer_type(cells: Iterable[str]) -> Type:

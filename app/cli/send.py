@@ -16,7 +16,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from headrace.app.cli.delay import delayed
 from headrace.app.cli.options import task_of, with_settings
-from headrace.app.cli.sources import SAMPLE_MAX, Columns, Sample, Source, open_source
+from headrace.app.cli.sources import SAMPLE_MAX, Columns, Sample, SampleSource, open_source
 from headrace.app.settings import Settings
 from headrace.learning.errors import BrokerError
 from headrace.learning.records import ROWS_MAX
@@ -157,7 +157,7 @@ class Sender:
             return f"{self.acknowledged:,} rows"
         return f"{self.acknowledged - self.labels:,} questions and {self.labels:,} labels"
 
-    async def send_all(self, source: Source, limit: int | None, progress: Progress) -> None:
+    async def send_all(self, source: SampleSource, limit: int | None, progress: Progress) -> None:
         """Send the samples in order; BrokerError, which says how many were acknowledged, if the broker fails."""
         from headrace.tables.kafka.producer import producing
         from headrace.tables.kafka.topics import prepare, topics_of
@@ -239,7 +239,7 @@ def packed(samples: Iterator[Sample], count: int) -> Iterator[list[Sample]]:
         yield rows
 
 
-def _progress(source: Source, limit: int | None, parts: int) -> Progress:
+def _progress(source: SampleSource, limit: int | None, parts: int) -> Progress:
     """Make the progress line: rows, rows/s, time left. It is hidden if stderr is not a terminal."""
     console = Console(stderr=True)
     speed = TextColumn("{task.fields[rows]:,} rows  {task.fields[speed]:,.0f} rows/s")

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, NamedTuple
 import click
 import msgspec
 
-from headrace.app.cli.columns import InvalidCellError, Row, infer_type, label_reader, read_cell, read_rows
+from headrace.app.cli.columns import CsvRow, InvalidCellError, infer_type, label_reader, read_cell, read_rows
 from headrace.learning.errors import RecordError
 from headrace.learning.records import Reader
 from headrace.learning.task import Json, Task
@@ -44,8 +44,8 @@ class Columns(NamedTuple):
     key: str | None = None
 
 
-class Source:
-    """A source of samples, which are read lazily.
+class SampleSource:
+    """A file or a data set of River, whose samples `headrace send` reads lazily.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ class Source:
         self.samples, self.total, self.done, self.note = samples, total, done, note
 
 
-def open_source(name: str, task: Task, columns: Columns) -> Source:
+def open_source(name: str, task: Task, columns: Columns) -> SampleSource:
     """Open the source of this name: `river:NAME`, or a file whose suffix gives its format; a usage error if it cannot be read."""
     if name.startswith("river:"):
         return _open_river(name.removeprefix("river:"), task, columns)
@@ -74,7 +74,7 @@ def open_source(name: str, task: Task, columns: Columns) -> Source:
     try:
         lines = Lines(path.open("rb"))
         samples, note = read(lines, task, columns)
-        return Source(samples, path.stat().st_size, lambda: lines.bytes, note)
+        return SampleSource(samples, path.stat().st_size, lambda: lines.bytes, note)
     except OSError as error:
         raise click.UsageError(f"{name} cannot be read: {error.strerror}.") from None
 
@@ -110,7 +110,7 @@ def _read_ndjson(lines: Iterable[bytes], task: Task, columns: Columns) -> tuple[
 def _read_csv(lines: Iterable[bytes], task: Task, columns: Columns) -> tuple[Iterator[Sample], str]:
     """Read the rows of a CSV. Each column has one type: the declared one, or that of the first rows."""
     rows = read_rows(lines)
-    header = next(rows, Row(0, [])).cells
+    header = next(rows, CsvRow(0, [])).cells
     label = check_header(header, columns)
     sampled = list(itertools.islice(rows, SAMPLED))
     whole = [row.cells for row in sampled if len(row.cells) == len(header)]
@@ -125,7 +125,7 @@ def _read_csv(lines: Iterable[bytes], task: Task, columns: Columns) -> tuple[Ite
     read_label = label_reader(task, [row[places[label]] for row in whole])
     check = Reader(task)
 
-    def sample(row: Row) -> Sample:
+    def sample(row: CsvRow) -> Sample:
         cells = row.cells
         if row.error or len(cells) != len(header):
             reason = row.error or f"the row has {len(cells)} cells and the header has {len(header)}."
@@ -171,7 +171,7 @@ def check_header(header: list[str], columns: Columns) -> str:
     return label
 
 
-def _open_river(name: str, task: Task, columns: Columns) -> Source:
+def _open_river(name: str, task: Task, columns: Columns) -> SampleSource:
     """Open a data set that comes with River, or that River has downloaded."""
     from river import datasets
 
@@ -199,7 +199,7 @@ def _open_river(name: str, task: Task, columns: Columns) -> Source:
                 continue
             yield _checked(check, number, value, columns.key)
 
-    return Source(samples(), dataset.n_samples)
+    return SampleSource(samples(), dataset.n_samples)
 
 
 def _plain(value: object) -> object:
