@@ -129,8 +129,8 @@ class PollThread(driver.AIOKafkaConsumerThread):
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Do nothing. Faust would report a partition as stuck if it has not committed a position of it itself for five minutes.
 
-        Here a shard commits when its snapshot is durable, and `Shard.catch_up` notices a shard whose position does not move. Faust's line, "the commit
-        handler background thread has stopped working (report as bug)", appeared under every steady load.
+        Here a shard commits when its snapshot is durable, and `Shard.catch_up` notices a shard whose position does not move. Faust's line,
+        "the commit handler background thread has stopped working (report as bug)", appeared under every steady load.
         """
 
     async def on_thread_stop(self) -> None:

@@ -62,7 +62,7 @@ class AsyncClient:
         return await self.ask(calls.predict(task, features, options, fresh=fresh))
 
     async def batch(self, task: str, questions: Sequence[Mapping[str, Json]], *, fresh: bool = False) -> list[Answer]:
-        """Ask up to a thousand questions, each like `{"features": {...}, "key": "u1"}`; return the answers in that order."""
+        """Ask up to a thousand questions, each like `{"features": {...}, "key": "u1"}`, and return the answers in that order."""
         return await self.ask(calls.batch(task, questions, fresh=fresh))
 
     async def label(self, task: str, record_id: str, label: Label, **options: Unpack[calls.LabelOptions]) -> At:

@@ -121,7 +121,7 @@ def status(task: str) -> Call[Status]:
 
 
 def _path(*parts: str) -> str:
-    """Join the parts of a path below `/v1`. A part such as `..` would be a step in the path, so the dots of a part without other characters are encoded.
+    """Join the parts of a path below `/v1`, percent-encoded. The dots of a part such as `..`, which would be a step in the path, are encoded too.
 
     Examples
     --------

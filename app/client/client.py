@@ -95,7 +95,7 @@ class Client:
         return self.ask(calls.predict(task, features, options, fresh=fresh))
 
     def batch(self, task: str, questions: Sequence[Mapping[str, Json]], *, fresh: bool = False) -> list[Answer]:
-        """Ask up to a thousand questions, each like `{"features": {...}, "key": "u1"}`; return the answers in that order.
+        """Ask up to a thousand questions, each like `{"features": {...}, "key": "u1"}`, and return the answers in that order.
 
         Raises
         ------

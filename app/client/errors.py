@@ -7,7 +7,7 @@ from headrace.learning.task import Json
 
 
 class ClientError(HeadraceError):
-    """A client did not get the answer that it asked for. All errors of a client are subclasses of this error."""
+    """A client did not get the answer that it asked for. All other errors of a client are subclasses of this one."""
 
     code = "client"
 
