@@ -26,7 +26,8 @@ log = structlog.get_logger()
 FOLD: ErrorCode = "fold"
 """The code of a shard that was stopped by an exception that is not a HeadraceError."""
 
-Status = Literal["opening", "live", "stopped", "stale"]
+OwnedState = Literal["opening", "live", "stopped", "stale"]
+"""The states of a shard on the worker that owns it. A shard that was closed there is `stale`."""
 
 
 class Shard(OrderedPartition):
@@ -52,7 +53,7 @@ class Shard(OrderedPartition):
         super().__init__(collaborators.log, partition, {"task": task.name, "partition": partition})
         self.task = task
         self.collaborators = collaborators
-        self.status: Status = "opening"
+        self.status: OwnedState = "opening"
         self.code = ""  # the code of the error that has stopped the shard
         self.notice: str | None = predecessor.notice if predecessor else None
         self.failed = False

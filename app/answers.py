@@ -11,7 +11,7 @@ from headrace.learning.task import Json, Kind, Label, Value
 Position = Annotated[int, msgspec.Meta(ge=0)]
 
 ShardState = Literal["opening", "live", "stopped", "stale", "replica"]
-"""The states of a shard that a worker owns (`agents.shard.Status`), and `replica` for a shard of which it has a replica."""
+"""The states of a shard that a worker owns (`agents.shard.OwnedState`), and `replica` for a shard of which it has a replica."""
 
 
 class At(msgspec.Struct, frozen=True):

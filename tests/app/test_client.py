@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from headrace import AsyncClient, Client
-from headrace.agents.shard import Status
+from headrace.agents.shard import OwnedState
 from headrace.app.answers import ShardState
 from headrace.app.client import (
     AccessError,
@@ -306,7 +306,7 @@ def test_both_clients_have_the_same_methods_with_the_same_parameters():
 
 
 def test_a_status_knows_every_state_of_a_shard():
-    assert {*get_args(ShardState)} == {*get_args(Status), "replica"}
+    assert {*get_args(ShardState)} == {*get_args(OwnedState), "replica"}
 
 
 def test_a_client_loads_no_server_and_no_model():
