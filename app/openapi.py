@@ -156,7 +156,7 @@ def describe_problems(status: int) -> str:
     >>> print(describe_problems(415))
     Unsupported Media Type
     <BLANKLINE>
-    - `encoding`: The body is packed with something other than gzip or deflate. Send one of these, or the body as it is.
+    - `encoding`: The body is compressed, but not with gzip or deflate. Compress it with one of these, or not at all.
     """
     lines = [f"- `{code}`: {meaning.sentence} {meaning.remedy}" for code, meaning in codes_of(status).items()]
     return "\n".join([HTTPStatus(status).phrase, "", *lines])

@@ -115,6 +115,7 @@ def test_what_no_record_could_hold_is_refused_and_not_stored(worker, client, bod
 @pytest.mark.parametrize(
     ("name", "key", "code"),
     [("plain", "u1", "no_stored_features"), ("nothing", "u1", "unknown_task"), (NAME, "k" * 257, "key")],
+    ids=["no_stored_features", "unknown_task", "key"],
 )
 def test_a_task_without_stored_features_and_a_key_that_is_too_long_are_problems(client, call, name, key, code):
     with pytest.raises(RefusedError) as refused:

@@ -136,6 +136,7 @@ def test_hundreds_of_hostile_requests_are_refused_with_a_reason_and_change_nothi
         (TASK, {"good": 1, "bad": [1]}, "'bad'"),
         (DECLARED, {"price": 500, "country": "PT"}, "'price'"),
     ],
+    ids=["null", "list", "declared"],
 )
 def test_the_feature_that_is_wrong_is_named(client, task, features, name):
     with pytest.raises(InvalidRequestError) as refused:
