@@ -264,8 +264,8 @@ class Worker:
     def post(self, path: str, body, timeout: float = 10.0, headers: dict[str, str] | None = None, method: str = "POST"):
         """The status and the JSON of a POST, or of another method; `body` is bytes or what becomes JSON."""
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        told = {"Content-Type": "application/json"} | (headers or {})
-        answer = HTTP.request(method, self.address + path, content=data, headers=told, timeout=timeout)
+        headers = {"Content-Type": "application/json"} | (headers or {})
+        answer = HTTP.request(method, self.address + path, content=data, headers=headers, timeout=timeout)
         return answer.status_code, answer.json()
 
     def log(self) -> str:
@@ -340,8 +340,8 @@ def fold(task: Task, partition: int, messages: Iterable) -> tuple[Learner, list]
     """The uninterrupted fold of these messages, and its effects."""
     learner, effects = Learner(task, partition), []
     for message in messages:
-        for told in learner.fold(message):
-            effects += told
+        for some in learner.fold(message):
+            effects += some
     return learner, effects
 
 

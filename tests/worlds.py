@@ -58,6 +58,7 @@ def world_in(tmp_path):
 
 
 async def until(true, seconds=20):
+    """Wait until a condition holds that other tasks bring about; AssertionError if it does not within so many seconds."""
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline, "it did not come to be"

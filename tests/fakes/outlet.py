@@ -8,7 +8,7 @@ from fakes.step import Step, pause
 class Outlet:
     """Publishes the effects of a task to a set of their ids.
 
-    It keeps to what `KafkaOutlet` promises: what was told may be published at any time, and is when a flush returns.
+    It keeps to the promise of `KafkaOutlet`: effects that were told may be published at any time, and are published when a flush returns.
 
     Parameters
     ----------

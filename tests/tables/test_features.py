@@ -10,6 +10,7 @@ import harness
 import pytest
 from fakes.changelog import Changelog
 from stores import start, stop
+from worlds import until
 
 from headrace.learning.task import Stored, Task
 from headrace.tables import features as module
@@ -32,14 +33,6 @@ def value(**features):
 
 def store_of(topic, folder, ttl=None, task=TASK):
     return EmbeddedStore(task, topic, ttl, folder, clock=lambda: topic.now / 1000)
-
-
-async def until(true, seconds=20):
-    """Wait until a condition holds; it is read from what others do meanwhile."""
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "it never came to hold"
-        await asyncio.sleep(0.002)
 
 
 async def caught_up(store, topic):

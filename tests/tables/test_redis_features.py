@@ -5,9 +5,11 @@ import json
 import logging
 import random
 import time
+from functools import partial
 
 import msgspec
 import pytest
+import worlds
 from fakes.changelog import Changelog
 from redis_server import NEEDED, running_redis
 from stores import start, stop
@@ -49,11 +51,7 @@ def value(**features):
     return json.dumps(features).encode()
 
 
-async def until(true, seconds=10):
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "it never came to hold"
-        await asyncio.sleep(0.005)
+until = partial(worlds.until, seconds=10)
 
 
 async def caught_up(redis, topic):
