@@ -15,6 +15,7 @@ RefusalCode = Literal[
     "duplicate_label",
     "empty",
     "feature",
+    "forgotten",
     "incomplete",
     "label",
     "late",
@@ -33,7 +34,7 @@ RefusalCode = Literal[
 ]
 """Why a record must not reach a model."""
 
-AlertCode = Literal["batch_full", "not_finite", "order_full", "refolded", "shard_stopped", "state_large"]
+AlertCode = Literal["batch_full", "not_finite", "not_saved", "order_full", "refolded", "shard_stopped", "state_large"]
 """What an operator should know."""
 
 ErrorCode = Literal[
@@ -41,20 +42,25 @@ ErrorCode = Literal[
     "broker",
     "changelog",
     "client",
+    "definition",
     "error",
     "fold",
+    "job",
     "log",
     "missing_partitions",
     "missing_topic",
     "model",
+    "package",
     "record",
     "refused",
+    "replay",
     "settings",
     "snapshot",
     "store",
     "topic",
     "unexpected_answer",
     "unreachable",
+    "version",
 ]
 """What has ended a command, stopped a shard or a task, or kept a client from its answer."""
 
@@ -72,7 +78,8 @@ REFUSALS: Mapping[RefusalCode, Meaning] = {
         "Send seconds since 1970, and look at the sender's clock.",
     ),
     "control": Meaning(
-        "A control record names a command that is not known.", 'Send one of "Control records" in docs/reference.md.'
+        "A control record names a command that is not known, or has not what the command takes, or asks for what the shard cannot do.",
+        'See "Control records" in docs/reference.md; the quarantined record says more.',
     ),
     "duplicate_id": Meaning(
         "There is a question with this id already, waiting or answered, and it has not expired.",
@@ -85,6 +92,9 @@ REFUSALS: Mapping[RefusalCode, Meaning] = {
         "A feature has a value that no task takes (not finite, too large, too long, of no known type) or a name that none can have.",
         "Send finite numbers within 2^64 of zero (whole numbers within 2^63), strings of up to 4,096 characters or booleans, under "
         "names of 1 to 256 characters.",
+    ),
+    "forgotten": Meaning(
+        "The label answers a question that was taken out by `unlearn`.", "Nothing: the question must not be learned."
     ),
     "incomplete": Meaning(
         "The record has neither features nor a label; or it has one of them, and no id that joins it to the other.",
@@ -153,6 +163,10 @@ ALERTS: Mapping[AlertCode, Meaning] = {
         "A model no longer predicts finite numbers. It is no longer scored, and requests get 503.",
         'See "The model runs away" in docs/how-to/models.md.',
     ),
+    "not_saved": Meaning(
+        "No version of the champion can be saved: its state holds what cannot be written.",
+        "Correct the model; until then there is nothing new to go back to.",
+    ),
     "order_full": Meaning(
         "10,000 records wait for their time, and the first of them waits no longer.", "Lower `lateness`."
     ),
@@ -179,11 +193,16 @@ ERRORS: Mapping[ErrorCode, Meaning] = {
         "Nothing: the table is emptied and read again from its topic.",
     ),
     "client": Meaning("A client did not get the answer that it asked for.", "Do what the error says."),
+    "definition": Meaning(
+        "The log has a first definition other than the one by which a shard began to fold it.",
+        "Nothing: the shard is opened anew, and folds the log by that definition.",
+    ),
     "error": Meaning("A command has not come to its end in time.", "Run `headrace doctor`."),
     "fold": Meaning(
         "The fold of a message raised an exception: most often a model does.",
         'See "A stopped shard" in docs/how-to/stopped-shard.md.',
     ),
+    "job": Meaning("A job ended without a model.", "The error says why; mend that, and ask for it again."),
     "log": Meaning(
         "The event log lacks what must be folded next, ends before the position, holds another message than the one folded last, or is "
         "compacted.",
@@ -201,10 +220,18 @@ ERRORS: Mapping[ErrorCode, Meaning] = {
         "A model cannot be built, or answers with what is no answer of its task.",
         "Correct its name or parameters, or mend the model.",
     ),
+    "package": Meaning(
+        "The file of a version was refused: it is damaged, not signed with the configured key, or holds no model for the task.",
+        'The error says why. See "Carry a version elsewhere" in docs/how-to/versions.md.',
+    ),
     "record": Meaning("A row must not be sent.", "Correct it, or use `--skip-invalid`."),
     "refused": Meaning(
         "A worker refused a client's request, and its answer names no code. The code is otherwise that of the problem document.",
         'See "Problems" in docs/reference.md.',
+    ),
+    "replay": Meaning(
+        "A past state cannot be rebuilt, or a record cannot be found in the event log.",
+        'Do what the error says. See "Time travel" in docs/how-to/time-travel.md.',
     ),
     "settings": Meaning(
         "`headrace.toml` cannot be used, or a model did not pass its trial at the worker's start. Exit status 2.",
@@ -229,6 +256,10 @@ ERRORS: Mapping[ErrorCode, Meaning] = {
     "unreachable": Meaning(
         "No worker answered a client: the address is wrong, the worker is down, its certificate is not trusted, or the time was up.",
         "Start the worker, or correct the address.",
+    ),
+    "version": Meaning(
+        "The model of a version that the state names is not in `<task>.versions`, or is damaged.",
+        "Delete the topics `<task>.snapshots` and `<task>.pending`, and restart the workers: the log is folded anew.",
     ),
 }
 """The code of an error that ends a command, for which `/readyz` names a shard, or that a client raises."""

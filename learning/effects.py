@@ -7,6 +7,7 @@ import msgspec
 from headrace.learning.codes import AlertCode, RefusalCode
 from headrace.learning.prediction import Prediction
 from headrace.learning.task import Label
+from headrace.learning.versions import Version
 
 ResolvedBy = Literal["label", "assumed", "self_trained", "expired"]
 
@@ -44,6 +45,25 @@ class Drift(Effect, frozen=True, kw_only=True):
     after: float
     width_before: float
     width: float
+    time: float
+
+
+class Acted(Effect, frozen=True, kw_only=True):
+    """A control record was carried out: the command, what it did, who asked for it, and the digests of the champion before and after."""
+
+    control: str | None
+    command: str
+    did: str
+    by: str
+    before: str
+    after: str
+    time: float
+
+
+class Saved(Effect, frozen=True, kw_only=True):
+    """A version of the champion was saved; `version.digest` names the model's bytes in `<task>.versions`."""
+
+    version: Version
     time: float
 
 

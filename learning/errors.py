@@ -87,6 +87,18 @@ class KeylessError(SnapshotError):
     """A snapshot is signed, and this worker has no snapshot key. Recovery stops and uses no other snapshot."""
 
 
+class VersionError(HeadraceError):
+    """A version that the state names is not among the versions that were saved."""
+
+    code = "version"
+
+
+class PackageError(HeadraceError):
+    """The file of a version was refused: it is damaged, not signed with the configured key, or holds no model for the task."""
+
+    code = "package"
+
+
 class TopicError(HeadraceError):
     """A topic is missing, or its settings or partitions are not those that the worker needs."""
 
@@ -97,6 +109,12 @@ class LogError(HeadraceError):
     """The event log lacks the message that a shard must fold next, or is not the log that the shard has folded."""
 
     code = "log"
+
+
+class DefinitionError(HeadraceError):
+    """The event log was folded from its beginning by another definition than the one by which this fold began."""
+
+    code = "definition"
 
 
 class BrokerError(HeadraceError):

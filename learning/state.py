@@ -8,10 +8,14 @@ from headrace.learning.records.labels import declared_type, initial_labels
 from headrace.learning.records.mark import Mark
 from headrace.learning.records.names import KnownNames
 from headrace.learning.tags import tagged
-from headrace.learning.task import Task, Value
+from headrace.learning.task import Task, Value, define, definition, fingerprint
+from headrace.learning.versions import VersionIndex
 from headrace.learning.waiting.batch import BatchState
 from headrace.learning.waiting.join import JoinState
 from headrace.learning.waiting.order import OrderState
+
+CONTROLS_MAX = 1_000
+"""Ids of control records that are remembered: one that comes again after so many others is carried out again."""
 
 PROBES = 32
 """The number of recent inputs in the state. A loaded snapshot must predict the same for them as when it was saved."""
@@ -59,6 +63,24 @@ class State:
         For a multiclass task that declares no labels: the labels met so far.
     names
         The names learned so far, if the task's schema does not limit them.
+    definition
+        By what the log is folded: see `learning.task.define`.
+    begun_by
+        The fingerprint of the definition by which the log is folded from its beginning on.
+    defined_at
+        The offset of the `define` record that it is from; None if the log has none yet.
+    versions
+        The index of the versions that are kept.
+    controls
+        Ids of the last control records, each with what it did; one of the same id does nothing more.
+    forgotten
+        Ids of questions that were taken out by `unlearn` before their labels came, with the log time of that.
+    jobs
+        Ids of the jobs that are under way, each with its control record.
+    left_out
+        What was unlearned: jobs leave it out from then on. See `learning.recipe.Without`.
+    paused
+        The id of the control record at which the shard waits to be resumed, or None.
     """
 
     def __init__(self, task: Task):
@@ -79,3 +101,28 @@ class State:
         self.label_type = declared_type(task)
         self.labels = initial_labels(task)
         self.names: KnownNames = {}
+        self.definition = define(task)
+        self.begun_by = fingerprint(self.definition)
+        self.defined_at: int | None = None
+        self.versions = VersionIndex()
+        self.controls: dict[str, str] = {}
+        self.paused: str | None = None
+        self.forgotten: dict[str, int] = {}
+        self.jobs: dict[str, bytes] = {}
+        self.left_out = b"{}"
+
+    def is_forgotten(self, record_id: str, asked_at: int) -> bool:
+        """Tell whether a question, asked at a log time, was taken out by `unlearn`."""
+        return bool(self.forgotten) and asked_at <= self.forgotten.get(record_id, -1)
+
+    @property
+    def task(self) -> Task:
+        """The definition in force, as a task without a name of its own."""
+        return definition.read(self.definition)
+
+
+def remember(state: State, name: str, did: str) -> None:
+    """Remember what the control record of an id did, and forget the oldest when there are too many."""
+    state.controls.setdefault(name, did)
+    while len(state.controls) > CONTROLS_MAX:
+        del state.controls[next(iter(state.controls))]

@@ -5,6 +5,7 @@ from typing import NamedTuple, Protocol
 from headrace.learning.codes import AlertCode, RefusalCode
 from headrace.learning.effects import Alert, Effect, Quarantined
 from headrace.learning.records.mark import KafkaMessage
+from headrace.learning.supplies import Supplies
 from headrace.learning.tags import tagged
 
 
@@ -37,6 +38,8 @@ class Turn:
         Log time in milliseconds.
     refusals
         The object that counts refused records.
+    supplies
+        The models and outcomes that a control record may name; a turn of no control record can do without.
 
     Attributes
     ----------
@@ -58,10 +61,13 @@ class Turn:
     []
     """
 
-    __slots__ = ("_effects", "_ids", "_refusals", "clock", "held", "message", "row", "shard")
+    __slots__ = ("_effects", "_ids", "_refusals", "_supplies", "clock", "held", "message", "row", "shard")
 
-    def __init__(self, shard: str, message: KafkaMessage, clock: int, refusals: Refusals):
+    def __init__(
+        self, shard: str, message: KafkaMessage, clock: int, refusals: Refusals, supplies: Supplies | None = None
+    ):
         self.shard = shard
+        self._supplies = supplies
         self.message = message
         self.row = 0
         self.clock = clock
@@ -69,6 +75,12 @@ class Turn:
         self._refusals = refusals
         self._effects: list[Effect] = []
         self._ids = 0
+
+    @property
+    def supplies(self) -> Supplies:
+        """The models and outcomes that a control record may name."""
+        assert self._supplies is not None
+        return self._supplies
 
     def move_to(self, row: int) -> None:
         """Move to another row of the message; the ids of effects count from 0 again."""

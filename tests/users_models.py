@@ -77,6 +77,18 @@ class Notes(Half):
         return {}
 
 
+class Tiring(Half):
+    """Is less sure each time that it is asked."""
+
+    def __init__(self):
+        super().__init__()
+        self.asked = 0
+
+    def predict_proba_one(self, x):
+        self.asked += 1
+        return {True: 1 / (1 + self.asked), False: 0.0}
+
+
 class Process(Half):
     """Depends on the process that it is in."""
 

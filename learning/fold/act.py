@@ -14,6 +14,14 @@ from headrace.learning.turn import Turn
 
 def act(parts: LearnerParts, turn: Turn, record: Record) -> None:
     """Handle a sample, a question or a label, depending on which of features and label the record has."""
+    if parts.watcher is None:
+        _act(parts, turn, record)
+    else:
+        with parts.watcher(record):
+            _act(parts, turn, record)
+
+
+def _act(parts: LearnerParts, turn: Turn, record: Record) -> None:
     parts.state.step += 1
     if parts.is_multiclass and (fault := _find_fault(parts, record)):
         turn.refuse(*fault)

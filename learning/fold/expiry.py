@@ -34,7 +34,7 @@ def pass_time(parts: LearnerParts, turn: Turn) -> Iterator[list[Effect]]:
 def give_up(parts: LearnerParts, turn: Turn, record_id: str, question: WaitingQuestion) -> None:
     """Drop a question whose label did not come, or learn from it, as the task's `unanswered` says."""
     policy, delay = parts.task.unanswered, parts.state.clock - question.time
-    if isinstance(policy, Unanswered):
+    if isinstance(policy, Unanswered) and not parts.state.is_forgotten(record_id, question.time):
         if policy.assume is not None:
             resolve(parts, turn, record_id, question, policy.assume, delay=delay, how="assumed")
             return

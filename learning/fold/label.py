@@ -26,4 +26,7 @@ def answer(parts: LearnerParts, turn: Turn, record: Record) -> None:
         step, question = match.question
         delay = state.clock - question.time
         parts.join.meet(record_id, state.step, Marker(state.clock, question=step, label=state.step), delay)
-        resolve(parts, turn, record_id, question, label, delay=delay)
+        if state.is_forgotten(record_id, question.time):
+            turn.refuse("forgotten", "its question was taken out by unlearn, and must not be learned.")
+        else:
+            resolve(parts, turn, record_id, question, label, delay=delay)

@@ -64,21 +64,29 @@ def learn(parts: LearnerParts, features: dict[str, Value], label: Label) -> None
 
 def learn_collected(parts: LearnerParts, turn: Turn) -> Iterator[list[Effect]]:
     """Learn the collected labels if there are enough of them or their time has come; yield now and then to let other tasks run."""
-    batch, state, update = parts.batch, parts.state, parts.task.update
-    if batch is None or update is None or not batch.is_due(state.clock):
+    batch, state = parts.batch, parts.state
+    if batch is None or not batch.is_due(state.clock):
         return
     if batch.is_overflowing:
         state.batch.overflows += 1
         turn.alert("batch_full", f"{batch.limit} labels were collected before it was time to learn them.")
-    rows = batch.take()
-    if update.gradient == "mean":
-        for arm in state.arms.values():
-            arm.learn_mean(rows)
-        state.updates += len(rows)
+    yield from learn_rows(parts, turn, batch.take())
+
+
+def learn_rows(parts: LearnerParts, turn: Turn, rows: list[LabelledFeatures]) -> Iterator[list[Effect]]:
+    """Learn collected labels, as the task's update says, letting others in every so often."""
+    if not rows:
         return
+    state, update = parts.state, parts.task.update
+    each = list(state.arms.values())
+    if update is not None and update.gradient == "mean":
+        for arm in [arm for arm in each if arm.takes_means]:  # a champion that is to be replaced may not
+            arm.learn_mean(rows)
+            each.remove(arm)
     for start in range(0, len(rows), CHUNK):
-        for row in rows[start : start + CHUNK]:
-            for arm in state.arms.values():
+        chunk = rows[start : start + CHUNK]
+        for row in chunk:
+            for arm in each:
                 arm.learn(row.features, row.label)
-            state.updates += 1
+        state.updates += len(chunk)
         yield turn.take()

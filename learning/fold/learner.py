@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from msgspec import UNSET
 
-from headrace.learning.commands import COMMANDS
 from headrace.learning.effects import Effect
 from headrace.learning.fold.act import act
+from headrace.learning.fold.control import before_install, carry_out, follow, save_by_updates
 from headrace.learning.fold.event_time import hold, settle
 from headrace.learning.fold.expiry import pass_time
 from headrace.learning.fold.parts import LearnerParts
@@ -14,6 +14,7 @@ from headrace.learning.fold.sources import is_new
 from headrace.learning.records import Control, Record, Refused
 from headrace.learning.records.mark import KafkaMessage, Mark
 from headrace.learning.state import State
+from headrace.learning.supplies import Supplies
 from headrace.learning.task import Task
 from headrace.learning.turn import Turn
 from headrace.learning.waiting.pending import Pending
@@ -26,7 +27,7 @@ class Learner(LearnerParts):
 
     Parameters
     ----------
-    task, partition, state, pending
+    task, partition, state, pending, supplies
         As for `LearnerParts`.
 
     Attributes
@@ -47,8 +48,15 @@ class Learner(LearnerParts):
     (1, 1)
     """
 
-    def __init__(self, task: Task, partition: int, state: State | None = None, pending: Pending | None = None):
-        super().__init__(task, partition, state, pending)
+    def __init__(
+        self,
+        task: Task,
+        partition: int,
+        state: State | None = None,
+        pending: Pending | None = None,
+        supplies: Supplies | None = None,
+    ):
+        super().__init__(task, partition, state, pending, supplies)
         self.between_messages = True
         self._shard = f"{task.name}/{partition}"
         self._collects = self.order is not None or self.batch is not None
@@ -73,7 +81,7 @@ class Learner(LearnerParts):
         self.between_messages = False
         if message.timestamp > state.clock:  # noqa: PLR1730 half the cost of max(), at every message
             state.clock = message.timestamp
-        turn = Turn(self._shard, message, state.clock, state)
+        turn = Turn(self._shard, message, state.clock, state, self.supplies)
         if self.due_at <= state.clock:
             yield from pass_time(self, turn)
         records = self.reader.read(message.value)
@@ -81,9 +89,16 @@ class Learner(LearnerParts):
         for row, record in enumerate(records):
             if row:
                 turn.move_to(row)
+            if self._collects and type(record) is Control and record.command == "install":
+                yield from before_install(self, turn)
             self._take(turn, record)
+            if state.definition is not self.definition:
+                yield from follow(self, turn)
+                self._collects = self.order is not None or self.batch is not None
             if self._collects:
                 yield from settle(self, turn)
+            if state.arms["champion"].updates - state.versions.since >= self.task.versions.every:
+                save_by_updates(self, turn)
             if row == last:
                 state.position = message.offset + 1
                 state.last = Mark.of(message)
@@ -99,18 +114,9 @@ class Learner(LearnerParts):
         if isinstance(record, Refused):
             turn.refuse(record.code, record.reason, record.value)
         elif isinstance(record, Control):
-            self._command(turn, record)
+            carry_out(self, turn, record)
         elif record.source is UNSET or is_new(self, turn, record.source):
             if self.order is None:
                 act(self, turn, record)
             else:
                 hold(self, self.order, turn, record)
-
-    def _command(self, turn: Turn, control: Control) -> None:
-        command = COMMANDS.get(control.command)
-        if command is not None:
-            command(self.state, turn, control)
-        else:
-            known = '"Control records" in docs/reference.md has those that are.'
-            reason = f"the command '{control.command[:80]}' is not known. {known}"
-            turn.refuse("control", reason)

@@ -1,16 +1,22 @@
 """The parts of a learner: the objects that the handlers of records read and write."""
 
 import math
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 from headrace.learning.arms import Arm
-from headrace.learning.records import Reader
+from headrace.learning.records import Reader, Record
 from headrace.learning.records.names import Names, is_bounded
 from headrace.learning.state import State
-from headrace.learning.task import Json, Task
+from headrace.learning.supplies import Supplies, supplies_of
+from headrace.learning.task import Json, Task, under
 from headrace.learning.waiting.batch import Batch
 from headrace.learning.waiting.join import Join
 from headrace.learning.waiting.order import Order
 from headrace.learning.waiting.pending import InMemory, Pending
+
+Watcher = Callable[[Record], AbstractContextManager[None]]
+"""Is entered before a record is handled, with the state that it meets, and left afterwards. It must change nothing."""
 
 
 class LearnerParts:
@@ -26,9 +32,15 @@ class LearnerParts:
         The state to continue from; left out, a new state at position 0.
     pending
         The entries of the join that belong to the state; left out, an empty store. Entries of later steps are ignored.
+    supplies
+        The models and outcomes that control records may name.
 
     Attributes
     ----------
+    settings
+        The task as the settings have it: its name, and whether its predictions are published.
+    task
+        The task as it is folded, by the definition in force.
     reader
         The decoder of records.
     join
@@ -39,14 +51,33 @@ class LearnerParts:
         The labels that wait to be learned together; None if the task learns each label at once.
     names
         The names learned so far; None if the task's schema limits them.
+    watcher
+        Surrounds the handling of each sample, question and label, for those who look into a fold; None for a shard.
     """
 
-    def __init__(self, task: Task, partition: int, state: State | None = None, pending: Pending | None = None):
-        self.task = task
+    def __init__(
+        self,
+        task: Task,
+        partition: int,
+        state: State | None = None,
+        pending: Pending | None = None,
+        supplies: Supplies | None = None,
+    ):
+        self.settings = task
         self.partition = partition
-        self.state = state = state or State(task)
+        self.state = state or State(task)
+        self.supplies = supplies or supplies_of(task)
+        self._pending = pending or InMemory()
+        self.watcher: Watcher | None = None
+        self.follow_definition()
+
+    def follow_definition(self) -> None:
+        """Make the parts that go by the definition in force; what waits in the state stays there."""
+        state = self.state
+        self.definition = state.definition
+        self.task = task = under(self.settings, state.definition)
         self.reader = Reader(task)
-        self.join = Join(state.join, pending or InMemory(), task.wait_ms)
+        self.join = Join(state.join, self._pending, task.wait_ms)
         self.order = Order(state.order, task.lateness_ms) if task.order == "event_time" else None
         self.batch = Batch(state.batch, task.update) if task.update else None
         self.names = None if is_bounded(task) else Names(task.name_limit, state.names)
@@ -82,4 +113,4 @@ class LearnerParts:
             described["order"] = state.order.describe()
         if self.batch is not None:
             described["batch"] = {"collected": len(state.batch.rows), "overflows": state.batch.overflows}
-        return described | {"arms": {name: arm.describe(self.task.model_name) for name, arm in state.arms.items()}}
+        return described | {"arms": {name: arm.describe() for name, arm in state.arms.items()}}

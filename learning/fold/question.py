@@ -35,6 +35,9 @@ def ask(parts: LearnerParts, turn: Turn, record: Record) -> None:
     else:
         step, early = match.label
         parts.join.meet(record_id, state.step, Marker(state.clock, question=state.step, label=step), delay=0)
+        if state.is_forgotten(record_id, early.time):
+            turn.refuse("forgotten", "its label was taken out by unlearn, and must not be learned.")
+            return
         resolve(parts, turn, record_id, question, early.label, delay=0)
 
 

@@ -13,7 +13,7 @@ from headrace.learning.metrics.mae import MAE
 from headrace.learning.metrics.r2 import R2
 from headrace.learning.metrics.rmse import RMSE
 from headrace.learning.metrics.rolling_roc_auc import rolling_roc_auc
-from headrace.learning.prediction import Prediction
+from headrace.learning.prediction import Prediction, number
 from headrace.learning.tags import tagged
 from headrace.learning.task import Json, Kind, Label
 
@@ -85,9 +85,24 @@ class Scoreboard:
         p = None if probabilities is None else probabilities.get(True if self.kind == "binary" else label)
         self.window.append((label, prediction.value, p))
 
+    def figures(self) -> dict[str, float | None]:
+        """Give every metric over all of the log, by name; None while there is no finite figure."""
+        return _figures(self.metrics, self.scored)
+
+    def recent_error(self) -> float | None:
+        """Give the mean error over the moving window: the share of wrong classes, or the mean absolute error; None while it is empty."""
+        if not self.window:
+            return None
+        if self.kind == "regression":
+            errors = [abs(number(label) - number(value)) for label, value, _ in self.window]
+        else:
+            errors = [float(label != value) for label, value, _ in self.window]
+        mean = sum(errors) / len(errors)
+        return mean if math.isfinite(mean) else None
+
     def values(self) -> dict[str, Json]:
         """Return every metric by name, and those of the moving window as `window`; a metric without a finite figure is None."""
-        figures: dict[str, Json] = _figures(self.metrics, self.scored)
+        figures: dict[str, Json] = self.figures()
         recent = {name: metric() for name, metric in METRICS.of_kind(self.kind).items()}
         rows = [(label, self._prediction(label, value, p)) for label, value, p in self.window]
         for metric in recent.values():

@@ -78,6 +78,11 @@ class Refused(msgspec.Struct, frozen=True):
     value: bytes
 
 
+def count_rows(value: bytes) -> int:
+    """Count the lines of a message, each of which is a record."""
+    return value.count(b"\n") + (not value.endswith(b"\n"))
+
+
 class Reader:
     """Decodes and checks the records of one task.
 
@@ -113,14 +118,11 @@ class Reader:
         """Decode the records of one message, in their order; a line that cannot be read becomes a `Refused` in its place."""
         if not value or value.isspace():
             return [Refused("empty", "the message is empty. Send one JSON object a line.", value or b"")]
-        is_ended = value.endswith(b"\n")
-        rows = value.count(b"\n") + (
-            not is_ended
-        )  # counted before the split: a message of line ends would give millions
+        rows = count_rows(value)  # before the split: a message of line ends would give millions
         if rows > ROWS_MAX:
             return [Refused("too_many_rows", f"{rows} rows in one message. Send up to {ROWS_MAX}.", value)]
         lines = value.split(b"\n")
-        if is_ended:
+        if value.endswith(b"\n"):
             lines.pop()
         return [self._read_line(line) for line in lines]
 
@@ -184,6 +186,8 @@ class Reader:
             raise _error("not_an_object", "the record is not a JSON object.", 'Send {"features": {...}, "label": ...}.')
         refuse_duplicate_keys(line)
         if isinstance(loose.get("control"), str):
+            if b'"control"' not in line:  # whoever looks ahead for control records finds them by it
+                raise _error("control", "the key 'control' is written with escapes.", "Write it as it is.")
             return Control(loose.pop("control"), loose)
         if "label" in loose and str(error).endswith("`$.label`"):
             self._refuse_label(loose["label"])

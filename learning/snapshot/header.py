@@ -11,7 +11,7 @@ import river
 from headrace.learning.errors import DamagedError, SnapshotError
 from headrace.learning.task import Task
 
-FORMAT = 4
+FORMAT = 5
 """The version of the format; it goes up by one when the state, the header or the snapshot changes its layout."""
 
 MAGIC = b"HEADRACE"
@@ -48,7 +48,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     task, kind, partition
         The name and the kind of the task, and the shard.
     fingerprint
-        The fingerprint of the task's configuration.
+        The fingerprint of the definition by which the state was folded last.
     libraries
         The libraries that a model computes with, and their versions.
     position
@@ -89,12 +89,6 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         compare("task", self.task, task.name, "Give each task a topic and a folder of its own.")
         compare("kind", self.kind, task.kind, REPLAY)
         compare("shard", self.partition, partition, REPLAY)
-        if self.fingerprint != task.fingerprint:
-            what = (
-                f"the snapshot's configuration of the task is {self.fingerprint[:16]}, not {task.fingerprint[:16]}:"
-                " its model, features, labels or policies were changed."
-            )
-            raise SnapshotError(what, f"Take the change back, or give the changed task another name. Or: {REPLAY}")
         for name in sorted(LIBRARIES.keys() | self.libraries.keys()):
             there = self.libraries.get(name)
             remedy = f"Install {name} {there}, or: {REPLAY}" if there else REPLAY

@@ -1,8 +1,7 @@
 """Checks a decoded state against a new one, attribute by attribute, because the writer of a snapshot may have put in anything."""
 
-import inspect
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import islice
 from typing import Annotated, Any, Literal
 
@@ -10,10 +9,18 @@ import msgspec
 from msgspec import Meta
 from river.base import Base
 
+from headrace.learning.arms import Arm
+from headrace.learning.errors import ModelError
+from headrace.learning.models.likeness import check_like
+from headrace.learning.models.named import require_named
+from headrace.learning.recipe import decode_without
 from headrace.learning.records.labels import LabelType
 from headrace.learning.records.mark import Mark
 from headrace.learning.snapshot.header import Sum
+from headrace.learning.state import State
 from headrace.learning.tags import OURS, Count, contents_of
+from headrace.learning.task import Task, under
+from headrace.learning.versions import Version
 from headrace.learning.waiting.batch import LabelledFeatures
 from headrace.learning.waiting.join import MODULUS
 from headrace.learning.waiting.order import HeldRecord
@@ -29,6 +36,15 @@ CONTENTS: dict[tuple[str, str], Any] = {
     ("State", "probes"): list[dict[str, Plain]],
     ("State", "label_type"): LabelType | None,
     ("State", "labels"): dict[Plain, None] | None,
+    ("State", "definition"): bytes,
+    ("State", "begun_by"): Sum,
+    ("State", "defined_at"): Count | None,
+    ("State", "controls"): dict[str, str],
+    ("State", "paused"): str | None,
+    ("State", "forgotten"): dict[str, Count],
+    ("State", "jobs"): dict[str, bytes],
+    ("State", "left_out"): bytes,
+    ("Arm", "made_of"): str | dict[str, Plain],
     ("Arm", "role"): Literal["champion", "challenger", "baseline"],
     ("Arm", "version"): str | None,
     ("Scoreboard", "window"): list[tuple[Plain, Plain, float | None]],
@@ -46,29 +62,67 @@ TUPLES: dict[tuple[str, str], type] = {
 """The class of the named tuples in an attribute, by class and attribute name; their values are checked as plain tuples."""
 
 
-def check(state: Any, fresh: Any) -> None:
-    """Compare a decoded state with a new state of the same task.
+def check(state: Any, task: Task, modules: Collection[str]) -> None:
+    """Compare a decoded state with a fresh one of the same definition and arms.
 
     Parameters
     ----------
     state
         The decoded state.
-    fresh
-        A state before its first record.
+    task
+        The task whose state it should be.
+    modules
+        The modules of the user's own whose functions may make a model.
 
     Raises
     ------
     ValueError
         An attribute cannot be right; the message names the first such attribute.
     """
+    fresh = _fresh(state, task, modules)
     _check_attributes(state, fresh)
+    if any(type(version) is not Version or name != version.id for name, version in state.versions.saved.items()):
+        raise ValueError("VersionIndex.saved holds other things")
     for known in _parts(state.names):
         _convert(dict.fromkeys(known), dict[str, None], ("State", "names"))
         for values in known.values():
             if values is not None:
                 _convert(values, dict[str, None], ("State", "names"))
+    try:
+        decode_without(state.left_out)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise ValueError(f"State.left_out: {error}") from None
     if state.join.checksum >= MODULUS:
         raise ValueError("JoinState.checksum is no checksum")
+
+
+def _fresh(state: Any, task: Task, modules: Collection[str]) -> State:
+    """Make a state before the first record, by the definition and with the arms that the state says it has."""
+    held = vars(state) if type(state) is State else {}
+    definition, arms = held.get("definition"), held.get("arms")
+    if type(definition) is not bytes or type(arms) is not dict or "champion" not in arms:
+        raise ValueError("there is no State where one should be")
+    try:
+        task = under(task, definition)
+        require_named(task.model, modules)
+    except ModelError as error:
+        raise ValueError(f"State.definition: {error.what}") from None
+    except (msgspec.MsgspecError, ValueError, TypeError) as error:
+        raise ValueError(f"State.definition: {error}") from None
+    fresh = State(task)
+    for name, arm in arms.items():
+        said: dict[str, Any] = vars(arm) if type(arm) is Arm else {}
+        made_of, role = said.get("made_of"), said.get("role")
+        _convert(name, str, ("State", "arms"))
+        _convert(made_of, CONTENTS["Arm", "made_of"], ("Arm", "made_of"))
+        _convert(role, CONTENTS["Arm", "role"], ("Arm", "role"))
+        made_for = msgspec.structs.replace(task, model=made_of, update=None)
+        try:
+            require_named(made_for.model, modules)
+        except ModelError as error:
+            raise ValueError(f"Arm.made_of: {error.what}") from None
+        fresh.arms[name] = Arm(made_for, str(role))
+    return fresh
 
 
 def _check_attributes(value: Any, fresh: Any) -> None:
@@ -89,7 +143,7 @@ def _check_value(value: Any, fresh: Any, place: tuple[str, str], contents: Any) 
     elif type(value) is not type(fresh):
         raise ValueError(f"{'.'.join(place)} is of the type {type(value).__name__}")
     elif isinstance(fresh, Base):
-        _check_settings(value, fresh)
+        check_like(value, fresh)
     elif type(fresh) is int:
         _convert(value, Count, place)
     elif type(fresh) is dict and place != ("State", "names"):
@@ -133,21 +187,3 @@ def _parts(value: Any) -> Iterator[Any]:
             yield value[at : at + PART]
     else:
         yield value
-
-
-def _check_settings(model: Any, fresh: Any, depth: int = 20) -> None:
-    """Compare the classes of a model's parts, and their string parameters: a forged one could be a pattern that never ends."""
-    if type(model) is not type(fresh):
-        raise ValueError(f"there is a {type(model).__name__} in the place of a {type(fresh).__name__}")
-    if not type(fresh).__module__.startswith("river.") or not depth:
-        return
-    for name in inspect.signature(type(fresh)).parameters:
-        given, wanted = getattr(model, name, None), getattr(fresh, name, None)
-        if isinstance(wanted, Base):
-            _check_settings(given, wanted, depth - 1)
-        elif isinstance(wanted, str) and given != wanted:
-            raise ValueError(f"{type(fresh).__name__}.{name} is another text")
-    if isinstance(steps := getattr(fresh, "steps", None), dict):
-        for name, step in steps.items():
-            if isinstance(step, Base):
-                _check_settings(model.steps.get(name), step, depth - 1)

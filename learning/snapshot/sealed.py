@@ -13,7 +13,7 @@ from headrace.learning.prediction import Prediction
 from headrace.learning.snapshot.header import FORMAT, LIBRARIES, REPLAY, Header, Parts, compare, join, split
 from headrace.learning.snapshot.plausible import check
 from headrace.learning.state import State
-from headrace.learning.task import Label, Task
+from headrace.learning.task import Label, Task, fingerprint, modules_of
 
 LEVEL = 1
 """The level of Zstandard compression: a state shrinks to a third, at 300 MB/s and more."""
@@ -42,7 +42,7 @@ def seal(state: State, task: Task, partition: int, *, writer: str, snapshot_key:
         The model cannot be saved: it holds a lambda or an open file, or raises an exception when it predicts.
     """
     try:
-        encoding, answers_digest = encode(state), digest(answers(_asked(state, task)))
+        encoding, answers_digest = encode(state), digest(answers(_asked(state)))
     except SnapshotError:
         raise
     except BaseException as error:
@@ -53,7 +53,7 @@ def seal(state: State, task: Task, partition: int, *, writer: str, snapshot_key:
         task=task.name,
         kind=task.kind,
         partition=partition,
-        fingerprint=task.fingerprint,
+        fingerprint=fingerprint(state.definition),
         libraries=LIBRARIES,
         position=state.position,
         digest=hashlib.sha256(encoding).hexdigest(),
@@ -114,7 +114,7 @@ def unseal(
     try:
         compare("digest", digest(state), header.digest, REPLAY)
         compare("position", state.position, header.position, REPLAY)
-        same = digest(answers(_asked(state, task))) == header.answers
+        same = digest(answers(_asked(state))) == header.answers
     except SnapshotError as error:
         raise DamagedError(error.what, error.remedy) from None
     except (KeyboardInterrupt, SystemExit, GeneratorExit):
@@ -144,23 +144,25 @@ def _inflated(parts: Parts) -> bytes:
 
 def _decoded(encoding: bytes, task: Task, own_modules: Sequence[str]) -> State:
     """Decode the state in an encoding; raise DamagedError if the encoding holds no plausible state."""
+    modules = (*own_modules, *task.modules)
     try:
-        state: State = decode(encoding, (*own_modules, *task.modules))
+        state: State = decode(encoding, modules)
     except SnapshotError as error:
         raise DamagedError(error.what, error.remedy) from None
     try:
-        check(state, State(task))
+        check(state, task, modules)
     except Exception as error:  # noqa: BLE001 the decoded object may be anything, and fail in any way
         raise DamagedError(f"the snapshot does not hold a state: {error}.", REPLAY) from None
     return state
 
 
-def _asked(state: State, task: Task) -> State:
+def _asked(state: State) -> State:
     """Return the state whose arms predict for the probes: a copy for a user's own model, which may change when it predicts."""
-    if not task.modules:
+    modules = [module for arm in state.arms.values() for module in modules_of(arm.made_of)]
+    if not modules:
         return state
     asked = copy.copy(state)
-    asked.arms = decode(encode(state.arms), task.modules)
+    asked.arms = decode(encode(state.arms), modules)
     return asked
 
 

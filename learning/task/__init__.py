@@ -1,8 +1,10 @@
-"""The task: one supervised problem, its sources, and the durations in its settings."""
+"""The task: one supervised problem, its definition, its sources, and the durations in its settings."""
 
+from headrace.learning.task.definition import define, differences, fingerprint, under
 from headrace.learning.task.task import (
     BATCH_MAX,
     LABELS_MAX,
+    MEANS,
     Duration,
     Feature,
     Json,
@@ -13,12 +15,16 @@ from headrace.learning.task.task import (
     Unanswered,
     Update,
     Value,
+    Versions,
     milliseconds,
+    modules_of,
+    name_of,
 )
 
 __all__ = [
     "BATCH_MAX",
     "LABELS_MAX",
+    "MEANS",
     "Duration",
     "Feature",
     "Json",
@@ -29,5 +35,12 @@ __all__ = [
     "Unanswered",
     "Update",
     "Value",
+    "Versions",
+    "define",
+    "differences",
+    "fingerprint",
     "milliseconds",
+    "modules_of",
+    "name_of",
+    "under",
 ]

@@ -1,7 +1,9 @@
 """Durations as people write them, such as `7d`."""
 
-import math
 import re
+
+SECONDS_MAX = 10_000_000_000.0
+"""The longest duration: three centuries."""
 
 SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0, "w": 604_800.0}
 
@@ -12,7 +14,7 @@ def seconds(text: str | float) -> float:
     Parameters
     ----------
     text
-        A number with a unit (`ms`, `s`, `m`, `h`, `d` or `w`), or a number of seconds; finite, 0 or more.
+        A number with a unit (`ms`, `s`, `m`, `h`, `d` or `w`), or a number of seconds; from 0 to `SECONDS_MAX`.
 
     Raises
     ------
@@ -29,10 +31,14 @@ def seconds(text: str | float) -> float:
     ValueError: 'soon' is no duration: write a number and one of ms, s, m, h, d, w
     """
     if not isinstance(text, str):
-        if not 0 <= text < math.inf:
-            raise ValueError(f"{text} is no duration: it must be finite, and 0 or more")
-        return float(text)
+        return _bounded(float(text), text)
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|[smhdw])", text.strip())
     if match is None:
         raise ValueError(f"'{text[:40]}' is no duration: write a number and one of {', '.join(SECONDS)}")
-    return float(match[1]) * SECONDS[match[2]]
+    return _bounded(float(match[1]) * SECONDS[match[2]], text)
+
+
+def _bounded(value: float, text: str | float) -> float:
+    if not 0 <= value <= SECONDS_MAX:
+        raise ValueError(f"{text} is no duration: it must be from 0 to {SECONDS_MAX:,.0f} s")
+    return value

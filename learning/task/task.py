@@ -1,6 +1,5 @@
 """A task: one supervised problem, as `headrace.toml` declares it."""
 
-import hashlib
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -55,6 +54,9 @@ class Stored(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 BATCH_MAX = 10_000
 """The most labels that are collected before they are learned."""
 
+MEANS = "online_linear"
+"""The model that can learn several labels by one step along the mean of their gradients."""
+
 LABELS_MAX = 1_000
 """The most labels of a multiclass task, declared or met."""
 
@@ -81,8 +83,8 @@ class Update(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         if self.batch is None and self.every is None:
             raise ValueError("update needs batch or every, or both")
-        if self.every is not None and seconds(self.every) == 0:
-            raise ValueError("every must be above 0")
+        if self.every is not None and milliseconds(self.every) == 0:
+            raise ValueError("every must be a millisecond or more")
 
     @property
     def every_ms(self) -> int | None:
@@ -107,6 +109,31 @@ class Unanswered(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         if (self.assume is None) == (self.self_train is None):
             raise ValueError("unanswered is 'drop', or has one of assume and self_train")
+
+
+Mirror = Annotated[
+    str, msgspec.Meta(pattern=r"^(file:\S.*|s3://[^/\s]+(/\S*)?)\Z", examples=["s3://models/headrace"], max_length=1024)
+]
+
+
+class Versions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """When the champion is saved as a version, and how many versions are kept.
+
+    Parameters
+    ----------
+    every
+        Labels learned from one version to the next.
+    keep
+        Versions kept in each shard beside those that are pinned. The one that the champion comes from and the last good one are kept
+        always.
+    mirror
+        Where each saved version is copied to, as a file: `file:FOLDER`, or `s3://BUCKET/PREFIX`. Left out: nowhere. It is not part of the
+        definition: a restart puts it in force. See "Mirror every version" in docs/how-to/versions.md.
+    """
+
+    every: Annotated[int, msgspec.Meta(ge=1)] = 10_000
+    keep: Annotated[int, msgspec.Meta(ge=2, le=1_000)] = 10
+    mirror: Mirror | None = None
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -150,6 +177,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         `lateness`: `"learn"` at once, or `"quarantine"`.
     update
         When labels are learned: `{ batch = 32 }`, `{ every = "5s" }`, or both. Left out: each label at once.
+    versions
+        When the champion is saved as a version that one can go back to, and how many versions are kept.
     stored
         Features to look up by the entity's key, unless a record brings them itself. The values are frozen into the record before it is
         folded, so the model needs no change.
@@ -161,8 +190,6 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     >>> task = Task(name="phishing", kind="binary")
     >>> task.model, task.partitions, task.events
     ('logistic', 1, 'phishing.events')
-    >>> task.fingerprint == Task(name="phishing", kind="binary", model="alma").fingerprint
-    False
     """
 
     name: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}\Z")]
@@ -180,6 +207,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     lateness: Duration = "10s"
     late: Literal["learn", "quarantine"] = "learn"
     update: Update | None = None
+    versions: Versions = Versions()
     stored: dict[str, Stored] | None = None
     sources: list[Source] | None = None
 
@@ -187,8 +215,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         if self.wait_ms == 0:
             raise ValueError("wait must be above 0")
         seconds(self.lateness)
-        if self.update and self.update.gradient == "mean" and self.model_name != "online_linear":
-            raise ValueError("gradient = 'mean' is for the model online_linear alone")
+        if self.update and self.update.gradient == "mean" and self.model_name != MEANS:
+            raise ValueError(f"gradient = 'mean' is for the model {MEANS} alone")
         if len(set(map(type, self.labels or ()))) > 1:
             raise ValueError("labels has strings and whole numbers, and 1 and '1' have one key in JSON: use one type")
         if isinstance(self.unanswered, Unanswered):
@@ -199,6 +227,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         if self.model == "":
             default = {"binary": "logistic", "multiclass": "softmax", "regression": "linear"}[self.kind]
             msgspec.structs.force_setattr(self, "model", default)
+        elif isinstance(self.model, dict):  # the order of its keys must not be seen in a state
+            msgspec.structs.force_setattr(self, "model", dict(sorted(self.model.items())))
 
     @property
     def events(self) -> str:
@@ -223,26 +253,12 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     @property
     def modules(self) -> tuple[str, ...]:
         """The module of a user's own model, whose classes may be in the state; empty for a model of the catalogue."""
-        module, imported, _ = self.model_name.partition(":")
-        return (module,) if imported else ()
+        return modules_of(self.model)
 
     @property
     def model_name(self) -> str:
         """The catalogue name or `module:function` of the champion."""
-        return self.model if isinstance(self.model, str) else str(self.model.get("use", ""))
-
-    @property
-    def fingerprint(self) -> str:
-        """The SHA-256, as hex, of all settings that decide how the task folds; a snapshot with another fingerprint is refused.
-
-        Partitions, publishing and sources do not count. Stored features do not either: they are frozen into records before the fold.
-        """
-        update = self.update and (self.update.batch, self.update.every_ms, self.update.gradient)
-        order = None if self.order == "arrival" else (self.lateness_ms, self.late)
-        limits = self.feature_limit, self.name_limit
-        decides = {"kind": self.kind, "model": self.model, "features": self.features, "labels": self.labels, "limits": limits,
-                   "wait": self.wait_ms, "unanswered": self.unanswered, "order": order, "update": update}  # fmt: skip
-        return hashlib.sha256(msgspec.json.encode(decides, order="sorted")).hexdigest()
+        return name_of(self.model)
 
     def _check_assumed(self, label: Label) -> None:
         fits = {
@@ -252,6 +268,29 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         }[self.kind]
         if not fits:
             raise ValueError(f"assume is {label!r}, which is no label of this task")
+
+
+def name_of(model: str | dict[str, Value]) -> str:
+    """Give the catalogue name or the `module:function` of a model.
+
+    Examples
+    --------
+    >>> name_of({"use": "logistic", "learning_rate": 0.05})
+    'logistic'
+    """
+    return model if isinstance(model, str) else str(model.get("use", ""))
+
+
+def modules_of(model: str | dict[str, Value]) -> tuple[str, ...]:
+    """Give the module of a model, where it is one of the user's own: what it defines may be in the state.
+
+    Examples
+    --------
+    >>> modules_of("shop.models:make"), modules_of("logistic")
+    (('shop.models',), ())
+    """
+    module, imported, _ = name_of(model).partition(":")
+    return (module,) if imported else ()
 
 
 def milliseconds(duration: str | float) -> int:

@@ -87,6 +87,8 @@ class JoinState:
         The step and the log time of the first entry that has not expired, answered or not; None if there is none.
     delays
         The time from question to label of the questions answered last, in milliseconds of log time; 0 for an early label.
+    floor
+        Log time: entries of earlier times do not count, even if the wait has become longer since.
     entries, checksum
         The number of entries that the table must hold from the step of `oldest` to the last step folded, and the sum of their weights
         modulo 2^128. A worker that loads the state compares both with the table.
@@ -101,6 +103,7 @@ class JoinState:
         self.duplicates = 0
         self.oldest: tuple[int, int] | None = None
         self.delays: deque[int] = deque(maxlen=DELAYS)
+        self.floor = 0
         self.entries = 0
         self.checksum = 0
 
@@ -143,15 +146,20 @@ class Join:
         """The log time at which the next entry expires."""
         return None if self.state.oldest is None else self.state.oldest[1] + self.wait
 
+    def gone_at(self, clock: int) -> int:
+        """Return the log time up to which entries no longer count at a log time."""
+        return max(clock - self.wait, self.state.floor - 1)
+
     def find(self, record_id: str, step: int, clock: int) -> Match:
         """Find the entries that count for an id at a step and a log time."""
         question: tuple[int, WaitingQuestion] | None = None
         label: tuple[int, EarlyLabel] | None = None
+        gone = self.gone_at(clock)
         for written, _, data in self.pending.of(record_id):
             if written >= step:
                 break
             content = decode(data)
-            if content.time + self.wait <= clock:
+            if content.time <= gone:
                 continue
             if isinstance(content, Marker):
                 return Match(met=True)

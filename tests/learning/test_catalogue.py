@@ -4,7 +4,8 @@ import msgspec
 import pytest
 from river import dummy
 
-from headrace.learning.commands import COMMANDS
+from headrace.learning.commands import COMMANDS, Command
+from headrace.learning.control_record import Arguments
 from headrace.learning.drift import DEFAULT, DETECTORS, Change
 from headrace.learning.effects import Drift, Quarantined
 from headrace.learning.errors import ModelError
@@ -85,9 +86,14 @@ def test_a_row_of_detectors_is_a_detector_that_an_arm_can_have(monkeypatch):
     ]
 
 
-def wave(state, turn, control):
+class Wave(Arguments, frozen=True, kw_only=True):
+    to: str
+
+
+def wave(state, turn, arguments):
     state.skipped += 1
-    turn.alert("waved", f"waved to {control.arguments['to']} at {turn.origin.offset}")
+    turn.alert("waved", f"waved to {arguments.to} at {turn.origin.offset}")
+    return "waved"
 
 
 def test_a_row_of_commands_is_a_command_that_a_control_record_may_name(monkeypatch):
@@ -96,7 +102,8 @@ def test_a_row_of_commands_is_a_command_that_a_control_record_may_name(monkeypat
     (refused,) = fold(learner, record)
     assert isinstance(refused, Quarantined)
     assert (refused.code, refused.value) == ("control", record)
-    monkeypatch.setitem(COMMANDS, "wave", wave)
-    (waved,) = fold(learner, record)
+    monkeypatch.setitem(COMMANDS, "wave", Command(Wave, wave))
+    waved, acted = fold(learner, record)
     assert (waved.id, waved.code, waved.detail) == ("ads/0/1/0/0", "waved", "waved to me at 1")
+    assert (acted.command, acted.did) == ("wave", "waved")
     assert (learner.state.quarantined, learner.state.skipped, learner.state.position) == (1, 1, 2)

@@ -12,7 +12,7 @@ from headrace.learning.fold.learner import Learner
 from headrace.learning.records import Reader
 from headrace.learning.records.names import Names, is_bounded
 from headrace.learning.snapshot import digest, seal, unseal
-from headrace.learning.task import Feature, Task, Unanswered
+from headrace.learning.task import Feature, Task, Unanswered, define, fingerprint
 
 
 def task(**more):
@@ -82,7 +82,7 @@ def test_an_assumed_label_is_no_way_around_the_limit():
 
 def test_the_limits_are_part_of_what_decides_the_fold():
     tasks = [Task(name="ads", kind="binary"), task(), Task(name="ads", kind="binary", feature_limit=3)]
-    assert len({one.fingerprint for one in tasks}) == 3
+    assert len({fingerprint(define(one)) for one in tasks}) == 3
 
 
 def test_names_are_counted_exactly():

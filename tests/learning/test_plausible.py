@@ -12,10 +12,10 @@ from river import compose, feature_extraction, linear_model, naive_bayes, optim,
 
 from headrace.learning.errors import DamagedError
 from headrace.learning.fold.learner import Learner
+from headrace.learning.models.likeness import check_like
 from headrace.learning.snapshot import decode, encode, seal, unseal
 from headrace.learning.snapshot.plausible import check
-from headrace.learning.state import State
-from headrace.learning.task import Task, Update
+from headrace.learning.task import Task, Update, define
 
 TASKS = {
     "binary": Task(name="t", kind="binary", model="logistic", wait="1h", order="event_time", update=Update(batch=4)),
@@ -42,7 +42,7 @@ def learned(kind="binary", count=30):
 def test_a_state_that_was_folded_is_one():
     for kind, task in TASKS.items():
         state = learned(kind)
-        check(decode(encode(state)), State(task))
+        check(decode(encode(state)), task, ())
 
 
 def put(path, value):
@@ -81,9 +81,9 @@ ODD = {
     ),
     "a checksum that is too large": (put("join.checksum", 1 << 128), "JoinState.checksum is no checksum"),
     "a checksum that is a float": (put("join.checksum", 1.0), "JoinState.checksum: Expected `int`, got `float`"),
-    "no arms": (put("arms", {}), "State.arms has other names"),
-    "an arm of another name": (put("arms", {"other": None}), "State.arms has other names"),
-    "an arm that is a list": (put("arms.champion", []), "there is no Arm where one should be"),
+    "no arms": (put("arms", {}), "there is no State where one should be"),
+    "an arm of another name": (put("arms", {"other": None}), "there is no State where one should be"),
+    "an arm that is a list": (put("arms.champion", []), "Arm.made_of: Expected `str | object`, got `null`"),
     "a role that is none": (put("arms.champion.role", "king"), "Arm.role: Invalid enum value 'king'"),
     "a window of another length": (
         put("arms.champion.scoreboard.window", collections.deque(maxlen=10**9)),
@@ -125,7 +125,7 @@ def test_what_no_state_has_is_refused(odd):
     state, (change, refusal) = learned(), ODD[odd]
     change(state)
     with pytest.raises(ValueError, match=re.escape(refusal)):
-        check(decode(encode(state)), State(TASKS["binary"]))
+        check(decode(encode(state)), TASKS["binary"], ())
 
 
 def test_a_snapshot_of_it_is_passed_by_like_a_damaged_one():
@@ -144,12 +144,12 @@ def test_a_million_names_are_not_compared_at_one_go(monkeypatch):
     monkeypatch.setattr(
         msgspec,
         "convert",
-        lambda value, wanted: (
+        lambda value, *wanted, **how: (
             sizes.append(len(value) if isinstance(value, dict | list) else 1),
-            convert(value, wanted),
-        ),
+            convert(value, *wanted, **how),
+        )[1],
     )
-    check(state, State(TASKS["binary"]))
+    check(state, TASKS["binary"], ())
     assert 1_000 in sizes
     assert max(sizes) == 1_000
     for wrong in (
@@ -159,7 +159,7 @@ def test_a_million_names_are_not_compared_at_one_go(monkeypatch):
     ):
         state.names = wrong
         with pytest.raises(ValueError, match=r"State\.names"):
-            check(state, State(TASKS["binary"]))
+            check(state, TASKS["binary"], ())
 
 
 def bag(pattern=r"\w+"):
@@ -167,15 +167,34 @@ def bag(pattern=r"\w+"):
     return compose.Pipeline(words, naive_bayes.BernoulliNB())
 
 
-def test_the_texts_among_a_models_parameters_are_those_of_the_task(monkeypatch):
+def test_the_texts_among_a_models_parameters_are_those_of_the_task():
     """A pattern could be chosen that takes for ever on the first text."""
-    fresh = State(TASKS["binary"])
-    fresh.arms["champion"].model = bag()
-    state = decode(encode(fresh))
-    check(state, fresh)
-    state.arms["champion"].model = bag("(a|a)*$")
+    check_like(decode(encode(bag())), bag())
     with pytest.raises(ValueError, match="BagOfWords.tokenizer_pattern is another text"):
-        check(state, fresh)
-    state.arms["champion"].model = preprocessing.StandardScaler() | linear_model.LogisticRegression(optim.SGD())
+        check_like(bag("(a|a)*$"), bag())
     with pytest.raises(ValueError, match="in the place of a BagOfWords"):
-        check(state, fresh)
+        check_like(preprocessing.StandardScaler() | linear_model.LogisticRegression(optim.SGD()), bag())
+
+
+def test_an_arm_is_compared_with_a_model_of_what_it_says_it_is_made_of():
+    state = learned()
+    state.arms["champion"].made_of = "alma"
+    with pytest.raises(ValueError, match="in the place of"):
+        check(decode(encode(state)), TASKS["binary"], ())
+
+
+@pytest.mark.parametrize("made_of", ["os:system", {"use": "os:system"}, 5, None])
+def test_no_model_is_made_by_a_function_that_the_settings_do_not_name(made_of):
+    state = learned()
+    state.arms["champion"].made_of = made_of
+    with pytest.raises(ValueError, match=r"Arm\.made_of"):
+        check(decode(encode(state)), TASKS["binary"], ())
+
+
+def test_no_function_is_called_that_only_the_definition_in_a_state_names(tmp_path):
+    state, touched = learned(), tmp_path / "touched"
+    evil = msgspec.structs.replace(TASKS["binary"], model={"use": "os:system", "command": f"touch {touched}"})
+    state.definition = define(evil)
+    with pytest.raises(ValueError, match=r"State\.definition.*worker\.modules|State\.definition.*do not name"):
+        check(decode(encode(state)), TASKS["binary"], ())
+    assert not touched.exists()

@@ -78,8 +78,6 @@ def test_a_snapshot_of_another_log_is_refused():
     with pytest.raises(ValueError, match="of another log"):
         filled(39).fold(snapshot=snapshot)
     with pytest.raises(SnapshotError):
-        filled(model="alma").fold(snapshot=snapshot)
-    with pytest.raises(SnapshotError):
         filled(partitions=2).fold(1, snapshot=snapshot)
 
 

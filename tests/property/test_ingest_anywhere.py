@@ -116,7 +116,7 @@ class FailingAppender(Appender):
 class Hasty(FailingAppender):
     """A mutant: sends all batches of a partition without waiting for each to be acknowledged."""
 
-    async def _append_line(self, producer, rows, numbers):
+    async def _append_line(self, producer, rows, numbers, *, stops):
         failed = None
         for batch in pack(rows, numbers):
             try:

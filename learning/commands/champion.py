@@ -1,0 +1,146 @@
+"""What commands do to the champion: save it as a version, and put another model in its place."""
+
+import hashlib
+from itertools import chain, count
+from typing import Any, NamedTuple
+
+import msgspec
+
+from headrace.learning.commands.command import Refusal
+from headrace.learning.effects import Saved
+from headrace.learning.encoding import decode, encode
+from headrace.learning.errors import ModelError, SnapshotError
+from headrace.learning.models import build
+from headrace.learning.models.likeness import check_like
+from headrace.learning.models.named import require_named
+from headrace.learning.state import State
+from headrace.learning.task import Task, Value
+from headrace.learning.turn import Turn
+from headrace.learning.versions import Reason, Version
+
+Spec = str | dict[str, Value]
+"""What a model is made of, as in a task's `model`."""
+
+
+class Loaded(NamedTuple):
+    """A model that was read from its bytes, and the task that it was made for."""
+
+    task: Task
+    model: Any
+
+
+def save_version(state: State, turn: Turn, reason: Reason, keep: str | None = None, *, is_new: bool = False) -> Version:
+    """Save the champion as a version, unless it is one as it stands; drop those that are not kept any more.
+
+    Parameters
+    ----------
+    state, turn
+        Of the fold.
+    reason
+        Why.
+    keep
+        The id of a version that must not be dropped now.
+    is_new
+        Whether the model has answered nothing yet: the arm's figures are those of the model before.
+
+    Raises
+    ------
+    SnapshotError
+        The model cannot be saved.
+    """
+    arm = state.arms["champion"]
+    state.versions.since = arm.updates
+    data = encode(arm.model)
+    digest = hashlib.sha256(data).hexdigest()
+    current = state.versions.saved.get(arm.version or "")
+    if current is not None and current.digest == digest:
+        return current
+    name = f"v{arm.updates}-{turn.shard.rpartition('/')[2]}-{turn.message.offset}"
+    names = chain([name], (f"{name}-{number}" for number in count(turn.row)))
+    version = Version(
+        id=next(one for one in names if one not in state.versions.saved),
+        position=turn.message.offset,
+        updates=arm.updates,
+        time=turn.clock,
+        digest=digest,
+        model=arm.made_of,
+        metrics={} if is_new else arm.scoreboard.figures(),
+        error=None if is_new else arm.scoreboard.recent_error(),
+        reason=reason,
+        parent=arm.version,
+    )
+    state.versions.add(version)
+    arm.version = version.id
+    turn.supplies.artefacts.put(digest, data, position=turn.message.offset)
+    turn.emit(Saved(id=turn.next_id(), version=version, time=turn.clock / 1000))
+    state.versions.retain(state.task.versions.keep, {arm.version, keep})
+    return version
+
+
+def load(state: State, turn: Turn, digest: str, made_of: Spec, made_for: str | None = None) -> Loaded:
+    """Read a model that was saved, or made by a job.
+
+    Parameters
+    ----------
+    state, turn
+        Of the fold.
+    digest
+        Of the model.
+    made_of
+        What it was made of.
+    made_for
+        The id of the `install` for which it was made beside the fold; None if the fold has saved it. What the fold has saved once, and
+        dropped since, must not matter.
+
+    Raises
+    ------
+    Refusal
+        Its bytes are not there, or are not such a model.
+    ModelError
+        It is a model of a module that the settings do not name: the shard cannot go on without it.
+    """
+    artefacts = turn.supplies.artefacts
+    data = artefacts.get(digest) if made_for is None else artefacts.get_made(made_for, digest)
+    if data is None or hashlib.sha256(data).hexdigest() != digest:
+        raise Refusal(f"the artefact {digest[:16]} is not in <task>.versions, or is damaged.")
+    task = task_of(state.task, turn, made_of)
+    fresh = make(task)
+    try:
+        model = decode(data, task.modules)
+        check_like(model, fresh)
+    except SnapshotError as error:
+        raise Refusal(error.what) from None
+    except ValueError as error:
+        raise Refusal(f"the artefact {digest[:16]} is no '{task.model_name}': {error}.") from None
+    return Loaded(task, model)
+
+
+def replace(state: State, loaded: Loaded, version: str | None, updates: int) -> None:
+    """Put another model in the place of the champion's."""
+    state.arms["champion"].replace(loaded.task, loaded.model, version, updates)
+    state.versions.since = updates
+
+
+def make(task: Task) -> Any:
+    """Build the model of a task.
+
+    Raises
+    ------
+    Refusal
+        It is one of the catalogue, and cannot be built.
+    ModelError
+        It is one of the user's own, and cannot be built here: the shard cannot go on without it.
+    """
+    try:
+        return build(task.model, task.kind)
+    except ModelError as error:
+        if task.modules:
+            raise
+        raise Refusal(str(error)) from None
+
+
+def task_of(task: Task, turn: Turn, made_of: Spec) -> Task:
+    """Give a task another model; ModelError where its module is one that the settings do not name."""
+    changed = msgspec.structs.replace(task, model=made_of, update=None)  # how the task learns is not the model's affair
+    require_named(made_of, turn.supplies.modules)
+    return changed

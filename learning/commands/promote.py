@@ -1,0 +1,33 @@
+"""The command `promote`: serve another arm."""
+
+from headrace.learning.commands.champion import save_version
+from headrace.learning.commands.command import Refusal
+from headrace.learning.control_record import Arguments, Text
+from headrace.learning.state import State
+from headrace.learning.turn import Turn
+
+
+class Promote(Arguments, frozen=True, kw_only=True):
+    """The control record `promote`.
+
+    Parameters
+    ----------
+    arm
+        The name of the challenger.
+    """
+
+    arm: Text = "next"
+
+
+def promote(state: State, turn: Turn, arguments: Promote) -> str:
+    """Save the champion, then let the challenger take its place, with its metrics."""
+    challenger = state.arms.get(arguments.arm)
+    if challenger is None or challenger.role != "challenger":
+        others = ", ".join(name for name, arm in state.arms.items() if arm.role == "challenger")
+        raise Refusal(f"there is no challenger '{arguments.arm[:80]}'. There are: {others or 'none'}.")
+    saved = save_version(state, turn, "promote")
+    del state.arms[arguments.arm]
+    challenger.role, challenger.version = "champion", saved.id
+    state.arms["champion"] = challenger
+    state.versions.since = challenger.updates
+    return f"promoted {arguments.arm}; before it was {saved.id}"

@@ -1,0 +1,138 @@
+"""The index of versions: which models of a shard were saved, where each comes from, and which of them are kept."""
+
+from collections.abc import Collection
+from typing import Annotated, Any, Literal, NamedTuple
+
+from msgspec import Meta
+
+from headrace.learning.tags import Count, tagged
+
+Reason = Literal["updates", "checkpoint", "rollback", "promote", "install", "define", "import"]
+"""Why a version was saved: enough updates, or by hand, or before the act of this name."""
+
+Sum = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
+Plain = bool | int | float | str
+
+VersionParts = tuple[
+    str, Count, Count, Count, Sum, str | dict[str, Plain], dict[str, float | None], float | None, str, str | None, bool
+]
+"""A `Version` as a plain tuple, as a snapshot may hold it."""
+
+BETTER = 1.1
+"""A version is good if its recent error is at most ten per cent above that of the best one."""
+
+
+@tagged("version/1")
+class Version(NamedTuple):
+    """A model that was saved.
+
+    Parameters
+    ----------
+    id
+        `v<updates>-<partition>-<position>`, unique among the versions of a task.
+    position
+        The offset of the message in which it was saved.
+    updates
+        Labels that it had learned.
+    time
+        Log time in milliseconds.
+    digest
+        SHA-256 of the model's encoding, under which its bytes are kept.
+    model
+        What it was made of, as in the task's `model`.
+    metrics
+        Those of its arm when it was saved.
+    error
+        The arm's recent error: 1 - accuracy, or the mean absolute error; None before the first score.
+    reason
+        Why it was saved.
+    parent
+        The id of the version that it comes from, or None.
+    pinned
+        Whether it is kept for good.
+    """
+
+    id: str
+    position: int
+    updates: int
+    time: int
+    digest: str
+    model: Any
+    metrics: dict[str, float | None]
+    error: float | None
+    reason: Reason
+    parent: str | None
+    pinned: bool = False
+
+
+@tagged("versions/1", saved=dict[str, VersionParts])
+class VersionIndex:
+    """What the state carries of the versions: one entry each, the oldest first.
+
+    Attributes
+    ----------
+    saved
+        Id to version.
+    since
+        Labels that the champion had learned when it was last saved or replaced.
+    """
+
+    def __init__(self) -> None:
+        self.saved: dict[str, Version] = {}
+        self.since = 0
+
+    def add(self, version: Version) -> None:
+        """Add a version; one of the same id is the same one, and stays."""
+        self.saved.setdefault(version.id, version)
+
+    def pin(self, name: str, *, pinned: bool) -> None:
+        """Keep a version for good, or no longer; KeyError if there is none."""
+        self.saved[name] = self.saved[name]._replace(pinned=pinned)
+
+    def best(self) -> Version | None:
+        """Find the version with the lowest recent error, the newest of equal ones."""
+        scored = [version for version in self.saved.values() if version.error is not None]
+        return min(reversed(scored), key=lambda version: version.error, default=None)
+
+    def last_good(self) -> Version | None:
+        """Find the newest version whose recent error is at most `BETTER` times that of the best one."""
+        best = self.best()
+        if best is None or best.error is None:
+            return None
+        good = [one for one in self.saved.values() if one.error is not None and one.error <= best.error * BETTER]
+        return good[-1]
+
+    def retain(self, keep: int, held: Collection[str | None]) -> list[Version]:
+        """Drop the oldest versions beyond `keep`; never one that is pinned, held, or the last good one.
+
+        Parameters
+        ----------
+        keep
+            How many stay beside those that are pinned.
+        held
+            Ids that must stay: of the version that the champion comes from.
+
+        Returns
+        -------
+        Those that were dropped.
+
+        Examples
+        --------
+        >>> index = VersionIndex()
+        >>> for number in range(4):
+        ...     version = Version(f"v{number}", number, number, 0, "", "alma", {}, 0.5 - number / 10, "updates", None)
+        ...     index.add(version)
+        >>> index.pin("v0", pinned=True)
+        >>> [version.id for version in index.retain(keep=2, held={"v1"})]
+        ['v2']
+        >>> list(index.saved)
+        ['v0', 'v1', 'v3']
+        """
+        good = self.last_good()
+        held = {*held, good.id if good else None}
+        free = [version for version in self.saved.values() if not version.pinned]
+        surplus = len(free) - keep
+        dropped = [version for version in free if version.id not in held][: max(surplus, 0)]
+        for version in dropped:
+            del self.saved[version.id]
+        return dropped
