@@ -24,7 +24,7 @@ log = structlog.get_logger()
 STEP, ID, SEGMENT = b"s", b"i", b"g"
 """The prefixes of the keys of entries, of the index of steps by id, and of the segments' log times."""
 
-FOLD = b"\0fold"
+FOLD, BEGUN = b"\0fold", b"\0begun"
 
 CHUNK = 500
 """The number of entries that are removed or compared between two turns of the event loop: about a millisecond."""
@@ -53,9 +53,8 @@ class PendingTable(Table):
     writer
         A name that no other process has or had.
     fold
-        The task's fingerprint; entries of another configuration are ignored.
-    wait
-        How long an entry waits, in milliseconds of log time.
+        The fingerprint of the definition by which a fold of the log begins, where the database does not say so: entries of a fold that has
+        begun by another one are ignored. See `adopt`.
     """
 
     def __init__(
@@ -67,18 +66,28 @@ class PendingTable(Table):
         snapshot_key: bytes | None,
         writer: str,
         fold: str,
-        wait: int,
     ):
         super().__init__(changelog, folder)
         self.packer = Packer(task, snapshot_key)
-        self.writer, self.fold, self.wait = writer, fold, wait
+        self.writer, self.fold = writer, fold
+        self._folds: dict[int, str] = {}
         self._numbers = count()
 
     async def append(self, partition: int, entries: list[PendingEntry]) -> None:
         """Write entries, in the order of their steps, and wait until they are durable."""
-        segment = Segment(self.fold, decode_entry(entries[-1].content).time, entries)
+        segment = Segment(self.fold_of(partition), decode_entry(entries[-1].content).time, entries)
         key = f"{self.writer}/{next(self._numbers)}".encode()
         await self.put(partition, key, self.packer.pack(partition, key, segment))
+
+    def fold_of(self, partition: int) -> str:
+        """Give the fingerprint of the definition by which the fold has begun whose entries an open shard has."""
+        return self._folds.get(partition, self.fold)
+
+    async def adopt(self, partition: int, fold: str) -> None:
+        """Have an open shard hold the entries of the fold that has begun by this definition, and of no other; read it anew if it has others."""
+        if self.fold_of(partition) != fold:
+            self._folds[partition] = fold
+            await self.read_anew(partition)
 
     def of(self, partition: int, record_id: str) -> Iterator[PendingEntry]:
         """Yield the entries of an id, in the order of their steps."""
@@ -96,12 +105,12 @@ class PendingTable(Table):
         for key, value in self.items(partition, STEP, STEP + step.to_bytes(8, "big")):
             yield PendingEntry(int.from_bytes(key[1:], "big"), *decode_named(value))
 
-    async def purge(self, partition: int, clock: int) -> None:
-        """Remove the entries that had expired at a log time: the clock of the oldest snapshot that recovery may use."""
+    async def purge(self, partition: int, gone: int) -> None:
+        """Remove the entries of this log time and earlier ones: they had expired at the oldest snapshot that recovery may use."""
         while (database := self._shards.get(partition)) is not None:
             batch, index, full = WriteBatch(raw_mode=True), StepIndex(database), False
             for removed, entry in enumerate(self.following(partition, 0), 1):
-                if decode_entry(entry.content).time + self.wait > clock:
+                if decode_entry(entry.content).time > gone:
                     break
                 step = entry.step.to_bytes(8, "big")
                 batch.delete(STEP + step)
@@ -116,13 +125,16 @@ class PendingTable(Table):
             if not full:
                 break
         if database is not None:
-            past = [key for key, at in self.items(partition, SEGMENT) if int.from_bytes(at, "big") + self.wait <= clock]
+            past = [key for key, at in self.items(partition, SEGMENT) if int.from_bytes(at, "big") <= gone]
             for key in past:
                 await self.put(partition, key.removeprefix(SEGMENT), None)
 
-    def _is_usable(self, database: Database) -> bool:
-        """Return whether the database was filled by this configuration, with segments signed by this table's key, if it has one."""
-        return database.get(FOLD) in (None, self.packer.mark(self.fold))
+    def _is_usable(self, partition: int, database: Database) -> bool:
+        """Return whether the database was filled with segments signed by this table's key, if it has one; note whose they are."""
+        begun = database.get(BEGUN)
+        if begun is not None:
+            self._folds[partition] = begun.decode()
+        return database.get(FOLD) in (None, self.packer.mark(self.fold_of(partition)))
 
     def _read(self, partition: int, entry: Entry) -> Segment | None:
         """Decode a segment; return None for a removal, and, with a warning, for a record that is no valid segment.
@@ -145,7 +157,8 @@ class PendingTable(Table):
             batch.delete(SEGMENT + entry.key)
         if segment is not None:
             batch.put(SEGMENT + entry.key, segment.clock.to_bytes(8, "big"))
-        if segment is not None and segment.fold == self.fold:
+        fold = self.fold_of(partition)
+        if segment is not None and segment.fold == fold:
             index = StepIndex(database)
             for number, record_id, data in segment.entries:
                 step = number.to_bytes(8, "big")
@@ -154,7 +167,8 @@ class PendingTable(Table):
                 batch.put(STEP + step, encode((record_id, data)))
                 index.add(record_id, step)
             index.write(batch)
-        batch.put(FOLD, self.packer.mark(self.fold))
+        batch.put(FOLD, self.packer.mark(fold))
+        batch.put(BEGUN, fold.encode())
         batch.put(LAST, fingerprint(entry))
         batch.put(OFFSET, (entry.offset + 1).to_bytes(8, "big"))
         database.write(batch)

@@ -72,7 +72,7 @@ class Table:
         """Open one shard with its present content, without reading the changelog. Raises StoreError as `open` does."""
         database = Database(self.folder / str(partition))
         try:
-            is_usable = self._is_usable(database)
+            is_usable = self._is_usable(partition, database)
         except BaseException:
             database.close()
             raise
@@ -171,7 +171,7 @@ class Table:
         """Return the key and the value that the database stores for an entry of the changelog; None removes the key."""
         return entry.key, entry.value
 
-    def _is_usable(self, database: Database) -> bool:  # noqa: ARG002 a table that looks closer has its own
+    def _is_usable(self, partition: int, database: Database) -> bool:  # noqa: ARG002 a table that looks closer has its own
         return True
 
     async def _follow(self, partition: int) -> None:

@@ -18,13 +18,18 @@ RECORD_MAX = 16 << 20
 """The most bytes of a message and its key. The broker decides whether the topic accepts as much."""
 
 
+CREATED = 0
+"""Kafka's word for a timestamp that came with the message. What aiokafka says of the timestamp itself is right for the first of a batch only."""
+
+
 class NewMessage(NamedTuple):
-    """A message to append to a partition, with its key, value and headers."""
+    """A message to append to a partition, with its key, value and headers, and its time in milliseconds if it is not now."""
 
     partition: int
     key: bytes | None
     value: bytes
     headers: Sequence[tuple[str, bytes]] = ()
+    timestamp: int | None = None
 
 
 class Appender:
@@ -43,14 +48,26 @@ class Appender:
         `<task>.events` or `<task>.quarantine`.
     brokers
         The brokers: `Brokers`, or `host:port`, several separated by commas.
+
+    Attributes
+    ----------
+    times_kept
+        Whether the broker has kept the times of the messages that had one.
     """
 
     def __init__(self, topic: str, brokers: Brokers | str):
-        self.topic = topic
+        self.topic, self.times_kept = topic, True
         self._producer = LastingProducer(brokers, idempotent=False, max_batch_size=BATCH_BYTES)
 
-    async def append(self, messages: Sequence[NewMessage]) -> list[int]:
+    async def append(self, messages: Sequence[NewMessage], *, stops: bool = False) -> list[int]:
         """Append messages, those of one partition in their order, and wait for the acknowledgement of each.
+
+        Parameters
+        ----------
+        messages
+            What is appended.
+        stops
+            Whether a partition gets nothing that comes after a message that is too large.
 
         Returns
         -------
@@ -65,7 +82,7 @@ class Appender:
         for number, message in enumerate(messages):
             shards[message.partition].append(number)
         producer = await self._producer.get()
-        lines = [self._append_line(producer, messages, numbers) for numbers in shards.values()]
+        lines = [self._append_line(producer, messages, numbers, stops=stops) for numbers in shards.values()]
         done = await asyncio.gather(*lines, return_exceptions=True)  # all have ended before a caller sends again
         refused: list[int] = []
         for outcome in done:
@@ -80,7 +97,7 @@ class Appender:
         await self._producer.stop()
 
     async def _append_line(
-        self, producer: AIOKafkaProducer, messages: Sequence[NewMessage], numbers: Sequence[int]
+        self, producer: AIOKafkaProducer, messages: Sequence[NewMessage], numbers: Sequence[int], *, stops: bool
     ) -> list[int]:
         """Append the messages of one partition; return the indices of those that the broker refused."""
         refused: list[int] = []
@@ -92,6 +109,8 @@ class Appender:
             except MessageSizeTooLargeError:
                 if len(batch) == 1:
                     refused += batch
+                    if stops:
+                        break
                 else:  # the topic takes less than it usually does
                     waiting += ([number] for number in reversed(batch))
         return refused
@@ -101,10 +120,14 @@ class Appender:
         for message in messages:
             if size_of(message) > RECORD_MAX:
                 raise MessageSizeTooLargeError
-            added = batch.append(timestamp=None, key=message.key, value=message.value, headers=list(message.headers))
+            added = batch.append(
+                timestamp=message.timestamp, key=message.key, value=message.value, headers=list(message.headers)
+            )
             assert added is not None, "a batch is packed to have room"
         batch.close()
-        await (await producer.send_batch(batch, self.topic, partition=messages[0].partition))
+        written = await (await producer.send_batch(batch, self.topic, partition=messages[0].partition))
+        if messages[0].timestamp is not None:
+            self.times_kept = self.times_kept and written.timestamp_type == CREATED
 
 
 def size_of(message: NewMessage) -> int:

@@ -51,8 +51,8 @@ class EventLog(Protocol):
         """Raise LogError if the empty range [start, end) may have held messages before, because the topic is compacted."""
         ...
 
-    async def append(self, partition: int, value: bytes, timestamp: int) -> None:
-        """Append a message with a timestamp in milliseconds, and wait until the broker has acknowledged it."""
+    async def append(self, partition: int, value: bytes, timestamp: int) -> int:
+        """Append a message with a timestamp in milliseconds, wait until the broker has acknowledged it, and return its offset."""
         ...
 
 
@@ -114,6 +114,14 @@ class KafkaEventLog:
                     yield message
                     before = message
 
+    async def position_at(self, partition: int, time: int) -> int:
+        """Return the offset of the first message with a later Kafka timestamp, in milliseconds; the end of the log if there is none."""
+        shard = TopicPartition(self.topic, partition)
+        async with consuming(self.brokers) as consumer:
+            consumer.assign([shard])
+            found = (await consumer.offsets_for_times({shard: time + 1}))[shard]
+        return (await self.ends([partition]))[partition] if found is None else found.offset
+
     def _gone(self, partition: int, wanted: int, first: int) -> LogError:
         return LogError(
             f"{self.topic}/{partition}: offset {wanted} must be folded next, but the broker has only {first} and later.",
@@ -153,9 +161,10 @@ class KafkaEventLog:
                 "cleanup.policy=delete. Then restore the log, or start the worker again to go on without those records.",
             )
 
-    async def append(self, partition: int, value: bytes, timestamp: int) -> None:
-        """Append a message with a timestamp in milliseconds, and wait until the broker has acknowledged it."""
-        await self._producer.append(self.topic, value, partition=partition, timestamp_ms=timestamp)
+    async def append(self, partition: int, value: bytes, timestamp: int) -> int:
+        """Append a message with a timestamp in milliseconds, wait until the broker has acknowledged it, and return its offset."""
+        written = await self._producer.append(self.topic, value, partition=partition, timestamp_ms=timestamp)
+        return written.offset
 
     async def stop(self) -> None:
         """Close the connections to the broker."""

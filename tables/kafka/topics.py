@@ -56,6 +56,7 @@ TOPICS = {
     "quarantine": "Refused records, with their reason: it says what your producers do wrong.",
     "snapshots": "The states of the shards. Needs no backup while the log is whole.",
     "pending": "The questions and labels that wait for each other. Needs no backup while the log is whole.",
+    "versions": "The models that were saved to go back to, or made by jobs. Back it up with the log: the models of jobs are not made again.",
     "positions": "Only if the task has sources: by this a source that was deleted and made anew is recognised.",
     "features": 'Only if the task has stored features. See "Use stored features" in docs/how-to/stored-features.md.',
 }
@@ -68,7 +69,7 @@ def topics_of(task: Task) -> list[Topic]:
     Examples
     --------
     >>> [topic.name for topic in topics_of(Task(name="ads", kind="binary"))]
-    ['ads.events', 'ads.requests', 'ads.predictions', 'ads.signals', 'ads.quarantine', 'ads.snapshots', 'ads.pending']
+    ['ads.events', 'ads.requests', 'ads.predictions', 'ads.signals', 'ads.quarantine', 'ads.snapshots', 'ads.pending', 'ads.versions']
     """
     count, keep, compact = task.partitions, {"cleanup.policy": "delete"}, {"cleanup.policy": "compact"}
     forever = {
@@ -84,6 +85,7 @@ def topics_of(task: Task) -> list[Topic]:
         # Small segments, so that compaction, which leaves the newest one alone, has something to do.
         Topic(f"{task.name}.snapshots", count, compact, {"segment.bytes": str(64 << 20)}, task.name),
         Topic(f"{task.name}.pending", count, compact, {"segment.bytes": str(64 << 20)}, task.name),
+        Topic(f"{task.name}.versions", count, compact, {"segment.bytes": str(64 << 20)}, task.name),
     ]
     if task.sources:
         # A few hundred bytes a minute, read as a whole when an intake opens.
