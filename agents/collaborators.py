@@ -5,15 +5,18 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from headrace.agents.budget import Budget
+from headrace.agents.jobs.runner import Launch
 from headrace.agents.outlet import KafkaOutlet, Outlet
 from headrace.agents.pace import Pace
-from headrace.learning.task import Task
+from headrace.learning.task import Task, define, fingerprint
 from headrace.tables.changelog import Follower, KafkaChangelog, KafkaFollower
 from headrace.tables.kafka.clients import Brokers
 from headrace.tables.kafka.log import EventLog, KafkaEventLog
+from headrace.tables.mirror import Mirror
 from headrace.tables.pending import PendingTable
 from headrace.tables.snapshots import Snapshots
 from headrace.tables.table import Table
+from headrace.tables.versions import VersionTable
 
 Commit = Callable[[str, int, int], Awaitable[None]]
 """Commits a position to the consumer group: topic, partition, offset."""
@@ -42,6 +45,12 @@ class Collaborators:
         The snapshot budget, which all shards of the worker share.
     snapshot_records, snapshot_seconds
         After how many records or seconds a snapshot is due, if the budget allows it.
+    modules
+        Modules of the user's own, beside that of the task's model, that may make a model for this task.
+    launch
+        Starts the processes of jobs; None where there are none.
+    mirror
+        Where saved versions are copied to; None: nowhere.
     pace
         The waits of the shards and replicas.
     """
@@ -58,12 +67,16 @@ class Collaborators:
         budget: Budget,
         snapshot_records: int,
         snapshot_seconds: float,
+        modules: Sequence[str] = (),
+        launch: Launch | None = None,
+        mirror: Mirror | None = None,
         pace: Pace = Pace(),
     ):
         self.task, self.tell_group, self.pace = task, tell_group, pace
         self.writer, self.key, self.budget = writer, key, budget
         self.snapshot_records, self.snapshot_seconds = snapshot_records, snapshot_seconds
-        self.own_modules: Sequence[str] = task.modules
+        self.own_modules: Sequence[str] = (*modules, *task.modules)
+        self.launch: Launch | None = launch
         self.wall: Callable[[], float] = time.time
         self._changelog = KafkaChangelog(f"{task.name}.snapshots", brokers)
         self._segments = KafkaChangelog(f"{task.name}.pending", brokers)
@@ -72,6 +85,8 @@ class Collaborators:
         self.follower: Follower = KafkaFollower(f"{task.name}.snapshots", brokers)
         self.log: EventLog = self._log
         self.outlet: Outlet = self._outlet
+        self._models = KafkaChangelog(f"{task.name}.versions", brokers)
+        self.versions = VersionTable(Table(self._models, datadir / task.name / "versions"), mirror)
         self.snapshots = Snapshots(Table(self._changelog, datadir / task.name / "snapshots"), writer)
         self.pending = PendingTable(
             self._segments,
@@ -79,8 +94,7 @@ class Collaborators:
             task=task.name,
             snapshot_key=key,
             writer=writer,
-            fold=task.fingerprint,
-            wait=task.wait_ms,
+            fold=fingerprint(define(task)),
         )
 
     async def commit(self, partition: int, position: int) -> None:
@@ -94,3 +108,4 @@ class Collaborators:
         await self._log.stop()
         await self._changelog.stop()
         await self._segments.stop()
+        await self._models.stop()

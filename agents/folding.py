@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from headrace.learning.effects import Effect
-from headrace.learning.errors import StoreError
+from headrace.learning.errors import DefinitionError, StoreError
 from headrace.learning.fold.learner import Learner
 from headrace.learning.records.mark import KafkaMessage
 
@@ -18,6 +18,8 @@ def folded(learner: Learner, message: KafkaMessage) -> Iterator[list[Effect]]:
     ------
     StoreError
         The pending table has failed.
+    DefinitionError
+        The log was folded by another definition from its beginning on.
     RuntimeError
         The fold has raised any other exception.
     """
@@ -25,7 +27,7 @@ def folded(learner: Learner, message: KafkaMessage) -> Iterator[list[Effect]]:
     while True:
         try:
             effects = next(rows, None)
-        except StoreError:
+        except (StoreError, DefinitionError):
             raise
         except BaseException as error:
             msg = f"the fold failed at offset {message.offset}: {error!r}"

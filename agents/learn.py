@@ -92,6 +92,7 @@ class LearningApp(PollApp):
         for shards in self.learning.values():
             tasks += [shards.replicas.following, *shards.watches.values()]
             tasks += [shard.saver.errands for shard in shards.owned.values()]
+            tasks += [shard.mirroring.errands for shard in shards.owned.values() if shard.mirroring is not None]
         return [task.describe() for task in tasks]
 
     async def on_start(self) -> None:

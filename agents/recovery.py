@@ -36,13 +36,12 @@ NOT_OF_ONE_SNAPSHOT = (KeylessError, LogError, StoreError, ReplacedError, KafkaE
 
 
 class Recovered(NamedTuple):
-    """A state from a snapshot, with its digest, its size in bytes, and the snapshot's place among the keys of the table.
+    """A state from a snapshot, its size in bytes, and the place of the snapshot among the keys of the table.
 
     `refused` is the error of a further snapshot that has another configuration, library version or format, if there is one.
     """
 
     state: State
-    digest: str
     size: int
     place: str
     refused: SnapshotError | None = None
@@ -128,7 +127,14 @@ def _read(collaborators: Collaborators, partition: int, stored: StoredSnapshot) 
     claimed = stored.read_header()
     check_signed(claimed, collaborators.key)
     sealed = stored.read()
-    work = partial(unseal, sealed, collaborators.task, partition, snapshot_key=collaborators.key)
+    work = partial(
+        unseal,
+        sealed,
+        collaborators.task,
+        partition,
+        snapshot_key=collaborators.key,
+        own_modules=collaborators.own_modules,
+    )
     state = collector_pause.run(work) if claimed.size > LARGE_BYTES else work()
     header = peek(sealed)
-    return Recovered(state, header.digest, header.size, stored.place)
+    return Recovered(state, header.size, stored.place)

@@ -11,9 +11,9 @@ from headrace.agents.budget import Budget
 from headrace.agents.collaborators import Collaborators
 from headrace.agents.freshness import Freshness, known_from
 from headrace.agents.recovery import Recovered, recover
-from headrace.learning.errors import HeadraceError, ReplacedError, StoreError
+from headrace.agents.sealer import Digests, digests
+from headrace.learning.errors import HeadraceError, ReplacedError, SnapshotError, StoreError
 from headrace.learning.fold.learner import Learner
-from headrace.learning.snapshot import digest
 from headrace.learning.task import Task
 
 log = structlog.get_logger()
@@ -40,7 +40,7 @@ class Replica:
         self.learner: Learner | None = None
         self.error: str | None = None
         self.freshness = Freshness(collaborators.budget.clock())
-        self._digest: str | None = None
+        self._digests: Digests | None = None
 
     @property
     def position(self) -> int:
@@ -52,13 +52,17 @@ class Replica:
         """Return an upper bound of the seconds of the log that the model has not folded."""
         return self.freshness.staleness(self.position, self.collaborators.budget.clock())
 
-    async def digest(self) -> tuple[int, str] | None:
-        """Return the position and the digest of the state; None if there is no model yet."""
-        if self.learner is None:
+    async def digests(self) -> Digests | None:
+        """The digests of the state and of its arms."""
+        learner = self.learner
+        if learner is None:
             return None
-        if self._digest is None:  # only a new state, which is small, has no snapshot
-            self._digest = digest(self.learner.state)
-        return self.position, self._digest
+        if self._digests is None or self._digests.position != learner.state.position:
+            try:
+                self._digests = await asyncio.to_thread(digests, learner.state)  # which nobody changes
+            except SnapshotError:
+                return None
+        return self._digests
 
     def take_up(self, recovered: Recovered | None) -> None:
         """Answer from a recovered state from now on; None stands for the new state of a shard without a snapshot.
@@ -72,7 +76,6 @@ class Replica:
             )
         self.learner = learner
         self.error = str(recovered.refused) if recovered and recovered.refused else None
-        self._digest = recovered.digest if recovered else None
 
 
 class Replicas:

@@ -11,19 +11,20 @@ from headrace.agents.sealer import Sealer
 from headrace.agents.teller import Teller
 from headrace.learning.errors import HeadraceError, ReplacedError, StoreError
 from headrace.learning.fold.learner import Learner
-from headrace.learning.state import State
 from headrace.learning.task import Task
 from headrace.tables.pending import ShardPending
+from headrace.tables.versions import ShardVersions
 
 log = structlog.get_logger()
 
 
 class Snapshot(NamedTuple):
-    """A sealed state: its position, its log time in milliseconds, and its bytes."""
+    """A sealed state: its position, its bytes, the log time up to which no entry waits in it, and the digests of the versions that it names."""
 
     position: int
-    clock: int
+    gone: int
     sealed: bytes
+    digests: frozenset[str]
 
 
 class Saver:
@@ -32,8 +33,8 @@ class Saver:
     A snapshot is sealed while the shard does not fold. Then the steps of `save` run in a task of their own, while the shard folds on:
 
     1. `tell`: the broker acknowledges the effects of every message that the state has folded.
-    2. `make_durable`: the broker acknowledges the pending entries that the state needs, then the snapshot.
-    3. `commit`: the group gets the position, and the entries that no snapshot needs any more are removed.
+    2. `make_durable`: the broker acknowledges the pending entries and the models of versions that the state needs, then the snapshot.
+    3. `commit`: the group gets the position, and what no snapshot needs any more of both is removed.
 
     After a crash the shard goes on from the last durable snapshot. So effects are never lost, and no committed position is ahead of the
     last durable snapshot. A step that fails ends this snapshot alone: the log still has every message, and another snapshot is due soon.
@@ -55,8 +56,8 @@ class Saver:
 
     Attributes
     ----------
-    position, clock
-        Position and log time of the last durable snapshot.
+    position, gone, digests
+        Of the last durable snapshot.
     error
         Why there is no newer snapshot; None when the last one succeeded.
     """
@@ -75,10 +76,14 @@ class Saver:
         self.task, self.partition, self.collaborators, self.teller = task, partition, collaborators, teller
         self.sealer: Sealer = predecessor.sealer if predecessor else Sealer(collaborators.budget)
         self.position: int = predecessor.position if predecessor else 0
-        self.clock: int = predecessor.clock if predecessor else 0
+        self.gone: int = predecessor.gone if predecessor else -1
         self.pending: ShardPending | None = None
+        self.versions: ShardVersions | None = None
+        self.digests: frozenset[str] = predecessor.digests if predecessor else frozenset()
+        self._needed: frozenset[str] = frozenset()  # by the last snapshot or the one before
+        self._position_before = 0
         self.error: str | None = None
-        self._clock_before = 0
+        self._gone_before = -1
         self._is_live, self._on_store_error = is_live, on_store_error
         self._sealed_at = 0.0
         name = f"snapshots of shard {partition} of {task.name}"
@@ -86,12 +91,15 @@ class Saver:
             name, "a snapshot was not saved", self._note_failure, task=task.name, partition=partition
         )
 
-    def resume(self, state: State, size: int) -> None:
-        """Record that the shard goes on from a durable snapshot of this state, whose size is in bytes."""
-        self.position, self.clock, self.sealer.size = state.position, state.clock, size
+    def resume(self, learner: Learner, size: int) -> None:
+        """Take note that the shard goes on from a durable snapshot of the learner's state, of so many bytes."""
+        state = learner.state
+        self.position, self.gone, self.sealer.size = state.position, learner.join.gone_at(state.clock), size
+        self.digests = frozenset(version.digest for version in state.versions.saved.values())
 
-    def start(self, pending: ShardPending) -> None:
-        """Begin to save states, each with the entries of this pending table."""
+    def start(self, pending: ShardPending, versions: ShardVersions) -> None:
+        """Save from now on, together with the entries of this pending table and the models of these versions."""
+        self.versions = versions
         self.pending, self._sealed_at = pending, self.collaborators.budget.clock()
 
     def is_due(self, position: int) -> bool:
@@ -133,7 +141,8 @@ class Saver:
             return None
         if growth := self.sealer.find_growth():
             self.teller.alert("state_large", growth, state.position, state.clock)
-        return Snapshot(state.position, state.clock, sealed)
+        digests = frozenset(version.digest for version in state.versions.saved.values())
+        return Snapshot(state.position, learner.join.gone_at(state.clock), sealed, digests)
 
     async def save(self, snapshot: Snapshot) -> None:
         """Run the steps after sealing, one after the other. Raises what a step raises."""
@@ -150,14 +159,20 @@ class Saver:
         """Write the pending entries, then the snapshot, and wait until the broker has acknowledged both."""
         if self.pending is not None:
             await self.pending.save()
+        if self.versions is not None:
+            await self.versions.save()
         await self.collaborators.snapshots.save(self.partition, snapshot.position, snapshot.sealed)
-        self._clock_before, self.position, self.clock = self.clock, snapshot.position, snapshot.clock
+        self._needed, self.digests = self.digests | snapshot.digests, snapshot.digests
+        self._position_before, self._gone_before = self.position, self.gone
+        self.position, self.gone = snapshot.position, snapshot.gone
 
     async def commit(self, snapshot: Snapshot) -> None:
         """Commit the position, and remove the pending entries that had expired at the snapshot before this one."""
         self.error = None
         await self.collaborators.commit(self.partition, snapshot.position)
-        await self.collaborators.pending.purge(self.partition, self._clock_before)
+        await self.collaborators.pending.purge(self.partition, self._gone_before)
+        if self.versions is not None:
+            await self.versions.retain(self._needed, self._position_before)
 
     async def _save(self, snapshot: Snapshot) -> None:
         try:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from headrace.agents.budget import Budget
 from headrace.agents.garbage import collector_pause
@@ -28,6 +28,14 @@ LARGE_STATE = 64 << 20
 """Bytes of a state at which an alert is due, and again each time the state has doubled: sealing takes seconds, recovery longer."""
 
 
+class Digests(NamedTuple):
+    """The digest of a state, and of the model of each arm, at a position."""
+
+    position: int
+    state: str
+    arms: dict[str, str]
+
+
 class Sealer:
     """Seals the state of a shard without blocking the event loop for long. The caller keeps the state from changing meanwhile.
 
@@ -47,7 +55,7 @@ class Sealer:
         self.seconds = 0.0
         self.size = 0
         self._large = LARGE_STATE
-        self._digest: tuple[int, str] | None = None
+        self._digests: Digests | None = None
 
     @property
     def is_quick(self) -> bool:
@@ -65,22 +73,22 @@ class Sealer:
         self.size = peek(sealed).size
         return sealed
 
-    async def digest(self, state: State) -> str:
-        """Return the digest of a state."""
-        return await self._run(partial(digest, state))
+    async def digests(self, state: State) -> Digests:
+        """Return the digests of a state and of its arms."""
+        return await self._run(partial(digests, state))
 
-    async def digest_in_time(self, state: State, lock: asyncio.Lock) -> tuple[int, str] | None:
-        """Return the position and the digest of a state; None if that takes too long, or if the state is too large to be saved.
+    async def digests_in_time(self, state: State, lock: asyncio.Lock) -> Digests | None:
+        """Return the digests of a state and of its arms; None if that takes too long, or if the state is too large to be saved.
 
         The lock is held during work on a large state, so that the state does not change.
         """
-        if self._digest is None or self._digest[0] != state.position:
+        if self._digests is None or self._digests.position != state.position:
             try:
                 async with asyncio.timeout(DIGEST_SECONDS), nullcontext() if self.is_quick else lock:
-                    self._digest = state.position, await self.digest(state)
+                    self._digests = await self.digests(state)
             except (TimeoutError, SnapshotError):
                 return None
-        return self._digest
+        return self._digests
 
     def find_growth(self) -> str | None:
         """Return the detail of an alert if the state has become large, the first time and each time that it has doubled since."""
@@ -93,3 +101,8 @@ class Sealer:
         if self.is_quick:
             return work()
         return await asyncio.to_thread(collector_pause.run, work)
+
+
+def digests(state: State) -> Digests:
+    """Compute the digests of a state and of its arms. SnapshotError if it is larger than what may be saved."""
+    return Digests(state.position, digest(state), {name: arm.digest for name, arm in state.arms.items()})

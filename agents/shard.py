@@ -7,19 +7,26 @@ from typing import Literal
 import structlog
 
 from headrace.agents.collaborators import Collaborators
+from headrace.agents.first_definition import FirstDefinition
 from headrace.agents.folding import folded
+from headrace.agents.jobs.runner import ShardJobs
+from headrace.agents.jobs.status import JobStatus
+from headrace.agents.lookahead import Lookahead, Waiting
+from headrace.agents.mirroring import ShardMirror
 from headrace.agents.ordered_partition import OrderedPartition
 from headrace.agents.progress import Progress
 from headrace.agents.resume import Held, Resumption
 from headrace.agents.saver import Saver
+from headrace.agents.sealer import Digests
 from headrace.agents.teller import Teller
 from headrace.agents.ticker import Ticker
 from headrace.learning.codes import AlertCode, ErrorCode
-from headrace.learning.errors import HeadraceError, ReplacedError, StoreError
+from headrace.learning.errors import DefinitionError, HeadraceError, ReplacedError, StoreError
 from headrace.learning.fold.learner import Learner
 from headrace.learning.records.mark import KafkaMessage
 from headrace.learning.task import Task
 from headrace.tables.pending import ShardPending
+from headrace.tables.versions import ShardVersions
 
 log = structlog.get_logger()
 
@@ -28,6 +35,10 @@ FOLD: ErrorCode = "fold"
 
 OwnedState = Literal["opening", "live", "stopped", "stale"]
 """The states of a shard on the worker that owns it. A shard that was closed there is `stale`."""
+
+
+class HeldBack(Exception):
+    """The learner waits at a control record. What comes after it stays in the log, and is read when the shard goes on."""
 
 
 class Shard(OrderedPartition):
@@ -59,12 +70,21 @@ class Shard(OrderedPartition):
         self.failed = False
         self.learner: Learner | None = None
         self.pending: ShardPending | None = None
+        self.versions: ShardVersions | None = None
+        self.lookahead: Lookahead = (
+            predecessor.lookahead if predecessor else Lookahead(collaborators.log, partition, task)
+        )
+        self.jobs: ShardJobs | None = None
+        self.mirroring: ShardMirror | None = predecessor.mirroring if predecessor else None
+        self.waiting: Waiting | None = None
+        self._waiting_since = 0.0
         self.teller = Teller(task.name, partition, collaborators.outlet)
         self.saver = self._make_saver()
         self._error = predecessor.error if predecessor else None
         self._predecessor = predecessor
         self.progress = Progress(collaborators.budget.clock, collaborators.pace)
         self._ticker: Ticker | None = None
+        self._definition: FirstDefinition | None = None
         self._patience = 0.0  # messages that came during the opening were ignored, so they are read at once
 
     @property
@@ -84,17 +104,22 @@ class Shard(OrderedPartition):
     @property
     def held(self) -> Held | None:
         """Return the state for a shard that replaces this one; None if there is no state yet."""
-        if self.learner is None or self.pending is None:
+        if self.learner is None or self.pending is None or self.versions is None:
             return None
-        return Held(self.learner, self.pending, self.taking)
+        return Held(self.learner, self.pending, self.versions, self.taking)
 
-    async def digest(self) -> tuple[int, str] | None:
-        """Return the position and the digest of the state; None if the shard stopped within a message, or if the digest takes too long."""
+    @property
+    def waits_for(self) -> float:
+        """Return for how many seconds the shard has been waiting at a control record."""
+        return 0.0 if self.waiting is None else self.collaborators.budget.clock() - self._waiting_since
+
+    async def digests(self) -> Digests | None:
+        """Return the digests of the state and of its arms; None if the shard stopped within a message, or if they take too long."""
         while self.status == "live" and self.learner and not self.learner.between_messages:
             await asyncio.sleep(0)
         if self.learner is None or not self.learner.between_messages:
             return None
-        return await self.saver.sealer.digest_in_time(self.learner.state, self.taking)
+        return await self.saver.sealer.digests_in_time(self.learner.state, self.taking)
 
     @property
     def position(self) -> int:
@@ -114,10 +139,11 @@ class Shard(OrderedPartition):
         collaborators, predecessor = self.collaborators, self._predecessor
         await collaborators.snapshots.table.open(self.partition)
         await collaborators.pending.open(self.partition)  # second: it must have what the furthest snapshot needs
+        await collaborators.versions.table.open(self.partition)
         asked_at = collaborators.budget.clock()
         end = (await collaborators.log.ends([self.partition]))[self.partition]
         try:
-            resumption = Resumption(self.task, self.partition, collaborators, asked_at)
+            resumption = Resumption(self.task, self.partition, collaborators, asked_at, self.lookahead)
             resumed = await resumption.find(predecessor.held if predecessor else None)
         except (StoreError, ReplacedError):
             raise
@@ -128,14 +154,26 @@ class Shard(OrderedPartition):
             self.teller = predecessor.teller
             self.saver = self._make_saver(predecessor.saver)
         elif resumed.size is not None:
-            self.saver.resume(resumed.learner.state, resumed.size)
+            self.saver.resume(resumed.learner, resumed.size)
         self.learner, self.pending, self._predecessor = resumed.learner, resumed.pending, None
+        self.versions = resumed.versions
         if resumed.notice is not None:
             self.notice = resumed.notice
             self._alert("refolded", resumed.notice)
-        self.saver.start(self.pending)
+        self.saver.start(self.pending, self.versions)
         clock, wall = collaborators.budget.clock, collaborators.wall
         self._ticker = Ticker(collaborators.log, self.partition, end, clock, wall, pace=collaborators.pace)
+        self._definition = FirstDefinition(collaborators.log, self.partition, end, clock)
+        if collaborators.launch is not None:
+            self.jobs = ShardJobs(collaborators.log, self.partition, collaborators.launch, clock)
+        if collaborators.versions.mirror is not None and self.mirroring is None:
+            self.mirroring = ShardMirror(
+                self.task,
+                self.partition,
+                collaborators.versions.mirror,
+                collaborators.key,
+                collaborators.budget.clock,
+            )
         self.progress.begin(self.position, end, asked_at, resumed.current_at)
         if self.saver.position:  # a crash may have come between the snapshot and its commit
             await collaborators.commit(self.partition, self.saver.position)
@@ -154,9 +192,12 @@ class Shard(OrderedPartition):
         )
 
     async def look_after(self) -> None:
-        """Fold messages that were not delivered, and save and tick if it is time. Raises while the broker is away."""
+        """Fold what was not delivered; save, define, tick, tend to the jobs and copy versions if it is time. Raises while the broker is away."""
         await self.catch_up(self._patience)
         await self.save_if_due()
+        await self.define_if_missing()
+        await self.tend_jobs()
+        self.copy_versions()
         await self.tick_if_due()
         self._patience = self.collaborators.pace.stuck
 
@@ -171,6 +212,30 @@ class Shard(OrderedPartition):
         if self.position < end and progress.standstill >= patience and not self.taking.locked():
             async with self.taking:
                 await self.guard(self.read_gap(end))
+
+    async def define_if_missing(self) -> None:
+        """Append the definition by which the log is folded, if it has none."""
+        if self.status == "live" and self.learner is not None and self._definition is not None:
+            await self._definition.write_if_missing(self.learner)
+
+    async def tend_jobs(self) -> None:
+        """Begin the jobs that the state asks for, and end those that it asks for no more."""
+        if self.status == "live" and self.learner is not None and self.jobs is not None:
+            await self.jobs.tend(self.learner, self.waiting, self.waits_for)
+
+    def copy_versions(self) -> None:
+        """Begin to copy the versions that the mirror has not yet, if the task has one."""
+        if (
+            self.status == "live"
+            and self.mirroring is not None
+            and self.learner is not None
+            and self.versions is not None
+        ):
+            self.mirroring.look(self.learner.state, self.versions)
+
+    def describe_jobs(self) -> list[JobStatus]:
+        """Say how the jobs of the shard stand."""
+        return [] if self.jobs is None or self.learner is None else self.jobs.describe(self.learner.state)
 
     async def tick_if_due(self) -> None:
         """Append a tick if the log is idle and an entry is due: only times in the log move log time."""
@@ -196,6 +261,10 @@ class Shard(OrderedPartition):
         """Stop folding and close the databases. The last model goes on answering, with growing staleness."""
         self.status = "stale"
         self.saver.cancel()
+        if self.jobs is not None:
+            self.jobs.stop()
+        if self.mirroring is not None:
+            self.mirroring.stop()
         self.let_go()
 
     def let_go(self) -> None:
@@ -204,6 +273,7 @@ class Shard(OrderedPartition):
             self.pending.close()
         self.collaborators.pending.close(self.partition)
         self.collaborators.snapshots.table.close(self.partition)
+        self.collaborators.versions.table.close(self.partition)
 
     async def _save_if_due(self) -> None:
         """Begin a snapshot if one is due. The caller holds the lock, and no message is folded in part."""
@@ -211,10 +281,10 @@ class Shard(OrderedPartition):
             await self.saver.begin(self.learner)
 
     async def handle(self, error: Exception) -> None:
-        """Have the shard replaced if a local database failed; stop it at any other error, which is a defect of a model or of the fold."""
-        if isinstance(error, StoreError | ReplacedError):
+        """Wait if the log says so; have the shard replaced if a local database failed; stop it at any other error: a model or the fold has a defect."""
+        if isinstance(error, StoreError | ReplacedError | DefinitionError):
             self._fail(error)
-        else:
+        elif not isinstance(error, HeldBack):
             await self.stop(error)
 
     def _fail(self, error: HeadraceError) -> None:
@@ -240,6 +310,8 @@ class Shard(OrderedPartition):
                 await self.pass_over(message.offset)
                 if self.status != "live":
                     return
+            if learner.state.paused is not None or b'"control"' in (message.value or b""):
+                await self._may_go_on(message)
             has_yielded = False
             for effects in folded(learner, message):
                 self.teller.add(effects)
@@ -256,6 +328,32 @@ class Shard(OrderedPartition):
                 await self._save_if_due()
             if self.status != "live":
                 return
+
+    async def deliver(self, messages: Sequence[KafkaMessage], link: object = None) -> None:
+        """Fold what was delivered; see `OrderedPartition`. While the shard waits, the log is looked at every so often instead."""
+        if self.waiting is None:
+            await super().deliver(messages, link)
+
+    async def _may_go_on(self, message: KafkaMessage) -> None:
+        """Raise HeldBack if the learner must wait before it folds the message at its position; its log says until when."""
+        assert self.learner is not None
+        waiting = await self.lookahead.find_hindrance(self.learner, message)
+        if waiting != self.waiting:
+            log.info(
+                "a shard waits" if waiting else "a shard goes on", **self.where, position=self.position, waits=waiting
+            )
+            self.waiting, self._waiting_since = waiting, self.collaborators.budget.clock()
+        if waiting is not None:
+            raise HeldBack
+        await self._read_models(message)
+
+    async def _read_models(self, message: KafkaMessage) -> None:
+        """Read the models that jobs have written, if the message may name one that this worker has not: their records are behind them."""
+        lacking = [
+            one for one in self.lookahead.artefacts(message) if self.versions and self.versions.get_made(*one) is None
+        ]
+        if lacking:
+            await self.collaborators.versions.table.catch_up(self.partition)
 
     async def pass_over(self, offset: int) -> None:
         """Move the position over offsets that hold no message, such as transaction markers and aborted records, after the log was checked."""

@@ -248,7 +248,7 @@ def test_the_status_of_a_worker_tells_of_every_background_task():
         shards = SimpleNamespace(
             replicas=SimpleNamespace(following=tasks["replicas"]),
             watches={0: tasks["shard 0"]},
-            owned={0: SimpleNamespace(saver=SimpleNamespace(errands=saves))},
+            owned={0: SimpleNamespace(saver=SimpleNamespace(errands=saves), mirroring=None)},
         )
         app = SimpleNamespace(
             background=[tasks["group"]],

@@ -43,7 +43,7 @@ def test_hundreds_of_hostile_records_reach_the_quarantine_and_no_model(broker, w
     for number, value in enumerate(bad):
         rows += [(0, good(number)), (0, value)]
     asyncio.run(harness.append(broker, task.events, rows))
-    harness.wait_for(lambda: worker.get(f"/v1/{task.name}")["shards"][0]["position"] == len(rows), 60, "all folded")
+    harness.wait_for(lambda: worker.get(f"/v1/{task.name}")["shards"][0]["position"] == len(rows) + 1, 60, "all folded")
 
     messages = asyncio.run(harness.read_all(broker, task.events))
     learner, effects = harness.fold(task, 0, messages)
@@ -72,7 +72,7 @@ def test_hundreds_of_hostile_records_reach_the_quarantine_and_no_model(broker, w
 def test_a_value_as_big_as_the_broker_takes_is_quarantined_whole(broker, worker):
     task, big = worker.task, b'{"features": {"x": "' + b"y" * 1_000_000 + b'"}, "label": true}'
     asyncio.run(harness.append(broker, task.events, [(0, big), (0, good(1))]))
-    harness.wait_for(lambda: worker.get(f"/v1/{task.name}")["shards"][0]["position"] == 2, 30, "both folded")
+    harness.wait_for(lambda: worker.get(f"/v1/{task.name}")["shards"][0]["position"] == 3, 30, "both folded")
     (message,) = asyncio.run(harness.read_all(broker, f"{task.name}.quarantine"))
     assert message.value == big
 
@@ -134,9 +134,9 @@ def test_a_model_that_raises_stops_its_shard_alone_whatever_it_raises(broker, tm
         asyncio.run(harness.append(broker, f"{sound}.events", [(0, row)] * 3))
         for _ in range(2):
             harness.wait_for(lambda: shards(fragile)[0]["state"] == "stopped", 30, "the shard stopped")
-            harness.wait_for(lambda: shards(fragile)[1]["position"] == 2, 30, "the other shard goes on")
-            harness.wait_for(lambda: shards(sound)[0]["position"] == 3, 30, "the other task goes on")
-            assert shards(fragile)[0]["position"] == 2
+            harness.wait_for(lambda: shards(fragile)[1]["position"] == 3, 30, "the other shard goes on")
+            harness.wait_for(lambda: shards(sound)[0]["position"] == 4, 30, "the other task goes on")
+            assert shards(fragile)[0]["position"] == 3
             assert "a defect of the model" in shards(fragile)[0]["error"]
             status, answer = worker.post(f"/v1/{fragile}/predict", {"features": {"x": 1.0}})
             assert (status, answer["prediction"]) == (200, True)

@@ -12,7 +12,8 @@ from worlds import WAITING, asking, is_right, learn, messages, run, until
 
 from headrace.learning.errors import StoreError
 from headrace.learning.fold.learner import Learner
-from headrace.learning.task import Task, Unanswered
+from headrace.learning.snapshot import digest
+from headrace.learning.task import Task, Unanswered, Versions, define, fingerprint
 
 
 def another(at, count):
@@ -135,6 +136,150 @@ def test_entries_that_the_pending_topic_has_lost_are_folded_again(world, tmp_pat
     run(check())
 
 
+def checkpoint(at, position):
+    """Put a command in the place of the log's message there."""
+    at.log.all[0][position] = SimpleNamespace(**vars(at.log.all[0][position]) | {"value": b'{"control": "checkpoint"}'})
+
+
+@pytest.mark.parametrize("lost", ["manifest/", "chunk/"])
+def test_versions_that_their_topic_has_lost_are_made_again(world, tmp_path, lost):
+    """Else a rollback to them could not be folded."""
+
+    async def check():
+        at = world(Task(name="ads", kind="binary"))
+        checkpoint(at, 30)
+        worker = at.worker("one")
+        worker.shards.assign([0])
+        await learn(at, worker, 100)
+        (saved,) = worker.shards.owned[0].learner.state.versions.saved.values()
+        await worker.stop()
+        kept = [entry for entry in at.models.entries[0] if not entry.key.startswith(lost.encode())]
+        assert len(kept) < len(at.models.entries[0])
+        at.models.entries[0][:] = kept
+        shutil.rmtree(tmp_path / "one")
+        again = at.worker("one")
+        again.shards.assign([0])
+        await is_right(at, again)
+        shard = again.shards.owned[0]
+        assert "ads.versions" in shard.notice
+        assert shard.versions.get(saved.digest) is not None
+        await again.stop()
+
+    run(check())
+
+
+def test_a_restart_with_other_settings_goes_on_by_the_log_from_the_same_state(world, tmp_path):
+    async def check():
+        at = world(WAITING)
+        at.log.all[0] = list(asking(200))
+        worker = at.worker("one")
+        worker.shards.assign([0])
+        await learn(at, worker, 100)
+        await worker.stop()
+        at.task = msgspec.structs.replace(WAITING, model="alma", versions=Versions(every=7))
+        again = at.worker("one")
+        again.shards.assign([0])
+        await until(lambda: again.shards.owned[0].status == "live")
+        shard = again.shards.owned[0]
+        assert shard.notice is None
+        assert shard.learner.task.model == WAITING.model
+        at.task = WAITING
+        await is_right(at, again)
+        await again.stop()
+
+    run(check())
+
+
+def first_definition(task, **changes):
+    return b'{"control": "define", "first": true, "task": %b}' % msgspec.json.encode(
+        msgspec.json.decode(define(task)) | changes
+    )
+
+
+def test_a_shard_that_had_begun_by_another_definition_than_the_first_owner_begins_again(world):
+    async def check():
+        task = Task(name="ads", kind="binary")
+        at = world(task)
+        at.log.all[0][60] = SimpleNamespace(**vars(at.log.all[0][60]) | {"value": first_definition(task, model="alma")})
+        worker = at.worker("one")
+        worker.shards.assign([0])
+        await learn(at, worker, 50)
+        await learn(at, worker, 50)
+        shard = worker.shards.owned[0]
+        assert shard.learner.champion.model_name == "alma"
+        assert shard.learner.state.updates == 99
+        at.task = msgspec.structs.replace(task, model="alma")
+        await is_right(at, worker)
+        await worker.stop()
+
+    run(check())
+
+
+def test_what_waited_in_a_fold_that_had_begun_by_another_definition_does_not_count(world):
+    """Its steps are others: a label would meet a question that was asked elsewhere."""
+
+    async def check():
+        at = world(WAITING)
+        at.log.all[0] = list(asking(200))
+        row = json.loads(at.log.all[0][3].value.split(b"\n")[0])
+        strict = first_definition(
+            WAITING, features={name: {"type": "string"} for name in row.get("features", {"x": 0})}
+        )
+        at.log.all[0][60] = SimpleNamespace(**vars(at.log.all[0][60]) | {"value": strict})
+        worker = at.worker("one")
+        worker.shards.assign([0])
+        await learn(at, worker, 50)
+        assert worker.shards.owned[0].learner.join.describe()["waiting"] > 0
+        await learn(at, worker, 100)
+        shard = worker.shards.owned[0]
+        wanted = Learner(msgspec.structs.replace(WAITING, features=shard.learner.task.features), 0)
+        for message in at.log.all[0][:150]:
+            list(wanted.fold(message))
+        assert digest(shard.learner.state) == digest(wanted.state)
+        assert shard.status == "live"
+        await worker.stop()
+
+    run(check())
+
+
+def test_no_function_is_called_that_only_the_first_definition_of_the_log_names(world, tmp_path):
+    async def check():
+        task, touched = Task(name="ads", kind="binary"), tmp_path / "touched"
+        at = world(task)
+        evil = first_definition(task, model={"use": "os:system", "command": f"touch {touched}"})
+        at.log.all[0][0] = SimpleNamespace(**vars(at.log.all[0][0]) | {"value": evil})
+        at.log.end[0] = 10
+        worker = at.worker("one")
+        worker.shards.assign([0])
+        await until(lambda: worker.shards.owned[0].status == "stopped")
+        assert "worker.modules" in worker.shards.owned[0].error
+        assert not touched.exists()
+        await worker.stop()
+
+    run(check())
+
+
+def test_a_database_of_versions_with_a_hole_is_read_anew_from_its_topic(world):
+    async def check():
+        at = world(Task(name="ads", kind="binary"))
+        checkpoint(at, 30)
+        worker = at.worker("one")
+        worker.shards.assign([0])
+        await learn(at, worker, 100)
+        table = worker.collaborators.versions.table
+        held = [key for prefix in (b"manifest/", b"chunk/") for key, _ in table.items(0, prefix)]
+        assert len(held) == 2
+        for key in held:
+            table.remove(0, key)
+        await worker.shards.revoke()
+        worker.shards.assign([0])
+        await is_right(at, worker)
+        assert worker.shards.owned[0].notice is None
+        await worker.stop()
+
+    run(check())
+
+
 def test_a_pending_database_with_a_hole_is_read_anew_from_its_topic(world):
     async def check():
         at = world(WAITING)
@@ -212,7 +357,7 @@ def test_an_unreadable_record_among_the_snapshots_is_passed_by(world, value):
         zstandard.compress(b"\x93\xa1a\xff\x90"),
         zstandard.compress(b"\x93\xa1\xff\x01\x90"),  # no UTF-8
         b"\x28\xb5\x2f\xfd\xe0" + (1 << 40).to_bytes(8, "little") + b"\x01\0\0",  # 2^40 bytes, as it says
-        zstandard.compress(msgspec.msgpack.encode((WAITING.fingerprint, 1, [(1, "q1", b"no entry")]))),
+        zstandard.compress(msgspec.msgpack.encode((fingerprint(define(WAITING)), 1, [(1, "q1", b"no entry")]))),
     ],
 )
 def test_an_unreadable_record_among_the_pending_is_passed_by(world, value):

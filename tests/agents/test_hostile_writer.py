@@ -12,7 +12,7 @@ from worlds import WAITING, asking, folded, is_right, learn, run, until
 
 from headrace.learning.snapshot import digest, encode, peek, seal
 from headrace.learning.snapshot.header import MAGIC, START, join
-from headrace.learning.task import Task
+from headrace.learning.task import Task, define, fingerprint
 from headrace.learning.waiting import join as joining
 from headrace.tables.segment import Packer, Segment
 from headrace.tables.snapshots import CHUNKS_MAX
@@ -79,7 +79,7 @@ def test_without_the_key_nobody_loses_data_and_the_state_is_the_fold_of_the_log(
         await is_right(at, worker)
         other.shards.replicas.start()
         await until(lambda: (found := other.shards.answering(0)) is not None and found.position == 100)
-        assert (await other.shards.answering(0).digest())[1] == (await worker.shards.owned[0].digest())[1]
+        assert (await other.shards.answering(0).digests()).state == (await worker.shards.owned[0].digests()).state
         for one in (worker, other):
             await one.stop()
 
@@ -115,7 +115,7 @@ def forged(worker):
         if isinstance(entry, joining.WaitingQuestion):
             entry = msgspec.structs.replace(entry, features={"x": 1e3})
         entries.append(waiting._replace(content=joining.encode(entry)))
-    return Segment(WAITING.fingerprint, entry.time, entries)
+    return Segment(fingerprint(define(WAITING)), entry.time, entries)
 
 
 PLACE = b"stranger/1"

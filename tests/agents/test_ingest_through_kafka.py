@@ -64,7 +64,7 @@ def test_a_record_that_the_event_log_does_not_take_is_quarantined_and_holds_noth
         wait_mapped(worker, task, 4)
         told = sources(worker, task)
         assert (told["mapped"], told["rejected"], told["left_out"]) == (2, 2, 0)
-        found = asyncio.run(harness.read_all(broker, f"{task}.events"))
+        found = asyncio.run(harness.read_records(broker, f"{task}.events"))
         assert [json.loads(message.value)["source"] for message in found] == [f"{topic}/0/0", f"{topic}/0/2"]
         large, empty = asyncio.run(harness.read_all(broker, f"{task}.quarantine"))
         headers = {name: value.decode() for name, value in large.headers}
@@ -91,7 +91,7 @@ def test_a_task_that_comes_to_the_worker_does_not_make_it_map_anew_what_it_has_m
         wait_mapped(worker, task, 60)
         wait_mapped(worker, f"other-{task}", 60)
         for name in (task, f"other-{task}"):
-            assert len(asyncio.run(harness.read_all(broker, f"{name}.events"))) == 60
+            assert len(asyncio.run(harness.read_records(broker, f"{name}.events"))) == 60
     finally:
         worker.stop("SIGKILL")
 
@@ -145,7 +145,7 @@ def test_a_source_that_is_made_anew_stops_the_intake_before_any_of_it_is_mapped(
             assert part["position"] == 50
             assert part["end"] in (0, count)  # as it was when the intake stopped: perhaps before the rows came
         assert "needs a name of its own" in part["error"]
-        assert len(asyncio.run(harness.read_all(broker, f"{task}.events"))) == 50
+        assert len(asyncio.run(harness.read_records(broker, f"{task}.events"))) == 50
         assert [shard["state"] for shard in worker.get(f"/v1/{task}")["shards"]] == ["live"]
     finally:
         worker.stop("SIGKILL")

@@ -32,8 +32,8 @@ def put(at, place, value):
 
 
 def others(position):
-    """A snapshot that a worker with another configuration of the task took."""
-    return manifest(position, seal(poisoned(TASK, position), Task(name="ads", kind="binary", wait="7s"), 0, writer="x"))
+    """A snapshot of a task of another kind."""
+    return manifest(position, seal(poisoned(TASK, position), Task(name="ads", kind="multiclass"), 0, writer="x"))
 
 
 async def is_stopped(worker):
@@ -43,7 +43,7 @@ async def is_stopped(worker):
 
 
 @pytest.mark.parametrize("key", [None, KEY])
-@pytest.mark.parametrize("makers", ["format", "configuration"])
+@pytest.mark.parametrize("makers", ["format", "kind"])
 def test_a_snapshot_of_other_makers_stops_nobody_who_has_another_one(world, key, makers):
     async def check():
         at = world(TASK)
@@ -230,12 +230,12 @@ def test_what_is_no_fault_of_a_snapshot_does_not_have_it_passed_by(world, error)
 
 def test_a_replica_whose_state_cannot_be_used_keeps_its_last_one():
     replica = Replica(TASK, 0, SimpleNamespace(budget=Budget(), wall=lambda: 0.0))
-    replica.take_up(Recovered(Learner(TASK, 0).state, "one", 1, "x/1"))
+    replica.take_up(Recovered(Learner(TASK, 0).state, 1, "x/1"))
     kept, odd = replica.learner, Learner(TASK, 0).state
     odd.clock = "a"
     with pytest.raises(TypeError):
-        replica.take_up(Recovered(odd, "two", 1, "x/2", SnapshotError("refused.")))
-    assert (replica.learner, replica._digest, replica.error) == (kept, "one", None)
+        replica.take_up(Recovered(odd, 1, "x/2", SnapshotError("refused.")))
+    assert (replica.learner, replica.error) == (kept, None)
 
 
 def test_a_replica_that_fails_closes_no_other_one(world, monkeypatch):

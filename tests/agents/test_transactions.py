@@ -44,7 +44,7 @@ def test_aborted_samples_are_not_learned_and_the_position_moves_past_them(broker
     harness.make_topics(broker, task)
     toml = f'[tasks.{task.name}]\nkind = "binary"\n'
     worker = harness.Worker(tmp_path, broker, toml).start()
-    end = COMMITTED * EACH * 2  # each transaction has a record and a marker
+    end = 1 + COMMITTED * EACH * 2  # a definition; each transaction has a record and a marker
 
     def folded():
         return [shard_of(worker, task.name).get(part) for part in ("position", "end", "state", "updates")]
@@ -55,7 +55,7 @@ def test_aborted_samples_are_not_learned_and_the_position_moves_past_them(broker
         harness.wait_for(lambda: folded() == [end, end, "live", COMMITTED], 30, lambda: f"folded; {folded()}")
         served = shard_of(worker, task.name)["digest"]
         messages = asyncio.run(harness.read_all(broker, task.events))
-        assert len(messages) == COMMITTED
+        assert len(messages) == 1 + COMMITTED
         learner, _ = harness.fold(task, 0, messages)
         learner.pass_over(end)
         assert harness.digest_of(learner) == served
@@ -83,21 +83,21 @@ def test_an_open_transaction_ends_the_log_and_its_shard_stays_live(broker, task,
             await producer.begin_transaction()
             await producer.send_and_wait(task.events, sample(1), partition=0)
             await harness.append(broker, task.events, [(0, sample(2))])
-            assert await log.ends([0]) == {0: 1}
-            assert [message.offset async for message in log.read(0, 0, 1)] == [0]
+            assert await log.ends([0]) == {0: 2}  # a definition and a sample
+            assert [message.offset async for message in log.read(0, 1, 2)] == [1]
             # A restart meets the open transaction too.
             await asyncio.to_thread(worker.stop, "SIGTERM")
             await asyncio.to_thread(lambda: worker.start().wait_ready())
-            harness.wait_for(lambda: folded() == [1, 1, "live", 1], 20, lambda: f"held; {folded()}")
+            harness.wait_for(lambda: folded() == [2, 2, "live", 1], 20, lambda: f"held; {folded()}")
             await producer.commit_transaction()
         await log.stop()
 
     try:
         worker.wait_ready()
         asyncio.run(harness.append(broker, task.events, [(0, sample(0))]))
-        harness.wait_for(lambda: folded() == [1, 1, "live", 1], 20, lambda: f"folded; {folded()}")
+        harness.wait_for(lambda: folded() == [2, 2, "live", 1], 20, lambda: f"folded; {folded()}")
         asyncio.run(hold_open())
-        harness.wait_for(lambda: folded() == [4, 4, "live", 3], 20, lambda: f"folded; {folded()}")
+        harness.wait_for(lambda: folded() == [5, 5, "live", 3], 20, lambda: f"folded; {folded()}")
     finally:
         worker.stop("SIGKILL")
 
@@ -116,7 +116,7 @@ def test_aborted_messages_of_a_source_are_not_mapped(broker, task, tmp_path):
             return part["position"], part["state"]
 
         harness.wait_for(lambda: mapped() == (5 * EACH * 2, "live"), 30, lambda: f"mapped; {mapped()}")
-        found = asyncio.run(harness.read_all(broker, task.events))
+        found = asyncio.run(harness.read_records(broker, task.events))
         assert [json.loads(message.value)["features"]["x"] for message in found] == [0, 3, 6, 9, 12]
     finally:
         worker.stop("SIGKILL")

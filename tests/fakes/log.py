@@ -15,7 +15,8 @@ class Log:
     """An event log or a source in memory, of which each partition ends where it is let end.
 
     It keeps to what `KafkaEventLog` promises: offsets may hold nothing, messages are read in their order, and a log is recognised by its end
-    and the mark of the last message. Retention takes nothing from it. Ticks are not kept: they change nothing but the clock.
+    and the mark of the last message. Retention takes nothing from it. Ticks and first
+    definitions are not kept: they change nothing but the clock, and what is in force already.
 
     Parameters
     ----------

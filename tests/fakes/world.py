@@ -15,10 +15,11 @@ from fakes.pace import QUICK
 
 from headrace.agents.budget import Budget
 from headrace.learning.records.mark import KafkaMessage
-from headrace.learning.task import Task
+from headrace.learning.task import Task, define, fingerprint
 from headrace.tables.pending import PendingTable
 from headrace.tables.snapshots import Snapshots
 from headrace.tables.table import Table
+from headrace.tables.versions import VersionTable
 
 
 class Death(BaseException):
@@ -57,6 +58,7 @@ class World:
         self.log = self.log_type(messages, end, step=self.step)
         self.changelog = Changelog(step=self.step, witness=self.witness)
         self.segments = Changelog(step=self.step)
+        self.models = Changelog(step=self.step)
         self.published: set[str] = set()
         self.committed: dict[int, int] = {}
         self.fuse: int | None = None
@@ -90,8 +92,7 @@ class World:
             task=task.name,
             snapshot_key=key,
             writer=writer,
-            fold=task.fingerprint,
-            wait=task.wait_ms,
+            fold=fingerprint(define(task)),
         )
         return SimpleNamespace(
             **{
@@ -105,6 +106,9 @@ class World:
                 "writer": writer,
                 "key": key,
                 "own_modules": (),
+                "launch": None,
+                "mirror": None,
+                "versions": VersionTable(Table(self.models, folder / "versions")),
                 "budget": Budget(share=1.0),
                 "snapshot_records": 5,
                 "snapshot_seconds": 0.01,

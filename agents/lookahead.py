@@ -1,0 +1,120 @@
+"""Looking ahead: a shard that waits at a control record reads on in its log for the record that lets it go on."""
+
+import contextlib
+from collections.abc import Collection
+from contextlib import aclosing
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from headrace.learning.commands import Refusal
+from headrace.learning.commands.define import Define, read_first
+from headrace.learning.fold.learner import Learner
+from headrace.learning.promises import Place, Promises
+from headrace.learning.records.mark import KafkaMessage
+from headrace.learning.task import Task
+from headrace.tables.kafka.log import EventLog
+
+
+class Waiting(NamedTuple):
+    """For what a shard waits: the `outcome` of a promise, by its id, or a `resume`, by the id of the pause."""
+
+    why: Literal["outcome", "resume"]
+    id: str
+
+
+class Lookahead:
+    """Reads on in the log of one shard, from where it was read last time, however often it is asked.
+
+    Parameters
+    ----------
+    log, partition
+        What is read.
+    task
+        Whose records they are.
+
+    Attributes
+    ----------
+    promises
+        What the log further on says of the promises and pauses that the learner may meet.
+    """
+
+    def __init__(self, log: EventLog, partition: int, task: Task):
+        self.log, self.partition, self.task = log, partition, task
+        self.promises = Promises(task)
+        self._read_from = self._read_to = 0
+
+    async def find_hindrance(self, learner: Learner, message: KafkaMessage) -> Waiting | None:
+        """Say what a learner must wait for before it can fold the message at its position; None if it can.
+
+        Raises
+        ------
+        KafkaError, OSError
+            The log cannot be read.
+        """
+        state = learner.state
+        made = self.promises.made_in(message, state.jobs)
+        self._begin_at(message.offset)
+        hindrance = self._hindrance(state.paused, message, made)
+        if hindrance is not None:
+            await self._read_on()
+            hindrance = self._hindrance(state.paused, message, made)
+        return hindrance
+
+    def artefacts(self, message: KafkaMessage) -> set[tuple[str, str]]:
+        """List the models that a message may have installed: the id of its `install`, and the digest."""
+        return self.promises.artefacts(message)
+
+    def _hindrance(self, paused: str | None, message: KafkaMessage, made: tuple[Place, str] | None) -> Waiting | None:
+        if paused is not None and not self.promises.is_resumed(message.offset):
+            return Waiting("resume", paused)
+        if made is None:
+            return None
+        place, name = made
+        return Waiting("outcome", name) if self.promises.outcome(name, place) is None else None
+
+    async def find_first_definition(self, modules: Collection[str]) -> bytes | None:
+        """Find by what the log is folded from its beginning on, as its first owner has written; None if nobody has yet.
+
+        Parameters
+        ----------
+        modules
+            The modules of the user's own that the settings name.
+
+        Raises
+        ------
+        ModelError
+            It has a model of another module.
+        LogError
+            Retention has removed the beginning.
+        KafkaError, OSError
+            The log cannot be read.
+        """
+        end = (await self.log.ends([self.partition]))[self.partition]
+        async with aclosing(self.log.read(self.partition, 0, end)) as messages:
+            async for message in messages:
+                for _, control in self.promises.controls(message):
+                    if control.command == "define" and control.arguments.get("first") is True:
+                        with contextlib.suppress(
+                            msgspec.ValidationError, Refusal
+                        ):  # as the fold does when it comes to it
+                            return read_first(self.task, msgspec.convert(control.arguments, Define), modules)
+        return None
+
+    def _begin_at(self, position: int) -> None:
+        """See to it that all is noted from a position on, and not only what was read for a fold that was elsewhere."""
+        if not self._read_from <= position <= self._read_to:
+            self.promises.forget()
+            self._read_from = self._read_to = position
+
+    async def _read_on(self) -> None:
+        """Read the log from where it was read last to its end, and note what it says."""
+        start = self._read_to
+        end = (await self.log.ends([self.partition]))[self.partition]
+        if start >= end:
+            return
+        async with aclosing(self.log.read(self.partition, start, end)) as messages:
+            async for message in messages:
+                self.promises.note(message)
+                self._read_to = message.offset + 1
+        self._read_to = end

@@ -1,0 +1,80 @@
+"""What stands further on in the log is found whether the fold goes on, or begins again further back."""
+
+import asyncio
+import json
+
+from headrace.agents.lookahead import Lookahead
+from headrace.learning.fold.learner import Learner
+from headrace.learning.records.message import Message
+from headrace.learning.supplies import InMemory, Supplies
+from headrace.learning.task import Task, define
+
+TASK = Task(name="ads", kind="binary")
+
+
+class Read:
+    """A log of one partition, which is read as often as somebody asks."""
+
+    def __init__(self, *rows):
+        self.messages = [Message(at, json.dumps(row).encode(), at) for at, row in enumerate(rows)]
+
+    async def ends(self, partitions):
+        return {0: len(self.messages)}
+
+    async def read(self, partition, start, end):
+        for one in self.messages[start:end]:
+            yield one
+
+
+def job(name):
+    return {"control": "job", "job": name, "recipe": {}}
+
+
+def install(name):
+    return {"control": "install", "id": name, "recipe": {}}
+
+
+def given_up(name, why):
+    return {"control": "outcome", "of": name, "artefact": None, "why": why}
+
+
+def fold(log, lookahead, to):
+    """Fold the log from its beginning to a position, as a shard does."""
+    learner = Learner(TASK, 0, supplies=Supplies(InMemory(), lookahead.promises, ()))
+
+    async def run():
+        for one in log.messages[:to]:
+            assert await lookahead.find_hindrance(learner, one) is None, one
+            for _ in learner.fold(one):
+                pass
+
+    asyncio.run(run())
+    return learner
+
+
+def test_a_fold_that_begins_again_further_back_finds_the_first_outcome_again():
+    rows = [{"control": "define", "task": json.loads(define(TASK)), "first": True}]
+    rows += [job("a"), install("a"), given_up("a", "first"), given_up("a", "second"), {"control": "tick"}]
+    rows += [job("b"), install("b"), given_up("b", "third")]
+    log = Read(*rows)
+    whole = Lookahead(log, 0, TASK)
+    wanted = fold(log, whole, len(rows)).state.controls
+    assert "first" in wanted["a"]
+    late = Lookahead(log, 0, TASK)
+    learner = Learner(TASK, 0, supplies=Supplies(InMemory(), late.promises, ()))
+    learner.state.jobs["b"] = b"{}"
+    asyncio.run(late.find_hindrance(learner, log.messages[7]))  # it is far ahead
+    assert fold(log, late, len(rows)).state.controls == wanted
+
+
+def test_a_fold_that_has_gone_on_reads_from_where_it_is():
+    rows = [{"control": "tick"}] * 50 + [install("a"), given_up("a", "why")]
+    log, learner = Read(*rows), Learner(TASK, 0)
+    learner.state.jobs["a"] = b"{}"
+    lookahead = Lookahead(log, 0, TASK)
+    assert asyncio.run(lookahead.find_hindrance(learner, log.messages[50])) is None
+    log.messages.append(Message(52, json.dumps(install("b")).encode(), 52))
+    learner.state.jobs["b"] = b"{}"
+    assert asyncio.run(lookahead.find_hindrance(learner, log.messages[52])).id == "b"
+    log.messages.append(Message(53, json.dumps(given_up("b", "why")).encode(), 53))
+    assert asyncio.run(lookahead.find_hindrance(learner, log.messages[52])) is None
