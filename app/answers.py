@@ -6,12 +6,14 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from headrace.agents.background import BackgroundStatus
+from headrace.agents.jobs.status import JobStatus
 from headrace.learning.task import Json, Kind, Label, Value
 
 Position = Annotated[int, msgspec.Meta(ge=0)]
 
-ShardState = Literal["opening", "live", "stopped", "stale", "replica"]
-"""The states of a shard that a worker owns (`agents.shard.OwnedState`), and `replica` for a shard of which it has a replica."""
+ShardState = Literal["opening", "live", "waiting", "stopped", "stale", "replica"]
+"""The states of a shard that a worker owns (`agents.shard.OwnedState`), `waiting` for a live one that waits at a control record, and `replica`
+for a shard of which it has a replica."""
 
 
 class At(msgspec.Struct, frozen=True):
@@ -73,20 +75,79 @@ class StoredEntity(msgspec.Struct, frozen=True):
 
 
 class ArmStatus(msgspec.Struct, frozen=True):
-    """The status of an arm: its role, model, version and metrics. A metric is None while it is not a finite number."""
+    """One arm: what it is, and its metrics; None while there is no finite figure.
+
+    Parameters
+    ----------
+    version
+        The id of the version that the model comes from; None before the first one.
+    updates
+        Labels that the model has learned.
+    digest
+        SHA-256 of the model alone: equal models have equal digests. None while it takes too long to compute.
+    """
 
     role: Literal["champion", "challenger", "baseline"]
     model: str
     version: str | None
+    updates: Position
     metrics: dict[str, Json]
+    digest: str | None = None
+
+
+class Waits(msgspec.Struct, frozen=True, rename={"why": "for"}):
+    """Why a shard waits at a control record, while it goes on to answer.
+
+    Parameters
+    ----------
+    why
+        `outcome`: a job makes the model that is to be installed there; `resume`: it was paused.
+    id
+        Of the job, or of the control record that paused it.
+    seconds
+        For how long.
+    """
+
+    why: Literal["outcome", "resume"]
+    id: str
+    seconds: float
+
+
+class InForce(msgspec.Struct, frozen=True):
+    """The definition by which a shard is folded: its SHA-256, the offset of the record that it is from, None before there is one, and its keys."""
+
+    fingerprint: str
+    position: Position | None
+    task: dict[str, Json]
+
+
+class MirrorStatus(msgspec.Struct, frozen=True):
+    """How the copying of a shard's saved versions to the mirror goes, on the worker that owns the shard.
+
+    Parameters
+    ----------
+    copied, waiting
+        Versions that this worker has copied, and those that are still to be copied.
+    missed
+        Versions that were dropped before they were copied.
+    failures, error
+        How often a copy has failed, and why the last one did; None since one has succeeded. It is tried again.
+    """
+
+    copied: Position
+    waiting: Position
+    missed: Position
+    failures: Position
+    error: str | None
 
 
 class ShardStatus(msgspec.Struct, frozen=True):
     """The status of a shard. A shard that is being opened has only `partition` and `state`.
 
-    `end` is None if the broker does not answer. `digest` is None while the shard is in the middle of a message, or if the digest takes too
-    long to compute. `notice` says what was wrong when the shard was opened, and what was done. `state_bytes` and `seal_s` are the size of
-    the last snapshot before compression, and the seconds that it took to make.
+    `end` is None while the broker does not tell it, and `digest` while the shard stands in the middle of a message, or takes too long
+    to compute. `waits` says why a shard is `waiting`. `definition` is the one in force, and `wanted` has the keys in which the settings of
+    this worker differ from it, with both values. `notice` says what was amiss when the shard was opened, and what was done. `state_bytes` and `seal_s` are the size of the
+    last snapshot before compression, and the seconds that it took to make.
     """
 
     partition: Position
@@ -107,6 +168,11 @@ class ShardStatus(msgspec.Struct, frozen=True):
     batch: dict[str, Position] | UnsetType = UNSET
     digest: str | UnsetType | None = UNSET
     arms: dict[str, ArmStatus] | UnsetType = UNSET
+    waits: Waits | UnsetType = UNSET
+    definition: InForce | UnsetType = UNSET
+    wanted: dict[str, tuple[Json, Json]] | UnsetType = UNSET
+    jobs: list[JobStatus] | UnsetType = UNSET
+    mirror: MirrorStatus | UnsetType = UNSET
 
 
 class Status(msgspec.Struct, frozen=True):
@@ -118,9 +184,88 @@ class Status(msgspec.Struct, frozen=True):
 
     task: str
     kind: Kind
+    partitions: int
     logging: dict[str, Position]
     shards: list[ShardStatus]
     error: str | UnsetType = UNSET
     sources: dict[str, Json] | UnsetType = UNSET
     stored: dict[str, Position] | UnsetType = UNSET
     background: list[BackgroundStatus] | UnsetType = UNSET
+
+
+class StoredVersion(msgspec.Struct, frozen=True):
+    """A model of a shard that was saved, and to which the shard can go back.
+
+    Parameters
+    ----------
+    id
+        Its id, unique in the task.
+    partition, position
+        The shard, and the offset of the message in which it was saved.
+    updates
+        Labels that it had learned.
+    digest
+        SHA-256 of the model: the digest of an arm that has it.
+    model
+        The catalogue name or `module:function` of the model.
+    reason
+        Why it was saved: `updates`, `checkpoint`, or before the act of this name.
+    parent
+        The id of the version that it comes from; None for the first.
+    pinned
+        Whether it is kept for good.
+    current
+        Whether the champion comes from it.
+    metrics
+        Of the arm when it was saved.
+    error
+        The arm's recent error then: 1 - accuracy, or the mean absolute error; None before the first score. `best` and `last_good` go by it.
+    time
+        Log time in seconds since the epoch.
+    made_of
+        What the model was made of, with its parameters, as in a task's `model`.
+    """
+
+    id: str
+    partition: Position
+    position: Position
+    updates: Position
+    digest: str
+    model: str
+    reason: str
+    parent: str | None
+    pinned: bool
+    current: bool
+    metrics: dict[str, float | None]
+    error: float | None
+    time: float
+    made_of: Json
+
+
+class StoredVersions(msgspec.Struct, frozen=True):
+    """The versions of a task's shards, oldest first."""
+
+    versions: list[StoredVersion]
+
+
+class Done(msgspec.Struct, frozen=True):
+    """What one shard has done with a control record.
+
+    Parameters
+    ----------
+    partition, position
+        The shard, and the offset of the record; None to those who ask later.
+    did
+        What it did; begins with `refused: ` where it did nothing; None while it has not come to it.
+    """
+
+    partition: Position
+    position: Position | None
+    did: str | None
+
+
+class Controlled(msgspec.Struct, frozen=True):
+    """A control record: its id, and what each shard has done with it."""
+
+    id: str
+    shards: list[Done]

@@ -50,6 +50,7 @@ ProblemCode = Literal[OwnCode, RefusalCode]
 """The codes of refused requests, and of refused records in a request."""
 
 OF_RECORDS: tuple[RefusalCode, ...] = (
+    "control",
     "duplicate_key",
     "feature",
     "incomplete",

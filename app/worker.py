@@ -29,6 +29,7 @@ from headrace.app.doors import Doors, doors_of
 from headrace.app.ending import FAILED, Ending
 from headrace.app.ending import run as run_until_stopped
 from headrace.app.errors import answer_problems
+from headrace.app.jobs import launcher
 from headrace.app.limits import needed_descriptors, open_standard_streams, raise_descriptor_limit
 from headrace.app.locks import check_port, lock_folder
 from headrace.app.logs import set_up_logging
@@ -36,7 +37,7 @@ from headrace.app.loop import LoopPolicy
 from headrace.app.peers import is_loopback
 from headrace.app.serving.requests import answering
 from headrace.app.settings import Settings
-from headrace.app.stores import make_store
+from headrace.app.stores import make_mirror, make_store
 from headrace.app.trial import try_models
 from headrace.app.views import ROUTES, add_views
 from headrace.app.views.health import announce_ready
@@ -154,6 +155,9 @@ def wire(settings: Settings, instance: str | None, impure: Collection[str] = fro
             budget=budget,
             snapshot_records=settings.worker.snapshot_records,
             snapshot_seconds=settings.worker.snapshot_seconds,
+            modules=settings.worker.modules,
+            launch=launcher(settings, task),
+            mirror=make_mirror(settings, task),
             pace=pace,
         )
         app.learn(task, collaborators)

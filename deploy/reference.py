@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 import click
 import msgspec
 
+from headrace.agents.jobs import JOBS
 from headrace.app.cli import COMMANDS, headrace
 from headrace.app.contract import Operation, operations
 from headrace.app.credentials import BrokerTls, Sasl, WebTls
@@ -27,10 +28,11 @@ from headrace.app.views import ROUTES
 from headrace.learning.catalogue import KindCatalogue
 from headrace.learning.codes import ALERTS, ERRORS, REFUSALS, Meaning
 from headrace.learning.commands import COMMANDS as CONTROLS
+from headrace.learning.control_record import Arguments
 from headrace.learning.drift import DETECTORS
 from headrace.learning.metrics import METRICS
 from headrace.learning.models import MODELS
-from headrace.learning.task import Duration, Feature, Stored, Task, Unanswered, Update
+from headrace.learning.task import Duration, Feature, Stored, Task, Unanswered, Update, Versions
 from headrace.learning.task.source import Expression, Source
 from headrace.tables.kafka.topics import TOPICS, topics_of
 
@@ -62,8 +64,12 @@ SETTINGS: dict[str, type[msgspec.Struct]] = {
     "tasks.unanswered": Unanswered,
     "tasks.update": Update,
     "tasks.sources": Source,
+    "tasks.versions": Versions,
 }
 """Each table of `headrace.toml`, and the struct that reads it."""
+
+COMMON = {field.name for field in msgspec.structs.fields(Arguments)}
+"""What every control record may have."""
 
 
 def write_table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
@@ -183,7 +189,11 @@ def name_default(field: Any) -> str:
     """Name the default of a setting, as it would be written."""
     if field.required:
         return "required"
-    if field.default in (None, ""):
+    if (
+        field.default in (None, "")
+        or field.default_factory is not msgspec.NODEFAULT
+        or isinstance(field.default, msgspec.Struct)
+    ):
         return "left out"
     if isinstance(field.default, bool):
         return f"`{str(field.default).lower()}`"
@@ -277,6 +287,17 @@ def print_names(table: Mapping[str, Any]) -> str:
     )
 
 
+def print_controls() -> str:
+    """Print the control records: what each may have, and what it does. KeyError if a docstring does not say what a part means."""
+    rows = []
+    for name, command in CONTROLS.items():
+        said = read_parameters(command.arguments)
+        fields = [field for field in msgspec.structs.fields(command.arguments) if field.name not in COMMON]
+        parts = [f"`{field.name}`{'' if field.required else ', optional'}: {said[field.name]}" for field in fields]
+        rows.append([f"`{name}`", " ".join(parts), read_first(inspect.getdoc(command.act))])
+    return write_table(["Command", "May have", "What it does"], rows)
+
+
 def print_modules(room: str) -> str:
     """Print the modules of a room, with the first paragraph of the docstring of each."""
     rows = []
@@ -301,7 +322,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "models": lambda: print_catalogue(MODELS, has_parameters=True),
     "metrics": lambda: print_catalogue(METRICS, has_parameters=False),
     "detectors": lambda: print_names(DETECTORS),
-    "controls": lambda: print_names(CONTROLS),
+    "controls": print_controls,
+    "jobs": lambda: write_table(["Job", "Meaning"], [[f"`{name}`", kind.summary] for name, kind in JOBS.items()]),
 }
 """Each table of the reference by the name of its marker."""
 

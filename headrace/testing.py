@@ -15,9 +15,12 @@ from headrace.learning.effects import Effect
 from headrace.learning.fold.finding import Finding
 from headrace.learning.fold.generated import samples, shapes
 from headrace.learning.fold.learner import Learner
+from headrace.learning.promises import Promises
 from headrace.learning.records.mark import Mark
 from headrace.learning.records.message import Message
 from headrace.learning.snapshot import digest, seal, unseal
+from headrace.learning.supplies import InMemory as Artefacts
+from headrace.learning.supplies import Supplies
 from headrace.learning.task import Json, Task
 from headrace.learning.waiting.pending import InMemory
 from headrace.tables.kafka.partitioner import partition_of
@@ -96,6 +99,7 @@ class MemoryLog:
         # A snapshot does not contain the pending entries. Every fold of a partition writes the same ones.
         self._pending = [InMemory() for _ in self.messages]
         self._folded = [0 for _ in self.messages]
+        self._artefacts = [Artefacts() for _ in self.messages]
         self._turns = count()
 
     def append(
@@ -152,7 +156,10 @@ class MemoryLog:
                 raise ValueError(msg)
             if position > self._folded[partition]:
                 self.fold(partition, to=position)
-        learner, effects = Learner(self.task, partition, state, self._pending[partition]), list[Effect]()
+        supplies = Supplies(self._artefacts[partition], Promises(self.task), self.task.modules)
+        for message in messages:
+            supplies.promises.note(message)
+        learner, effects = Learner(self.task, partition, state, self._pending[partition], supplies), list[Effect]()
         for message in messages[learner.state.position : to]:
             for emitted in learner.fold(message):
                 effects += emitted

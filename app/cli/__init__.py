@@ -10,10 +10,14 @@ from headrace.learning.errors import HeadraceError, SettingsError
 
 
 class CommandRow(NamedTuple):
-    """Names the module of a command, and its line in `headrace --help`; a command without such a line is not listed."""
+    """Where a command is, and the line that `headrace --help` has for it; a command without such a line is not listed.
+
+    The function of the command has the name of the module, unless another one is given.
+    """
 
     module: str
     summary: str
+    function: str = ""
 
 
 COMMANDS = {
@@ -24,11 +28,30 @@ COMMANDS = {
     "send": CommandRow("send", "Append samples from a file to a task's event log."),
     "predict": CommandRow("predict", "Ask the model of a task what it predicts now."),
     "status": CommandRow("status", "Show positions, updates, metrics and digests of the shards."),
+    "apply": CommandRow("apply", "Put the settings of a task in force, without a stop."),
+    "versions": CommandRow("versions", "List the saved models of a task."),
+    "checkpoint": CommandRow("control", "Save the model of a task as a version now.", "checkpoint"),
+    "pin": CommandRow("control", "Keep a version for good, or no longer.", "pin"),
+    "rollback": CommandRow("control", "Go back to a saved model.", "rollback"),
+    "promote": CommandRow("control", "Serve the challenger.", "promote"),
+    "pause": CommandRow("control", "Learn nothing more until resumed; answers go on.", "pause"),
+    "resume": CommandRow("control", "Go on to learn.", "resume"),
+    "export": CommandRow("package", "Write a version to a file.", "export_version"),
+    "import": CommandRow("package", "Install a version from a file.", "import_version"),
+    "retrain": CommandRow("jobs", "Learn the log anew, or a part of it, and install that model.", "retrain"),
+    "unlearn": CommandRow("jobs", "Take records out of the model as if it had never seen them.", "unlearn"),
+    "migrate": CommandRow("jobs", "Make the same model anew, after another version of a library.", "migrate"),
+    "warm-start": CommandRow("warm_start", "Train a model on a history, and install it.", "warm_start"),
+    "jobs": CommandRow("jobs", "Show the jobs of a task, or cancel one."),
+    "replay": CommandRow("replay", "Rebuild the state at any position of the log."),
+    "diff": CommandRow("replay", "Compare two positions or versions of a task.", "diff"),
+    "explain": CommandRow("explain", "Tell the life of a prediction."),
     "doctor": CommandRow("doctor", "Check settings and surroundings, and say what to do."),
     "key": CommandRow("key", "Make an API key with a name and roles."),
     "try-models": CommandRow("trial", ""),
+    "make-model": CommandRow("make_model", ""),
 }
-"""The commands, by name. The function of a command has the name of its module."""
+"""The commands, by name."""
 
 
 class Commands(click.Group):
@@ -41,7 +64,9 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 click gives it
         """Import and return the command of this name; None if there is none."""
         row = COMMANDS.get(cmd_name)
-        return row and cast("click.Command", getattr(import_module(f"{__name__}.{row.module}"), row.module))
+        if row is None:
+            return None
+        return cast("click.Command", getattr(import_module(f"{__name__}.{row.module}"), row.function or row.module))
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 click gives it
         """Write the list of `headrace --help` from the table alone."""

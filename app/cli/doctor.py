@@ -258,6 +258,9 @@ def check_worker(settings: Settings) -> Iterator[Finding]:
                     stopped = True
                     what = f"shard {shard['partition']} of '{task}' is {shard['state']}: {error}"
                     yield Finding("worker", "fault", what, "See docs/how-to/stopped-shard.md.")
+            if differing := sorted({key for shard in status.get("shards", ()) for key in shard.get("wanted", ())}):
+                what = f"the task '{task}' goes by the log, and its settings differ: {', '.join(differing)}"
+                yield Finding("definition", "note", what, f"headrace apply {task} puts the settings in force.")
             for source in status.get("sources", {}).get("partitions", ()):
                 if error := source["error"]:
                     stopped = True

@@ -48,6 +48,7 @@ def as_table(answer: dict[str, Json], width: int) -> Group:
             notes.append(f"shard {number}: {shard['error']}")
         if shard.get("notice"):
             notes.append(f"shard {number}: {shard['notice']}")
+        notes += [f"shard {number}: {what}" for what in describe_control(shard, answer["task"])]
         rows.append({"shard": number, "state": shard["state"]})
         if "position" not in shard:
             continue
@@ -71,6 +72,28 @@ def as_table(answer: dict[str, Json], width: int) -> Group:
         if line := ", ".join(f"{column} {row[column]}" for column in COLUMNS if column in folded and row.get(column)):
             notes.append(f"shard {row['shard']}: {line}")
     return Group(table, *map(Text, notes))
+
+
+def describe_control(shard: dict[str, Json], task: str) -> Iterator[str]:
+    """A line each on what the shard waits for, the keys in which the settings differ from the log, and its jobs.
+
+    Examples
+    --------
+    >>> shard = {"waits": {"for": "outcome", "id": "j7", "seconds": 2.0}, "wanted": {"model": ["alma", "pa"]}}
+    >>> for line in describe_control(shard, "ads"):
+    ...     print(line)
+    waits for the outcome of j7 since 2 s; answers go on
+    the worker's settings are not in force: model. See headrace apply ads --dry-run.
+    """
+    if waits := shard.get("waits"):
+        what = f"the outcome of {waits['id']}" if waits["for"] == "outcome" else f"headrace resume {task}"
+        yield f"waits for {what} since {waits['seconds']:.0f} s; answers go on"
+    if wanted := shard.get("wanted"):
+        yield f"the worker's settings are not in force: {', '.join(wanted)}. See headrace apply {task} --dry-run."
+    for job in shard.get("jobs", ()):
+        left = "" if job["left_s"] is None else f", {job['left_s']:.0f} s left"
+        failed = f", attempt {job['attempts']} after: {job['error']}" if job["error"] else ""
+        yield f"{job['kind']} {job['id']}: {job['state']}, {job['percent']:g} %{left}{failed}"
 
 
 def _table(title: str, rows: list[dict[str, str]], columns: Sequence[str]) -> Table:
@@ -106,7 +129,7 @@ def describe_sources(sources: dict[str, Json]) -> Iterator[str]:
 
 
 def describe_waiting(shard: dict[str, Json]) -> Iterator[str]:
-    """Yield a line each for questions, event-time order and batches, if the shard has any, and one for the delay of labels.
+    """A line each on questions, on event-time order, on batches and on the mirror, where there are such.
 
     Examples
     --------
@@ -121,3 +144,6 @@ def describe_waiting(shard: dict[str, Json]) -> Iterator[str]:
     delays = [f"{name} {delay:g} s" for name, delay in shard["questions"]["label_delay_s"].items() if delay is not None]
     if delays:
         yield f"label delay: {', '.join(delays)}"
+    if mirror := shard.get("mirror"):
+        error = f"; the last copy failed: {mirror['error']}" if mirror["error"] else ""
+        yield f"mirror: {mirror['copied']} copied, {mirror['waiting']} waiting, {mirror['missed']} missed{error}"

@@ -7,7 +7,7 @@ from typing import Self, Unpack
 
 import httpx
 
-from headrace.app.answers import Answer, Appended, At, Status, StoredEntity
+from headrace.app.answers import Answer, Appended, At, Controlled, Status, StoredEntity, StoredVersion
 from headrace.app.client import calls
 from headrace.app.client.calls import Result
 from headrace.app.client.exchange import ADDRESS, TIMEOUT, Exchange
@@ -103,8 +103,16 @@ class AsyncClient:
         """Ask for the status of a task: position, end, digest and metrics of each shard that the worker knows."""
         return await self.ask(calls.status(task))
 
+    async def versions(self, task: str) -> list[StoredVersion]:
+        """Ask for the saved models to which the shards of a task can go back, oldest first."""
+        return (await self.ask(calls.versions(task))).versions
+
+    async def control(self, task: str, command: str, **arguments: Json) -> Controlled:
+        """Append a control record to every shard, and wait until the shards have come to it."""
+        return await self.ask(calls.control(task, command, arguments))
+
     async def ask(self, call: calls.Call[Result]) -> Result:
-        """Send a call and return its answer. The methods above send the usual calls."""
+        """Make any call; the methods above are the usual ones."""
         try:
             response = await self._http.request(**self._exchange.request(call))
         except httpx.RequestError as error:

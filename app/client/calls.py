@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from headrace.app.answers import Answer, Appended, Status, StoredEntity
+from headrace.app.answers import Answer, Appended, Controlled, Status, StoredEntity, StoredVersions
 from headrace.learning.task import Json, Label, Value
 
 Result = TypeVar("Result")
@@ -118,6 +118,22 @@ def delete_features(task: str, key: str) -> Call[Appended]:
 def status(task: str) -> Call[Status]:
     """Build the call that asks for the status of a task."""
     return Call("GET", _path(task), Status)
+
+
+def versions(task: str) -> Call[StoredVersions]:
+    """Ask for the saved models of a task."""
+    return Call("GET", _path(task, "versions"), StoredVersions)
+
+
+def control(task: str, command: str, arguments: Mapping[str, Json]) -> Call[Controlled]:
+    """Append a control record.
+
+    Examples
+    --------
+    >>> control("ads", "rollback", {"to": "best"}).body
+    {'control': 'rollback', 'to': 'best'}
+    """
+    return Call("POST", _path(task, "control"), Controlled, {"control": command, **arguments})
 
 
 def _path(*parts: str) -> str:

@@ -7,7 +7,7 @@ from typing import Self, Unpack
 
 import httpx
 
-from headrace.app.answers import Answer, Appended, At, Status, StoredEntity
+from headrace.app.answers import Answer, Appended, At, Controlled, Status, StoredEntity, StoredVersion
 from headrace.app.client import calls
 from headrace.app.client.calls import Result
 from headrace.app.client.exchange import ADDRESS, TIMEOUT, Exchange
@@ -208,8 +208,35 @@ class Client:
         """
         return self.ask(calls.status(task))
 
+    def versions(self, task: str) -> list[StoredVersion]:
+        """Ask for the saved models to which the shards of a task can go back, oldest first."""
+        return self.ask(calls.versions(task)).versions
+
+    def control(self, task: str, command: str, **arguments: Json) -> Controlled:
+        """Append a control record to every shard, and wait until the shards have come to it.
+
+        Parameters
+        ----------
+        task
+            Its name.
+        command
+            Such as `checkpoint` or `rollback`; docs/reference.md has all.
+        arguments
+            What the command takes; `id`, `by`; `partitions` for some shards only; `wait_s`, how long to wait for them, up to 60 s.
+
+        Returns
+        -------
+        The record's id, and what each shard did: None of one that has not come to it in time.
+
+        Raises
+        ------
+        ClientError
+            It is not known to be in the log.
+        """
+        return self.ask(calls.control(task, command, arguments))
+
     def ask(self, call: calls.Call[Result]) -> Result:
-        """Send a call and return its answer. The methods above send the usual calls.
+        """Make any call; the methods above are the usual ones.
 
         Raises
         ------

@@ -1,7 +1,7 @@
 """Appends the records of requests to event logs: samples, labels, and answered questions."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 
 import structlog
@@ -52,8 +52,15 @@ class RequestAppender:
         RequestRefused
             A record has more bytes than the broker takes (`too_large`), or the broker did not take all records (`unavailable`).
         """
+        return await self._wait(self._append(task, rows))
+
+    async def append_to(self, task: Task, partitions: Iterable[int], record: bytes) -> list[At]:
+        """Append a record to each of these partitions; as `append`."""
+        return await self._wait(self._send(task, [(partition, None, record) for partition in partitions]))
+
+    async def _wait(self, appending: Awaitable[list[At]]) -> list[At]:
         try:
-            return await asyncio.wait_for(self._append(task, rows), APPEND_SECONDS)
+            return await asyncio.wait_for(appending, APPEND_SECONDS)
         except MessageSizeTooLargeError:
             what = "a record has more bytes than the broker takes. Those before it may be in the log."
             raise RequestRefused("too_large", "too_large", what, "Send less in one record.") from None
@@ -100,11 +107,17 @@ class RequestAppender:
         log.warning("a question was not logged", task=task.name, error=repr(error), exc_info=defect)
 
     async def _append(self, task: Task, rows: list[tuple[str | None, bytes]]) -> list[At]:
+        placed: list[tuple[int | None, bytes | None, bytes]] = [
+            (None, None, value) if key is None else (partition_of(key, task.partitions), key.encode(), value)
+            for key, value in rows
+        ]
+        return await self._send(task, placed)
+
+    async def _send(self, task: Task, rows: list[tuple[int | None, bytes | None, bytes]]) -> list[At]:
+        """Send (partition, key, record) rows, and return where they are, once the broker has them all."""
         producer, sent = await self._producer.get(), []
-        for key, value in rows:
-            partition = None if key is None else partition_of(key, task.partitions)
-            encoded = None if key is None else key.encode()
-            sent.append(await producer.send(task.events, value, key=encoded, partition=partition))
+        for partition, key, value in rows:
+            sent.append(await producer.send(task.events, value, key=key, partition=partition))
         try:
             return [At(at.partition, at.offset) for at in await asyncio.gather(*sent)]
         except KafkaError:

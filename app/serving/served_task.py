@@ -43,12 +43,26 @@ class ServedTask:
     """
 
     def __init__(self, task: Task, shards: Shards, enricher: Enricher | None = None, *, is_pure: bool = True):
-        self.task, self.shards, self.reader, self.arrivals = task, shards, Reader(task), Arrivals(shards)
+        self.task, self.shards, self.arrivals = task, shards, Arrivals(shards)
         self.enricher, self.is_pure = enricher, is_pure
         self.copies = defaultdict[int, ServedCopy](lambda: ServedCopy(monotonic, shards.collaborators.own_modules))
         self.under_way = UnderWay(shards)
         self._failed_at = -FAILED_SECONDS
+        self._reader = Reader(task)
         self.sources = {source.topic for source in task.sources or ()}
+
+    @property
+    def reader(self) -> Reader:
+        """Reads records by the definition in force, where a shard is known here, or else by the settings."""
+        for partition in (*self.shards.owned, *range(self.task.partitions)):
+            model = self.shards.answering(partition)
+            if model is not None and model.learner is not None:
+                return model.learner.reader
+        return self._reader
+
+    def stays(self, arm: Arm) -> bool:
+        """Whether the model of an arm stays as it is when it is asked. That of another definition was not tried when the worker started."""
+        return ":" not in arm.model_name or (self.is_pure and arm.made_of == self.task.model)
 
     def partition(self, question: Question) -> int:
         """Return the shard of a question: that of its key, or without a key a shard with a model on this worker, if there is one.

@@ -180,8 +180,8 @@ def answer_from(served: ServedTask, model: Model, question: Question) -> dict[st
     """Answer a question with a model of this worker; RequestRefused or RecordError if the question cannot be answered."""
     learner, lag = model.learner, 0.0
     assert learner is not None
-    served.reader.schema.check(question.features)
-    if not served.is_pure:
+    learner.reader.schema.check(question.features)
+    if not served.stays(learner.champion):
         served_copy = served.copies[model.partition]
         learner = served_copy.of(learner, 0 if question.min_position is UNSET else question.min_position)
         lag = served_copy.age

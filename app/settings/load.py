@@ -1,8 +1,10 @@
 """Reads `headrace.toml` once and checks it as a whole."""
 
+import importlib
 import math
 import os
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -11,7 +13,7 @@ from headrace.app.peers import Address, PeerEntry
 from headrace.app.settings.section import read_section, unknown_key, wrong_value
 from headrace.app.settings.settings import Settings
 from headrace.app.settings.tables import Broker, Features, Worker
-from headrace.app.settings.task import read_task
+from headrace.app.settings.task import import_from, read_task
 from headrace.learning.errors import SettingsError
 
 DEFAULT = "headrace.toml"
@@ -54,6 +56,7 @@ def parse(raw: dict[str, object], path: Path) -> Settings:
         raise wrong_value(path, "worker.snapshot_seconds", "is not finite", "Give a number of seconds.")
     features = read_section(path, "features", raw.get("features", {}), Features)
     _check_features(path, features)
+    _import_modules(path, worker.modules)
     declared = raw.get("tasks", {})
     if not isinstance(declared, dict) or not declared:
         raise wrong_value(path, "tasks", "has no task", "Declare one: [tasks.NAME] with a kind.")
@@ -76,6 +79,17 @@ def _check_reach(path: Path, worker: Worker) -> None:
         except ValueError as error:
             remedy = "Write a host, host:port, or a network like 10.0.0.0/8."
             raise wrong_value(path, f"worker.peers[{number}]", f"is wrong: {error}", remedy) from None
+
+
+def _import_modules(path: Path, modules: Sequence[str]) -> None:
+    """Import the modules from which models may come that no task here names: what they define may be in a state."""
+    for number, module in enumerate(modules):
+        import_from(str(path.resolve().parent))
+        try:
+            importlib.import_module(module)
+        except Exception as error:  # noqa: BLE001 a module of the user's own fails in any way
+            remedy = "Put it beside the settings, or install it; or take its name out."
+            raise wrong_value(path, f"worker.modules[{number}]", f"cannot be imported: {error!r}", remedy) from None
 
 
 def _check_features(path: Path, features: Features) -> None:

@@ -83,6 +83,11 @@ class Worker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     group
         The consumer group that assigns the shards to its workers. All workers of a deployment have the same group, whatever their tasks. Two
         deployments on one Kafka need two groups.
+    modules
+        Modules of your own whose functions may make models, beside those that the tasks name: one that a task has named before, and from
+        which the log still has models, or will name.
+    job_memory
+        Bytes of memory that the process of a job may have.
     session_seconds
         How many seconds a worker may be silent before the group assigns its shards to others. Kafka takes no less than its
         `group.min.session.timeout.ms`, which is 6 s unless set otherwise.
@@ -105,6 +110,8 @@ class Worker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tls: WebTls | None = None
     buffer_bytes: Annotated[int, msgspec.Meta(ge=1 << 20)] = 64 << 20
     group: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{1,200}\Z", examples=["headrace"])] = "headrace"
+    modules: list[Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z_][\w.]*\Z")]] = []
+    job_memory: Annotated[int, msgspec.Meta(ge=64 << 20)] = 2 << 30
     session_seconds: Annotated[float, msgspec.Meta(ge=1, le=1800)] = 10.0
 
 

@@ -7,6 +7,7 @@ from headrace.app.contract import operations
 from headrace.app.openapi import write_document
 from headrace.app.serving.serving import Serving
 from headrace.app.settings import Settings
+from headrace.app.views.control import Control, ControlDone
 from headrace.app.views.document import Document
 from headrace.app.views.features import StoredFeatures
 from headrace.app.views.health import Healthy, Ready
@@ -15,6 +16,7 @@ from headrace.app.views.predict import Predict, PredictBatch
 from headrace.app.views.resource import Resource, WiredWeb
 from headrace.app.views.samples import Samples
 from headrace.app.views.task import TaskStatus
+from headrace.app.views.versions import Versions
 from headrace.app.wiring import Wiring
 
 ROUTES: Mapping[str, type[Resource]] = {
@@ -27,6 +29,9 @@ ROUTES: Mapping[str, type[Resource]] = {
     "/v1/{task}/samples": Samples,
     "/v1/{task}/labels": Labels,
     "/v1/{task}/features/{key}": StoredFeatures,
+    "/v1/{task}/versions": Versions,
+    "/v1/{task}/control": Control,
+    "/v1/{task}/control/{id}": ControlDone,
 }
 
 

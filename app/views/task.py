@@ -8,10 +8,10 @@ from aiokafka.errors import KafkaError
 
 from headrace.agents.shard import Shard
 from headrace.agents.shards import Model
-from headrace.app.answers import Status
+from headrace.app.answers import InForce, MirrorStatus, Status, Waits
 from headrace.app.contract import contract
 from headrace.app.views.resource import Resource
-from headrace.learning.task import Json
+from headrace.learning.task import Json, define, differences, fingerprint
 
 END_SECONDS = 2.0
 """How long the look-up of the log's end may take; then `end` is null. A status must not hang with the broker."""
@@ -36,7 +36,8 @@ class TaskStatus(Resource):
                 fields["end"] = ends.get(fields["partition"])
         appender = self.serving.appender
         logging = {"appended": appender.appended, "failed": appender.failed, "refused": appender.refused}
-        status: dict[str, Json] = {"task": task, "kind": served.task.kind, "logging": logging, "shards": described}
+        status: dict[str, Json] = {"task": task, "kind": served.task.kind, "partitions": served.task.partitions}
+        status |= {"logging": logging, "shards": described}
         if shards.trouble is not None:
             status["error"] = str(shards.trouble)
         if ingest := self.wiring.app.ingesting.get(task):
@@ -51,15 +52,33 @@ class TaskStatus(Resource):
     async def _describe(shard: Model, model: Model | None) -> dict[str, Json]:
         """Describe a shard, and the model that answers for it, which is another one while an owned shard is being opened."""
         fields: dict[str, Json] = {"partition": shard.partition, "state": shard.status}
+        if isinstance(shard, Shard) and shard.status == "live" and shard.waiting is not None:
+            fields["state"] = "waiting"
+            fields["waits"] = Waits(shard.waiting.why, shard.waiting.id, round(shard.waits_for, 3))
         if shard.error:
             fields["error"] = shard.error
         if isinstance(shard, Shard):
             if shard.notice:
                 fields["notice"] = shard.notice
             fields |= {"state_bytes": shard.saver.sealer.size, "seal_s": round(shard.saver.sealer.seconds, 6)}
+            if jobs := shard.describe_jobs():
+                fields["jobs"] = jobs
+            if (copies := shard.mirroring) is not None:
+                fields["mirror"] = MirrorStatus(
+                    copies.copied, len(copies.waiting), copies.missed, copies.errands.failures, copies.error
+                )
         if model is None or model.learner is None:
             return fields
-        digest = await model.digest()
-        learner = model.learner.describe()
+        digests = await model.digests()
+        learner = model.learner
+        described = learner.describe()
+        if digests is not None and digests.position != described["position"]:
+            digests = None
+        for name, arm in described["arms"].items():
+            arm["digest"] = digests.arms.get(name) if digests else None
         fields["staleness_s"] = round(model.staleness, 3)
-        return fields | learner | {"digest": digest[1] if digest and digest[0] == learner["position"] else None}
+        fields["definition"] = InForce(
+            fingerprint(learner.definition), learner.state.defined_at, msgspec.json.decode(learner.definition)
+        )
+        fields["wanted"] = differences(learner.definition, define(learner.settings))
+        return fields | described | {"digest": digests.state if digests else None}

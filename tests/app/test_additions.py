@@ -110,15 +110,22 @@ class EveryThird:
         '''
 """The command `name`: the champion is called so from now on."""
 
+from headrace.learning.control_record import Arguments, Text
 
-def name(state, turn, control):
-    state.arms["champion"].version = control.arguments["as"]
+
+class Name(Arguments, frozen=True, kw_only=True):
+    called: Text
+
+
+def name(state, turn, arguments):
+    state.arms["champion"].version = arguments.called
     turn.alert("refolded", f"named at {turn.origin.offset}")
+    return f"named {arguments.called}"
 ''',
         "learning/commands/__init__.py",
-        "from headrace.learning.commands.name import name",
-        '{"tick": tick}',
-        '{"tick": tick, "name": name}',
+        "from headrace.learning.commands.name import Name, name",
+        '"tick": Command(Tick, tick),',
+        '"tick": Command(Tick, tick), "name": Command(Name, name),',
     ),
     Addition(
         "app/views/arms.py",
@@ -170,7 +177,7 @@ from headrace.testing import MemoryLog, Task, check_model
 log = MemoryLog(Task(name="ads", kind="binary", model="often"))
 for number in range(9):
     log.append({"features": {"x": 1.0}, "label": number % 4 == 0})
-log.append({"control": "name", "as": "blue"})
+log.append({"control": "name", "called": "blue"})
 log.append({"features": {"x": 1.0}, "label": True})
 log.check_restarts()
 print(len(check_model("often").faults), log.fold().digest)
@@ -230,9 +237,9 @@ def test_each_addition_goes_the_whole_way_of_a_record_and_of_a_request(tree, run
         worker.start().wait_ready()
         samples = [{"features": {"x": 1.0}, "label": number % 4 == 0} for number in range(9)]
         assert worker.post("/v1/added/samples", samples)[0] == 202
-        at(9)
-        asyncio.run(append(broker, "added.events", [(0, b'{"control": "name", "as": "blue"}')]))
-        before = at(10)
+        at(10)  # the first message is the definition
+        asyncio.run(append(broker, "added.events", [(0, b'{"control": "name", "called": "blue"}')]))
+        before = at(11)
         champion = before["arms"]["champion"]
         assert (champion["model"], champion["version"]) == ("often", "blue")
         assert champion["metrics"]["labels_seen"] == champion["metrics"]["window"]["labels_seen"] == 2
@@ -253,12 +260,12 @@ def test_each_addition_goes_the_whole_way_of_a_record_and_of_a_request(tree, run
 
         worker.stop()  # with a last snapshot
         worker.start().wait_ready()
-        after = at(10)
+        after = at(11)
         assert (after["digest"], after["arms"]) == (before["digest"], before["arms"])
         opened = [json.loads(line) for line in worker.log().splitlines() if '"status": "live"' in line]
-        assert [line["position"] for line in opened] == [0, 10]  # from its snapshot
+        assert [line["position"] for line in opened] == [0, 11]  # from its snapshot
         assert not worker.failures()
         assert worker.post("/v1/added/samples", samples)[0] == 202
-        assert at(19)["updates"] == 18
+        assert at(20)["updates"] == 18
     finally:
         worker.stop("SIGKILL")

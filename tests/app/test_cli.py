@@ -326,11 +326,11 @@ def worker(served):
 
 def test_what_was_sent_is_learned_shown_and_asked(headrace, worker):
     assert headrace("send", COMMAND_LINE, "river:Phishing", "--config", worker.config).status == 0
-    wait_for(lambda: worker.get(f"/v1/{COMMAND_LINE}")["shards"][0].get("position") == 1250, 30, "all rows learned")
+    wait_for(lambda: worker.get(f"/v1/{COMMAND_LINE}")["shards"][0].get("position") == 1251, 30, "all rows learned")
     status = json.loads(headrace("status", COMMAND_LINE, "--config", worker.config, "--json").out)
     assert (status["task"], status["kind"]) == (COMMAND_LINE, "binary")
     shard = status["shards"][0]
-    assert (shard["state"], shard["position"], shard["end"], shard["updates"]) == ("live", 1250, 1250, 1250)
+    assert (shard["state"], shard["position"], shard["end"], shard["updates"]) == ("live", 1251, 1251, 1250)
     assert shard["arms"]["champion"]["metrics"]["accuracy"] == pytest.approx(0.8872)
     assert "0.8872" in headrace("status", "--config", worker.config).out
 
@@ -352,10 +352,10 @@ def test_what_was_sent_is_learned_shown_and_asked(headrace, worker):
     )
     assert by_json["id"] == "me"
     assert by_pairs["probabilities"] == by_json["probabilities"]
-    assert by_pairs["position"] == 1250
+    assert by_pairs["position"] == 1251
     for_people = headrace("predict", COMMAND_LINE, *pairs, "--config", worker.config)
     assert for_people.status == 0
-    assert "position 1250" in for_people.out
+    assert "position 1251" in for_people.out
 
 
 def test_doctor_finds_a_worker_and_its_topics(headrace, worker):

@@ -101,13 +101,12 @@ both_clients = pytest.mark.parametrize("client", [Client, Blocking], ids=["sync"
 
 @both_clients
 def test_samples_are_learned_and_the_model_is_asked(client):
-    before = client.status(TASK).shards[0].position
     rows = [{"features": {"x": float(n % 2), "clicks": 1}, "label": bool(n % 2)} for n in range(400)]
     appended = client.samples(TASK, rows)
     assert len(appended.positions) == 400
     options = {"key": "u1", "id": uuid.uuid4().hex, "time": 1.5, "source": f"{uuid.uuid4().hex}/0/7"}
     last = client.sample(TASK, {"x": 1.0, "clicks": 1}, label=True, **options)
-    assert last == At(0, before + 400)
+    assert last == At(0, appended.positions[-1].offset + 1)
 
     answer = client.predict(TASK, {"x": 1.0}, id="q", key="u1", min_position=last.offset + 1, wait_s=10)
     assert (answer.id, answer.prediction, answer.arm, answer.version) == ("q", True, "champion", None)
@@ -306,7 +305,7 @@ def test_both_clients_have_the_same_methods_with_the_same_parameters():
 
 
 def test_a_status_knows_every_state_of_a_shard():
-    assert {*get_args(ShardState)} == {*get_args(OwnedState), "replica"}
+    assert {*get_args(ShardState)} == {*get_args(OwnedState), "waiting", "replica"}
 
 
 def test_a_client_loads_no_server_and_no_model():

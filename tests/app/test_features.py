@@ -191,7 +191,7 @@ def log_both(client, name, key, x):
 def in_log(broker, name):
     """Return the stored features in the records whose x is below 0, by x: those of a question and of a sample."""
     logged = {}
-    for message in asyncio.run(harness.read_all(broker, f"{name}.events")):
+    for message in asyncio.run(harness.read_records(broker, f"{name}.events")):
         features = json.loads(message.value)["features"]
         if features["x"] < 0:
             logged.setdefault(features["x"], []).append(

@@ -112,10 +112,12 @@ def test_it_learns_answers_and_ends(tmp_path, broker):
     try:
         status, _ = worker.post("/v1/listed/samples", {"features": {"x": 1.0}, "label": True})
         assert status == 202
-        wait_for(lambda: worker.get("/v1/listed")["shards"][0]["position"] == 1, 10, "the sample folded")
+        wait_for(
+            lambda: worker.get("/v1/listed")["shards"][0]["position"] == 2, 10, "the definition and the sample folded"
+        )
         status, answer = worker.post("/v1/listed/predict", {"features": {"x": 1.0}})
         assert status == 200
-        assert answer["position"] == 1
+        assert answer["position"] == 2
     finally:
         worker.stop()
     assert worker.process.returncode == 0

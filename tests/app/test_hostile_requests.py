@@ -46,7 +46,7 @@ def worker(served, broker):
     rows = [(0, json.dumps({"features": {"x": number % 5}, "label": number % 5 > 2}).encode()) for number in range(50)]
     asyncio.run(harness.append(broker, f"{TASK}.events", rows))
     with Client(served.address) as client:
-        harness.wait_for(lambda: client.status(TASK).shards[0].position == 50, 30, "all learned")
+        harness.wait_for(lambda: client.status(TASK).shards[0].updates == 50, 30, "all learned")
     return served
 
 

@@ -26,7 +26,7 @@ def test_nothing_alarming_when_all_is_well_and_few_lines_when_the_broker_is_away
         assert worker.get("/readyz") == {"status": "ready"}
         worker.wait_ready()
         asyncio.run(harness.append(kafka.address, "visits.events", [(0, b'{"features": {}, "label": true}')] * 10))
-        harness.wait_for(lambda: worker.get("/v1/visits")["shards"][0]["position"] == 10, 60, "all folded")
+        harness.wait_for(lambda: worker.get("/v1/visits")["shards"][0]["updates"] == 10, 60, "all folded")
         before = lines(worker)
         assert {line["level"] for line in before} == {"info"}
         assert f"ready at {worker.address}" in [line["event"] for line in before]

@@ -81,6 +81,8 @@ def document_of(worker, *, waits=False):
     for schema in document["components"]["schemas"].values():
         if not waits:
             schema.get("properties", {}).pop("min_position", None)
+    # What control records say is up to the task that they are for, and those that are right would change it.
+    document["paths"] = {path: item for path, item in document["paths"].items() if not path.endswith("/control")}
     return document
 
 

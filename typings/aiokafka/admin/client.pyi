@@ -7,6 +7,7 @@ from aiokafka.admin.config_resource import ConfigResource
 from aiokafka.admin.new_partitions import NewPartitions
 from aiokafka.admin.new_topic import NewTopic
 from aiokafka.protocol.admin import (
+    AlterConfigsResponse_v0,
     ApiVersionRequest,
     ApiVersionResponse_v0,
     CreatePartitionsResponse_v0,
@@ -71,6 +72,7 @@ class AIOKafkaAdminClient:
     async def describe_configs(
         self, config_resources: list[ConfigResource], include_synonyms: bool = False
     ) -> list[DescribeConfigsResponse_v0]: ...
+    async def alter_configs(self, config_resources: list[ConfigResource]) -> list[AlterConfigsResponse_v0]: ...
     async def describe_consumer_groups(
         self,
         group_ids: list[str],

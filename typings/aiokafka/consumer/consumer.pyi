@@ -5,7 +5,7 @@ from ssl import SSLContext
 from typing import Self
 
 from aiokafka.client import AIOKafkaClient
-from aiokafka.structs import ConsumerRecord, OffsetAndMetadata, TopicPartition
+from aiokafka.structs import ConsumerRecord, OffsetAndMetadata, OffsetAndTimestamp, TopicPartition
 
 class AIOKafkaConsumer:
     _client: AIOKafkaClient
@@ -74,6 +74,9 @@ class AIOKafkaConsumer:
     def pause(self, *partitions: TopicPartition) -> None: ...
     async def beginning_offsets(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]: ...
     async def end_offsets(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]: ...
+    async def offsets_for_times(
+        self, timestamps: Mapping[TopicPartition, int]
+    ) -> dict[TopicPartition, OffsetAndTimestamp | None]: ...
     async def commit(
         self, offsets: Mapping[TopicPartition, int | tuple[int, str] | OffsetAndMetadata] | None = None
     ) -> None: ...

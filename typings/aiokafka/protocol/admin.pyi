@@ -9,6 +9,9 @@ class ApiVersionResponse_v0(Response):
 class CreateTopicsResponse_v0(Response):
     topic_errors: list[tuple[str, int, *tuple[str | None, ...]]]
 
+class AlterConfigsResponse_v0(Response):
+    resources: list[tuple[int, str | None, int, str]]
+
 class CreatePartitionsResponse_v0(Response): ...
 
 class DescribeConfigsResponse_v0(Response):

@@ -1,0 +1,258 @@
+"""`headrace retrain`, `unlearn`, `migrate` and `jobs`: models that are made from the log and then installed."""
+
+import json
+import time
+from datetime import datetime
+from secrets import token_hex
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from headrace.app.cli.client import ask
+from headrace.app.cli.control import Function, controlling, send_control
+from headrace.app.cli.options import task_of
+from headrace.app.settings import Settings
+from headrace.learning.errors import HeadraceError
+from headrace.learning.task import Json, Task
+
+LOOK_SECONDS = 0.3
+"""How often to look how far a job is."""
+
+
+class JobError(HeadraceError):
+    """A job ended without a model."""
+
+    code = "job"
+
+
+def asking(function: Function) -> Function:
+    """Add what every job takes."""
+    detach = click.option("--detach", is_flag=True, help="Do not wait for the end; see headrace jobs.")
+    limit = click.option(
+        "--limit", "limit_s", type=float, metavar="SECONDS", help="How long the shard may wait at the end."
+    )
+    return controlling(detach(limit(function)))
+
+
+@click.command()
+@asking
+@click.option("--from", "start", type=click.IntRange(0), default=0, metavar="OFFSET", help="Learn from this offset on.")
+@click.option("--passes", type=click.IntRange(1, 1000), default=1, help="How often to go over the records.")
+@click.option("--model", help="Another model: a catalogue name, a JSON object, or module:function.")
+def retrain(settings: Settings, task: str, *, start: int, passes: int, model: str | None, **options: Json) -> None:
+    """Learn the log of TASK anew, or its later part, beside the model that serves; then install what was made.
+
+    Until then everything goes on. Not a record is lost, and none is learned twice.
+    """
+    recipe = {"why": "retrain", "start": start, "passes": passes}
+    run_job(settings, task_of(settings, task), recipe, parse_model(model), **options)
+
+
+@click.command()
+@asking
+@click.option("--id", "ids", multiple=True, help="Leave out the record of this id; may be repeated.")
+@click.option("--ids", "file", type=click.File(), help="Leave out the ids in this file, one a line.")
+@click.option(
+    "--positions", multiple=True, metavar="START-END", help="Leave out offsets from START up to but not including END."
+)
+@click.option("--source", "sources", multiple=True, metavar="TOPIC[/PARTITION]", help="Leave out what came from there.")
+@click.option(
+    "--time",
+    "periods",
+    nargs=2,
+    multiple=True,
+    metavar="START END",
+    help="Leave out this period: ISO 8601, or seconds since the epoch.",
+)
+def unlearn(
+    settings: Settings,
+    task: str,
+    *,
+    ids: tuple[str, ...],
+    file: click.utils.LazyFile | None,
+    positions: tuple[str, ...],
+    sources: tuple[str, ...],
+    periods: tuple[tuple[str, str], ...],
+    **options: Json,
+) -> None:
+    """Take records out of the model of TASK: it becomes the one that has never seen them."""
+    named = [*ids, *(line.strip() for line in file or () if line.strip())]
+    without: dict[str, Json] = {
+        "ids": named,
+        "positions": [_range(text) for text in positions],
+        "sources": list(sources),
+        "times": [{"start": seconds_of(start), "end": seconds_of(end)} for start, end in periods],
+    }
+    if not any(without.values()):
+        raise click.UsageError("Say what to leave out: --id, --ids, --positions, --source or --time.")
+    run_job(settings, task_of(settings, task), {"why": "unlearn", "without": without}, None, **options)
+
+
+@click.command()
+@asking
+def migrate(settings: Settings, task: str, **options: Json) -> None:
+    """Make the model of TASK anew from the whole log, as after another version of a library."""
+    run_job(settings, task_of(settings, task), {"why": "migrate"}, None, **options)
+
+
+@click.command()
+@controlling
+@click.option("--cancel", metavar="JOB", help="End this job without a model.")
+def jobs(
+    settings: Settings, task: str, *, cancel: str | None, partitions: tuple[int, ...], dry_run: bool, as_json: bool
+) -> None:
+    """Show the jobs of TASK that are under way, or cancel one."""
+    wanted = task_of(settings, task)
+    if cancel is not None:
+        record: dict[str, Json] = {"control": "cancel", "job": cancel, "why": "cancelled by hand"}
+        send_control(settings, wanted, record, partitions=partitions, dry_run=dry_run, as_json=as_json)
+        return
+    found = [job for job in standing(settings, wanted) if not partitions or job["partition"] in partitions]
+    if as_json:
+        click.echo(json.dumps({"jobs": found}, indent=2))
+        return
+    if not found:
+        click.echo("No job is under way.")
+        return
+    table = Table("job", "kind", "shard", "state", "done", "rows/s", "left", "attempts", "error")
+    for job in found:
+        left = "" if job["left_s"] is None else f"{job['left_s']:.0f} s"
+        cells = [
+            job["id"],
+            job["kind"],
+            job["partition"],
+            job["state"],
+            f"{job['percent']:g} %",
+            f"{job['rows_per_s']:,.0f}",
+            left,
+        ]
+        table.add_row(*map(str, [*cells, job["attempts"], job["error"] or ""]))
+    Console().print(table)
+
+
+def run_job(
+    settings: Settings,
+    task: Task,
+    recipe: dict[str, Json],
+    model: Json,
+    *,
+    detach: bool,
+    limit_s: float | None,
+    partitions: tuple[int, ...],
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Ask for a job, and watch it to its end. JobError if it ended without a model."""
+    name = f"{recipe['why']}-{token_hex(3)}"
+    record = {"control": "job", "job": name, "recipe": recipe, "model": model, "limit_s": limit_s}
+    record = {key: value for key, value in record.items() if value is not None}
+    if dry_run or detach:
+        send_control(settings, task, record, partitions=partitions, dry_run=dry_run, as_json=as_json)
+        return
+    wanted = set(partitions or range(task.partitions))
+    body = record | {"by": f"headrace {recipe['why']}", "partitions": sorted(wanted), "wait_s": 30}
+    asked = ask(settings, "POST", f"/v1/{task.name}/control", body, timeout=40)
+    if refused := [one["did"] for one in asked["shards"] if one["did"] and one["did"].startswith("refused")]:
+        raise JobError(f"{refused[0].removeprefix('refused: ').rstrip('.')}.", "See headrace jobs.")
+    late = {one["partition"] for one in asked["shards"] if not one["did"]}
+    ended = _watch(settings, task, name, wanted, asked=asked["id"], late=late)
+    if as_json:
+        shards = [{"partition": at, "did": ended[at]} for at in sorted(ended)]
+        click.echo(json.dumps({"job": name, "shards": shards}, indent=2))
+    for at in sorted(ended) if not as_json else ():
+        click.echo(f"shard {at}: {ended[at]}")
+    if failed := [at for at in sorted(ended) if not ended[at].startswith("installed")]:
+        what = "; ".join(f"shard {at} has no new model: {ended[at].rstrip('.')}" for at in failed)
+        raise JobError(f"{name}: {what}.", "See its log.")
+
+
+def _watch(
+    settings: Settings, task: Task, name: str, wanted: set[int], *, asked: str, late: set[int]
+) -> dict[int, str]:
+    """Show how far a job is until it has ended in every shard; return what each did at its end.
+
+    The worker that is asked sees how far the job is in its own shards alone. Of another worker's it knows the end with the next snapshot.
+
+    Parameters
+    ----------
+    settings, task
+        Which worker is asked, and about what.
+    name
+        Of the job.
+    wanted
+        The shards that were asked for it.
+    asked
+        The id of the record that asked for it.
+    late
+        Shards that had not come to that record yet: they may still refuse it.
+    """
+    columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        bar, ended = progress.add_task(name, total=100), dict[int, str]()
+        while True:
+            found = [job for job in standing(settings, task) if job["id"] == name and job["partition"] in wanted]
+            if late:
+                came = _did(settings, task, asked, late)
+                ended |= {at: did for at, did in came.items() if did.startswith("refused")}
+                late = late - came.keys()
+            ended |= _did(settings, task, name, wanted)
+            if wanted <= ended.keys():
+                return ended
+            if found:
+                progress.update(bar, completed=min(job["percent"] for job in found))
+            time.sleep(LOOK_SECONDS)
+
+
+def _did(settings: Settings, task: Task, name: str, wanted: set[int]) -> dict[int, str]:
+    """What each shard did with the control record, or at the end of the job, of this name, of those that have come to it."""
+    shards = ask(settings, "GET", f"/v1/{task.name}/control/{name}")["shards"]
+    return {shard["partition"]: shard["did"] for shard in shards if shard["did"] and shard["partition"] in wanted}
+
+
+def standing(settings: Settings, task: Task) -> list[dict[str, Json]]:
+    """The jobs under way in the shards that the worker owns."""
+    status = ask(settings, "GET", f"/v1/{task.name}")
+    return [job | {"partition": shard["partition"]} for shard in status["shards"] for job in shard.get("jobs", ())]
+
+
+def parse_model(model: str | None) -> Json:
+    """Read a model as it may stand in the settings.
+
+    Examples
+    --------
+    >>> parse_model("alma"), parse_model('{"use": "logistic", "learning_rate": 0.05}')
+    ('alma', {'use': 'logistic', 'learning_rate': 0.05})
+    """
+    if model is None or not model.lstrip().startswith("{"):
+        return model
+    try:
+        return json.loads(model)
+    except ValueError as error:
+        raise click.UsageError(f"--model is not JSON: {error}.") from None
+
+
+def seconds_of(text: str) -> float:
+    """Read a time: seconds since the epoch, or ISO 8601, of which one without a zone is local.
+
+    Examples
+    --------
+    >>> seconds_of("1700000000.5"), seconds_of("2023-11-14T22:13:20+00:00")
+    (1700000000.5, 1700000000.0)
+    """
+    try:
+        return float(text)
+    except ValueError:
+        pass
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except ValueError:
+        raise click.UsageError(f"'{text}' is no time: 2026-11-27T12:00:00+01:00, or seconds since the epoch.") from None
+
+
+def _range(text: str) -> dict[str, int]:
+    start, dash, end = text.partition("-")
+    if not (dash and start.isdigit() and end.isdigit()):
+        raise click.UsageError(f"'{text}' is no range of offsets: START-END, without END.")
+    return {"start": int(start), "end": int(end)}

@@ -1,0 +1,143 @@
+"""What the commands that look into the past have in common: the log, the time left, and places in the log."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any, NamedTuple, TypeVar
+
+import click
+from aiokafka.errors import KafkaError
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from headrace.agents.jobs.order import Progress as Told
+from headrace.agents.replay import Replay, ReplayError
+from headrace.app.cli.jobs import seconds_of
+from headrace.app.command import fix_hash_seed
+from headrace.app.settings import Settings
+from headrace.learning.effects import Effect
+from headrace.learning.errors import BrokerError
+from headrace.learning.task import Task
+from headrace.tables.changelog import KafkaChangelog
+from headrace.tables.kafka.log import KafkaEventLog
+from headrace.tables.kafka.metadata import find_topics
+from headrace.tables.kafka.topics import connect
+
+FIRST_TIME = 1_000_000_000
+"""A whole number from here on is a time, in seconds since the epoch: it is in the year 2001. A smaller one is a position."""
+
+Result = TypeVar("Result")
+
+
+class Topics(NamedTuple):
+    """What a replay reads."""
+
+    log: KafkaEventLog
+    models: KafkaChangelog
+
+
+async def check_log(settings: Settings, task: Task) -> None:
+    """Raise ReplayError if a task has no event log; BrokerError if the broker is away."""
+    admin = await connect(settings.brokers)
+    try:
+        found = await find_topics(admin, [task.events])
+    finally:
+        await admin.close()
+    if task.events not in found:
+        raise ReplayError(f"there is no topic {task.events} yet.", "A starting worker makes it, and `headrace send`.")
+
+
+@asynccontextmanager
+async def reading(settings: Settings, task: Task) -> AsyncIterator[Topics]:
+    """Open the topics of a task, and close them. Raises as `check_log` does."""
+    await check_log(settings, task)
+    topics = Topics(
+        KafkaEventLog(task.events, settings.brokers), KafkaChangelog(f"{task.name}.versions", settings.brokers)
+    )
+    try:
+        yield topics
+    finally:
+        await topics.models.stop()
+        await topics.log.stop()
+
+
+def look_back(
+    settings: Settings, looking: Callable[[Callable[[Told], None]], Coroutine[Any, Any, Result]], what: str
+) -> Result:
+    """Run what folds a log, with a bar on stderr that shows how far it is. The fold must not depend on the order of sets.
+
+    Raises
+    ------
+    BrokerError
+        The broker failed.
+    """
+    fix_hash_seed()
+    columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
+    speed = TextColumn("{task.fields[speed]:,.0f} messages/s")
+    console = Console(stderr=True)
+    with Progress(*columns, speed, console=console, transient=True, disable=not console.is_terminal) as progress:
+        bar = progress.add_task(what, total=None, speed=0.0)
+
+        def tell(told: Told) -> None:
+            progress.update(bar, total=told.total, completed=told.done, speed=told.per_second)
+
+        try:
+            return asyncio.run(looking(tell))
+        except (KafkaError, OSError) as error:
+            raise BrokerError(
+                f"the broker at {settings.brokers} failed: {error!r}.",
+                "Look at the broker, and try again.",
+            ) from None
+
+
+def replay_of(
+    settings: Settings,
+    task: Task,
+    partition: int,
+    topics: Topics,
+    *,
+    tell: Callable[[Told], None],
+    observe: Callable[[list[Effect]], None] = lambda _: None,
+) -> Replay:
+    """Make the replay of a shard; it is not begun yet."""
+    return Replay(
+        task, partition, topics.log, topics.models, modules=settings.worker.modules, tell=tell, observe=observe
+    )
+
+
+async def find_position(log: KafkaEventLog, partition: int, to: str | None) -> int:
+    """Find the position that is meant: a position, a time, or the end of the log if nothing is.
+
+    Raises
+    ------
+    ReplayError
+        The log ends before.
+    """
+    end = (await log.ends([partition]))[partition]
+    if to is None:
+        return end
+    if is_position(to):
+        if int(to) > end:
+            raise ReplayError(f"{log.topic}/{partition} ends at {end}, before position {to}.", f"Name one up to {end}.")
+        return int(to)
+    return await log.position_at(partition, int(seconds_of(to) * 1000))
+
+
+def is_position(text: str) -> bool:
+    """Tell whether a text is a position, and not a time.
+
+    Examples
+    --------
+    >>> is_position("1200"), is_position("1767225600"), is_position("2026-01-01T00:00:00+00:00")
+    (True, False, False)
+    """
+    return text.isdigit() and int(text) < FIRST_TIME
+
+
+def choose_partition(task: Task, partition: int | None) -> int:
+    """The shard that is meant; a usage error if there are several and none is named."""
+    if partition is None and task.partitions > 1:
+        raise click.UsageError(f"{task.name} has {task.partitions} partitions: say which, with --partition.")
+    if partition is not None and partition >= task.partitions:
+        raise click.UsageError(f"{task.name} has {task.partitions} partitions, from 0 on.")
+    return partition or 0

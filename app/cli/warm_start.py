@@ -1,0 +1,177 @@
+"""`headrace warm-start`: train a model on a history, and install it."""
+
+import json
+import time
+from collections.abc import Sequence
+
+import click
+import msgspec
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from headrace.app.cli.control import controlling
+from headrace.app.cli.installing import Made, install_made, shards_of
+from headrace.app.cli.options import task_of
+from headrace.app.cli.sources import Columns, Sample, open_source
+from headrace.app.settings import Settings
+from headrace.learning.encoding import encode
+from headrace.learning.errors import RecordError
+from headrace.learning.fold.history import HistoryFold
+from headrace.learning.task import Task
+
+SHOW_SECONDS = 0.1
+"""How often the progress is shown."""
+
+SHOWN_MAX = 20
+"""Refused rows that are shown one by one."""
+
+
+class Pass(msgspec.Struct):
+    """What came of one pass over the history: rows, labels learned, rows left out, and the metrics of this pass alone."""
+
+    rows: int = 0
+    learned: int = 0
+    left_out: int = 0
+    metrics: dict[str, float | None] = {}
+
+
+@click.command("warm-start")
+@controlling
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("--label", metavar="COLUMN", help="CSV: the column of the label ('label' unless given).")
+@click.option("--id", "identity", metavar="COLUMN", help="CSV: the column of the id.")
+@click.option("--passes", type=click.IntRange(1, 1000), default=1, metavar="N", help="How often to go over the rows.")
+@click.option("--skip-invalid", is_flag=True, help="Leave invalid rows out, instead of stopping at the first one.")
+def warm_start(
+    settings: Settings,
+    task: str,
+    files: tuple[str, ...],
+    *,
+    label: str | None,
+    identity: str | None,
+    passes: int,
+    skip_invalid: bool,
+    partitions: tuple[int, ...],
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Train the model of TASK on a history, and install it in every shard, pinned. Learning goes on from there.
+
+    FILE is what headrace send takes: .csv, .tsv, .ndjson, .jsonl or river:NAME; several are read one after the other. The rows are checked
+    and learned here, by the settings of the task, as if they stood in a log; nothing is appended to the event log but the control record.
+
+    The metrics of the first pass are those of predictions made before each label was learned. A later pass scores rows that the model knows.
+    """
+    wanted = task_of(settings, task)
+    shards_of(wanted, partitions)  # before the work, not after it
+    training = Training(wanted, files, Columns(label, identity), skip_invalid=skip_invalid)
+    started = time.monotonic()
+    with _progress() as progress:
+        results = training.run(passes, progress)
+    seconds = time.monotonic() - started
+    made = Made(encode(training.fold.champion.model), training.fold.champion.made_of, training.fold.champion.updates)
+    if not as_json:
+        for number, one in enumerate(results, 1):
+            click.echo(describe(number, one))
+        rate = sum(one.rows for one in results) / max(seconds, 1e-9)
+        click.echo(
+            f"Trained in {seconds:.1f} s ({rate:,.0f} rows/s): {made.updates:,} updates, digest {made.digest[:16]}."
+        )
+    about = {"digest": made.digest, "updates": made.updates, "seconds": round(seconds, 3)}
+    about["passes"] = msgspec.to_builtins(results)
+    if dry_run:
+        click.echo(json.dumps(about, indent=2) if as_json else "A dry run: nothing is installed.")
+        return
+    install_made(settings, wanted, made, about, partitions=partitions, dry_run=False, as_json=as_json)
+
+
+class Training:
+    """Folds the rows of files in memory.
+
+    Parameters
+    ----------
+    task
+        Whose model is trained.
+    files, columns
+        What is read, as by `headrace send`.
+    skip_invalid
+        Whether to go on after a row that is refused.
+    """
+
+    def __init__(self, task: Task, files: Sequence[str], columns: Columns, *, skip_invalid: bool):
+        self.task, self.files, self.columns, self.skip_invalid = task, files, columns, skip_invalid
+        self.fold = HistoryFold(task)
+        self._shown = 0
+
+    def run(self, passes: int, progress: Progress) -> list[Pass]:
+        """Go over all files so often; what came of each pass.
+
+        Raises
+        ------
+        RecordError
+            A row is refused and must not be skipped, or there was nothing to learn.
+        """
+        bar = progress.add_task("", total=passes * len(self.files), rows=0, speed=0.0)
+        started, rows, results = time.monotonic(), 0, list[Pass]()
+        for number in range(passes):
+            if number:
+                self.fold.begin_again()
+            before, result = self.fold.champion.updates, Pass()
+            for place, name in enumerate(self.files):
+                source = open_source(name, self.task, self.columns)
+                if source.note and not number:
+                    click.secho(source.note, fg="yellow", err=True)
+                shown = 0.0
+                for at, sample in enumerate(source.samples, 1):
+                    self._learn(name, sample, result)
+                    now = time.monotonic()
+                    if now >= shown + SHOW_SECONDS:
+                        part = (source.done() if source.done else at) / max(source.total, 1)
+                        done = number * len(self.files) + place + part
+                        speed = (rows + result.rows) / max(now - started, 1e-9)
+                        progress.update(bar, completed=done, rows=rows + result.rows, speed=speed)
+                        shown = now
+            for refused in self.fold.end():
+                self._leave_out("at the end", refused.reason, result)
+            rows += result.rows
+            result.learned = self.fold.champion.updates - before
+            result.metrics = self.fold.champion.scoreboard.figures()
+            results.append(result)
+            if not self.fold.champion.updates:
+                raise RecordError("there was no label to learn.", "Name a file with labels; for a CSV see --label.")
+        return results
+
+    def _learn(self, name: str, sample: Sample, result: Pass) -> None:
+        result.rows += 1
+        reasons = [sample.reason] if sample.reason else [one.reason for one in self.fold.learn(sample.value)]
+        for reason in reasons:
+            self._leave_out(f"{name}, line {sample.line}", reason, result)
+
+    def _leave_out(self, where: str, reason: str, result: Pass) -> None:
+        result.left_out += 1
+        if not self.skip_invalid:
+            raise RecordError(f"{where}: {reason}", "Nothing is installed. --skip-invalid goes on without it.")
+        if self._shown < SHOWN_MAX:
+            self._shown += 1
+            click.secho(f"{where}: {reason}", fg="red", err=True)
+
+
+def describe(number: int, one: Pass) -> str:
+    """Say in a line what came of a pass.
+
+    Examples
+    --------
+    >>> describe(1, Pass(rows=1250, learned=1249, left_out=1, metrics={"accuracy": 0.8872, "f1": None}))
+    'pass 1: 1,250 rows, 1,249 labels learned, 1 left out; accuracy 0.8872'
+    """
+    figures = [f"{name} {value:.4f}" for name, value in one.metrics.items() if value is not None]
+    left_out = f", {one.left_out:,} left out" if one.left_out else ""
+    return f"pass {number}: {one.rows:,} rows, {one.learned:,} labels learned{left_out}; {', '.join(figures) or 'nothing scored'}"
+
+
+def _progress() -> Progress:
+    """A line on the terminal: rows, rows/s, time left; nothing where there is no terminal."""
+    console = Console(stderr=True)
+    speed = TextColumn("{task.fields[rows]:,} rows  {task.fields[speed]:,.0f} rows/s")
+    columns = BarColumn(), TaskProgressColumn(), speed, TimeRemainingColumn()
+    return Progress(*columns, console=console, disable=not console.is_terminal)

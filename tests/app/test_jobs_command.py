@@ -1,0 +1,158 @@
+"""`headrace retrain` and `headrace apply --retrain`, as a worker answers them: what they wait for, and how they end."""
+
+import json
+import sys
+
+import pytest
+
+from headrace.app.settings import load
+from headrace.learning.task import define
+
+TOML = '[tasks.ads]\nkind = "binary"\npartitions = 2\nmodel = "alma"\n'
+
+INSTALLED = "installed v1 in place of v0"
+
+
+class Worker:
+    """A worker that owns shard 0 of two, as the commands ask it."""
+
+    def __init__(self, settings):
+        before = json.loads(define(settings.tasks["ads"])) | {"model": "logistic"}
+        self.partitions, arms = 2, {"champion": {"model": "logistic"}}
+        self.shards = [{"partition": at, "definition": {"task": before}, "arms": arms} for at in range(2)]
+        self.posted, self.did = [], {}
+        self.looks, self.ends = 0, [(0, INSTALLED), (0, INSTALLED)]
+        self.came = [(0, "asked for it"), (0, "asked for it")]
+
+    def ask(self, settings, method, path, body=None, timeout=10.0):
+        if method == "GET" and path == "/v1/ads":
+            return self.status()
+        if method == "POST":
+            self.posted.append(body)
+            did = self.did.get(body["control"], ["asked for it"] * 2)
+            return {"id": "c-1", "shards": [{"partition": at, "offset": 7, "did": one} for at, one in enumerate(did)]}
+        return self.look(path.rpartition("/")[2])
+
+    def status(self):
+        self.looks += 1
+        runs = self.posted and self.looks <= self.ends[0][0]
+        self.shards[0]["jobs"] = [{"id": self.posted[-1]["job"], "percent": 50.0}] if runs else []
+        return {"partitions": self.partitions, "shards": self.shards}
+
+    def look(self, name):
+        """What came of a record or a job: each shard says so once the status was looked at so often."""
+        known = self.came if name == "c-1" else self.ends
+        return {
+            "id": name,
+            "shards": [
+                {"partition": at, "did": one if self.looks > since else None} for at, (since, one) in enumerate(known)
+            ],
+        }
+
+
+@pytest.fixture
+def config(tmp_path):
+    path = tmp_path / "headrace.toml"
+    path.write_text(TOML)
+    return path
+
+
+@pytest.fixture
+def worker(config, monkeypatch):
+    made = Worker(load(str(config)))
+    for name in ("apply", "control", "jobs"):
+        __import__(f"headrace.app.cli.{name}")
+        monkeypatch.setattr(sys.modules[f"headrace.app.cli.{name}"], "ask", made.ask)
+    monkeypatch.setattr(sys.modules["headrace.app.cli.jobs"], "LOOK_SECONDS", 0.0)
+    return made
+
+
+def test_a_definition_that_all_shards_take_is_followed_by_its_job(headrace, config, worker):
+    called = headrace("apply", "ads", "--retrain", "--config", config)
+    assert called.status == 0
+    assert [one["control"] for one in worker.posted] == ["define", "job"]
+    assert called.out.endswith("shard 0: installed v1 in place of v0\nshard 1: installed v1 in place of v0\n")
+
+
+def test_a_job_that_came_to_nothing_is_asked_for_again(headrace, config, worker):
+    for shard in worker.shards:  # the definition is in force, and the champion is still the old one
+        shard["definition"]["task"]["model"] = "alma"
+    assert headrace("apply", "ads", "--config", config).out == "The settings of ads are in force.\n"
+    assert worker.posted == []
+    assert headrace("apply", "ads", "--retrain", "--config", config).status == 0
+    assert [one["control"] for one in worker.posted] == ["define", "job"]
+
+
+def test_without_a_change_the_json_is_empty(headrace, config, worker):
+    for shard in worker.shards:
+        shard["definition"]["task"]["model"] = "alma"
+    for more in ([], ["--dry-run"]):
+        assert json.loads(headrace("apply", "ads", "--json", "--config", config, *more).out) == {}
+
+
+def test_another_number_of_partitions_is_refused_with_the_way_out(headrace, config, worker):
+    worker.partitions = 4
+    called = headrace("apply", "ads", "--config", config)
+    assert called.status == 1
+    assert "from 4 to 2" in called.err
+    assert "replay ads --into NEW" in called.err
+    assert worker.posted == []
+
+
+def test_a_job_is_cancelled_by_one_record_and_a_dry_run_sends_none(headrace, config, worker):
+    worker.did["cancel"] = ["gave up j", "nothing: j has ended before"]
+    assert headrace("jobs", "ads", "--cancel", "j", "--dry-run", "--config", config).status == 0
+    assert worker.posted == []
+    called = headrace("jobs", "ads", "--cancel", "j", "--config", config)
+    assert (called.status, called.out) == (0, "shard 0: gave up j\nshard 1: nothing: j has ended before\n")
+    assert [(one["control"], one["job"]) for one in worker.posted] == [("cancel", "j")]
+
+
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_no_job_is_asked_for_where_a_shard_has_refused_the_definition(headrace, config, worker, more):
+    worker.did["define"] = ["changed model", "refused: the labels cannot change."]
+    called = headrace("apply", "ads", "--retrain", "--config", config, *more)
+    assert called.status == 1
+    assert [one["control"] for one in worker.posted] == ["define"]
+    assert "shard 1 has refused: the labels cannot change." in called.err
+    assert "refused: the labels cannot change" in called.out
+    assert not more or json.loads(called.out)["shards"][0]["did"] == "changed model"
+
+
+def test_no_job_is_asked_for_where_a_shard_has_not_come_to_the_definition(headrace, config, worker):
+    worker.did["define"] = ["changed model", None]
+    called = headrace("apply", "ads", "--retrain", "--config", config)
+    assert called.status == 1
+    assert [one["control"] for one in worker.posted] == ["define"]
+    assert "shard 1 has not come to the definition yet" in called.err
+    assert "headrace retrain ads --model alma" in called.err
+
+
+@pytest.mark.parametrize("first", [3, 9])
+def test_a_job_is_waited_for_until_it_has_ended_in_every_shard(headrace, config, worker, first):
+    worker.ends = [(first, INSTALLED), (6, INSTALLED)]
+    called = headrace("retrain", "ads", "--config", config)
+    assert (called.status, called.out) == (0, f"shard 0: {INSTALLED}\nshard 1: {INSTALLED}\n")
+    assert worker.looks > max(first, 6)
+
+
+def test_a_job_that_another_worker_has_given_up_is_a_failure(headrace, config, worker):
+    worker.ends[1] = (6, "gave up retrain: it failed 3 times.")
+    called = headrace("retrain", "ads", "--config", config, "--json")
+    assert called.status == 1
+    assert "shard 1 has no new model: gave up retrain: it failed 3 times." in called.err
+    assert [shard["did"] for shard in json.loads(called.out)["shards"]] == [INSTALLED, worker.ends[1][1]]
+
+
+def test_a_shard_that_is_not_asked_is_not_waited_for(headrace, config, worker):
+    worker.ends[1] = (10**9, "")
+    called = headrace("retrain", "ads", "--partition", "0", "--config", config)
+    assert (called.status, called.out) == (0, f"shard 0: {INSTALLED}\n")
+
+
+def test_a_shard_that_refuses_the_job_late_is_not_waited_for(headrace, config, worker):
+    worker.did["job"] = ["asked for it", None]
+    worker.came[1], worker.ends[1] = (4, "refused: 8 jobs are under way."), (10**9, "")
+    called = headrace("retrain", "ads", "--config", config)
+    assert called.status == 1
+    assert "shard 1 has no new model: refused: 8 jobs are under way." in called.err
