@@ -7,7 +7,7 @@ export PYTHONHASHSEED := 0
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
 
-.PHONY: demo check format reference quick test chaos faults endings fuzz fuzz-states bench kafka lock clean
+.PHONY: demo check format reference quick test chaos faults going-back endings fuzz fuzz-states bench kafka lock clean
 
 .venv: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Headrace needs Python 3.11 or newer; run: make PYTHON=python3.11 .venv")'
@@ -37,7 +37,12 @@ reference: .venv # prints the tables of docs/reference.md and docs/modules.md fr
 
 PURE := tests/learning tests/property
 
-test: .venv # first what needs no broker; then the rest, whose files each start processes of their own: two at a time
+.moto: tests/moto.txt .venv # a server that speaks S3, for the tests of the mirror; its libraries stay apart from ours
+	$(PYTHON) -m venv .moto
+	$(BIN)/uv pip install --quiet --python .moto/bin/python --require-hashes -r tests/moto.txt || .moto/bin/pip install --quiet --require-hashes -r tests/moto.txt
+	@touch .moto
+
+test: .venv .moto # first what needs no broker; then the rest, whose files each start processes of their own: two at a time
 	$(BIN)/pytest -n 2 --dist worksteal headrace $(PURE)
 	$(BIN)/pytest -n 2 --dist loadfile --durations=20 tests $(addprefix --ignore=,$(PURE))
 
@@ -52,14 +57,17 @@ CHAOS := PYTHONPATH=tests $(BIN)/python tests/crash/chaos.py --rows 200000 --kil
 FAULTS := PYTHONPATH=tests $(BIN)/python tests/crash/chaos.py --faults 20
 
 chaos: .venv # about 40 minutes: random kills, ends, pauses and other faults against the uninterrupted fold; choose your own SEED
-	$(CHAOS) --workers 2 --model logistic --static --event-time
+	$(CHAOS) --workers 2 --model logistic --static --event-time --controls
 	$(CHAOS) --workers 3 --model hoeffding_tree
 	$(CHAOS) --workers 3 --model logistic --wipe --event-time
-	$(CHAOS) --workers 2 --model hoeffding_tree --static
+	$(CHAOS) --workers 2 --model hoeffding_tree --static --controls
 	$(FAULTS) --seed $(SEED)
 
 faults: .venv # under an hour: 200 faults over ten seeds, to broker, topics, databases, disk, clocks and network; choose your own SEED
 	$(FAULTS) --seeds 10 --seed $(SEED)
+
+going-back: .venv # about ten minutes: a task is changed, versions are saved and poison is taken out, under load and kills
+	$(BIN)/pytest -v tests/crash/changes_under_kills.py tests/crash/versions_under_kills.py tests/crash/unlearning_under_load.py
 
 endings: .venv # a quarter of an hour: SIGTERM in every state that we can think of; choose your own SEED
 	PYTHONPATH=tests $(BIN)/python tests/crash/endings.py --count 50 --seed $(SEED)
@@ -78,7 +86,8 @@ kafka: # a real Apache Kafka on 127.0.0.1:9092 in the foreground; needs Java 17,
 	deploy/kafka/run.sh .kafka/data
 
 lock: .venv # after a change of dependencies in pyproject.toml
-	$(BIN)/uv pip compile pyproject.toml --extra local --extra redis --extra dev --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --upgrade -o requirements.txt
+	$(BIN)/uv pip compile pyproject.toml --extra local --extra redis --extra mirror --extra dev --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --upgrade -o requirements.txt
+	echo "moto[s3] flask flask-cors" | tr ' ' '\n' | $(BIN)/uv pip compile - --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --upgrade -o tests/moto.txt
 
 clean:
-	rm -rf .venv .kafka build *.egg-info
+	rm -rf .venv .kafka .moto build *.egg-info

@@ -66,7 +66,7 @@ async def main() -> None:
     sealed = collector_pause.run(seal, state, TASK, 0, writer="w")
     for name, work in (
         ("snapshot", lambda: sealer.seal(state, TASK, 0, writer="w", key=None)),
-        ("digest", lambda: sealer.digest(state)),
+        ("digest", lambda: sealer.digests(state)),
         ("loading", lambda: asyncio.to_thread(collector_pause.run, unseal, sealed, TASK, 0)),
     ):
         for _ in range(3):

@@ -7,6 +7,7 @@ import harness
 import pytest
 import structlog
 import zstandard
+from s3_server import new_bucket, serving_s3
 from served import serving
 
 assert os.environ.get("PYTHONHASHSEED") == "0", "run the tests with PYTHONHASHSEED=0: make test"
@@ -30,6 +31,19 @@ def served(broker, tmp_path_factory):
     """The worker that tests share which only ask over HTTP; `served.py` has its tasks."""
     with serving(broker, tmp_path_factory.mktemp("served")) as worker:
         yield worker
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory):
+    """A server that speaks S3."""
+    with serving_s3(tmp_path_factory.mktemp("s3")) as server:
+        yield server
+
+
+@pytest.fixture
+def bucket(s3, monkeypatch):
+    """A bucket of its own, to which the environment leads: its name."""
+    return new_bucket(s3, monkeypatch)
 
 
 @pytest.fixture(autouse=True)

@@ -12,19 +12,24 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import httpx
+import msgspec
 from aiokafka import TopicPartition
 
 from headrace import Client
 from headrace.app import broker as embedded
 from headrace.app.client.errors import AccessError, ClientError
 from headrace.app.command import HEADRACE
+from headrace.learning.encoding import encode
 from headrace.learning.fold.learner import Learner
+from headrace.learning.fold.recipe_fold import RecipeFold
+from headrace.learning.promises import Install, Place
 from headrace.learning.snapshot import digest
-from headrace.learning.task import Task
+from headrace.learning.supplies import supplies_of
+from headrace.learning.task import Task, fingerprint
 from headrace.tables.kafka.clients import Brokers
 from headrace.tables.kafka.producer import producing
 from headrace.tables.kafka.topics import prepare, topics_of
@@ -195,10 +200,14 @@ class Worker:
 
     def start(self) -> "Worker":
         """Start it; it is not ready yet."""
-        environment = os.environ | {"PYTHONHASHSEED": "0", "PYTHONPATH": self.path, "HEADRACE_CONFIG": str(self.config)}
         with (self.folder / "worker.log").open("ab") as log:
             self.process = subprocess.Popen(
-                self.arguments(), stdout=log, stderr=log, start_new_session=True, env=environment, cwd=self.folder
+                self.arguments(),
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                env=self.environment(),
+                cwd=self.folder,
             )
         return self
 
@@ -206,6 +215,16 @@ class Worker:
         """The command and its arguments."""
         named = ["--instance", self.instance] if self.instance else []
         return [*self.command, "worker", "--config", str(self.config), *named]
+
+    def environment(self) -> dict[str, str]:
+        """The environment that its commands run in."""
+        return os.environ | {"PYTHONHASHSEED": "0", "PYTHONPATH": self.path, "HEADRACE_CONFIG": str(self.config)}
+
+    def run(self, verb: str, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of the command line to its end, with the settings of this worker."""
+        arguments = [*self.command, verb, "--config", str(self.config), *words]
+        where = {"env": self.environment(), "cwd": self.folder}
+        return subprocess.run(arguments, check=False, capture_output=True, text=True, **where)
 
     def wait_ready(self, seconds: float = 60.0) -> "Worker":
         """Wait until it can answer and no shard of its own is being opened any more."""
@@ -336,10 +355,39 @@ async def read_all(broker: Brokers | str, topic: str, partition: int = 0) -> lis
     return found
 
 
-def fold(task: Task, partition: int, messages: Iterable) -> tuple[Learner, list]:
-    """The uninterrupted fold of these messages, and its effects."""
-    learner, effects = Learner(task, partition), []
+async def read_records(broker: Brokers | str, topic: str, partition: int = 0) -> list:
+    """All messages of an event log but the definition that its first owner has written."""
+    return [one for one in await read_all(broker, topic, partition) if b'"control":"define"' not in one.value]
+
+
+def make_promised(learner: Learner, messages: list, place: Place, name: str) -> None:
+    """Make the model of a promise by its recipe, and hold it to the one that the job made."""
+    supplies = learner.supplies
+    outcome = supplies.promises.outcome(name, place)
+    assert outcome is not None, f"the promise {name} at {place} has no outcome"
+    if outcome.artefact is None:
+        return
+    message = next(one for one in messages if one.offset == place.offset)
+    record = next(control for at, control in supplies.promises.controls(message) if at == place)
+    install = msgspec.convert(record.arguments, Install)
+    model = install.model or learner.champion.made_of
+    made = RecipeFold(learner.task, learner.partition, install.recipe, supplies, model)
+    made.follow(lambda: [one for one in messages if install.recipe.start <= one.offset <= place.offset])
+    digest = made.champion.digest
+    if outcome.definition in (None, fingerprint(learner.definition)):
+        assert outcome.artefact == digest, f"the job {name} made another model for {place}"
+    supplies.artefacts.made[name, digest] = encode(made.champion.model)
+
+
+def fold(task: Task, partition: int, messages: Iterable, make: Callable = make_promised) -> tuple[Learner, list]:
+    """The uninterrupted fold of these messages, and its effects; `make` supplies the model of a promise."""
+    messages, supplies = list(messages), supplies_of(task)
     for message in messages:
+        supplies.promises.note(message)
+    learner, effects = Learner(task, partition, supplies=supplies), []
+    for message in messages:
+        if made := supplies.promises.made_in(message, learner.state.jobs):
+            make(learner, messages, *made)
         for some in learner.fold(message):
             effects += some
     return learner, effects

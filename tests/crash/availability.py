@@ -1,9 +1,12 @@
 """Two workers that are killed in turn, and a client that keeps asking both: what the availability test and benchmark share."""
 
 import asyncio
+import contextlib
+import itertools
 import random
 import statistics
 import time
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -97,17 +100,13 @@ class Client:
         }
 
 
-async def feed(broker: str, topic: str, rate: float, until: asyncio.Event) -> None:
-    """Append samples of all shards at a rate."""
+def samples() -> Iterator[tuple[int, bytes]]:
+    """Samples of all shards, endlessly."""
     dice = random.Random(5)
-
-    def rows():
-        while not until.is_set():
-            x = dice.gauss(0, 1)
-            value = b'{"features": {"x": %f}, "label": %s}' % (x, b"true" if x + dice.gauss(0, 0.5) > 0 else b"false")
-            yield dice.randrange(SHARDS), value
-
-    await harness.append(broker, topic, rows(), rate)
+    while True:
+        x = dice.gauss(0, 1)
+        value = b'{"features": {"x": %f}, "label": %s}' % (x, b"true" if x + dice.gauss(0, 0.5) > 0 else b"false")
+        yield dice.randrange(SHARDS), value
 
 
 async def kill(workers: list[harness.Worker], kills: int, signals: list[str], seed: int, tell) -> None:
@@ -123,24 +122,52 @@ async def kill(workers: list[harness.Worker], kills: int, signals: list[str], se
         tell(f"{number + 1}/{kills}: {name}; ready again {time.perf_counter() - started:.1f} s after its start")
 
 
-async def measure(
-    broker: str, folder: Path, *, kills: int, rate: float, seed: int, static: bool, signals: list[str], tell=print
-) -> Client:
-    """One run; the client, with what became of all its questions."""
+def seen(workers: list[harness.Worker], partition: int) -> list[dict]:
+    """What each worker that answers tells of a shard."""
+    status = [worker.get(f"/v1/{worker.task}") or {"shards": []} for worker in workers]
+    return [shard for one in status for shard in one["shards"] if shard["partition"] == partition]
+
+
+@contextlib.asynccontextmanager
+async def under_load(
+    broker: str,
+    folder: Path,
+    more: str = "",
+    *,
+    rate: float,
+    static: bool,
+    rows: Iterator[tuple[int, bytes]] | None = None,
+) -> AsyncIterator[tuple[list[harness.Worker], Client]]:
+    """Run two workers of one task that learns and is asked all the while; nothing is sent any more when the block has ended.
+
+    Parameters
+    ----------
+    broker, folder
+        Where its log is, and where the workers have theirs.
+    more
+        Further lines of the task's settings.
+    rate
+        Questions a second.
+    static
+        Whether the workers are static members of their group.
+    rows
+        What it learns: the shard and the record of each.
+    """
     task = Task(name=f"answers{random.SystemRandom().randrange(10**6)}", kind="binary", partitions=SHARDS)
-    toml = f'[tasks.{task.name}]\nkind = "binary"\npartitions = {SHARDS}\n'
+    toml = f'[tasks.{task.name}]\nkind = "binary"\npartitions = {SHARDS}\n{more}'
     workers = [harness.Worker(folder / name, broker, toml, instance=name if static else None) for name in ("a", "b")]
     client, done = Client(workers, task.name, rate), asyncio.Event()
     try:
         for worker in workers:
+            worker.task = task.name
             worker.start()
         for worker in workers:
             await asyncio.to_thread(worker.wait_ready)
-        feeding = asyncio.create_task(feed(broker, task.events, LEARNED_PER_SECOND, done))
+        fed = itertools.takewhile(lambda _: not done.is_set(), rows or samples())
+        feeding = asyncio.create_task(harness.append(broker, task.events, fed, LEARNED_PER_SECOND))
         asking = asyncio.create_task(client.run(done))
         try:
-            await kill(workers, kills, signals, seed, tell)
-            await asyncio.sleep(1)
+            yield workers, client
         finally:
             done.set()
             await asking
@@ -148,4 +175,13 @@ async def measure(
     finally:
         for worker in workers:
             worker.stop("SIGKILL")
+
+
+async def measure(
+    broker: str, folder: Path, *, kills: int, rate: float, seed: int, static: bool, signals: list[str], tell=print
+) -> Client:
+    """One run; the client, with what became of all its questions."""
+    async with under_load(broker, folder, rate=rate, static=static) as (workers, client):
+        await kill(workers, kills, signals, seed, tell)
+        await asyncio.sleep(1)
     return client

@@ -1,10 +1,10 @@
 """Kill, end and pause workers at random while they learn; every shard must equal the uninterrupted fold of its log.
 
     PYTHONPATH=tests .venv/bin/python tests/crash/chaos.py --rows 200000 --kills 30 --workers 3 --seed 7 [--static] [--model hoeffding_tree] [--wipe]
-        [--event-time]
+        [--event-time] [--controls]
 
 The log has samples, questions with labels that come late, early, twice or never, and hostile records. With --event-time records come out
-of order and labels are learned in batches.
+of order and labels are learned in batches. With --controls everything that an operator may do is done meanwhile.
 
 It starts a broker of its own unless one is named, stops by itself, and exits with status 0 only if all digests are equal.
 
@@ -31,6 +31,7 @@ from pathlib import Path
 
 import fault_run
 import harness
+from controls import Controls
 from rows import rows, timed
 
 from headrace.app.settings import parse
@@ -47,6 +48,9 @@ SETTLED_SECONDS = 90.0
 FAULT_SHARDS, FAULT_RATE = 2, 200.0
 """What --faults runs with: every fault is judged by a fold of the whole log, and the machine has other things to do."""
 
+
+MODELS = ("logistic", "pa", "alma")
+"""What --controls changes the model to."""
 
 WAIT_SECONDS = 20.0
 """How long a question waits for its label: short enough that many expire while workers are killed."""
@@ -72,7 +76,7 @@ def is_at_rest(shard: dict, least: int) -> bool:
     """Whether a shard has folded all there is, and nothing waits in it any more."""
     held, collected = shard.get("order", {"held": 0})["held"], shard.get("batch", {"collected": 0})["collected"]
     waiting = shard["questions"]["waiting"] + shard["questions"]["early"] + held + collected
-    return least <= shard["position"] == shard["end"] and waiting == 0
+    return least <= shard["position"] == shard["end"] and waiting == 0 and not shard.get("jobs")
 
 
 def run(options: argparse.Namespace, broker: str, folder: Path) -> bool:
@@ -91,6 +95,7 @@ def run(options: argparse.Namespace, broker: str, folder: Path) -> bool:
         for number in range(options.workers)
     ]
     dice = random.Random(options.seed)
+    controls = Controls(workers, task.name, MODELS, options.seed) if options.controls else None
     feeder = multiprocessing.get_context("spawn").Process(
         target=feed, args=(broker, task.events, options.rows, options.shards, options.seed, options.rate)
     )
@@ -98,6 +103,8 @@ def run(options: argparse.Namespace, broker: str, folder: Path) -> bool:
         for worker in workers:
             worker.wait_ready()
         feeder.start()
+        if controls is not None:
+            controls.start()
         for kill in range(options.kills):
             # Without static membership a kill is missed only after the session timeout: wait now and then until the group is whole.
             time.sleep(dice.uniform(0.5, 5 if options.static else 12))
@@ -117,10 +124,16 @@ def run(options: argparse.Namespace, broker: str, folder: Path) -> bool:
             at = {shard: told["position"] for shard, told in sorted(furthest(workers, task.name).items())}
             print(f"{kill + 1}/{options.kills}: {name} to {worker.folder.name}; positions {at}", flush=True)
         feeder.join()
+        if controls is not None:
+            controls.stop()
+            print(f"controlled: {dict(Counter(controls.sent))}")
         started = time.monotonic()
         counts = Counter(shard for shard, _ in rows(options.rows, options.shards, options.seed))
 
+        found: dict[int, dict] = {}
+
         def is_settled() -> bool:
+            nonlocal found
             found = furthest(workers, task.name)
             return len(found) == options.shards and all(
                 is_at_rest(told, counts[shard]) for shard, told in found.items()
@@ -135,7 +148,6 @@ def run(options: argparse.Namespace, broker: str, folder: Path) -> bool:
                 )
             raise
         print(f"settled {time.monotonic() - started:.1f} s after the last record")
-        found = furthest(workers, task.name)
         gaps = sum(worker.log().count("reading from the log") for worker in workers)
     finally:
         if feeder.is_alive():
@@ -200,6 +212,9 @@ def main() -> None:
     parser.add_argument("--static", action="store_true", help="static membership")
     parser.add_argument("--wipe", action="store_true", help="delete a worker's data at every third kill")
     parser.add_argument("--event-time", action="store_true", help="fold in event-time order, learn in batches")
+    parser.add_argument(
+        "--controls", action="store_true", help="roll back, retrain, unlearn, pause and so on, all the while"
+    )
     parser.add_argument("--faults", type=int, default=0, help="faults a seed, other than kills alone")
     parser.add_argument("--seeds", type=int, default=1, help="so many seeds from --seed on, for --faults")
     parser.add_argument("--only", type=lambda names: names.split(","), default=[], help="these kinds of faults")

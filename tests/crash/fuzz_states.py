@@ -314,7 +314,7 @@ class Reading:
         from headrace.learning.fold.learner import Learner
         from headrace.learning.snapshot import decode, digest, encode, peek, seal, unseal
         from headrace.learning.snapshot.sealed import answers
-        from headrace.learning.task import Task
+        from headrace.learning.task import Task, define, fingerprint
         from headrace.tables.segment import Packer
         from headrace.tables.snapshots import Snapshots
 
@@ -332,6 +332,7 @@ class Reading:
         self.snapshots = Snapshots(self.table, "w")
         self.things = {tag: table.find(tag) for tag in table.PLACES}
         self.outcomes = Counter()
+        self.fingerprint = lambda task: fingerprint(define(task))
 
     def run(self, kind, dice):
         """Read one case; how it ended."""
@@ -361,7 +362,7 @@ class Reading:
             digests["answers"] = "0" * 64
         position = state.position if type(getattr(state, "position", None)) is int else 0
         old = self.msgspec.to_builtins(self.peek(self.sealed))
-        old |= digests | {"kind": task.kind, "fingerprint": task.fingerprint, "position": position}
+        old |= digests | {"kind": task.kind, "fingerprint": self.fingerprint(task), "position": position}
         told = json.dumps(old | {"size": len(encoding), "packed": len(payload)}).encode()
         head = self.sealed[:10] + len(told).to_bytes(4, "big") + told
         found = self.unseal(head + hashlib.sha256(head).digest() + payload, task, 0)

@@ -26,7 +26,7 @@ from headrace.app.views import ROUTES
 
 CONNECTIONS = 16
 ANSWER_SECONDS = 30.0
-SECRETS = {"predict": "reads", "feedback": "sends"}
+SECRETS = {"predict": "reads", "feedback": "sends", "admin": "rules"}
 FEEDBACK = ("samples", "labels", "{key}")
 METHODS = [
     "GET",
@@ -110,6 +110,8 @@ class Dice(random.Random):
             question["id"] = f"q{self.randrange(100)}"
         if self.random() < 0.3:
             question["key"] = f"user-{self.randrange(100)}"
+        if self.random() < 0.1:
+            question["min_position"] = self.choice([0, 7, 10**9])
         if self.random() < 0.3:
             part = self.choice([question, question["features"]])
             name, value = self.choice([*part, *WORDS]), self.value()
@@ -125,6 +127,8 @@ class Dice(random.Random):
             told = {"id": f"q{self.randrange(100)}", "label": told["label"]}
         if route.endswith("{key}"):
             told = told["features"]
+        if route.endswith("control"):
+            told = {"control": self.choice(["maybe", 7, None, [], ""]), "to": "previous", "task": self.value()}
         if route.endswith("batch") or self.random() < 0.1:
             told = [told] * self.choice([0, 1, 2, 1001])
         body = bytearray(json.dumps(told).encode("utf-8", "surrogatepass"))
@@ -185,6 +189,8 @@ class Dice(random.Random):
         """Headers: the right key most of the time, the right length nearly always."""
         found = [("Host", "x")]
         right, wrong = ("feedback", "predict") if route.endswith(FEEDBACK) else ("predict", "feedback")
+        if route.endswith("control"):
+            right = "admin"
         shown = self.random()
         if shown < 0.8:
             found.append(self.choice([("X-API-Key", SECRETS[right]), ("Authorization", f"bearer {SECRETS[right]}")]))
@@ -210,7 +216,7 @@ class Dice(random.Random):
     def request(self, tasks: list[str]) -> bytes:
         """The bytes of one request."""
         route, path = self.path(tasks)
-        usual = "POST" if route.endswith(("predict", "batch", "samples", "labels")) else "GET"
+        usual = "POST" if route.endswith(("predict", "batch", "samples", "labels", "control")) else "GET"
         if route.endswith("{key}"):
             usual = self.choice(["GET", "PUT", "DELETE"])
         method = usual if self.random() < 0.9 else self.choice(METHODS)
@@ -300,18 +306,27 @@ def toml(task: str) -> str:
     return f"[tasks.{task}]\nkind = 'binary'\npartitions = 2\n[tasks.{task}-declared]\nkind = 'binary'\n{declared}"
 
 
-def start(folder: Path, broker: str, task: str) -> harness.Worker:
-    """A worker that has learned something."""
+def prepare(folder: Path, broker: str, task: str) -> harness.Worker:
+    """A worker with keys."""
     folder.mkdir(parents=True, exist_ok=True)
     lines = [f"{name} {name} {hashlib.sha256(secret.encode()).hexdigest()}" for name, secret in SECRETS.items()]
     (folder / "keys").write_text("\n".join(lines))
-    worker = harness.Worker(folder, broker, toml(task), worker="keys_file = 'keys'\nbody_seconds = 1").start()
-    worker.wait_ready()
+    return harness.Worker(folder, broker, toml(task), worker="keys_file = 'keys'\nbody_seconds = 1")
+
+
+def start(worker: harness.Worker, broker: str, task: str) -> None:
+    """Start it, and have it learn something."""
+    worker.start().wait_ready()
     for name in (task, f"{task}-declared"):
         rows = [(0, json.dumps({"features": {"x": n % 5}, "label": n % 5 > 2}).encode()) for n in range(50)]
         asyncio.run(harness.append(broker, f"{name}.events", rows))
-        harness.wait_for(lambda: standing(worker, name)[0][1] == 50, 30, "all learned")  # noqa: B023 called at once
-    return worker
+        harness.wait_for(lambda: has_learned(worker, name), 30, "all learned")  # noqa: B023 called at once
+
+
+def has_learned(worker: harness.Worker, task: str) -> bool:
+    """Whether the first shard has learned what was sent, and every shard has folded its first definition."""
+    shards = standing(worker, task)
+    return shards[0][2] == 50 and all(0 < position == end for _, position, _, end, _ in shards)
 
 
 def standing(worker: harness.Worker, task: str) -> list:
@@ -324,8 +339,9 @@ def standing(worker: harness.Worker, task: str) -> list:
 def run(folder: Path, broker: str, count: int, seed: int) -> collections.Counter:
     """Send them to a worker of its own; AssertionError when a model changed or the worker did not live on."""
     task = f"random-{uuid.uuid4().hex[:8]}"
-    worker = start(folder, broker, task)
+    worker = prepare(folder, broker, task)
     try:
+        start(worker, broker, task)
         tasks = [task, f"{task}-declared"]
         before = [standing(worker, name) for name in tasks]
         found = asyncio.run(send(worker.port, [*tasks, "nope"], count, seed))

@@ -46,7 +46,10 @@ def kept(messages):
     """The records of a shard that the fold does not skip, by the rule alone: (topic, partition, offset), and the shard's message."""
     furthest, found = {}, []
     for message in messages:
-        topic, partition, offset = json.loads(message.value)["source"].split("/")
+        record = json.loads(message.value)
+        if "control" in record:
+            continue
+        topic, partition, offset = record["source"].split("/")
         if int(offset) > furthest.get((topic, partition), -1):
             furthest[topic, partition] = int(offset)
             found.append(((topic, int(partition), int(offset)), message))
@@ -114,6 +117,7 @@ def test_every_record_of_a_source_is_folded_once_and_in_order_after_kills_and_a_
 
     harness.wait_for(is_settled, 60, "all is mapped")
     logs = [asyncio.run(harness.read_all(broker, task.events, shard)) for shard in range(SHARDS)]
+    assert all(b'"control":"define"' in log[0].value for log in logs)
 
     sent = [[] for _ in range(PARTITIONS)]
     for partition, value in rows(COUNT):
@@ -150,6 +154,6 @@ def test_every_record_of_a_source_is_folded_once_and_in_order_after_kills_and_a_
         learner, _ = harness.fold(task, shard, logs[shard])
         assert told["digest"] == harness.digest_of(learner)
         assert learner.state.updates == len(found[shard])
-        assert learner.state.skipped == len(logs[shard]) - len(found[shard])
+        assert learner.state.skipped == len(logs[shard]) - 1 - len(found[shard])
     gaps = sum(worker.log().count("reading from the source") for worker in workers)
     print(f"{sum(ends.values()) - len(places)} records came twice into the log; {gaps} gaps read from the source")

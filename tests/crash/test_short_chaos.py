@@ -1,4 +1,4 @@
-"""The chaos run, short: five kills, for a linear model with static membership and a tree without, one of them losing its data."""
+"""The chaos run, short: five kills, for a linear model with static membership, a tree without that loses its data, and one that is controlled meanwhile."""
 
 import argparse
 
@@ -7,14 +7,15 @@ import pytest
 
 
 @pytest.mark.parametrize(
-    ("model", "static", "wipe", "signals", "event_time"),
+    ("model", "static", "wipe", "signals", "event_time", "controls"),
     [
-        ("logistic", True, False, "SIGKILL,SIGTERM", True),
-        ("hoeffding_tree", False, True, "SIGKILL", False),
+        ("logistic", True, False, "SIGKILL,SIGTERM", True, False),
+        ("hoeffding_tree", False, True, "SIGKILL", False, False),
+        ("logistic", True, False, "SIGKILL,SIGTERM", False, True),
     ],
 )
 def test_every_shard_equals_the_uninterrupted_fold_after_five_kills(
-    broker, tmp_path, model, static, wipe, signals, event_time
+    broker, tmp_path, model, static, wipe, signals, event_time, controls
 ):
     options = argparse.Namespace(
         rows=16_000,
@@ -28,5 +29,6 @@ def test_every_shard_equals_the_uninterrupted_fold_after_five_kills(
         static=static,
         wipe=wipe,
         event_time=event_time,
+        controls=controls,
     )
     assert chaos.run(options, broker, tmp_path)

@@ -1,0 +1,104 @@
+"""Every change that a running task can take is applied while workers are killed and a client asks: no question stays unanswered."""
+
+import asyncio
+import json
+import tomllib
+
+import availability
+import harness
+
+from headrace.app.settings import parse
+
+CHANGES = [
+    ("schema", 'features = { x = { type = "float" }, plus = { type = "bool", optional = true } }', []),
+    ("schema", "", []),
+    ("wait", 'wait = "1h"\nunanswered = { assume = false }', []),
+    ("order", 'order = "event_time"\nlateness = "1s"\nlate = "quarantine"', []),
+    ("update", 'update = { batch = 16, every = "1s" }', []),
+    ("policies", "feature_limit = 50\nversions = { every = 100, keep = 4 }", []),
+    ("challenger", 'model = "alma"', []),
+    ("promoted", 'model = "alma"', ["promote"]),
+    ("cold", 'model = "hoeffding_tree"', ["apply", "--cold"]),
+    ("rollback", 'model = "hoeffding_tree"', ["rollback"]),
+    ("retrained", 'model = "logistic"', ["apply", "--retrain"]),
+]
+"""The change's name, what stands in the settings from then on, and the command; `apply` alone where there is none."""
+
+
+def configure(worker, toml):
+    head, _, _ = worker.config.read_text().partition("[tasks.")
+    worker.config.write_text(head + toml)
+
+
+async def change(workers, toml, words):
+    """Put the settings in force through whichever worker is there; one that is killed meanwhile leaves it to the other."""
+    for worker in workers:
+        configure(worker, toml)
+    told = []
+    for number in range(40):
+        verb, *more = words or ["apply"]
+        worker = workers[number % 2]
+        done = await asyncio.to_thread(worker.run, verb, worker.task, *more)
+        if done.returncode == 0:
+            return
+        told.append(done.stdout + done.stderr)
+        await asyncio.sleep(0.2)
+    raise AssertionError(told[-4:])
+
+
+async def is_in_force(workers):
+    """Wait until no shard of any worker wants anything else than its settings say, and no job is under way."""
+
+    def is_done():
+        shards = [one for partition in range(availability.SHARDS) for one in availability.seen(workers, partition)]
+        return len(shards) == 2 * availability.SHARDS and not any(
+            shard.get("wanted", True) or shard.get("jobs") for shard in shards
+        )
+
+    await asyncio.to_thread(harness.wait_for, is_done, 60, lambda: f"in force: {availability.seen(workers, 0)}")
+
+
+async def run(broker, folder):
+    async with availability.under_load(broker, folder, rate=150.0, static=True) as (workers, client):
+        base = f'[tasks.{workers[0].task}]\nkind = "binary"\npartitions = {availability.SHARDS}\n'
+        async with asyncio.TaskGroup() as group:
+            group.create_task(availability.kill(workers, 6, ["SIGKILL", "SIGTERM"], 8, print))
+            for name, toml, words in CHANGES:
+                await change(workers, base + toml + "\n", words)
+                print(f"{name}: applied", flush=True)
+        configure(workers[0], base.replace("binary", "regression"))
+        refused = await asyncio.to_thread(workers[0].run, "apply", workers[0].task)
+        assert refused.returncode != 0
+        assert "replay" in refused.stdout + refused.stderr
+        for worker in workers:
+            configure(worker, base + CHANGES[-1][1] + "\n")
+        await is_in_force(workers)
+    return client, workers, base
+
+
+def test_no_question_stays_unanswered_while_a_task_is_changed(broker, tmp_path):
+    client, workers, toml = asyncio.run(run(broker, tmp_path))
+    assert client.failed == []
+    assert len(client.answered) > 1000
+    task = parse(tomllib.loads(toml), workers[0].config).tasks[workers[0].task]
+    for worker in workers:
+        worker.start().wait_ready()
+    try:
+        for partition in range(task.partitions):
+            messages = asyncio.run(harness.read_all(broker, task.events, partition))
+            learner, _ = harness.fold(task, partition, messages)
+            assert learner.state.position == len(messages)
+            definitions = [json.loads(one.value) for one in messages if b'"control":"define"' in one.value]
+            assert len(definitions) >= sum(not words or words[0] == "apply" for _, _, words in CHANGES)
+
+            wait_until_equal(workers, partition, harness.digest_of(learner))
+    finally:
+        for worker in workers:
+            worker.stop("SIGKILL")
+
+
+def wait_until_equal(workers, partition, digest):
+    def is_equal():
+        return [shard.get("digest") for shard in availability.seen(workers, partition)] == [digest] * 2
+
+    harness.wait_for(is_equal, 60, lambda: f"{digest}: {availability.seen(workers, partition)}")
