@@ -8,6 +8,7 @@ import availability
 import harness
 
 from headrace.app.settings import parse
+from headrace.learning.task import define, fingerprint
 
 CHANGES = [
     ("schema", 'features = { x = { type = "float" }, plus = { type = "bool", optional = true } }', []),
@@ -46,16 +47,20 @@ async def change(workers, toml, words):
     raise AssertionError(told[-4:])
 
 
-async def is_in_force(workers):
-    """Wait until no shard of any worker wants anything else than its settings say, and no job is under way."""
+async def is_in_force(workers, wanted):
+    """Wait until every shard of every worker goes by a definition, and no job is under way."""
 
     def is_done():
         shards = [one for partition in range(availability.SHARDS) for one in availability.seen(workers, partition)]
-        return len(shards) == 2 * availability.SHARDS and not any(
-            shard.get("wanted", True) or shard.get("jobs") for shard in shards
+        return len(shards) == 2 * availability.SHARDS and all(
+            shard.get("definition", {}).get("fingerprint") == wanted and not shard.get("jobs") for shard in shards
         )
 
     await asyncio.to_thread(harness.wait_for, is_done, 60, lambda: f"in force: {availability.seen(workers, 0)}")
+
+
+def task_of(worker, toml):
+    return parse(tomllib.loads(toml), worker.config).tasks[worker.task]
 
 
 async def run(broker, folder):
@@ -72,7 +77,7 @@ async def run(broker, folder):
         assert "replay" in refused.stdout + refused.stderr
         for worker in workers:
             configure(worker, base + CHANGES[-1][1] + "\n")
-        await is_in_force(workers)
+        await is_in_force(workers, fingerprint(define(task_of(workers[0], base + CHANGES[-1][1] + "\n"))))
     return client, workers, base
 
 
@@ -80,7 +85,7 @@ def test_no_question_stays_unanswered_while_a_task_is_changed(broker, tmp_path):
     client, workers, toml = asyncio.run(run(broker, tmp_path))
     assert client.failed == []
     assert len(client.answered) > 1000
-    task = parse(tomllib.loads(toml), workers[0].config).tasks[workers[0].task]
+    task = task_of(workers[0], toml)
     for worker in workers:
         worker.start().wait_ready()
     try:
