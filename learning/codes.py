@@ -259,7 +259,7 @@ ERRORS: Mapping[ErrorCode, Meaning] = {
     ),
     "version": Meaning(
         "The model of a version that the state names is not in `<task>.versions`, or is damaged.",
-        "Delete the topics `<task>.snapshots` and `<task>.pending`, and restart the workers: the log is folded anew.",
+        "Restart the worker: it folds the log again, as far back as versions are lost.",
     ),
 }
 """The code of an error that ends a command, for which `/readyz` names a shard, or that a client raises."""
