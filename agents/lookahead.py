@@ -95,9 +95,8 @@ class Lookahead:
             async for message in messages:
                 for _, control in self.promises.controls(message):
                     if control.command == "define" and control.arguments.get("first") is True:
-                        with contextlib.suppress(
-                            msgspec.ValidationError, Refusal
-                        ):  # as the fold does when it comes to it
+                        # The fold refuses what is none when it comes to it.
+                        with contextlib.suppress(msgspec.ValidationError, Refusal):
                             return read_first(self.task, msgspec.convert(control.arguments, Define), modules)
         return None
 

@@ -152,7 +152,7 @@ class Resumption:
 
     async def _has_versions(self, state: State, versions: ShardVersions) -> bool:
         """Say whether a rollback can go to each version of this state: the fold of the log could."""
-        digests = {version.digest for version in state.versions.saved.values()}
+        digests = state.versions.digests
         if await versions.have(digests):
             return True
         await self.collaborators.versions.table.read_anew(self.partition)

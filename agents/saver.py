@@ -95,7 +95,7 @@ class Saver:
         """Take note that the shard goes on from a durable snapshot of the learner's state, of so many bytes."""
         state = learner.state
         self.position, self.gone, self.sealer.size = state.position, learner.join.gone_at(state.clock), size
-        self.digests = frozenset(version.digest for version in state.versions.saved.values())
+        self.digests = state.versions.digests
 
     def start(self, pending: ShardPending, versions: ShardVersions) -> None:
         """Save from now on, together with the entries of this pending table and the models of these versions."""
@@ -141,8 +141,7 @@ class Saver:
             return None
         if growth := self.sealer.find_growth():
             self.teller.alert("state_large", growth, state.position, state.clock)
-        digests = frozenset(version.digest for version in state.versions.saved.values())
-        return Snapshot(state.position, learner.join.gone_at(state.clock), sealed, digests)
+        return Snapshot(state.position, learner.join.gone_at(state.clock), sealed, state.versions.digests)
 
     async def save(self, snapshot: Snapshot) -> None:
         """Run the steps after sealing, one after the other. Raises what a step raises."""

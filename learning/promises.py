@@ -199,7 +199,7 @@ class Promises:
 
 def stands_alone(message: KafkaMessage) -> bool:
     """Tell whether a message has one record alone."""
-    return b"\n" not in (message.value or b"").removesuffix(b"\n")
+    return count_rows(message.value or b"") == 1
 
 
 def _convert(control: Control, kind: type[Kind]) -> Kind | None:

@@ -12,6 +12,7 @@ import zstandard
 
 from headrace.learning.encoding import SIZE
 from headrace.learning.snapshot.header import POSITION_MAX
+from headrace.learning.supplies import InMemory
 from headrace.tables.changelog import CHUNK_MAX, Changelog
 from headrace.tables.mirror import Mirror
 from headrace.tables.table import Table
@@ -113,6 +114,14 @@ async def read_models(
     await _collect(changelog, partition, 0, {digest for _, digest in wanted}, values)
     found = {(name, digest): put_together(values.get, digest, made_for(name)) for name, digest in wanted}
     return {key: data for key, data in found.items() if data is not None}
+
+
+async def supply(
+    artefacts: InMemory, changelog: Changelog, partition: int, wanted: Collection[tuple[str, str]]
+) -> None:
+    """Read those of these models that a fold in memory has not yet. Raises as `read_models` does."""
+    if lacking := set(wanted) - artefacts.made.keys():
+        artefacts.made |= await read_models(changelog, partition, lacking)
 
 
 class ModelFinder:

@@ -10,12 +10,13 @@ from headrace.learning.effects import Effect, Saved
 from headrace.learning.errors import HeadraceError
 from headrace.learning.fold.learner import Learner
 from headrace.learning.records.mark import KafkaMessage
+from headrace.learning.records.reader import count_rows
 from headrace.learning.state import State
 from headrace.learning.supplies import InMemory, Supplies
 from headrace.learning.task import Task, under
 from headrace.tables.changelog import Changelog
 from headrace.tables.kafka.log import EventLog
-from headrace.tables.versions import read_models
+from headrace.tables.versions import supply
 
 TELL_SECONDS = 0.2
 """How often the progress is told."""
@@ -168,16 +169,13 @@ class Replay:
         if saved:
             self._drop()
         self.messages += 1
-        self.rows += (message.value or b"").removesuffix(b"\n").count(b"\n") + 1
+        self.rows += count_rows(message.value or b"")
 
     async def _supply(self, message: KafkaMessage) -> None:
         """Read the models that a message may install and that the fold did not make itself."""
-        lacking = self._lookahead.artefacts(message) - self.artefacts.made.keys()
-        if lacking:
-            self.artefacts.made |= await read_models(self.models, self.partition, lacking)
+        await supply(self.artefacts, self.models, self.partition, self._lookahead.artefacts(message))
 
     def _drop(self) -> None:
         """Forget the models that no version names any more: a fold of a long log would hold them all."""
-        kept = {version.digest for version in self.learner.state.versions.saved.values()}
-        for digest in self.artefacts.saved.keys() - kept:
+        for digest in self.artefacts.saved.keys() - self.learner.state.versions.digests:
             del self.artefacts.saved[digest]

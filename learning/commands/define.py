@@ -52,10 +52,7 @@ def redefine(state: State, turn: Turn, arguments: Define) -> str:
             "the log has no definition yet: its owner writes the one in force first. Send it again in a second."
         )
     before = state.task
-    try:
-        wanted = read_definition(before, arguments)
-    except ValueError as error:
-        raise Refusal(f"it is no definition of a task: {str(error)[:200]}.") from None
+    wanted = _read_or_refuse(before, arguments)
     after = under(before, wanted)
     if after.kind != before.kind:
         raise Refusal(
@@ -82,6 +79,13 @@ def read_definition(task: Task, arguments: Define) -> bytes:
         raise ValueError(str(error)) from None
 
 
+def _read_or_refuse(task: Task, arguments: Define) -> bytes:
+    try:
+        return read_definition(task, arguments)
+    except ValueError as error:
+        raise Refusal(f"it is no definition of a task: {str(error)[:200]}.") from None
+
+
 def read_first(task: Task, arguments: Define, modules: Collection[str]) -> bytes:
     """Read what a log was folded by from its beginning on.
 
@@ -94,10 +98,7 @@ def read_first(task: Task, arguments: Define, modules: Collection[str]) -> bytes
     """
     if arguments.id is not None:
         raise Refusal("a first definition has no id: the owner of the shard writes it.")
-    try:
-        wanted = read_definition(task, arguments)
-    except ValueError as error:
-        raise Refusal(f"it is no definition of a task: {str(error)[:200]}.") from None
+    wanted = _read_or_refuse(task, arguments)
     first = under(task, wanted)
     if first.kind != task.kind:
         raise Refusal(f"the task is {task.kind}, and the definition is for {first.kind}.")

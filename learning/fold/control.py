@@ -76,19 +76,23 @@ def before_install(parts: LearnerParts, turn: Turn) -> Iterator[list[Effect]]:
 
 def hold_nothing_back(parts: LearnerParts, turn: Turn) -> Iterator[list[Effect]]:
     """Handle the records that wait for earlier ones, and learn the labels that were collected."""
+    yield from _let_go(parts, turn)
+    if parts.batch is not None:
+        yield from learn_rows(parts, turn, parts.batch.take())
+
+
+def _let_go(parts: LearnerParts, turn: Turn) -> Iterator[list[Effect]]:
+    """Handle the records that wait for earlier ones."""
     if parts.order is not None and parts.state.order.held:
         parts.order.wait_no_longer()
         yield from settle(parts, turn)
-    if parts.batch is not None:
-        yield from learn_rows(parts, turn, parts.batch.take())
 
 
 def follow(parts: LearnerParts, turn: Turn) -> Iterator[list[Effect]]:
     """Go over to the definition that a control record has put in force. What no longer waits by it is done first, by the old one."""
     state, before, after = parts.state, parts.task, parts.state.task
-    if parts.order is not None and after.order != "event_time" and state.order.held:
-        parts.order.wait_no_longer()
-        yield from settle(parts, turn)
+    if after.order != "event_time":
+        yield from _let_go(parts, turn)
     if parts.batch is not None and after.update is None and state.batch.rows:
         yield from learn_rows(parts, turn, parts.batch.take())
     state.join.floor = max(state.join.floor, state.clock - before.wait_ms + 1)

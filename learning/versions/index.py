@@ -81,6 +81,11 @@ class VersionIndex:
         self.saved: dict[str, Version] = {}
         self.since = 0
 
+    @property
+    def digests(self) -> frozenset[str]:
+        """The digests of the models of all versions that are kept."""
+        return frozenset(version.digest for version in self.saved.values())
+
     def add(self, version: Version) -> None:
         """Add a version; one of the same id is the same one, and stays."""
         self.saved.setdefault(version.id, version)

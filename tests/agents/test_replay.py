@@ -137,7 +137,7 @@ def test_a_replay_without_the_models_of_jobs_is_noticed(monkeypatch):
     async def read_nothing(*_):
         return {}
 
-    monkeypatch.setattr("headrace.agents.replay.replay.read_models", read_nothing)
+    monkeypatch.setattr("headrace.tables.versions.read_models", read_nothing)
     differing = 0
     for seed in range(10):
         log, models = make_log(seed)
