@@ -14,11 +14,12 @@ from headrace.learning.fold.recipe_fold import RecipeFold
 from headrace.learning.models.named import require_named
 from headrace.learning.promises import Outcome, Promises
 from headrace.learning.records.mark import KafkaMessage
+from headrace.learning.records.reader import count_rows
 from headrace.learning.supplies import InMemory, Supplies
 from headrace.learning.task import Task, fingerprint, under
 from headrace.tables.changelog import Changelog
 from headrace.tables.kafka.log import EventLog
-from headrace.tables.versions import entries, made_for, read_models
+from headrace.tables.versions import entries, made_for, supply
 
 NEAR = 1_000
 """Messages before the end of the log at which a job says where its model is to be installed: the shard waits for so few."""
@@ -80,7 +81,7 @@ class Making:
         self._artefacts = InMemory()
         self._supplies = Supplies(self._artefacts, self._promises, modules)
         self._started = self._told_at = clock()
-        self._done = self._total = 0
+        self._done = self._total = self._rows = 0
 
     async def run(self) -> Outcome:
         """Make the model, and return the outcome once the log has it.
@@ -128,7 +129,8 @@ class Making:
             async for message in messages:
                 await self._supply(message)
                 made.fold_one(message)
-                self._done += (message.value or b"").count(b"\n") + 1
+                self._done += 1
+                self._rows += count_rows(message.value or b"")
                 if self._is_promise(message):
                     return message.offset
                 if self._clock() - self._told_at >= TELL_SECONDS:
@@ -137,8 +139,7 @@ class Making:
 
     async def _supply(self, message: KafkaMessage) -> None:
         """Read the models from elsewhere that a message installs: the recipe may go on from them."""
-        if lacking := self._promises.artefacts(message) - self._artefacts.made.keys():
-            self._artefacts.made |= await read_models(self.models, self.partition, lacking)
+        await supply(self._artefacts, self.models, self.partition, self._promises.artefacts(message))
 
     def _is_promise(self, message: KafkaMessage) -> bool:
         return self._promises.made_in(message, (self.order.id,)) is not None
@@ -188,8 +189,12 @@ class Making:
         self._total = self._done + messages * passes
 
     def _speed(self) -> float:
-        return self._done / max(self._clock() - self._started, 1e-3)
+        return self._done / self._seconds()
+
+    def _seconds(self) -> float:
+        return max(self._clock() - self._started, 1e-3)
 
     def _report(self) -> None:
         self._told_at = self._clock()
-        self._tell(Progress(self._done, max(self._total, self._done), self._speed()))
+        total, rows_per_second = max(self._total, self._done), self._rows / self._seconds()
+        self._tell(Progress(self._done, total, self._speed(), rows_per_second))

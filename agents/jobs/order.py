@@ -31,7 +31,7 @@ class Order(msgspec.Struct, frozen=True):
 
 
 class Progress(msgspec.Struct, frozen=True, tag="progress"):
-    """How far a job is: messages folded, of so many, and how fast.
+    """How far a job is: messages folded, of so many, and how fast: messages and rows a second.
 
     Examples
     --------
@@ -43,6 +43,7 @@ class Progress(msgspec.Struct, frozen=True, tag="progress"):
     done: int = 0
     total: int = 0
     per_second: float = 0.0
+    rows_per_second: float = 0.0
 
     @property
     def percent(self) -> float:

@@ -1,7 +1,7 @@
 """The jobs of one shard, on the worker that owns it: each runs in a process of its own, is begun again if it dies, and is given up at last."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Literal, NamedTuple, Protocol
 
 import msgspec
@@ -10,7 +10,7 @@ import structlog
 from headrace.agents.jobs.order import Order, Progress
 from headrace.agents.jobs.status import JobStatus
 from headrace.agents.lookahead import Waiting
-from headrace.learning.commands.job import Job
+from headrace.learning.commands.job import Job, decode_job
 from headrace.learning.fold.learner import Learner
 from headrace.learning.state import State
 from headrace.tables.kafka.log import EventLog
@@ -93,7 +93,7 @@ class ShardJobs:
         for name in [name for name in self._attempts if name not in jobs]:
             self._stop(name)
         if waiting is not None and waiting.why == "outcome" and waiting.id in jobs:
-            limit = _job(jobs, waiting.id).limit_s
+            limit = decode_job(jobs[waiting.id]).limit_s
             if waits_for > limit:
                 await self._give_up(state, waiting.id, f"no outcome within {limit:g} s")
         for name in jobs:
@@ -110,7 +110,7 @@ class ShardJobs:
 
     def describe(self, state: State) -> list[JobStatus]:
         """Say how the jobs stand."""
-        return [self._describe(name, _job(state.jobs, name)) for name in state.jobs]
+        return [self._describe(name, decode_job(state.jobs[name])) for name in state.jobs]
 
     def stop(self) -> None:
         """End all processes. The jobs stay in the state: the next owner begins them."""
@@ -129,7 +129,7 @@ class ShardJobs:
             state=state,
             attempts=attempts.count,
             percent=progress.percent,
-            rows_per_s=round(progress.per_second, 1),
+            rows_per_s=round(progress.rows_per_second, 1),
             left_s=progress.seconds_left,
             error=attempts.error,
         )
@@ -141,7 +141,7 @@ class ShardJobs:
         attempts = self._attempts[wanted]
         if now < attempts.next_at or attempts.count >= ATTEMPTS_MAX:
             return
-        job = _job(jobs, wanted)
+        job = decode_job(jobs[wanted])
         order = Order(
             id=wanted,
             recipe=job.recipe,
@@ -183,7 +183,3 @@ class ShardJobs:
         self._ended.pop(name, None)
         if attempts.process is not None and not attempts.process.has_ended:
             attempts.process.kill()
-
-
-def _job(jobs: Mapping[str, bytes], name: str) -> Job:
-    return msgspec.json.decode(jobs[name], type=Job)

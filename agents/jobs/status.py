@@ -17,7 +17,7 @@ class JobStatus(msgspec.Struct, frozen=True):
     attempts
         How often it was begun on this worker.
     percent, rows_per_s, left_s
-        How far it is, messages a second, and the seconds that it still needs at that speed, None before that is known.
+        How far it is, rows a second, and the seconds that it still needs at that speed, None before that is known.
     error
         Why the last attempt failed.
     """

@@ -292,6 +292,21 @@ def test_the_progress_is_told():
     assert all(one.per_second > 0 for one in told)
 
 
+def test_several_rows_in_a_message_are_as_many_rows_a_second_and_one_message():
+    log, told, now = Log([first()]), [], iter(range(10**6))
+    row = json.dumps({"features": {"x": 1.0}, "label": True}).encode()
+    for _ in range(3_000):
+        log.messages.append(Message(len(log.messages), b"\n".join([row] * 4), 0))
+    making = Making(
+        TASK, 0, order(Recipe()), log, Models(), modules=(), tell=told.append, clock=lambda: next(now) / 1000
+    )
+    outcome = asyncio.run(making.run())
+    assert outcome.updates == 12_000
+    assert told[-1].done == told[-1].total == outcome.position + 1
+    assert told[0].percent < 50
+    assert 3.5 < told[-1].rows_per_second / told[-1].per_second < 4
+
+
 def test_more_questions_left_out_than_an_outcome_can_name_is_an_error(monkeypatch):
     monkeypatch.setattr("headrace.agents.jobs.making.FORGET_MAX", 20)
     log = Log([first()])
