@@ -1,7 +1,7 @@
 """Looking ahead: a shard that waits at a control record reads on in its log for the record that lets it go on."""
 
 import contextlib
-from collections.abc import Collection
+from collections.abc import AsyncGenerator, Collection
 from contextlib import aclosing
 from typing import Literal, NamedTuple
 
@@ -24,7 +24,13 @@ class Waiting(NamedTuple):
 
 
 class Lookahead:
-    """Reads on in the log of one shard, from where it was read last time, however often it is asked.
+    """Reads on in the log of one shard, no further than to the record that lets the shard go on.
+
+    What is noted stands in one stretch of the log, which begins at or before the shard and has no hole. A promise in that stretch therefore
+    meets the first outcome behind it in log order: if none is noted, there is none up to the end of the stretch, and it is read on from
+    there. A promise stands at the position of the shard or further on, and only an outcome behind it counts, so an outcome before the
+    position can be forgotten. A shard that is elsewhere, further back or beyond the stretch, has all forgotten and begins a new one. So no
+    more is kept than the log says between the shard and the record for which it waits, however long the log is.
 
     Parameters
     ----------
@@ -56,9 +62,15 @@ class Lookahead:
         made = self.promises.made_in(message, state.jobs)
         self._begin_at(message.offset)
         hindrance = self._hindrance(state.paused, message, made)
-        if hindrance is not None:
-            await self._read_on()
-            hindrance = self._hindrance(state.paused, message, made)
+        if hindrance is None:
+            return None
+        self.promises.forget_before(message.offset)
+        self._read_from = message.offset
+        async with aclosing(self._read_on()) as noted:
+            async for _ in noted:
+                hindrance = self._hindrance(state.paused, message, made)
+                if hindrance is None:
+                    return None
         return hindrance
 
     def artefacts(self, message: KafkaMessage) -> set[tuple[str, str]]:
@@ -106,8 +118,8 @@ class Lookahead:
             self.promises.forget()
             self._read_from = self._read_to = position
 
-    async def _read_on(self) -> None:
-        """Read the log from where it was read last to its end, and note what it says."""
+    async def _read_on(self) -> AsyncGenerator[KafkaMessage]:
+        """Read the log from where it was read last to its end, note what it says, and yield each message once it is noted."""
         start = self._read_to
         end = (await self.log.ends([self.partition]))[self.partition]
         if start >= end:
@@ -116,4 +128,5 @@ class Lookahead:
             async for message in messages:
                 self.promises.note(message)
                 self._read_to = message.offset + 1
+                yield message
         self._read_to = end

@@ -148,12 +148,26 @@ class Promises:
         self._outcomes.clear()
         self._resumed_to = -1
 
+    def forget_before(self, offset: int) -> None:
+        """Forget the outcomes in front of an offset: no promise from there on can have one of them."""
+        for name, outcomes in list(self._outcomes.items()):
+            kept = [(place, outcome) for place, outcome in outcomes if place.offset >= offset]
+            if kept:
+                self._outcomes[name] = kept
+            else:
+                del self._outcomes[name]
+
     def outcome(self, name: str, place: Place) -> Outcome | None:
         """Give the outcome of the promise that stands at a place; None if none was noted."""
         for found, outcome in self._outcomes.get(name, ()):
             if found > place and outcome.position in (None, place.offset):
                 return outcome
         return None
+
+    @property
+    def noted(self) -> int:
+        """How many outcomes are kept."""
+        return sum(map(len, self._outcomes.values()))
 
     def is_resumed(self, offset: int) -> bool:
         """Tell whether a fold that was paused may go on with the message at an offset: a `resume` stands there or further on."""

@@ -143,6 +143,9 @@ def _is_in(united: Sequence[Range] | Sequence[Period], value: float) -> bool:
 class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How a model follows from the records of one shard, up to the position of the control record that installs it.
 
+    A `warm_start` goes over a range several times, and then once over what has come after it: a batch first, and online from there on. A
+    `retrain` goes over all that was there when it was asked for.
+
     The records are folded by the definition that is in force there, as if it had been so from `start` on. Control records among them have no
     effect: the model is the one of a log in which nobody has ever gone back, promoted or retrained. Only a model that was installed from
     elsewhere, such as a history's, is what `unlearn` and `migrate` go on from. What was unlearned once is left out by every later job too.
@@ -161,11 +164,16 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         The records that are left out.
     """
 
-    why: Literal["retrain", "unlearn", "migrate"] = "retrain"
+    why: Literal["retrain", "warm_start", "unlearn", "migrate"] = "retrain"
     start: Offset = 0
     passes: Annotated[int, Meta(ge=1, le=1_000)] = 1
     repeat_to: Offset | None = None
     without: Without | None = None
+
+    @property
+    def begins_empty(self) -> bool:
+        """Whether the model knows nothing but what it learns from the log, also where the shard's was installed from elsewhere."""
+        return self.why in ("retrain", "warm_start")
 
 
 def find_fault(recipe: Recipe) -> str:
@@ -177,8 +185,12 @@ def find_fault(recipe: Recipe) -> str:
     'unlearn needs what to leave out: ids, positions, sources or times.'
     >>> find_fault(Recipe(why="retrain", passes=3))
     ''
+    >>> find_fault(Recipe(why="warm_start", start=500, repeat_to=500))
+    'the range from 500 up to 500 has no record.'
     """
-    if recipe.why == "retrain":
+    if recipe.repeat_to is not None and recipe.repeat_to <= recipe.start:
+        return f"the range from {recipe.start} up to {recipe.repeat_to} has no record."
+    if recipe.begins_empty:
         return "" if recipe.without is None else "a model that leaves out records is made by unlearn."
     if (recipe.start, recipe.passes) != (0, 1):
         return f"{recipe.why} folds the whole log once."

@@ -21,6 +21,7 @@ JOBS: Catalogue[JobKind] = Catalogue(
     "job",
     {
         "retrain": JobKind("Learn the log anew, or a part of it, with the same or another model."),
+        "warm_start": JobKind("Learn a range of the log several times, and once what has come after it."),
         "unlearn": JobKind("Learn the log anew without some of its records."),
         "migrate": JobKind("Make the same model anew, after another version of a library."),
     },

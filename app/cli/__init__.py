@@ -41,7 +41,9 @@ COMMANDS = {
     "retrain": CommandRow("jobs", "Learn the log anew, or a part of it, and install that model.", "retrain"),
     "unlearn": CommandRow("jobs", "Take records out of the model as if it had never seen them.", "unlearn"),
     "migrate": CommandRow("jobs", "Make the same model anew, after another version of a library.", "migrate"),
-    "warm-start": CommandRow("warm_start", "Train a model on a history, and install it.", "warm_start"),
+    "warm-start": CommandRow(
+        "warm_start", "Train a model on files or a range of the log, and install it.", "warm_start"
+    ),
     "jobs": CommandRow("jobs", "Show the jobs of a task, or cancel one."),
     "replay": CommandRow("replay", "Rebuild the state at any position of the log."),
     "diff": CommandRow("replay", "Compare two positions or versions of a task.", "diff"),

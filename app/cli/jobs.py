@@ -1,8 +1,9 @@
 """`headrace retrain`, `unlearn`, `migrate` and `jobs`: models that are made from the log and then installed."""
 
 import json
+import sys
 import time
-from datetime import datetime
+from collections.abc import Mapping
 from secrets import token_hex
 
 import click
@@ -11,8 +12,10 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 
 from headrace.app.cli.client import ask
-from headrace.app.cli.control import Function, controlling, send_control
+from headrace.app.cli.control import Function, controlling, lacking, send_control, tell
+from headrace.app.cli.installing import shards_of
 from headrace.app.cli.options import task_of
+from headrace.app.cli.places import PLACE, find_ranges, seconds_of
 from headrace.app.settings import Settings
 from headrace.learning.errors import HeadraceError
 from headrace.learning.task import Json, Task
@@ -38,16 +41,22 @@ def asking(function: Function) -> Function:
 
 @click.command()
 @asking
-@click.option("--from", "start", type=click.IntRange(0), default=0, metavar="OFFSET", help="Learn from this offset on.")
+@click.option("--from", "start", metavar=PLACE, help="Learn from this offset, or from this time on.")
 @click.option("--passes", type=click.IntRange(1, 1000), default=1, help="How often to go over the records.")
 @click.option("--model", help="Another model: a catalogue name, a JSON object, or module:function.")
-def retrain(settings: Settings, task: str, *, start: int, passes: int, model: str | None, **options: Json) -> None:
+def retrain(
+    settings: Settings, task: str, *, start: str | None, passes: int, model: str | None, **options: Json
+) -> None:
     """Learn the log of TASK anew, or its later part, beside the model that serves; then install what was made.
 
     Until then everything goes on. Not a record is lost, and none is learned twice.
+
+    A time, ISO 8601 or seconds since the epoch, is the Kafka timestamp of the first message that is learned, in each shard.
     """
-    recipe = {"why": "retrain", "start": start, "passes": passes}
-    run_job(settings, task_of(settings, task), recipe, parse_model(model), **options)
+    recipe = {"why": "retrain", "passes": passes}
+    wanted = task_of(settings, task)
+    ranges = find_ranges(settings, wanted, shards_of(wanted, options["partitions"]), start)
+    run_job(settings, wanted, recipe, parse_model(model), ranges=ranges, **options)
 
 
 @click.command()
@@ -138,22 +147,35 @@ def run_job(
     recipe: dict[str, Json],
     model: Json,
     *,
+    ranges: Mapping[int, dict[str, int]] | None = None,
     detach: bool,
     limit_s: float | None,
     partitions: tuple[int, ...],
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Ask for a job, and watch it to its end. JobError if it ended without a model."""
-    name = f"{recipe['why']}-{token_hex(3)}"
+    """Ask for a job, and watch it to its end. JobError if it ended without a model.
+
+    `ranges` is what else the recipe says in each shard, where it is not the same in all.
+    """
+    kind = recipe["why"].replace("_", "-")
+    name = f"{kind}-{token_hex(3)}"
     record = {"control": "job", "job": name, "recipe": recipe, "model": model, "limit_s": limit_s}
     record = {key: value for key, value in record.items() if value is not None}
-    if dry_run or detach:
-        send_control(settings, task, record, partitions=partitions, dry_run=dry_run, as_json=as_json)
+    records = _by_range(record, partitions, ranges)
+    if dry_run or (detach and len(records) == 1):
+        for one, parts in records:
+            send_control(settings, task, one, partitions=parts, dry_run=dry_run, as_json=as_json)
         return
+    asked: dict[str, Json] = {"shards": []}
+    for one, parts in records:
+        body = one | {"by": f"headrace {kind}", "partitions": sorted(parts or range(task.partitions)), "wait_s": 30}
+        answer = ask(settings, "POST", f"/v1/{task.name}/control", body, timeout=40)
+        asked = answer | {"shards": asked["shards"] + answer["shards"]}
+    if detach:
+        tell(asked, as_json=as_json)
+        sys.exit(lacking(asked) is not None)
     wanted = set(partitions or range(task.partitions))
-    body = record | {"by": f"headrace {recipe['why']}", "partitions": sorted(wanted), "wait_s": 30}
-    asked = ask(settings, "POST", f"/v1/{task.name}/control", body, timeout=40)
     if refused := [one["did"] for one in asked["shards"] if one["did"] and one["did"].startswith("refused")]:
         raise JobError(f"{refused[0].removeprefix('refused: ').rstrip('.')}.", "See headrace jobs.")
     late = {one["partition"] for one in asked["shards"] if not one["did"]}
@@ -166,6 +188,33 @@ def run_job(
     if failed := [at for at in sorted(ended) if not ended[at].startswith("installed")]:
         what = "; ".join(f"shard {at} has no new model: {ended[at].rstrip('.')}" for at in failed)
         raise JobError(f"{name}: {what}.", "See its log.")
+
+
+def _by_range(
+    record: dict[str, Json], partitions: tuple[int, ...], ranges: Mapping[int, dict[str, int]] | None
+) -> list[tuple[dict[str, Json], tuple[int, ...]]]:
+    """Give the record for each range, and its shards; no shards are all. Records that go to several shards have one id.
+
+    Examples
+    --------
+    >>> one, other = _by_range({"job": "j", "recipe": {}}, (), {0: {"start": 5}, 1: {"start": 7}, 2: {"start": 5}})
+    >>> one
+    ({'job': 'j', 'recipe': {'start': 5}, 'id': 'ask-j'}, (0, 2))
+    >>> other[1]
+    (1,)
+    >>> _by_range({"job": "j", "recipe": {}}, (), {0: {"start": 5}, 1: {"start": 5}})
+    [({'job': 'j', 'recipe': {'start': 5}}, ())]
+    """
+    if ranges is None:
+        return [(record, partitions)]
+    shards: dict[tuple[tuple[str, int], ...], tuple[int, ...]] = {}
+    for at, one in ranges.items():
+        key = tuple(one.items())
+        shards[key] = (*shards.get(key, ()), at)
+    records = [(record | {"recipe": record["recipe"] | dict(key)}, parts) for key, parts in shards.items()]
+    if len(records) == 1:
+        return [(records[0][0], partitions)]
+    return [(one | {"id": f"ask-{record['job']}"}, parts) for one, parts in records]
 
 
 def _watch(
@@ -231,24 +280,6 @@ def parse_model(model: str | None) -> Json:
         return json.loads(model)
     except ValueError as error:
         raise click.UsageError(f"--model is not JSON: {error}.") from None
-
-
-def seconds_of(text: str) -> float:
-    """Read a time: seconds since the epoch, or ISO 8601, of which one without a zone is local.
-
-    Examples
-    --------
-    >>> seconds_of("1700000000.5"), seconds_of("2023-11-14T22:13:20+00:00")
-    (1700000000.5, 1700000000.0)
-    """
-    try:
-        return float(text)
-    except ValueError:
-        pass
-    try:
-        return datetime.fromisoformat(text).timestamp()
-    except ValueError:
-        raise click.UsageError(f"'{text}' is no time: 2026-11-27T12:00:00+01:00, or seconds since the epoch.") from None
 
 
 def _range(text: str) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""What the commands that look into the past have in common: the log, the time left, and places in the log."""
+"""What the commands that look into the past have in common: the log, and the time left."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -12,7 +12,6 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from headrace.agents.jobs.order import Progress as Told
 from headrace.agents.replay import Replay, ReplayError
-from headrace.app.cli.jobs import seconds_of
 from headrace.app.command import fix_hash_seed
 from headrace.app.settings import Settings
 from headrace.learning.effects import Effect
@@ -22,9 +21,6 @@ from headrace.tables.changelog import KafkaChangelog
 from headrace.tables.kafka.log import KafkaEventLog
 from headrace.tables.kafka.metadata import find_topics
 from headrace.tables.kafka.topics import connect
-
-FIRST_TIME = 1_000_000_000
-"""A whole number from here on is a time, in seconds since the epoch: it is in the year 2001. A smaller one is a position."""
 
 Result = TypeVar("Result")
 
@@ -103,35 +99,6 @@ def replay_of(
     return Replay(
         task, partition, topics.log, topics.models, modules=settings.worker.modules, tell=tell, observe=observe
     )
-
-
-async def find_position(log: KafkaEventLog, partition: int, to: str | None) -> int:
-    """Find the position that is meant: a position, a time, or the end of the log if nothing is.
-
-    Raises
-    ------
-    ReplayError
-        The log ends before.
-    """
-    end = (await log.ends([partition]))[partition]
-    if to is None:
-        return end
-    if is_position(to):
-        if int(to) > end:
-            raise ReplayError(f"{log.topic}/{partition} ends at {end}, before position {to}.", f"Name one up to {end}.")
-        return int(to)
-    return await log.position_at(partition, int(seconds_of(to) * 1000))
-
-
-def is_position(text: str) -> bool:
-    """Tell whether a text is a position, and not a time.
-
-    Examples
-    --------
-    >>> is_position("1200"), is_position("1767225600"), is_position("2026-01-01T00:00:00+00:00")
-    (True, False, False)
-    """
-    return text.isdigit() and int(text) < FIRST_TIME
 
 
 def choose_partition(task: Task, partition: int | None) -> int:

@@ -13,7 +13,8 @@ from headrace.agents.replay import Replay, ReplayError
 from headrace.agents.replay.difference import Difference, Observer, Point, Taken, compare, take
 from headrace.agents.replay.refill import Filled, fill
 from headrace.app.cli.options import as_json, task_of, with_settings
-from headrace.app.cli.past import check_log, choose_partition, find_position, is_position, look_back, reading, replay_of
+from headrace.app.cli.past import check_log, choose_partition, look_back, reading, replay_of
+from headrace.app.cli.places import PLACE, find_position, is_position
 from headrace.app.cli.sources import Columns, open_source
 from headrace.app.settings import Settings
 from headrace.learning.snapshot import digest
@@ -26,9 +27,7 @@ SHOWN_MAX = 20
 @click.command()
 @with_settings
 @click.argument("task")
-@click.option(
-    "--to", metavar="POSITION|TIME", help="An offset; or ISO 8601, or seconds since the epoch. Otherwise the end."
-)
+@click.option("--to", metavar=PLACE, help="An offset; or ISO 8601, or seconds since the epoch. Otherwise the end.")
 @click.option("--partition", type=click.IntRange(0), help="This shard only.")
 @click.option("--into", metavar="NEWTASK", help="Fill the log of another task with the records.")
 @click.option("--dry-run", is_flag=True, help="With --into: count what would be appended, and append nothing.")

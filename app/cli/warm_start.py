@@ -1,17 +1,19 @@
-"""`headrace warm-start`: train a model on a history, and install it."""
+"""`headrace warm-start`: train a model on a history, in files or in the log, and install it."""
 
 import json
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import click
 import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from headrace.app.cli.control import controlling
 from headrace.app.cli.installing import Made, install_made, shards_of
+from headrace.app.cli.jobs import asking, run_job
 from headrace.app.cli.options import task_of
+from headrace.app.cli.places import PLACE, find_ranges
 from headrace.app.cli.sources import Columns, Sample, open_source
 from headrace.app.settings import Settings
 from headrace.learning.encoding import encode
@@ -36,17 +38,31 @@ class Pass(msgspec.Struct):
 
 
 @click.command("warm-start")
-@controlling
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option("--label", metavar="COLUMN", help="CSV: the column of the label ('label' unless given).")
-@click.option("--id", "identity", metavar="COLUMN", help="CSV: the column of the id.")
-@click.option("--passes", type=click.IntRange(1, 1000), default=1, metavar="N", help="How often to go over the rows.")
-@click.option("--skip-invalid", is_flag=True, help="Leave invalid rows out, instead of stopping at the first one.")
+@asking
+@click.argument("files", nargs=-1, metavar="[FILE...]")
+@click.option("--from", "start", metavar=PLACE, help="Log: the range begins at this offset, or time.")
+@click.option("--to", "end", metavar=PLACE, help="Log: the range ends before this offset, or with this time.")
+@click.option("--label", metavar="COLUMN", help="File: a CSV's column of the label ('label' unless given).")
+@click.option("--id", "identity", metavar="COLUMN", help="File: a CSV's column of the id.")
+@click.option(
+    "--passes",
+    type=click.IntRange(1, 1000),
+    default=1,
+    metavar="N",
+    help="How often to go over the rows, or the range.",
+)
+@click.option(
+    "--skip-invalid", is_flag=True, help="File: leave invalid rows out, instead of stopping at the first one."
+)
 def warm_start(
     settings: Settings,
     task: str,
     files: tuple[str, ...],
     *,
+    start: str | None,
+    end: str | None,
+    detach: bool,
+    limit_s: float | None,
     label: str | None,
     identity: str | None,
     passes: int,
@@ -55,14 +71,34 @@ def warm_start(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Train the model of TASK on a history, and install it in every shard, pinned. Learning goes on from there.
+    """Train the model of TASK on a history, and install it in every shard. Learning goes on from there.
 
-    FILE is what headrace send takes: .csv, .tsv, .ndjson, .jsonl or river:NAME; several are read one after the other. The rows are checked
+    The history is in files, or it is a range of the task's own log.
+
+    Of FILE... one model is made here and installed in every shard, pinned, because the log cannot make it again. FILE is what headrace send takes: .csv, .tsv, .ndjson, .jsonl or river:NAME; several are read one after the other. The rows are checked
     and learned here, by the settings of the task, as if they stood in a log; nothing is appended to the event log but the control record.
 
-    The metrics of the first pass are those of predictions made before each label was learned. A later pass scores rows that the model knows.
+    With --from or --to a job of each shard goes over that range of its log so often, and once over what has come after it. So it is up to date
+    when it is installed, and it can be made again from the log. A position is the same offset in every shard; a time, ISO 8601 or seconds
+    since the epoch, is the Kafka timestamp of the first and of the last message of the range.
+
+    The metrics of the first pass over files are those of predictions made before each label was learned. A later pass scores rows that the model knows.
     """
     wanted = task_of(settings, task)
+    if start is not None or end is not None:
+        if files or label or identity or skip_invalid:
+            raise click.UsageError("Name files or a range of the log. --label, --id and --skip-invalid go with files.")
+        ranges = find_ranges(settings, wanted, shards_of(wanted, partitions), start, end)
+        recipe = {"why": "warm_start", "passes": passes}
+        how: dict[str, Any] = {"detach": detach, "limit_s": limit_s, "dry_run": dry_run, "as_json": as_json}
+        run_job(settings, wanted, recipe, None, ranges=ranges, partitions=partitions, **how)
+        return
+    if not files:
+        raise click.UsageError("Name a FILE, or a range of the log with --from or --to.")
+    if detach or limit_s is not None:
+        raise click.UsageError(
+            "--detach and --limit go with --from or --to: nothing waits while files are learned here."
+        )
     shards_of(wanted, partitions)  # before the work, not after it
     training = Training(wanted, files, Columns(label, identity), skip_invalid=skip_invalid)
     started = time.monotonic()

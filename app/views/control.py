@@ -1,6 +1,7 @@
 """`POST /v1/{task}/control`: append a control record to the event log, and tell what each shard did when it came to it."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Annotated
 from uuid import uuid4
 
@@ -62,8 +63,10 @@ class Control(Resource):
         record = {name: value for name, value in loose.items() if name not in ("partitions", "wait_s")}
         record["id"] = name = f"c-{uuid4().hex}" if asked.id is UNSET else asked.id
         self._check(served.shards, asked.control, record)
+        known = {at for at in partitions if name in controls_of(served.shards, at)}
         at = await self.serving.appender.append_to(served.task, partitions, msgspec.json.encode(record))
         shards = await self._wait(served.shards, name, at, asked.wait_s)
+        shards = [msgspec.structs.replace(one, repeated=one.partition in known) for one in shards]
         return self.answer(Controlled(name, shards), status=202 if any(one.did is None for one in shards) else 200)
 
     @staticmethod
@@ -115,12 +118,14 @@ class ControlDone(Resource):
     async def get(self, request: web.Request, task: str, id: str) -> web.Response:  # noqa: A002, ARG002 as in the path
         """Tell what each shard did with the control record, or the job, of an id; null from a shard that does not know it yet, or no more."""
         shards = self.serving.task(task).shards
-        done = []
-        for partition in range(shards.task.partitions):
-            model = shards.answering(partition)
-            controls = model.learner.state.controls if model and model.learner else {}
-            done.append(Done(partition, None, controls.get(id)))
+        done = [Done(at, None, controls_of(shards, at).get(id)) for at in range(shards.task.partitions)]
         return self.answer(Controlled(id, done))
+
+
+def controls_of(shards: Shards, partition: int) -> Mapping[str, str]:
+    """Give what the control records did that a shard remembers, by their ids, as far as this worker knows."""
+    model = shards.answering(partition)
+    return model.learner.state.controls if model and model.learner else {}
 
 
 def what_it_did(shards: Shards, at: At, name: str) -> str | None:

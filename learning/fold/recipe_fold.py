@@ -165,7 +165,7 @@ class RecipeFold(Learner):
             jobs.pop(arguments.job, None)
         elif is_promise:
             jobs.pop(arguments.id, None)
-        elif isinstance(arguments, Install) and self.recipe.why != "retrain":
+        elif isinstance(arguments, Install) and not self.recipe.begins_empty:
             self._begin_with(turn, arguments)
         if arguments.id is not None:
             remember(self.state, arguments.id, "")

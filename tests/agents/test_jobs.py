@@ -150,11 +150,15 @@ def test_unlearning_goes_on_from_a_model_that_was_installed_from_elsewhere():
     log = Log([first(), install])
     log.samples(100)
     made = {}
-    for why in ("unlearn", "retrain"):
+    for why in ("unlearn", "retrain", "warm_start"):
         recipe = Recipe(why=why, without=Without(ids=["20"]) if why == "unlearn" else None)
         made[why] = asyncio.run(Making(TASK, 0, order(recipe), log, models, modules=()).run())
         log.messages = log.messages[:102]
-    assert (made["unlearn"].updates, made["retrain"].updates) == (149, 100)
+    assert {why: outcome.updates for why, outcome in made.items()} == {
+        "unlearn": 149,
+        "retrain": 100,
+        "warm_start": 100,
+    }
     clean = Learner(TASK, 0, supplies=Supplies(InMemory({("w", history.champion.digest): data}), Promises(TASK), ()))
     for message in log.messages:
         if message.offset != 20:
@@ -278,6 +282,31 @@ def test_more_passes_go_over_the_same_records_again():
     again = RecipeFold(TASK, 0, Recipe(passes=3, repeat_to=301))
     again.follow(lambda: log.messages[: outcome.position + 1])
     assert again.champion.digest == outcome.artefact
+
+
+def test_a_warm_start_goes_over_its_range_and_then_on_to_the_end_of_the_log():
+    log = Log([first()])
+    log.samples(300)
+    recipe = Recipe(why="warm_start", start=50, repeat_to=120, passes=4)
+    outcome, _ = make(log, recipe)
+    assert outcome.updates == 4 * 70 + 181
+    wanted = Learner(TASK, 0)
+    rows = [*log.messages[50:120] * 3, *log.messages[50 : outcome.position]]
+    for at, message in enumerate(rows):
+        sample = json.loads(message.value) | {"id": str(at)}
+        for _ in wanted.fold(Message(at, json.dumps(sample).encode(), at)):
+            pass
+    assert outcome.artefact == wanted.champion.digest
+    again = RecipeFold(TASK, 0, recipe)
+    again.follow(lambda: log.messages[50 : outcome.position + 1])
+    assert again.champion.digest == outcome.artefact, "it can be made again from the log"
+
+
+@pytest.mark.parametrize(("start", "repeat_to"), [(20, 20), (20, 5), (5, 10_000)])
+def test_a_range_without_a_record_or_beyond_the_log_is_refused(start, repeat_to):
+    owner = Owner()
+    owner.ask("j1", recipe={"why": "warm_start", "start": start, "repeat_to": repeat_to})
+    assert owner.learner.state.jobs == {}
 
 
 def test_the_progress_is_told():

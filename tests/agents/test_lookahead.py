@@ -78,3 +78,62 @@ def test_a_fold_that_has_gone_on_reads_from_where_it_is():
     assert asyncio.run(lookahead.find_hindrance(learner, log.messages[52])).id == "b"
     log.messages.append(Message(53, json.dumps(given_up("b", "why")).encode(), 53))
     assert asyncio.run(lookahead.find_hindrance(learner, log.messages[52])) is None
+
+
+def test_no_more_is_kept_than_stands_between_the_shard_and_what_it_waits_for():
+    rows, most = [{"control": "define", "task": json.loads(define(TASK)), "first": True}], 0
+    for number in range(50):
+        name = f"j{number}"
+        rows += [job(name), install(name), given_up(name, "first"), given_up(name, "second"), given_up("other", "")]
+    lookahead = Lookahead(Read(*rows), 0, TASK)
+    learner = Learner(TASK, 0, supplies=Supplies(InMemory(), lookahead.promises, ()))
+
+    async def run():
+        nonlocal most
+        for one in lookahead.log.messages:
+            assert await lookahead.find_hindrance(learner, one) is None
+            most = max(most, lookahead.promises.noted)
+            for _ in learner.fold(one):
+                pass
+
+    asyncio.run(run())
+    assert all("first" in learner.state.controls[f"j{number}"] for number in range(50))
+    assert most == 1
+
+
+def test_promises_that_overlap_without_end_keep_only_what_is_ahead():
+    """Each promise is made before the outcome of the one before, so the stretch that is read never ends."""
+    rows = [{"control": "define", "task": json.loads(define(TASK)), "first": True}, job("j0"), job("j1"), install("j0")]
+    for number in range(1, 40):
+        rows += [job(f"j{number + 1}"), install(f"j{number}"), given_up(f"j{number - 1}", f"end {number - 1}")]
+    rows += [given_up("j39", "end 39")]
+    lookahead, most = Lookahead(Read(*rows), 0, TASK), 0
+    learner = Learner(TASK, 0, supplies=Supplies(InMemory(), lookahead.promises, ()))
+
+    async def run():
+        nonlocal most
+        for one in lookahead.log.messages:
+            assert await lookahead.find_hindrance(learner, one) is None
+            most = max(most, lookahead.promises.noted)
+            for _ in learner.fold(one):
+                pass
+
+    asyncio.run(run())
+    assert [learner.state.controls[f"j{number}"] for number in (0, 39)] == [
+        f"refused: the job was given up: end {number}." for number in (0, 39)
+    ]
+    assert most <= 2
+
+
+def test_an_outcome_is_looked_for_no_further_than_it_stands():
+    class Counted(Read):
+        count = 0
+
+        async def read(self, partition, start, end):
+            async for one in super().read(partition, start, end):
+                self.count += 1
+                yield one
+
+    log = Counted(job("a"), install("a"), given_up("a", "why"), *[{"control": "tick"}] * 1_000)
+    fold(log, Lookahead(log, 0, TASK), 3)
+    assert log.count == 2, "the install and its outcome"

@@ -29,8 +29,10 @@ class Worker:
             return self.status()
         if method == "POST":
             self.posted.append(body)
+            asked = body.get("partitions", range(2))
             did = self.did.get(body["control"], ["asked for it"] * 2)
-            return {"id": "c-1", "shards": [{"partition": at, "offset": 7, "did": one} for at, one in enumerate(did)]}
+            shards = [{"partition": at, "offset": 7, "did": one} for at, one in enumerate(did) if at in asked]
+            return {"id": body.get("id", "c-1"), "shards": shards}
         return self.look(path.rpartition("/")[2])
 
     def status(self):
@@ -41,7 +43,7 @@ class Worker:
 
     def look(self, name):
         """What came of a record or a job: each shard says so once the status was looked at so often."""
-        known = self.came if name == "c-1" else self.ends
+        known = self.came if name.startswith(("c-1", "ask-")) else self.ends
         return {
             "id": name,
             "shards": [
@@ -156,3 +158,87 @@ def test_a_shard_that_refuses_the_job_late_is_not_waited_for(headrace, config, w
     called = headrace("retrain", "ads", "--config", config)
     assert called.status == 1
     assert "shard 1 has no new model: refused: 8 jobs are under way." in called.err
+
+
+@pytest.fixture
+def times(monkeypatch):
+    """A log of two shards, with the offset of the first message that is later than a time in milliseconds."""
+    later = {
+        (0, 1_699_999_999_999): 40,
+        (1, 1_699_999_999_999): 7,
+        (0, 1_700_000_100_000): 60,
+        (1, 1_700_000_100_000): 9,
+    }
+
+    class Log:
+        def __init__(self, topic, brokers):
+            assert topic == "ads.events"
+
+        async def position_at(self, partition, time):
+            return later[partition, time]
+
+        async def stop(self):
+            pass
+
+    async def check_log(settings, task):
+        pass
+
+    places = sys.modules["headrace.app.cli.places"]
+    monkeypatch.setattr(places, "KafkaEventLog", Log)
+    monkeypatch.setattr(places, "check_log", check_log)
+
+
+def recipes(worker):
+    return {at: one["recipe"] for one in worker.posted for at in one["partitions"]}
+
+
+def test_a_time_is_another_offset_in_each_shard_of_one_job(headrace, config, worker, times):
+    called = headrace("retrain", "ads", "--from", "2023-11-14T22:13:20+00:00", "--passes", "2", "--config", config)
+    assert (called.status, called.out) == (0, f"shard 0: {INSTALLED}\nshard 1: {INSTALLED}\n")
+    recipe = {"why": "retrain", "passes": 2}
+    assert recipes(worker) == {0: recipe | {"start": 40}, 1: recipe | {"start": 7}}
+    assert len({(one["job"], one["id"]) for one in worker.posted}) == 1
+
+
+def test_a_shard_that_refuses_its_part_of_a_job_is_told(headrace, config, worker, times):
+    worker.did["job"] = ["asked for it", "refused: no."]
+    called = headrace("retrain", "ads", "--from", "1700000000", "--config", config)
+    assert called.status == 1
+    assert "no." in called.err
+
+
+def test_a_position_is_the_same_in_each_shard_and_the_log_is_not_asked(headrace, config, worker):
+    assert headrace("retrain", "ads", "--from", "50", "--config", config).status == 0
+    (posted,) = worker.posted
+    assert (posted["recipe"], posted["partitions"]) == ({"why": "retrain", "passes": 1, "start": 50}, [0, 1])
+
+
+def test_a_warm_start_by_a_range_of_the_log_is_a_job(headrace, config, worker, times):
+    called = headrace("warm-start", "ads", "--from", "10", "--to", "1700000100", "--passes", "3", "--config", config)
+    assert (called.status, called.out) == (0, f"shard 0: {INSTALLED}\nshard 1: {INSTALLED}\n")
+    recipe = {"why": "warm_start", "passes": 3, "start": 10}
+    assert recipes(worker) == {0: recipe | {"repeat_to": 60}, 1: recipe | {"repeat_to": 9}}
+    assert worker.posted[0]["job"].startswith("warm-start-")
+
+
+@pytest.mark.parametrize("more", [["--detach"], ["--dry-run"]])
+def test_a_job_over_times_can_be_left_alone_or_only_shown(headrace, config, worker, times, more):
+    called = headrace("warm-start", "ads", "--from", "1700000000", "--config", config, *more)
+    assert called.status == 0
+    assert len(worker.posted) == (2 if more == ["--detach"] else 0)
+    assert more == ["--detach"] or ('"start": 40' in called.out and '"start": 7' in called.out)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["history.csv", "--from", "5"],
+        ["--to", "5", "--label", "y"],
+        ["history.csv", "--detach"],
+        ["--from", "soon"],
+    ],
+)
+def test_files_and_a_range_of_the_log_are_two_ways(headrace, config, worker, words):
+    assert headrace("warm-start", "ads", *words, "--config", config).status == 2
+    assert worker.posted == []

@@ -97,6 +97,9 @@ def test_a_rollback_is_served_by_every_worker(pair, broker):
         listed = client.versions(name)
         assert {one.id for one in listed if one.current} == versions
         assert {one.reason for one in listed} >= {"checkpoint", "rollback"}
+        once, again = (client.control(name, "checkpoint", id="c-7", wait_s=30) for _ in range(2))
+        assert [one.repeated for one in once.shards] == [False, False]
+        assert [(one.repeated, one.did) for one in again.shards] == [(True, one.did) for one in once.shards]
 
 
 def test_a_model_is_changed_retrained_and_cleaned_without_a_stop(pair, broker, tmp_path):

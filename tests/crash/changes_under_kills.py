@@ -1,11 +1,16 @@
-"""Every change that a running task can take is applied while workers are killed and a client asks: no question stays unanswered."""
+"""Every change that a running task can take is applied while workers are killed and a client asks.
+
+No question stays unanswered, and after each change every worker tells and serves the model that the fold of the log has at its position.
+"""
 
 import asyncio
+import itertools
 import json
 import tomllib
 
 import availability
 import harness
+import sights
 
 from headrace.app.settings import parse
 from headrace.learning.task import define, fingerprint
@@ -22,6 +27,8 @@ CHANGES = [
     ("cold", 'model = "hoeffding_tree"', ["apply", "--cold"]),
     ("rollback", 'model = "hoeffding_tree"', ["rollback"]),
     ("retrained", 'model = "logistic"', ["apply", "--retrain"]),
+    ("installed", 'model = "logistic"', ["warm-start", "--from", "20", "--to", "120", "--passes", "3"]),
+    ("back", 'model = "logistic"', ["rollback"]),
 ]
 """The change's name, what stands in the settings from then on, and the command; `apply` alone where there is none."""
 
@@ -66,11 +73,16 @@ def task_of(worker, toml):
 async def run(broker, folder):
     async with availability.under_load(broker, folder, rate=150.0, static=True) as (workers, client):
         base = f'[tasks.{workers[0].task}]\nkind = "binary"\npartitions = {availability.SHARDS}\n'
+        done, seen = asyncio.Event(), list[sights.Sight]()
         async with asyncio.TaskGroup() as group:
-            group.create_task(availability.kill(workers, 6, ["SIGKILL", "SIGTERM"], 8, print))
+            group.create_task(keep_killing(workers, done))
             for name, toml, words in CHANGES:
                 await change(workers, base + toml + "\n", words)
                 print(f"{name}: applied", flush=True)
+                ends = await asyncio.to_thread(sights.ends_of, task_of(workers[0], base), broker)
+                seen += await asyncio.to_thread(sights.look, workers, availability.SHARDS, name, ends)
+                print(f"{name}: seen on every worker", flush=True)
+            done.set()
         configure(workers[0], base.replace("binary", "regression"))
         refused = await asyncio.to_thread(workers[0].run, "apply", workers[0].task)
         assert refused.returncode != 0
@@ -78,14 +90,26 @@ async def run(broker, folder):
         for worker in workers:
             configure(worker, base + CHANGES[-1][1] + "\n")
         await is_in_force(workers, fingerprint(define(task_of(workers[0], base + CHANGES[-1][1] + "\n"))))
-    return client, workers, base
+    return client, workers, base, seen
+
+
+async def keep_killing(workers, done):
+    """Kill one worker and then the other, until all changes were seen."""
+    for seed in itertools.count(8):
+        if done.is_set():
+            return
+        await availability.kill(workers, 2, ["SIGKILL", "SIGTERM"], seed, print)
 
 
 def test_no_question_stays_unanswered_while_a_task_is_changed(broker, tmp_path):
-    client, workers, toml = asyncio.run(run(broker, tmp_path))
+    client, workers, toml, seen = asyncio.run(run(broker, tmp_path))
     assert client.failed == []
     assert len(client.answered) > 1000
     task = task_of(workers[0], toml)
+    assert len(seen) == len(CHANGES) * len(workers) * task.partitions * (1 + len(sights.ROWS))
+    for partition in range(task.partitions):
+        assert asyncio.run(sights.find_wrong(task, partition, broker, seen)) == []
+        assert caught(task, partition, broker, seen), "a sight of another position must not pass"
     for worker in workers:
         worker.start().wait_ready()
     try:
@@ -100,6 +124,15 @@ def test_no_question_stays_unanswered_while_a_task_is_changed(broker, tmp_path):
     finally:
         for worker in workers:
             worker.stop("SIGKILL")
+
+
+def caught(task, partition, broker, seen):
+    """Whether mutants of the sights are found wrong: the model of a hundred records ago after each change, and an answer turned round."""
+    champions = {one.change: one for one in seen if one.partition == partition and one.row is None}
+    mutants = [one._replace(position=max(1, one.position - 100)) for one in champions.values()]
+    told = {one.row: one for one in seen if one.partition == partition and one.row is not None}
+    mutants += [one._replace(told=one.told | {"prediction": not one.told["prediction"]}) for one in told.values()]
+    return len(asyncio.run(sights.find_wrong(task, partition, broker, mutants))) == len(mutants)
 
 
 def wait_until_equal(workers, partition, digest):

@@ -27,6 +27,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from headrace.agents.budget import Budget
+from headrace.agents.lookahead import Lookahead
 from headrace.agents.saver import Saver
 from headrace.agents.shard import Shard
 from headrace.agents.teller import Teller
@@ -477,11 +478,20 @@ class LastOutcome(Promises):
         return found[-1] if found else None
 
 
+class ReadsToTheEnd(Lookahead):
+    """Part of a mutant: does not stop at the record that lets the shard go on."""
+
+    async def _read_on(self):
+        for last in [one async for one in super()._read_on()][-1:]:
+            yield last
+
+
 class GoesByArrival(Checked):
-    """Mutant: takes the outcome of a promise that it heard of last."""
+    """Mutant: takes the outcome of a promise that it heard of last, of all that the log has by then."""
 
     def __init__(self, *args):
         super().__init__(*args)
+        self.lookahead.__class__ = ReadsToTheEnd
         self.lookahead.promises.__class__ = LastOutcome
 
 
