@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from headrace.app.answers import Answer, Appended, Controlled, Status, StoredEntity, StoredVersions
+from headrace.app.answers import Answer, Appended, Controlled, Status, StoredEntity, StoredSignals, StoredVersions
 from headrace.learning.task import Json, Label, Value
 
 Result = TypeVar("Result")
@@ -123,6 +123,11 @@ def status(task: str) -> Call[Status]:
 def versions(task: str) -> Call[StoredVersions]:
     """Ask for the saved models of a task."""
     return Call("GET", _path(task, "versions"), StoredVersions)
+
+
+def signals(task: str) -> Call[StoredSignals]:
+    """Ask for the signals of a task."""
+    return Call("GET", _path(task, "drift"), StoredSignals)
 
 
 def control(task: str, command: str, arguments: Mapping[str, Json]) -> Call[Controlled]:

@@ -7,7 +7,7 @@ from typing import Self, Unpack
 
 import httpx
 
-from headrace.app.answers import Answer, Appended, At, Controlled, Status, StoredEntity, StoredVersion
+from headrace.app.answers import Answer, Appended, At, Controlled, Status, StoredEntity, StoredSignal, StoredVersion
 from headrace.app.client import calls
 from headrace.app.client.calls import Result
 from headrace.app.client.exchange import ADDRESS, TIMEOUT, Exchange
@@ -212,7 +212,11 @@ class Client:
         """Ask for the saved models to which the shards of a task can go back, oldest first."""
         return self.ask(calls.versions(task)).versions
 
-    def control(self, task: str, command: str, **arguments: Json) -> Controlled:
+    def signals(self, task: str) -> list[StoredSignal]:
+        """Ask for what detectors and guards have noticed, and what was done about it, oldest first."""
+        return self.ask(calls.signals(task)).signals
+
+    def control(self, task: str, command: str, /, **arguments: Json) -> Controlled:
         """Append a control record to every shard, and wait until the shards have come to it.
 
         Parameters

@@ -311,3 +311,9 @@ def test_a_status_knows_every_state_of_a_shard():
 def test_a_client_loads_no_server_and_no_model():
     code = "import sys; from headrace import Client; print({'faust', 'aiokafka', 'river', 'aiohttp'} & {*sys.modules})"
     assert subprocess.check_output([sys.executable, "-c", code], text=True, cwd=harness.ROOT) == "set()\n"
+
+
+@pytest.mark.parametrize("client", [Client, AsyncClient])
+def test_what_a_command_takes_may_have_any_name(client):
+    given = {"task": {"kind": "binary"}, "command": "x", "self": 1}
+    assert inspect.signature(client.control).bind(None, "ads", "define", **given).kwargs == given

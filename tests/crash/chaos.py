@@ -1,10 +1,11 @@
 """Kill, end and pause workers at random while they learn; every shard must equal the uninterrupted fold of its log.
 
     PYTHONPATH=tests .venv/bin/python tests/crash/chaos.py --rows 200000 --kills 30 --workers 3 --seed 7 [--static] [--model hoeffding_tree] [--wipe]
-        [--event-time] [--controls]
+        [--event-time] [--controls] [--drifts]
 
 The log has samples, questions with labels that come late, early, twice or never, and hostile records. With --event-time records come out
-of order and labels are learned in batches. With --controls everything that an operator may do is done meanwhile.
+of order and labels are learned in batches. With --controls everything that an operator may do is done meanwhile. With --drifts the world
+changes, labels are poisoned, and detectors, reactions, guards and the breaker act by themselves.
 
 It starts a broker of its own unless one is named, stops by itself, and exits with status 0 only if all digests are equal.
 
@@ -32,10 +33,12 @@ from pathlib import Path
 import fault_run
 import harness
 from controls import Controls
+from drifting_logs import happened
 from rows import rows, timed
 
+from headrace.agents.ticker import TICK
 from headrace.app.settings import parse
-from headrace.learning.effects import Quarantined, Resolved
+from headrace.learning.effects import Quarantined, Reacted, Resolved
 from headrace.learning.task import Task
 
 PAUSE_SECONDS = 15.0
@@ -52,13 +55,31 @@ FAULT_SHARDS, FAULT_RATE = 2, 200.0
 MODELS = ("logistic", "pa", "alma")
 """What --controls changes the model to."""
 
+DRIFTS = """
+versions = { every = 300 }
+detectors = [
+    { use = "adwin", delta = 0.05 },
+    { use = "evidence", between = 10000 },
+    { use = "adwin", delta = 0.05, watch = ["score", "label_rate", "features"] },
+]
+reactions = [
+    { do = "alert", on = ["error", "score", "label_rate", "features"] },
+    { do = "boost", on = "error", mode = "auto", budget = 50, cooldown = 200 },
+    { do = "background", on = ["warning", "error"], mode = "auto", budget = 50, cooldown = 200, give_up = 500 },
+    { do = "reset", on = "score", mode = "auto", budget = 50, cooldown = 500 },
+    { do = "retrain", on = "label_rate", mode = "auto", budget = 50, cooldown = 500, messages = 1000 },
+]
+guard = { alpha = 0.9, margin = 0.0, every = 1, mode = "auto", label_rate = { short = 50, bound = 0.3, wait = "3s" } }
+"""
+"""What --drifts adds to the task: reactions, guards and a breaker that act by themselves, and often."""
+
 WAIT_SECONDS = 20.0
 """How long a question waits for its label: short enough that many expire while workers are killed."""
 
 
-def feed(broker: str, topic: str, count: int, shards: int, seed: int, rate: float) -> None:
+def feed(broker: str, topic: str, count: int, shards: int, seed: int, rate: float, drifts: bool) -> None:
     """Append all rows; runs in a process of its own."""
-    asyncio.run(harness.append(broker, topic, timed(rows(count, shards, seed), seed), rate))
+    asyncio.run(harness.append(broker, topic, timed(rows(count, shards, seed, drifts=drifts), seed), rate))
 
 
 def furthest(workers: list[harness.Worker], task: str) -> dict[int, dict]:
@@ -85,7 +106,7 @@ def run(options: argparse.Namespace, broker: str, folder: Path) -> bool:
     more = 'order = "event_time"\nlateness = "3s"\nlate = "quarantine"\nupdate = { batch = 16, every = "1s" }\n'
     toml = (
         f'[tasks.{name}]\nkind = "binary"\nmodel = "{options.model}"\npartitions = {options.shards}\npredictions = true\n'
-        f'wait = "{WAIT_SECONDS}s"\nunanswered = {{ assume = false }}\n{more if options.event_time else ""}'
+        f'wait = "{WAIT_SECONDS}s"\nunanswered = {{ assume = false }}\n{more if options.event_time else ""}{DRIFTS if options.drifts else ""}'
     )
     task = parse(tomllib.loads(toml), Path("headrace.toml")).tasks[name]
     harness.make_topics(broker, task)
@@ -97,7 +118,8 @@ def run(options: argparse.Namespace, broker: str, folder: Path) -> bool:
     dice = random.Random(options.seed)
     controls = Controls(workers, task.name, MODELS, options.seed) if options.controls else None
     feeder = multiprocessing.get_context("spawn").Process(
-        target=feed, args=(broker, task.events, options.rows, options.shards, options.seed, options.rate)
+        target=feed,
+        args=(broker, task.events, options.rows, options.shards, options.seed, options.rate, options.drifts),
     )
     try:
         for worker in workers:
@@ -154,14 +176,20 @@ def run(options: argparse.Namespace, broker: str, folder: Path) -> bool:
             feeder.kill()
         for worker in workers:
             worker.stop("SIGKILL")
-    equal = True
+    equal, acts = True, Counter()
     for shard in range(options.shards):
-        learner, effects = harness.fold(task, shard, asyncio.run(harness.read_all(broker, task.events, shard)))
+        # Entries that are met expire without a trace, so a tick may have come after the shard had told its position and its digest.
+        messages, position = asyncio.run(harness.read_all(broker, task.events, shard)), found[shard]["position"]
+        later = [message for message in messages if message.offset >= position]
+        assert all(message.value == TICK for message in later), later
+        learner, effects = harness.fold(task, shard, [message for message in messages if message.offset < position])
+        learner.pass_over(position)
         expected = harness.digest_of(learner)
         same = found[shard]["digest"] == expected
         equal &= same
         print(
             f"shard {shard}: position {found[shard]['position']}, {'EQUAL' if same else 'DIFFERENT'} {found[shard]['digest']} {expected}"
+            f"{f', {len(later)} ticks later' if later else ''}"
         )
         order = learner.state.order
         print(f"  {learner.join.describe()}, late {order.late}, ahead {order.ahead}, updates {learner.state.updates}")
@@ -174,6 +202,12 @@ def run(options: argparse.Namespace, broker: str, folder: Path) -> bool:
         )
         wanted = {(effect.id, effect.record, effect.how) for effect in effects if isinstance(effect, Resolved)}
         equal &= are_same(shard, "resolved", resolved(broker, task, shard), wanted)
+        reacted = {(effect.id, effect.did) for effect in effects if isinstance(effect, Reacted)}
+        equal &= are_same(shard, "reactions", reactions(broker, task, shard), reacted)
+        acts += happened(effects)
+    if options.drifts:
+        print(f"reacted: {dict(acts)}")
+        equal &= all(acts[name] for name in ("boost", "rollback", "pause"))
     print(f"{options.kills} kills, {gaps} gaps read from the log: {'EQUAL' if equal else 'DIFFERENT'}", flush=True)
     return equal
 
@@ -186,6 +220,15 @@ def resolved(broker: str, task: Task, shard: int) -> set[tuple[str, str, str]]:
         found |= {
             (effect["id"], effect["record"], effect["how"]) for effect in effects if effect["effect"] == "resolved"
         }
+    return found
+
+
+def reactions(broker: str, task: Task, shard: int) -> set[tuple[str, str]]:
+    """What was told of reactions: effect id, and what was done."""
+    found = set()
+    for message in asyncio.run(harness.read_all(broker, f"{task.name}.signals", shard)):
+        effects = map(json.loads, message.value.split(b"\n"))
+        found |= {(effect["id"], effect["did"]) for effect in effects if effect["effect"] == "reacted"}
     return found
 
 
@@ -214,6 +257,9 @@ def main() -> None:
     parser.add_argument("--event-time", action="store_true", help="fold in event-time order, learn in batches")
     parser.add_argument(
         "--controls", action="store_true", help="roll back, retrain, unlearn, pause and so on, all the while"
+    )
+    parser.add_argument(
+        "--drifts", action="store_true", help="a world that changes; reactions and guards act by themselves"
     )
     parser.add_argument("--faults", type=int, default=0, help="faults a seed, other than kills alone")
     parser.add_argument("--seeds", type=int, default=1, help="so many seeds from --seed on, for --faults")

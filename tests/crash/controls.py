@@ -30,8 +30,16 @@ class Controls(threading.Thread):
         self.workers, self.task, self.models = workers, task, models
         self.dice, self.ended, self.sent = random.Random(f"controls {seed}"), threading.Event(), []
         self.jobs = 0
+        self.error: Exception | None = None
 
     def run(self) -> None:
+        """Control until it is time to end, and keep what went wrong with that."""
+        try:
+            self._control()
+        except Exception as error:
+            self.error = error
+
+    def _control(self) -> None:
         """Send one after the other, some seconds apart; at last resume, so that nothing waits for ever."""
         while not self.ended.wait(self.dice.uniform(0.5, 3.0)):
             for record in self.choose():
@@ -41,9 +49,12 @@ class Controls(threading.Thread):
             pass
 
     def stop(self) -> None:
-        """Send the last one, and end."""
+        """Send the last one, and end. Raises what ended it before, and AssertionError if nothing was sent."""
         self.ended.set()
         self.join()
+        if self.error is not None:
+            raise self.error
+        assert len(self.sent) > 1, "not one control record was sent"
 
     def send(self, record: dict) -> bool:
         """Append a record to all shards, or to one; whether it is known to be there."""
