@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from headrace.learning.commands import Refusal
+from headrace.learning.acts.refusal import Refusal
 from headrace.learning.commands.define import Define, read_first
 from headrace.learning.fold.learner import Learner
 from headrace.learning.promises import Place, Promises

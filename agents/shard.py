@@ -6,6 +6,7 @@ from typing import Literal
 
 import structlog
 
+from headrace.agents.breaker import Breaker
 from headrace.agents.collaborators import Collaborators
 from headrace.agents.first_definition import FirstDefinition
 from headrace.agents.folding import folded
@@ -85,6 +86,7 @@ class Shard(OrderedPartition):
         self.progress = Progress(collaborators.budget.clock, collaborators.pace)
         self._ticker: Ticker | None = None
         self._definition: FirstDefinition | None = None
+        self._breaker = Breaker(collaborators.log, partition, collaborators.budget.clock)
         self._patience = 0.0  # messages that came during the opening were ignored, so they are read at once
 
     @property
@@ -219,9 +221,12 @@ class Shard(OrderedPartition):
             await self._definition.write_if_missing(self.learner)
 
     async def tend_jobs(self) -> None:
-        """Begin the jobs that the state asks for, and end those that it asks for no more."""
-        if self.status == "live" and self.learner is not None and self.jobs is not None:
+        """Begin the jobs that the state asks for, end those that it asks for no more, and the pause that a breaker has begun."""
+        if self.status != "live" or self.learner is None:
+            return
+        if self.jobs is not None:
             await self.jobs.tend(self.learner, self.waiting, self.waits_for)
+        await self._breaker.resume_if_due(self.learner, self.waiting, self.waits_for)
 
     def copy_versions(self) -> None:
         """Begin to copy the versions that the mirror has not yet, if the task has one."""

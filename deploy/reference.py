@@ -30,9 +30,24 @@ from headrace.learning.codes import ALERTS, ERRORS, REFUSALS, Meaning
 from headrace.learning.commands import COMMANDS as CONTROLS
 from headrace.learning.control_record import Arguments
 from headrace.learning.drift import DETECTORS
+from headrace.learning.guards import GUARDS
 from headrace.learning.metrics import METRICS
 from headrace.learning.models import MODELS
-from headrace.learning.task import Duration, Feature, Stored, Task, Unanswered, Update, Versions
+from headrace.learning.reactions import REACTIONS
+from headrace.learning.task import (
+    Duration,
+    Feature,
+    Guard,
+    LabelRate,
+    Outlier,
+    Rehearsal,
+    Row,
+    Stored,
+    Task,
+    Unanswered,
+    Update,
+    Versions,
+)
 from headrace.learning.task.source import Expression, Source
 from headrace.tables.kafka.topics import TOPICS, topics_of
 
@@ -42,6 +57,7 @@ MAP = ROOT / "docs" / "modules.md"
 MARKED = re.compile(r"<!-- table: (?P<name>[\w.]+) -->\n(?P<table>.*?)<!-- end -->", re.DOTALL)
 
 NOUNS: list[tuple[Any, str]] = [
+    (list[Row], "list of tables"),
     (Duration, "duration"),
     (Expression, "expression"),
     (str, "string"),
@@ -65,6 +81,10 @@ SETTINGS: dict[str, type[msgspec.Struct]] = {
     "tasks.update": Update,
     "tasks.sources": Source,
     "tasks.versions": Versions,
+    "tasks.guard": Guard,
+    "tasks.guard.label_rate": LabelRate,
+    "tasks.guard.outlier": Outlier,
+    "tasks.rehearsal": Rehearsal,
 }
 """Each table of `headrace.toml`, and the struct that reads it."""
 
@@ -287,6 +307,16 @@ def print_names(table: Mapping[str, Any]) -> str:
     )
 
 
+def print_made(table: Mapping[str, Any]) -> str:
+    """Print a table of names of classes, with their parameters and the first paragraph of the docstring of each."""
+    rows = []
+    for name, kind in table.items():
+        parameters = () if kind.__init__ is object.__init__ else inspect.signature(kind).parameters.values()
+        told = [f"`{one.name}`" if one.default is one.empty else f"`{one.name} = {one.default}`" for one in parameters]
+        rows.append([f"`{name}`", ", ".join(told), read_first(inspect.getdoc(kind))])
+    return write_table(["Name", "Parameters", "Meaning"], rows)
+
+
 def print_controls() -> str:
     """Print the control records: what each may have, and what it does. KeyError if a docstring does not say what a part means."""
     rows = []
@@ -321,7 +351,9 @@ TABLES: dict[str, Callable[[], str]] = {
     "commands": print_commands,
     "models": lambda: print_catalogue(MODELS, has_parameters=True),
     "metrics": lambda: print_catalogue(METRICS, has_parameters=False),
-    "detectors": lambda: print_names(DETECTORS),
+    "detectors": lambda: print_made(DETECTORS),
+    "reactions": lambda: print_made(REACTIONS),
+    "guards": lambda: print_names(GUARDS),
     "controls": print_controls,
     "jobs": lambda: write_table(["Job", "Meaning"], [[f"`{name}`", kind.summary] for name, kind in JOBS.items()]),
 }

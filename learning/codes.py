@@ -23,6 +23,7 @@ RefusalCode = Literal[
     "not_an_object",
     "not_json",
     "orphan",
+    "outlier",
     "record",
     "shape",
     "source",
@@ -34,7 +35,17 @@ RefusalCode = Literal[
 ]
 """Why a record must not reach a model."""
 
-AlertCode = Literal["batch_full", "not_finite", "not_saved", "order_full", "refolded", "shard_stopped", "state_large"]
+AlertCode = Literal[
+    "batch_full",
+    "drift",
+    "not_finite",
+    "not_saved",
+    "order_full",
+    "recommended",
+    "refolded",
+    "shard_stopped",
+    "state_large",
+]
 """What an operator should know."""
 
 ErrorCode = Literal[
@@ -43,6 +54,7 @@ ErrorCode = Literal[
     "changelog",
     "client",
     "definition",
+    "detector",
     "error",
     "fold",
     "job",
@@ -51,6 +63,7 @@ ErrorCode = Literal[
     "missing_topic",
     "model",
     "package",
+    "reaction",
     "record",
     "refused",
     "replay",
@@ -123,6 +136,10 @@ REFUSALS: Mapping[RefusalCode, Meaning] = {
         "A label waited, and no question with its id came within `wait`.",
         "Send the question, with the same id and the same key.",
     ),
+    "outlier": Meaning(
+        "A number of the sample is too far from the usual ones of its feature; see `guard.outlier`.",
+        "Correct the sender; or raise `guard.outlier.bound`.",
+    ),
     "record": Meaning(
         "A feature does not fit its declaration, is not declared, or is missing.",
         "Correct the feature that the reason names, or its declaration.",
@@ -159,6 +176,10 @@ ALERTS: Mapping[AlertCode, Meaning] = {
         "10,000 labels were collected before it was time to learn them, and are learned now.",
         "Lower `batch` or `every` in the task's `update`.",
     ),
+    "drift": Meaning(
+        "A detector or a guard has found a change, and a task's reactions say that somebody should know.",
+        "See docs/how-to/drift.md; `detail` has the figures.",
+    ),
     "not_finite": Meaning(
         "A model no longer predicts finite numbers. It is no longer scored, and requests get 503.",
         'See "The model runs away" in docs/how-to/models.md.',
@@ -169,6 +190,10 @@ ALERTS: Mapping[AlertCode, Meaning] = {
     ),
     "order_full": Meaning(
         "10,000 records wait for their time, and the first of them waits no longer.", "Lower `lateness`."
+    ),
+    "recommended": Meaning(
+        "A reaction is recommended, and waits for an operator.",
+        "Look at `headrace drift TASK`, and carry it out with `headrace react TASK SIGNAL`.",
     ),
     "refolded": Meaning(
         "Snapshots did not fit the pending table, or none could be used: the log is folded again from an earlier position.",
@@ -197,6 +222,7 @@ ERRORS: Mapping[ErrorCode, Meaning] = {
         "The log has a first definition other than the one by which a shard began to fold it.",
         "Nothing: the shard is opened anew, and folds the log by that definition.",
     ),
+    "detector": Meaning("A detector cannot be made from its settings.", "Correct the task's `detectors`."),
     "error": Meaning("A command has not come to its end in time.", "Run `headrace doctor`."),
     "fold": Meaning(
         "The fold of a message raised an exception: most often a model does.",
@@ -224,6 +250,7 @@ ERRORS: Mapping[ErrorCode, Meaning] = {
         "The file of a version was refused: it is damaged, not signed with the configured key, or holds no model for the task.",
         'The error says why. See "Carry a version elsewhere" in docs/how-to/versions.md.',
     ),
+    "reaction": Meaning("A reaction cannot be made from its settings.", "Correct the task's `reactions`."),
     "record": Meaning("A row must not be sent.", "Correct it, or use `--skip-invalid`."),
     "refused": Meaning(
         "A worker refused a client's request, and its answer names no code. The code is otherwise that of the problem document.",

@@ -6,7 +6,8 @@ import msgspec
 
 from headrace.learning.codes import AlertCode, RefusalCode
 from headrace.learning.prediction import Prediction
-from headrace.learning.task import Label
+from headrace.learning.signals import Direction
+from headrace.learning.task import Label, Mode
 from headrace.learning.versions import Version
 
 ResolvedBy = Literal["label", "assumed", "self_trained", "expired"]
@@ -37,14 +38,32 @@ class Resolved(Effect, frozen=True, kw_only=True):
 
 
 class Drift(Effect, frozen=True, kw_only=True):
-    """A drift of an arm's error that a detector saw: the mean error and the window width before the change and after it."""
+    """What a detector or a guard has noticed; see `headrace.learning.signals.Notice`. `kind` is `drift`, `warning` or `guard`."""
 
-    arm: str
+    kind: Literal["drift", "warning", "guard"]
+    arm: str | None
     detector: str
+    watched: str
+    direction: Direction
     before: float
     after: float
-    width_before: float
-    width: float
+    width_before: int
+    width: int
+    statistic: float | None
+    threshold: float | None
+    time: float
+
+
+class Reacted(Effect, frozen=True, kw_only=True):
+    """What a reaction did about the signal of an id, or would do, with the digests of the champion before and after."""
+
+    signal: str
+    reaction: str
+    mode: Mode
+    acted: bool
+    did: str
+    before: str
+    after: str
     time: float
 
 

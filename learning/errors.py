@@ -50,6 +50,18 @@ class ModelError(HeadraceError):
     code = "model"
 
 
+class DetectorError(HeadraceError):
+    """A detector cannot be made from its settings."""
+
+    code = "detector"
+
+
+class ReactionError(HeadraceError):
+    """A reaction cannot be made from its settings."""
+
+    code = "reaction"
+
+
 class RecordError(HeadraceError):
     """A record is invalid and must not reach a model; whoever catches the error sends the record to quarantine.
 

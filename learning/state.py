@@ -3,25 +3,33 @@
 from collections import deque
 
 from headrace.learning.arms import Arm
+from headrace.learning.guards import Guard, guards_of
+from headrace.learning.guards.background_test import BackgroundTest
 from headrace.learning.metrics import ServedScores
 from headrace.learning.records.labels import declared_type, initial_labels
 from headrace.learning.records.mark import Mark
 from headrace.learning.records.names import KnownNames
+from headrace.learning.rehearsal import Reservoir
+from headrace.learning.signals import SIGNALS_MAX, Signal
 from headrace.learning.tags import tagged
-from headrace.learning.task import Task, Value, define, definition, fingerprint
+from headrace.learning.task import Label, Task, Value, define, definition, fingerprint
 from headrace.learning.versions import VersionIndex
 from headrace.learning.waiting.batch import BatchState
 from headrace.learning.waiting.join import JoinState
 from headrace.learning.waiting.order import OrderState
+from headrace.learning.watch import RecordWatches
 
 CONTROLS_MAX = 1_000
 """Ids of control records that are remembered: one that comes again after so many others is carried out again."""
+
+BACKGROUND = "background"
+"""The name of the arm that a reaction begins beside the champion."""
 
 PROBES = 32
 """The number of recent inputs in the state. A loaded snapshot must predict the same for them as when it was saved."""
 
 
-@tagged("state/1")
+@tagged("state/2")
 class State:
     """Everything that a learner keeps from one record to the next. A snapshot holds it, and equal states have equal digests.
 
@@ -79,14 +87,33 @@ class State:
         Ids of the jobs that are under way, each with its control record.
     left_out
         What was unlearned: jobs leave it out from then on. See `learning.recipe.Without`.
+    replaced_at
+        Log time at which the champion was replaced by another model; -1 if it never was.
     paused
-        The id of the control record at which the shard waits to be resumed, or None.
+        The id of the control record at which the shard waits to be resumed, or what has paused it; or None.
+    watches
+        The detectors that watch the records: their labels and features.
+    guards
+        The guards by name.
+    asked
+        The number of samples and questions for which the arms have predicted.
+    unseen
+        The labels that the guards have not seen yet.
+    background
+        The comparison of the champion with the challenger that a reaction has begun.
+    reservoir
+        Past samples to learn again.
+    signals
+        The last signals, the oldest first.
+    acts
+        The name of each reaction that has acted, with the steps of its last acts.
     """
 
     def __init__(self, task: Task):
         self.position = 0
         self.last: Mark | None = None
         self.clock = 0
+        self.replaced_at = -1
         self.step = 0
         self.updates = 0
         self.quarantined = 0
@@ -110,6 +137,14 @@ class State:
         self.forgotten: dict[str, int] = {}
         self.jobs: dict[str, bytes] = {}
         self.left_out = b"{}"
+        self.watches = RecordWatches(task)
+        self.guards: dict[str, Guard] = guards_of(task)
+        self.asked = 0
+        self.unseen: list[Label] = []
+        self.background = BackgroundTest(task)
+        self.reservoir = Reservoir()
+        self.signals: deque[Signal] = deque(maxlen=SIGNALS_MAX)
+        self.acts: dict[str, list[int]] = {}
 
     def is_forgotten(self, record_id: str, asked_at: int) -> bool:
         """Tell whether a question, asked at a log time, was taken out by `unlearn`."""

@@ -5,6 +5,7 @@ from typing import NamedTuple, Protocol
 from headrace.learning.codes import AlertCode, RefusalCode
 from headrace.learning.effects import Alert, Effect, Quarantined
 from headrace.learning.records.mark import KafkaMessage
+from headrace.learning.signals import Notice
 from headrace.learning.supplies import Supplies
 from headrace.learning.tags import tagged
 
@@ -45,6 +46,8 @@ class Turn:
     ----------
     row
         The number of the current row; 0 while entries expire, before the first row.
+    noticed
+        What detectors and guards have noticed at the current record, and nothing was done about yet.
     held
         The origin of a held or waiting record of an earlier message, while that record is handled; None while the row itself is handled.
 
@@ -61,7 +64,7 @@ class Turn:
     []
     """
 
-    __slots__ = ("_effects", "_ids", "_refusals", "_supplies", "clock", "held", "message", "row", "shard")
+    __slots__ = ("_effects", "_ids", "_refusals", "_supplies", "clock", "held", "message", "noticed", "row", "shard")
 
     def __init__(
         self, shard: str, message: KafkaMessage, clock: int, refusals: Refusals, supplies: Supplies | None = None
@@ -72,6 +75,7 @@ class Turn:
         self.row = 0
         self.clock = clock
         self.held: Origin | None = None
+        self.noticed: list[Notice] = []
         self._refusals = refusals
         self._effects: list[Effect] = []
         self._ids = 0

@@ -8,10 +8,11 @@ import hypothesis.strategies as st
 
 from headrace.learning.models import build, names_for
 from headrace.learning.promises import Promises
+from headrace.learning.reactions import REACTIONS
 from headrace.learning.records.message import Message
 from headrace.learning.snapshot import encode
 from headrace.learning.supplies import Supplies
-from headrace.learning.task import Task, Unanswered, Update, Versions, define
+from headrace.learning.task import Guard, LabelRate, Rehearsal, Task, Unanswered, Update, Versions, define
 
 LARGE = {"arf", "srp", "amf", "mondrian"}
 """Starts of the names of ensembles: their models take a second for what takes the others a moment."""
@@ -31,8 +32,44 @@ JOBS = ["j1", "j2", "j3"]
 """The jobs of which a log may have promises; the third one is given up."""
 
 
+MODES = st.sampled_from(["shadow", "recommend", "auto"])
+WATCHED = st.lists(st.sampled_from(["error", "score", "label_rate", "features", "feature:x"]), min_size=1, unique=True)
+ON = st.lists(
+    st.sampled_from(["error", "score", "label_rate", "features", "better", "warning"]), min_size=1, unique=True
+)
+
+
 @st.composite
-def tasks(draw, kind=None):
+def watched(draw, kind):
+    """Detectors, reactions and guards, as parts of a task; eager ones, for the logs are short."""
+    detector = st.fixed_dictionaries(
+        {"use": st.sampled_from(["adwin", "evidence"]), "watch": WATCHED, "arms": st.sampled_from(["champion", "all"])}
+    )
+    reaction = st.fixed_dictionaries(
+        {"do": st.sampled_from(sorted(REACTIONS)), "on": ON, "mode": MODES, "cooldown": st.integers(0, 5)}
+    )
+    losses = ["absolute"] if kind == "regression" else ["zero_one", "brier", "log"]
+    guard = st.builds(
+        Guard,
+        against=st.sampled_from([[], ["last_good"], ["last_good", "baselines"]]),
+        loss=st.sampled_from([None, *losses]),
+        alpha=st.just(0.99),
+        margin=st.just(0.0),
+        every=st.integers(1, 3),
+        mode=MODES,
+        label_rate=st.just(False) | st.builds(LabelRate, short=st.just(20)),
+        outlier=st.booleans(),
+    )
+    return {
+        "detectors": draw(st.lists(detector, max_size=3)),
+        "reactions": draw(st.lists(reaction, max_size=4)),
+        "guard": draw(guard),
+        "rehearsal": draw(st.none() | st.builds(Rehearsal, size=st.integers(1, 4), ratio=st.floats(0.1, 2))),
+    }
+
+
+@st.composite
+def tasks(draw, kind=None, *, is_watched=False):
     kind = kind or draw(st.sampled_from(list(LABELS)))
     models = [name for name in names_for(kind) if name.partition("_")[0] not in LARGE]
     model = draw(st.sampled_from(models))
@@ -53,6 +90,7 @@ def tasks(draw, kind=None):
         late=draw(st.sampled_from(["learn", "quarantine"])),
         update=draw(st.none() | st.just(learns)),
         versions=Versions(every=draw(st.integers(1, 9)), keep=draw(st.integers(2, 4))),
+        **(draw(watched(kind)) if is_watched else {}),
     )
 
 
@@ -62,7 +100,8 @@ def controls(draw, kind, is_defined):
     to = st.sampled_from(["previous", "best", "last_good", "nope"]) | st.builds(
         "v{}-0-{}".format, *[st.integers(0, 9)] * 2
     )
-    definition = json.loads(define(draw(tasks(kind if draw(st.integers(0, 9)) else None))))
+    changed = tasks(kind if draw(st.integers(0, 9)) else None, is_watched=draw(st.booleans()))
+    definition = json.loads(define(draw(changed)))
     command, parts = draw(
         st.sampled_from(
             [
@@ -111,7 +150,12 @@ def rows(draw, kind, clock):
 
 @st.composite
 def logs(draw):
-    task, found, offset, clock = draw(tasks()), [], 0, draw(st.sampled_from([0, 10_000, 1_767_225_600_000]))
+    task, found, offset, clock = (
+        draw(tasks(is_watched=draw(st.booleans()))),
+        [],
+        0,
+        draw(st.sampled_from([0, 10_000, 1_767_225_600_000])),
+    )
     if is_defined := draw(st.integers(0, 3)) > 0:
         first = {"control": "define", "task": json.loads(define(task)), "first": True}
         found.append(SimpleNamespace(offset=0, timestamp=clock, key=None, value=json.dumps(first).encode()))

@@ -10,7 +10,7 @@ import structlog
 from headrace.agents.jobs.order import Order, Progress
 from headrace.agents.jobs.status import JobStatus
 from headrace.agents.lookahead import Waiting
-from headrace.learning.commands.job import Job, decode_job
+from headrace.learning.acts.job import Job, decode_job
 from headrace.learning.fold.learner import Learner
 from headrace.learning.state import State
 from headrace.tables.kafka.log import EventLog

@@ -1,4 +1,4 @@
-"""`headrace checkpoint`, `pin`, `rollback`, `promote`, `pause` and `resume`: control records from the command line."""
+"""`headrace checkpoint`, `pin`, `rollback`, `promote`, `pause`, `resume` and `react`: control records from the command line."""
 
 import getpass
 import json
@@ -140,6 +140,17 @@ def pause(settings: Settings, task: str, **options: Json) -> None:
 def resume(settings: Settings, task: str, **options: Json) -> None:
     """Have TASK go on to learn, from where it was paused."""
     send_control(settings, task_of(settings, task), {"control": "resume"}, **options)
+
+
+@click.command()
+@controlling
+@click.argument("signal")
+def react(settings: Settings, task: str, signal: str, partitions: tuple[int, ...], **options: Json) -> None:
+    """Carry out the reaction that was recommended for SIGNAL of TASK; `headrace drift TASK` lists the signals."""
+    record = {"control": "react", "signal": signal}
+    parts = signal.split("/")
+    shard = (int(parts[1]),) if len(parts) > 1 and parts[1].isdigit() else ()
+    send_control(settings, task_of(settings, task), record, partitions=partitions or shard, **options)
 
 
 def shard_of(version: str) -> tuple[int, ...]:

@@ -33,7 +33,8 @@ Go on with your own data:
 def demo(broker: str | None) -> None:
     """Watch a model learn from River's Phishing data, be killed with -9 and come back equal to the last bit.
 
-    Then watch two workers answer questions whose labels come later, while one of them is killed.
+    Then watch two workers answer questions whose labels come later, while one of them is killed; and a model that meets a drift and wrong
+    labels, and comes out of both.
     """
     fix_hash_seed()
     os.environ.pop("HEADRACE_KEYS", None)  # the demo's workers need no API keys

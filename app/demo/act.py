@@ -31,6 +31,9 @@ class Act(ABC):
     topic: ClassVar[str] = ""
     """The suffix to the stage's prefix, so that every act has a task and topics of its own."""
 
+    settings: ClassVar[str] = 'model = "logistic"\n'
+    """The settings of the act's task besides its kind, as TOML; `TASK` stands for its name."""
+
     names: ClassVar[tuple[str, ...]]
     """The names of the act's workers."""
 
@@ -42,7 +45,7 @@ class Act(ABC):
 
     def __init__(self, stage: Stage):
         self.stage, self.screen = stage, stage.screen
-        self.workers = [stage.make_worker(stage.prefix + self.topic, name) for name in self.names]
+        self.workers = [stage.make_worker(stage.prefix + self.topic, name, self.settings) for name in self.names]
         self.task = self.workers[0].task
         self.note = ""
 

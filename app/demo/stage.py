@@ -32,8 +32,7 @@ group = "headrace-{task}"
 {more}
 [tasks.{task}]
 kind = "binary"
-model = "logistic"
-"""
+{settings}"""
 
 Row = tuple[dict[str, float], bool]
 """The features and the label of a sample."""
@@ -67,12 +66,14 @@ class Stage:
 
         return list(datasets.Phishing())
 
-    def make_worker(self, task: str, name: str) -> Worker:
-        """Make a worker for a task, without starting it."""
+    def make_worker(self, task: str, name: str, settings: str) -> Worker:
+        """Make a worker for a task with these settings, as TOML, without starting it."""
         folder = self.folder / task / name
         folder.mkdir(parents=True)
         more = f"session_seconds = {SESSION_SECONDS}\n" if self.embedded else ""
-        config = CONFIG.format(broker=self.broker, port=free_port(), task=task, more=more)
+        config = CONFIG.format(
+            broker=self.broker, port=free_port(), task=task, more=more, settings=settings.replace("TASK", task)
+        )
         (folder / "headrace.toml").write_text(config)
         return Worker(load(str(folder / "headrace.toml")), name, [] if self.embedded else ["--instance", name])
 

@@ -3,11 +3,12 @@
 import math
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from headrace.agents.expressions import compile_expression
 from headrace.app.settings.section import read_section, wrong_value
-from headrace.learning.errors import ModelError, RecordError
+from headrace.learning.errors import DetectorError, ModelError, ReactionError, RecordError
 from headrace.learning.records.schema import find_bad_feature
 from headrace.learning.records.stored import StoredSchema
 from headrace.learning.task import Task
@@ -23,8 +24,6 @@ ELSEWHERE = {
 
 def read_task(path: Path, name: str, raw: object) -> Task:
     """Read the table of the task with this name. Raises SettingsError as `read_section` does."""
-    from headrace.learning.models import build
-
     where = f"tasks.{name}"
     if not isinstance(raw, dict):
         raise wrong_value(path, where, "is not a table", f"Write [{where}].")
@@ -51,11 +50,26 @@ def read_task(path: Path, name: str, raw: object) -> Task:
         )
     if ":" in task.model_name:  # the module of a user's own model may be in the folder of the settings
         import_from(str(path.resolve().parent))
-    try:
-        build(task.model, task.kind)
-    except ModelError as error:
-        raise wrong_value(path, f"{where}.model", f"is wrong: {error.what.rstrip('.')}", error.remedy) from None
+    _check_makings(path, where, task)
     return task
+
+
+def _check_makings(path: Path, where: str, task: Task) -> None:
+    """Check that the model, the detectors and the reactions can be made."""
+    from headrace.learning.models import build
+    from headrace.learning.reactions import reactings
+    from headrace.learning.watch import watchings
+
+    makings: dict[str, Callable[[], object]] = {
+        "model": lambda: build(task.model, task.kind),
+        "detectors": lambda: watchings(task),
+        "reactions": lambda: reactings(task),
+    }
+    for key, make in makings.items():
+        try:
+            make()
+        except (ModelError, DetectorError, ReactionError) as error:
+            raise wrong_value(path, f"{where}.{key}", f"is wrong: {error.what.rstrip('.')}", error.remedy) from None
 
 
 def import_from(folder: str) -> None:

@@ -9,6 +9,7 @@ from headrace.app.serving.serving import Serving
 from headrace.app.settings import Settings
 from headrace.app.views.control import Control, ControlDone
 from headrace.app.views.document import Document
+from headrace.app.views.drift import Drift
 from headrace.app.views.features import StoredFeatures
 from headrace.app.views.health import Healthy, Ready
 from headrace.app.views.labels import Labels
@@ -30,6 +31,7 @@ ROUTES: Mapping[str, type[Resource]] = {
     "/v1/{task}/labels": Labels,
     "/v1/{task}/features/{key}": StoredFeatures,
     "/v1/{task}/versions": Versions,
+    "/v1/{task}/drift": Drift,
     "/v1/{task}/control": Control,
     "/v1/{task}/control/{id}": ControlDone,
 }

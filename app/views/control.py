@@ -15,9 +15,9 @@ from headrace.app.contract import contract
 from headrace.app.encodings import read_body
 from headrace.app.errors import Problem
 from headrace.app.views.resource import Resource
+from headrace.learning.acts.job import Job
 from headrace.learning.commands import COMMANDS
 from headrace.learning.commands.define import Define, check_model, check_spec
-from headrace.learning.commands.job import Job
 from headrace.learning.promises import Install
 from headrace.learning.records import Id
 from headrace.learning.task import Json, Task

@@ -4,18 +4,20 @@ from collections.abc import Sequence
 from typing import Any
 
 from headrace.learning.arms.own_answers import OwnAnswers
-from headrace.learning.drift import DEFAULT, DETECTORS, Change, Detector
 from headrace.learning.encoding import digest
 from headrace.learning.metrics import Scoreboard
 from headrace.learning.models import build
+from headrace.learning.models.rate import Rate
 from headrace.learning.prediction import Prediction, number
 from headrace.learning.records.schema import LARGEST
+from headrace.learning.signals import Notice
 from headrace.learning.tags import tagged
 from headrace.learning.task import MEANS, Json, Label, Task, Value, name_of
 from headrace.learning.waiting.batch import LabelledFeatures
+from headrace.learning.watch import Watch, watchings
 
 
-@tagged("arm/1")
+@tagged("arm/2")
 class Arm:
     """A model with its drift detector and its metrics. It predicts, is scored on its prediction, and then learns, in that order.
 
@@ -24,7 +26,7 @@ class Arm:
     task
         The task, which decides the model and the metrics.
     role
-        `champion` (whose predictions are served), `challenger` or `baseline`.
+        `champion` (whose predictions are served), `challenger`, `baseline`, or `frozen`: an arm that learns no more.
 
     Attributes
     ----------
@@ -34,12 +36,17 @@ class Arm:
         The id of the version that the model comes from, None before the first one.
     updates
         Labels that the model has learned, those of the version that it comes from included.
+    errors, scores
+        The detectors that watch the error, and those that watch the predictions, by name.
+    rate
+        The change of the learning rate that a reaction has made.
 
     Examples
     --------
     >>> arm = Arm(Task(name="ads", kind="binary"), role="champion")
     >>> prediction = arm.predict({"price": 2.0})
     >>> arm.score(prediction, True)
+    []
     >>> arm.learn({"price": 2.0}, True)
     >>> arm.predict({"price": 2.0}).value
     True
@@ -52,9 +59,11 @@ class Arm:
         self.updates = 0
         self.model = build(task.model, task.kind)
         self.scoreboard = Scoreboard(task.kind)
-        self.detector: Detector = DETECTORS[DEFAULT]()
+        self.errors, self.scores = watches(task, role)
+        self.rate = Rate()
         self.broken = False  # True once a prediction was not finite, so that only the first one raises an alert
         self._regression = task.kind == "regression"
+        self._binary = task.kind == "binary"
         self._own = OwnAnswers(task) if ":" in task.model_name else None
 
     def predict(self, features: dict[str, Value]) -> Prediction | None:
@@ -73,30 +82,62 @@ class Arm:
         probabilities = self.model.predict_proba_one(features)
         return Prediction.of_classes(probabilities) if probabilities else None
 
-    def score(self, prediction: Prediction | None, label: Label) -> Change | None:
-        """Score a prediction against its label; return the change of the error if the detector sees a drift."""
+    def score(
+        self, prediction: Prediction | None, label: Label, name: str = "champion", *, watched: bool = True
+    ) -> list[Notice]:
+        """Score a prediction against its label; return what the detectors of this arm, of that name, notice in its error."""
         if prediction is None:
-            return None
+            return []
         self.scoreboard.update(label, prediction)
-        # The squared errors of a diverging regression would make the detector's window infinite for ever.
+        if not self.errors or not watched:
+            return []
+        # The squared errors of a diverging regression would make a detector's window infinite for ever.
         if self._regression:
             error = min(abs(number(label) - number(prediction.value)), LARGEST)
         else:
-            error = prediction.value != label
-        return self.detector.update(float(error))
+            error = 0.0 if prediction.value == label else 1.0
+        return [notice for watch in self.errors.values() if (notice := watch.update(error, name)) is not None]
+
+    def watch_score(self, prediction: Prediction, name: str) -> list[Notice]:
+        """Give a prediction to the detectors that need no label; return what they notice."""
+        if self._regression:
+            score = max(min(number(prediction.value), LARGEST), -LARGEST)
+        else:
+            probabilities = prediction.probabilities or {}
+            score = probabilities.get(True if self._binary else prediction.value, 0.0)
+        return [notice for watch in self.scores.values() if (notice := watch.update(score, name)) is not None]
 
     def learn(self, features: dict[str, Value], label: Label) -> None:
-        """Update the model with one labelled sample."""
+        """Update the model with one labelled sample; a frozen arm learns nothing."""
+        if self.role == "frozen":
+            return
         self.updates += 1
-        self.model.learn_one(features, label)
+        self._learn(features, label)
+
+    def rehearse(self, features: dict[str, Value], label: Label) -> None:
+        """Update the model with a sample that it has learned before; it does not count as an update."""
+        if self.role != "frozen":
+            self._learn(features, label)
+
+    def _learn(self, features: dict[str, Value], label: Label) -> None:
+        if self.rate.left:
+            usual = self.rate.apply(self.model)
+            self.model.learn_one(features, label)
+            self.rate.restore(self.model, usual)
+        else:
+            self.model.learn_one(features, label)
 
     def learn_mean(self, rows: Sequence[LabelledFeatures]) -> None:
-        """Update the model by one step along the mean gradient of these rows."""
+        """Update the model by one step along the mean gradient of these rows; a frozen arm learns nothing."""
+        if self.role == "frozen":
+            return
         self.updates += len(rows)
+        usual = self.rate.apply(self.model) if self.rate.left else None
         self.model.learn_mean(rows)
+        self.rate.restore(self.model, usual)
 
     def replace(self, task: Task, model: Any, version: str | None, updates: int) -> None:
-        """Put another model in the place of this arm's own. Its metrics go on, since they count what was answered; its detector starts anew.
+        """Put another model in the place of this arm's own. Its metrics go on, since they count what was answered; its detectors start anew.
 
         Parameters
         ----------
@@ -108,9 +149,15 @@ class Arm:
             As the attributes.
         """
         self.made_of, self.model, self.version, self.updates = task.model, model, version, updates
-        self.detector = DETECTORS[DEFAULT]()
+        self.errors, self.scores = watches(task, self.role)
+        self.rate = Rate()
         self.broken = False
         self._own = OwnAnswers(task) if ":" in task.model_name else None
+
+    def watch_anew(self, task: Task, role: str | None = None) -> None:
+        """Begin with new detectors, those that the task wants for an arm of this role."""
+        self.role = role or self.role
+        self.errors, self.scores = watches(task, self.role)
 
     @property
     def takes_means(self) -> bool:
@@ -136,3 +183,10 @@ class Arm:
             "updates": self.updates,
             "metrics": self.scoreboard.values(),
         }
+
+
+def watches(task: Task, role: str) -> tuple[dict[str, Watch], dict[str, Watch]]:
+    """Make the detectors of an arm: those of its error, and those of its predictions."""
+    mine = [one for one in watchings(task) if role == "champion" or (one.every_arm and role != "frozen")]
+    errors = {one.name: Watch("error", one.spec) for one in mine if "error" in one.watched}
+    return errors, {one.name: Watch("score", one.spec) for one in mine if "score" in one.watched}

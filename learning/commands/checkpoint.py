@@ -1,6 +1,6 @@
 """The command `checkpoint`: save the champion as a version now."""
 
-from headrace.learning.commands.champion import save_version
+from headrace.learning.acts.champion import save_version
 from headrace.learning.control_record import Arguments
 from headrace.learning.state import State
 from headrace.learning.turn import Turn

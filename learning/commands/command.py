@@ -7,10 +7,6 @@ from headrace.learning.state import State
 from headrace.learning.turn import Turn
 
 
-class Refusal(Exception):
-    """A control record that cannot be carried out as the shard is; the text says why, and what to do."""
-
-
 class Command(NamedTuple):
     """One command.
 

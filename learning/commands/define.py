@@ -5,17 +5,20 @@ from typing import Any
 
 import msgspec
 
+from headrace.learning.acts.champion import Loaded, Spec, make, replace, save_version, task_of
+from headrace.learning.acts.refusal import Refusal
 from headrace.learning.arms import Arm
-from headrace.learning.commands.champion import Loaded, Spec, make, replace, save_version, task_of
-from headrace.learning.commands.command import Refusal
 from headrace.learning.control_record import Arguments
-from headrace.learning.errors import DefinitionError, ModelError
+from headrace.learning.errors import DefinitionError, DetectorError, ModelError, ReactionError
+from headrace.learning.guards import LAST_GOOD, guards_of
 from headrace.learning.models import build
 from headrace.learning.models.named import require_named
+from headrace.learning.reactions import reactings
 from headrace.learning.records.labels import declared_type, initial_labels
 from headrace.learning.state import State
 from headrace.learning.task import Kind, Task, define, differences, modules_of, under
 from headrace.learning.turn import Turn
+from headrace.learning.watch import RecordWatches, watchings
 
 NEXT = "next"
 """The name of the arm with a changed model, until it is promoted."""
@@ -65,6 +68,14 @@ def redefine(state: State, turn: Turn, arguments: Define) -> str:
         _check_labels(state, after)
     if "model" in changed and not arguments.retrain:
         _add_model(state, turn, Loaded(after, made), cold=arguments.cold)
+    if "detectors" in changed:
+        for arm in state.arms.values():
+            arm.watch_anew(after)
+        state.watches = RecordWatches(after)
+    if "guard" in changed:
+        state.guards = guards_of(after)
+        if "degraded" not in state.guards:
+            state.arms.pop(LAST_GOOD, None)
     state.definition, state.defined_at = wanted, turn.message.offset
     return f"changed {', '.join(changed)}" if changed else "nothing: it is the definition in force"
 
@@ -73,9 +84,11 @@ def read_definition(task: Task, arguments: Define) -> bytes:
     """Read the definition in a control record of this task; ValueError if it is none."""
     try:
         wanted = define(under(task, msgspec.json.encode(arguments.task)))
-        under(task, wanted)  # it can be read again
+        after = under(task, wanted)  # it can be read again
+        watchings(after)
+        reactings(after)
         return wanted
-    except (msgspec.MsgspecError, TypeError, ArithmeticError) as error:
+    except (msgspec.MsgspecError, TypeError, ArithmeticError, DetectorError, ReactionError) as error:
         raise ValueError(str(error)) from None
 
 

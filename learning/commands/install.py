@@ -4,9 +4,9 @@ from collections.abc import Iterable
 
 import msgspec
 
-from headrace.learning.commands.champion import load, replace, save_version
-from headrace.learning.commands.command import Refusal
-from headrace.learning.commands.job import Job, decode_job
+from headrace.learning.acts.champion import load, replace, save_version
+from headrace.learning.acts.job import Job, decode_job
+from headrace.learning.acts.refusal import Refusal
 from headrace.learning.errors import LogError
 from headrace.learning.promises import Install, Outcome, Place, stands_alone
 from headrace.learning.recipe import Without

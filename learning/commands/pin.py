@@ -1,6 +1,6 @@
 """The command `pin`: keep a version for good, or no longer."""
 
-from headrace.learning.commands.command import Refusal
+from headrace.learning.acts.refusal import Refusal
 from headrace.learning.control_record import Arguments, Text
 from headrace.learning.state import State
 from headrace.learning.turn import Turn

@@ -1,7 +1,7 @@
 """The command `promote`: serve another arm."""
 
-from headrace.learning.commands.champion import save_version
-from headrace.learning.commands.command import Refusal
+from headrace.learning.acts.champion import begin_anew, save_version
+from headrace.learning.acts.refusal import Refusal
 from headrace.learning.control_record import Arguments, Text
 from headrace.learning.state import State
 from headrace.learning.turn import Turn
@@ -27,7 +27,8 @@ def promote(state: State, turn: Turn, arguments: Promote) -> str:
         raise Refusal(f"there is no challenger '{arguments.arm[:80]}'. There are: {others or 'none'}.")
     saved = save_version(state, turn, "promote")
     del state.arms[arguments.arm]
-    challenger.role, challenger.version = "champion", saved.id
+    challenger.watch_anew(state.task, "champion")
+    challenger.version = saved.id
     state.arms["champion"] = challenger
-    state.versions.since = challenger.updates
+    begin_anew(state, challenger.updates)
     return f"promoted {arguments.arm}; before it was {saved.id}"

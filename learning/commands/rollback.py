@@ -1,7 +1,7 @@
 """The command `rollback`: put the model of a version in the place of the champion's."""
 
-from headrace.learning.commands.champion import load, replace, save_version
-from headrace.learning.commands.command import Refusal
+from headrace.learning.acts.champion import load, replace, save_version
+from headrace.learning.acts.refusal import Refusal
 from headrace.learning.control_record import Arguments, Text
 from headrace.learning.errors import VersionError
 from headrace.learning.state import State

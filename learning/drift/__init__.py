@@ -1,16 +1,38 @@
 """Drift detectors: they watch the champion's error for a change."""
 
-from collections.abc import Callable
-
-from headrace.learning.catalogue import Catalogue
 from headrace.learning.drift.adwin import Adwin
 from headrace.learning.drift.change import Change
-from headrace.learning.drift.detector import Detector
+from headrace.learning.drift.chi_square import ChiSquare
+from headrace.learning.drift.ddm import Ddm
+from headrace.learning.drift.detector import Detector, Watched
+from headrace.learning.drift.error_rise import ErrorRise
+from headrace.learning.drift.evidence import Evidence
+from headrace.learning.drift.hddm_a import HddmA
+from headrace.learning.drift.hddm_w import HddmW
+from headrace.learning.drift.ks import Ks
+from headrace.learning.drift.kswin import Kswin
+from headrace.learning.drift.making import DETECTORS, make_detector
+from headrace.learning.drift.oscillation import Oscillation
+from headrace.learning.drift.page_hinkley import PageHinkley
+from headrace.learning.drift.psi import Psi
+from headrace.learning.drift.vote import Vote
 
-__all__ = ["DEFAULT", "DETECTORS", "Adwin", "Change", "Detector"]
+__all__ = ["DETECTORS", "Adwin", "Change", "Detector", "Watched", "make_detector"]
 
-DETECTORS: Catalogue[Callable[[], Detector]] = Catalogue("detector", {"adwin": Adwin})
-"""Each detector that an arm may have, with its class."""
-
-DEFAULT = "adwin"
-"""The name of the detector of every arm."""
+DETECTORS.update(
+    {
+        "adwin": Adwin,
+        "page_hinkley": PageHinkley,
+        "kswin": Kswin,
+        "ddm": Ddm,
+        "hddm_a": HddmA,
+        "hddm_w": HddmW,
+        "error_rise": ErrorRise,
+        "oscillation": Oscillation,
+        "ks": Ks,
+        "psi": Psi,
+        "chi_square": ChiSquare,
+        "vote": Vote,
+        "evidence": Evidence,
+    }
+)

@@ -1,8 +1,12 @@
 """ADWIN: drift detection with a window that shrinks when its older and newer parts differ."""
 
+from typing import ClassVar
+
 from river.drift import ADWIN
 
 from headrace.learning.drift.change import Change
+from headrace.learning.drift.detector import Watched
+from headrace.learning.parameters import Level
 from headrace.learning.tags import tagged
 
 
@@ -33,15 +37,16 @@ class Adwin:
     Bifet and Gavalda, "Learning from time-changing data with adaptive windowing", 2007; `river.drift.ADWIN`.
     """
 
-    name = "adwin"
+    name: ClassVar[str] = "adwin"
+    takes: ClassVar[frozenset[Watched]] = frozenset({"shares", "numbers"})
 
-    def __init__(self, delta: float = 0.002):
+    def __init__(self, delta: Level = 0.002):
         self.delta = delta
         self._adwin = ADWIN(delta=delta)
         # A copy of the total and width of River's window: reading them before every update costs more than the update.
         self._total, self._width = 0.0, 0
 
-    def update(self, error: float) -> Change | None:
+    def update(self, error: float, /) -> Change | None:
         """Add one error; return the change if this error revealed one."""
         adwin = self._adwin
         adwin.update(error)
@@ -51,4 +56,4 @@ class Adwin:
             return None
         before, width = self._total / max(self._width, 1), self._width
         self._total, self._width = 0.0, 0  # River drops its whole window with the next error
-        return Change(before, adwin.estimation, width, adwin.width)
+        return Change(before, adwin.estimation, width, int(adwin.width))

@@ -4,17 +4,27 @@ import msgspec
 
 
 class Change(msgspec.Struct, frozen=True):
-    """A change of the error: the mean error and the width of the detector's window, before the change and after it.
+    """A change of what a detector watches: the mean and the number of values before the change and after it, and how sure the detector is.
 
     Parameters
     ----------
     before, after
-        The mean error: a share of the records, 0 to 1, for classes; in the label's unit for a regression.
+        The mean of the watched values: for an error of classes a share of the records, 0 to 1; for a regression, in the label's unit.
     width_before, width
-        The number of errors in the detector's window.
+        The number of values that each mean is of.
+    statistic, threshold
+        What the detector has computed, and the bound that it has passed, in the detector's own terms; None where it tells none.
+    is_warning
+        Whether the detector only suspects a change so far.
+    is_worse
+        Whether a change of an error is for the worse, if its means do not say so.
     """
 
     before: float
     after: float
     width_before: int
     width: int
+    statistic: float | None = None
+    threshold: float | None = None
+    is_warning: bool = False
+    is_worse: bool = False

@@ -1,21 +1,31 @@
 """The interface of a drift detector."""
 
-from typing import Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 from headrace.learning.drift.change import Change
 
+Watched = Literal["shares", "numbers", "strings"]
+"""What a detector can watch: values from 0 to 1, such as the errors of classes; any finite numbers; or strings."""
+
 
 class Detector(Protocol):
-    """A drift detector: watches the error of an arm, one scored prediction at a time.
+    """A drift detector: watches a series, such as the errors of an arm or the values of a feature, one value at a time.
 
     Attributes
     ----------
     name
-        The name in the catalogue of detectors, which `Drift` effects carry.
+        The name in the catalogue of detectors, which signals carry.
+    takes
+        The kinds of series that the detector can watch.
     """
 
-    name: str
+    name: ClassVar[str]
 
-    def update(self, error: float) -> Change | None:
-        """Add one error; return the change if this error revealed one."""
+    @property
+    def takes(self) -> frozenset[Watched]:
+        """The kinds of series that the detector can watch."""
+        ...
+
+    def update(self, value: Any, /) -> Change | None:
+        """Add one value, of a kind in `takes`; return the change if this value revealed one, or a warning of one."""
         ...

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 import msgspec
 
-from headrace.learning.commands import COMMANDS, Refusal
-from headrace.learning.commands.champion import save_version
+from headrace.learning.acts.champion import save_version
+from headrace.learning.acts.refusal import Refusal
+from headrace.learning.commands import COMMANDS
 from headrace.learning.effects import Acted, Effect
 from headrace.learning.errors import SnapshotError
 from headrace.learning.fold.event_time import settle

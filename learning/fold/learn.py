@@ -3,12 +3,18 @@
 from collections.abc import Iterator
 
 from headrace.learning.arms import Arm
-from headrace.learning.effects import Drift, Effect, Predicted
+from headrace.learning.effects import Effect, Predicted
 from headrace.learning.fold.parts import LearnerParts
+from headrace.learning.fold.react import end_background
+from headrace.learning.guards import Compared
 from headrace.learning.prediction import Prediction, is_finite
+from headrace.learning.state import BACKGROUND, State
 from headrace.learning.task import Label, Value
 from headrace.learning.turn import Turn
 from headrace.learning.waiting.batch import LabelledFeatures
+
+Predictions = dict[str, Prediction | None]
+"""What each arm predicted; None where it is cold."""
 
 CHUNK = 64
 """The number of rows of a batch that are learned before other tasks may run."""
@@ -18,14 +24,19 @@ def learn_sample(
     parts: LearnerParts, turn: Turn, features: dict[str, Value], label: Label, record_id: str | None
 ) -> None:
     """Predict, score and learn a sample. Its `record_id` is None if the sender gave no id."""
+    if parts.admitting and (fault := find_outlier(parts, features)):
+        turn.refuse("outlier", fault)
+        return
     if parts.names is not None and (reason := parts.names.admit(features)):
         turn.refuse("too_many_names", reason)
         return
-    for name, arm in parts.state.arms.items():
-        prediction = predict(turn, name, arm, features)
-        score(turn, name, arm, prediction, label)
+    predictions: Predictions = {}
+    for name, arm in parts.ask_arms():
+        prediction = predictions[name] = predict(turn, name, arm, features)
         if parts.task.predictions:
             turn.emit(Predicted(id=turn.next_id(), record=record_id, arm=name, prediction=prediction, label=label))
+    see_features(turn, parts.state, features, predictions)
+    judge(parts, turn, predictions, label)
     learn(parts, features, label)
 
 
@@ -41,13 +52,65 @@ def predict(turn: Turn, name: str, arm: Arm, features: dict[str, Value]) -> Pred
     return None
 
 
-def score(turn: Turn, name: str, arm: Arm, prediction: Prediction | None, label: Label) -> None:
-    """Score a prediction of an arm against its label, and emit a drift if the detector sees one."""
-    change = arm.score(prediction, label)
-    if change is not None:
-        turn.emit(Drift(id=turn.next_id(), arm=name, detector=arm.detector.name, before=change.before,
-                        after=change.after, width_before=change.width_before, width=change.width,
-                        time=turn.clock / 1000))  # fmt: skip
+def see_features(turn: Turn, state: State, features: dict[str, Value], predictions: Predictions) -> None:
+    """Give the features of a question or a sample, and what the arms answer, to the detectors that need no label."""
+    if state.watches.features:
+        turn.noticed += state.watches.see_features(features)
+    for name, prediction in predictions.items():
+        if prediction is not None and state.arms[name].scores:
+            turn.noticed += state.arms[name].watch_score(prediction, name)
+
+
+def judge(
+    parts: LearnerParts,
+    turn: Turn,
+    predictions: Predictions,
+    label: Label,
+    asked_at: int | None = None,
+) -> None:
+    """Score what each arm had predicted, before the label is learned, and show it to detectors and guards.
+
+    Parameters
+    ----------
+    parts, turn
+        The parts of the learner, and the current turn.
+    predictions
+        What each arm had predicted for its features; None where it was cold.
+    label
+        The label that has come.
+    asked_at
+        The log time of the question. What was predicted before the champion was replaced counts in the metrics alone: detectors and guards would
+        blame the new model for it. None for a sample.
+    """
+    state = parts.state
+    arms = state.arms
+    is_ours = asked_at is None or asked_at > state.replaced_at
+    for name, prediction in predictions.items():
+        if (
+            prediction is not None
+            and name in arms
+            and (notices := arms[name].score(prediction, label, name, watched=is_ours))
+        ):
+            turn.noticed += notices
+    if state.watches.labels:
+        turn.noticed += state.watches.see_label(label)
+    if parts.guards:
+        if parts.is_compared(predictions):
+            compared = Compared(predictions if is_ours else {}, label, state.unseen)
+            turn.noticed += [notice for guard in parts.guards if (notice := guard.compare(compared)) is not None]
+            state.unseen.clear()
+        else:
+            state.unseen.append(label)
+    if is_ours and BACKGROUND in predictions and BACKGROUND in arms:
+        end_background(state, turn, predictions, label)
+
+
+def find_outlier(parts: LearnerParts, features: dict[str, Value]) -> str | None:
+    """Say why a sample is too strange to be learned; None if it is not."""
+    for guard in parts.admitting:
+        if (fault := guard.find_fault(features)) is not None:
+            return fault
+    return None
 
 
 def learn(parts: LearnerParts, features: dict[str, Value], label: Label) -> None:
@@ -57,9 +120,20 @@ def learn(parts: LearnerParts, features: dict[str, Value], label: Label) -> None
     if parts.batch is None:
         for arm in state.arms.values():
             arm.learn(features, label)
+        if parts.task.rehearsal is not None:
+            rehearse(parts, features, label)
         state.updates += 1
     else:
         parts.batch.collect(LabelledFeatures(features, label), state.clock)
+
+
+def rehearse(parts: LearnerParts, features: dict[str, Value], label: Label) -> None:
+    """Learn past samples again, as often as the task says, and keep this one among them."""
+    settings = parts.task.rehearsal
+    assert settings is not None
+    for row in parts.state.reservoir.add(features, label, settings):
+        for arm in parts.state.arms.values():
+            arm.rehearse(row.features, row.label)
 
 
 def learn_collected(parts: LearnerParts, turn: Turn) -> Iterator[list[Effect]]:
@@ -88,5 +162,7 @@ def learn_rows(parts: LearnerParts, turn: Turn, rows: list[LabelledFeatures]) ->
         for row in chunk:
             for arm in each:
                 arm.learn(row.features, row.label)
+            if parts.task.rehearsal is not None:
+                rehearse(parts, row.features, row.label)
         state.updates += len(chunk)
         yield turn.take()

@@ -10,6 +10,7 @@ from headrace.learning.fold.control import before_install, carry_out, follow, sa
 from headrace.learning.fold.event_time import hold, settle
 from headrace.learning.fold.expiry import pass_time
 from headrace.learning.fold.parts import LearnerParts
+from headrace.learning.fold.react import react
 from headrace.learning.fold.sources import is_new
 from headrace.learning.records import Control, Record, Refused
 from headrace.learning.records.mark import KafkaMessage, Mark
@@ -91,12 +92,15 @@ class Learner(LearnerParts):
                 turn.move_to(row)
             if self._collects and type(record) is Control and record.command == "install":
                 yield from before_install(self, turn)
+                react(self, turn)
             self._take(turn, record)
             if state.definition is not self.definition:
                 yield from follow(self, turn)
                 self._collects = self.order is not None or self.batch is not None
             if self._collects:
                 yield from settle(self, turn)
+            if turn.noticed:
+                react(self, turn)
             if state.arms["champion"].updates - state.versions.since >= self.task.versions.every:
                 save_by_updates(self, turn)
             if row == last:

@@ -1,10 +1,12 @@
 """The parts of a learner: the objects that the handlers of records read and write."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Container, Iterator
 from contextlib import AbstractContextManager
 
 from headrace.learning.arms import Arm
+from headrace.learning.guards import LAST_GOOD
+from headrace.learning.reactions import reactings
 from headrace.learning.records import Reader, Record
 from headrace.learning.records.names import Names, is_bounded
 from headrace.learning.state import State
@@ -17,6 +19,11 @@ from headrace.learning.waiting.pending import InMemory, Pending
 
 Watcher = Callable[[Record], AbstractContextManager[None]]
 """Is entered before a record is handled, with the state that it meets, and left afterwards. It must change nothing."""
+
+
+PATIENCE = 4
+"""After so many times `guard.every` labels without a prediction of the last good version, guards that do without it compare. Of labels that come at
+random, one in seventy waits that long; without an end, those of questions that are never answered would keep all others waiting."""
 
 
 class LearnerParts:
@@ -51,6 +58,10 @@ class LearnerParts:
         The labels that wait to be learned together; None if the task learns each label at once.
     names
         The names learned so far; None if the task's schema limits them.
+    guards, admitting
+        The guards of the shard, and those of them that look at each sample before it is learned.
+    reactings
+        The reactions of the task, read.
     watcher
         Surrounds the handling of each sample, question and label, for those who look into a fold; None for a shard.
     """
@@ -82,11 +93,33 @@ class LearnerParts:
         self.batch = Batch(state.batch, task.update) if task.update else None
         self.names = None if is_bounded(task) else Names(task.name_limit, state.names)
         self.is_multiclass = task.kind == "multiclass"
+        self.guards = tuple(state.guards.values())
+        self.admitting = tuple(guard for guard in self.guards if guard.admits)
+        self.reactings = reactings(task)
 
     @property
     def champion(self) -> Arm:
         """The arm whose predictions are served."""
         return self.state.arms["champion"]
+
+    def ask_arms(self) -> Iterator[tuple[str, Arm]]:
+        """Yield each arm that predicts for the current record, with its name: the last good version only for one record of `guard.every`."""
+        self.state.asked += 1
+        is_due = self.state.asked % self.task.guard.every == 0
+        for name, arm in self.state.arms.items():
+            if name != LAST_GOOD or is_due:
+                yield name, arm
+
+    def is_compared(self, predictions: Container[str]) -> bool:
+        """Tell whether the guards compare the champion at a label: those for which the last good version has predicted; without it, one of `guard.every`.
+
+        Parameters
+        ----------
+        predictions
+            The names of the arms that have predicted.
+        """
+        waits = PATIENCE if LAST_GOOD in self.state.arms else 1
+        return LAST_GOOD in predictions or len(self.state.unseen) + 1 >= waits * self.task.guard.every
 
     @property
     def due_at(self) -> float:

@@ -3,9 +3,10 @@
 from msgspec import UNSET
 
 from headrace.learning.effects import Predicted
-from headrace.learning.fold.learn import predict
+from headrace.learning.fold.learn import predict, see_features
 from headrace.learning.fold.parts import LearnerParts
 from headrace.learning.fold.resolve import resolve
+from headrace.learning.prediction import Prediction
 from headrace.learning.records import Record
 from headrace.learning.turn import Turn
 from headrace.learning.waiting.join import ENTRY_MAX, FrozenPrediction, Marker, WaitingQuestion
@@ -22,11 +23,13 @@ def ask(parts: LearnerParts, turn: Turn, record: Record) -> None:
         turn.refuse("duplicate_id", "there is a question with this id already. Give each one an id of its own.")
         return
     predictions: dict[str, FrozenPrediction] = {}
-    for name, arm in state.arms.items():
-        prediction = predict(turn, name, arm, features)
+    answers: dict[str, Prediction | None] = {}
+    for name, arm in parts.ask_arms():
+        prediction = answers[name] = predict(turn, name, arm, features)
         if parts.task.predictions:
             turn.emit(Predicted(id=turn.next_id(), record=record_id, arm=name, prediction=prediction, label=None))
         predictions[name] = None if prediction is None else (prediction.value, prediction.probabilities)
+    see_features(turn, state, features, answers)
     served = None if record.served is UNSET else record.served
     question = WaitingQuestion(state.clock, features, predictions, served)
     if match.label is None:

@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterable
 import msgspec
 from msgspec import UNSET
 
+from headrace.learning.acts.champion import Spec, load
+from headrace.learning.acts.job import Job
+from headrace.learning.acts.refusal import Refusal
 from headrace.learning.arms import Arm
 from headrace.learning.commands import COMMANDS
-from headrace.learning.commands.champion import Spec, load
-from headrace.learning.commands.command import Refusal
 from headrace.learning.commands.install import check
-from headrace.learning.commands.job import Job
 from headrace.learning.fold.control import hold_nothing_back
 from headrace.learning.fold.learner import Learner
 from headrace.learning.promises import Cancel, Install
@@ -20,7 +20,7 @@ from headrace.learning.records.mark import KafkaMessage
 from headrace.learning.records.message import Message
 from headrace.learning.state import State, remember
 from headrace.learning.supplies import Supplies
-from headrace.learning.task import Task, Versions
+from headrace.learning.task import Guard, Task, Versions
 from headrace.learning.turn import Turn
 
 NEVER = Versions(every=2**62)
@@ -28,7 +28,7 @@ NEVER = Versions(every=2**62)
 
 
 class RecipeFold(Learner):
-    """Folds the records that a recipe does not leave out. Control records have no effect, but for a model that was installed from elsewhere.
+    """Folds the records that a recipe does not leave out. Control records and reactions have no effect, but for a model that was installed from elsewhere.
 
     Parameters
     ----------
@@ -63,7 +63,9 @@ class RecipeFold(Learner):
     def __init__(
         self, task: Task, partition: int, recipe: Recipe, supplies: Supplies | None = None, model: Spec | None = None
     ):
-        super().__init__(msgspec.structs.replace(task, versions=NEVER), partition, supplies=supplies)
+        outlier = Guard(against=[], label_rate=False, outlier=task.guard.outlier)
+        task = msgspec.structs.replace(task, versions=NEVER, detectors=[], reactions=[], guard=outlier)
+        super().__init__(task, partition, supplies=supplies)
         # How the task learns is not the model's affair, as for an arm of the shard.
         self._made_for = msgspec.structs.replace(task, model=task.model if model is None else model, update=None)
         self.state.arms["champion"] = Arm(self._made_for, role="champion")

@@ -3,7 +3,7 @@
 import msgspec
 
 from headrace.learning.effects import Resolved, ResolvedBy
-from headrace.learning.fold.learn import learn, score
+from headrace.learning.fold.learn import find_outlier, judge, learn
 from headrace.learning.fold.parts import LearnerParts
 from headrace.learning.prediction import Prediction
 from headrace.learning.records.labels import type_of
@@ -39,10 +39,8 @@ def resolve(
     how
         The origin of the label.
     """
-    arms = parts.state.arms
-    for name, frozen in question.predictions.items():
-        if name in arms:
-            score(turn, name, arms[name], frozen and Prediction(*frozen), label)
+    predictions = {name: frozen and Prediction(*frozen) for name, frozen in question.predictions.items()}
+    judge(parts, turn, predictions, label, asked_at=question.time)
     answer = None if question.served is None else question.served.prediction
     # A question from before the shard's first label may claim to have been served a label of the other type.
     if answer is not None and not (parts.is_multiclass and type_of(answer) != type_of(label)):
@@ -56,6 +54,9 @@ def learn_question(parts: LearnerParts, turn: Turn, record_id: str, features: di
     if parts.names is not None and (reason := parts.names.admit(features)):
         value = msgspec.json.encode({"id": record_id, "features": features, "label": label}, enc_hook=plain)
         turn.refuse("too_many_names", reason, value)
+    elif parts.admitting and (fault := find_outlier(parts, features)):
+        value = msgspec.json.encode({"id": record_id, "features": features, "label": label}, enc_hook=plain)
+        turn.refuse("outlier", fault, value)
     else:
         learn(parts, features, label)
 

@@ -2,11 +2,9 @@
 
 import difflib
 import importlib
-import inspect
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
 from river import base
 
 from headrace.learning.catalogue import KindCatalogue
@@ -22,6 +20,7 @@ from headrace.learning.models.naive_bayes import naive_bayes
 from headrace.learning.models.online_linear import online_linear_classifier, online_linear_regressor
 from headrace.learning.models.passive_aggressive import pa
 from headrace.learning.models.softmax import softmax
+from headrace.learning.parameters import build_with
 from headrace.learning.task import Kind, Value
 
 Maker = Callable[..., Any]
@@ -95,11 +94,7 @@ def build(spec: str | dict[str, Value], kind: Kind) -> Any:
     if not isinstance(name, str):
         raise ModelError("the model has no name.", f"Set use to one of {', '.join(names_for(kind))}.")
     make = _import(name) if ":" in name else _look_up(name, kind)
-    parameters = _check_parameters(name, make, parameters)
-    try:
-        model = make(**parameters)
-    except Exception as error:
-        raise ModelError(f"the model '{name}' cannot be built: {error}.", "Correct its parameters.") from error
+    model = build_with(f"the model '{name}'", make, parameters, ModelError)
     if ":" in name:
         _check_model(name, model, kind)
     return model
@@ -137,32 +132,6 @@ def _import(name: str) -> Maker:
     if not callable(make):
         raise ModelError(f"'{name}' is not a function.", "Name a function that returns a River estimator.")
     return make
-
-
-def _check_parameters(name: str, make: Maker, parameters: dict[str, Value]) -> dict[str, Value]:
-    """Convert parameters to the types that a function declares; a parameter without a declared type is not checked."""
-    try:
-        known = inspect.signature(make, eval_str=True).parameters
-    except (NameError, TypeError, ValueError):
-        return parameters  # a user's function without a signature that can be read
-    checked: dict[str, Any] = {}
-    for parameter, value in parameters.items():
-        if parameter not in known:
-            if any(other.kind is inspect.Parameter.VAR_KEYWORD for other in known.values()):
-                checked[parameter] = value
-                continue
-            near = difflib.get_close_matches(parameter, known, 1)
-            remedy = f"Did you mean '{near[0]}'?" if near else f"It takes {', '.join(known) or 'none'}."
-            raise ModelError(f"the model '{name}' has no parameter '{parameter}'.", remedy)
-        wanted = known[parameter].annotation
-        try:
-            checked[parameter] = msgspec.convert(value, Any if wanted is inspect.Parameter.empty else wanted)
-        except msgspec.ValidationError as error:
-            remedy = str(error).partition(", got")[0].replace("Expected", "It takes") + "."
-            raise ModelError(f"the model '{name}': {parameter} is {value!r}.", remedy) from None
-        except TypeError:  # a user's function may declare a type that only River knows
-            checked[parameter] = value
-    return checked
 
 
 def _check_model(name: str, model: Any, kind: Kind) -> None:

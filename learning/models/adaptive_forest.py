@@ -7,8 +7,8 @@ from river.forest.adaptive_random_forest import BaseTreeClassifier
 
 from headrace.learning.models.classes import LastingClasses
 from headrace.learning.models.hoeffding import BoundedTree, leaf_probabilities
-from headrace.learning.models.parameters import Seed, Trees
 from headrace.learning.models.preparing import Numbers, OneHot, Prepared
+from headrace.learning.parameters import Seed, Trees
 from headrace.learning.tags import tagged
 from headrace.learning.task import Label
 

@@ -5,8 +5,8 @@ from typing import Annotated
 from msgspec import Meta
 from river import linear_model
 
-from headrace.learning.models.parameters import PositiveShare
 from headrace.learning.models.preparing import Prepared, Scale
+from headrace.learning.parameters import PositiveShare
 
 Order = Annotated[int, Meta(ge=2, le=100)]
 

@@ -5,8 +5,8 @@ from river.tree.hoeffding_tree import HoeffdingTree
 from river.tree.nodes.branch import DTBranch
 
 from headrace.learning.models.classes import Classes, LastingClasses
-from headrace.learning.models.parameters import Count, PositiveShare, Seed
 from headrace.learning.models.preparing import Numbers, OneHot, Prepared, Scale
+from headrace.learning.parameters import Count, PositiveShare, Seed
 from headrace.learning.tags import tagged
 from headrace.learning.task import Label
 

@@ -1,13 +1,18 @@
 """Linear regression by stochastic gradient descent."""
 
-from river import linear_model, optim
+from river import linear_model
 
-from headrace.learning.models.parameters import NotNegative, Positive
+from headrace.learning.models.descent import UNCLIPPED, Clip, descent
 from headrace.learning.models.preparing import Prepared, Scale
+from headrace.learning.parameters import NotNegative, Positive, Share
 
 
 def linear(
-    learning_rate: Positive = 0.01, l2: NotNegative = 0.0, intercept_learning_rate: NotNegative = 0.01
+    learning_rate: Positive = 0.01,
+    l2: NotNegative = 0.0,
+    intercept_learning_rate: NotNegative = 0.01,
+    momentum: Share = 0.0,
+    clip: Clip = UNCLIPPED,
 ) -> Prepared:
     """Make a linear regression on scaled features.
 
@@ -19,6 +24,10 @@ def linear(
         The strength of the L2 penalty on the weights, 0 or more.
     intercept_learning_rate
         The step size for the intercept, which has to find the scale of the labels, 0 or more.
+    momentum
+        The share of a weight's last step that is added to the next, from 0 to below 1.
+    clip
+        The largest gradient of the loss, above 0: against single wild labels.
 
     Examples
     --------
@@ -32,5 +41,7 @@ def linear(
     ----------
     `river.linear_model.LinearRegression`, with the settings of River's own benchmark.
     """
-    regression = linear_model.LinearRegression(optim.SGD(learning_rate), l2=l2, intercept_lr=intercept_learning_rate)
+    regression = linear_model.LinearRegression(
+        descent(learning_rate, momentum), l2=l2, intercept_lr=intercept_learning_rate, clip_gradient=clip
+    )
     return Prepared(Scale(), regression)

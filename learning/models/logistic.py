@@ -1,12 +1,15 @@
 """Logistic regression by stochastic gradient descent."""
 
-from river import linear_model, optim
+from river import linear_model
 
-from headrace.learning.models.parameters import NotNegative, Positive
+from headrace.learning.models.descent import UNCLIPPED, Clip, descent
 from headrace.learning.models.preparing import Prepared, Scale
+from headrace.learning.parameters import NotNegative, Positive, Share
 
 
-def logistic(learning_rate: Positive = 0.005, l2: NotNegative = 0.0) -> Prepared:
+def logistic(
+    learning_rate: Positive = 0.005, l2: NotNegative = 0.0, momentum: Share = 0.0, clip: Clip = UNCLIPPED
+) -> Prepared:
     """Make a logistic regression on scaled features: fast, stable, with well calibrated probabilities.
 
     Parameters
@@ -15,6 +18,10 @@ def logistic(learning_rate: Positive = 0.005, l2: NotNegative = 0.0) -> Prepared
         The step size of the gradient descent, above 0.
     l2
         The strength of the L2 penalty on the weights, 0 or more.
+    momentum
+        The share of a weight's last step that is added to the next, from 0 to below 1.
+    clip
+        The largest gradient of the loss, above 0: against single wild labels.
 
     Examples
     --------
@@ -31,4 +38,5 @@ def logistic(learning_rate: Positive = 0.005, l2: NotNegative = 0.0) -> Prepared
     ----------
     `river.linear_model.LogisticRegression`, with the settings of River's own benchmark.
     """
-    return Prepared(Scale(), linear_model.LogisticRegression(optim.SGD(learning_rate), l2=l2))
+    optimizer = descent(learning_rate, momentum)
+    return Prepared(Scale(), linear_model.LogisticRegression(optimizer, l2=l2, clip_gradient=clip))

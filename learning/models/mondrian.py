@@ -8,8 +8,8 @@ from river import forest
 from river.forest.aggregated_mondrian_forest import AMFLearner
 
 from headrace.learning.models.classes import Classes
-from headrace.learning.models.parameters import Seed, Trees
 from headrace.learning.models.preparing import Numbers, OneHot, Prepared, Scale
+from headrace.learning.parameters import Seed, Trees
 from headrace.learning.tags import tagged
 from headrace.learning.task import Label
 

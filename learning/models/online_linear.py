@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from river import base
 
-from headrace.learning.models.parameters import NotNegative, Positive, Share
 from headrace.learning.models.preparing import Numbers, Prepared, Scale
+from headrace.learning.parameters import NotNegative, Positive, Share
 from headrace.learning.prediction import number
 from headrace.learning.tags import tagged
 from headrace.learning.task import Label

@@ -4,8 +4,8 @@ from typing import Literal
 
 from river import linear_model
 
-from headrace.learning.models.parameters import Positive
 from headrace.learning.models.preparing import Prepared, Scale
+from headrace.learning.parameters import Positive
 
 
 def pa(c: Positive = 1.0, mode: Literal[0, 1, 2] = 1) -> Prepared:

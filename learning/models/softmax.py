@@ -2,8 +2,8 @@
 
 from river import linear_model, optim
 
-from headrace.learning.models.parameters import NotNegative, Positive
 from headrace.learning.models.preparing import Prepared, Scale
+from headrace.learning.parameters import NotNegative, Positive
 
 
 def softmax(learning_rate: Positive = 0.01, l2: NotNegative = 0.0) -> Prepared:

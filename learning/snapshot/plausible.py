@@ -10,12 +10,15 @@ from msgspec import Meta
 from river.base import Base
 
 from headrace.learning.arms import Arm
-from headrace.learning.errors import ModelError
+from headrace.learning.errors import HeadraceError, ModelError
+from headrace.learning.guards.outlier import OutlierGuard, Spread
 from headrace.learning.models.likeness import check_like
 from headrace.learning.models.named import require_named
+from headrace.learning.reactions import reactings
 from headrace.learning.recipe import decode_without
 from headrace.learning.records.labels import LabelType
 from headrace.learning.records.mark import Mark
+from headrace.learning.signals import Signal, SignalParts
 from headrace.learning.snapshot.header import Sum
 from headrace.learning.state import State
 from headrace.learning.tags import OURS, Count, contents_of
@@ -24,6 +27,7 @@ from headrace.learning.versions import Version
 from headrace.learning.waiting.batch import LabelledFeatures
 from headrace.learning.waiting.join import MODULUS
 from headrace.learning.waiting.order import HeldRecord
+from headrace.learning.watch import FeatureWatch, RecordWatches, watchings
 
 Plain = bool | int | float | str
 
@@ -44,8 +48,12 @@ CONTENTS: dict[tuple[str, str], Any] = {
     ("State", "forgotten"): dict[str, Count],
     ("State", "jobs"): dict[str, bytes],
     ("State", "left_out"): bytes,
+    ("State", "signals"): list[SignalParts],
+    ("State", "unseen"): list[Plain],
+    ("State", "replaced_at"): Annotated[int, Meta(ge=-1, le=2**63 - 1)],
+    ("State", "acts"): dict[str, list[Count]],
     ("Arm", "made_of"): str | dict[str, Plain],
-    ("Arm", "role"): Literal["champion", "challenger", "baseline"],
+    ("Arm", "role"): Literal["champion", "challenger", "baseline", "frozen"],
     ("Arm", "version"): str | None,
     ("Scoreboard", "window"): list[tuple[Plain, Plain, float | None]],
     ("JoinState", "oldest"): tuple[Count, Count] | None,
@@ -57,7 +65,7 @@ CONTENTS: dict[tuple[str, str], Any] = {
 """The type of an attribute, by class and attribute name, if a new state does not show it. Metrics and detectors declare theirs with tags."""
 
 TUPLES: dict[tuple[str, str], type] = {
-    ("State", "last"): Mark, ("OrderState", "held"): HeldRecord, ("BatchState", "rows"): LabelledFeatures,
+    ("State", "last"): Mark, ("State", "signals"): Signal, ("OrderState", "held"): HeldRecord, ("BatchState", "rows"): LabelledFeatures,
 }  # fmt: skip
 """The class of the named tuples in an attribute, by class and attribute name; their values are checked as plain tuples."""
 
@@ -105,7 +113,9 @@ def _fresh(state: Any, task: Task, modules: Collection[str]) -> State:
     try:
         task = under(task, definition)
         require_named(task.model, modules)
-    except ModelError as error:
+        watchings(task)
+        reactings(task)
+    except HeadraceError as error:
         raise ValueError(f"State.definition: {error.what}") from None
     except (msgspec.MsgspecError, ValueError, TypeError) as error:
         raise ValueError(f"State.definition: {error}") from None
@@ -122,7 +132,31 @@ def _fresh(state: Any, task: Task, modules: Collection[str]) -> State:
         except ModelError as error:
             raise ValueError(f"Arm.made_of: {error.what}") from None
         fresh.arms[name] = Arm(made_for, str(role))
+    _watch_features(state, fresh)
+    _spread_features(state, fresh)
     return fresh
+
+
+def _spread_features(state: Any, fresh: State) -> None:
+    """Have the guard of outliers of a fresh state know the features that the state says it knows."""
+    guards, guard = vars(state).get("guards"), fresh.guards.get(OutlierGuard.name)
+    held = guards.get(OutlierGuard.name) if type(guards) is dict else None
+    if type(held) is OutlierGuard and type(guard) is OutlierGuard:
+        spreads = vars(held).get("spreads")
+        for name in spreads if type(spreads) is dict else ():
+            _convert(name, str, ("OutlierGuard", "spreads"))
+            guard.spreads[name] = Spread()
+
+
+def _watch_features(state: Any, fresh: State) -> None:
+    """Have a fresh state watch the features that the state says it watches."""
+    watched = vars(held).get("features") if type(held := vars(state).get("watches")) is RecordWatches else {}
+    for name, watch in fresh.watches.features.items():
+        held = watched.get(name) if type(watched) is dict else None
+        known = vars(held).get("watches") if type(held) is FeatureWatch else {}
+        for feature in known if type(known) is dict else ():
+            _convert(feature, str, ("FeatureWatch", "watches"))
+            watch.watch(feature)
 
 
 def _check_attributes(value: Any, fresh: Any) -> None:
@@ -150,7 +184,10 @@ def _check_value(value: Any, fresh: Any, place: tuple[str, str], contents: Any) 
         if value.keys() != fresh.keys():
             raise ValueError(f"{'.'.join(place)} has other names")
         for name, one in fresh.items():
-            _check_attributes(value[name], one)
+            if type(one).__module__.startswith(OURS):
+                _check_attributes(value[name], one)
+            elif type(value[name]) is not type(one) or value[name] != one:  # a detector's parameter
+                raise ValueError(f"{'.'.join(place)} has another '{name}'")
     elif type(fresh).__module__.startswith(OURS):
         _check_attributes(value, fresh)
 

@@ -1,6 +1,7 @@
 """The task: one supervised problem, its definition, its sources, and the durations in its settings."""
 
 from headrace.learning.task.definition import define, differences, fingerprint, under
+from headrace.learning.task.policies import Guard, LabelRate, Mode, Outlier, Rehearsal, Row
 from headrace.learning.task.task import (
     BATCH_MAX,
     LABELS_MAX,
@@ -27,9 +28,15 @@ __all__ = [
     "MEANS",
     "Duration",
     "Feature",
+    "Guard",
     "Json",
     "Kind",
     "Label",
+    "LabelRate",
+    "Mode",
+    "Outlier",
+    "Rehearsal",
+    "Row",
     "Stored",
     "Task",
     "Unanswered",

@@ -25,6 +25,10 @@ KEYS = (
     "late",
     "update",
     "versions",
+    "detectors",
+    "reactions",
+    "guard",
+    "rehearsal",
 )
 """The settings that a definition has."""
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from headrace.learning.task.duration import seconds
+from headrace.learning.task.policies import DETECTORS, REACTIONS, Guard, Rehearsal, Row
 from headrace.learning.task.source import Source
 
 Kind = Literal["binary", "multiclass", "regression"]
@@ -179,6 +180,18 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         When labels are learned: `{ batch = 32 }`, `{ every = "5s" }`, or both. Left out: each label at once.
     versions
         When the champion is saved as a version that one can go back to, and how many versions are kept.
+    detectors
+        What watches for a changing world, one `[[tasks.NAME.detectors]]` each: `use`, a name of the catalogue, with its parameters; and `watch`,
+        one or several of `"error"`, `"score"`, `"label_rate"`, `"features"` and `"feature:NAME"`. Left out: `adwin` and `evidence` on the
+        champion's error.
+    reactions
+        What is done about a signal, one `[[tasks.NAME.reactions]]` each, tried in this order: `do`, a name of the catalogue, with its
+        parameters; `on`, what the signal is of: `"error"`, a detector's name, ...; `mode`; `budget` and `cooldown`. Left out: `hold` and
+        `alert`.
+    guard
+        What watches whether the champion is still worth its role, and what it may learn.
+    rehearsal
+        Past samples that are learned again beside new ones. Left out: none.
     stored
         Features to look up by the entity's key, unless a record brings them itself. The values are frozen into the record before it is
         folded, so the model needs no change.
@@ -208,6 +221,14 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     late: Literal["learn", "quarantine"] = "learn"
     update: Update | None = None
     versions: Versions = Versions()
+    detectors: Annotated[list[Row], msgspec.Meta(max_length=100)] = msgspec.field(
+        default_factory=lambda: [dict(row) for row in DETECTORS]
+    )
+    reactions: Annotated[list[Row], msgspec.Meta(max_length=100)] = msgspec.field(
+        default_factory=lambda: [dict(row) for row in REACTIONS]
+    )
+    guard: Guard = Guard()
+    rehearsal: Rehearsal | None = None
     stored: dict[str, Stored] | None = None
     sources: list[Source] | None = None
 
@@ -217,6 +238,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         seconds(self.lateness)
         if self.update and self.update.gradient == "mean" and self.model_name != MEANS:
             raise ValueError(f"gradient = 'mean' is for the model {MEANS} alone")
+        if self.guard.loss is not None and (self.guard.loss == "absolute") != (self.kind == "regression"):
+            raise ValueError(f"guard.loss = '{self.guard.loss}' is not for {self.kind} tasks")
         if len(set(map(type, self.labels or ()))) > 1:
             raise ValueError("labels has strings and whole numbers, and 1 and '1' have one key in JSON: use one type")
         if isinstance(self.unanswered, Unanswered):
@@ -227,8 +250,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         if self.model == "":
             default = {"binary": "logistic", "multiclass": "softmax", "regression": "linear"}[self.kind]
             msgspec.structs.force_setattr(self, "model", default)
-        elif isinstance(self.model, dict):  # the order of its keys must not be seen in a state
-            msgspec.structs.force_setattr(self, "model", dict(sorted(self.model.items())))
+        for name in ("model", "detectors", "reactions"):  # the order of their keys must not be seen in a state
+            msgspec.structs.force_setattr(self, name, _sorted(getattr(self, name)))
 
     @property
     def events(self) -> str:
@@ -268,6 +291,13 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         }[self.kind]
         if not fits:
             raise ValueError(f"assume is {label!r}, which is no label of this task")
+
+
+def _sorted(value: Json) -> Json:
+    """Put the keys of all tables in a value in their order."""
+    if isinstance(value, dict):
+        return {name: _sorted(one) for name, one in sorted(value.items())}
+    return [_sorted(one) for one in value] if isinstance(value, list) else value
 
 
 def name_of(model: str | dict[str, Value]) -> str:

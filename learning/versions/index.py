@@ -1,13 +1,14 @@
 """The index of versions: which models of a shard were saved, where each comes from, and which of them are kept."""
 
 from collections.abc import Collection
+from math import sqrt
 from typing import Annotated, Any, Literal, NamedTuple
 
 from msgspec import Meta
 
 from headrace.learning.tags import Count, tagged
 
-Reason = Literal["updates", "checkpoint", "rollback", "promote", "install", "define", "import"]
+Reason = Literal["updates", "checkpoint", "rollback", "promote", "install", "define", "import", "reaction"]
 """Why a version was saved: enough updates, or by hand, or before the act of this name."""
 
 Sum = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
@@ -19,7 +20,13 @@ VersionParts = tuple[
 """A `Version` as a plain tuple, as a snapshot may hold it."""
 
 BETTER = 1.1
-"""A version is good if its recent error is at most ten per cent above that of the best one."""
+"""A version is good if its recent error is at most ten per cent above that of the best one, or within its noise."""
+
+NOISE = 2.0
+"""Standard deviations of a share of wrong classes that are taken for noise."""
+
+RECENT = 1_000
+"""The predictions of which the recent error is a share."""
 
 
 @tagged("version/1")
@@ -100,11 +107,13 @@ class VersionIndex:
         return min(reversed(scored), key=lambda version: version.error, default=None)
 
     def last_good(self) -> Version | None:
-        """Find the newest version whose recent error is at most `BETTER` times that of the best one."""
+        """Find the newest version whose recent error is at most `BETTER` times that of the best one, or not above it by more than noise."""
         best = self.best()
         if best is None or best.error is None:
             return None
-        good = [one for one in self.saved.values() if one.error is not None and one.error <= best.error * BETTER]
+        noise = NOISE * sqrt(best.error / RECENT) if "accuracy" in best.metrics else 0.0
+        limit = max(best.error * BETTER, best.error + noise)
+        good = [one for one in self.saved.values() if one.error is not None and one.error <= limit]
         return good[-1]
 
     def retain(self, keep: int, held: Collection[str | None]) -> list[Version]:

@@ -92,6 +92,7 @@ from headrace.learning.tags import tagged
 @tagged("every-third/1")
 class EveryThird:
     name = "every_third"
+    takes = frozenset({"shares"})
 
     def __init__(self):
         self.errors = []
@@ -102,8 +103,64 @@ class EveryThird:
 ''',
         "learning/drift/__init__.py",
         "from headrace.learning.drift.every_third import EveryThird",
-        '{"adwin": Adwin}',
-        '{"adwin": Adwin, "every_third": EveryThird}',
+        '        "evidence": Evidence,\n',
+        '        "evidence": Evidence,\n        "every_third": EveryThird,\n',
+    ),
+    Addition(
+        "learning/guards/suspicious.py",
+        '''
+"""Raises an alarm at every label that is compared."""
+
+from headrace.learning.signals import Notice
+from headrace.learning.tags import tagged
+
+
+@tagged("suspicious/1")
+class Suspicious:
+    name, admits = "suspicious", False
+
+    def __init__(self):
+        self.alarms = 0
+
+    @classmethod
+    def of(cls, task):
+        return cls()
+
+    def compare(self, compared):
+        self.alarms += 1
+        return Notice(None, self.name, "label_rate", "changed", 0.0, 1.0, 0, self.alarms, None, None, "guard")
+
+    def find_fault(self, features):
+        return None
+
+    def restart(self):
+        self.alarms = 0
+''',
+        "learning/guards/__init__.py",
+        "from headrace.learning.guards.suspicious import Suspicious",
+        '        "outlier": OutlierGuard,\n',
+        '        "outlier": OutlierGuard,\n        "suspicious": Suspicious,\n',
+    ),
+    Addition(
+        "learning/reactions/wave.py",
+        '''
+"""Waves at whoever is there."""
+
+
+class Wave:
+    name, changes, ends = "wave", False, True
+
+    def __init__(self, times: int = 1):
+        self.times = times
+
+    def act(self, state, turn, signal):
+        turn.alert("drift", f"waved {self.times} times at {signal.detector}")
+        return f"waved {self.times} times"
+''',
+        "learning/reactions/__init__.py",
+        "from headrace.learning.reactions.wave import Wave",
+        '        "pause": Pause,\n',
+        '        "pause": Pause,\n        "wave": Wave,\n',
     ),
     Addition(
         "learning/commands/name.py",
@@ -174,7 +231,8 @@ def tasks(settings):
 
 RESTARTS = """
 from headrace.testing import MemoryLog, Task, check_model
-log = MemoryLog(Task(name="ads", kind="binary", model="often"))
+detectors, reactions = [{"use": "every_third"}], [{"do": "wave", "on": ["error", "guard:suspicious"], "times": 2}]
+log = MemoryLog(Task(name="ads", kind="binary", model="often", detectors=detectors, reactions=reactions))
 for number in range(9):
     log.append({"features": {"x": 1.0}, "label": number % 4 == 0})
 log.append({"control": "name", "called": "blue"})
@@ -198,9 +256,6 @@ def tree(tmp_path_factory):
         assert text.count(addition.before) == 1, addition.before
         text = text.replace(addition.before, addition.row)
         table.write_text(text.replace("\nfrom ", f"\n{addition.imports}\nfrom ", 1))
-    # No setting chooses a detector yet: the default one is every arm's.
-    drift = folder / "headrace" / "learning" / "drift" / "__init__.py"
-    drift.write_text(drift.read_text().replace('DEFAULT = "adwin"', 'DEFAULT = "every_third"'))
     return folder
 
 
@@ -222,7 +277,10 @@ def test_what_was_added_survives_a_restart_at_every_position(run):
 
 
 def test_each_addition_goes_the_whole_way_of_a_record_and_of_a_request(tree, run, broker, tmp_path):
-    tasks = '[tasks.added]\nkind = "binary"\nmodel = "often"\npredictions = true\n'
+    tasks = (
+        '[tasks.added]\nkind = "binary"\nmodel = "often"\npredictions = true\n[[tasks.added.detectors]]\nuse = "every_third"\n'
+        '[[tasks.added.reactions]]\ndo = "wave"\non = "guard:suspicious"\ntimes = 2\n'
+    )
     worker = Worker(tmp_path / "worker", broker, tasks)
     worker.path = str(tree)
 
@@ -252,8 +310,14 @@ def test_each_addition_goes_the_whole_way_of_a_record_and_of_a_request(tree, run
         assert answer["probabilities"] == {"true": 3 / 9, "false": 6 / 9}
 
         signals = [json.loads(message.value) for message in asyncio.run(read_all(broker, "added.signals"))]
-        assert [signal["detector"] for signal in signals if "detector" in signal] == ["every_third", "every_third"]
-        assert [signal["code"] for signal in signals if "code" in signal] == ["refolded"]
+        noticed = [signal["detector"] for signal in signals if "detector" in signal]
+        assert (noticed.count("every_third"), set(noticed)) == (2, {"every_third", "suspicious"})
+        waved = [signal["detail"] for signal in signals if signal.get("code") == "drift"]
+        assert waved == ["waved 2 times at suspicious"] * noticed.count("suspicious")
+        assert [
+            signal["action"] for signal in worker.get("/v1/added/drift")["signals"] if signal["kind"] == "guard"
+        ] == ["waved 2 times"] * len(waved)
+        assert [signal["code"] for signal in signals if "code" in signal and signal["code"] != "drift"] == ["refolded"]
 
         assert run(*HEADRACE, "tasks", "--config", str(worker.config)) == "added learns with often\n"
         assert "Print the names of the tasks." in run(*HEADRACE, "--help")

@@ -11,6 +11,7 @@ from rich.console import Console
 import headrace.app.demo.later
 from headrace.app.broker import free_port
 from headrace.app.demo.act import Act, play
+from headrace.app.demo.changed import Changed
 from headrace.app.demo.later import LaterLabels
 from headrace.app.demo.process import Worker
 from headrace.app.demo.screen import Terminal
@@ -46,6 +47,16 @@ def test_no_question_fails_while_a_worker_is_killed_and_the_accuracy_is_rivers(t
     assert "Equal, and no question failed." in shown(stage)
     assert " 0 failed" in shown(stage)
     assert max(len(line) for line in shown(stage).splitlines()) <= 80
+
+
+def test_a_drift_is_noticed_and_flipped_labels_are_rolled_back_and_unlearned(tmp_path, broker, monkeypatch):
+    monkeypatch.setattr(Changed, "ready_seconds", 180.0)  # tests may run on a busy machine
+    stage = stage_at(tmp_path, broker, embedded=False, prefix=f"demo-{uuid.uuid4().hex[:8]}")
+    assert asyncio.run(play([Changed], stage)), shown(stage)
+    text = " ".join(shown(stage).split())
+    assert "evidence noticed it: learning rate times 5" in text
+    assert "the guard 'degraded': rolled back from" in text
+    assert "Equal to the last bit." in text
 
 
 class Scene(Act):

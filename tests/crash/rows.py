@@ -8,14 +8,18 @@ import time
 from river.datasets import synth
 
 
-def rows(count: int, shards: int, seed: int):
-    """(partition, record) of so many rows: samples, questions, and labels as they may come; every hundredth is hostile."""
+def rows(count: int, shards: int, seed: int, *, drifts: bool = False):
+    """(partition, record) of so many rows: samples, questions, and labels as they may come; every hundredth is hostile.
+
+    With `drifts` the world changes meanwhile, as `drifted` says; ids, order and partitions are the same.
+    """
     stream, dice = synth.SEA(seed=seed, noise=0.1).take(count), random.Random(seed)
     later: list[tuple[int, int, bytes | dict]] = []  # (row at which it comes, partition, record): a heap
-    for number, (features, label) in enumerate(stream):
+    for number, sample in enumerate(stream):
         while later and later[0][0] <= number:
             yield heapq.heappop(later)[1:]
         shard, fate = number % shards, dice.random()
+        features, label = drifted(*sample, number / count) if drifts else sample
         question = {"id": str(number), "features": {str(name): value for name, value in features.items()}}
         answer = {"id": str(number), "label": bool(label)}
         if number % 100 == 99:
@@ -33,6 +37,17 @@ def rows(count: int, shards: int, seed: int):
                 heapq.heappush(later, (number + int(dice.expovariate(1 / 1_000)), shard, Comparable(answer)))
     while later:
         yield heapq.heappop(later)[1:]
+
+
+def drifted(features: dict, label: bool, part: float) -> tuple[dict, bool]:
+    """The features and the label of a changing world, at a part of the feed: turned round, as before, poisoned, as before, nearly always true."""
+    if 0.3 <= part < 0.5:
+        return features, not label
+    if 0.6 <= part < 0.7:
+        return {name: 5.0 * value for name, value in features.items()}, not label
+    if 0.8 <= part < 0.9:
+        return features, True
+    return features, label
 
 
 class Comparable(dict):

@@ -1,4 +1,5 @@
-"""The chaos run, short: five kills, for a linear model with static membership, a tree without that loses its data, and one that is controlled meanwhile."""
+"""The chaos run, short: five kills, for a linear model with static membership, a tree without that loses its data, one that is controlled meanwhile,
+and one whose world changes."""
 
 import argparse
 
@@ -7,15 +8,16 @@ import pytest
 
 
 @pytest.mark.parametrize(
-    ("model", "static", "wipe", "signals", "event_time", "controls"),
+    ("model", "static", "wipe", "signals", "event_time", "controls", "drifts"),
     [
-        ("logistic", True, False, "SIGKILL,SIGTERM", True, False),
-        ("hoeffding_tree", False, True, "SIGKILL", False, False),
-        ("logistic", True, False, "SIGKILL,SIGTERM", False, True),
+        ("logistic", True, False, "SIGKILL,SIGTERM", True, False, False),
+        ("hoeffding_tree", False, True, "SIGKILL", False, False, False),
+        ("logistic", True, False, "SIGKILL,SIGTERM", False, True, False),
+        ("logistic", True, False, "SIGKILL,SIGTERM", False, False, True),
     ],
 )
 def test_every_shard_equals_the_uninterrupted_fold_after_five_kills(
-    broker, tmp_path, model, static, wipe, signals, event_time, controls
+    broker, tmp_path, model, static, wipe, signals, event_time, controls, drifts
 ):
     options = argparse.Namespace(
         rows=16_000,
@@ -30,5 +32,6 @@ def test_every_shard_equals_the_uninterrupted_fold_after_five_kills(
         wipe=wipe,
         event_time=event_time,
         controls=controls,
+        drifts=drifts,
     )
     assert chaos.run(options, broker, tmp_path)

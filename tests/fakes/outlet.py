@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 from fakes.step import Step, pause
 
+from headrace.learning.effects import Effect
+
 
 class Outlet:
     """Publishes the effects of a task to a set of their ids.
@@ -19,6 +21,8 @@ class Outlet:
         process.
     is_early
         Asked at each effect that is told: whether the broker has it before the flush.
+    witness
+        Sees each effect that is published.
     """
 
     def __init__(
@@ -27,19 +31,24 @@ class Outlet:
         *,
         step: Step = pause,
         is_early: Callable[[], bool] = lambda: False,
+        witness: Callable[[Effect], None] = lambda _: None,
     ):
         self.published = set() if published is None else published
-        self._step, self._is_early, self._pending = step, is_early, []
+        self._step, self._is_early, self._witness, self._pending = step, is_early, witness, []
 
     async def tell(self, partition, effects):
         await self._step()
         for effect in effects:
             if self._is_early():
-                self.published.add(effect.id)
-            self._pending.append(effect.id)
+                self._publish(effect)
+            self._pending.append(effect)
 
     async def flush(self, partition):
         while self._pending:
             await self._step()
-            self.published.add(self._pending.pop(0))
+            self._publish(self._pending.pop(0))
         await self._step()
+
+    def _publish(self, effect):
+        self.published.add(effect.id)
+        self._witness(effect)

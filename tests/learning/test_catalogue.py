@@ -6,7 +6,7 @@ from river import dummy
 
 from headrace.learning.commands import COMMANDS, Command
 from headrace.learning.control_record import Arguments
-from headrace.learning.drift import DEFAULT, DETECTORS, Change
+from headrace.learning.drift import DETECTORS, Change
 from headrace.learning.effects import Drift, Quarantined
 from headrace.learning.errors import ModelError
 from headrace.learning.fold.learner import Learner
@@ -67,6 +67,7 @@ def test_a_row_of_metrics_is_a_figure_of_every_arm(monkeypatch):
 
 class EveryThird:
     name = "every_third"
+    takes = frozenset({"shares", "numbers"})
 
     def __init__(self):
         self.errors = []
@@ -77,8 +78,8 @@ class EveryThird:
 
 
 def test_a_row_of_detectors_is_a_detector_that_an_arm_can_have(monkeypatch):
-    monkeypatch.setitem(DETECTORS, DEFAULT, EveryThird)
-    learner = Learner(Task(name="ads", kind="binary", model="no_change"), 0)
+    monkeypatch.setitem(DETECTORS, "every_third", EveryThird)
+    learner = Learner(Task(name="ads", kind="binary", model="no_change", detectors=[{"use": "every_third"}]), 0)
     effects = fold(learner, *[SAMPLE] * 8)
     assert [(drift.detector, drift.id) for drift in effects if isinstance(drift, Drift)] == [
         ("every_third", "ads/0/3/0/0"),

@@ -49,5 +49,8 @@ def test_a_copy_from_bytes_fires_where_the_original_does():
 def test_a_change_cannot_be_changed():
     with pytest.raises(AttributeError):
         Change(0.1, 0.2, 10, 5).before = 0.0
-    assert msgspec.json.encode(Change(0.1, 0.2, 10, 5)) == b'{"before":0.1,"after":0.2,"width_before":10,"width":5}'
+    assert (
+        msgspec.json.encode(Change(0.1, 0.2, 10, 5))
+        == b'{"before":0.1,"after":0.2,"width_before":10,"width":5,"statistic":null,"threshold":null,"is_warning":false,"is_worse":false}'
+    )
     assert Adwin().name == "adwin"

@@ -163,7 +163,7 @@ def flipping(count, at):
 
 
 def test_a_change_of_the_error_is_told_once_with_both_sides_of_the_cut():
-    learner = Learner(task(predictions=True), 0)
+    learner = Learner(task(predictions=True, detectors=[{"use": "adwin"}]), 0)
     detector, expected, told = drift.ADWIN(delta=0.002), [], []
     for at, row in enumerate(flipping(2_500, 1_500)):
         effects = fold(learner, message(at, row, timestamp=at * 1_000))
@@ -172,7 +172,7 @@ def test_a_change_of_the_error_is_told_once_with_both_sides_of_the_cut():
         detector.update(float(predicted.prediction.value != row["label"]))
         if detector.drift_detected:
             expected.append((at, before, detector.estimation, width_before, detector.width))
-        told += [(at, effect) for effect in effects if isinstance(effect, Drift)]
+        told += [(at, effect) for effect in effects if isinstance(effect, Drift) and effect.kind == "drift"]
     assert [(at, e.before, e.after, e.width_before, e.width) for at, e in told] == expected
     at, first = next((at, effect) for at, effect in told if effect.after > effect.before)
     assert 1_500 < at < 1_700
@@ -207,13 +207,13 @@ def test_a_model_that_predicts_no_finite_number_is_told_of_once_and_goes_unscore
     learner = Learner(task(kind, predictions=True), 0)
     learner.champion.model = model = Fixed(answer)
     label = True if kind == "binary" else 1.0
-    scores = digest([learner.champion.scoreboard, learner.champion.detector])
+    scores = digest([learner.champion.scoreboard, learner.champion.errors])
     told = fold(learner, *(message(at, sample(label=label), timestamp=2_500) for at in range(4, 7)))
     assert [type(effect) for effect in told] == [Alert, Predicted, Predicted, Predicted]
     assert (told[0].code, told[0].time) == ("not_finite", 2.5)
     assert told[0].detail == "arm 'champion' no longer predicts finite numbers at position 4; it goes unscored."
     assert [effect.prediction for effect in told[1:]] == [None] * 3
-    assert digest([learner.champion.scoreboard, learner.champion.detector]) == scores
+    assert digest([learner.champion.scoreboard, learner.champion.errors]) == scores
     assert len(model.learned) == 3
 
 

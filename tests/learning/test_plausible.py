@@ -128,6 +128,62 @@ def test_what_no_state_has_is_refused(odd):
         check(decode(encode(state)), TASKS["binary"], ())
 
 
+POLICIES = {
+    "signals that are a number": (put("signals", 5), "State.signals is no window"),
+    "a signal that is a text": (
+        put("signals", collections.deque("a", maxlen=1_000)),
+        "State.signals holds other things",
+    ),
+    "signals without end": (put("signals", collections.deque(maxlen=10**9)), "State.signals is no window"),
+    "no watches": (put("watches", None), "State.watches is of the type NoneType"),
+    "a watch that is a number": (put("watches.labels", {"0 adwin": 5}), "RecordWatches.labels has other names"),
+    "guards that are a list": (put("guards", []), "State.guards is of the type list"),
+    "no guards": (put("guards", {}), "State.guards has other names"),
+    "a guard that is none": (put("guards.degraded", None), "there is no Degraded where one should be"),
+    "counts below nothing": (put("guards.label_rate.counts", {"a": -1}), "LabelRateGuard.counts: Expected `int` >= 0"),
+    "no evidence": (put("guards.degraded.comparison.detector", None), "Comparison.detector is of the type NoneType"),
+    "evidence of seven bets less": (
+        put("guards.degraded.comparison.detector._evidence", (1.0,)),
+        "EDetector._evidence: Expected `array` of length 8, got 1",
+    ),
+    "acts that are a number": (put("acts", 5), "State.acts: Expected `object`, got `int`"),
+    "acts of texts": (put("acts", {"0 boost": ["a"]}), "State.acts: Expected `int`, got `str`"),
+    "no background": (put("background", None), "State.background is of the type NoneType"),
+    "a background without a comparison": (
+        put("background.difference", None),
+        "BackgroundTest.difference is of the type NoneType",
+    ),
+    "kept samples that are numbers": (put("reservoir.rows", [5]), "Reservoir.rows: Expected `array`, got `int`"),
+    "labels that are lists": (put("unseen", [[1]]), "State.unseen: Expected `bool | int | float | str`, got `array`"),
+    "fewer than no records": (put("asked", -1), "State.asked: Expected `int` >= 0"),
+    "no detectors": (put("arms.champion.errors", {}), "Arm.errors has other names"),
+    "no rate": (put("arms.champion.rate", None), "Arm.rate is of the type NoneType"),
+    "fewer than no updates": (put("arms.champion.rate.left", -1), "Rate.left: Expected `int` >= 0"),
+}
+
+
+@pytest.mark.parametrize("odd", POLICIES)
+def test_signals_watches_guards_and_acts_of_other_types_are_refused(odd):
+    state, (change, refusal) = learned(), POLICIES[odd]
+    change(state)
+    with pytest.raises(ValueError, match=re.escape(refusal)):
+        check(decode(encode(state)), TASKS["binary"], ())
+
+
+@pytest.mark.parametrize("watch", ["features", "feature:x", "score", "label_rate"])
+def test_a_state_whose_detectors_watch_more_than_the_error_is_one(watch):
+    task = Task(name="t", kind="binary", detectors=[{"use": "adwin", "watch": watch}])
+    learner = Learner(task, 0)
+    for offset in range(3):
+        value = b'{"features": {"x": 1.5, "y": "a"}, "label": true}'
+        list(learner.fold(SimpleNamespace(offset=offset, timestamp=0, key=None, value=value)))
+    check(decode(encode(learner.state)), task, ())
+    if watch.startswith("feature"):
+        next(iter(learner.state.watches.features.values())).spec["use"] = "evidence"
+        with pytest.raises(ValueError, match=r"FeatureWatch\.spec has another 'use'"):
+            check(decode(encode(learner.state)), task, ())
+
+
 def test_a_snapshot_of_it_is_passed_by_like_a_damaged_one():
     task, state = TASKS["binary"], learned()
     state.join = 5

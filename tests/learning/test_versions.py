@@ -3,63 +3,27 @@
 import json
 import random
 
-import msgspec
 import pytest
+import written_log
 
-from headrace.learning.effects import Acted, Quarantined, Saved
+from headrace.learning.effects import Quarantined
 from headrace.learning.encoding import encode
 from headrace.learning.errors import DefinitionError, LogError, ModelError, VersionError
 from headrace.learning.fold.learner import Learner
 from headrace.learning.promises import Outcome, Promises
 from headrace.learning.records.message import Message
 from headrace.learning.snapshot import digest, seal, unseal
-from headrace.learning.supplies import InMemory, Supplies
-from headrace.learning.task import Task, Unanswered, Update, Versions, define
+from headrace.learning.task import Task, Unanswered, Update, Versions
 from headrace.learning.versions.index import VersionIndex
 
 TASK = Task(name="ads", kind="binary", versions=Versions(every=50, keep=3))
 
 
-class Log:
-    """A log that is folded as it is written; its effects are kept, and the models of its versions supplied."""
+class Log(written_log.Log):
+    """A log of this task, unless another is given."""
 
     def __init__(self, task=TASK, outcomes=(), modules=()):
-        self.supplies = Supplies(InMemory(), Promises(task), modules)
-        for outcome in outcomes:  # they stand further on in the log
-            row = {"control": "outcome", **msgspec.to_builtins(outcome)}
-            self.supplies.promises.note(Message(10**6, json.dumps(row).encode()))
-        self.learner = Learner(task, 0, supplies=self.supplies)
-        self.effects, self.rng = [], random.Random(3)
-        self.fold({"control": "define", "task": json.loads(define(task)), "first": True})
-
-    @property
-    def state(self):
-        return self.learner.state
-
-    @property
-    def champion(self):
-        return self.learner.champion
-
-    def fold(self, *rows, clock=0):
-        value = b"\n".join(json.dumps(row).encode() for row in rows)
-        for effects in self.learner.fold(Message(self.state.position, value, timestamp=clock)):
-            self.effects += effects
-
-    def samples(self, n, sign=1):
-        for _ in range(n):
-            x = self.rng.gauss(0, 1)
-            self.fold({"features": {"x": x, "bias": 1.0}, "label": sign * x > 0})
-
-    def control(self, command, **parts):
-        self.fold({"control": command, **parts})
-        return next(one.did for one in reversed(self.effects) if isinstance(one, Acted))
-
-    def give(self, name, arm):
-        """Supply the model of an arm as what was made for the install of this id."""
-        self.supplies.artefacts.made[name, arm.digest] = encode(arm.model)
-
-    def saved(self):
-        return [one.version for one in self.effects if isinstance(one, Saved)]
+        super().__init__(task, outcomes, modules)
 
 
 def test_a_version_is_saved_after_so_many_labels_and_names_the_one_before():
@@ -96,10 +60,10 @@ def test_after_a_rollback_the_model_is_the_versions_and_learns_on_from_it():
 def test_a_rollback_leaves_the_metrics_and_starts_the_detector_anew():
     log = Log()
     log.samples(60)
-    scored, detector = log.champion.scoreboard.scored, log.champion.detector
+    scored, errors = log.champion.scoreboard.scored, log.champion.errors
     log.control("rollback")
     assert log.champion.scoreboard.scored == scored
-    assert log.champion.detector is not detector
+    assert log.champion.errors is not errors
 
 
 def test_previous_goes_one_further_back_when_the_champion_is_a_version_as_it_stands():
@@ -178,13 +142,16 @@ def test_a_changed_model_learns_beside_the_champion_until_it_is_promoted():
     log.samples(60)
     assert log.control("define", task={"kind": "binary", "model": "alma"}) == "changed model, versions"
     log.samples(20)
-    assert {name: arm.model_name for name, arm in log.state.arms.items()} == {"champion": "logistic", "next": "alma"}
+    assert {name: arm.model_name for name, arm in log.state.arms.items() if name != "last_good"} == {
+        "champion": "logistic",
+        "next": "alma",
+    }
     assert log.state.arms["next"].updates == 20
     challenger = log.state.arms["next"].digest
     assert log.control("promote") == "promoted next; before it was v80-0-82"
     assert log.champion.digest == challenger
     assert log.champion.role == "champion"
-    assert list(log.state.arms) == ["champion"]
+    assert list(log.state.arms) == ["champion", "last_good"]
 
 
 def test_a_cold_change_replaces_the_champion_which_can_be_gone_back_to():
@@ -487,9 +454,9 @@ def test_a_challenger_stays_when_another_model_is_installed_and_goes_when_the_ch
     made.samples(30)
     log.give("i", made.champion)
     log.control("install", id="i", artefact=made.champion.digest, updates=30)
-    assert set(log.state.arms) == {"champion", "next"}
+    assert set(log.state.arms) == {"champion", "next", "last_good"}
     log.control("define", task={"kind": "binary"})
-    assert set(log.state.arms) == {"champion"}
+    assert set(log.state.arms) == {"champion", "last_good"}
 
 
 def test_a_first_definition_other_than_that_of_the_fold_cannot_be_gone_on_from():

@@ -19,6 +19,7 @@ from types import SimpleNamespace
 import harness
 import pytest
 from aiokafka.errors import KafkaConnectionError
+from drifting_logs import DRIFTING, drifting, happened
 from fakes.log import Log
 from fakes.outlet import Outlet
 from fakes.rules import Rule, Violation, hold
@@ -28,14 +29,17 @@ from hypothesis import strategies as st
 
 from headrace.agents.budget import Budget
 from headrace.agents.lookahead import Lookahead
+from headrace.agents.outlet import encode as encode_effect
 from headrace.agents.saver import Saver
 from headrace.agents.shard import Shard
 from headrace.agents.teller import Teller
+from headrace.learning.effects import Effect
 from headrace.learning.encoding import encode
 from headrace.learning.errors import LogError
 from headrace.learning.fold.learner import Learner
 from headrace.learning.models.alma import alma
 from headrace.learning.promises import Promises
+from headrace.learning.reactions import BREAKER
 from headrace.learning.snapshot import digest, peek
 from headrace.learning.supplies import InMemory, Supplies
 from headrace.learning.task import Task, Unanswered, Update, Versions, define
@@ -78,7 +82,7 @@ MADE_DIGEST = hashlib.sha256(MADE).hexdigest()
 
 def promised(messages) -> set[str]:
     """The jobs that promise a model in some messages."""
-    return {name.decode() for one in messages for name in re.findall(rb'"install", "id": "(\w+)"', one.value or b"")}
+    return {name.decode() for one in messages for name in re.findall(rb'"install", "id": "([\w-]+)"', one.value or b"")}
 
 
 class Jobs:
@@ -205,6 +209,8 @@ class Steps(World):
         self.log.end[0] = 0  # it grows while it is folded
         self.finish = log[-1].offset + 1
         self.expected = {message.offset: set() for message in log}
+        self.effects: dict[str, bytes] = {}
+        self.others: list[str] = []
         supplies = Supplies(InMemory({(name, MADE_DIGEST): MADE for name in promised(log)}), Promises(task), ())
         for message in log:
             supplies.promises.note(message)
@@ -212,7 +218,13 @@ class Steps(World):
         for message in log:
             for effects in learner.fold(message):
                 self.expected[message.offset] |= {effect.id for effect in effects}
+                self.effects |= {effect.id: encode_effect(effect) for effect in effects}
         self.digest = digest(learner.state)
+
+    def see(self, effect: Effect) -> None:
+        """Note an effect that is published with other bytes than those of the uninterrupted fold."""
+        if self.effects.get(effect.id) != encode_effect(effect):
+            self.others.append(effect.id)
 
     def witness(self, key: bytes, value: bytes | None) -> None:
         """Rule 4: what a snapshot covers is published before it is written."""
@@ -243,7 +255,7 @@ class Process:
         collaborators = world.collaborators(
             folder,
             f"life{life}",
-            outlet=Outlet(world.published, step=world.step, is_early=lambda: dice.random() < 0.3),
+            outlet=Outlet(world.published, step=world.step, is_early=lambda: dice.random() < 0.3, witness=world.see),
             wall=lambda: 0.0,
             budget=Budget(share=1.0, clock=self.clock),
             snapshot_records=dice.choice([1, 3, 10]),
@@ -316,6 +328,7 @@ async def run(
     end = world.log.end[0]
     hold(Rule.STATE, (state.position, digest(state)) == (end, world.digest), state.position)
     hold(Rule.EFFECTS, world.published == set().union(*world.expected.values()))
+    hold(Rule.EFFECTS, not world.others, world.others[:3])
     hold(Rule.COMMITTED, world.committed == {0: end}, world.committed)
     table = Table(world.changelog, folder / "snapshots")
     await table.open(0)
@@ -366,10 +379,17 @@ class Checked(Shard):
         return saver
 
 
+def log_of(task: str, seed: int) -> tuple[list[SimpleNamespace], Task]:
+    """The log of a seed, and the task that folds it."""
+    if task in DRIFTING:
+        return drifting(seed, DRIFTING[task]), DRIFTING[task]
+    return messages(40, seed, TASKS[task]), TASKS[task]
+
+
 def scenario(task: str, seed: int, fuses: list[int], shard: type[Shard] = Checked, flaky: float = 0.0) -> None:
     """One whole run, decided by its seed and fuses."""
     with tempfile.TemporaryDirectory() as folder:
-        world = Steps(messages(40, seed, TASKS[task]), TASKS[task])
+        world = Steps(*log_of(task, seed))
         asyncio.run(put_made(world, Path(folder)))
         asyncio.run(run(world, Path(folder), random.Random(seed), fuses, shard, flaky))
 
@@ -380,6 +400,15 @@ def scenario(task: str, seed: int, fuses: list[int], shard: type[Shard] = Checke
 )
 @settings(max_examples=50, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 def test_a_crash_between_any_two_steps_changes_neither_the_state_nor_the_effects(task, seed, fuses, flaky):
+    scenario(task, seed, fuses, flaky=flaky)
+
+
+@pytest.mark.parametrize("task", DRIFTING)
+@given(
+    seed=st.integers(0, 10**6), fuses=st.lists(st.integers(50, 2_500), max_size=4), flaky=st.sampled_from([0.0, 0.02])
+)
+@settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+def test_a_crash_changes_nothing_where_reactions_breakers_and_guards_act_by_themselves(task, seed, fuses, flaky):
     scenario(task, seed, fuses, flaky=flaky)
 
 
@@ -508,7 +537,22 @@ def saving_by(saver):
     return type(saver.__name__, (Checked,), {"__doc__": saver.__doc__, "saver_type": saver})
 
 
+class DropsWhatWaits(Checked):
+    """Mutant: a breaker that passes over the records that have come until the shard is resumed."""
+
+    async def take(self, messages):
+        state = self.learner.state
+        for message in messages:
+            if (state.paused or "").startswith(BREAKER) and b'"resume"' not in (message.value or b""):
+                state.position = max(state.position, message.offset + 1)
+            elif message.offset >= state.position:
+                await super().take([message])
+
+
 SEEDS = 24
+SEEDS_OF_DRIFTS = 8
+"""Their logs are ten times as long."""
+
 
 # What breaks which rule is seen first: a mutant may be noticed by several. The floors leave some room for other orders of tasks.
 OF_THE_FOLD = {Rule.STATE, Rule.WAITING, Rule.FITS}
@@ -518,7 +562,7 @@ MUTANTS = [
     (saving_by(TellsLast), {Rule.EMITTED}, 23),
     (ForgetsTheUntold, {Rule.EMITTED}, 6),
     (ForgetsItsPosition, OF_THE_FOLD | {Rule.EMITTED}, 19),
-    (WithoutVisibility, OF_THE_FOLD, 9),
+    (WithoutVisibility, OF_THE_FOLD | {Rule.EMITTED}, 12),
     (saving_by(ForgetsWhatWaits), {Rule.FITS}, 19),
     (saving_by(PurgesTooSoon), {Rule.WAITING}, 9),
 ]
@@ -528,6 +572,7 @@ MUTANTS = [
 FUSES = {
     "assumed": lambda seed: [40 + seed * 9, 60],
     "controlled": lambda seed: [120 + seed * 17 + life * 31 for life in range(8)],
+    "boosted": lambda seed: [700 + seed * 90, 600, 500],
 }
 """After how many steps a process dies, one life after the other, in the runs of a seed."""
 
@@ -535,7 +580,7 @@ FUSES = {
 def broken_by(shard: type[Shard], task: str = "assumed") -> Counter[Rule]:
     """Which rules a shard breaks, and in how many runs each is the first."""
     found: Counter[Rule] = Counter()
-    for seed in range(SEEDS):
+    for seed in range(SEEDS_OF_DRIFTS if task in DRIFTING else SEEDS):
         try:
             scenario(task, seed, FUSES[task](seed), shard, flaky=(seed % 3) * 0.05)
         except Violation as violation:
@@ -550,16 +595,24 @@ OF_CONTROLS = [
 """The same, for logs with many control records."""
 
 
+OF_DRIFTS = [
+    (DropsWhatWaits, OF_THE_FOLD | {Rule.EMITTED, Rule.LIVE}, 7),
+]
+"""The same, for logs of a world that changes."""
+
+
 @pytest.mark.parametrize(
     ("mutant", "rules", "floor", "task"),
-    [(*row, "assumed") for row in MUTANTS] + [(*row, "controlled") for row in OF_CONTROLS],
+    [(*row, "assumed") for row in MUTANTS]
+    + [(*row, "controlled") for row in OF_CONTROLS]
+    + [(*row, "boosted") for row in OF_DRIFTS],
 )
 def test_a_shard_that_breaks_a_rule_is_caught(mutant, rules, floor, task):
     found = broken_by(mutant, task)
     assert sum(found[rule] for rule in rules) >= floor, f"{mutant.__doc__} Found: {found}"
 
 
-@pytest.mark.parametrize("task", ["assumed", "controlled"])
+@pytest.mark.parametrize("task", ["assumed", "controlled", "boosted"])
 def test_a_shard_that_breaks_none_is_not(task):
     assert broken_by(Checked, task) == {}
 
@@ -589,3 +642,22 @@ def test_the_harness_folds_like_the_learner(task):
     learner, effects = harness.fold(TASKS[task], 0, world.log.all[0], give_made)
     assert digest(learner.state) == world.digest
     assert {effect.id for effect in effects} == set().union(*world.expected.values())
+
+
+HAPPENS = {
+    "boosted": {"alert", "boost", "background", "calm", "pause", "rollback", "reset", "recommend reset", "shadow boost",
+                "guard degraded", "guard label_rate", "drift score", "drift feature", "drift error", "drift label_rate"},
+    "replaced": {"background", "swapped", "reset", "retrain", "rollback", "recommend rollback", "guard degraded", "pause"},
+    "batched": {"boost", "background", "pause", "rollback", "guard degraded", "guard label_rate"},
+}  # fmt: skip
+"""What the logs of a changing world must bring about: at least once in two seeds, on average."""
+
+
+@pytest.mark.parametrize("task", DRIFTING)
+def test_every_reaction_and_guard_acts_in_the_logs_of_a_changing_world(task):
+    """Were the logs such that nothing reacts, the crashes in them would prove nothing."""
+    counts: Counter[str] = Counter()
+    for seed in range(4):
+        log, definition = log_of(task, seed)
+        counts += happened(harness.fold(definition, 0, log, give_made)[1])
+    assert {name for name in HAPPENS[task] if counts[name] < 2} == set(), counts

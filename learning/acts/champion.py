@@ -1,15 +1,18 @@
-"""What commands do to the champion: save it as a version, and put another model in its place."""
+"""What is done to the champion: save it as a version, and put another model in its place."""
 
 import hashlib
+from collections.abc import Sequence
 from itertools import chain, count
 from typing import Any, NamedTuple
 
 import msgspec
 
-from headrace.learning.commands.command import Refusal
+from headrace.learning.acts.refusal import Refusal
+from headrace.learning.arms import Arm
 from headrace.learning.effects import Saved
 from headrace.learning.encoding import decode, encode
 from headrace.learning.errors import ModelError, SnapshotError
+from headrace.learning.guards import LAST_GOOD
 from headrace.learning.models import build
 from headrace.learning.models.likeness import check_like
 from headrace.learning.models.named import require_named
@@ -74,7 +77,21 @@ def save_version(state: State, turn: Turn, reason: Reason, keep: str | None = No
     turn.supplies.artefacts.put(digest, data, position=turn.message.offset)
     turn.emit(Saved(id=turn.next_id(), version=version, time=turn.clock / 1000))
     state.versions.retain(state.task.versions.keep, {arm.version, keep})
+    _freeze_last_good(state, turn, version, data)
     return version
+
+
+def _freeze_last_good(state: State, turn: Turn, saved: Version, data: bytes) -> None:
+    """Have the last good version answer beside the champion, if a guard compares the two; it is the one just saved, or there already."""
+    good, frozen = state.versions.last_good(), state.arms.get(LAST_GOOD)
+    if frozen is not None and good is not None and frozen.version == good.id and "degraded" in state.guards:
+        return
+    state.arms.pop(LAST_GOOD, None)
+    if good is not None and good.id == saved.id and "degraded" in state.guards:
+        task = task_of(state.task, turn, saved.model)
+        arm = state.arms[LAST_GOOD] = Arm(task, role="frozen")
+        arm.replace(task, decode(data, task.modules), saved.id, saved.updates)
+        state.guards["degraded"].restart()
 
 
 def load(state: State, turn: Turn, digest: str, made_of: Spec, made_for: str | None = None) -> Loaded:
@@ -118,7 +135,21 @@ def load(state: State, turn: Turn, digest: str, made_of: Spec, made_for: str | N
 def replace(state: State, loaded: Loaded, version: str | None, updates: int) -> None:
     """Put another model in the place of the champion's."""
     state.arms["champion"].replace(loaded.task, loaded.model, version, updates)
+    begin_anew(state, updates)
+
+
+def begin_anew(state: State, updates: int) -> None:
+    """Note that the champion is another model, which has learned so many labels: guards and the test of a challenger begin again."""
     state.versions.since = updates
+    state.replaced_at = state.clock
+    for guard in state.guards.values():
+        guard.restart()
+    state.background.restart()
+
+
+def copy_model(arm: Arm, modules: Sequence[str]) -> Any:
+    """Copy the model of an arm."""
+    return decode(encode(arm.model), modules)
 
 
 def make(task: Task) -> Any:

@@ -1,16 +1,15 @@
-"""The commands `job` and `cancel`: a worker makes a model from the log, beside the shard, and has it installed."""
+"""Asking for a job: a worker makes a model from the log, beside the shard, and has it installed."""
 
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
-from headrace.learning.commands.command import Refusal
+from headrace.learning.acts.refusal import Refusal
 from headrace.learning.control_record import Arguments
-from headrace.learning.promises import Cancel
 from headrace.learning.recipe import LEFT_OUT_BYTES, LEFT_OUT_MAX, Recipe, decode_without, find_fault
 from headrace.learning.records import Id
-from headrace.learning.state import State, remember
+from headrace.learning.state import State
 from headrace.learning.task import Value
 from headrace.learning.turn import Turn
 
@@ -72,16 +71,3 @@ def ask_job(state: State, turn: Turn, arguments: Job) -> str:
     noted = msgspec.structs.replace(arguments, recipe=recipe, model=model)
     state.jobs[name] = msgspec.json.encode(noted, order="deterministic")
     return f"asked for {recipe.why} {name}"
-
-
-def cancel(state: State, _turn: Turn, arguments: Cancel) -> str:
-    """Note that a job is wanted no more. A shard that waits for it has looked ahead to this record, and gone on without it."""
-    name = arguments.job
-    if name in state.jobs:
-        del state.jobs[name]
-        did = f"gave up {name}{': ' + arguments.why if arguments.why else ''}"
-        remember(state, name, did)  # the end of the job, for those who ask what its install did
-        return did
-    if name in state.controls:
-        return f"nothing: {name} has ended before"
-    raise Refusal(f"there is no job '{name}' under way. There are: {', '.join(state.jobs) or 'none'}.")

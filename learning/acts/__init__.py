@@ -1,0 +1,1 @@
+"""Acts: what commands and reactions do to the state of a shard."""

@@ -1,0 +1,41 @@
+"""The reaction `background`: a new model learns beside the champion, and takes its place once it is better."""
+
+from typing import ClassVar
+
+from headrace.learning.acts.champion import make, task_of
+from headrace.learning.arms import Arm
+from headrace.learning.guards.background_test import BackgroundTest
+from headrace.learning.parameters import Count
+from headrace.learning.reactions.reaction import Declined
+from headrace.learning.signals import Signal
+from headrace.learning.state import BACKGROUND, State
+from headrace.learning.turn import Turn
+
+
+class Background:
+    """Begins a new model of the champion's making as a challenger. It takes the champion's place when a confidence sequence says that it is better.
+
+    With `on = ["warning", "error"]` it begins at a warning, so that it has learned something when the drift is certain.
+
+    Parameters
+    ----------
+    give_up
+        The labels after which a challenger that is not better is dropped.
+    """
+
+    name: ClassVar[str] = "background"
+    changes: ClassVar[bool] = True
+    ends: ClassVar[bool] = True
+
+    def __init__(self, give_up: Count = 10_000):
+        self.give_up = give_up
+
+    def act(self, state: State, turn: Turn, signal: Signal) -> str:
+        """Begin the challenger; decline where there is one."""
+        if BACKGROUND in state.arms:
+            raise Declined("there is a challenger in the background already")
+        task = task_of(state.task, turn, state.arms["champion"].made_of)
+        make(task)
+        state.arms[BACKGROUND] = Arm(task, role="challenger")
+        state.background = BackgroundTest(state.task, self.give_up, signal.id)
+        return f"a new model learns beside the champion, for {self.give_up} labels at most"

@@ -1,0 +1,67 @@
+"""The reactions `boost` and `calm`: change the champion's learning rate for a while."""
+
+from typing import Annotated, ClassVar
+
+from msgspec import Meta
+
+from headrace.learning.models.rate import holders
+from headrace.learning.parameters import Count
+from headrace.learning.reactions.reaction import Declined
+from headrace.learning.signals import Signal
+from headrace.learning.state import State
+from headrace.learning.turn import Turn
+
+
+class Boost:
+    """Multiplies the champion's learning rate, which then goes back to its own value in a straight line.
+
+    Parameters
+    ----------
+    factor
+        By what the rate is multiplied, 1 to 1,000.
+    over
+        Updates until the rate is its own again.
+    """
+
+    name: ClassVar[str] = "boost"
+    changes: ClassVar[bool] = True
+    ends: ClassVar[bool] = True
+
+    def __init__(self, factor: Annotated[float, Meta(ge=1, le=1_000)] = 5.0, over: Count = 1_000):
+        self.factor, self.over = factor, over
+
+    def act(self, state: State, turn: Turn, signal: Signal) -> str:  # noqa: ARG002
+        """Change the rate of the champion."""
+        return change_rate(state, self.factor, self.over)
+
+
+class Calm:
+    """Lowers the champion's learning rate, which then goes back to its own value in a straight line. Meant for the detector `oscillation`.
+
+    Parameters
+    ----------
+    factor
+        By what the rate is multiplied, above 0 and up to 1.
+    over
+        Updates until the rate is its own again.
+    """
+
+    name: ClassVar[str] = "calm"
+    changes: ClassVar[bool] = True
+    ends: ClassVar[bool] = True
+
+    def __init__(self, factor: Annotated[float, Meta(gt=0, le=1)] = 0.2, over: Count = 5_000):
+        self.factor, self.over = factor, over
+
+    def act(self, state: State, turn: Turn, signal: Signal) -> str:  # noqa: ARG002
+        """Change the rate of the champion."""
+        return change_rate(state, self.factor, self.over)
+
+
+def change_rate(state: State, factor: float, over: int) -> str:
+    """Change the learning rate of the champion; decline where its model has none."""
+    arm = state.arms["champion"]
+    if next(holders(arm.model), None) is None:
+        raise Declined(f"the model '{arm.model_name}' has no learning rate")
+    arm.rate.change(factor, over)
+    return f"learning rate times {factor:g}, back over {over} updates"

@@ -1,0 +1,237 @@
+"""A watch: a detector on one series, such as the errors of an arm or the values of a feature."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from headrace.learning.drift import Detector, make_detector
+from headrace.learning.errors import DetectorError
+from headrace.learning.signals import Direction, Notice
+from headrace.learning.tags import tagged
+from headrace.learning.task import Kind, Label, Row, Task, Value
+
+FEATURES_MAX = 100
+"""The features of a task without declared ones that are watched: the first ones that come."""
+
+SHARES, NUMBERS, STRINGS = frozenset({"shares"}), frozenset({"numbers"}), frozenset({"strings"})
+
+WATCHED = ("error", "score", "label_rate", "features")
+"""What a detector may watch, besides `feature:NAME`."""
+
+
+class Watching(NamedTuple):
+    """One of a task's `detectors`, read.
+
+    Parameters
+    ----------
+    name
+        Unique in the task: its number and the name of the detector.
+    spec
+        The detector, with its parameters.
+    watched
+        What it watches.
+    every_arm
+        Whether it watches each arm that learns, and not the champion alone.
+    """
+
+    name: str
+    spec: Row
+    watched: tuple[str, ...]
+    every_arm: bool
+
+
+def watchings(task: Task) -> tuple[Watching, ...]:
+    """Read a task's `detectors`.
+
+    Raises
+    ------
+    DetectorError
+        There is no such detector, it has not such a parameter, or it cannot watch that.
+
+    Examples
+    --------
+    >>> watchings(Task(name="ads", kind="binary"))[0]
+    Watching(name='0 adwin', spec={'use': 'adwin'}, watched=('error',), every_arm=False)
+    """
+    return tuple(_read(task.kind, number, row) for number, row in enumerate(task.detectors))
+
+
+SERIES: dict[str, dict[Kind, frozenset[str]]] = {
+    "error": {"binary": SHARES, "multiclass": SHARES, "regression": NUMBERS},
+    "score": {"binary": SHARES, "multiclass": SHARES, "regression": NUMBERS},
+    "label_rate": {"binary": SHARES, "multiclass": SHARES | STRINGS, "regression": NUMBERS},
+}
+"""What a series consists of, by what is watched and the kind of task: a detector must take one of these. A feature may be anything."""
+
+
+def _read(kind: Kind, number: int, row: Row) -> Watching:
+    use, watch = row.get("use"), row.get("watch", "error")
+    watched = tuple(map(str, watch)) if isinstance(watch, list) else (str(watch),)
+    for one in watched:
+        if one not in WATCHED and not (one.startswith("feature:") and len(one) > len("feature:")):
+            what = f"a detector cannot watch '{one[:80]}'."
+            raise DetectorError(what, f"Set watch to {', '.join(WATCHED)}, or feature:NAME.")
+    arms = row.get("arms", "champion")
+    if arms not in ("champion", "all"):
+        raise DetectorError(f"arms is {arms!r}.", "Set it to 'champion' or 'all'.")
+    spec = {key: value for key, value in row.items() if key not in ("watch", "arms")}
+    takes = make_detector(spec).takes
+    for one in watched:
+        if not takes & SERIES.get(one, {}).get(kind, NUMBERS | STRINGS):
+            what = (
+                f"the detector '{use}' cannot watch {one} of a {kind} task: it takes {', '.join(sorted(takes))} only."
+            )
+            raise DetectorError(what, "Use another detector for it.")
+    return Watching(f"{number} {use}", spec, watched, arms == "all")
+
+
+@tagged("watch/1")
+class Watch:
+    """A detector on one series.
+
+    Parameters
+    ----------
+    watched
+        What the series is: `error`, `score`, `label_rate` or `feature:NAME`.
+    spec
+        The detector with its parameters.
+    among
+        The number of series that are tested side by side, for which a detector that tests hypotheses corrects itself.
+
+    Examples
+    --------
+    >>> watch = Watch("error", {"use": "adwin"})
+    >>> notices = [watch.update(0.1 if at < 1000 else 0.6, "champion") for at in range(1100)]
+    >>> [(at, notice.direction, notice.kind) for at, notice in enumerate(notices) if notice][0]
+    (1023, 'worse', 'drift')
+    """
+
+    def __init__(self, watched: str, spec: Row, among: int = 1):
+        self.watched = watched
+        self.detector: Detector = make_detector(spec, among)
+
+    def update(self, value: float | str, arm: str | None) -> Notice | None:
+        """Add one value; return what the detector has noticed."""
+        change = self.detector.update(value)
+        if change is None:
+            return None
+        direction: Direction = "changed"
+        if self.watched == "error":
+            direction = "worse" if change.is_worse or change.after > change.before else "better"
+        return Notice(
+            arm=arm,
+            detector=self.detector.name,
+            watched=self.watched,
+            direction=direction,
+            before=change.before,
+            after=change.after,
+            width_before=change.width_before,
+            width=change.width,
+            statistic=change.statistic,
+            threshold=change.threshold,
+            kind="warning" if change.is_warning else "drift",
+        )
+
+    def takes(self, value: Value) -> bool:
+        """Tell whether the detector can be given such a value."""
+        return ("strings" if isinstance(value, str) else "numbers") in self.detector.takes
+
+
+@tagged("feature-watch/1", only=str | None)
+class FeatureWatch:
+    """A detector for each feature that it can watch.
+
+    Parameters
+    ----------
+    spec
+        The detector with its parameters.
+    among
+        The number of features that are watched side by side.
+    only
+        The only feature that is watched; None for all, up to `FEATURES_MAX` of those that come first.
+
+    Attributes
+    ----------
+    watches
+        The detector of each feature.
+    """
+
+    def __init__(self, spec: Row, among: int, only: str | None = None):
+        self.spec = spec
+        self.among = among
+        self.only = only
+        self.watches: dict[str, Watch] = {}
+
+    def watch(self, feature: str) -> Watch | None:
+        """Give the detector of a feature, and begin with a new one if there is room; None if it is not watched."""
+        watch = self.watches.get(feature)
+        if watch is None and len(self.watches) < FEATURES_MAX and self.only in (None, feature):
+            watch = self.watches[feature] = Watch(f"feature:{feature}", self.spec, self.among)
+        return watch
+
+    def update(self, features: dict[str, Value]) -> Iterator[Notice]:
+        """Add the values of a record."""
+        for feature, value in features.items():
+            watch = self.watch(feature)
+            if watch is not None and watch.takes(value):
+                notice = watch.update(value if isinstance(value, str) else float(value), None)
+                if notice is not None:
+                    yield notice
+
+
+@tagged("record-watches/1", first=bool | int | float | str | None)
+class RecordWatches:
+    """The detectors that watch the records of a shard, whatever its arms answer: the labels and the features.
+
+    Parameters
+    ----------
+    task
+        The task, whose `detectors` say what is watched.
+
+    Attributes
+    ----------
+    labels
+        The detectors of the labels, by name.
+    features
+        The detectors of the features, by name.
+    first
+        The first label of a multiclass task: a detector that takes numbers sees which labels are equal to it.
+
+    Examples
+    --------
+    >>> rows = [{"use": "adwin", "watch": ["label_rate", "feature:price"]}]
+    >>> watches = RecordWatches(Task(name="ads", kind="binary", detectors=rows))
+    >>> notices = [next(watches.see_features({"price": float(at >= 1000)}), None) for at in range(1100)]
+    >>> [(at, notice.watched, notice.direction) for at, notice in enumerate(notices) if notice][0]
+    (1023, 'feature:price', 'changed')
+    """
+
+    def __init__(self, task: Task):
+        self.kind = task.kind
+        self.first: Label | None = None
+        self.labels: dict[str, Watch] = {}
+        self.features: dict[str, FeatureWatch] = {}
+        for name, spec, watched, _ in watchings(task):
+            for what in watched:
+                if what == "label_rate":
+                    self.labels[name] = Watch(what, spec)
+                elif what == "features":
+                    self.features[name] = FeatureWatch(spec, len(task.features or ()) or FEATURES_MAX)
+                elif what.startswith("feature:"):
+                    self.features[f"{name} {what}"] = FeatureWatch(spec, 1, what.removeprefix("feature:"))
+
+    def see_label(self, label: Label) -> Iterator[Notice]:
+        """Add a label; yield what is noticed in their series."""
+        if self.first is None:
+            self.first = label
+        for watch in self.labels.values():
+            if self.kind != "multiclass":
+                value: float | str = float(label)
+            else:
+                value = str(label) if watch.takes("") else float(label == self.first)
+            if (notice := watch.update(value, None)) is not None:
+                yield notice
+
+    def see_features(self, features: dict[str, Value]) -> Iterator[Notice]:
+        """Add the features of a record; yield what is noticed in the series of each."""
+        for one in self.features.values():
+            yield from one.update(features)

@@ -1,0 +1,13 @@
+from river.base import Base
+from river.stats import Mean
+
+class DDM(Base):
+    _p: Mean
+    _p_min: float | None
+    _s_min: float | None
+    @property
+    def drift_detected(self) -> bool: ...
+    @property
+    def warning_detected(self) -> bool: ...
+    def __init__(self, warm_start: int = 30, warning_threshold: float = 2.0, drift_threshold: float = 3.0) -> None: ...
+    def update(self, x: float) -> None: ...

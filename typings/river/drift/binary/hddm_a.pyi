@@ -1,0 +1,16 @@
+from river.base import Base
+from river.stats import Mean
+
+class HDDMA(Base):
+    _x_min: Mean
+    _x_max: Mean
+    _z: Mean
+    @property
+    def drift_detected(self) -> bool: ...
+    @property
+    def warning_detected(self) -> bool: ...
+    def __init__(
+        self, drift_confidence: float = 0.001, warning_confidence: float = 0.005, two_sided_test: bool = False
+    ) -> None: ...
+    def update(self, x: float) -> None: ...
+    def _mean_incr(self, confidence: float) -> bool: ...

@@ -1,0 +1,4 @@
+from river.optim.base import Optimizer
+
+class Momentum(Optimizer):
+    def __init__(self, lr: float = ..., rho: float = ...) -> None: ...
