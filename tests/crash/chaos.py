@@ -67,7 +67,7 @@ reactions = [
     { do = "boost", on = "error", mode = "auto", budget = 50, cooldown = 200 },
     { do = "background", on = ["warning", "error"], mode = "auto", budget = 50, cooldown = 200, give_up = 500 },
     { do = "reset", on = "score", mode = "auto", budget = 50, cooldown = 500 },
-    { do = "retrain", on = "label_rate", mode = "auto", budget = 50, cooldown = 500, messages = 1000 },
+    { do = "retrain", on = "label_rate", mode = "auto", budget = 1, messages = 1000 },
 ]
 guard = { alpha = 0.9, margin = 0.0, every = 1, mode = "auto", label_rate = { short = 50, bound = 0.3, wait = "3s" } }
 """

@@ -40,11 +40,15 @@ class Controls(threading.Thread):
             self.error = error
 
     def _control(self) -> None:
-        """Send one after the other, some seconds apart; at last resume, so that nothing waits for ever."""
+        """Send one after the other, some seconds apart; at last cancel and resume, so that nothing waits for long."""
         while not self.ended.wait(self.dice.uniform(0.5, 3.0)):
             for record in self.choose():
                 self.send(record)
                 self.ended.wait(self.dice.uniform(0.0, 1.0))
+        for number in range(
+            1, self.jobs + 1
+        ):  # each takes half a minute of a long log, and no more of them proves more
+            self.send({"control": "cancel", "job": f"j{number}", "why": "the run ends"})
         while not self.send({"control": "resume"}):
             pass
 
