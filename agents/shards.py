@@ -9,6 +9,7 @@ from headrace.agents.collaborators import Collaborators
 from headrace.agents.replicas import Replica, Replicas
 from headrace.agents.shard import Shard
 from headrace.learning.errors import HeadraceError, SnapshotError
+from headrace.learning.fold.learner import Learner
 from headrace.learning.task import Task
 
 Model = Shard | Replica
@@ -91,6 +92,13 @@ class Shards(Assigned[int, Shard]):
         """Return every shard that is known on this worker: the owned shard, or else the model that answers for it."""
         held: dict[int, Model] = {**self.replicas.held, **self.last}
         return dict(sorted({**{at: self.answering(at) or model for at, model in held.items()}, **self.owned}.items()))
+
+    def folded(self) -> Iterator[tuple[int, Learner]]:
+        """Yield each shard of which this worker has a model, with the learner of the furthest one."""
+        for partition in self.known():
+            model = self.answering(partition)
+            if model is not None and model.learner is not None:
+                yield partition, model.learner
 
     def lacking(self) -> Iterator[Lack]:
         """Yield each shard that is stopped on this worker, cannot be opened, or has no model to answer from yet.

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 from aiohttp import web
 
-from headrace.agents.shards import Model
 from headrace.app.answers import StoredSignal, StoredSignals
 from headrace.app.contract import contract
 from headrace.app.views.resource import Resource
+from headrace.learning.fold.learner import Learner
 
 
 class Drift(Resource):
@@ -17,16 +17,13 @@ class Drift(Resource):
     async def get(self, request: web.Request, task: str) -> web.Response:  # noqa: ARG002
         """List the last 1,000 signals of each shard, oldest first."""
         shards = self.serving.task(task).shards
-        found = (shards.answering(partition) for partition in shards.known())
-        signals = [signal for model in found if model is not None for signal in describe(model)]
+        signals = [signal for shard in shards.folded() for signal in describe(*shard)]
         return self.answer(StoredSignals(sorted(signals, key=lambda one: (one.time, one.partition, one.position))))
 
 
-def describe(model: Model) -> Iterator[StoredSignal]:
+def describe(partition: int, learner: Learner) -> Iterator[StoredSignal]:
     """Describe the signals of one shard, oldest first."""
-    if model.learner is None:
-        return
-    for signal in model.learner.state.signals:
-        fields = signal._asdict() | {"partition": model.partition, "time": signal.time / 1000}
+    for signal in learner.state.signals:
+        fields = signal._asdict() | {"partition": partition, "time": signal.time / 1000}
         del fields["advised"]
         yield StoredSignal(waits=signal.advised is not None, **fields)

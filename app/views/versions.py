@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 from aiohttp import web
 
-from headrace.agents.shards import Model
 from headrace.app.answers import StoredVersion, StoredVersions
 from headrace.app.contract import contract
 from headrace.app.views.resource import Resource
+from headrace.learning.fold.learner import Learner
 from headrace.learning.task import name_of
 
 
@@ -18,20 +18,17 @@ class Versions(Resource):
     async def get(self, request: web.Request, task: str) -> web.Response:  # noqa: ARG002
         """List the versions of all shards, oldest first."""
         shards = self.serving.task(task).shards
-        found = (shards.answering(partition) for partition in shards.known())
-        versions = [version for model in found if model is not None for version in describe(model)]
+        versions = [version for shard in shards.folded() for version in describe(*shard)]
         return self.answer(StoredVersions(sorted(versions, key=lambda one: (one.time, one.partition, one.position))))
 
 
-def describe(model: Model) -> Iterator[StoredVersion]:
+def describe(partition: int, learner: Learner) -> Iterator[StoredVersion]:
     """Describe the versions of one shard, oldest first."""
-    if model.learner is None:
-        return
-    current = model.learner.champion.version
-    for version in model.learner.state.versions.saved.values():
+    current = learner.champion.version
+    for version in learner.state.versions.saved.values():
         yield StoredVersion(
             id=version.id,
-            partition=model.partition,
+            partition=partition,
             position=version.position,
             updates=version.updates,
             digest=version.digest,

@@ -13,6 +13,7 @@ from headrace.learning.effects import Saved
 from headrace.learning.encoding import decode, encode
 from headrace.learning.errors import ModelError, SnapshotError
 from headrace.learning.guards import LAST_GOOD
+from headrace.learning.guards.degraded import Degraded
 from headrace.learning.models import build
 from headrace.learning.models.likeness import check_like
 from headrace.learning.models.named import require_named
@@ -83,15 +84,15 @@ def save_version(state: State, turn: Turn, reason: Reason, keep: str | None = No
 
 def _freeze_last_good(state: State, turn: Turn, saved: Version, data: bytes) -> None:
     """Have the last good version answer beside the champion, if a guard compares the two; it is the one just saved, or there already."""
-    good, frozen = state.versions.last_good(), state.arms.get(LAST_GOOD)
-    if frozen is not None and good is not None and frozen.version == good.id and "degraded" in state.guards:
+    guard, good, frozen = state.guards.get(Degraded.name), state.versions.last_good(), state.arms.get(LAST_GOOD)
+    if guard is not None and good is not None and frozen is not None and frozen.version == good.id:
         return
     state.arms.pop(LAST_GOOD, None)
-    if good is not None and good.id == saved.id and "degraded" in state.guards:
+    if guard is not None and good is not None and good.id == saved.id:
         task = task_of(state.task, turn, saved.model)
         arm = state.arms[LAST_GOOD] = Arm(task, role="frozen")
         arm.replace(task, decode(data, task.modules), saved.id, saved.updates)
-        state.guards["degraded"].restart()
+        guard.restart()
 
 
 def load(state: State, turn: Turn, digest: str, made_of: Spec, made_for: str | None = None) -> Loaded:

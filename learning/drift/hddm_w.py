@@ -64,9 +64,8 @@ class HddmW(WarningDetector):
         self._restart()
 
     def _restart(self) -> None:
-        self._count = (
-            0  # errors since the last detection, and how many of them are before the two places where a change may lie
-        )
+        # Errors since the last detection, and how many of them are before the two places where a change may lie.
+        self._count = 0
         self._rise_from = 0
         self._fall_from = 0
 

@@ -7,7 +7,7 @@ from typing import Any, cast
 from headrace.learning.catalogue import Catalogue
 from headrace.learning.drift.detector import Detector
 from headrace.learning.errors import DetectorError
-from headrace.learning.parameters import check_parameters
+from headrace.learning.parameters import build_with
 
 DETECTORS: Catalogue[type[Detector]] = Catalogue("detector", {})
 """Each detector that an arm may have, with its class. The package enters the rows, because a vote makes detectors and is one."""
@@ -46,12 +46,8 @@ def make_detector(spec: str | Mapping[str, Any], among: int = 1) -> Detector:
     make = cast("Callable[..., Detector]", DETECTORS[name])
     if among > 1 and "among" in inspect.signature(make).parameters:
         parameters.setdefault("among", among)
-    parameters = check_parameters(f"the detector '{name}'", make, parameters, DetectorError)
     required = [one.name for one in inspect.signature(make).parameters.values() if one.default is one.empty]
     lacking = [parameter for parameter in required if parameter not in parameters]
     if lacking:
         raise DetectorError(f"the detector '{name}' has no {lacking[0]}.", f"Set {lacking[0]}.")
-    try:
-        return make(**parameters)
-    except ValueError as error:
-        raise DetectorError(f"the detector '{name}' cannot be made: {error}.", "Correct its parameters.") from error
+    return build_with(f"the detector '{name}'", make, parameters, DetectorError)

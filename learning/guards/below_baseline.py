@@ -49,21 +49,7 @@ class BelowBaseline:
             return None
         found = self.last.update(champion, last, label)
         found = self.usual.update(champion, usual, label) or found
-        if found is None:
-            return None
-        return Notice(
-            arm="champion",
-            detector=self.name,
-            watched="error",
-            direction="worse",
-            before=found.other,
-            after=found.champion,
-            width_before=found.labels,
-            width=found.labels,
-            statistic=found.statistic,
-            threshold=found.threshold,
-            kind="guard",
-        )
+        return None if found is None else found.notice(self.name)
 
     def find_fault(self, features: dict[str, Value]) -> str | None:
         """Let every sample be learned."""

@@ -5,6 +5,7 @@ from typing import NamedTuple
 from headrace.learning.guards.loss import PairedLoss
 from headrace.learning.prediction import Prediction
 from headrace.learning.sequential import EDetector
+from headrace.learning.signals import Notice
 from headrace.learning.tags import tagged
 from headrace.learning.task import Label, Task
 
@@ -24,6 +25,22 @@ class Found(NamedTuple):
     labels: int
     statistic: float
     threshold: float
+
+    def notice(self, guard: str) -> Notice:
+        """Make what a guard of this name tells of it."""
+        return Notice(
+            arm="champion",
+            detector=guard,
+            watched="error",
+            direction="worse",
+            before=self.other,
+            after=self.champion,
+            width_before=self.labels,
+            width=self.labels,
+            statistic=self.statistic,
+            threshold=self.threshold,
+            kind="guard",
+        )
 
 
 @tagged("comparison/1")

@@ -43,21 +43,7 @@ class Degraded:
         if champion is None or other is None:
             return None
         found = self.comparison.update(champion, other, compared.label)
-        if found is None:
-            return None
-        return Notice(
-            arm="champion",
-            detector=self.name,
-            watched="error",
-            direction="worse",
-            before=found.other,
-            after=found.champion,
-            width_before=found.labels,
-            width=found.labels,
-            statistic=found.statistic,
-            threshold=found.threshold,
-            kind="guard",
-        )
+        return None if found is None else found.notice(self.name)
 
     def find_fault(self, features: dict[str, Value]) -> str | None:
         """Let every sample be learned."""

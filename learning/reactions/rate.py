@@ -12,7 +12,25 @@ from headrace.learning.state import State
 from headrace.learning.turn import Turn
 
 
-class Boost:
+class _ChangeOfRate:
+    """Changes the champion's learning rate by a factor, for so many updates."""
+
+    changes: ClassVar[bool] = True
+    ends: ClassVar[bool] = True
+
+    def __init__(self, factor: float, over: int):
+        self.factor, self.over = factor, over
+
+    def act(self, state: State, turn: Turn, signal: Signal) -> str:  # noqa: ARG002
+        """Change the rate of the champion; decline where its model has none."""
+        arm = state.arms["champion"]
+        if next(holders(arm.model), None) is None:
+            raise Declined(f"the model '{arm.model_name}' has no learning rate")
+        arm.rate.change(self.factor, self.over)
+        return f"learning rate times {self.factor:g}, back over {self.over} updates"
+
+
+class Boost(_ChangeOfRate):
     """Multiplies the champion's learning rate, which then goes back to its own value in a straight line.
 
     Parameters
@@ -24,18 +42,12 @@ class Boost:
     """
 
     name: ClassVar[str] = "boost"
-    changes: ClassVar[bool] = True
-    ends: ClassVar[bool] = True
 
     def __init__(self, factor: Annotated[float, Meta(ge=1, le=1_000)] = 5.0, over: Count = 1_000):
-        self.factor, self.over = factor, over
-
-    def act(self, state: State, turn: Turn, signal: Signal) -> str:  # noqa: ARG002
-        """Change the rate of the champion."""
-        return change_rate(state, self.factor, self.over)
+        super().__init__(factor, over)
 
 
-class Calm:
+class Calm(_ChangeOfRate):
     """Lowers the champion's learning rate, which then goes back to its own value in a straight line. Meant for the detector `oscillation`.
 
     Parameters
@@ -47,21 +59,6 @@ class Calm:
     """
 
     name: ClassVar[str] = "calm"
-    changes: ClassVar[bool] = True
-    ends: ClassVar[bool] = True
 
     def __init__(self, factor: Annotated[float, Meta(gt=0, le=1)] = 0.2, over: Count = 5_000):
-        self.factor, self.over = factor, over
-
-    def act(self, state: State, turn: Turn, signal: Signal) -> str:  # noqa: ARG002
-        """Change the rate of the champion."""
-        return change_rate(state, self.factor, self.over)
-
-
-def change_rate(state: State, factor: float, over: int) -> str:
-    """Change the learning rate of the champion; decline where its model has none."""
-    arm = state.arms["champion"]
-    if next(holders(arm.model), None) is None:
-        raise Declined(f"the model '{arm.model_name}' has no learning rate")
-    arm.rate.change(factor, over)
-    return f"learning rate times {factor:g}, back over {over} updates"
+        super().__init__(factor, over)

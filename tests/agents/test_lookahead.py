@@ -80,23 +80,25 @@ def test_a_fold_that_has_gone_on_reads_from_where_it_is():
     assert asyncio.run(lookahead.find_hindrance(learner, log.messages[52])) is None
 
 
+async def fold_and_count(lookahead, learner):
+    """Fold a whole log that never has to be waited for; the most outcomes that were kept at a time."""
+    most = 0
+    for one in lookahead.log.messages:
+        assert await lookahead.find_hindrance(learner, one) is None
+        most = max(most, lookahead.promises.noted)
+        for _ in learner.fold(one):
+            pass
+    return most
+
+
 def test_no_more_is_kept_than_stands_between_the_shard_and_what_it_waits_for():
-    rows, most = [{"control": "define", "task": json.loads(define(TASK)), "first": True}], 0
+    rows = [{"control": "define", "task": json.loads(define(TASK)), "first": True}]
     for number in range(50):
         name = f"j{number}"
         rows += [job(name), install(name), given_up(name, "first"), given_up(name, "second"), given_up("other", "")]
     lookahead = Lookahead(Read(*rows), 0, TASK)
     learner = Learner(TASK, 0, supplies=Supplies(InMemory(), lookahead.promises, ()))
-
-    async def run():
-        nonlocal most
-        for one in lookahead.log.messages:
-            assert await lookahead.find_hindrance(learner, one) is None
-            most = max(most, lookahead.promises.noted)
-            for _ in learner.fold(one):
-                pass
-
-    asyncio.run(run())
+    most = asyncio.run(fold_and_count(lookahead, learner))
     assert all("first" in learner.state.controls[f"j{number}"] for number in range(50))
     assert most == 1
 
@@ -107,18 +109,9 @@ def test_promises_that_overlap_without_end_keep_only_what_is_ahead():
     for number in range(1, 40):
         rows += [job(f"j{number + 1}"), install(f"j{number}"), given_up(f"j{number - 1}", f"end {number - 1}")]
     rows += [given_up("j39", "end 39")]
-    lookahead, most = Lookahead(Read(*rows), 0, TASK), 0
+    lookahead = Lookahead(Read(*rows), 0, TASK)
     learner = Learner(TASK, 0, supplies=Supplies(InMemory(), lookahead.promises, ()))
-
-    async def run():
-        nonlocal most
-        for one in lookahead.log.messages:
-            assert await lookahead.find_hindrance(learner, one) is None
-            most = max(most, lookahead.promises.noted)
-            for _ in learner.fold(one):
-                pass
-
-    asyncio.run(run())
+    most = asyncio.run(fold_and_count(lookahead, learner))
     assert [learner.state.controls[f"j{number}"] for number in (0, 39)] == [
         f"refused: the job was given up: end {number}." for number in (0, 39)
     ]
