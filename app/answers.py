@@ -7,6 +7,7 @@ from msgspec import UNSET, UnsetType
 
 from headrace.agents.background import BackgroundStatus
 from headrace.agents.jobs.status import JobStatus
+from headrace.learning.arms import Role
 from headrace.learning.task import Json, Kind, Label, Value
 
 Position = Annotated[int, msgspec.Meta(ge=0)]
@@ -87,7 +88,7 @@ class ArmStatus(msgspec.Struct, frozen=True):
         SHA-256 of the model alone: equal models have equal digests. None while it takes too long to compute.
     """
 
-    role: Literal["champion", "challenger", "baseline"]
+    role: Role
     model: str
     version: str | None
     updates: Position

@@ -234,27 +234,29 @@ class Worker:
             assert self.process.poll() is None, f"the worker has ended; log:\n{self.log()[-2000:]}"
             return self.is_settled()
 
-        wait_for(is_ready, seconds, lambda: f"{self.address} ready; log:\n{self.log()[-2000:]}")
+        wait_for(is_ready, seconds, lambda: f"{self.address} ready: {self.unsettled()}; log:\n{self.log()[-2000:]}")
         return self
 
     def is_settled(self) -> bool:
-        """Whether it can answer, and the shards that it owns are open: it is ready a little before that.
+        """Whether it can answer, and the shards that it owns are open: it is ready a little before that."""
+        return self.unsettled() is None
 
-        A worker that asks for keys does not tell of its shards without one.
-        """
+    def unsettled(self) -> str | None:
+        """Say why it is not settled; None if it is. A worker that asks for keys does not tell of its shards without one."""
         if self.get("/readyz") is None:
-            return False
+            return "/readyz is not 200"
         names = [line[7:-1] for line in self.config.read_text().splitlines() if re.fullmatch(r"\[tasks\.[^.]+\]", line)]
         with Client(self.address, key="", timeout=2) as client:
             for name in names:
                 try:
-                    if any(shard.state == "opening" for shard in client.status(name).shards):
-                        return False
+                    opening = [shard for shard in client.status(name).shards if shard.state == "opening"]
                 except AccessError:
                     continue
-                except ClientError:
-                    return False
-        return True
+                except ClientError as error:
+                    return f"{name}: {error}"
+                if opening:
+                    return f"{name}: {opening}"
+        return None
 
     def signal(self, name: str) -> None:
         """Send a signal to it."""

@@ -1,7 +1,7 @@
 """An arm: a model with its detector and its metrics."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from headrace.learning.arms.own_answers import OwnAnswers
 from headrace.learning.encoding import digest
@@ -15,6 +15,9 @@ from headrace.learning.tags import tagged
 from headrace.learning.task import MEANS, Json, Label, Task, Value, name_of
 from headrace.learning.waiting.batch import LabelledFeatures
 from headrace.learning.watch import Watch, watchings
+
+Role = Literal["champion", "challenger", "baseline", "frozen"]
+"""What an arm is for: its predictions are served, it may take their place, it is a measure for the others, or it learns no more."""
 
 
 @tagged("arm/2")
@@ -52,8 +55,8 @@ class Arm:
     True
     """
 
-    def __init__(self, task: Task, role: str):
-        self.role = role
+    def __init__(self, task: Task, role: Role):
+        self.role: Role = role
         self.made_of = task.model
         self.version: str | None = None
         self.updates = 0
@@ -154,7 +157,7 @@ class Arm:
         self.broken = False
         self._own = OwnAnswers(task) if ":" in task.model_name else None
 
-    def watch_anew(self, task: Task, role: str | None = None) -> None:
+    def watch_anew(self, task: Task, role: Role | None = None) -> None:
         """Begin with new detectors, those that the task wants for an arm of this role."""
         self.role = role or self.role
         self.errors, self.scores = watches(task, self.role)
@@ -185,7 +188,7 @@ class Arm:
         }
 
 
-def watches(task: Task, role: str) -> tuple[dict[str, Watch], dict[str, Watch]]:
+def watches(task: Task, role: Role) -> tuple[dict[str, Watch], dict[str, Watch]]:
     """Make the detectors of an arm: those of its error, and those of its predictions."""
     mine = [one for one in watchings(task) if role == "champion" or (one.every_arm and role != "frozen")]
     errors = {one.name: Watch("error", one.spec) for one in mine if "error" in one.watched}

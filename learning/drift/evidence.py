@@ -27,10 +27,10 @@ SUSPICIOUS = 0.1
 class Evidence:
     """Signals when the mean error has risen above the lowest mean that it has settled at. It never signals when the error falls.
 
-    An e-detector (`learning/sequential/e_detector.py`) tests the null hypothesis that the mean error is at most `rise` above the
-    reference. The reference is an upper confidence bound of the lowest mean of any block of 500, 1,000, 2,000 ... records
-    (`learning/sequential/settled_mean.py`). It follows an error that falls while a model learns, narrows while the error stays, and is
-    not raised by a later error, so a decline cannot hide in it, however slow it is.
+    An e-detector (`learning/sequential/e_detector.py`) tests the null hypothesis that the mean error is at most the reference. The
+    reference is the larger of two values: an upper confidence bound of the lowest mean of any block of 500, 1,000, 2,000 ... records
+    (`learning/sequential/settled_mean.py`), and the mean of that block plus the relative `rise`. It follows an error that falls while a
+    model learns, narrows while the error stays, and is not raised by a later error, so a decline cannot hide in it, however slow it is.
 
     While the error is steady (each error has the same mean, given those before it), a false alarm comes on average at least `between`
     records after the one before. The chance of a false alarm within T records is at most T / `between` + 0.01: the 0.01 is the chance
@@ -52,7 +52,7 @@ class Evidence:
     between
         The mean number of records between false alarms, at least 1.
     rise
-        The relative rise above the reference that is no drift: 0.1 is ten per cent.
+        The relative rise above the mean that the error has settled at which is no drift: 0.1 is ten per cent.
 
     Examples
     --------
@@ -89,7 +89,7 @@ class Evidence:
         self._scale = 0.0  # 0 until it is known
         self._first, self._total, self._are_shares = 0, 0.0, True
         self._settled = SettledMean(BLOCK, ALPHA)
-        self._evidence = EDetector(1.0 + self.rise, self.between / (1.0 - ALPHA))
+        self._evidence = EDetector(1.0, self.between / (1.0 - ALPHA))
         self._suspicious = SUSPICIOUS * self._evidence.threshold
         self._is_testing, self._has_warned = False, False
 
@@ -134,7 +134,7 @@ class Evidence:
 
     def _lower_reference(self) -> None:
         """Test against the new reference. The evidence so far stays: it was against a higher one."""
-        mean = (1.0 + self.rise) * self._settled.upper
+        mean = max(self._settled.upper, (1.0 + self.rise) * self._settled.mean)
         if mean < 1.0:
             self._evidence.expect(mean)
             self._is_testing = True

@@ -26,6 +26,7 @@ class BelowBaseline:
     """
 
     name: ClassVar[str] = "below_baseline"
+    asks: ClassVar[str] = "rollback"
     admits: ClassVar[bool] = False
 
     def __init__(self, task: Task):

@@ -27,6 +27,7 @@ class Degraded:
     """
 
     name: ClassVar[str] = "degraded"
+    asks: ClassVar[str] = "rollback"
     admits: ClassVar[bool] = False
 
     def __init__(self, task: Task):

@@ -33,11 +33,14 @@ class Guard(Protocol):
     ----------
     name
         The name in the catalogue of guards, which signals carry.
+    asks
+        The reaction that a notice of this guard asks for; empty if it only admits samples.
     admits
         Whether it looks at each sample before it is learned, by `find_fault`.
     """
 
     name: ClassVar[str]
+    asks: ClassVar[str]
     admits: ClassVar[bool]
 
     @classmethod

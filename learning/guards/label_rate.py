@@ -53,6 +53,7 @@ class LabelRateGuard:
     """
 
     name: ClassVar[str] = "label_rate"
+    asks: ClassVar[str] = "pause"
     admits: ClassVar[bool] = False
 
     def __init__(self, kind: Kind, settings: LabelRate):

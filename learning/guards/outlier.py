@@ -76,6 +76,7 @@ class OutlierGuard:
     """
 
     name: ClassVar[str] = "outlier"
+    asks: ClassVar[str] = ""
     admits: ClassVar[bool] = True
 
     def __init__(self, settings: Outlier):

@@ -40,9 +40,6 @@ REACTIONS: Catalogue[type[Reaction]] = Catalogue(
 )
 """Each reaction that a task may name, with its class."""
 
-GUARDED = {"degraded": "rollback", "below_baseline": "rollback", "label_rate": "pause"}
-"""What each guard asks for."""
-
 KEYS = ("do", "on", "mode", "budget", "cooldown")
 
 ON = ("error", "score", "label_rate", "features", "better", "warning", "guard")
@@ -64,8 +61,9 @@ def _read(rows: bytes, guard: Mode) -> tuple[Reacting, ...]:
     return (
         *(_read_one(number, row) for number, row in enumerate(msgspec.json.decode(rows))),
         *(
-            Reacting(f"guard {name}", REACTIONS[do](), (f"guard:{name}",), guard, budget=5, cooldown=1_000)
-            for name, do in GUARDED.items()
+            Reacting(f"guard {name}", REACTIONS[each.asks](), (f"guard:{name}",), guard, budget=5, cooldown=1_000)
+            for name, each in GUARDS.items()
+            if each.asks
         ),
     )
 

@@ -2,7 +2,6 @@
 
 from headrace.learning.sequential.difference import Difference, Verdict
 from headrace.learning.sequential.e_detector import EDetector
-from headrace.learning.sequential.mean_bound import MeanBound
 from headrace.learning.sequential.settled_mean import SettledMean
 
-__all__ = ["Difference", "EDetector", "MeanBound", "SettledMean", "Verdict"]
+__all__ = ["Difference", "EDetector", "SettledMean", "Verdict"]

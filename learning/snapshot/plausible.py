@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta
 from river.base import Base
 
-from headrace.learning.arms import Arm
+from headrace.learning.arms import Arm, Role
 from headrace.learning.errors import HeadraceError, ModelError
 from headrace.learning.guards.outlier import OutlierGuard, Spread
 from headrace.learning.models.likeness import check_like
@@ -53,7 +53,7 @@ CONTENTS: dict[tuple[str, str], Any] = {
     ("State", "replaced_at"): Annotated[int, Meta(ge=-1, le=2**63 - 1)],
     ("State", "acts"): dict[str, list[Count]],
     ("Arm", "made_of"): str | dict[str, Plain],
-    ("Arm", "role"): Literal["champion", "challenger", "baseline", "frozen"],
+    ("Arm", "role"): Role,
     ("Arm", "version"): str | None,
     ("Scoreboard", "window"): list[tuple[Plain, Plain, float | None]],
     ("JoinState", "oldest"): tuple[Count, Count] | None,
@@ -131,7 +131,7 @@ def _fresh(state: Any, task: Task, modules: Collection[str]) -> State:
             require_named(made_for.model, modules)
         except ModelError as error:
             raise ValueError(f"Arm.made_of: {error.what}") from None
-        fresh.arms[name] = Arm(made_for, str(role))
+        fresh.arms[name] = Arm(made_for, msgspec.convert(role, Role))
     _watch_features(state, fresh)
     _spread_features(state, fresh)
     return fresh

@@ -4,7 +4,7 @@ import random
 import pytest
 
 from headrace.learning.encoding import decode, digest, encode
-from headrace.learning.sequential import Difference, EDetector, MeanBound, SettledMean
+from headrace.learning.sequential import Difference, EDetector, SettledMean
 from headrace.learning.sequential.settled_mean import upper_mean
 
 
@@ -20,24 +20,6 @@ def uniform(count):
 UNIFORM = uniform(5001)
 PAIRED = [1.0 if u < 0.05 else -1.0 if u < 0.15 else 0.0 for u in UNIFORM[:-1]]
 SHARES = [u - following**2 for u, following in itertools.pairwise(UNIFORM)]
-
-# confseq 0.0.11 (commit 70b1ef3): predmix.predmix_lower_cs(x, v, lambda_predmix_eb(truncation=0.5, alpha=0.01), alpha=0.01) of x and of
-# 1 - x, with v the squared deviations from the paper's regularised mean, by numpy. (Its predmix_empbern_lower_cs takes the plain mean.)
-MEAN_BOUNDS = {
-    "errors": {
-        1: (0.0, 1.0),
-        10: (0.0, 0.9360007005874984),
-        100: (0.0, 0.2296664119036288),
-        1000: (0.06654563411630912, 0.14476973627369105),
-        5000: (0.07902706442611179, 0.11729275451917254),
-    },
-    "cubes": {
-        10: (0.0, 1.0),
-        100: (0.11311977101998325, 0.35834326829304264),
-        1000: (0.21051843946075938, 0.27992362646266533),
-        5000: (0.23209122633024212, 0.2670061002908215),
-    },
-}
 
 # confseq 0.0.11 (commit 70b1ef3): boundaries.gamma_exponential_mixture_bound(v, 0.025, v_opt=100, c=2, alpha_opt=0.025), with v the sum
 # of squared deviations from the mean of the values before, by numpy: as confseq_eb of comparecast puts them together.
@@ -61,15 +43,6 @@ STATISTICS = {
     (0.125, 0.0): {1: 0.87548828125, 10: 12.275386939997647, 30: 54.701199179639914, 60: 272.20005404703323},
     (0.0625, -1.0): {1: 1.02197265625, 10: 8.322480871408926, 30: 25.304243684419465, 60: 42.776423366475974},
 }
-
-
-@pytest.mark.parametrize("name", MEAN_BOUNDS)
-def test_the_bounds_of_a_mean_are_those_of_confseq(name):
-    bound = MeanBound(alpha=0.01)
-    for at, u in enumerate(UNIFORM[:-1], 1):
-        bound.update(float(u < 0.1) if name == "errors" else u**3)
-        if at in MEAN_BOUNDS[name]:
-            assert (bound.lower, bound.upper) == pytest.approx(MEAN_BOUNDS[name][at], rel=1e-9, abs=1e-12)
 
 
 @pytest.mark.parametrize("name", DIFFERENCES)
@@ -162,18 +135,6 @@ def test_nothing_overflows_at_the_ends_of_the_ranges():
     assert 0.5 <= detector.statistic < 1e9
 
 
-@pytest.mark.parametrize("rate", [0.02, 0.2, 0.7])
-def test_the_bounds_of_a_mean_hold_after_every_value(rate):
-    wrong = 0
-    for seed in range(60):
-        bound, is_wrong = MeanBound(alpha=0.05), False
-        for error in errors(rate, 1_000, seed):
-            bound.update(error)
-            is_wrong = is_wrong or bound.upper < rate or bound.lower > rate
-        wrong += is_wrong
-    assert wrong <= 60 * 0.10
-
-
 def test_the_bounds_of_a_difference_hold_after_every_record_while_the_mean_changes():
     wrong = 0
     for seed in range(100):
@@ -242,7 +203,7 @@ def test_the_settled_mean_follows_a_fall_and_no_rise():
     assert len(settled._halves) <= 12
 
 
-@pytest.mark.parametrize("make", [lambda: EDetector(0.1, 500), MeanBound, Difference, lambda: SettledMean(block=30)])
+@pytest.mark.parametrize("make", [lambda: EDetector(0.1, 500), Difference, lambda: SettledMean(block=30)])
 @pytest.mark.parametrize("count", [0, 1, 997])
 def test_a_copy_from_bytes_goes_on_as_the_original_does(make, count):
     original = make()
@@ -263,7 +224,6 @@ def test_a_copy_from_bytes_goes_on_as_the_original_does(make, count):
         lambda: EDetector(-1.0, 100, low=-1.0),
         lambda: EDetector(0.1, 0.5),
         lambda: EDetector(float("nan"), 10),
-        lambda: MeanBound(0.0),
         lambda: Difference(1.0),
         lambda: SettledMean(0),
         lambda: SettledMean(alpha=2.0),

@@ -1,0 +1,56 @@
+"""What a worker tells while a drift is noticed and its guard has a last good version beside the champion."""
+
+import random
+import uuid
+
+import harness
+import pytest
+from click.testing import CliRunner
+
+from headrace import Client
+from headrace.app.cli import headrace
+
+SETTINGS = """\
+[tasks.TASK]
+kind = "binary"
+model = { use = "logistic", learning_rate = 0.1 }
+versions = { every = 500 }
+guard = { against = ["last_good"], every = 1, mode = "auto" }
+detectors = [{ use = "evidence", between = 10000 }]
+"""
+
+
+def rows(count, seed, *, flipped=False):
+    dice = random.Random(seed)
+    for _ in range(count):
+        x = dice.gauss(0, 1)
+        yield {"features": {"x": x, "bias": 1.0}, "label": (x > 0) != flipped}
+
+
+@pytest.fixture
+def worker(broker, tmp_path):
+    name = f"drifts-{uuid.uuid4().hex[:8]}"
+    started = harness.Worker(tmp_path / "one", broker, SETTINGS.replace("TASK", name))
+    started.task = name
+    started.start().wait_ready()
+    yield started
+    started.stop()
+
+
+def command(worker, *words):
+    told = CliRunner().invoke(headrace, [words[0], "--config", str(worker.config), worker.task, *words[1:]])
+    assert told.exit_code == 0, (words, told.output, told.exception)
+    return told.output
+
+
+def test_arms_and_signals_are_told_by_http_and_by_command(worker):
+    with Client(worker.address) as client:
+        for flipped, count, seed in ((False, 1_000, 1), (False, 1_000, 2), (True, 200, 3), (False, 500, 4)):
+            client.samples(worker.task, list(rows(count, seed, flipped=flipped)))
+        harness.wait_for(lambda: client.status(worker.task).shards[0].updates == 2_700, 30, "all learned")
+        shard = client.status(worker.task).shards[0]
+        assert {name: arm.role for name, arm in shard.arms.items()} == {"champion": "champion", "last_good": "frozen"}
+        signals = client.signals(worker.task)
+    assert [one.action for one in signals if one.detector == "degraded"][0].startswith("rolled back"), signals
+    assert "degraded" in command(worker, "drift")
+    assert "last_good" in command(worker, "status")
