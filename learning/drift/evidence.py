@@ -62,7 +62,7 @@ class Evidence:
     ...     if change and not change.is_warning:
     ...         print(at, round(change.before, 2), round(change.after, 2), change.width)
     ...         break
-    10420 0.1 0.2 421
+    10300 0.1 0.2 301
 
     References
     ----------
