@@ -20,6 +20,8 @@ AGAIN_SECONDS = 10.0
 class Breaker:
     """Has a shard go on that a breaker has paused, once it has waited for as long as the task says: that the shard goes on stands in its log.
 
+    A task whose guard `label_rate` is off may have a reaction `pause` all the same: its shards wait for as long as that guard does by default.
+
     Parameters
     ----------
     log, partition
@@ -35,11 +37,10 @@ class Breaker:
     async def resume_if_due(self, learner: Learner, waiting: Waiting | None, waits_for: float) -> None:
         """Append a `resume` if it is time. Raises what the broker fails with."""
         settings = learner.task.guard.label_rate
+        wait = settings.wait if isinstance(settings, LabelRate) else LabelRate().wait
         if waiting is None or waiting.why != "resume" or not waiting.id.startswith(BREAKER):
             return
-        if not isinstance(settings, LabelRate) or waits_for * 1000 < milliseconds(settings.wait):
-            return
-        if self.clock() < self._next_at:
+        if waits_for * 1000 < milliseconds(wait) or self.clock() < self._next_at:
             return
         self._next_at = self.clock() + AGAIN_SECONDS
         record = {"control": "resume", "by": "headrace"}

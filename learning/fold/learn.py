@@ -101,7 +101,8 @@ def judge(
             state.unseen.clear()
         else:
             state.unseen.append(label)
-    if is_ours and BACKGROUND in predictions and BACKGROUND in arms:
+    is_of_challenger = is_ours and (asked_at is None or asked_at > state.background.begun_at)
+    if is_of_challenger and BACKGROUND in predictions and BACKGROUND in arms:
         end_background(state, turn, predictions, label)
 
 

@@ -19,6 +19,8 @@ class BackgroundTest:
         The labels after which a challenger that is not better has had its chance.
     signal
         The id of the signal at which the challenger began.
+    begun_at
+        The log time at which it began, in milliseconds. What was asked before was answered by an earlier one.
 
     Examples
     --------
@@ -28,8 +30,9 @@ class BackgroundTest:
     ('continue', 'b_better')
     """
 
-    def __init__(self, task: Task, give_up: int = 10_000, signal: str = ""):
+    def __init__(self, task: Task, give_up: int = 10_000, signal: str = "", begun_at: int = -1):
         self.signal = signal
+        self.begun_at = begun_at
         self.margin = task.guard.margin
         self.give_up = give_up
         self.losses = PairedLoss(task)

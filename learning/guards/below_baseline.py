@@ -42,10 +42,9 @@ class BelowBaseline:
     def compare(self, compared: Compared) -> Notice | None:
         """Compare the champion's answer with the plain ones, and note the label for the next ones."""
         champion, label = compared.predictions.get("champion"), compared.label
-        for earlier in compared.earlier:
-            self.answers.update(earlier)
+        self.answers.update(compared.earlier)
         last, usual = self.answers.last, self.answers.usual
-        self.answers.update(label)
+        self.answers.update((label,))
         if champion is None or last is None or usual is None:
             return None
         found = self.last.update(champion, last, label)

@@ -1,6 +1,7 @@
 """The guard `label_rate`: it finds out when the labels come in other shares than before."""
 
 from collections import deque
+from collections.abc import Iterable
 from math import sqrt
 from typing import ClassVar
 
@@ -76,10 +77,11 @@ class LabelRateGuard:
 
     def compare(self, compared: Compared) -> Notice | None:
         """Note a label; return the notice when the window departs from what came before it."""
-        for label in (*compared.earlier, compared.label):
-            if len(self.window) == self.short:
-                self._pass_on(self.window[0])
-            self._take(label)
+        labels = (*compared.earlier, compared.label)
+        if self.kind == "regression":
+            self._take_numbers(labels)
+        else:
+            self._take_classes(labels)
         if self.before < SETTLE * self.short:
             return None
         distance, before, after = self._numbers() if self.kind == "regression" else self._classes()
@@ -109,26 +111,30 @@ class LabelRateGuard:
     def restart(self) -> None:
         """Go on: the labels do not depend on the champion."""
 
-    def _take(self, label: Label) -> None:
-        """Add a label to the window."""
-        self.window.append(label)
-        if self.kind == "regression":
+    def _take_numbers(self, labels: Iterable[Label]) -> None:
+        """Add numbers to the window, and those that leave it to the ones before."""
+        for label in labels:
+            if len(self.window) == self.short:
+                value = number(self.window[0])
+                self.before += 1
+                self.sum -= value
+                step = value - self.mean
+                self.mean += step / self.before
+                self.squares += step * (value - self.mean)
+            self.window.append(label)
             self.sum += number(label)
-        else:
-            self.recent[label] = self.recent.get(label, 0) + 1
 
-    def _pass_on(self, label: Label) -> None:
-        """Count a label that leaves the window among those before it."""
-        self.before += 1
-        if self.kind == "regression":
-            value = number(label)
-            self.sum -= value
-            step = value - self.mean
-            self.mean += step / self.before
-            self.squares += step * (value - self.mean)
-        else:
-            self.recent[label] -= 1
-            self.counts[label] = self.counts.get(label, 0) + 1
+    def _take_classes(self, labels: Iterable[Label]) -> None:
+        """Add classes to the window, and those that leave it to the ones before."""
+        window, short, recent, counts = self.window, self.short, self.recent, self.counts
+        for label in labels:
+            if len(window) == short:
+                left = window[0]
+                self.before += 1
+                recent[left] -= 1
+                counts[left] = counts.get(left, 0) + 1
+            window.append(label)
+            recent[label] = recent.get(label, 0) + 1
 
     def _numbers(self) -> tuple[float, float, float]:
         """Compare the means; return the distance in standard deviations, and both means."""

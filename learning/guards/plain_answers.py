@@ -1,5 +1,7 @@
 """Answers that need no features: the last label, and the usual one."""
 
+from collections.abc import Sequence
+
 from headrace.learning.prediction import Prediction, number
 from headrace.learning.tags import Count, tagged
 from headrace.learning.task import Kind, Label
@@ -26,8 +28,7 @@ class PlainAnswers:
     Examples
     --------
     >>> answers = PlainAnswers("multiclass")
-    >>> for label in ("a", "b", "b", "a", "b", "a", "b", "a", "a"):
-    ...     answers.update(label)
+    >>> answers.update(("a", "b", "b", "a", "b", "a", "b", "a", "a"))
     >>> answers.usual
     Prediction(value='a', probabilities={'a': 0.5555555555555556, 'b': 0.4444444444444444})
     """
@@ -39,14 +40,18 @@ class PlainAnswers:
         self.sum = 0.0
         self.count = 0
 
-    def update(self, label: Label) -> None:
-        """Note a label."""
-        self.latest = label
-        self.count += 1
+    def update(self, labels: Sequence[Label]) -> None:
+        """Note labels, in their order."""
+        if not labels:
+            return
+        self.latest = labels[-1]
+        self.count += len(labels)
         if self.kind == "regression":
-            self.sum += number(label)
+            for label in labels:
+                self.sum += number(label)
         else:
-            self.counts[label] = self.counts.get(label, 0) + 1
+            for label in labels:
+                self.counts[label] = self.counts.get(label, 0) + 1
 
     @property
     def last(self) -> Prediction | None:

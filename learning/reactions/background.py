@@ -37,5 +37,5 @@ class Background:
         task = task_of(state.task, turn, state.arms["champion"].made_of)
         make(task)
         state.arms[BACKGROUND] = Arm(task, role="challenger")
-        state.background = BackgroundTest(state.task, self.give_up, signal.id)
+        state.background = BackgroundTest(state.task, self.give_up, signal.id, state.clock)
         return f"a new model learns beside the champion, for {self.give_up} labels at most"

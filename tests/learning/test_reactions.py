@@ -146,6 +146,22 @@ def test_a_model_begins_in_the_background_at_a_warning_and_there_is_one_at_a_tim
     assert "declined: there is a challenger in the background already" in log.state.signals[-1].action
 
 
+def test_an_answer_of_an_earlier_model_in_the_background_says_nothing_of_the_next_one():
+    log, _ = drifted(auto("background", give_up=20), model="naive_bayes", steady=300, wait="1h")
+    asked = {"id": "q", "features": {"x": 1.0, "bias": 1.0}}
+    log.fold(asked, clock=1_000)
+    assert "was dropped" in log.until(Reacted).did
+    log.samples(1_000, sign=-1)
+    begun = log.until(Reacted, sign=1)
+    assert begun.did.startswith("a new model learns beside the champion")
+    log.fold({"id": "q", "label": True}, clock=2_000)
+    assert (log.state.background.begun_at, log.state.background.difference.count) == (1_000, 0)
+    later = dict(asked, id="r")
+    log.fold(later, clock=3_000)
+    log.fold({"id": "r", "label": True}, clock=4_000)
+    assert log.state.background.difference.count == 1
+
+
 def test_a_model_in_the_background_that_is_promoted_by_hand_is_compared_no_more():
     log, _ = drifted(auto("background", cooldown=10_000), model="naive_bayes", steady=300)
     log.samples(5, sign=-1)
