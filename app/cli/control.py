@@ -27,12 +27,21 @@ def controlling(function: Function) -> Function:
     return with_settings(click.argument("task")(parts(dry(as_json(function)))))
 
 
+def acting(function: Function) -> Function:
+    """Add what every command takes that sends one control record: that of `controlling`, and the record's id."""
+    record_id = click.option(
+        "--id", "record_id", metavar="ID", help="An id of yours: repeated with the same one, the command takes effect once."
+    )
+    return controlling(record_id(function))
+
+
 def send_control(
     settings: Settings,
     task: Task,
     record: dict[str, Json],
     *,
     partitions: tuple[int, ...] = (),
+    record_id: str | None = None,
     dry_run: bool = False,
     as_json: bool = False,
     about: Mapping[str, Json] | None = None,
@@ -41,6 +50,8 @@ def send_control(
 
     `about` is what else the JSON of a command says.
     """
+    if record_id is not None:
+        record = record | {"id": record_id}
     if dry_run:
         body = _signed(record, partitions)
         click.echo(json.dumps(body if about is None else {**about, "record": body}, indent=2))
@@ -89,7 +100,7 @@ def _signed(record: dict[str, Json], partitions: tuple[int, ...]) -> dict[str, J
 
 
 @click.command()
-@controlling
+@acting
 @click.option("--pin", "pinned", is_flag=True, help="Keep the version for good.")
 def checkpoint(settings: Settings, task: str, *, pinned: bool, **options: Json) -> None:
     """Save the model of TASK as a version now."""
@@ -97,7 +108,7 @@ def checkpoint(settings: Settings, task: str, *, pinned: bool, **options: Json) 
 
 
 @click.command()
-@controlling
+@acting
 @click.argument("version")
 @click.option("--off", is_flag=True, help="Keep it no longer.")
 def pin(
@@ -109,7 +120,7 @@ def pin(
 
 
 @click.command()
-@controlling
+@acting
 @click.argument("to", default="previous", metavar="[VERSION|previous|best|last_good]")
 def rollback(settings: Settings, task: str, to: str, partitions: tuple[int, ...], **options: Json) -> None:
     """Go back to a saved model of TASK; learning goes on from there.
@@ -121,7 +132,7 @@ def rollback(settings: Settings, task: str, to: str, partitions: tuple[int, ...]
 
 
 @click.command()
-@controlling
+@acting
 @click.argument("arm", default="next")
 def promote(settings: Settings, task: str, arm: str, **options: Json) -> None:
     """Serve the challenger ARM of TASK (next unless given)."""
@@ -129,21 +140,21 @@ def promote(settings: Settings, task: str, arm: str, **options: Json) -> None:
 
 
 @click.command()
-@controlling
+@acting
 def pause(settings: Settings, task: str, **options: Json) -> None:
     """Have TASK learn nothing more until it is resumed. It goes on to answer; records wait in the log, and none is lost."""
     send_control(settings, task_of(settings, task), {"control": "pause"}, **options)
 
 
 @click.command()
-@controlling
+@acting
 def resume(settings: Settings, task: str, **options: Json) -> None:
     """Have TASK go on to learn, from where it was paused."""
     send_control(settings, task_of(settings, task), {"control": "resume"}, **options)
 
 
 @click.command()
-@controlling
+@acting
 @click.argument("signal")
 def react(settings: Settings, task: str, signal: str, partitions: tuple[int, ...], **options: Json) -> None:
     """Carry out the reaction that was recommended for SIGNAL of TASK; `headrace drift TASK` lists the signals."""

@@ -38,13 +38,18 @@ def configure(worker, toml):
     worker.config.write_text(head + toml)
 
 
-async def change(workers, toml, words):
-    """Put the settings in force through whichever worker is there; one that is killed meanwhile leaves it to the other."""
+async def change(workers, name, toml, words):
+    """Put the settings in force through whichever worker is there; one that is killed meanwhile leaves it to the other.
+
+    What must not happen twice is repeated with one id: that no answer came does not tell whether the record did.
+    """
     for worker in workers:
         configure(worker, toml)
     told = []
     for number in range(40):
         verb, *more = words or ["apply"]
+        if verb in {"promote", "rollback"}:
+            more += ["--id", f"{name}-1"]
         worker = workers[number % 2]
         done = await asyncio.to_thread(worker.run, verb, worker.task, *more)
         if done.returncode == 0:
@@ -77,7 +82,7 @@ async def run(broker, folder):
         async with asyncio.TaskGroup() as group:
             group.create_task(keep_killing(workers, done))
             for name, toml, words in CHANGES:
-                await change(workers, base + toml + "\n", words)
+                await change(workers, name, base + toml + "\n", words)
                 print(f"{name}: applied", flush=True)
                 ends = await asyncio.to_thread(sights.ends_of, task_of(workers[0], base), broker)
                 seen += await asyncio.to_thread(sights.look, workers, availability.SHARDS, name, ends)
