@@ -55,21 +55,31 @@ class SentMessage:
 
 
 class Unacknowledged:
-    """Holds the messages of one shard that the broker has not acknowledged yet, in the order of sending."""
+    """Holds the messages of one shard that the broker has not acknowledged yet, in the order of sending.
+
+    Attributes
+    ----------
+    size
+        The bytes of the messages that are held.
+    added, dropped
+        How many messages were ever added, and how many of them are held no longer.
+    """
 
     def __init__(self) -> None:
         self.messages: deque[SentMessage] = deque()
-        self.size = 0
+        self.size = self.added = self.dropped = 0
 
     def add(self, message: SentMessage) -> None:
         """Add a message that was sent."""
         self.messages.append(message)
+        self.added += 1
         self.size += len(message.value)
 
     def first(self) -> SentMessage | None:
         """Return the oldest message that the broker has not acknowledged, and drop those before it."""
         while self.messages and self.messages[0].is_acknowledged:
             self.size -= len(self.messages.popleft().value)
+            self.dropped += 1
         return self.messages[0] if self.messages else None
 
 
@@ -110,9 +120,13 @@ class KafkaOutlet:
                 await self._send(partition, "signals", effect.id.encode(), encode(effect), [])
 
     async def flush(self, partition: int) -> None:
-        """Wait until the broker has acknowledged all effects of this shard that were sent so far; raises if the broker refused one."""
+        """Wait until the broker has acknowledged all effects of this shard that were sent so far; raises if the broker refused one.
+
+        It does not wait for what is sent meanwhile: under a load that never pauses it would not return, and no snapshot would be saved.
+        """
         unacknowledged = self._unacknowledged[partition]
-        while message := unacknowledged.first():
+        added = unacknowledged.added
+        while (message := unacknowledged.first()) and unacknowledged.dropped < added:
             await asyncio.wait([message.sent])  # a plain await would cancel the future when this call is cancelled
             error = None if message.sent.cancelled() else message.sent.exception()
             if message.is_acknowledged:

@@ -34,12 +34,14 @@ class Teller:
         self._kept.append(Alert(id=alert_id, code=code, detail=detail, time=clock / 1000))
 
     async def publish(self) -> None:
-        """Send all effects to the outlet, in order. Raises what the outlet raises; effects that the outlet did not take are kept."""
+        """Send the effects so far to the outlet, in order. Raises what the outlet raises; effects that the outlet did not take are kept.
+
+        Those that are added meanwhile are for the next call: a snapshot that publishes first must not wait as long as effects come.
+        """
         if not self._kept:
             return
         async with self._publishing:
-            while self._kept:
-                effects = self._kept[:]
+            if effects := self._kept[:]:
                 await self.outlet.tell(self.partition, effects)
                 del self._kept[: len(effects)]
 

@@ -111,6 +111,21 @@ def test_a_flush_that_is_cancelled_takes_nothing_along(monkeypatch):
     slow(monkeypatch, check)
 
 
+def test_a_flush_waits_only_for_what_was_told_before_it(monkeypatch):
+    """Under a load that never pauses there is always something that the broker has not acknowledged yet."""
+
+    async def check(outlet, sent):
+        await outlet.tell(0, [ALERT])
+        flushing = asyncio.create_task(outlet.flush(0))
+        await asyncio.sleep(0)
+        await outlet.tell(0, [ALERT])
+        sent[0].set_result(None)
+        await asyncio.wait_for(flushing, 10)
+        assert not sent[1].done()
+
+    slow(monkeypatch, check)
+
+
 def test_what_is_told_waits_while_much_is_under_way_and_what_the_broker_has_is_not_kept(monkeypatch):
     monkeypatch.setattr(headrace.agents.outlet, "UNACKNOWLEDGED_MAX", 1000)
 

@@ -34,7 +34,8 @@ class Outlet:
         witness: Callable[[Effect], None] = lambda _: None,
     ):
         self.published = set() if published is None else published
-        self._step, self._is_early, self._witness, self._pending = step, is_early, witness, []
+        self._step, self._is_early, self._witness = step, is_early, witness
+        self._pending, self._told, self._sent = [], 0, 0
 
     async def tell(self, partition, effects):
         await self._step()
@@ -42,11 +43,16 @@ class Outlet:
             if self._is_early():
                 self._publish(effect)
             self._pending.append(effect)
+        self._told += len(effects)
 
     async def flush(self, partition):
-        while self._pending:
+        """Publish what was told by now; what is told meanwhile is for the next one, or a snapshot would wait as long as effects come."""
+        told = self._told
+        while self._sent < told:
             await self._step()
-            self._publish(self._pending.pop(0))
+            if self._pending:
+                self._publish(self._pending.pop(0))
+                self._sent += 1
         await self._step()
 
     def _publish(self, effect):
