@@ -16,6 +16,10 @@ from headrace.app.settings import parse
 from headrace.learning.task import define, fingerprint
 
 CHANGES = [
+    ("retrained", 'model = "pa"', ["apply", "--retrain"]),
+    ("installed", 'model = "pa"', ["warm-start", "--from", "20", "--to", "120", "--passes", "3"]),
+    ("back", 'model = "pa"', ["rollback"]),
+    ("logistic", "", ["apply", "--cold"]),
     ("schema", 'features = { x = { type = "float" }, plus = { type = "bool", optional = true } }', []),
     ("schema", "", []),
     ("wait", 'wait = "1h"\nunanswered = { assume = false }', []),
@@ -26,11 +30,11 @@ CHANGES = [
     ("promoted", 'model = "alma"', ["promote"]),
     ("cold", 'model = "hoeffding_tree"', ["apply", "--cold"]),
     ("rollback", 'model = "hoeffding_tree"', ["rollback"]),
-    ("retrained", 'model = "logistic"', ["apply", "--retrain"]),
-    ("installed", 'model = "logistic"', ["warm-start", "--from", "20", "--to", "120", "--passes", "3"]),
-    ("back", 'model = "logistic"', ["rollback"]),
 ]
-"""The change's name, what stands in the settings from then on, and the command; `apply` alone where there is none."""
+"""The change's name, what stands in the settings from then on, and the command; `apply` alone where there is none.
+
+Those with a job come first, while the log is short: a job that takes longer than a worker lives is begun again for as long as the kills go on.
+"""
 
 
 def configure(worker, toml):
@@ -76,7 +80,7 @@ def task_of(worker, toml):
 
 
 async def run(broker, folder):
-    async with availability.under_load(broker, folder, rate=150.0, static=True) as (workers, client):
+    async with availability.under_load(broker, folder, rate=100.0, static=True) as (workers, client):
         base = f'[tasks.{workers[0].task}]\nkind = "binary"\npartitions = {availability.SHARDS}\n'
         done, seen = asyncio.Event(), list[sights.Sight]()
         async with asyncio.TaskGroup() as group:
