@@ -30,7 +30,10 @@ def controlling(function: Function) -> Function:
 def acting(function: Function) -> Function:
     """Add what every command takes that sends one control record: that of `controlling`, and the record's id."""
     record_id = click.option(
-        "--id", "record_id", metavar="ID", help="An id of yours: repeated with the same one, the command takes effect once."
+        "--id",
+        "record_id",
+        metavar="ID",
+        help="An id of yours: repeated with the same one, the command takes effect once.",
     )
     return controlling(record_id(function))
 

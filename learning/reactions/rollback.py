@@ -26,6 +26,6 @@ class Rollback:
             raise Declined(f"the champion is {good.version} already")
         task = task_of(state.task, turn, good.made_of)
         model = copy_model(good, task.modules)
-        saved = save_version(state, turn, "reaction", keep=good.version)
+        saved = save_version(state, turn, "rollback", keep=good.version)
         replace(state, Loaded(task, model), good.version, good.updates)
         return f"rolled back from {saved.id} to {good.version}"

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Collection, Iterator
 from itertools import islice
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta

@@ -101,10 +101,15 @@ class VersionIndex:
         """Keep a version for good, or no longer; KeyError if there is none."""
         self.saved[name] = self.saved[name]._replace(pinned=pinned)
 
+    def scored(self) -> list[Version]:
+        """List the versions that have a recent error, but those that were gone back from: a model that has learned flipped labels errs little on them."""
+        return [
+            version for version in self.saved.values() if version.error is not None and version.reason != "rollback"
+        ]
+
     def best(self) -> Version | None:
         """Find the version with the lowest recent error, the newest of equal ones."""
-        scored = [version for version in self.saved.values() if version.error is not None]
-        return min(reversed(scored), key=lambda version: version.error, default=None)
+        return min(reversed(self.scored()), key=lambda version: version.error, default=None)
 
     def last_good(self) -> Version | None:
         """Find the newest version whose recent error is at most `BETTER` times that of the best one, or not above it by more than noise."""
@@ -113,8 +118,7 @@ class VersionIndex:
             return None
         noise = NOISE * sqrt(best.error / RECENT) if "accuracy" in best.metrics else 0.0
         limit = max(best.error * BETTER, best.error + noise)
-        good = [one for one in self.saved.values() if one.error is not None and one.error <= limit]
-        return good[-1]
+        return [one for one in self.scored() if one.error is not None and one.error <= limit][-1]
 
     def retain(self, keep: int, held: Collection[str | None]) -> list[Version]:
         """Drop the oldest versions beyond `keep`; never one that is pinned, held, or the last good one.

@@ -51,6 +51,6 @@ def test_arms_and_signals_are_told_by_http_and_by_command(worker):
         shard = client.status(worker.task).shards[0]
         assert {name: arm.role for name, arm in shard.arms.items()} == {"champion": "champion", "last_good": "frozen"}
         signals = client.signals(worker.task)
-    assert [one.action for one in signals if one.detector == "degraded"][0].startswith("rolled back"), signals
+    assert next(one.action for one in signals if one.detector == "degraded").startswith("rolled back"), signals
     assert "degraded" in command(worker, "drift")
     assert "last_good" in command(worker, "status")

@@ -34,7 +34,7 @@ def test_a_champion_that_became_worse_than_its_last_good_version_is_rolled_back(
     back = log.until(Reacted, sign=1)
     lost, good = log.saved()[-1], log.state.versions.saved[log.champion.version]
     assert back.did == f"rolled back from {lost.id} to {good.id}"
-    assert (lost.reason, lost.digest) == ("reaction", back.before)
+    assert (lost.reason, lost.digest) == ("rollback", back.before)
     assert back.after == log.champion.digest == good.digest
     signal = log.state.signals[-1]
     assert (signal.kind, signal.detector, signal.arm, signal.direction) == ("guard", "degraded", "champion", "worse")

@@ -198,7 +198,7 @@ def test_rollback_puts_the_last_good_version_in_the_champions_place():
     log, back = drifted(auto("rollback"), guard=guard, versions=Versions(every=50))
     lost, good = log.saved()[-1], log.state.versions.saved[log.champion.version]
     assert back.did == f"rolled back from {lost.id} to {good.id}"
-    assert (lost.reason, lost.digest) == ("reaction", back.before)
+    assert (lost.reason, lost.digest) == ("rollback", back.before)
     assert back.after == log.champion.digest == good.digest
     assert log.champion.updates == good.updates
     assert log.state.guards["degraded"].comparison.count == 0

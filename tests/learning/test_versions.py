@@ -83,6 +83,20 @@ def test_best_and_last_good_are_found_by_the_recent_error():
     assert "already" in log.control("rollback", to="last_good")
 
 
+def test_a_model_that_was_gone_back_from_is_found_by_its_id_alone():
+    """It has learned wrong labels, and errs little on them."""
+    log = Log(Task(name="ads", kind="binary", versions=Versions(every=400, keep=5)))
+    log.samples(800)
+    good = log.saved()[0].id
+    log.samples(350, sign=-1)
+    assert log.control("rollback", to=good).endswith(f"to {good}")
+    lost = log.saved()[-1]
+    log.state.versions.saved[lost.id] = lost._replace(error=0.0)
+    assert lost.reason == "rollback"
+    assert lost.id not in {log.state.versions.best().id, log.state.versions.last_good().id}
+    assert log.control("rollback", to=lost.id).endswith(f"to {lost.id}")
+
+
 def test_a_version_that_is_not_there_is_refused_with_those_that_are():
     log = Log()
     log.samples(50)
