@@ -18,7 +18,7 @@ from headrace.learning.task import define, fingerprint
 
 CHANGES = [
     ("retrained", 'model = "pa"', ["apply", "--retrain"]),
-    ("installed", 'model = "pa"', ["warm-start", "--from", "20", "--to", "120", "--passes", "3"]),
+    ("installed", 'model = "pa"', ["warm-start", "--from", "20", "--to", "120", "--passes", "3", "--detach"]),
     ("back", 'model = "pa"', ["rollback"]),
     ("logistic", "", ["apply", "--cold"]),
     ("schema", 'features = { x = { type = "float" }, plus = { type = "bool", optional = true } }', []),
@@ -79,6 +79,14 @@ async def is_in_force(workers, wanted):
     await asyncio.to_thread(harness.wait_for, is_done, 60, lambda: f"in force: {availability.seen(workers, 0)}")
 
 
+def jobs_of(workers):
+    """The jobs of all shards, as their owners tell; None where a worker is away."""
+    found = [availability.seen(workers, partition) for partition in range(availability.SHARDS)]
+    if any(len(shards) < len(workers) for shards in found):
+        return None
+    return [job for shards in found for shard in shards for job in shard.get("jobs", [])]
+
+
 def task_of(worker, toml):
     return parse(tomllib.loads(toml), worker.config).tasks[worker.task]
 
@@ -91,6 +99,7 @@ async def run(broker, folder):
             group.create_task(keep_killing(workers, done))
             for name, toml, words in CHANGES:
                 await change(workers, name, base + toml + "\n", words)
+                await asyncio.to_thread(harness.wait_for, lambda: jobs_of(workers) == [], 120, lambda: jobs_of(workers))
                 print(f"{name}: applied", flush=True)
                 ends = await asyncio.to_thread(sights.ends_of, task_of(workers[0], base), broker)
                 seen += await asyncio.to_thread(sights.look, workers, availability.SHARDS, name, ends)
