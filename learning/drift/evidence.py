@@ -38,7 +38,7 @@ class Evidence:
     `rise` above their lowest mean are no false alarm in this sense.
 
     The price of an estimated reference is that small rises are seen only after much experience. With a mean error of 0.1, a rise by half
-    needs about 2,000 steady records before it, and a rise by a quarter about 16,000. `benchmarks/evidence.py` measures both the false
+    needs about 1,000 steady records before it, and a rise by a quarter about 4,000. `benchmarks/evidence.py` measures both the false
     alarms and the delays.
 
     If all of the first 500 errors are 0 or 1, the scale is 1. Otherwise the scale is four times their mean. Errors are divided by the
