@@ -7,8 +7,7 @@ from msgspec import UNSET, UnsetType
 
 from headrace.agents.background import BackgroundStatus
 from headrace.agents.jobs.status import JobStatus
-from headrace.learning.arms import Role
-from headrace.learning.task import Json, Kind, Label, Value
+from headrace.learning.task import Json, Kind, Label, Role, Value
 
 Position = Annotated[int, msgspec.Meta(ge=0)]
 

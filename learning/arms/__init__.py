@@ -1,5 +1,5 @@
 """Arms: models, each with its drift detector and its metrics."""
 
-from headrace.learning.arms.arm import Arm, Role
+from headrace.learning.arms.arm import Arm
 
-__all__ = ["Arm", "Role"]
+__all__ = ["Arm"]

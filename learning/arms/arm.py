@@ -1,7 +1,7 @@
 """An arm: a model with its detector and its metrics."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 from headrace.learning.arms.own_answers import OwnAnswers
 from headrace.learning.encoding import digest
@@ -12,12 +12,9 @@ from headrace.learning.prediction import Prediction, number
 from headrace.learning.records.schema import LARGEST
 from headrace.learning.signals import Notice
 from headrace.learning.tags import tagged
-from headrace.learning.task import MEANS, Json, Label, Task, Value, name_of
+from headrace.learning.task import MEANS, Json, Label, Role, Task, Value, name_of
 from headrace.learning.waiting.batch import LabelledFeatures
 from headrace.learning.watch import Watch, watchings
-
-Role = Literal["champion", "challenger", "baseline", "frozen"]
-"""What an arm is for: its predictions are served, it may take their place, it is a measure for the others, or it learns no more."""
 
 
 @tagged("arm/2")

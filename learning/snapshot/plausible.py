@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta
 from river.base import Base
 
-from headrace.learning.arms import Arm, Role
+from headrace.learning.arms import Arm
 from headrace.learning.errors import HeadraceError, ModelError
 from headrace.learning.guards.outlier import OutlierGuard, Spread
 from headrace.learning.models.likeness import check_like
@@ -22,7 +22,7 @@ from headrace.learning.signals import Signal, SignalParts
 from headrace.learning.snapshot.header import Sum
 from headrace.learning.state import State
 from headrace.learning.tags import OURS, Count, contents_of
-from headrace.learning.task import Task, under
+from headrace.learning.task import Role, Task, under
 from headrace.learning.versions import Version
 from headrace.learning.waiting.batch import LabelledFeatures
 from headrace.learning.waiting.join import MODULUS

@@ -12,6 +12,9 @@ Kind = Literal["binary", "multiclass", "regression"]
 Value = bool | int | float | str
 Label = bool | int | float | str
 
+Role = Literal["champion", "challenger", "baseline", "frozen"]
+"""What an arm is for: its predictions are served, it may take their place, it is a measure for the others, or it learns no more."""
+
 Json = Any
 """A value that is read from JSON or written as JSON."""
 
