@@ -36,10 +36,10 @@ class Breaker:
 
     async def resume_if_due(self, learner: Learner, waiting: Waiting | None, waits_for: float) -> None:
         """Append a `resume` if it is time. Raises what the broker fails with."""
-        settings = learner.task.guard.label_rate
-        wait = settings.wait if isinstance(settings, LabelRate) else LabelRate().wait
         if waiting is None or waiting.why != "resume" or not waiting.id.startswith(BREAKER):
             return
+        settings = learner.task.guard.label_rate
+        wait = settings.wait if isinstance(settings, LabelRate) else LabelRate().wait
         if waits_for * 1000 < milliseconds(wait) or self.clock() < self._next_at:
             return
         self._next_at = self.clock() + AGAIN_SECONDS

@@ -61,18 +61,17 @@ class Unacknowledged:
     ----------
     size
         The bytes of the messages that are held.
-    added, dropped
-        How many messages were ever added, and how many of them are held no longer.
+    dropped
+        How many messages were acknowledged and are held no longer.
     """
 
     def __init__(self) -> None:
         self.messages: deque[SentMessage] = deque()
-        self.size = self.added = self.dropped = 0
+        self.size = self.dropped = 0
 
     def add(self, message: SentMessage) -> None:
         """Add a message that was sent."""
         self.messages.append(message)
-        self.added += 1
         self.size += len(message.value)
 
     def first(self) -> SentMessage | None:
@@ -122,11 +121,12 @@ class KafkaOutlet:
     async def flush(self, partition: int) -> None:
         """Wait until the broker has acknowledged all effects of this shard that were sent so far; raises if the broker refused one.
 
-        It does not wait for what is sent meanwhile: under a load that never pauses it would not return, and no snapshot would be saved.
+        It does not wait for effects that are sent during the wait. If it did, it would never return under constant load, and no snapshot
+        would be saved.
         """
         unacknowledged = self._unacknowledged[partition]
-        added = unacknowledged.added
-        while (message := unacknowledged.first()) and unacknowledged.dropped < added:
+        sent = unacknowledged.dropped + len(unacknowledged.messages)
+        while (message := unacknowledged.first()) and unacknowledged.dropped < sent:
             await asyncio.wait([message.sent])  # a plain await would cancel the future when this call is cancelled
             error = None if message.sent.cancelled() else message.sent.exception()
             if message.is_acknowledged:

@@ -3,9 +3,9 @@
     PYTHONHASHSEED=0 .venv/bin/python benchmarks/detection.py [--seeds 30] [--quick] [--costs] [--with-kswin]
 
 Five streams of River change abruptly every 10,000 records, five times. A model learns each of them on through the changes, and
-the detectors see its errors, each made before the label was learned. The same streams without a change, for a third of the seeds, give the false alarms: the knob of
-each detector is set so that it raises `--rate` false alarms in 100,000 stationary records. Only rises are alarms. Each series of errors is
-computed once and fed to all detectors.
+the detectors see its errors, each made before the label was learned. The same streams without a change, for a third of the seeds, give the
+false alarms: the knob of each detector is set so that it raises `--rate` false alarms in 100,000 stationary records. Only rises are
+alarms. Each series of errors is computed once and fed to all detectors.
 
 The measures are those of CapyMOA's EvaluateDriftDetector: an alarm within `--max-delay` records after a change detects it; the episode
 recall is the share of the changes that were detected; the mean time to detection is over the detected ones. Here a change counts once,

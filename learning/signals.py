@@ -102,19 +102,6 @@ class Signal(NamedTuple):
     @classmethod
     def of(cls, notice: Notice, name: str, position: int, time: int) -> "Signal":
         """Make the signal of a notice, about which nothing was done yet."""
-        return cls(
-            id=name,
-            position=position,
-            kind=notice.kind,
-            arm=notice.arm,
-            detector=notice.detector,
-            watched=notice.watched,
-            direction=notice.direction,
-            before=notice.before,
-            after=notice.after,
-            width_before=notice.width_before,
-            width=notice.width,
-            action="",
-            advised=None,
-            time=time,
-        )
+        fields = notice._asdict()
+        del fields["statistic"], fields["threshold"]
+        return cls(id=name, position=position, action="", advised=None, time=time, **fields)

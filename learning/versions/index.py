@@ -102,7 +102,10 @@ class VersionIndex:
         self.saved[name] = self.saved[name]._replace(pinned=pinned)
 
     def scored(self) -> list[Version]:
-        """List the versions that have a recent error, but those that were gone back from: a model that has learned flipped labels errs little on them."""
+        """List the versions that have a recent error, without those that a rollback replaced.
+
+        A model that has learned flipped labels makes few errors while the labels are flipped, so its error says nothing.
+        """
         return [
             version for version in self.saved.values() if version.error is not None and version.reason != "rollback"
         ]

@@ -1,4 +1,4 @@
-"""The teller publishes what a shard has to tell, in order, and a snapshot does not wait for what is told after it."""
+"""The teller publishes a shard's effects in order, and a flush does not wait for later ones."""
 
 import asyncio
 
@@ -29,12 +29,12 @@ def test_a_flush_waits_only_for_what_was_added_before_it():
 
 
 def test_what_was_added_during_a_telling_is_told_by_the_next_one_in_order():
-    told = []
+    published = []
 
     class Noting(Outlet):
         async def tell(self, partition, effects):
             await super().tell(partition, effects)
-            told.extend(effect.id for effect in effects)
+            published.extend(effect.id for effect in effects)
 
     async def run():
         teller = Teller("t", 0, Noting())
@@ -46,4 +46,4 @@ def test_what_was_added_during_a_telling_is_told_by_the_next_one_in_order():
         await first
 
     asyncio.run(run())
-    assert told == [alert(0).id, alert(1).id]
+    assert published == [alert(0).id, alert(1).id]

@@ -1,4 +1,4 @@
-"""What a worker tells while a drift is noticed and its guard has a last good version beside the champion."""
+"""The status and the signals of a worker whose guard compares the champion with its last good version."""
 
 import random
 import uuid
@@ -38,9 +38,9 @@ def worker(broker, tmp_path):
 
 
 def command(worker, *words):
-    told = CliRunner().invoke(headrace, [words[0], "--config", str(worker.config), worker.task, *words[1:]])
-    assert told.exit_code == 0, (words, told.output, told.exception)
-    return told.output
+    result = CliRunner().invoke(headrace, [words[0], "--config", str(worker.config), worker.task, *words[1:]])
+    assert result.exit_code == 0, (words, result.output, result.exception)
+    return result.output
 
 
 def test_arms_and_signals_are_told_by_http_and_by_command(worker):

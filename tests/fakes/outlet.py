@@ -35,7 +35,7 @@ class Outlet:
     ):
         self.published = set() if published is None else published
         self._step, self._is_early, self._witness = step, is_early, witness
-        self._pending, self._told, self._sent = [], 0, 0
+        self._pending, self._sent = [], 0
 
     async def tell(self, partition, effects):
         await self._step()
@@ -43,12 +43,11 @@ class Outlet:
             if self._is_early():
                 self._publish(effect)
             self._pending.append(effect)
-        self._told += len(effects)
 
     async def flush(self, partition):
-        """Publish what was told by now; what is told meanwhile is for the next one, or a snapshot would wait as long as effects come."""
-        told = self._told
-        while self._sent < told:
+        """Publish what was told before the call. What is told during it is for the next flush."""
+        end = self._sent + len(self._pending)
+        while self._sent < end:
             await self._step()
             if self._pending:
                 self._publish(self._pending.pop(0))
