@@ -117,7 +117,7 @@ from headrace.learning.tags import tagged
 
 @tagged("suspicious/1")
 class Suspicious:
-    name, admits = "suspicious", False
+    name, asks, admits = "suspicious", "", False
 
     def __init__(self):
         self.alarms = 0
