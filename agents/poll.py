@@ -27,10 +27,6 @@ from headrace.tables.kafka.log import QUIET_SECONDS
 
 log = structlog.get_logger()
 
-FETCH_WAIT_MS = 20
-"""How long a broker may hold a fetch that has no messages. aiokafka keeps one fetch a broker in flight, so the idle topics of a worker hold
-up the busy one for as long: Faust's own 1,500 ms cause stalls of a second and more under load."""
-
 CLOSE_SECONDS = 1.5
 """How long the consumer may take to leave the group: a broker that is away does not answer."""
 
@@ -117,11 +113,10 @@ async def polls(stream: Stream) -> AsyncIterator[PollMessage]:
 
 
 class PollThread(driver.AIOKafkaConsumerThread):
-    """Faust's consumer thread, with short fetches, committed records only, and commits that cannot end the worker."""
+    """Faust's consumer thread, with committed records only, and commits that cannot end the worker."""
 
     def _create_worker_consumer(self, transport: driver.Transport) -> AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
-        consumer._fetch_max_wait_ms = FETCH_WAIT_MS  # noqa: SLF001
         # Faust reads committed records only when its own transactions are on.
         consumer._isolation_level = ISOLATION  # noqa: SLF001
         return consumer

@@ -128,7 +128,6 @@ class Requests:
         options: ConsumerOptions = {
             "group_id": f"headrace-{self.task.requests}",
             "auto_offset_reset": "earliest",
-            "fetch_max_wait_ms": 20,
         }
         async with (
             consuming(self.brokers, **options) as consumer,

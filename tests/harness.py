@@ -327,6 +327,18 @@ def wait_for(true, seconds: float, what) -> None:
         time.sleep(0.1)
 
 
+def wait_while_moving(true, seconds: float, state) -> None:
+    """Wait until a condition holds; AssertionError, with what `state` returns, if that has been the same for so long."""
+    seen, deadline = state(), time.monotonic() + seconds
+    while not true():
+        now = state()
+        if now != seen:
+            seen, deadline = now, time.monotonic() + seconds
+        if time.monotonic() > deadline:
+            raise AssertionError(f"nothing has moved for {seconds} s: {seen}")
+        time.sleep(0.1)
+
+
 def make_topics(broker: str, task: Task) -> None:
     """Make a task's topics before any worker runs."""
     asyncio.run(prepare(broker, topics_of(task)))

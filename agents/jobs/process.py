@@ -1,4 +1,4 @@
-"""The process of a job, of lower priority than its worker and with bounded memory; it ends with its worker."""
+"""The process of a job, of lower priority than its worker unless the shard waits for it, with bounded memory; it ends with its worker."""
 
 import asyncio
 import contextlib
@@ -23,8 +23,8 @@ from headrace.tables.kafka.log import KafkaEventLog
 
 log = structlog.get_logger()
 
-NICENESS = 19
-"""The lowest priority: the worker and its answers come first."""
+NICENESS = 10
+"""Beside busy workers a job gets a tenth of a core, so that it ends; of the lowest priority, 19, it would get a sixtieth."""
 
 ALONE_SECONDS = 1.0
 """How often the process looks whether its worker still runs."""
@@ -100,7 +100,6 @@ def run_job(task: Task, partition: int, brokers: Brokers, modules: Collection[st
     """Be the process of a job: read an order from stdin, make the model, and tell the progress on stdout. Return the exit status."""
     parent = os.getppid()
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-    os.nice(NICENESS)
     resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
     out = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)  # what a model prints
@@ -110,6 +109,8 @@ def run_job(task: Task, partition: int, brokers: Brokers, modules: Collection[st
             out.write(msgspec.json.encode(told) + b"\n")
 
     order = msgspec.json.decode(sys.stdin.buffer.read(), type=Order)
+    if order.promised is None:
+        os.nice(NICENESS)
     try:
         asyncio.run(_make(task, partition, order, brokers, modules=modules, tell=tell))
     except MemoryError:

@@ -1,4 +1,4 @@
-"""Corrections of aiokafka 0.14: two defects, corrected for every client of this process, Faust's included."""
+"""Corrections of aiokafka 0.14: two defects and a setting that fits no load, corrected for every client of this process, Faust's included."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -6,9 +6,12 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 import aiokafka.admin.client
 import aiokafka.client
+import aiokafka.consumer.consumer
 from aiokafka.conn import AIOKafkaConnection, CloseReason
 from aiokafka.errors import KafkaConnectionError
 from aiokafka.protocol.metadata import MetadataRequest
+
+from headrace.tables.kafka.fetcher import PacedFetcher
 
 Options = ParamSpec("Options")
 Sent = TypeVar("Sent")
@@ -16,7 +19,8 @@ Sending = Callable[Concatenate[AIOKafkaConnection, Options], Sent]
 
 
 def correct_aiokafka() -> None:
-    """Correct how aiokafka requests metadata, and how it sends over a closed connection. The module `clients` calls this at import."""
+    """Correct how aiokafka requests metadata, fetches, and sends over a closed connection. The module `clients` calls this at import."""
+    setattr(aiokafka.consumer.consumer, "Fetcher", PacedFetcher)  # noqa: B010 a type checker takes it for a type
     aiokafka.client.MetadataRequest = aiokafka.admin.client.MetadataRequest = _describe
     for name in ("send", "_send_sasl_token"):
         setattr(AIOKafkaConnection, name, _failing_as_broken(getattr(AIOKafkaConnection, name)))

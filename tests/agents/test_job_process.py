@@ -4,9 +4,11 @@ import os
 import sys
 
 import harness
+import msgspec
+import pytest
 
 from headrace.agents.jobs.order import Order
-from headrace.agents.jobs.process import Subprocess
+from headrace.agents.jobs.process import NICENESS, Subprocess
 from headrace.learning.recipe import Recipe
 
 ORDER = Order(id="j1", recipe=Recipe(), model="logistic", definition="x" * (1 << 20))
@@ -24,9 +26,20 @@ order = json.loads(sys.stdin.buffer.read())
 print(json.dumps({"type": "progress", "done": len(order["definition"])}), flush=True)
 """
 
+TELL_NICENESS = """
+import os, sys
+from headrace.agents.jobs import process
 
-def started(program, *arguments):
-    return Subprocess([sys.executable, "-I", "-S", "-c", program, *map(str, arguments)], ORDER, os.environ)
+async def make(*_, tell, **__):
+    tell(process.Progress(done=os.nice(0)))
+
+process._make = make
+sys.exit(process.run_job(None, 0, None, (), 1 << 40))
+"""
+
+
+def started(program, *arguments, order=ORDER, isolated=("-I", "-S")):
+    return Subprocess([sys.executable, *isolated, "-c", program, *map(str, arguments)], order, os.environ)
 
 
 def ended(process):
@@ -52,3 +65,10 @@ def test_a_process_that_never_reads_its_order_can_be_killed():
     process = started("import time; time.sleep(600)")
     process.kill()
     assert ended(process).error == "it ended with status -9"
+
+
+@pytest.mark.parametrize(("promised", "nicer"), [(None, NICENESS), (7, 0)])
+def test_a_job_gives_way_to_its_worker_unless_the_shard_waits_for_it(promised, nicer):
+    process = ended(started(TELL_NICENESS, order=msgspec.structs.replace(ORDER, promised=promised), isolated=()))
+    assert process.has_delivered, process.error
+    assert process.progress.done == os.nice(0) + nicer

@@ -15,7 +15,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from headrace.agents.learn import LearningApp
-from headrace.agents.poll import FETCH_WAIT_MS, QUIET_SECONDS, Backlog, Poll, PollConsumer, PollThread, PollTransport
+from headrace.agents.poll import QUIET_SECONDS, Backlog, Poll, PollConsumer, PollThread, PollTransport
 from headrace.tables.kafka.clients import Brokers
 
 
@@ -38,16 +38,13 @@ def test_an_app_uses_the_poll_transport():
     assert PollTransport.Consumer is PollConsumer
 
 
-def test_the_consumer_does_not_let_an_idle_topic_hold_up_a_busy_one(monkeypatch):
+def test_the_consumer_of_faust_reads_committed_records_only(monkeypatch):
     class Consumer:
-        _fetch_max_wait_ms = 1500
         _isolation_level = "read_uncommitted"
 
     monkeypatch.setattr(driver.AIOKafkaConsumerThread, "_create_worker_consumer", lambda self, transport: Consumer())
     thread = object.__new__(PollThread)
-    consumer = PollThread._create_worker_consumer(thread, None)
-    assert consumer._fetch_max_wait_ms == FETCH_WAIT_MS
-    assert consumer._isolation_level == "read_committed"
+    assert PollThread._create_worker_consumer(thread, None)._isolation_level == "read_committed"
 
 
 def test_the_isolation_level_is_where_aiokafka_reads_it_when_it_starts():

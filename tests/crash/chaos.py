@@ -47,6 +47,7 @@ still owns its shards."""
 
 
 SETTLED_SECONDS = 90.0
+"""How long nothing may move before all is folded and every job is done."""
 
 FAULT_SHARDS, FAULT_RATE = 2, 200.0
 """What --faults runs with: every fault is judged by a fold of the whole log, and the machine has other things to do."""
@@ -93,11 +94,19 @@ def furthest(workers: list[harness.Worker], task: str) -> dict[int, dict]:
     return found
 
 
+def what_is_left(shard: dict, least: int) -> dict:
+    """What a shard still has to do; `unfolded` counts the rows of the feeder alone, since ticks go on as long as something waits."""
+    held, collected = shard.get("order", {"held": 0})["held"], shard.get("batch", {"collected": 0})["collected"]
+    return {
+        "unfolded": max(0, least - shard["position"]),
+        "waiting": shard["questions"]["waiting"] + shard["questions"]["early"] + held + collected,
+        "jobs": shard.get("jobs") or [],
+    }
+
+
 def is_at_rest(shard: dict, least: int) -> bool:
     """Whether a shard has folded all there is, and nothing waits in it any more."""
-    held, collected = shard.get("order", {"held": 0})["held"], shard.get("batch", {"collected": 0})["collected"]
-    waiting = shard["questions"]["waiting"] + shard["questions"]["early"] + held + collected
-    return least <= shard["position"] == shard["end"] and waiting == 0 and not shard.get("jobs")
+    return shard["position"] == shard["end"] and not any(what_is_left(shard, least).values())
 
 
 def run(options: argparse.Namespace, broker: str, folder: Path) -> bool:
@@ -154,15 +163,18 @@ def run(options: argparse.Namespace, broker: str, folder: Path) -> bool:
 
         found: dict[int, dict] = {}
 
-        def is_settled() -> bool:
+        def tell() -> dict[int, dict]:
             nonlocal found
             found = furthest(workers, task.name)
+            return {shard: what_is_left(told, counts[shard]) for shard, told in sorted(found.items())}
+
+        def is_settled() -> bool:
             return len(found) == options.shards and all(
                 is_at_rest(told, counts[shard]) for shard, told in found.items()
             )
 
         try:
-            harness.wait_for(is_settled, SETTLED_SECONDS, f"all of {counts} folded")
+            harness.wait_while_moving(is_settled, SETTLED_SECONDS, tell)
         except AssertionError:
             for worker in workers:
                 print(

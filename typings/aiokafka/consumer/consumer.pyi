@@ -5,6 +5,7 @@ from ssl import SSLContext
 from typing import Self
 
 from aiokafka.client import AIOKafkaClient
+from aiokafka.consumer.fetcher import Fetcher as Fetcher
 from aiokafka.structs import ConsumerRecord, OffsetAndMetadata, OffsetAndTimestamp, TopicPartition
 
 class AIOKafkaConsumer:
@@ -12,7 +13,6 @@ class AIOKafkaConsumer:
     _closed: bool | None
     _coordinator: object
     _fetcher: object
-    _fetch_max_wait_ms: int
     _isolation_level: str
     def __init__(
         self,
