@@ -7,7 +7,7 @@ export PYTHONHASHSEED := 0
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
 
-.PHONY: demo check format reference quick test chaos faults going-back endings fuzz fuzz-states bench kafka lock clean
+.PHONY: demo check format reference quick test test-all chaos faults going-back endings fuzz fuzz-states bench kafka lock clean
 
 .venv: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Headrace needs Python 3.11 or newer; run: make PYTHON=python3.11 .venv")'
@@ -45,9 +45,11 @@ PURE := tests/learning tests/property
 # Tests wait for the disk two thirds of the time: they are given one in memory, where there is one with 4 GB left.
 IN_MEMORY := $(shell df -k /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 4000000 { print "TMPDIR=/dev/shm" }')
 
-test: .venv .moto # first what needs no broker; then the rest, whose files each start processes of their own: two at a time
+test test-all: .venv .moto # first what needs no broker; then the rest, whose files each start processes of their own: two at a time
 	$(IN_MEMORY) $(BIN)/pytest -n 2 --dist worksteal headrace $(PURE)
 	$(IN_MEMORY) $(BIN)/pytest -n 2 --dist loadfile --durations=20 tests $(addprefix --ignore=,$(PURE))
+
+test-all: export THOROUGH := 1 # half an hour: more kills and faults, all seeds and examples
 
 LONG := hostile_records every_class encoding reading_changes_nothing snapshot_bytes digest trial published_digests online_linear
 

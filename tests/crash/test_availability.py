@@ -4,9 +4,13 @@ import asyncio
 
 import availability
 import pytest
+from thorough import only_thorough
 
 
-@pytest.mark.parametrize(("static", "kills", "signals"), [(True, 5, ["SIGKILL", "SIGTERM"]), (False, 2, ["SIGKILL"])])
+@pytest.mark.parametrize(
+    ("static", "kills", "signals"),
+    [pytest.param(True, 5, ["SIGKILL", "SIGTERM"], marks=only_thorough), (False, 2, ["SIGKILL"])],
+)
 def test_every_question_is_answered_while_workers_are_killed(broker, tmp_path, static, kills, signals):
     run = availability.measure(broker, tmp_path, kills=kills, rate=200.0, seed=3, static=static, signals=signals)
     client = asyncio.run(run)

@@ -5,14 +5,15 @@ import argparse
 
 import chaos
 import pytest
+from thorough import only_thorough
 
 
 @pytest.mark.parametrize(
     ("model", "static", "wipe", "signals", "event_time", "controls", "drifts"),
     [
-        ("logistic", True, False, "SIGKILL,SIGTERM", True, False, False),
-        ("hoeffding_tree", False, True, "SIGKILL", False, False, False),
-        ("logistic", True, False, "SIGKILL,SIGTERM", False, True, False),
+        pytest.param("logistic", True, False, "SIGKILL,SIGTERM", True, False, False, marks=only_thorough),
+        pytest.param("hoeffding_tree", False, True, "SIGKILL", False, False, False, marks=only_thorough),
+        pytest.param("logistic", True, False, "SIGKILL,SIGTERM", False, True, False, marks=only_thorough),
         ("logistic", True, False, "SIGKILL,SIGTERM", False, False, True),
     ],
 )

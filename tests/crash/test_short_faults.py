@@ -14,6 +14,7 @@ import judge
 import pytest
 from proxy import Proxy
 from segments import batches, lose_tail
+from thorough import only_thorough
 
 needs_kafka = pytest.mark.skipif(not harness.has_kafka(), reason="faults are done to a real Kafka")
 
@@ -21,6 +22,7 @@ SHORT = ["tail-events", "new-pending", "database", "net-cut"]
 
 
 @needs_kafka
+@only_thorough
 def test_after_each_of_a_few_faults_every_shard_is_equal_or_says_what_was_done_to_it(tmp_path):
     options = argparse.Namespace(faults=len(SHORT), workers=2, shards=2, rate=100.0, only=SHORT)
     done = fault_run.Run(options, tmp_path, seed=3).run()

@@ -3,6 +3,7 @@
 import hypothesis.strategies as st
 from hypothesis import given, settings
 from random_logs import fold, logs, supplies
+from thorough import some
 
 from headrace.learning.fold.learner import Learner
 from headrace.learning.snapshot import digest, seal, unseal
@@ -10,7 +11,7 @@ from headrace.learning.supplies import InMemory
 
 
 @given(logs(), st.data())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=some(300), deadline=None)
 def test_any_log_is_folded_to_its_end_under_any_policies_and_from_any_snapshot(log, data):
     task, messages = log
     middle = data.draw(st.integers(0, len(messages)))

@@ -15,6 +15,7 @@ from fakes.rules import Rule, Violation, hold
 from fakes.world import Death
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from thorough import some
 
 import headrace.tables.kafka.appender
 from headrace.agents.ingest import Ingest
@@ -261,7 +262,9 @@ def small_batches(monkeypatch):
 
 
 MANY = settings(
-    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=some(200),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
 

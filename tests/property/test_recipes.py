@@ -6,6 +6,7 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_logs import fold, rows, tasks
+from thorough import some
 
 from headrace.learning.effects import Acted
 from headrace.learning.encoding import encode
@@ -31,7 +32,7 @@ def logs(draw):
 
 
 @given(logs())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=some(150), deadline=None)
 def test_a_recipe_that_leaves_nothing_out_makes_the_model_of_the_fold(log):
     task, messages = log
     job = Message(messages[-1].offset + 1, b'{"control": "job", "job": "j", "recipe": {}}', messages[-1].timestamp)

@@ -1,0 +1,16 @@
+"""What only `make test-all` runs: `make test` must take less than ten minutes."""
+
+import math
+import os
+
+import pytest
+
+IS_THOROUGH = os.environ.get("THOROUGH") == "1"
+
+only_thorough = pytest.mark.skipif(not IS_THOROUGH, reason="make test-all runs it")
+"""Marks a test, or a row of parameters, that `make test` skips."""
+
+
+def some(count: int) -> int:
+    """So many, or a quarter of them in `make test`."""
+    return count if IS_THOROUGH else math.ceil(count / 4)
