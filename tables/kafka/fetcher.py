@@ -1,5 +1,7 @@
 """How long a broker may hold the fetches of a consumer that has nothing to read."""
 
+from typing import Any
+
 from aiokafka.consumer.fetcher import Fetcher
 
 BUSY_MS, IDLE_MS = 20, 200
@@ -20,7 +22,7 @@ class PacedFetcher(Fetcher):
     A shorter `fetch_max_wait_ms` of a consumer counts. The module `corrections` makes all consumers use this class.
     """
 
-    def __init__(self, *arguments: object, **options: object):
+    def __init__(self, *arguments: Any, **options: Any):
         super().__init__(*arguments, **options)
         self._idle_ms = min(self._fetch_max_wait_ms, IDLE_MS)
         self._fetch_max_wait_ms = min(self._idle_ms, BUSY_MS)
