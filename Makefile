@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 export PYTHONHASHSEED := 0
+# A worker starts in less than half the time once its modules are compiled, so they are kept, whatever the environment says.
+unexport PYTHONDONTWRITEBYTECODE
 
 # uv installs in 5 s what takes pip 70 s. It does not read pip's own configuration: where only that knows an index, pip takes over.
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
