@@ -51,7 +51,9 @@ STREAMS = {
     "Sine": Stream(lambda concept, seed: synth.Sine(concept % 4, seed=seed), "hoeffding_tree"),
     "Agrawal": Stream(lambda concept, seed: synth.Agrawal(concept % 10, seed=seed), "hoeffding_tree"),
     "LED": Stream(
-        lambda concept, seed: synth.LEDDrift(seed, noise_percentage=0.1, n_drift_features=concept % 2 * 5),
+        lambda concept, seed: synth.LEDDrift(
+            seed, noise_percentage=0.1, irrelevant_features=True, n_drift_features=concept % 2 * 5
+        ),
         "softmax",
         "multiclass",
     ),

@@ -1,6 +1,6 @@
 """What each reaction is worth: the accuracy in the 2,000 records after a drift.
 
-    PYTHONHASHSEED=0 PYTHONPATH=. .venv/bin/python benchmarks/drift_recovery.py [--seeds 30]
+    PYTHONHASHSEED=0 PYTHONPATH=. .venv/bin/python benchmarks/drift_recovery.py [--seeds 30] [--only SEA]
 
 Five streams of River change abruptly after 10,000 records. Each reaction is set to `auto`, on ADWIN and `evidence`, and learns the same
 records. Beside them: `frozen` learns nothing after the change, `adapt` learns on and does nothing else, `retrain every 2,000` begins a new
@@ -43,7 +43,9 @@ STREAMS = {
     "Sine": Stream(lambda world, seed: synth.Sine(world, seed=seed), "hoeffding_tree"),
     "Agrawal": Stream(lambda world, seed: synth.Agrawal((0, 4)[world], seed=seed), "hoeffding_tree"),
     "LED": Stream(
-        lambda world, seed: synth.LEDDrift(seed, noise_percentage=0.1, n_drift_features=5 * world),
+        lambda world, seed: synth.LEDDrift(
+            seed, noise_percentage=0.1, irrelevant_features=True, n_drift_features=5 * world
+        ),
         "softmax",
         "multiclass",
     ),
@@ -120,10 +122,13 @@ def accuracy(name: str, way: str, rows: Rows) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=30)
+    parser.add_argument("--only", choices=STREAMS, help="this stream alone")
     options = parser.parse_args()
     started = time.monotonic()
     print(f"| Stream, model | {' | '.join(WAYS)} |\n|{'---|' * (len(WAYS) + 1)}", flush=True)
     for name, stream in STREAMS.items():
+        if options.only not in {None, name}:
+            continue
         found: dict[str, list[float]] = {way: [] for way in WAYS}
         for seed in range(options.seeds):
             rows = rows_of(stream, seed)
