@@ -9,7 +9,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
 
-.PHONY: demo check format reference quick test test-all chaos faults going-back endings fuzz fuzz-states bench kafka lock clean
+.PHONY: demo check format reference quick test test-all chaos faults going-back endings fuzz fuzz-states bench bench-drift kafka lock clean
 
 .venv: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Headrace needs Python 3.11 or newer; run: make PYTHON=python3.11 .venv")'
@@ -85,9 +85,13 @@ fuzz: .venv # 100,000 random requests: no digest may change, and the worker must
 fuzz-states: .venv # under an hour: ten million encodings, snapshots, manifests and addresses that nobody wrote; choose your own SEED
 	PYTHONPATH=tests $(BIN)/python tests/crash/fuzz_states.py --cases 10000000 --seed $(SEED)
 
-bench: .venv # every published figure, more than a quarter of an hour; prediction.py needs wrk
+bench: .venv # every published figure but those of drift, more than a quarter of an hour; prediction.py needs wrk
 	@for figure in throughput prediction freshness recovery availability memory pending snapshot_bytes encoding pauses; do \
 	  echo "== $$figure"; PYTHONPATH=tests $(BIN)/python benchmarks/$$figure.py || exit 1; done
+
+bench-drift: .venv # more than an hour: the figures of drift, on any machine the same but for what watching costs
+	@for figure in watching evidence false_rollbacks drift_recovery detection; do \
+	  echo "== $$figure"; PYTHONPATH=. $(BIN)/python benchmarks/$$figure.py || exit 1; done
 
 kafka: # a real Apache Kafka on 127.0.0.1:9092 in the foreground; needs Java 17, and Maven the first time
 	deploy/kafka/run.sh .kafka/data
