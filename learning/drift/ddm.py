@@ -65,7 +65,7 @@ class Ddm(WarningDetector):
         river = self._river
         rate, lowest, deviation = river._p, river._p_min or 0.0, river._s_min or 0.0  # noqa: SLF001
         count, mean = int(rate.n), rate.get()
-        width = count - self._lowest_count
+        width = max(count - self._lowest_count, 1)
         after = (mean * count - lowest * self._lowest_count) / width
         statistic = mean + sqrt(mean * (1 - mean) / count)
         threshold = lowest + (self.warning_threshold if is_warning else self.drift_threshold) * deviation

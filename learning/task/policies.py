@@ -67,7 +67,7 @@ class Guard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         What is compared: `"zero_one"`, `"brier"` or `"log"` (which is cut off at the loss of the probability 0.001) for classes;
         `"absolute"` for a regression (cut off at four times the mean error). Left out: `"zero_one"` or `"absolute"`.
     alpha
-        The chance of a false alarm within 20,000 labels that are compared, above 0 and below 1.
+        The chance of a false alarm within 20,000 labels, of which one in `every` is compared; above 0 and below 1.
     margin
         By how much the mean loss of the champion may be above that of what it is compared with, 0 to 1.
     every

@@ -328,3 +328,10 @@ def test_a_detector_that_cannot_be_made_is_refused_with_a_remedy(spec, says):
 
 def test_a_change_that_no_detector_doubts_is_no_warning():
     assert Change(0.1, 0.2, 10, 5).is_warning is False
+
+
+def test_ddm_with_thresholds_below_one_signals_and_does_not_raise():
+    dice = random.Random(1)
+    detector = make_detector({"use": "ddm", "drift_threshold": 0.5, "warning_threshold": 0.5})
+    changes = [detector.update(float(dice.random() < 0.3)) for _ in range(300)]
+    assert any(changes)
