@@ -51,7 +51,7 @@ test test-all: .venv .moto # first what needs no broker; then the rest, whose fi
 	$(IN_MEMORY) $(BIN)/pytest -n 2 --dist worksteal headrace $(PURE)
 	$(IN_MEMORY) $(BIN)/pytest -n 2 --dist loadfile --durations=20 tests $(addprefix --ignore=,$(PURE))
 
-test-all: export THOROUGH := 1 # half an hour: more kills and faults, all seeds and examples
+test-all: export THOROUGH := 1 # more kills and faults, all seeds and examples
 
 LONG := hostile_records every_class encoding reading_changes_nothing snapshot_bytes digest trial published_digests online_linear
 

@@ -1,4 +1,4 @@
-"""What only `make test-all` runs: `make test` must take less than ten minutes."""
+"""What only `make test-all` runs, so that `make test` stays short."""
 
 import math
 import os

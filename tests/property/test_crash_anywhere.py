@@ -614,7 +614,7 @@ OF_DRIFTS = [
 def test_a_shard_that_breaks_a_rule_is_caught(mutant, rules, floor, task):
     seeds = SEEDS_OF_DRIFTS if task in DRIFTING else SEEDS
     if not IS_THOROUGH and floor > RARE:
-        seeds, floor = seeds // 3, floor // 4
+        seeds, floor = seeds // 3, floor // 3
     found: Counter[Rule] = Counter()
     for rule in broken_by(mutant, task, seeds):
         found[rule] += 1
