@@ -13,6 +13,8 @@ from served import serving
 assert os.environ.get("PYTHONHASHSEED") == "0", "run the tests with PYTHONHASHSEED=0: make test"
 assert sys.version_info >= (3, 11)
 
+harness.Worker.is_forked = True
+
 
 def pytest_report_header() -> str:
     if harness.has_kafka():

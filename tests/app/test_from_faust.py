@@ -103,6 +103,8 @@ def test_an_absolute_working_folder_is_changed_into(config, tmp_path):
 class FaustWorker(Worker):
     """A worker that `faust worker` starts."""
 
+    is_forked = False
+
     def arguments(self):
         return [*FAUST, "worker", "-l", "info"]
 

@@ -21,6 +21,7 @@ SHARDS = 8
 def test_a_worker_raises_its_limit_and_a_shard_opens_no_more_files_than_is_said(broker, tmp_path):
     name = f"files{uuid.uuid4().hex[:8]}"
     worker = harness.Worker(tmp_path, broker, f'[tasks.{name}]\nkind = "binary"\npartitions = {SHARDS}\n')
+    worker.is_forked = False  # it inherits the limit
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
     try:

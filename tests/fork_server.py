@@ -1,0 +1,180 @@
+"""Starts workers by forking a process that has imported all that a worker imports, which is most of the time of a start.
+
+    python tests/fork_server.py SOCKET
+
+It listens on a Unix socket, one connection for each worker: it reads a line of JSON (`arguments`, `environment`, `folder`, `log`), answers
+the process id, and at its end the exit status, as `subprocess.Popen` has it. It ends when its standard input does. What a worker does
+is the same as that of `python -m headrace`: nothing of the command line, its settings or its loop has run before the fork.
+"""
+
+import atexit
+import contextlib
+import gc
+import importlib
+import json
+import os
+import selectors
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+
+IMPORTED = ("headrace.app.worker", "headrace.app.cli.worker", "headrace.app.trial", "scipy.stats", "river.proba")
+"""What is imported before the forks."""
+
+
+class Forked:
+    """A process that the server has started: what is used of `subprocess.Popen`."""
+
+    def __init__(self, server: str, request: dict[str, Any]):
+        self.returncode: int | None = None
+        self._connection = socket.socket(socket.AF_UNIX)
+        self._connection.connect(server)
+        self._connection.sendall(json.dumps(request).encode() + b"\n")
+        self._answers = self._connection.makefile("r")
+        self.pid = int(self._answers.readline())
+
+    def poll(self) -> int | None:
+        """The exit status; None while it runs."""
+        try:
+            return self.wait(0.0)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for the end, and return the exit status."""
+        if self.returncode is None:
+            with selectors.DefaultSelector() as selector:
+                selector.register(self._connection, selectors.EVENT_READ)
+                if not selector.select(timeout):
+                    raise subprocess.TimeoutExpired("a forked worker", timeout or 0.0)
+            self.returncode = int(self._answers.readline())
+            self._answers.close()
+            self._connection.close()
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal, if it still runs."""
+        if self.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """Send SIGKILL."""
+        self.send_signal(signal.SIGKILL)
+
+    def terminate(self) -> None:
+        """Send SIGTERM."""
+        self.send_signal(signal.SIGTERM)
+
+
+class Server:
+    """The server, started with the first worker of this process, and ended with it."""
+
+    def __init__(self) -> None:
+        self._folder: str | None = None
+
+    def start(self, arguments: list[str], environment: dict[str, str], folder: Path, log: Path) -> Forked:
+        """Start a worker."""
+        if self._folder is None:
+            self._folder = self._begin()
+        request = {"arguments": arguments, "environment": environment, "folder": str(folder), "log": str(log)}
+        return Forked(f"{self._folder}/socket", request)
+
+    def _begin(self) -> str:
+        folder = tempfile.mkdtemp(prefix="workers-")
+        process = subprocess.Popen(
+            [sys.executable, __file__, f"{folder}/socket"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+            cwd=ROOT,
+            env=os.environ | {"PYTHONHASHSEED": "0", "PYTHONPATH": str(ROOT)},
+        )
+        assert process.stdin is not None
+        assert process.stdout is not None
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        atexit.register(process.stdin.close)
+        if process.stdout.readline() != b"ready\n":
+            raise RuntimeError("the server that starts workers has ended")
+        return folder
+
+
+SERVER = Server()
+
+
+def serve(path: str) -> dict[str, Any]:
+    """Fork until the standard input ends. Returns in a worker, with its request."""
+    listening, selector = socket.socket(socket.AF_UNIX), selectors.DefaultSelector()
+    listening.bind(path)
+    listening.listen(16)
+    ended, woken = socket.socketpair()
+    ended.setblocking(False)
+    woken.setblocking(False)
+    signal.set_wakeup_fd(woken.fileno())
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    for one in (sys.stdin, listening, ended):
+        selector.register(one, selectors.EVENT_READ)
+    running: dict[int, socket.socket] = {}
+    print("ready", flush=True)
+    while True:
+        ready = {key.fileobj for key, _ in selector.select()}
+        if sys.stdin in ready:
+            os._exit(0)
+        if ended in ready:
+            with contextlib.suppress(BlockingIOError):
+                ended.recv(4096)
+            while running:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+                if not pid:
+                    break
+                with running.pop(pid) as connection, contextlib.suppress(OSError):
+                    connection.sendall(b"%d\n" % os.waitstatus_to_exitcode(status))
+        if listening in ready:
+            connection, _ = listening.accept()
+            request = json.loads(connection.makefile("rb").readline())
+            pid = os.fork()
+            if not pid:
+                signal.set_wakeup_fd(-1)
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                selector.close()
+                for one in (listening, ended, woken, connection, *running.values()):
+                    one.close()
+                return request
+            running[pid] = connection
+            connection.sendall(b"%d\n" % pid)
+
+
+def become(request: dict[str, Any]) -> None:
+    """Take the place of a process that `subprocess` would have started."""
+    os.setsid()
+    os.chdir(request["folder"])
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    given = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry and entry != str(ROOT)]
+    sys.path[1:1] = given
+    nothing, log = os.open(os.devnull, os.O_RDONLY), os.open(request["log"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    for number, opened in enumerate((nothing, log, log)):
+        os.dup2(opened, number)
+    os.close(nothing)
+    os.close(log)
+    sys.argv = request["arguments"]
+
+
+if __name__ == "__main__":
+    sys.path[0] = str(ROOT)
+    for module in IMPORTED:
+        importlib.import_module(module)
+    from headrace.app.cli import main
+
+    gc.collect()
+    gc.freeze()
+    become(serve(sys.argv[1]))
+    gc.unfreeze()
+    main()
