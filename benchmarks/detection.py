@@ -14,7 +14,9 @@ whatever it sees. The delay counts a missed change as `--max-delay`.
 """
 
 import argparse
+import multiprocessing
 import random
+import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -195,53 +197,72 @@ def main() -> None:
     started = time.perf_counter()
     seeds, each = (1, 1_500) if options.quick else (options.seeds, EACH)
     max_delay = options.max_delay or each // 5
-    places = [each * number for number in range(1, CHANGES + 1)]
-    concepts = range(CHANGES + 1)
-    changing = {
-        name: [errors_of(stream, seed, list(concepts), each) for seed in range(seeds)]
-        for name, stream in STREAMS.items()
-    }
-    stationary = [
-        errors_of(stream, seed, [seed] * len(concepts), each)
-        for stream in STREAMS.values()
-        for seed in range(max(1, seeds // STATIONARY))
-    ]
-    every = round(100_000 / options.rate)
-
-    def dummy(errors: bytearray) -> list[int]:
-        return list(range(every - 1, len(errors), every))
-
-    rows, by_stream = [], []
-    for name in [*(known for known in KNOBS if known != "kswin" or options.with_kswin), "dummy"]:
-        if name == "dummy":
-            knob, rate, told = every, 100_000 / every, "records"
-            alarms = dummy
-        else:
-            knob, rate = tune(name, options.rate, stationary)
-            told, make = KNOBS[name][0], KNOBS[name][3]
-            alarms = partial(alarms_of, make(knob))
-        parts = {
-            stream: sum((score(alarms(errors), places, max_delay) for errors in series), Score())
-            for stream, series in changing.items()
-        }
-        whole = sum(parts.values(), Score())
-        count = whole.found + whole.missed
-        mean = f"{whole.delays / whole.found:.0f}" if whole.found else "-"
-        delay = (whole.delays + whole.missed * max_delay) / count
-        recall = f"{whole.found / count:.2f}"
-        rows.append(
-            [name, f"{told} {knob:.3g}", f"{rate:.1f}", recall, mean, f"{delay:.0f}", whole.missed, whole.false]
-        )
-        by_stream.append([name, *(told_of(part) for part in parts.values())])
+    names = [*(known for known in KNOBS if known != "kswin" or options.with_kswin), "dummy"]
+    with multiprocessing.get_context("fork").Pool() as pool:
+        made = {stream: pool.map(partial(changing, stream, each), range(seeds)) for stream in STREAMS}
+        few = range(max(1, seeds // STATIONARY))
+        same = [errors for stream in STREAMS for errors in pool.map(partial(stationary, stream, each), few)]
+        measured = []
+        for one in pool.imap(partial(measure, options.rate, max_delay, each, same, made), names):
+            print(one[0], file=sys.stderr, flush=True)
+            measured.append(one)
     print_table(
         [
             "Detector", "Knob", "False alarms in 100,000 stationary records", "Episode recall", "Mean time to detection",
             "Delay", f"Misses of {CHANGES * seeds * len(STREAMS)}", "False alarms in the streams with changes",
         ],
-        rows,
+        [cells for cells, _ in measured],
     )  # fmt: skip
-    print_table(["Episode recall, mean time to detection", *STREAMS], by_stream)
+    print_table(["Episode recall, mean time to detection", *STREAMS], [cells for _, cells in measured])
     print(f"{seeds} seeds, a change every {each:,} records; {time.perf_counter() - started:.0f} s.")
+
+
+def changing(stream: str, each: int, seed: int) -> bytearray:
+    """The errors on a stream whose world changes."""
+    return errors_of(STREAMS[stream], seed, list(range(CHANGES + 1)), each)
+
+
+def stationary(stream: str, each: int, seed: int) -> bytearray:
+    """The errors on a stream whose world stays the same."""
+    return errors_of(STREAMS[stream], seed, [seed] * (CHANGES + 1), each)
+
+
+def measure(
+    rate: float, max_delay: int, each: int, same: list[bytearray], made: dict[str, list[bytearray]], name: str
+) -> tuple[list[Any], list[Any]]:
+    """Measure a detector at so many false alarms in 100,000 stationary records: its row of each table."""
+    every, places = round(100_000 / rate), [each * number for number in range(1, CHANGES + 1)]
+    if name == "dummy":
+        knob, rate, told = every, 100_000 / every, "records"
+        alarms = partial(dummy, every)
+    else:
+        knob, rate = tune(name, rate, same)
+        told, make = KNOBS[name][0], KNOBS[name][3]
+        alarms = partial(alarms_of, make(knob))
+    parts = {
+        stream: sum((score(alarms(errors), places, max_delay) for errors in series), Score())
+        for stream, series in made.items()
+    }
+    whole = sum(parts.values(), Score())
+    count = whole.found + whole.missed
+    mean = f"{whole.delays / whole.found:.0f}" if whole.found else "-"
+    delay = (whole.delays + whole.missed * max_delay) / count
+    cells = [
+        name,
+        f"{told} {knob:.3g}",
+        f"{rate:.1f}",
+        f"{whole.found / count:.2f}",
+        mean,
+        f"{delay:.0f}",
+        whole.missed,
+        whole.false,
+    ]
+    return cells, [name, *(told_of(part) for part in parts.values())]
+
+
+def dummy(every: int, errors: bytearray) -> list[int]:
+    """An alarm after every so many records."""
+    return list(range(every - 1, len(errors), every))
 
 
 def told_of(part: Score) -> str:

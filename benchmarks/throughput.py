@@ -2,7 +2,8 @@
 
     PYTHONPATH=tests .venv/bin/python benchmarks/throughput.py [--rows 150000] [--rounds 3] [--json]
 
-The model is `logistic` with ADWIN; snapshots, validation and all metrics are on. The bare loop reads the same topic, decodes with
+The model is `logistic`; the default detectors and guards, snapshots, validation and all metrics are on. `unwatched` is the same worker
+without detectors and guards. The bare loop reads the same topic, decodes with
 msgspec, predicts, updates ADWIN, learns, and sends a pickle of its model to a compacted topic as often as the worker saved in the
 same round. River alone does the same with rows that are in memory. Each round measures all of them, one after the other; the medians
 are printed.
@@ -107,9 +108,12 @@ def count_saves(broker: str, task: Task) -> int:
     return sum(message.key.startswith(b"manifest/") and message.value is not None for message in written)
 
 
-def worker(broker: str, task: Task, count: int, folder: Path) -> tuple[float, float]:
+UNWATCHED = "detectors = []\nreactions = []\nguard = { against = [], label_rate = false }\n"
+
+
+def worker(broker: str, task: Task, count: int, folder: Path, settings: str = "") -> tuple[float, float]:
     """Rows a second of a worker, from the first update seen to the last, and the seconds between its snapshots."""
-    started_worker = harness.Worker(folder, broker, f'[tasks.{task.name}]\nkind = "binary"\n').start()
+    started_worker = harness.Worker(folder, broker, f'[tasks.{task.name}]\nkind = "binary"\n{settings}').start()
     try:
         first, pause, deadline = None, 0.25, time.perf_counter() + SECONDS_MAX
         while time.perf_counter() < deadline:
@@ -136,17 +140,19 @@ def worker(broker: str, task: Task, count: int, folder: Path) -> tuple[float, fl
 
 def measure(broker: str, count: int, pack: int, rounds: int) -> dict[str, float]:
     """Medians over the rounds."""
-    found: dict[str, list[float]] = {"worker": [], "bare_loop": [], "river_alone": [], "saved_every_s": []}
+    names = "worker", "unwatched", "bare_loop", "river_alone", "saved_every_s"
+    found: dict[str, list[float]] = {name: [] for name in names}
     rows = phishing(count)
     lines = [msgspec.json.encode(row) for row in rows]
     messages = [b"\n".join(lines[at : at + pack]) for at in range(0, count, pack)]
     for number in range(rounds):
-        task = Task(name=f"bench{pack}x{number}", kind="binary")
-        harness.make_topics(broker, task)
-        asyncio.run(harness.append(broker, task.events, ((0, message) for message in messages)))
-        with tempfile.TemporaryDirectory() as folder:
-            rate, seconds = worker(broker, task, count, Path(folder))
-        found["worker"].append(rate)
+        for name, settings in (("unwatched", UNWATCHED), ("worker", "")):
+            task = Task(name=f"{name}{pack}x{number}", kind="binary")
+            harness.make_topics(broker, task)
+            asyncio.run(harness.append(broker, task.events, ((0, message) for message in messages)))
+            with tempfile.TemporaryDirectory() as folder:
+                rate, seconds = worker(broker, task, count, Path(folder), settings)
+            found[name].append(rate)
         found["saved_every_s"].append(seconds)
         found["bare_loop"].append(run_bare_loop(broker, task.events, count, seconds))
         found["river_alone"].append(river_alone(rows[: count // 4]))
@@ -163,9 +169,11 @@ def main() -> None:
         "single_rows_per_s": round(single["worker"]),
         "single_to_bare_loop": round(single["worker"] / single["bare_loop"], 2),
         "single_to_river_alone": round(single["worker"] / single["river_alone"], 2),
+        "single_to_unwatched": round(single["worker"] / single["unwatched"], 2),
         "packed_rows_per_s": round(packed["worker"]),
         "packed_to_bare_loop": round(packed["worker"] / packed["bare_loop"], 2),
         "packed_to_river_alone": round(packed["worker"] / packed["river_alone"], 2),
+        "packed_to_unwatched": round(packed["worker"] / packed["unwatched"], 2),
         "bare_loop_single_rows_per_s": round(single["bare_loop"]),
         "bare_loop_packed_rows_per_s": round(packed["bare_loop"]),
         "river_alone_rows_per_s": round(statistics.mean((single["river_alone"], packed["river_alone"]))),
