@@ -179,7 +179,9 @@ class Shard(OrderedPartition):
         self.progress.begin(self.position, end, asked_at, resumed.current_at)
         if self.saver.position:  # a crash may have come between the snapshot and its commit
             await collaborators.commit(self.partition, self.saver.position)
-        await self._definition.write_if_missing(self.learner)  # a log without messages has it in front of all that a live shard is sent
+        await self._definition.write_if_missing(
+            self.learner
+        )  # a log without messages has it in front of all that a live shard is sent
         if self.status == "opening":
             self.status, self.error = "live", None
 

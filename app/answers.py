@@ -7,6 +7,7 @@ from msgspec import UNSET, UnsetType
 
 from headrace.agents.background import BackgroundStatus
 from headrace.agents.jobs.status import JobStatus
+from headrace.learning.signals import Direction, SignalKind
 from headrace.learning.task import Json, Kind, Label, Role, Value
 
 Position = Annotated[int, msgspec.Meta(ge=0)]
@@ -258,7 +259,7 @@ class StoredSignal(msgspec.Struct, frozen=True):
     partition, position
         The shard, and the offset of the message at which it was noticed.
     kind
-        `drift`, `warning` of one, or `guard`.
+        `drift`; `oscillation`; a `warning` of either; or `guard`.
     arm
         The arm that it is about; None where it is about the records.
     detector
@@ -282,11 +283,11 @@ class StoredSignal(msgspec.Struct, frozen=True):
     id: str
     partition: Position
     position: Position
-    kind: Literal["drift", "warning", "guard"]
+    kind: SignalKind
     arm: str | None
     detector: str
     watched: str
-    direction: Literal["worse", "better", "changed"]
+    direction: Direction
     before: float
     after: float
     width_before: Position

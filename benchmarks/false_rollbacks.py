@@ -38,8 +38,8 @@ def compare_equals(runs: int, records: int, error: float, margin: float) -> int:
     """Count the runs with an alarm among so many comparisons of two arms with the same error."""
     dice = np.random.default_rng(1)
     between = WITHIN / ALPHA
-    bet = 0.5 / (margin + 1.0) * 2.0 ** -np.arange(8)[:, None]
-    evidence, alarmed = np.zeros((8, runs)), np.zeros(runs, bool)
+    bet = 0.5 / (margin + 1.0) * 4.0 ** -np.arange(4)[:, None]
+    evidence, alarmed = np.zeros((4, runs)), np.zeros(runs, bool)
     kept = [EDetector(mean=margin, between=between, low=-1.0) for _ in range(min(REPEATED, runs))]
     alarms = [False] * len(kept)
     for _ in range(records):

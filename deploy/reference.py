@@ -190,7 +190,8 @@ def name_type(hint: Any) -> str:
     if origin is Annotated:
         return name_type(parts[0]) + "".join(name_bounds(meta) for meta in parts[1:])
     if origin is list:
-        return f"list of {' or '.join(name_type(part) + 's' for part in (get_args(parts[0]) or parts))}"
+        many = [f"{name_type(part)}s" for part in (get_args(parts[0]) or parts)]
+        return f"list of {name_type(parts[0]) if get_origin(parts[0]) is Literal else ' or '.join(many)}"
     return "table"
 
 
@@ -209,15 +210,21 @@ def name_default(field: Any) -> str:
     """Name the default of a setting, as it would be written."""
     if field.required:
         return "required"
-    if (
-        field.default in (None, "")
-        or field.default_factory is not msgspec.NODEFAULT
-        or isinstance(field.default, msgspec.Struct)
-    ):
+    default = field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
+    if default in (None, ""):
         return "left out"
-    if isinstance(field.default, bool):
-        return f"`{str(field.default).lower()}`"
-    return f'`"{field.default}"`' if isinstance(field.default, str) else f"`{field.default:.10g}`"
+    return "the table's own defaults" if isinstance(default, msgspec.Struct) else f"`{_write(default)}`"
+
+
+def _write(value: Any) -> str:
+    """Write a value as TOML has it."""
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {_write(one)}" for key, one in value.items()) + " }"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_write, value)) + "]"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f'"{value}"' if isinstance(value, str) else f"{value:.10g}"
 
 
 def print_settings(struct: type[msgspec.Struct]) -> str:
@@ -309,12 +316,24 @@ def print_names(table: Mapping[str, Any]) -> str:
 
 def print_made(table: Mapping[str, Any]) -> str:
     """Print a table of names of classes, with their parameters and the first paragraph of the docstring of each."""
-    rows = []
-    for name, kind in table.items():
-        parameters = () if kind.__init__ is object.__init__ else inspect.signature(kind).parameters.values()
-        told = [f"`{one.name}`" if one.default is one.empty else f"`{one.name} = {one.default}`" for one in parameters]
-        rows.append([f"`{name}`", ", ".join(told), read_first(inspect.getdoc(kind))])
+    rows = [[f"`{name}`", _tell_parameters(kind), read_first(inspect.getdoc(kind))] for name, kind in table.items()]
     return write_table(["Name", "Parameters", "Meaning"], rows)
+
+
+def _tell_parameters(kind: Any) -> str:
+    parameters = () if kind.__init__ is object.__init__ else inspect.signature(kind).parameters.values()
+    return ", ".join(
+        f"`{one.name}`" if one.default is one.empty else f"`{one.name} = {one.default}`" for one in parameters
+    )
+
+
+def print_detectors() -> str:
+    """Print the table of detectors: with the series that each can watch."""
+    rows = []
+    for name, kind in DETECTORS.items():
+        takes = ", ".join(sorted(kind.takes)) if isinstance(kind.takes, frozenset) else "what all of its detectors take"
+        rows.append([f"`{name}`", _tell_parameters(kind), takes, read_first(inspect.getdoc(kind))])
+    return write_table(["Name", "Parameters", "Takes", "Meaning"], rows)
 
 
 def print_controls() -> str:
@@ -351,7 +370,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "commands": print_commands,
     "models": lambda: print_catalogue(MODELS, has_parameters=True),
     "metrics": lambda: print_catalogue(METRICS, has_parameters=False),
-    "detectors": lambda: print_made(DETECTORS),
+    "detectors": print_detectors,
     "reactions": lambda: print_made(REACTIONS),
     "guards": lambda: print_names(GUARDS),
     "controls": print_controls,

@@ -6,7 +6,7 @@ import msgspec
 
 from headrace.learning.codes import AlertCode, RefusalCode
 from headrace.learning.prediction import Prediction
-from headrace.learning.signals import Direction
+from headrace.learning.signals import Direction, SignalKind
 from headrace.learning.task import Label, Mode
 from headrace.learning.versions import Version
 
@@ -38,9 +38,9 @@ class Resolved(Effect, frozen=True, kw_only=True):
 
 
 class Drift(Effect, frozen=True, kw_only=True):
-    """What a detector or a guard has noticed; see `headrace.learning.signals.Notice`. `kind` is `drift`, `warning` or `guard`."""
+    """What a detector or a guard has noticed; see `headrace.learning.signals.Notice`. `kind` is `drift`, `oscillation`, `warning` or `guard`."""
 
-    kind: Literal["drift", "warning", "guard"]
+    kind: SignalKind
     arm: str | None
     detector: str
     watched: str

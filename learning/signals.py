@@ -8,13 +8,15 @@ from headrace.learning.tags import Count, tagged
 
 Direction = Literal["worse", "better", "changed"]
 
+SignalKind = Literal["drift", "oscillation", "warning", "guard"]
+
 SIGNALS_MAX = 1_000
 """The last signals of a shard that its state keeps."""
 
 SignalParts = tuple[
     Annotated[str, Meta(max_length=512)],
     Count,
-    Literal["drift", "warning", "guard"],
+    SignalKind,
     str | None,
     str,
     str,
@@ -48,7 +50,7 @@ class Notice(NamedTuple):
     statistic, threshold
         What was computed, and the bound that it passed; None where the detector tells none.
     kind
-        `drift`, `warning` of one, or `guard`.
+        `drift`; `oscillation`; a `warning` of either; or `guard`.
     """
 
     arm: str | None
@@ -61,7 +63,7 @@ class Notice(NamedTuple):
     width: int
     statistic: float | None
     threshold: float | None
-    kind: Literal["drift", "warning", "guard"]
+    kind: SignalKind
 
 
 @tagged("signal/1")
@@ -86,7 +88,7 @@ class Signal(NamedTuple):
 
     id: str
     position: int
-    kind: Literal["drift", "warning", "guard"]
+    kind: SignalKind
     arm: str | None
     detector: str
     watched: str

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from headrace.learning.drift import Detector, make_detector
+from headrace.learning.drift import Detector, Series, make_detector
 from headrace.learning.errors import DetectorError
 from headrace.learning.signals import Direction, Notice
 from headrace.learning.tags import tagged
@@ -12,7 +12,10 @@ from headrace.learning.task import Kind, Label, Row, Task, Value
 FEATURES_MAX = 100
 """The features of a task without declared ones that are watched: the first ones that come."""
 
-SHARES, NUMBERS, STRINGS = frozenset({"shares"}), frozenset({"numbers"}), frozenset({"strings"})
+SHARES: frozenset[Series] = frozenset({"shares"})
+ERRORS: frozenset[Series] = frozenset({"errors"})
+NUMBERS: frozenset[Series] = frozenset({"numbers"})
+STRINGS: frozenset[Series] = frozenset({"strings"})
 
 WATCHED = ("error", "score", "label_rate", "features")
 """What a detector may watch, besides `feature:NAME`."""
@@ -52,20 +55,24 @@ def watchings(task: Task) -> tuple[Watching, ...]:
     >>> watchings(Task(name="ads", kind="binary"))[0]
     Watching(name='0 adwin', spec={'use': 'adwin'}, watched=('error',), every_arm=False)
     """
-    return tuple(_read(task.kind, number, row) for number, row in enumerate(task.detectors))
+    return tuple(_read(task, number, row) for number, row in enumerate(task.detectors))
 
 
-SERIES: dict[str, dict[Kind, frozenset[str]]] = {
-    "error": {"binary": SHARES, "multiclass": SHARES, "regression": NUMBERS},
+SERIES: dict[str, dict[Kind, frozenset[Series]]] = {
+    "error": {"binary": SHARES, "multiclass": SHARES, "regression": ERRORS},
     "score": {"binary": SHARES, "multiclass": SHARES, "regression": NUMBERS},
     "label_rate": {"binary": SHARES, "multiclass": SHARES | STRINGS, "regression": NUMBERS},
 }
-"""What a series consists of, by what is watched and the kind of task: a detector must take one of these. A feature may be anything."""
+"""What a series consists of, by what is watched and the kind of task: a detector must take one of these."""
 
 
-def _read(kind: Kind, number: int, row: Row) -> Watching:
+def _read(task: Task, number: int, row: Row) -> Watching:
     use, watch = row.get("use"), row.get("watch", "error")
     watched = tuple(map(str, watch)) if isinstance(watch, list) else (str(watch),)
+    if not watched:
+        raise DetectorError(
+            f"detectors[{number}] watches nothing.", f"Set watch to {', '.join(WATCHED)}, or feature:NAME."
+        )
     for one in watched:
         if one not in WATCHED and not (one.startswith("feature:") and len(one) > len("feature:")):
             what = f"a detector cannot watch '{one[:80]}'."
@@ -76,12 +83,28 @@ def _read(kind: Kind, number: int, row: Row) -> Watching:
     spec = {key: value for key, value in row.items() if key not in ("watch", "arms")}
     takes = make_detector(spec).takes
     for one in watched:
-        if not takes & SERIES.get(one, {}).get(kind, NUMBERS | STRINGS):
+        of = _series(task, one)
+        if not takes & of:
             what = (
-                f"the detector '{use}' cannot watch {one} of a {kind} task: it takes {', '.join(sorted(takes))} only."
+                f"the detector '{use}' cannot watch {one} of a {task.kind} task, which is of {' or '.join(sorted(of))}: "
+                f"it takes {', '.join(sorted(takes))} only."
             )
             raise DetectorError(what, "Use another detector for it.")
     return Watching(f"{number} {use}", spec, watched, arms == "all")
+
+
+def _series(task: Task, watched: str) -> frozenset[Series]:
+    """Tell what a series consists of: a feature that is not declared may be anything. DetectorError if there is no such feature."""
+    if watched in SERIES:
+        return SERIES[watched][task.kind]
+    if task.features is None:
+        return NUMBERS | STRINGS
+    name = watched.removeprefix("feature:")
+    if watched != "features" and name not in task.features:
+        what = f"a detector cannot watch feature:{name[:80]}: the task declares no such feature."
+        raise DetectorError(what, f"It declares {', '.join(task.features)[:200] or 'none'}.")
+    declared = task.features.values() if watched == "features" else [task.features[name]]
+    return frozenset[Series]().union(*(STRINGS if one.type == "string" else NUMBERS for one in declared))
 
 
 @tagged("watch/1")
@@ -116,7 +139,7 @@ class Watch:
             return None
         direction: Direction = "changed"
         if self.watched == "error":
-            direction = "worse" if change.is_worse or change.after > change.before else "better"
+            direction = "worse" if change.is_oscillation or change.after > change.before else "better"
         return Notice(
             arm=arm,
             detector=self.detector.name,
@@ -128,7 +151,7 @@ class Watch:
             width=change.width,
             statistic=change.statistic,
             threshold=change.threshold,
-            kind="warning" if change.is_warning else "drift",
+            kind="warning" if change.is_warning else "oscillation" if change.is_oscillation else "drift",
         )
 
     def takes(self, value: Value) -> bool:

@@ -33,7 +33,10 @@ JOBS = ["j1", "j2", "j3"]
 
 
 MODES = st.sampled_from(["shadow", "recommend", "auto"])
-WATCHED = st.lists(st.sampled_from(["error", "score", "label_rate", "features", "feature:x"]), min_size=1, unique=True)
+WATCHED = {
+    "adwin": ["error", "score", "label_rate", "features", "feature:x"],
+    "evidence": ["error", "score", "label_rate"],
+}
 ON = st.lists(
     st.sampled_from(["error", "score", "label_rate", "features", "better", "warning"]), min_size=1, unique=True
 )
@@ -42,8 +45,15 @@ ON = st.lists(
 @st.composite
 def watched(draw, kind):
     """Detectors, reactions and guards, as parts of a task; eager ones, for the logs are short."""
-    detector = st.fixed_dictionaries(
-        {"use": st.sampled_from(["adwin", "evidence"]), "watch": WATCHED, "arms": st.sampled_from(["champion", "all"])}
+    watches = {
+        use: st.lists(
+            st.sampled_from(what[:1] if use == "evidence" and kind == "regression" else what), min_size=1, unique=True
+        )
+        for use, what in WATCHED.items()
+    }
+    detector = st.one_of(
+        st.fixed_dictionaries({"use": st.just(use), "watch": what, "arms": st.sampled_from(["champion", "all"])})
+        for use, what in watches.items()
     )
     reaction = st.fixed_dictionaries(
         {"do": st.sampled_from(sorted(REACTIONS)), "on": ON, "mode": MODES, "cooldown": st.integers(0, 5)}

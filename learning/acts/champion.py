@@ -1,7 +1,6 @@
 """What is done to the champion: save it as a version, and put another model in its place."""
 
 import hashlib
-from collections.abc import Sequence
 from itertools import chain, count
 from typing import Any, NamedTuple
 
@@ -11,7 +10,7 @@ from headrace.learning.acts.refusal import Refusal
 from headrace.learning.arms import Arm
 from headrace.learning.effects import Saved
 from headrace.learning.encoding import decode, encode
-from headrace.learning.errors import ModelError, SnapshotError
+from headrace.learning.errors import ModelError, SnapshotError, VersionError
 from headrace.learning.guards import LAST_GOOD
 from headrace.learning.guards.degraded import Degraded
 from headrace.learning.models import build
@@ -78,21 +77,52 @@ def save_version(state: State, turn: Turn, reason: Reason, keep: str | None = No
     turn.supplies.artefacts.put(digest, data, position=turn.message.offset)
     turn.emit(Saved(id=turn.next_id(), version=version, time=turn.clock / 1000))
     state.versions.retain(state.task.versions.keep, {arm.version, keep})
-    _freeze_last_good(state, turn, version, data)
+    _freeze_last_good(state, turn)
     return version
 
 
-def _freeze_last_good(state: State, turn: Turn, saved: Version, data: bytes) -> None:
-    """Have the last good version answer beside the champion, if a guard compares the two; it is the one just saved, or there already."""
+def _freeze_last_good(state: State, turn: Turn) -> None:
+    """Have the last good version answer beside the champion, if a guard compares the two."""
     guard, good, frozen = state.guards.get(Degraded.name), state.versions.last_good(), state.arms.get(LAST_GOOD)
-    if guard is not None and good is not None and frozen is not None and frozen.version == good.id:
+    if guard is None or good is None or (frozen is not None and frozen.version == good.id):
         return
-    state.arms.pop(LAST_GOOD, None)
-    if guard is not None and good is not None and good.id == saved.id:
-        task = task_of(state.task, turn, saved.model)
-        arm = state.arms[LAST_GOOD] = Arm(task, role="frozen")
-        arm.replace(task, decode(data, task.modules), saved.id, saved.updates)
-        guard.restart()
+    loaded = load_version(state, turn, good)
+    arm = state.arms[LAST_GOOD] = Arm(loaded.task, role="frozen")
+    arm.replace(loaded.task, loaded.model, good.id, good.updates)
+    guard.restart()
+
+
+def load_version(state: State, turn: Turn, version: Version) -> Loaded:
+    """Read the model of a version that the fold has saved.
+
+    Raises
+    ------
+    VersionError
+        It cannot be read here. Other folds, which have its bytes, go on with it, so this one must not go on without it.
+    """
+    try:
+        return load(state, turn, version.digest, version.model)
+    except Refusal as refusal:
+        raise VersionError(
+            f"the model of the version {version.id} cannot be read: {refusal}",
+            "Restart the worker: it then folds the log again, as far back as versions are lost.",
+        ) from None
+
+
+def go_back(state: State, turn: Turn, version: Version) -> str:
+    """Save the champion, and put the model of a version in its place, which learns on from there; say so.
+
+    Raises
+    ------
+    VersionError
+        The version cannot be read here.
+    SnapshotError
+        The champion cannot be saved.
+    """
+    loaded = load_version(state, turn, version)
+    saved = save_version(state, turn, "rollback", keep=version.id)
+    replace(state, loaded, version.id, version.updates)
+    return f"rolled back from {saved.id} to {version.id}"
 
 
 def load(state: State, turn: Turn, digest: str, made_of: Spec, made_for: str | None = None) -> Loaded:
@@ -146,11 +176,6 @@ def begin_anew(state: State, updates: int) -> None:
     for guard in state.guards.values():
         guard.restart()
     state.background.restart()
-
-
-def copy_model(arm: Arm, modules: Sequence[str]) -> Any:
-    """Copy the model of an arm."""
-    return decode(encode(arm.model), modules)
 
 
 def make(task: Task) -> Any:

@@ -42,9 +42,19 @@ decode_job = msgspec.json.Decoder(Job).decode
 
 
 def ask_job(state: State, turn: Turn, arguments: Job) -> str:
-    """Note that a job is wanted: the worker that owns the shard begins it, and begins it again if it dies.
+    """Note that a job is wanted: the worker that owns the shard begins it, and begins it again if it dies. Refusal if it cannot be."""
+    noted = note_job(state, turn, arguments)
+    state.jobs[noted.job] = msgspec.json.encode(noted, order="deterministic")
+    return f"asked for {noted.recipe.why} {noted.job}"
 
-    What was unlearned before is left out again, and every pass but the last ends here: so each attempt has the same recipe.
+
+def note_job(state: State, turn: Turn, arguments: Job) -> Job:
+    """Write out what a job makes, so that each attempt makes the same: what was unlearned before is left out again, and every pass but the last ends here.
+
+    Raises
+    ------
+    Refusal
+        There may be no such job.
     """
     name, recipe, here = arguments.job, arguments.recipe, turn.message.offset
     if name in state.jobs or name in state.controls or name == arguments.id:
@@ -68,6 +78,4 @@ def ask_job(state: State, turn: Turn, arguments: Job) -> str:
     if recipe.passes > 1 and recipe.repeat_to is None:
         recipe = msgspec.structs.replace(recipe, repeat_to=here)
     model = state.arms["champion"].made_of if arguments.model is None else arguments.model
-    noted = msgspec.structs.replace(arguments, recipe=recipe, model=model)
-    state.jobs[name] = msgspec.json.encode(noted, order="deterministic")
-    return f"asked for {recipe.why} {name}"
+    return msgspec.structs.replace(arguments, recipe=recipe, model=model)

@@ -1,4 +1,4 @@
-"""Arms: models, each with its drift detector and its metrics."""
+"""Arms: models, each with its detectors and its metrics."""
 
 from headrace.learning.arms.arm import Arm
 

@@ -1,4 +1,4 @@
-"""An arm: a model with its detector and its metrics."""
+"""An arm: a model with its detectors and its metrics."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,7 +19,7 @@ from headrace.learning.watch import Watch, watchings
 
 @tagged("arm/2")
 class Arm:
-    """A model with its drift detector and its metrics. It predicts, is scored on its prediction, and then learns, in that order.
+    """A model with its detectors and its metrics. It predicts, is scored on its prediction, and then learns, in that order.
 
     Parameters
     ----------

@@ -1,9 +1,8 @@
 """The command `rollback`: put the model of a version in the place of the champion's."""
 
-from headrace.learning.acts.champion import load, replace, save_version
+from headrace.learning.acts.champion import go_back
 from headrace.learning.acts.refusal import Refusal
 from headrace.learning.control_record import Arguments, Text
-from headrace.learning.errors import VersionError
 from headrace.learning.state import State
 from headrace.learning.turn import Turn
 from headrace.learning.versions import Version
@@ -23,20 +22,11 @@ class Rollback(Arguments, frozen=True, kw_only=True):
 
 
 def rollback(state: State, turn: Turn, arguments: Rollback) -> str:
-    """Save the champion, then serve and train the version's model. The metrics go on; the detector starts anew."""
+    """Save the champion, then serve and train the version's model. The metrics go on; the detectors start anew."""
     arm, version = state.arms["champion"], _find(state, arguments.to)
     if version.digest == arm.digest:
         raise Refusal(f"the champion is {version.id} already.")
-    try:
-        loaded = load(state, turn, version.digest, version.model)
-    except Refusal as refusal:  # other folds, which have its bytes, go back
-        raise VersionError(
-            f"the model of the version {version.id} cannot be read: {refusal}",
-            "Restart the worker: it then folds the log again, as far back as versions are lost.",
-        ) from None
-    saved = save_version(state, turn, "rollback", keep=version.id)
-    replace(state, loaded, version.id, version.updates)
-    return f"rolled back from {saved.id} to {version.id}"
+    return go_back(state, turn, version)
 
 
 def _find(state: State, to: str) -> Version:

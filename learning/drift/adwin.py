@@ -5,7 +5,7 @@ from typing import ClassVar
 from river.drift import ADWIN
 
 from headrace.learning.drift.change import Change
-from headrace.learning.drift.detector import Watched
+from headrace.learning.drift.detector import Series
 from headrace.learning.parameters import Level
 from headrace.learning.tags import tagged
 
@@ -38,7 +38,7 @@ class Adwin:
     """
 
     name: ClassVar[str] = "adwin"
-    takes: ClassVar[frozenset[Watched]] = frozenset({"shares", "numbers"})
+    takes: ClassVar[frozenset[Series]] = frozenset({"shares", "errors", "numbers"})
 
     def __init__(self, delta: Level = 0.002):
         self.delta = delta

@@ -16,8 +16,8 @@ class Change(msgspec.Struct, frozen=True):
         What the detector has computed, and the bound that it has passed, in the detector's own terms; None where it tells none.
     is_warning
         Whether the detector only suspects a change so far.
-    is_worse
-        Whether a change of an error is for the worse, if its means do not say so.
+    is_oscillation
+        Whether the values go up and down, which their means do not tell: of an error it is never for the better.
     """
 
     before: float
@@ -27,4 +27,4 @@ class Change(msgspec.Struct, frozen=True):
     statistic: float | None = None
     threshold: float | None = None
     is_warning: bool = False
-    is_worse: bool = False
+    is_oscillation: bool = False

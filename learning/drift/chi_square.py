@@ -7,7 +7,7 @@ from scipy.special import chdtri
 
 from headrace.learning.drift.cells import most_changed, pair_counts
 from headrace.learning.drift.change import Change
-from headrace.learning.drift.detector import Watched
+from headrace.learning.drift.detector import Series
 from headrace.learning.drift.two_windows import TwoWindows
 from headrace.learning.parameters import Count, Level, Window
 from headrace.learning.tags import tagged
@@ -45,7 +45,7 @@ class ChiSquare(TwoWindows):
     """
 
     name: ClassVar[str] = "chi_square"
-    takes: ClassVar[frozenset[Watched]] = frozenset({"strings"})
+    takes: ClassVar[frozenset[Series]] = frozenset({"strings"})
 
     def __init__(self, window: Window = 1_000, alpha: Level = 0.001, among: Count = 1):
         super().__init__(window, alpha, among)

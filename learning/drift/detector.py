@@ -4,8 +4,9 @@ from typing import Any, ClassVar, Literal, Protocol
 
 from headrace.learning.drift.change import Change
 
-Watched = Literal["shares", "numbers", "strings"]
-"""What a detector can watch: values from 0 to 1, such as the errors of classes; any finite numbers; or strings."""
+Series = Literal["shares", "errors", "numbers", "strings"]
+"""What a detector can watch: values from 0 to 1, such as the errors of classes; numbers of at least 0, such as the errors of a regression; any
+finite numbers; or strings."""
 
 
 class Detector(Protocol):
@@ -22,7 +23,7 @@ class Detector(Protocol):
     name: ClassVar[str]
 
     @property
-    def takes(self) -> frozenset[Watched]:
+    def takes(self) -> frozenset[Series]:
         """The kinds of series that the detector can watch."""
         ...
 

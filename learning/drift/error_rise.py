@@ -5,7 +5,7 @@ from math import fsum
 from typing import ClassVar
 
 from headrace.learning.drift.change import Change
-from headrace.learning.drift.detector import Watched
+from headrace.learning.drift.detector import Series
 from headrace.learning.parameters import Positive, Window
 from headrace.learning.tags import tagged
 
@@ -45,7 +45,7 @@ class ErrorRise:
     """
 
     name: ClassVar[str] = "error_rise"
-    takes: ClassVar[frozenset[Watched]] = frozenset({"shares", "numbers"})
+    takes: ClassVar[frozenset[Series]] = frozenset({"shares", "errors"})
 
     def __init__(self, window: Window = 1_000, rise: Positive = 0.1):
         self.window = window

@@ -1,9 +1,12 @@
 """Drift by evidence: a detector whose mean number of records between false alarms is chosen."""
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
+
+from msgspec import Meta
 
 from headrace.learning.drift.change import Change
-from headrace.learning.drift.detector import Watched
+from headrace.learning.drift.detector import Series
+from headrace.learning.parameters import NotNegative
 from headrace.learning.sequential import EDetector, SettledMean
 from headrace.learning.tags import tagged
 
@@ -73,13 +76,9 @@ class Evidence:
     """
 
     name: ClassVar[str] = "evidence"
-    takes: ClassVar[frozenset[Watched]] = frozenset({"shares", "numbers"})
+    takes: ClassVar[frozenset[Series]] = frozenset({"shares", "errors"})
 
-    def __init__(self, between: int = 100_000, rise: float = 0.1):
-        if between < 1:
-            raise ValueError(f"between is {between}: it must be at least 1")
-        if not rise >= 0.0:
-            raise ValueError(f"rise is {rise}: it must be at least 0")
+    def __init__(self, between: Annotated[int, Meta(ge=1, le=10**12)] = 100_000, rise: NotNegative = 0.1):
         self.between = between
         self.rise = rise
         self._start()
@@ -87,7 +86,7 @@ class Evidence:
     def _start(self) -> None:
         """Learn scale and reference anew."""
         self._scale = 0.0  # 0 until it is known
-        self._first, self._total, self._are_shares = 0, 0.0, True
+        self._total, self._left, self._are_shares = 0.0, BLOCK, True  # of the block that is not complete yet
         self._settled = SettledMean(BLOCK, ALPHA)
         self._evidence = EDetector(1.0, self.between / (1.0 - ALPHA))
         self._suspicious = SUSPICIOUS * self._evidence.threshold
@@ -102,35 +101,42 @@ class Evidence:
         value = error / scale
         if not value <= 1.0:
             value = 1.0
-        evidence, change = self._evidence, None
+        change = None
         if self._is_testing:
+            evidence = self._evidence
             is_alarm = evidence.update(value)
             # Near the null hypothesis the evidence may also reach the threshold by mere number, with no rise to show: that is no alarm.
-            if (is_alarm or not self._has_warned) and evidence.statistic >= self._suspicious and evidence.since:
+            if evidence.statistic >= self._suspicious and (is_alarm or not self._has_warned) and evidence.since:
                 change = self._change(is_warning=not is_alarm)
                 if is_alarm:
                     self._start()
                     return change
                 self._has_warned = True
-        if self._settled.update(value):
-            self._lower_reference()
+        self._total += value
+        self._left -= 1
+        if not self._left:
+            self._end_block()
         return change
 
     def _measure(self, error: float) -> None:
         """Add one of the first errors, which fix the scale. Where they are all 0 or 1 they are the first block too."""
-        self._first += 1
         self._total += error
+        self._left -= 1
         self._are_shares = self._are_shares and error in {0.0, 1.0}
-        lower = self._are_shares and self._settled.update(error)
-        if self._first < BLOCK:
+        if self._left:
             return
         if self._are_shares:
             self._scale = 1.0
-            if lower:
-                self._lower_reference()
+            self._end_block()
         else:
             self._scale = max(SCALE * self._total / BLOCK, LEAST)
-            self._settled = SettledMean(BLOCK, ALPHA)
+            self._total, self._left = 0.0, BLOCK
+
+    def _end_block(self) -> None:
+        """Add a block to the reference."""
+        if self._settled.add(self._total):
+            self._lower_reference()
+        self._total, self._left = 0.0, BLOCK
 
     def _lower_reference(self) -> None:
         """Test against the new reference. The evidence so far stays: it was against a higher one."""

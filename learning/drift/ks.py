@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from headrace.learning.drift.change import Change
-from headrace.learning.drift.detector import Watched
+from headrace.learning.drift.detector import Series
 from headrace.learning.drift.two_windows import TwoWindows
 from headrace.learning.parameters import Count, Level, Window
 from headrace.learning.tags import tagged
@@ -46,7 +46,7 @@ class Ks(TwoWindows):
     """
 
     name: ClassVar[str] = "ks"
-    takes: ClassVar[frozenset[Watched]] = frozenset({"numbers"})
+    takes: ClassVar[frozenset[Series]] = frozenset({"errors", "numbers"})
 
     def __init__(self, window: Window = 1_000, alpha: Level = 0.001, among: Count = 1):
         super().__init__(window, alpha, among)

@@ -7,7 +7,7 @@ from msgspec import Meta
 from river.drift import KSWIN
 
 from headrace.learning.drift.change import Change
-from headrace.learning.drift.detector import Watched
+from headrace.learning.drift.detector import Series
 from headrace.learning.parameters import Level, Seed, Window
 from headrace.learning.tags import tagged
 
@@ -50,7 +50,7 @@ class Kswin:
     """
 
     name: ClassVar[str] = "kswin"
-    takes: ClassVar[frozenset[Watched]] = frozenset({"shares", "numbers"})
+    takes: ClassVar[frozenset[Series]] = frozenset({"shares", "errors", "numbers"})
 
     def __init__(
         self,

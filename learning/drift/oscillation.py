@@ -4,7 +4,7 @@ from math import sqrt
 from typing import ClassVar
 
 from headrace.learning.drift.change import Change
-from headrace.learning.drift.detector import Watched
+from headrace.learning.drift.detector import Series
 from headrace.learning.parameters import Positive, Window
 from headrace.learning.tags import tagged
 
@@ -41,7 +41,7 @@ class Oscillation:
     """
 
     name: ClassVar[str] = "oscillation"
-    takes: ClassVar[frozenset[Watched]] = frozenset({"shares", "numbers"})
+    takes: ClassVar[frozenset[Series]] = frozenset({"shares", "errors", "numbers"})
 
     def __init__(self, window: Window = 500, z: Positive = 4.0):
         self.window = window
@@ -92,5 +92,5 @@ class Oscillation:
             count,
             covariance / variance,
             threshold,
-            is_worse=True,
+            is_oscillation=True,
         )

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 from river.drift import PageHinkley as RiverPageHinkley
 
 from headrace.learning.drift.change import Change
-from headrace.learning.drift.detector import Watched
+from headrace.learning.drift.detector import Series
 from headrace.learning.parameters import Count, NotNegative, Positive, PositiveShare
 from headrace.learning.tags import tagged
 
@@ -47,7 +47,7 @@ class PageHinkley:
     """
 
     name: ClassVar[str] = "page_hinkley"
-    takes: ClassVar[frozenset[Watched]] = frozenset({"shares", "numbers"})
+    takes: ClassVar[frozenset[Series]] = frozenset({"shares", "errors", "numbers"})
 
     def __init__(
         self,

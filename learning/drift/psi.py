@@ -10,7 +10,7 @@ from scipy.special import chdtri
 
 from headrace.learning.drift.cells import Cell, most_changed, pair_counts
 from headrace.learning.drift.change import Change
-from headrace.learning.drift.detector import Watched
+from headrace.learning.drift.detector import Series
 from headrace.learning.drift.two_windows import TwoWindows
 from headrace.learning.parameters import Count, Level, Positive, Window
 from headrace.learning.tags import tagged
@@ -59,7 +59,7 @@ class Psi(TwoWindows):
     """
 
     name: ClassVar[str] = "psi"
-    takes: ClassVar[frozenset[Watched]] = frozenset({"numbers", "strings"})
+    takes: ClassVar[frozenset[Series]] = frozenset({"errors", "numbers", "strings"})
 
     def __init__(self, bound: Positive = 0.2, window: Window = 1_000, alpha: Level = 0.001, among: Count = 1):
         super().__init__(window, alpha, among)

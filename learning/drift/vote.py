@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar
 from msgspec import Meta
 
 from headrace.learning.drift.change import Change
-from headrace.learning.drift.detector import Detector, Watched
+from headrace.learning.drift.detector import Detector, Series
 from headrace.learning.drift.making import make_detector
 from headrace.learning.parameters import Count
 from headrace.learning.tags import tagged
@@ -45,6 +45,8 @@ class Vote:
     name: ClassVar[str] = "vote"
 
     def __init__(self, detectors: Ballot, votes: Annotated[int, Meta(ge=1, le=20)] = 2, within: Count = 1_000):
+        if "vote" in (spec if isinstance(spec, str) else spec.get("use") for spec in detectors):
+            raise ValueError("a vote cannot hold a vote")
         if votes > len(detectors):
             raise ValueError(f"votes is {votes}, more than the {len(detectors)} detectors")
         self.detectors = detectors
@@ -57,7 +59,7 @@ class Vote:
         self._voted_at: dict[str, int] = {}  # the count of values when each member voted last
 
     @property
-    def takes(self) -> frozenset[Watched]:
+    def takes(self) -> frozenset[Series]:
         """The kinds of series that all of its detectors can watch."""
         first, *others = (member.takes for member in self._members.values())
         return first.intersection(*others)
@@ -78,5 +80,11 @@ class Vote:
             return None
         self._voted_at = {}
         return Change(
-            decisive.before, decisive.after, decisive.width_before, decisive.width, float(valid), float(self.votes)
+            decisive.before,
+            decisive.after,
+            decisive.width_before,
+            decisive.width,
+            float(valid),
+            float(self.votes),
+            is_oscillation=decisive.is_oscillation,
         )

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
 from headrace.learning.drift.change import Change
-from headrace.learning.drift.detector import Watched
+from headrace.learning.drift.detector import Series
 
 
 class WarningDetector(ABC):
@@ -18,7 +18,7 @@ class WarningDetector(ABC):
         The detector of River.
     """
 
-    takes: ClassVar[frozenset[Watched]] = frozenset({"shares"})
+    takes: ClassVar[frozenset[Series]] = frozenset({"shares"})
 
     def __init__(self, river: Any):
         self._river = river

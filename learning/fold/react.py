@@ -11,9 +11,6 @@ from headrace.learning.state import State
 from headrace.learning.task import Label
 from headrace.learning.turn import Turn
 
-MODES = {"shadow": "would be tried", "recommend": "recommended"}
-"""What is said of a reaction that does not act by itself."""
-
 
 def react(parts: LearnerParts, turn: Turn) -> None:
     """Emit what was noticed at the current record as signals, and try the reactions on each, in the order of the task."""
@@ -25,24 +22,22 @@ def react(parts: LearnerParts, turn: Turn) -> None:
 
 
 def _try_all(parts: LearnerParts, turn: Turn, signal: Signal) -> Signal:
-    """Try the reactions that fit, until one ends the matter; return the signal with what was done about it."""
+    """Try the reactions that fit, until one ends the matter or is recommended; return the signal with what was done about it."""
     did: list[str] = []
     not_done: list[str] = []
     for reacting in parts.reactings:
         if not reacting.fits(signal):
             continue
-        name = reacting.reaction.name
-        if reacting.mode == "auto":
-            tried = try_reaction(parts.state, turn, signal, reacting)
-            (did if tried.acted else not_done).append(tried.did)
-            if tried.acted and reacting.reaction.ends:
-                break
-        else:
-            did.append(f"{MODES[reacting.mode]}: {name}")
-            tell(parts.state, turn, signal.id, reaction=name, mode=reacting.mode, did=did[-1])
-            if reacting.mode == "recommend":
-                turn.alert("recommended", f"{describe(signal)} Recommended: {name}, for the signal {signal.id}.")
-                return signal._replace(action="; ".join(did), advised=reacting.name)
+        tried = try_reaction(parts.state, turn, signal, reacting)
+        (did if tried.acted else not_done).append(tried.did)
+        if not tried.acted:
+            continue
+        if reacting.mode == "recommend":
+            name = reacting.reaction.name
+            turn.alert("recommended", f"{describe(signal)} Recommended: {name}, for the signal {signal.id}.")
+            return signal._replace(action="; ".join(did), advised=reacting.name)
+        if reacting.mode == "auto" and reacting.reaction.ends:
+            break
     return signal._replace(action="; ".join(did or not_done) or "none")
 
 

@@ -12,9 +12,9 @@ from headrace.learning.task import Task, Value
 
 @tagged("below-baseline/1")
 class BelowBaseline:
-    """Compares the champion with the last label and with the most frequent one, or for a regression with the mean. See `Comparison`.
+    """Compares the champion with the last label and with the most frequent one, or for a regression with the mean.
 
-    Each of the two comparisons may raise a false alarm half as often as `alpha` says.
+    Each of the two comparisons is that of `Comparison`, and may raise a false alarm half as often as `alpha` says.
 
     Examples
     --------

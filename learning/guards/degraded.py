@@ -14,7 +14,9 @@ LAST_GOOD = "last_good"
 
 @tagged("degraded/1")
 class Degraded:
-    """Compares the champion with its last good version, which answers beside it and learns no more. See `Comparison`.
+    """Compares the champion with its last good version, which answers beside it and learns no more.
+
+    The comparison is that of `Comparison`.
 
     Examples
     --------

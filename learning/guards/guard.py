@@ -34,9 +34,9 @@ class Guard(Protocol):
     name
         The name in the catalogue of guards, which signals carry.
     asks
-        The reaction that a notice of this guard asks for; empty if it only admits samples.
+        The reaction that a notice of this guard asks for; empty if it asks for none.
     admits
-        Whether it looks at each sample before it is learned, by `find_fault`.
+        Whether it looks at each sample before it is learned, by `find_fault`. A guard that admits and asks for nothing gives no notices.
     """
 
     name: ClassVar[str]

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable
-from math import sqrt
+from math import fsum, sqrt
 from typing import ClassVar
 
 from headrace.learning.guards.guard import Compared
@@ -17,7 +17,33 @@ SETTLE = 10
 """So many times as many labels as the short window has must have come before it, before the two are compared."""
 
 
-@tagged("label-rate/1", window=list[Plain], recent=dict[Plain, Count], counts=dict[Plain, Count])
+def add_exactly(parts: list[float], value: float) -> None:
+    """Add a number to a sum without rounding. The sum is kept as parts of which none has a bit in common with another.
+
+    Examples
+    --------
+    >>> parts = []
+    >>> for value in (1e19, 1.0, -1e19):
+    ...     add_exactly(parts, value)
+    >>> parts
+    [1.0]
+
+    References
+    ----------
+    Shewchuk, "Adaptive precision floating-point arithmetic and fast robust geometric predicates", 1997.
+    """
+    kept = 0
+    for part in parts:
+        large, small = (value, part) if abs(value) >= abs(part) else (part, value)
+        value = large + small
+        rest = small - (value - large)
+        if rest:
+            parts[kept] = rest
+            kept += 1
+    parts[kept:] = [value] if value else []
+
+
+@tagged("label-rate/1", parts=list[float], window=list[Plain], recent=dict[Plain, Count], counts=dict[Plain, Count])
 class LabelRateGuard:
     """A breaker: compares the shares of the labels in a short window with those of all labels before it.
 
@@ -41,6 +67,8 @@ class LabelRateGuard:
         The number of labels before the window.
     mean, squares
         Of a regression: the mean of the labels before the window, and the sum of the squared distances from it.
+    parts
+        Of a regression: numbers whose exact sum is that of the window. A plain sum would keep what a huge label has rounded away.
     armed
         Whether the shares have been within the bound since the last alarm, so that one change is told once.
 
@@ -61,12 +89,12 @@ class LabelRateGuard:
         self.kind = kind
         self.short = settings.short
         self.bound = settings.bound
-        self.window: deque[Label] = deque(maxlen=settings.short)
+        self.window: deque[Label] = deque()
         self.recent: dict[Label, int] = {}
         self.counts: dict[Label, int] = {}
         self.before = 0
         self.mean = self.squares = 0.0
-        self.sum = 0.0
+        self.parts: list[float] = []
         self.armed = True
 
     @classmethod
@@ -115,34 +143,41 @@ class LabelRateGuard:
         """Add numbers to the window, and those that leave it to the ones before."""
         for label in labels:
             if len(self.window) == self.short:
-                value = number(self.window[0])
+                value = number(self.window.popleft())
                 self.before += 1
-                self.sum -= value
+                add_exactly(self.parts, -value)
                 step = value - self.mean
                 self.mean += step / self.before
                 self.squares += step * (value - self.mean)
             self.window.append(label)
-            self.sum += number(label)
+            add_exactly(self.parts, number(label))
 
     def _take_classes(self, labels: Iterable[Label]) -> None:
         """Add classes to the window, and those that leave it to the ones before."""
-        window, short, recent, counts = self.window, self.short, self.recent, self.counts
+        window, recent, counts = self.window, self.recent, self.counts
         for label in labels:
-            if len(window) == short:
-                left = window[0]
-                self.before += 1
-                recent[left] -= 1
-                counts[left] = counts.get(left, 0) + 1
-            window.append(label)
             recent[label] = recent.get(label, 0) + 1
+        window.extend(labels)
+        for _ in range(len(window) - self.short):
+            left = window.popleft()
+            recent[left] -= 1
+            counts[left] = counts.get(left, 0) + 1
+            self.before += 1
 
     def _numbers(self) -> tuple[float, float, float]:
         """Compare the means; return the distance in standard deviations, and both means."""
-        after, spread = self.sum / self.short, sqrt(self.squares / self.before)
+        after, spread = fsum(self.parts) / self.short, sqrt(self.squares / self.before)
         return (abs(after - self.mean) / spread if spread > 0 else 0.0, self.mean, after)
 
     def _classes(self) -> tuple[float, float, float]:
         """Compare the shares; return the distance, and both shares of the label whose share has risen most."""
-        shares = [(self.counts.get(label, 0) / self.before, times / self.short) for label, times in self.recent.items()]
-        risen = sum(after - before for before, after in shares if after > before)
-        return (risen, *max(shares, key=lambda share: share[1] - share[0]))
+        counts, short, total = self.counts, self.short, self.before
+        risen, most, shares = 0.0, -1.0, (0.0, 0.0)
+        for label, times in self.recent.items():
+            before, after = counts.get(label, 0) / total, times / short
+            rise = after - before
+            if rise > 0.0:
+                risen += rise
+            if rise > most:
+                most, shares = rise, (before, after)
+        return (risen, *shares)

@@ -15,33 +15,51 @@ FEATURES_MAX = 1_000
 DEVIATION = 1.349
 """The distance between the quartiles of a normal distribution, in standard deviations."""
 
+REPEATING = 16
+"""If one number of so many or more is the same as the one before it, the quartiles say little: of a flag that is seldom set all are 0."""
+
 
 @tagged("spread/1")
 class Spread:
-    """The quartiles of a feature's numbers so far.
+    """The quartiles of a feature's numbers so far, and how far from their median they have come.
 
     Attributes
     ----------
-    count
-        The numbers that were added.
+    count, repeated
+        The numbers that were added, and those of them that were the same as the one before.
+    last
+        The number that was added last.
+    reach
+        The largest distance from the median among the numbers that were not too far from it.
     low, middle, high
         The quartiles.
     """
 
     def __init__(self) -> None:
-        self.count = 0
+        self.count = self.repeated = 0
+        self.last = self.reach = 0.0
         self.low, self.middle, self.high = stats.Quantile(0.25), stats.Quantile(0.5), stats.Quantile(0.75)
 
-    def update(self, value: float) -> None:
-        """Add a number."""
+    def update(self, value: float, *, is_far: bool) -> None:
+        """Add a number; `is_far` tells that it was found to be too far out."""
+        self.repeated += self.count > 0 and value == self.last
         self.count += 1
+        self.last = value
+        if not is_far and self.count > 1:
+            self.reach = max(self.reach, abs(value - self.middle.get()))
         self.low.update(value)
         self.middle.update(value)
         self.high.update(value)
 
     def distance(self, value: float) -> float:
-        """Tell how far a number lies from the median: in standard deviations, if the others are normal; 0 while all are alike."""
+        """Tell how far a number lies from the median: in standard deviations, as the quartiles tell them; 0 while all are alike.
+
+        Where many numbers repeat, such as flags and small counts, one unit is at least the largest distance so far: 0 and 1 are the usual
+        values of a flag, however seldom it is set.
+        """
         spread = (self.high.get() - self.low.get()) / DEVIATION
+        if self.repeated * REPEATING >= self.count:
+            spread = max(spread, self.reach)
         return abs(value - self.middle.get()) / spread if spread > 0 else 0.0
 
 
@@ -49,7 +67,8 @@ class Spread:
 class OutlierGuard:
     """Keeps a sample from the model if one of its numbers is far out, by a robust z-score; strings and booleans are not looked at.
 
-    What is refused is counted in the quartiles too, so a level that has changed for good is taken after a while.
+    What is refused is counted in the quartiles too, so a level that has changed for good is taken after a while. Of a feature whose numbers
+    repeat, such as a flag or a small count, what is as far out as the others have been is usual.
 
     Parameters
     ----------
@@ -67,7 +86,7 @@ class OutlierGuard:
     >>> all(guard.find_fault({"price": number % 10}) is None for number in range(200))
     True
     >>> guard.find_fault({"price": 9000.0})
-    "the feature 'price' is 9000.0, which is 2416.4 standard deviations from its median 4.0681."
+    "the feature 'price' is 9000.0, which is 2416.4 times the usual distance from its median 4.0681."
 
     References
     ----------
@@ -104,12 +123,13 @@ class OutlierGuard:
                 if len(self.spreads) == FEATURES_MAX:
                     continue
                 spread = self.spreads[name] = Spread()
-            if fault is None and spread.count >= self.after and (far := spread.distance(value)) > self.bound:
+            far = spread.distance(value) if spread.count >= self.after else 0.0
+            if fault is None and far > self.bound:
                 fault = (
-                    f"the feature '{name}' is {value!r}, which is {far:.1f} standard deviations from its median "
+                    f"the feature '{name}' is {value!r}, which is {far:.1f} times the usual distance from its median "
                     f"{spread.middle.get():g}."
                 )
-            spread.update(value)
+            spread.update(float(value), is_far=far > self.bound)
         return fault
 
     def restart(self) -> None:

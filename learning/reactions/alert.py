@@ -14,6 +14,9 @@ class Alert:
     changes: ClassVar[bool] = False
     ends: ClassVar[bool] = False
 
+    def find_hindrance(self, state: State, turn: Turn, signal: Signal) -> str | None:
+        """Find none: an operator can always be told."""
+
     def act(self, state: State, turn: Turn, signal: Signal) -> str:  # noqa: ARG002
         """Emit the alert."""
         turn.alert("drift", describe(signal))

@@ -6,7 +6,6 @@ from headrace.learning.acts.champion import make, task_of
 from headrace.learning.arms import Arm
 from headrace.learning.guards.background_test import BackgroundTest
 from headrace.learning.parameters import Count
-from headrace.learning.reactions.reaction import Declined
 from headrace.learning.signals import Signal
 from headrace.learning.state import BACKGROUND, State
 from headrace.learning.turn import Turn
@@ -30,10 +29,12 @@ class Background:
     def __init__(self, give_up: Count = 10_000):
         self.give_up = give_up
 
+    def find_hindrance(self, state: State, turn: Turn, signal: Signal) -> str | None:  # noqa: ARG002
+        """Say that there is a challenger already."""
+        return "there is a challenger in the background already" if BACKGROUND in state.arms else None
+
     def act(self, state: State, turn: Turn, signal: Signal) -> str:
-        """Begin the challenger; decline where there is one."""
-        if BACKGROUND in state.arms:
-            raise Declined("there is a challenger in the background already")
+        """Begin the challenger."""
         task = task_of(state.task, turn, state.arms["champion"].made_of)
         make(task)
         state.arms[BACKGROUND] = Arm(task, role="challenger")

@@ -3,7 +3,6 @@
 from typing import ClassVar
 
 from headrace.learning.parameters import Count, NotNegative
-from headrace.learning.reactions.reaction import Declined
 from headrace.learning.signals import Signal
 from headrace.learning.state import State
 from headrace.learning.turn import Turn
@@ -15,9 +14,9 @@ class Hold:
     Parameters
     ----------
     rise
-        By what share the error must have risen: below it, the model is left to adapt by itself.
+        By what share the error must have risen: below it, the model is left to adapt by itself. An oscillation is no rise, and is not held.
     young
-        Labels that the champion must have learned: before that, its error is still finding its level.
+        Labels that the arm must have learned: before that, its error is still finding its level.
     """
 
     name: ClassVar[str] = "hold"
@@ -27,11 +26,20 @@ class Hold:
     def __init__(self, rise: NotNegative = 0.1, young: Count = 1_000):
         self.rise, self.young = rise, young
 
+    def find_hindrance(self, state: State, turn: Turn, signal: Signal) -> str | None:  # noqa: ARG002
+        """Say that the change is not to be ignored."""
+        return None if self._find_reason(state, signal) else "the change is not to be ignored"
+
     def act(self, state: State, turn: Turn, signal: Signal) -> str:  # noqa: ARG002
-        """Say why no action is needed; decline where one may be."""
-        updates = state.arms["champion"].updates
-        if updates < self.young:
-            return f"held: the champion has learned {updates} labels only"
-        if signal.watched == "error" and signal.after < signal.before * (1 + self.rise):
-            return f"held: the error has risen by less than {self.rise:.0%}"
-        raise Declined("the change is not to be ignored")
+        """Say why no action is needed."""
+        return f"held: {self._find_reason(state, signal)}"
+
+    def _find_reason(self, state: State, signal: Signal) -> str | None:
+        name = signal.arm or "champion"
+        arm = state.arms.get(name)
+        if arm is not None and arm.updates < self.young:
+            return f"the {name} has learned {arm.updates} labels only"
+        is_rise = signal.watched == "error" and signal.kind != "oscillation"
+        if is_rise and signal.after < signal.before * (1 + self.rise):
+            return f"the error has risen by less than {self.rise:.0%}"
+        return None

@@ -2,7 +2,6 @@
 
 from typing import ClassVar
 
-from headrace.learning.reactions.reaction import Declined
 from headrace.learning.signals import Signal
 from headrace.learning.state import State
 from headrace.learning.turn import Turn
@@ -18,9 +17,11 @@ class Pause:
     changes: ClassVar[bool] = True
     ends: ClassVar[bool] = True
 
+    def find_hindrance(self, state: State, turn: Turn, signal: Signal) -> str | None:  # noqa: ARG002
+        """Say that the shard is paused already."""
+        return None if state.paused is None else "the shard is paused already"
+
     def act(self, state: State, turn: Turn, signal: Signal) -> str:  # noqa: ARG002
         """Pause the shard."""
-        if state.paused is not None:
-            raise Declined("the shard is paused already")
         state.paused = f"{BREAKER}{turn.message.offset}/{turn.row}"
         return "paused: records wait in the log"

@@ -6,7 +6,6 @@ from msgspec import Meta
 
 from headrace.learning.models.rate import holders
 from headrace.learning.parameters import Count
-from headrace.learning.reactions.reaction import Declined
 from headrace.learning.signals import Signal
 from headrace.learning.state import State
 from headrace.learning.turn import Turn
@@ -21,12 +20,14 @@ class _ChangeOfRate:
     def __init__(self, factor: float, over: int):
         self.factor, self.over = factor, over
 
-    def act(self, state: State, turn: Turn, signal: Signal) -> str:  # noqa: ARG002
-        """Change the rate of the champion; decline where its model has none."""
+    def find_hindrance(self, state: State, turn: Turn, signal: Signal) -> str | None:  # noqa: ARG002
+        """Say that the champion's model has no learning rate."""
         arm = state.arms["champion"]
-        if next(holders(arm.model), None) is None:
-            raise Declined(f"the model '{arm.model_name}' has no learning rate")
-        arm.rate.change(self.factor, self.over)
+        return f"the model '{arm.model_name}' has no learning rate" if next(holders(arm.model), None) is None else None
+
+    def act(self, state: State, turn: Turn, signal: Signal) -> str:  # noqa: ARG002
+        """Change the rate of the champion."""
+        state.arms["champion"].rate.change(self.factor, self.over)
         return f"learning rate times {self.factor:g}, back over {self.over} updates"
 
 

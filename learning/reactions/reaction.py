@@ -11,10 +11,6 @@ PER = 100_000
 """The number of records within which `budget` limits the acts of a reaction."""
 
 
-class Declined(Exception):
-    """A reaction has nothing to do here; the text says why."""
-
-
 class Reaction(Protocol):
     """A reaction: an object with the parameters of one row of a task's `reactions`. It keeps nothing: what it needs is in the state.
 
@@ -23,8 +19,8 @@ class Reaction(Protocol):
     name
         The name in the catalogue of reactions.
     changes
-        Whether it changes what is served or learned. At most one such reaction acts on a signal; it needs a mode other than `recommend` to act by
-        itself.
+        Whether it changes what is served or learned: then it needs the mode `auto` to act by itself, and reacts to the champion's signals and
+        those of the records alone.
     ends
         Whether no further reaction is tried after it has acted.
     """
@@ -33,8 +29,12 @@ class Reaction(Protocol):
     changes: ClassVar[bool]
     ends: ClassVar[bool]
 
+    def find_hindrance(self, state: State, turn: Turn, signal: Signal) -> str | None:
+        """Say why there is nothing to do about a signal, or why it cannot be done; None if it can. It changes nothing."""
+        ...
+
     def act(self, state: State, turn: Turn, signal: Signal) -> str:
-        """React, and say what was done; raise `Declined` before anything is changed if there is nothing to do."""
+        """React to a signal for which there is no hindrance, and say what was done."""
         ...
 
 
@@ -66,7 +66,9 @@ class Reacting(NamedTuple):
     cooldown: int
 
     def fits(self, signal: Signal) -> bool:
-        """Tell whether a signal is what it reacts to."""
+        """Tell whether a signal is what it reacts to. What changes the champion does not react to what another arm does."""
+        if self.reaction.changes and signal.arm not in (None, "champion"):
+            return False
         return any(_fits(word, signal) for word in self.on)
 
 

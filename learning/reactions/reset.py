@@ -15,6 +15,9 @@ class Reset:
     changes: ClassVar[bool] = True
     ends: ClassVar[bool] = True
 
+    def find_hindrance(self, state: State, turn: Turn, signal: Signal) -> str | None:
+        """Find none: a new model of the champion's making can be made."""
+
     def act(self, state: State, turn: Turn, signal: Signal) -> str:  # noqa: ARG002
         """Put a new model in the place of the champion's."""
         task = task_of(state.task, turn, state.arms["champion"].made_of)

@@ -2,10 +2,9 @@
 
 from typing import ClassVar
 
-from headrace.learning.acts.job import Job, ask_job
+from headrace.learning.acts.job import Job, ask_job, note_job
 from headrace.learning.acts.refusal import Refusal
 from headrace.learning.parameters import Count, Passes
-from headrace.learning.reactions.reaction import Declined
 from headrace.learning.recipe import Recipe
 from headrace.learning.signals import Signal
 from headrace.learning.state import State
@@ -30,13 +29,19 @@ class Retrain:
     def __init__(self, messages: Count = 10_000, passes: Passes = 1):
         self.messages, self.passes = messages, passes
 
+    def find_hindrance(self, state: State, turn: Turn, signal: Signal) -> str | None:  # noqa: ARG002
+        """Say why there may be no further job."""
+        try:
+            note_job(state, turn, self._job(turn))
+        except Refusal as refusal:
+            return str(refusal)
+        return None
+
     def act(self, state: State, turn: Turn, signal: Signal) -> str:  # noqa: ARG002
-        """Ask for the job; decline where there may be no further one."""
+        """Ask for the job."""
+        return ask_job(state, turn, self._job(turn))
+
+    def _job(self, turn: Turn) -> Job:
         here = turn.message.offset
         recipe = Recipe(why="retrain", start=max(here - self.messages, 0), passes=self.passes)
-        try:
-            return ask_job(
-                state, turn, Job(job=f"drift-{turn.shard.rpartition('/')[2]}-{here}-{turn.row}", recipe=recipe)
-            )
-        except Refusal as refusal:
-            raise Declined(str(refusal)) from None
+        return Job(job=f"drift-{turn.shard.rpartition('/')[2]}-{here}-{turn.row}", recipe=recipe)

@@ -2,9 +2,7 @@
 
 from typing import ClassVar
 
-from headrace.learning.acts.champion import Loaded, copy_model, replace, save_version, task_of
-from headrace.learning.guards import LAST_GOOD
-from headrace.learning.reactions.reaction import Declined
+from headrace.learning.acts.champion import go_back
 from headrace.learning.signals import Signal
 from headrace.learning.state import State
 from headrace.learning.turn import Turn
@@ -17,15 +15,15 @@ class Rollback:
     changes: ClassVar[bool] = True
     ends: ClassVar[bool] = True
 
+    def find_hindrance(self, state: State, turn: Turn, signal: Signal) -> str | None:  # noqa: ARG002
+        """Say that there is no good version, or that it is what answers already."""
+        good = state.versions.last_good()
+        if good is None:
+            return "there is no version to go back to yet"
+        return f"the champion is {good.id} already" if good.digest == state.arms["champion"].digest else None
+
     def act(self, state: State, turn: Turn, signal: Signal) -> str:  # noqa: ARG002
-        """Go back; decline where there is no good version, or it is what answers already."""
-        good, champion = state.arms.get(LAST_GOOD), state.arms["champion"]
-        if good is None or good.version is None:
-            raise Declined("there is no version to go back to yet")
-        if good.digest == champion.digest:
-            raise Declined(f"the champion is {good.version} already")
-        task = task_of(state.task, turn, good.made_of)
-        model = copy_model(good, task.modules)
-        saved = save_version(state, turn, "rollback", keep=good.version)
-        replace(state, Loaded(task, model), good.version, good.updates)
-        return f"rolled back from {saved.id} to {good.version}"
+        """Go back."""
+        good = state.versions.last_good()
+        assert good is not None
+        return go_back(state, turn, good)

@@ -5,32 +5,54 @@ from typing import NamedTuple
 from headrace.learning.acts.refusal import Refusal
 from headrace.learning.effects import Reacted
 from headrace.learning.errors import SnapshotError
-from headrace.learning.reactions.reaction import PER, Declined, Reacting
+from headrace.learning.reactions.reaction import PER, Reacting
 from headrace.learning.signals import Signal
 from headrace.learning.state import State
 from headrace.learning.task import Mode
 from headrace.learning.turn import Turn
 
+MODES = {"shadow": "would be tried", "recommend": "recommended"}
+"""What is said of a reaction that does not act by itself."""
+
 
 class Tried(NamedTuple):
-    """What a reaction did, or why it did nothing, and whether it did something."""
+    """What a reaction did or would do, or why it does nothing; and whether it is the former."""
 
     did: str
     acted: bool
 
 
 def try_reaction(state: State, turn: Turn, signal: Signal, reacting: Reacting) -> Tried:
-    """Have a reaction act on a signal, whatever its mode, if its budget allows it; and tell of it."""
-    reaction = reacting.reaction
+    """Have a reaction act on a signal, if its budget allows it and nothing hinders it; and tell of it. In another mode than `auto` it only tells.
+
+    What is recommended, or would be tried, counts for the budget and the cool-down as an act does.
+    """
+    name = reacting.reaction.name
     if fault := _over_budget(state, reacting):
-        return Tried(f"{reaction.name} not tried: {fault}", acted=False)
+        return Tried(f"{name} not tried: {fault}", acted=False)
+    if reacting.mode == "auto":
+        tried = carry_out(state, turn, signal, reacting)
+    elif hindrance := reacting.reaction.find_hindrance(state, turn, signal):
+        tried = Tried(f"{name} declined: {hindrance}", acted=False)
+    else:
+        tried = Tried(f"{MODES[reacting.mode]}: {name}", acted=True)
+        tell(state, turn, signal.id, reaction=name, mode=reacting.mode, did=tried.did)
+    if tried.acted and reacting.reaction.changes:
+        state.acts.setdefault(reacting.name, []).append(state.step)
+    return tried
+
+
+def carry_out(state: State, turn: Turn, signal: Signal, reacting: Reacting) -> Tried:
+    """Have a reaction act on a signal, whatever its mode and its budget, if nothing hinders it; and tell of it."""
+    reaction = reacting.reaction
     before = state.arms["champion"].digest if reaction.changes else ""
     try:
-        did = reaction.act(state, turn, signal)
-    except (Declined, Refusal, SnapshotError) as reason:
-        return Tried(f"{reaction.name} declined: {reason}", acted=False)
-    if reaction.changes:
-        state.acts.setdefault(reacting.name, []).append(state.step)
+        hindrance = reaction.find_hindrance(state, turn, signal)
+        did = "" if hindrance else reaction.act(state, turn, signal)
+    except (Refusal, SnapshotError) as reason:
+        hindrance = str(reason)
+    if hindrance:
+        return Tried(f"{reaction.name} declined: {hindrance}", acted=False)
     tell(state, turn, signal.id, reaction=reaction.name, mode=reacting.mode, did=did, before=before)
     return Tried(did, acted=True)
 

@@ -5,25 +5,22 @@ from headrace.learning.tags import tagged
 NARROWEST = 1e-12
 """The least distance of the mean from the lowest value. With it a bet is at most 5e11, and no product can overflow."""
 
-STRONG, WEAK = 1.0 / 4.0, 1.0 / 32.0
-"""The bets by which the beginning of a change is estimated, as shares of the largest bet: errors that double, and errors that rise by a fifth."""
 
-
-@tagged("e-detector/1", _evidence=tuple[float, float, float, float, float, float, float, float])
+@tagged("e-detector/1", _evidence=tuple[float, float, float, float])
 class EDetector:
     """Signals when the mean of bounded values has risen above a given mean.
 
     The null hypothesis is that each value, given those before it, has a mean of at most `mean`. For a bet b between 0 and
     1 / (mean - low), the factor 1 + b (value - mean) is positive, and its mean is at most 1 under the null hypothesis. Each bet has an
     evidence M, which becomes (M + 1) times the factor with each value: the Shiryaev-Roberts recursion. The statistic is the mean evidence
-    of eight bets. Under the null hypothesis the statistic minus the number of values is a supermartingale, whatever the dependence of the
+    of four bets. Under the null hypothesis the statistic minus the number of values is a supermartingale, whatever the dependence of the
     values. Alarms when the statistic reaches `between` therefore come on average at least `between` values apart, and the chance of an
     alarm within T values is at most T / `between`. After an alarm the evidence starts again at 0.
 
-    The largest bet is half of 1 / (mean - low), so no factor is below a half. Each next bet is half of the one before. Large bets find
+    The largest bet is half of 1 / (mean - low), so no factor is below a half. Each next bet is a quarter of the one before. Large bets find
     large rises soon, small bets find small ones.
 
-    The evidence cannot overflow, so it is not kept as logarithms: while the statistic is below `between`, each M is below 8 `between`,
+    The evidence cannot overflow, so it is not kept as logarithms: while the statistic is below `between`, each M is below 4 `between`,
     and one factor is at most 1 + 5e11 (1 - low). Evidence against a rise cannot underflow for good, because each value adds 1 before the
     factor of at least a half: no M falls below a half.
 
@@ -44,9 +41,9 @@ class EDetector:
     count
         Number of values since the last alarm, or at an alarm since the one before.
     since
-        Number of values since the change probably began: the beginning from which the product of the factors is largest (Page's CUSUM),
-        by the larger product of two bets, one for large rises and one for small ones. It is an estimate: often some values too many or
-        too few, and meaningless while nothing has changed. At an alarm it is that of the alarm.
+        Number of values since the change probably began: the beginning from which the product of the factors of the third bet is largest
+        (Page's CUSUM). It is an estimate: often some values too many or too few, and meaningless while nothing has changed. At an alarm it
+        is that of the alarm.
     mean_since
         The mean of these values, or `mean` if there are none.
 
@@ -57,7 +54,7 @@ class EDetector:
     ...     if detector.update(float(at % (10 if at < 1_000 else 4) == 0)):
     ...         print(at, detector.since, round(detector.mean_since, 2), detector.statistic > detector.threshold)
     ...         break
-    1092 93 0.26 True
+    1088 89 0.26 True
 
     References
     ----------
@@ -78,11 +75,10 @@ class EDetector:
     def restart(self) -> None:
         """Forget all evidence."""
         self._alarmed, self.count = False, 0
-        self._evidence = (0.0,) * 8
-        # For two bets: the product of the factors since the beginning at which it is largest, and the count and the sum before it.
+        self._evidence = (0.0, 0.0, 0.0, 0.0)
+        # For the third bet: the product of the factors since the beginning at which it is largest, and the count and the sum before it.
         self._total = 0.0
-        self._strong, self._strong_count, self._strong_total = 1.0, 0, 0.0
-        self._weak, self._weak_count, self._weak_total = 1.0, 0, 0.0
+        self._product, self._begun_at, self._total_before = 1.0, 0, 0.0
 
     def expect(self, mean: float) -> None:
         """Change the largest mean under the null hypothesis from the next value on. The guarantee stays, if the values so far decide the mean.
@@ -96,18 +92,16 @@ class EDetector:
             raise ValueError(f"the mean is {mean}: it must be above {self.low}")
         self.mean = float(mean)
         self._bet = 0.5 / (mean - self.low)
-        self._strong_bet, self._weak_bet = self._bet * STRONG, self._bet * WEAK
 
     @property
     def since(self) -> int:
         """Number of values since the change probably began."""
-        return self.count - (self._strong_count if self._strong >= self._weak else self._weak_count)
+        return self.count - self._begun_at
 
     @property
     def mean_since(self) -> float:
         """The mean of the last `since` values, or `mean` if there are none."""
-        total = self._total - (self._strong_total if self._strong >= self._weak else self._weak_total)
-        return total / self.since if self.since else self.mean
+        return (self._total - self._total_before) / self.since if self.since else self.mean
 
     def update(self, value: float, /) -> bool:
         """Add one value between `low` and 1, and return whether it raises an alarm. The caller keeps to these limits: they are not checked."""
@@ -116,33 +110,24 @@ class EDetector:
         difference = value - self.mean
         gain = self._bet * difference
         # Written out: a loop over the bets takes twice as long.
-        a, b, c, d, e, f, g, h = self._evidence
+        a, b, c, d = self._evidence
         a += (a + 1.0) * gain + 1.0
-        gain *= 0.5
+        gain *= 0.25
         b += (b + 1.0) * gain + 1.0
-        gain *= 0.5
+        gain *= 0.25
         c += (c + 1.0) * gain + 1.0
-        gain *= 0.5
-        d += (d + 1.0) * gain + 1.0
-        gain *= 0.5
-        e += (e + 1.0) * gain + 1.0
-        gain *= 0.5
-        f += (f + 1.0) * gain + 1.0
-        gain *= 0.5
-        g += (g + 1.0) * gain + 1.0
-        gain *= 0.5
-        h += (h + 1.0) * gain + 1.0
-        self._evidence = a, b, c, d, e, f, g, h
-        self.statistic = statistic = (a + b + c + d + e + f + g + h) * 0.125
-        self.count = count = self.count + 1
-        self._total += value
         # A product since a beginning is part of its bet's evidence, so it cannot overflow either.
-        self._strong *= 1.0 + self._strong_bet * difference
-        if self._strong <= 1.0:
-            self._strong, self._strong_count, self._strong_total = 1.0, count, self._total
-        self._weak *= 1.0 + self._weak_bet * difference
-        if self._weak <= 1.0:
-            self._weak, self._weak_count, self._weak_total = 1.0, count, self._total
+        product = self._product * (1.0 + gain)
+        gain *= 0.25
+        d += (d + 1.0) * gain + 1.0
+        self._evidence = a, b, c, d
+        self.statistic = statistic = (a + b + c + d) * 0.25
+        self.count += 1
+        self._total += value
+        if product > 1.0:
+            self._product = product
+        else:
+            self._product, self._begun_at, self._total_before = 1.0, self.count, self._total
         if statistic < self.threshold:
             return False
         self._alarmed = True

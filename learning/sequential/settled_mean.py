@@ -41,8 +41,8 @@ class SettledMean:
     Examples
     --------
     >>> settled = SettledMean(block=500, alpha=0.01)
-    >>> falls = [settled.update(float(at % 10 == 0)) for at in range(20_000)]
-    >>> sum(falls), any(settled.update(float(at % 5 == 0)) for at in range(20_000))
+    >>> falls = [settled.add(50.0) for _ in range(40)]
+    >>> sum(falls), any(settled.add(100.0) for _ in range(40))
     (6, False)
     >>> round(settled.mean, 3), settled.width, round(settled.upper, 3)
     (0.1, 16000, 0.11)
@@ -61,19 +61,12 @@ class SettledMean:
         self.block = block
         self.alpha = alpha
         self.upper, self.mean, self.width = 1.0, 0.0, 0
-        self._total, self._left, self._blocks = 0.0, block, 0
+        self._blocks = 0
         self._halves: list[float] = []  # by length: the sum of a block that waits for its neighbour
 
-    def update(self, value: float, /) -> bool:
-        """Add one value between 0 and 1; return whether the bound has become lower."""
-        self._total += value
-        self._left -= 1
-        return not self._left and self._close()
-
-    def _close(self) -> bool:
-        """Complete a shortest block, and every longer one that ends with it."""
-        total, upper = self._total, self.upper
-        self._total, self._left = 0.0, self.block
+    def add(self, total: float) -> bool:
+        """Add the sum of the next `block` values, each between 0 and 1; return whether the bound has become lower."""
+        upper = self.upper
         self._blocks += 1
         index, width, length = self._blocks, self.block, 0
         while True:

@@ -46,7 +46,8 @@ class Outlier(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Parameters
     ----------
     bound
-        How far: the distance from the median, in standard deviations as the quartiles tell them.
+        How far: the distance from the median, in standard deviations as the quartiles tell them; for a feature whose numbers repeat, such as
+        a flag or a small count, in the largest distance so far if that is more.
     after
         The numbers of a feature that are only looked at.
     """

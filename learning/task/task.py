@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from headrace.learning.task.duration import seconds
-from headrace.learning.task.policies import DETECTORS, REACTIONS, Guard, Rehearsal, Row
+from headrace.learning.task.policies import DETECTORS, REACTIONS, Guard, LabelRate, Rehearsal, Row
 from headrace.learning.task.source import Source
 
 Kind = Literal["binary", "multiclass", "regression"]
@@ -238,6 +238,20 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     def __post_init__(self) -> None:
         if self.wait_ms == 0:
             raise ValueError("wait must be above 0")
+        for name in ("guard", "rehearsal"):  # made in Python, they may hold 1 where a state has 1.0
+            table = getattr(self, name)
+            if table is not None:
+                exact = msgspec.convert(msgspec.to_builtins(table), type(table))
+                msgspec.structs.force_setattr(self, name, exact)
+        if (
+            self.kind != "regression"
+            and isinstance(self.guard.label_rate, LabelRate)
+            and self.guard.label_rate.bound >= 1
+        ):
+            bound = self.guard.label_rate.bound
+            raise ValueError(
+                f"guard.label_rate.bound is {bound:g}: shares of classes depart by less than 1, so it would find nothing"
+            )
         seconds(self.lateness)
         if self.update and self.update.gradient == "mean" and self.model_name != MEANS:
             raise ValueError(f"gradient = 'mean' is for the model {MEANS} alone")

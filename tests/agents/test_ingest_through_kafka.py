@@ -147,7 +147,9 @@ def test_a_source_that_is_made_anew_stops_the_intake_before_any_of_it_is_mapped(
         assert "needs a name of its own" in part["error"]
         assert len(asyncio.run(harness.read_records(broker, f"{task}.events"))) == 50
         harness.wait_for(  # the topic that went and came has every partition assigned anew
-            lambda: [shard["state"] for shard in worker.get(f"/v1/{task}")["shards"]] == ["live"], 20, "the shard is live"
+            lambda: [shard["state"] for shard in worker.get(f"/v1/{task}")["shards"]] == ["live"],
+            20,
+            "the shard is live",
         )
     finally:
         worker.stop("SIGKILL")

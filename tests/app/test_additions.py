@@ -153,6 +153,9 @@ class Wave:
     def __init__(self, times: int = 1):
         self.times = times
 
+    def find_hindrance(self, state, turn, signal):
+        return None
+
     def act(self, state, turn, signal):
         turn.alert("drift", f"waved {self.times} times at {signal.detector}")
         return f"waved {self.times} times"

@@ -253,7 +253,7 @@ def test_a_vote_counts_each_detector_once_and_forgets_old_votes():
     assert signals(make_detector(spec), late) == []
     ((_, change),) = signals(make_detector({**spec, "within": 1_000}), late)
     assert (change.statistic, change.threshold) == (2.0, 2.0)
-    assert make_detector(spec).takes == {"shares", "numbers"}
+    assert make_detector(spec).takes == {"shares", "errors", "numbers"}
     assert make_detector(VOTE).takes == {"shares"}
 
 
@@ -316,6 +316,10 @@ def test_false_alarms_of_features_stay_within_the_level(name):
         ({"use": "vote", "detectors": []}, "the detector 'vote': detectors is []."),
         ({"use": "vote", "detectors": ["adwin"]}, "votes is 2, more than the 1 detectors."),
         ({"use": "vote", "detectors": ["adwin", "ddn"]}, "there is no detector 'ddn'. Did you mean 'ddm'?"),
+        ({"use": "vote", "detectors": ["adwin", "vote"]}, "a vote cannot hold a vote."),
+        ({"use": "evidence", "rise": inf}, "the detector 'evidence': rise is inf. It takes `float` <= "),
+        ({"use": "evidence", "rise": -0.1}, "the detector 'evidence': rise is -0.1. It takes `float` >= 0.0."),
+        ({"use": "evidence", "between": 0}, "the detector 'evidence': between is 0. It takes `int` >= 1."),
         ({"use": "vote", "detectors": ["ddm", "ks"]}, "no series can be watched by all of its detectors."),
         ({"use": "chi_square", "among": 0}, "the detector 'chi_square': among is 0. It takes `int` >= 1."),
     ],

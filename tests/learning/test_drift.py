@@ -51,6 +51,6 @@ def test_a_change_cannot_be_changed():
         Change(0.1, 0.2, 10, 5).before = 0.0
     assert (
         msgspec.json.encode(Change(0.1, 0.2, 10, 5))
-        == b'{"before":0.1,"after":0.2,"width_before":10,"width":5,"statistic":null,"threshold":null,"is_warning":false,"is_worse":false}'
+        == b'{"before":0.1,"after":0.2,"width_before":10,"width":5,"statistic":null,"threshold":null,"is_warning":false,"is_oscillation":false}'
     )
     assert Adwin().name == "adwin"

@@ -147,7 +147,7 @@ def test_a_copy_from_bytes_goes_on_as_the_original_does(count, unit):
     assert digest(copy) == digest(original)
 
 
-@pytest.mark.parametrize("odd", [{"_evidence": (0.0,) * 7}, {"_evidence": ("", *(0.0,) * 7)}, {"count": -1}, {}])
+@pytest.mark.parametrize("odd", [{"_evidence": (0.0,) * 3}, {"_evidence": ("", *(0.0,) * 3)}, {"count": -1}, {}])
 def test_a_state_that_no_detector_has_is_refused(odd):
     detector = Evidence()
     for error in errors(0.1, 5_000, 1):
@@ -179,9 +179,3 @@ def test_it_is_sooner_than_adwin_on_a_doubled_error():
                 break
         theirs.append(at)
     assert sorted(ours)[2] < sorted(theirs)[2] + 500
-
-
-@pytest.mark.parametrize("knobs", [{"between": 0}, {"rise": -0.1}, {"rise": float("nan")}])
-def test_knobs_that_make_no_sense_are_refused(knobs):
-    with pytest.raises(ValueError, match="must be"):
-        Evidence(**knobs)

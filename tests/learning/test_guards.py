@@ -1,10 +1,17 @@
 """What each guard finds, and what comes of it, through a learner that folds a log."""
 
+import random
+from math import fsum
+
 import pytest
 from written_log import Log
 
+from headrace import Learner, digest, seal, unseal
 from headrace.learning.effects import Alert, Drift, Quarantined, Reacted
-from headrace.learning.task import Guard, LabelRate, Outlier, Task, Versions
+from headrace.learning.guards import Compared
+from headrace.learning.guards.label_rate import LabelRateGuard
+from headrace.learning.guards.outlier import OutlierGuard
+from headrace.learning.task import Guard, LabelRate, Outlier, Rehearsal, Task, Versions
 
 RARELY = Versions(every=10**6)
 
@@ -183,7 +190,55 @@ def test_a_sample_and_a_question_with_a_number_far_out_are_quarantined_and_not_l
     assert log.champion.updates == 151
 
 
+@pytest.mark.parametrize("share", [0.5, 0.2, 0.05, 0.01, 0.001])
+def test_the_rare_value_of_a_flag_and_a_small_count_are_no_outliers(share):
+    dice, guard = random.Random(5), OutlierGuard(Outlier(after=100))
+    for number in range(20_000):
+        flag = float(dice.random() < share)
+        row = {"flag": flag, "count": dice.randrange(50) * flag, "normal": dice.gauss(0, 1)}
+        assert guard.find_fault(row) is None, (number, row)
+    assert "'flag' is 5000" in guard.find_fault({"flag": 5000})
+    assert "'count' is 5000" in guard.find_fault({"count": 5000})
+    assert "'normal' is 5000" in guard.find_fault({"normal": 5000})
+
+
+def test_a_level_that_has_changed_for_good_is_taken_after_a_while():
+    dice, guard = random.Random(6), OutlierGuard(Outlier(after=100))
+    for level in (0.0, 1_000.0):
+        faults = [guard.find_fault({"x": level + dice.gauss(0, 1)}) for _ in range(4_000)]
+    assert faults[0] is not None
+    assert faults[-1] is None
+
+
+def test_one_huge_label_does_not_stay_in_the_sum_of_the_window():
+    dice, guard = random.Random(7), LabelRateGuard("regression", LabelRate(short=100, bound=5.0))
+    values = [dice.gauss(10, 1) for _ in range(5_000)]
+    values[2_000] = 1e19
+    for value in values:
+        guard.compare(Compared({}, value))
+    assert guard.compare(Compared({}, 10.0)) is None
+    assert fsum(guard.parts) == fsum(guard.window)
+
+
+def test_a_version_that_is_dropped_takes_no_arm_along():
+    """The best version goes by its age; the last good one is then another, and goes on answering beside the champion."""
+    log = Log(task_of(Guard(against=["last_good"], label_rate=False), versions=Versions(every=50, keep=2)))
+    for _ in range(30):
+        log.samples(50, sign=log.rng.choice((1, 1, -1)))
+        good = log.state.versions.last_good()
+        assert (log.state.arms["last_good"].version, log.state.arms["last_good"].digest) == (good.id, good.digest)
+
+
+def test_settings_made_in_python_with_whole_numbers_give_a_state_that_can_be_read():
+    guard = Guard(margin=0, label_rate=LabelRate(bound=1), outlier=Outlier(bound=10))
+    task = Task(name="ads", kind="regression", guard=guard, rehearsal=Rehearsal(ratio=1))
+    assert type(task.guard.margin) is type(task.guard.outlier.bound) is type(task.rehearsal.ratio) is float
+    learner = Learner(task, 0)
+    assert digest(unseal(seal(learner.state, task, 0, writer="here"), task, 0)) == digest(learner.state)
+
+
 WRONG = [
+    {"label_rate": {"bound": 1}},
     {"alpha": 0},
     {"alpha": 1},
     {"margin": -0.1},

@@ -144,7 +144,7 @@ POLICIES = {
     "no evidence": (put("guards.degraded.comparison.detector", None), "Comparison.detector is of the type NoneType"),
     "evidence of seven bets less": (
         put("guards.degraded.comparison.detector._evidence", (1.0,)),
-        "EDetector._evidence: Expected `array` of length 8, got 1",
+        "EDetector._evidence: Expected `array` of length 4, got 1",
     ),
     "acts that are a number": (put("acts", 5), "State.acts: Expected `object`, got `int`"),
     "acts of texts": (put("acts", {"0 boost": ["a"]}), "State.acts: Expected `int`, got `str`"),

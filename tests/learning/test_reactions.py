@@ -1,9 +1,11 @@
 """What each reaction does, through a learner that folds a log in which the world changes."""
 
+import msgspec
 import pytest
 from written_log import Log
 
 from headrace.learning.acts.job import decode_job
+from headrace.learning.arms import Arm
 from headrace.learning.effects import Alert, Drift, Quarantined, Reacted
 from headrace.learning.encoding import decode, digest
 from headrace.learning.errors import DetectorError, ReactionError
@@ -226,7 +228,7 @@ def test_in_shadow_a_reaction_is_only_reported():
     assert (told.mode, told.acted, told.did) == ("shadow", False, "would be tried: boost")
     assert log.champion.rate.left == 0
     assert worse(log).action == "would be tried: boost; alert"
-    assert log.state.acts == {}
+    assert list(log.state.acts) == ["0 boost"], "what would be tried has the budget that the act would have"
 
 
 def test_a_recommended_reaction_waits_for_the_control_record_react():
@@ -254,6 +256,77 @@ def test_a_reaction_acts_no_more_often_than_its_budget_and_not_within_its_cooldo
     for sign in (1, -1, 1, -1):
         log.samples(150, sign)
     assert len(log.of(Reacted)) > 1
+
+
+def test_what_is_recommended_counts_for_the_budget_and_the_cooldown_and_carrying_it_out_does_not_count_again():
+    log, _ = drifted({"do": "boost", "over": 1, "budget": 1})
+    signal = worse(log)
+    for sign in (1, -1, 1, -1):
+        log.samples(150, sign)
+    assert [one.code for one in log.of(Alert)] == ["recommended"]
+    assert worse(log).action.startswith("boost not tried: it has acted 1 times")
+    assert log.control("react", signal=signal.id).startswith("learning rate times 5")
+    assert len(log.state.acts["0 boost"]) == 1
+
+
+@pytest.mark.parametrize("mode", ["recommend", "auto", "shadow"])
+def test_a_reaction_that_cannot_act_leaves_it_to_the_next_in_every_mode(mode):
+    rows = [{"do": do, "mode": mode} for do in ("boost", "rollback", "background", "alert")]
+    log, told = drifted(*rows, model="hoeffding_tree")
+    assert (told.reaction, told.mode) == ("background", mode)
+    assert "declined" not in worse(log).action
+    assert (BACKGROUND in log.state.arms) is (mode == "auto")
+
+
+def test_a_challengers_drift_acts_on_no_champion_and_is_told():
+    """The challenger's own detector signals, and its signal names it."""
+    log = Log(
+        task_of(
+            auto("reset", cooldown=0),
+            {"do": "hold", "young": 200},
+            {"do": "alert"},
+            detectors=[ADWIN | {"arms": "all"}],
+        )
+    )
+    log.samples(300)
+    champion, challenger = log.champion, Arm(log.state.task, role="challenger")
+    log.state.arms["other"] = challenger
+    model, seen = champion.model, len(log.of(Reacted))
+    champion.errors = {}
+    challenger.updates = 1_000
+    for sign in (-1, 1, -1):
+        log.samples(150, sign)
+    theirs = [one for one in log.state.signals if one.arm == "other" and one.direction == "worse"]
+    assert theirs
+    assert {one.reaction for one in log.of(Reacted)[seen:]} == {"alert"}, "the challenger is not young"
+    assert {one.action for one in theirs} == {"alert"}
+    assert champion.model is model
+
+
+def test_hold_does_not_keep_calm_from_an_oscillation():
+    log = Log(
+        task_of(
+            {"do": "hold", "young": 1},
+            auto("calm"),
+            detectors=[{"use": "oscillation", "window": 50}],
+            model="no_change",
+        )
+    )
+    for number in range(200):
+        log.fold({"features": {"x": 1.0}, "label": number % 4 in (0, 3)})
+    found = [one for one in log.state.signals if one.detector == "oscillation"]
+    assert found
+    assert {(one.kind, one.direction) for one in found} == {("oscillation", "worse")}
+    assert all("calm declined: the model 'no_change' has no learning rate" in one.action for one in found)
+
+
+def test_rollback_goes_back_to_the_last_good_version_without_a_guard_that_compares_with_it():
+    log = Log(task_of(auto("rollback"), versions=Versions(every=50)))
+    log.samples(160)
+    back = log.until(Reacted)
+    good = log.state.versions.saved[log.champion.version]
+    assert back.did.endswith(f"to {good.id}")
+    assert log.champion.digest == good.digest == back.after
 
 
 def test_an_error_that_falls_is_no_alarm():
@@ -295,7 +368,10 @@ WRONG = [
     ({"reactions": [{"do": "boost", "factr": 2}]}, "no parameter 'factr'. Did you mean 'factor'?"),
     ({"reactions": [{"do": "boost", "factor": 0.5}]}, "factor is 0.5"),
     ({"reactions": [{"do": "boost", "over": 0}]}, "over is 0"),
-    ({"reactions": [{"do": "boost", "mode": "always"}]}, "reactions[0]: Invalid enum value 'always'"),
+    (
+        {"reactions": [{"do": "boost", "mode": "always"}]},
+        "reactions[0]: mode is 'always'. Set it to one of shadow, recommend, auto.",
+    ),
     ({"reactions": [{"do": "boost", "budget": 0}]}, "reactions[0]: Expected `int` >= 1"),
     ({"reactions": [{"do": "boost", "cooldown": -1}]}, "reactions[0]: Expected `int` >= 0"),
     ({"reactions": [{"do": "boost", "on": "eror"}]}, "reactions[0]: there is nothing like 'eror' to react to."),
@@ -305,18 +381,60 @@ WRONG = [
     ({"detectors": [{"use": "adwin", "watch": "eror"}]}, "a detector cannot watch 'eror'."),
     ({"detectors": [{"use": "adwin", "watch": "feature:"}]}, "a detector cannot watch 'feature:'."),
     ({"detectors": [{"use": "adwin", "arms": "some"}]}, "arms is 'some'."),
+    ({"detectors": [{"use": "adwin", "watch": []}]}, "detectors[0] watches nothing."),
+    ({"detectors": [{"use": "evidence", "watch": "features"}]}, "'evidence' cannot watch features of a binary task"),
+    (
+        {"kind": "regression", "detectors": [{"use": "evidence", "watch": "score"}]},
+        "which is of numbers: it takes errors, shares",
+    ),
+    (
+        {"kind": "regression", "detectors": [{"use": "error_rise", "watch": "label_rate"}]},
+        "cannot watch label_rate of a regression",
+    ),
+    (
+        {"kind": "regression", "detectors": [{"use": "vote", "detectors": ["adwin", "evidence"], "watch": "score"}]},
+        "cannot watch score",
+    ),
+    (
+        {"features": {"x": {}}, "detectors": [{"use": "adwin", "watch": "feature:y"}]},
+        "the task declares no such feature. It declares x.",
+    ),
+    (
+        {"features": {"x": {"type": "string"}}, "detectors": [{"use": "adwin", "watch": "feature:x"}]},
+        "which is of strings",
+    ),
+    ({"features": {"x": {"type": "string"}}, "detectors": [{"use": "ks", "watch": "features"}]}, "which is of strings"),
+    (
+        {"features": {"x": {"type": "bool"}}, "detectors": [{"use": "chi_square", "watch": "features"}]},
+        "which is of numbers",
+    ),
+    ({"reactions": [{"do": "alert", "on": []}]}, "reactions[0] reacts to nothing."),
+    ({"reactions": [{"do": "alert", "on": "guard:outlier"}]}, "there is nothing like 'guard:outlier' to react to."),
+    (
+        {"reactions": [{"do": "alert", "on": "guard:degraded"}], "guard": {"against": []}},
+        "the task has no guard 'degraded'.",
+    ),
+    (
+        {"reactions": [{"do": "alert"}, {"do": "alert", "on": ["error", "ddm"]}]},
+        "reactions[1] would never act: the task has no detector 'ddm'.",
+    ),
+    ({"reactions": [{"do": "alert", "on": "feature:x"}]}, "no detector watches feature:x."),
 ]
+
+
+def test_a_parameter_that_is_no_number_is_named_as_it_was_written():
+    with pytest.raises(ReactionError, match="factor is nan"):
+        reactings(task_of({"do": "boost", "factor": float("nan")}))
 
 
 @pytest.mark.parametrize(("settings", "message"), WRONG)
 def test_settings_that_are_wrong_are_refused_where_they_are_read_and_in_the_log(settings, message):
-    task = Task(**{"name": "ads", "kind": "binary"} | settings)
+    task = msgspec.convert({"name": "ads", "kind": "binary"} | settings, Task)
     with pytest.raises((DetectorError, ReactionError)) as caught:
         (watchings(task), reactings(task))
     assert message in str(caught.value)
     log = Log(task_of())
-    assert log.control("define", task={"kind": "binary"} | settings).startswith(
-        "refused: it is no definition of a task"
-    )
+    refused = log.control("define", task={"kind": "binary"} | settings)
+    assert refused.startswith(("refused: it is no definition of a task", "refused: the kind cannot change"))
     assert isinstance(log.effects[-2], Quarantined)
     log.samples(1)
