@@ -6,6 +6,7 @@ import json
 import os
 import random
 import re
+import select
 import shutil
 import signal
 import socket
@@ -14,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import IO
 
 import httpx
 import msgspec
@@ -45,6 +47,11 @@ def has_kafka() -> bool:
     """Whether a real Kafka can be run here: Java, and Maven or jars that it fetched before."""
     libs = Path(os.environ.get("KAFKA_LIBS", ROOT / ".kafka" / "libs"))
     return shutil.which("java") is not None and (shutil.which("mvn") is not None or any(libs.glob("kafka_*.jar")))
+
+
+def readable(stream: IO[str], seconds: float) -> bool:
+    """Whether a pipe has something to read within so many seconds."""
+    return bool(select.select([stream], [], [], seconds)[0])
 
 
 def free_port(count: int = 1) -> int:

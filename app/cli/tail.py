@@ -1,0 +1,182 @@
+"""`headrace tail`: the last records, predictions, signals or refused records of a task, and those that come."""
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator
+from contextlib import aclosing, suppress
+from datetime import UTC, datetime
+
+import click
+from aiokafka import ConsumerRecord
+from aiokafka.errors import KafkaError
+
+from headrace.app.cli.options import as_json, task_of, with_settings
+from headrace.app.settings import Settings
+from headrace.learning.errors import BrokerError
+from headrace.learning.task import Json
+from headrace.tables.kafka.metadata import find_topics
+from headrace.tables.kafka.tail import tail as read_tail
+from headrace.tables.kafka.topics import connect
+
+TOPICS = {"records": "events", "predictions": "predictions", "signals": "signals", "quarantine": "quarantine"}
+"""What can be followed, with the last part of the topic's name."""
+
+SHOWN = 300
+"""Characters of a line on a terminal; `--json` shows all."""
+
+
+@click.command()
+@with_settings
+@click.argument("task")
+@click.argument("what", type=click.Choice(list(TOPICS)), default="records")
+@click.option(
+    "--last",
+    "-n",
+    type=click.IntRange(0, 100_000),
+    default=10,
+    show_default=True,
+    help="How many messages to begin with.",
+)
+@click.option(
+    "--follow/--no-follow", "-f", default=True, show_default=True, help="Go on with those that come, until Ctrl-C."
+)
+@as_json
+def tail(settings: Settings, task: str, what: str, last: int, *, follow: bool, as_json: bool) -> None:
+    """Show the last records of TASK as they stand in its topics, and those that come: one line each, with time and place.
+
+    WHAT is records (the default), predictions, signals or quarantine. Predictions are there if the task has predictions = true.
+    """
+    topic = f"{task_of(settings, task).name}.{TOPICS[what]}"
+    write = _write_json if as_json else _write_text
+    try:
+        asyncio.run(_tail(settings, topic, last, write, follow=follow))
+    except KeyboardInterrupt:
+        return
+    except (KafkaError, OSError) as error:
+        raise BrokerError(
+            f"the broker at {settings.brokers} failed: {error!r}.", "Look at the broker, and try again."
+        ) from None
+
+
+async def _tail(
+    settings: Settings, topic: str, last: int, write: Callable[[ConsumerRecord], None], *, follow: bool
+) -> None:
+    admin = await connect(settings.brokers)
+    try:
+        found = (await find_topics(admin, [topic])).get(topic)
+    finally:
+        await admin.close()
+    if found is None or not found.partitions:
+        raise BrokerError(f"there is no topic {topic} yet.", "A starting worker makes it: headrace worker.")
+    async with aclosing(read_tail(settings.brokers, topic, found.partitions, last)) as messages:
+        async for message in messages:
+            if message is not None:
+                write(message)
+            elif not follow:
+                return
+
+
+def _write_text(message: ConsumerRecord) -> None:
+    when = f"{datetime.fromtimestamp(message.timestamp / 1000, UTC):%Y-%m-%d %H:%M:%S}"
+    for line in describe(
+        message.value or b"", {name: value.decode(errors="replace") for name, value in message.headers}
+    ):
+        shown = line if len(line) <= SHOWN else line[: SHOWN - 3] + "..."
+        click.echo(f"{when} {message.partition}/{message.offset} {shown}")
+
+
+def _write_json(message: ConsumerRecord) -> None:
+    headers = {name: value.decode(errors="replace") for name, value in message.headers}
+    key = None if message.key is None else message.key.decode(errors="replace")
+    for line in (message.value or b"").split(b"\n"):
+        try:
+            value = json.loads(line)
+        except ValueError:
+            value = line.decode(errors="replace")
+        place = {"partition": message.partition, "offset": message.offset, "time": message.timestamp / 1000, "key": key}
+        click.echo(json.dumps(place | ({"headers": headers} if headers else {}) | {"value": value}))
+
+
+def describe(value: bytes, headers: dict[str, str]) -> Iterator[str]:
+    r"""Say in a line each what the lines of a message are.
+
+    Parameters
+    ----------
+    value
+        The lines: records, or effects.
+    headers
+        Those of the message: of a refused record they have the reason.
+
+    Examples
+    --------
+    >>> list(describe(b'{"features": {"x": 1, "y": "a"}, "label": true}\n{"id": "q", "features": {}}\n{"id": "q", "label": 2}', {}))
+    ['sample x=1 y=a -> true', 'question q', 'label q -> 2']
+    >>> next(describe(b'{"control": "rollback", "to": "best"}', {}))
+    'control rollback to=best'
+    >>> next(describe(b'{"effect": "alert", "id": "ads/0/7/0/0", "code": "drift", "detail": "it rose", "time": 1.0}', {}))
+    'alert drift: it rose'
+    >>> next(describe(b'{"effect": "drift", "id": "of another"}', {}))
+    'drift id=of another'
+    >>> next(describe(b"{", {"code": "not_json", "reason": "it ends early."}))
+    'not_json: it ends early. {'
+    """
+    if "code" in headers:
+        yield f"{headers['code']}: {headers.get('reason', '')} {value.decode(errors='replace')}"
+        return
+    for line in value.split(b"\n"):
+        try:
+            record = json.loads(line)
+        except ValueError:
+            record = None
+        yield _describe(record) if isinstance(record, dict) else line.decode(errors="replace")
+
+
+def _describe(record: dict[str, Json]) -> str:
+    effect = record.get("effect")
+    if isinstance(effect, str) and effect in EFFECTS:
+        with suppress(KeyError, TypeError, ValueError, IndexError):  # somebody else may have written it
+            return f"{effect} {EFFECTS[effect](record)}"
+    if effect is not None:
+        return f"{effect} {_list({key: one for key, one in record.items() if key != 'effect'})}"
+    name = record.get("id")
+    if "control" in record:
+        rest = {key: one for key, one in record.items() if key != "control"}
+        return f"control {record['control']} {_list(rest)}".rstrip()
+    kind = "label" if "features" not in record else "sample" if "label" in record else "question"
+    parts = [kind, *([str(name)] if name is not None else []), _list(record.get("features") or {})]
+    told = " ".join(part for part in parts if part)
+    return f"{told} -> {_plain(record['label'])}" if "label" in record else told
+
+
+def _list(values: Json) -> str:
+    return (
+        " ".join(f"{key}={_plain(one)}" for key, one in values.items()) if isinstance(values, dict) else _plain(values)
+    )
+
+
+def _plain(value: Json) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _of(effect: dict[str, Json]) -> str:
+    return "" if effect["record"] is None else f"{effect['record']} "
+
+
+def _signal(record: dict[str, Json]) -> str:
+    whose = f" of {record['arm']}" if record.get("arm") else ""
+    return (
+        f"{record['id']} {record['detector']}: {record['watched']}{whose} {record['direction']}, "
+        f"{record['before']:.4g} -> {record['after']:.4g}"
+    )
+
+
+EFFECTS: dict[Json, Callable[[dict[str, Json]], str]] = {
+    "drift": _signal,
+    "reacted": lambda one: f"{one['reaction']} ({one['mode']}): {one['did']}, for {one['signal']}",
+    "acted": lambda one: f"{one['command']}{' by ' + one['by'] if one['by'] else ''}: {one['did']}",
+    "saved": lambda one: f"version {one['version'][0]}",
+    "alert": lambda one: f"{one['code']}: {one['detail']}",
+    "predicted": lambda one: f"{_of(one)}{one['arm']}: {_plain(one['prediction'])}, label {_plain(one['label'])}",
+    "resolved": lambda one: f"{_of(one)}{one['how']}: {_plain(one['label'])} after {one['delay_s']:g} s",
+}
+"""How each effect is told in a line."""
