@@ -7,6 +7,7 @@ import uuid
 
 import pytest
 from rich.console import Console
+from thorough import only_thorough
 
 import headrace.app.demo.later
 from headrace.app.broker import free_port
@@ -35,6 +36,7 @@ def test_a_broker_that_cannot_be_reached_is_named_at_once(headrace):
     assert "leave --broker out" in called.err
 
 
+@only_thorough  # the whole demo runs in tests/deploy/test_wheel.py
 def test_no_question_fails_while_a_worker_is_killed_and_the_accuracy_is_rivers(tmp_path, broker, monkeypatch):
     monkeypatch.setattr(headrace.app.demo.later, "QUESTIONS", 150)
     monkeypatch.setattr(LaterLabels, "ready_seconds", 180.0)  # tests may run on a busy machine
@@ -49,6 +51,7 @@ def test_no_question_fails_while_a_worker_is_killed_and_the_accuracy_is_rivers(t
     assert max(len(line) for line in shown(stage).splitlines()) <= 80
 
 
+@only_thorough  # the whole demo runs in tests/deploy/test_wheel.py
 def test_a_drift_is_noticed_and_flipped_labels_are_rolled_back_and_unlearned(tmp_path, broker, monkeypatch):
     monkeypatch.setattr(Changed, "ready_seconds", 180.0)  # tests may run on a busy machine
     stage = stage_at(tmp_path, broker, embedded=False, prefix=f"demo-{uuid.uuid4().hex[:8]}")

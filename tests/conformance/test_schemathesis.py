@@ -9,10 +9,11 @@ import uuid
 
 import harness
 import pytest
+from thorough import some
 
 SECRET = "for-all"
 SEED = 7
-EXAMPLES = 60
+EXAMPLES = some(60)
 # Beside those that it expects by itself: what is wrong may be too large as well.
 CONFIG = """
 [checks.negative_data_rejection]

@@ -117,3 +117,6 @@ def test_a_model_of_ones_own_lies_in_an_app_of_ones_own(installed, tmp_path, bro
 def test_the_demo_runs(installed, tmp_path, broker):
     told = run(installed, "headrace", "demo", "--broker", broker, cwd=tmp_path)
     assert "0.887200" in told
+    text = " ".join(told.split())
+    for said in ("Equal, and no question failed.", "the guard 'degraded': rolled back from", "Equal to the last bit."):
+        assert said in text

@@ -29,6 +29,7 @@ from river import (
     tree,
 )
 from river.datasets import synth
+from thorough import some
 
 from headrace.learning.arms.arm import Arm
 from headrace.learning.encoding import missing, reader, writer
@@ -81,7 +82,7 @@ def learn(kind, model, samples):
 @functools.cache
 def learned(kind, name):
     """A model's bytes after some rows, and the rows that come next."""
-    n = SLOW.get(name, 1_500)
+    n = some(SLOW.get(name, 1_500))
     more = min(n, MORE) if name in SLOW else MORE
     samples = list(rows(kind, n + more))
     model = RIVER[name][1]() if name in RIVER else build(name, kind)
