@@ -125,7 +125,7 @@ def run(options: argparse.Namespace, broker: str, folder: Path) -> bool:
         for number in range(options.workers)
     ]
     dice = random.Random(options.seed)
-    controls = Controls(workers, task.name, MODELS, options.seed) if options.controls else None
+    controls = Controls(workers, task, MODELS, options.seed) if options.controls else None
     feeder = multiprocessing.get_context("spawn").Process(
         target=feed,
         args=(broker, task.events, options.rows, options.shards, options.seed, options.rate, options.drifts),

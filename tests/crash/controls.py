@@ -5,9 +5,11 @@ import random
 import threading
 
 import harness
+import msgspec
 
 from headrace import Client
 from headrace.app.client import ClientError
+from headrace.learning.task import Task, define
 
 
 class Controls(threading.Thread):
@@ -18,16 +20,18 @@ class Controls(threading.Thread):
     workers
         Any of them is asked; one that is away is left out.
     task
-        Its name.
+        The task. A definition keeps what it watches and how it reacts.
     models
         What the model may be changed to.
     seed
         Of the choices.
     """
 
-    def __init__(self, workers: list[harness.Worker], task: str, models: tuple[str, ...], seed: int):
+    def __init__(self, workers: list[harness.Worker], task: Task, models: tuple[str, ...], seed: int):
         super().__init__(daemon=True)
-        self.workers, self.task, self.models = workers, task, models
+        self.workers, self.task, self.models = workers, task.name, models
+        defined = msgspec.json.decode(define(task))
+        self.kept = {key: defined[key] for key in ("detectors", "reactions", "guard")}
         self.dice, self.ended, self.sent = random.Random(f"controls {seed}"), threading.Event(), []
         self.jobs = 0
         self.error: Exception | None = None
@@ -90,7 +94,7 @@ class Controls(threading.Thread):
             {"why": "migrate"},
         ]
         ask = {"control": "job", "job": job, "recipe": dice.choice(recipes)}
-        definition = {"kind": "binary", "unanswered": {"assume": False}, "versions": {"every": 500}}
+        definition = {"kind": "binary", "unanswered": {"assume": False}, "versions": {"every": 500}} | self.kept
         definition |= {"wait": dice.choice(["10s", "20s"]), "model": dice.choice(self.models)}
         return dice.choice(
             [
