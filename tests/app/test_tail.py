@@ -73,9 +73,15 @@ def test_each_topic_is_told_in_words_and_in_json(worker):
 
 def test_what_comes_is_shown_until_ctrl_c(worker, broker):
     arguments = [*worker.command, "tail", NAME, "records", "--config", str(worker.config), "-n", "0", "--json"]
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has its background jobs ignore it
     process = subprocess.Popen(
-        arguments, stdout=subprocess.PIPE, env=worker.environment(), text=True, cwd=Path(worker.folder)
+        arguments,
+        stdout=subprocess.PIPE,
+        env=worker.environment(),
+        text=True,
+        cwd=Path(worker.folder),
     )
+    signal.signal(signal.SIGINT, before)
     try:
         number = 100
         while not harness.readable(process.stdout, 1.0):  # it may not listen yet
