@@ -179,9 +179,8 @@ class Shard(OrderedPartition):
         self.progress.begin(self.position, end, asked_at, resumed.current_at)
         if self.saver.position:  # a crash may have come between the snapshot and its commit
             await collaborators.commit(self.partition, self.saver.position)
-        await self._definition.write_if_missing(
-            self.learner
-        )  # a log without messages has it in front of all that a live shard is sent
+        # A log without messages has its definition in front of all that is sent to a live shard.
+        await self._definition.write_if_missing(self.learner)
         if self.status == "opening":
             self.status, self.error = "live", None
 

@@ -233,11 +233,11 @@ def measure(
     """Measure a detector at so many false alarms in 100,000 stationary records: its row of each table."""
     every, places = round(100_000 / rate), [each * number for number in range(1, CHANGES + 1)]
     if name == "dummy":
-        knob, rate, told = every, 100_000 / every, "records"
+        knob, rate, name_of_knob = every, 100_000 / every, "records"
         alarms = partial(dummy, every)
     else:
         knob, rate = tune(name, rate, same)
-        told, make = KNOBS[name][0], KNOBS[name][3]
+        name_of_knob, make = KNOBS[name][0], KNOBS[name][3]
         alarms = partial(alarms_of, make(knob))
     parts = {
         stream: sum((score(alarms(errors), places, max_delay) for errors in series), Score())
@@ -249,7 +249,7 @@ def measure(
     delay = (whole.delays + whole.missed * max_delay) / count
     cells = [
         name,
-        f"{told} {knob:.3g}",
+        f"{name_of_knob} {knob:.3g}",
         f"{rate:.1f}",
         f"{whole.found / count:.2f}",
         mean,

@@ -27,6 +27,9 @@ from river import datasets, drift, linear_model, optim, preprocessing
 from headrace.learning.task import Task
 from headrace.tables.kafka.topics import Topic, prepare
 
+UNWATCHED = "detectors = []\nreactions = []\nguard = { against = [], label_rate = false }\n"
+"""The settings of a task without detectors and guards."""
+
 SECONDS_MAX = 300
 """How long one measurement may take before the run is given up."""
 
@@ -106,9 +109,6 @@ def count_saves(broker: str, task: Task) -> int:
     """Snapshots that a worker has written: each ends with a manifest."""
     written = asyncio.run(harness.read_all(broker, f"{task.name}.snapshots"))
     return sum(message.key.startswith(b"manifest/") and message.value is not None for message in written)
-
-
-UNWATCHED = "detectors = []\nreactions = []\nguard = { against = [], label_rate = false }\n"
 
 
 def worker(broker: str, task: Task, count: int, folder: Path, settings: str = "") -> tuple[float, float]:

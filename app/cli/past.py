@@ -1,8 +1,8 @@
 """What the commands that look into the past have in common: the log, and the time left."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, NamedTuple, TypeVar
 
 import click
@@ -19,7 +19,7 @@ from headrace.learning.errors import BrokerError
 from headrace.learning.task import Task
 from headrace.tables.changelog import KafkaChangelog
 from headrace.tables.kafka.log import KafkaEventLog
-from headrace.tables.kafka.metadata import find_topics
+from headrace.tables.kafka.metadata import TopicDescription, find_topics
 from headrace.tables.kafka.topics import connect
 
 Result = TypeVar("Result")
@@ -32,14 +32,30 @@ class Topics(NamedTuple):
     models: KafkaChangelog
 
 
-async def check_log(settings: Settings, task: Task) -> None:
-    """Raise ReplayError if a task has no event log; BrokerError if the broker is away."""
+async def find_topic(settings: Settings, name: str) -> TopicDescription | None:
+    """Look up a topic; None if there is none. Raises BrokerError if the broker is away."""
     admin = await connect(settings.brokers)
     try:
-        found = await find_topics(admin, [task.events])
+        return (await find_topics(admin, [name])).get(name)
     finally:
         await admin.close()
-    if task.events not in found:
+
+
+@contextmanager
+def telling_of_broker(settings: Settings) -> Iterator[None]:
+    """Raise BrokerError, which says where the broker is, for an error of Kafka or of the network."""
+    try:
+        yield
+    except (KafkaError, OSError) as error:
+        raise BrokerError(
+            f"the broker at {settings.brokers} failed: {error!r}.",
+            "Look at the broker, and try again.",
+        ) from None
+
+
+async def check_log(settings: Settings, task: Task) -> None:
+    """Raise ReplayError if a task has no event log; BrokerError if the broker is away."""
+    if await find_topic(settings, task.events) is None:
         raise ReplayError(f"there is no topic {task.events} yet.", "A starting worker makes it, and `headrace send`.")
 
 
@@ -77,13 +93,8 @@ def look_back(
         def tell(told: Told) -> None:
             progress.update(bar, total=told.total, completed=told.done, speed=told.per_second)
 
-        try:
+        with telling_of_broker(settings):
             return asyncio.run(looking(tell))
-        except (KafkaError, OSError) as error:
-            raise BrokerError(
-                f"the broker at {settings.brokers} failed: {error!r}.",
-                "Look at the broker, and try again.",
-            ) from None
 
 
 def replay_of(

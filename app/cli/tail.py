@@ -8,15 +8,13 @@ from datetime import UTC, datetime
 
 import click
 from aiokafka import ConsumerRecord
-from aiokafka.errors import KafkaError
 
 from headrace.app.cli.options import as_json, task_of, with_settings
+from headrace.app.cli.past import find_topic, telling_of_broker
 from headrace.app.settings import Settings
 from headrace.learning.errors import BrokerError
 from headrace.learning.task import Json
-from headrace.tables.kafka.metadata import find_topics
 from headrace.tables.kafka.tail import tail as read_tail
-from headrace.tables.kafka.topics import connect
 
 TOPICS = {"records": "events", "predictions": "predictions", "signals": "signals", "quarantine": "quarantine"}
 """What can be followed, with the last part of the topic's name."""
@@ -48,24 +46,14 @@ def tail(settings: Settings, task: str, what: str, last: int, *, follow: bool, a
     """
     topic = f"{task_of(settings, task).name}.{TOPICS[what]}"
     write = _write_json if as_json else _write_text
-    try:
+    with suppress(KeyboardInterrupt), telling_of_broker(settings):
         asyncio.run(_tail(settings, topic, last, write, follow=follow))
-    except KeyboardInterrupt:
-        return
-    except (KafkaError, OSError) as error:
-        raise BrokerError(
-            f"the broker at {settings.brokers} failed: {error!r}.", "Look at the broker, and try again."
-        ) from None
 
 
 async def _tail(
     settings: Settings, topic: str, last: int, write: Callable[[ConsumerRecord], None], *, follow: bool
 ) -> None:
-    admin = await connect(settings.brokers)
-    try:
-        found = (await find_topics(admin, [topic])).get(topic)
-    finally:
-        await admin.close()
+    found = await find_topic(settings, topic)
     if found is None or not found.partitions:
         raise BrokerError(f"there is no topic {topic} yet.", "A starting worker makes it: headrace worker.")
     async with aclosing(read_tail(settings.brokers, topic, found.partitions, last)) as messages:
@@ -78,15 +66,17 @@ async def _tail(
 
 def _write_text(message: ConsumerRecord) -> None:
     when = f"{datetime.fromtimestamp(message.timestamp / 1000, UTC):%Y-%m-%d %H:%M:%S}"
-    for line in describe(
-        message.value or b"", {name: value.decode(errors="replace") for name, value in message.headers}
-    ):
+    for line in describe(message.value or b"", _headers(message)):
         shown = line if len(line) <= SHOWN else line[: SHOWN - 3] + "..."
         click.echo(f"{when} {message.partition}/{message.offset} {shown}")
 
 
+def _headers(message: ConsumerRecord) -> dict[str, str]:
+    return {name: value.decode(errors="replace") for name, value in message.headers}
+
+
 def _write_json(message: ConsumerRecord) -> None:
-    headers = {name: value.decode(errors="replace") for name, value in message.headers}
+    headers = _headers(message)
     key = None if message.key is None else message.key.decode(errors="replace")
     for line in (message.value or b"").split(b"\n"):
         try:
@@ -98,14 +88,14 @@ def _write_json(message: ConsumerRecord) -> None:
 
 
 def describe(value: bytes, headers: dict[str, str]) -> Iterator[str]:
-    r"""Say in a line each what the lines of a message are.
+    r"""Describe each line of a message in one line.
 
     Parameters
     ----------
     value
-        The lines: records, or effects.
+        The lines of the message: records or effects.
     headers
-        Those of the message: of a refused record they have the reason.
+        The headers of the message. Those of a refused record have its code and reason.
 
     Examples
     --------
@@ -134,24 +124,33 @@ def describe(value: bytes, headers: dict[str, str]) -> Iterator[str]:
 def _describe(record: dict[str, Json]) -> str:
     effect = record.get("effect")
     if isinstance(effect, str) and effect in EFFECTS:
-        with suppress(KeyError, TypeError, ValueError, IndexError):  # somebody else may have written it
+        with suppress(KeyError, TypeError, ValueError, IndexError):  # another program may have written it
             return f"{effect} {EFFECTS[effect](record)}"
     if effect is not None:
-        return f"{effect} {_list({key: one for key, one in record.items() if key != 'effect'})}"
-    name = record.get("id")
+        return f"{effect} {_list({key: value for key, value in record.items() if key != 'effect'})}"
     if "control" in record:
-        rest = {key: one for key, one in record.items() if key != "control"}
-        return f"control {record['control']} {_list(rest)}".rstrip()
-    kind = "label" if "features" not in record else "sample" if "label" in record else "question"
-    parts = [kind, *([str(name)] if name is not None else []), _list(record.get("features") or {})]
-    told = " ".join(part for part in parts if part)
-    return f"{told} -> {_plain(record['label'])}" if "label" in record else told
+        arguments = {key: value for key, value in record.items() if key != "control"}
+        return f"control {record['control']} {_list(arguments)}".rstrip()
+    return _describe_record(record)
+
+
+def _describe_record(record: dict[str, Json]) -> str:
+    """Describe a sample, a question or a label."""
+    has_label = "label" in record
+    with_features = "sample" if has_label else "question"
+    parts = [with_features if "features" in record else "label"]
+    if record.get("id") is not None:
+        parts.append(str(record["id"]))
+    parts.append(_list(record.get("features") or {}))
+    if has_label:
+        parts.append(f"-> {_plain(record['label'])}")
+    return " ".join(part for part in parts if part)
 
 
 def _list(values: Json) -> str:
-    return (
-        " ".join(f"{key}={_plain(one)}" for key, one in values.items()) if isinstance(values, dict) else _plain(values)
-    )
+    if not isinstance(values, dict):
+        return _plain(values)
+    return " ".join(f"{key}={_plain(value)}" for key, value in values.items())
 
 
 def _plain(value: Json) -> str:
@@ -179,4 +178,4 @@ EFFECTS: dict[Json, Callable[[dict[str, Json]], str]] = {
     "predicted": lambda one: f"{_of(one)}{one['arm']}: {_plain(one['prediction'])}, label {_plain(one['label'])}",
     "resolved": lambda one: f"{_of(one)}{one['how']}: {_plain(one['label'])} after {one['delay_s']:g} s",
 }
-"""How each effect is told in a line."""
+"""Describes each kind of effect, by its name."""

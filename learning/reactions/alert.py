@@ -17,7 +17,7 @@ class Alert:
     def find_hindrance(self, state: State, turn: Turn, signal: Signal) -> str | None:
         """Find none: an operator can always be told."""
 
-    def act(self, state: State, turn: Turn, signal: Signal) -> str:  # noqa: ARG002
+    def act(self, state: State, turn: Turn, signal: Signal) -> str:
         """Emit the alert."""
         turn.alert("drift", describe(signal))
         return "alert"

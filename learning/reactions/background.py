@@ -29,7 +29,7 @@ class Background:
     def __init__(self, give_up: Count = 10_000):
         self.give_up = give_up
 
-    def find_hindrance(self, state: State, turn: Turn, signal: Signal) -> str | None:  # noqa: ARG002
+    def find_hindrance(self, state: State, turn: Turn, signal: Signal) -> str | None:
         """Say that there is a challenger already."""
         return "there is a challenger in the background already" if BACKGROUND in state.arms else None
 

@@ -26,11 +26,11 @@ class Hold:
     def __init__(self, rise: NotNegative = 0.1, young: Count = 1_000):
         self.rise, self.young = rise, young
 
-    def find_hindrance(self, state: State, turn: Turn, signal: Signal) -> str | None:  # noqa: ARG002
+    def find_hindrance(self, state: State, turn: Turn, signal: Signal) -> str | None:
         """Say that the change is not to be ignored."""
         return None if self._find_reason(state, signal) else "the change is not to be ignored"
 
-    def act(self, state: State, turn: Turn, signal: Signal) -> str:  # noqa: ARG002
+    def act(self, state: State, turn: Turn, signal: Signal) -> str:
         """Say why no action is needed."""
         return f"held: {self._find_reason(state, signal)}"
 

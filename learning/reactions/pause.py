@@ -17,11 +17,11 @@ class Pause:
     changes: ClassVar[bool] = True
     ends: ClassVar[bool] = True
 
-    def find_hindrance(self, state: State, turn: Turn, signal: Signal) -> str | None:  # noqa: ARG002
+    def find_hindrance(self, state: State, turn: Turn, signal: Signal) -> str | None:
         """Say that the shard is paused already."""
         return None if state.paused is None else "the shard is paused already"
 
-    def act(self, state: State, turn: Turn, signal: Signal) -> str:  # noqa: ARG002
+    def act(self, state: State, turn: Turn, signal: Signal) -> str:
         """Pause the shard."""
         state.paused = f"{BREAKER}{turn.message.offset}/{turn.row}"
         return "paused: records wait in the log"

@@ -20,12 +20,12 @@ class _ChangeOfRate:
     def __init__(self, factor: float, over: int):
         self.factor, self.over = factor, over
 
-    def find_hindrance(self, state: State, turn: Turn, signal: Signal) -> str | None:  # noqa: ARG002
+    def find_hindrance(self, state: State, turn: Turn, signal: Signal) -> str | None:
         """Say that the champion's model has no learning rate."""
         arm = state.arms["champion"]
         return f"the model '{arm.model_name}' has no learning rate" if next(holders(arm.model), None) is None else None
 
-    def act(self, state: State, turn: Turn, signal: Signal) -> str:  # noqa: ARG002
+    def act(self, state: State, turn: Turn, signal: Signal) -> str:
         """Change the rate of the champion."""
         state.arms["champion"].rate.change(self.factor, self.over)
         return f"learning rate times {self.factor:g}, back over {self.over} updates"

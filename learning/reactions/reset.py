@@ -18,7 +18,7 @@ class Reset:
     def find_hindrance(self, state: State, turn: Turn, signal: Signal) -> str | None:
         """Find none: a new model of the champion's making can be made."""
 
-    def act(self, state: State, turn: Turn, signal: Signal) -> str:  # noqa: ARG002
+    def act(self, state: State, turn: Turn, signal: Signal) -> str:
         """Put a new model in the place of the champion's."""
         task = task_of(state.task, turn, state.arms["champion"].made_of)
         fresh = make(task)

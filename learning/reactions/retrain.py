@@ -29,7 +29,7 @@ class Retrain:
     def __init__(self, messages: Count = 10_000, passes: Passes = 1):
         self.messages, self.passes = messages, passes
 
-    def find_hindrance(self, state: State, turn: Turn, signal: Signal) -> str | None:  # noqa: ARG002
+    def find_hindrance(self, state: State, turn: Turn, signal: Signal) -> str | None:
         """Say why there may be no further job."""
         try:
             note_job(state, turn, self._job(turn))
@@ -37,7 +37,7 @@ class Retrain:
             return str(refusal)
         return None
 
-    def act(self, state: State, turn: Turn, signal: Signal) -> str:  # noqa: ARG002
+    def act(self, state: State, turn: Turn, signal: Signal) -> str:
         """Ask for the job."""
         return ask_job(state, turn, self._job(turn))
 

@@ -15,14 +15,14 @@ class Rollback:
     changes: ClassVar[bool] = True
     ends: ClassVar[bool] = True
 
-    def find_hindrance(self, state: State, turn: Turn, signal: Signal) -> str | None:  # noqa: ARG002
+    def find_hindrance(self, state: State, turn: Turn, signal: Signal) -> str | None:
         """Say that there is no good version, or that it is what answers already."""
         good = state.versions.last_good()
         if good is None:
             return "there is no version to go back to yet"
         return f"the champion is {good.id} already" if good.digest == state.arms["champion"].digest else None
 
-    def act(self, state: State, turn: Turn, signal: Signal) -> str:  # noqa: ARG002
+    def act(self, state: State, turn: Turn, signal: Signal) -> str:
         """Go back."""
         good = state.versions.last_good()
         assert good is not None

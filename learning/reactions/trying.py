@@ -45,14 +45,13 @@ def try_reaction(state: State, turn: Turn, signal: Signal, reacting: Reacting) -
 def carry_out(state: State, turn: Turn, signal: Signal, reacting: Reacting) -> Tried:
     """Have a reaction act on a signal, whatever its mode and its budget, if nothing hinders it; and tell of it."""
     reaction = reacting.reaction
+    if hindrance := reaction.find_hindrance(state, turn, signal):
+        return Tried(f"{reaction.name} declined: {hindrance}", acted=False)
     before = state.arms["champion"].digest if reaction.changes else ""
     try:
-        hindrance = reaction.find_hindrance(state, turn, signal)
-        did = "" if hindrance else reaction.act(state, turn, signal)
+        did = reaction.act(state, turn, signal)
     except (Refusal, SnapshotError) as reason:
-        hindrance = str(reason)
-    if hindrance:
-        return Tried(f"{reaction.name} declined: {hindrance}", acted=False)
+        return Tried(f"{reaction.name} declined: {reason}", acted=False)
     tell(state, turn, signal.id, reaction=reaction.name, mode=reacting.mode, did=did, before=before)
     return Tried(did, acted=True)
 

@@ -238,11 +238,11 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     def __post_init__(self) -> None:
         if self.wait_ms == 0:
             raise ValueError("wait must be above 0")
-        for name in ("guard", "rehearsal"):  # made in Python, they may hold 1 where a state has 1.0
-            table = getattr(self, name)
-            if table is not None:
-                exact = msgspec.convert(msgspec.to_builtins(table), type(table))
-                msgspec.structs.force_setattr(self, name, exact)
+        for name in self.__struct_fields__:
+            if isinstance(
+                table := getattr(self, name), msgspec.Struct
+            ):  # made in Python, it may hold 1 where a state has 1.0
+                msgspec.structs.force_setattr(self, name, msgspec.convert(msgspec.to_builtins(table), type(table)))
         if (
             self.kind != "regression"
             and isinstance(self.guard.label_rate, LabelRate)

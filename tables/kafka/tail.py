@@ -36,22 +36,22 @@ async def tail(brokers: Brokers, topic: str, partitions: int, last: int) -> Asyn
         begins, ends = await consumer.beginning_offsets(shards), await consumer.end_offsets(shards)
         for shard in shards:
             consumer.seek(shard, max(begins[shard], ends[shard] - last))
-        held: list[ConsumerRecord] = []
-        open_shards = {shard for shard in shards if begins[shard] < ends[shard] and last}
-        early: list[ConsumerRecord] = []
-        while open_shards:
-            for shard, messages in (await fetched(consumer, *open_shards, timeout_ms=IDLE_MS)).items():
-                held += (message for message in messages if message.offset < ends[shard])
-                early += (message for message in messages if message.offset >= ends[shard])
-            open_shards = {shard for shard in open_shards if await consumer.position(shard) < ends[shard]}
-            now = await consumer.end_offsets(list(open_shards))
-            if any(now[shard] < ends[shard] for shard in open_shards):
+        before: list[ConsumerRecord] = []
+        after: list[ConsumerRecord] = []
+        unread = {shard for shard in shards if last and begins[shard] < ends[shard]}
+        while unread:
+            for shard, messages in (await fetched(consumer, *unread, timeout_ms=IDLE_MS)).items():
+                for message in messages:
+                    (before if message.offset < ends[shard] else after).append(message)
+            unread = {shard for shard in unread if await consumer.position(shard) < ends[shard]}
+            now = await consumer.end_offsets(list(unread)) if unread else {}
+            if any(now[shard] < ends[shard] for shard in unread):
                 raise KafkaError(f"{topic} has become shorter: it was deleted, or made anew")
-        held.sort(key=lambda message: message.timestamp)
-        for message in held[-last:] if last else ():
+        before.sort(key=lambda message: message.timestamp)
+        for message in before[-last:] if last else ():
             yield message
         yield None
-        for message in early:
+        for message in after:
             yield message
         while True:
             for messages in (await fetched(consumer, *shards, timeout_ms=IDLE_MS)).values():
