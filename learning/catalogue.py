@@ -13,7 +13,7 @@ class Catalogue(dict[str, T]):
     """A dict from each name that a user may write to the thing that the name stands for.
 
     To add a model, metric, detector or command, write one module and add one row to its catalogue. Put the new row last: names are
-    shown in the order of the rows, and the order of the metrics is part of the state.
+    shown in the order of the rows, and the order of the metrics' tallies is part of the state.
 
     Parameters
     ----------

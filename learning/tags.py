@@ -33,7 +33,7 @@ def tagged(tag: str, **contents: Any) -> Callable[[Kind], Kind]:
     Parameters
     ----------
     tag
-        A name and a version, `mae/1`. Snapshots hold the tag, so it stays when the class is moved or renamed, and no other class gets it.
+        A name and a version, `errors/1`. Snapshots hold the tag, so it stays when the class is moved or renamed, and no other class gets it.
     contents
         The types of attributes, by name. A loaded state is compared with a new one, attribute by attribute. Declare the attributes whose
         type a new state does not show: dicts, and attributes that are None at first.
@@ -45,13 +45,13 @@ def tagged(tag: str, **contents: Any) -> Callable[[Kind], Kind]:
 
     Examples
     --------
-    >>> from headrace.learning.metrics.mae import MAE
-    >>> PLACES["mae/1"]
-    ('headrace.learning.metrics.mae', 'MAE')
-    >>> tagged("average/1")(MAE)
+    >>> from headrace.learning.metrics.tallies.errors import Errors
+    >>> PLACES["errors/1"]
+    ('headrace.learning.metrics.tallies.errors', 'Errors')
+    >>> tagged("average/1")(Errors)
     Traceback (most recent call last):
     ...
-    TypeError: headrace.learning.metrics.mae:MAE has the tag mae/1, and cannot have average/1 too
+    TypeError: headrace.learning.metrics.tallies.errors:Errors has the tag errors/1, and cannot have average/1 too
     """
 
     def declare(kind: Kind) -> Kind:

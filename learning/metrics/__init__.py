@@ -2,17 +2,27 @@
 
 import math
 from collections import deque
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 from headrace.learning.catalogue import KindCatalogue
-from headrace.learning.metrics.accuracy import Accuracy
-from headrace.learning.metrics.f1 import F1, MacroF1
-from headrace.learning.metrics.log_loss import CrossEntropy, LogLoss
-from headrace.learning.metrics.mae import MAE
-from headrace.learning.metrics.r2 import R2
-from headrace.learning.metrics.rmse import RMSE
-from headrace.learning.metrics.rolling_roc_auc import rolling_roc_auc
+from headrace.learning.metrics.accuracy import accuracy
+from headrace.learning.metrics.balanced_accuracy import balanced_accuracy
+from headrace.learning.metrics.brier_score import brier_score
+from headrace.learning.metrics.cohen_kappa import cohen_kappa
+from headrace.learning.metrics.ece import ece
+from headrace.learning.metrics.f1 import f1, macro_f1
+from headrace.learning.metrics.log_loss import cross_entropy, log_loss
+from headrace.learning.metrics.mae import mae
+from headrace.learning.metrics.mcc import mcc
+from headrace.learning.metrics.pr_auc import pr_auc
+from headrace.learning.metrics.precision import macro_precision, precision
+from headrace.learning.metrics.quantile_loss import quantile_loss
+from headrace.learning.metrics.r2 import r2
+from headrace.learning.metrics.recall import macro_recall, recall
+from headrace.learning.metrics.rmse import rmse
+from headrace.learning.metrics.roc_auc import roc_auc
+from headrace.learning.metrics.tallies import Confusion, Errors, LabelLoss, ProbabilityLosses, ScoreHistogram, Tally
 from headrace.learning.prediction import Prediction, number
 from headrace.learning.tags import tagged
 from headrace.learning.task import Json, Kind, Label
@@ -25,35 +35,94 @@ Scored = tuple[Label, Label, float | None]
 """A label, the predicted label, and a probability: of true for two classes, of the label for more."""
 
 
-class Metric(Protocol):
-    """A metric: one figure that is updated with each scored prediction. Reading it changes nothing."""
+class Metric(NamedTuple):
+    """A metric: one figure that is read from a tally of scored predictions.
 
-    def update(self, label: Label, prediction: Prediction) -> None:
-        """Count one prediction."""
-        ...
+    Parameters
+    ----------
+    tally
+        The class of the tally. An arm has one tally of each class that its metrics read.
+    read
+        Computes the figure from the tally's view; NaN while there is none. It is called only after the first prediction, and changes nothing.
+    """
 
-    def get(self) -> float:
-        """Return the figure so far."""
-        ...
+    tally: type[Tally]
+    read: Callable[[Any], float]
 
 
-METRICS: KindCatalogue[Callable[[], Metric]] = KindCatalogue(
+METRICS: KindCatalogue[Metric] = KindCatalogue(
     "metric",
     {
-        "accuracy": {"binary": Accuracy, "multiclass": Accuracy},
-        "log_loss": {"binary": LogLoss, "multiclass": CrossEntropy},
-        "f1": {"binary": F1, "multiclass": MacroF1},
-        "mae": {"regression": MAE},
-        "rmse": {"regression": RMSE},
-        "r2": {"regression": R2},
+        "accuracy": {"binary": Metric(Confusion, accuracy), "multiclass": Metric(Confusion, accuracy)},
+        "balanced_accuracy": {
+            "binary": Metric(Confusion, balanced_accuracy),
+            "multiclass": Metric(Confusion, balanced_accuracy),
+        },
+        "f1": {"binary": Metric(Confusion, f1), "multiclass": Metric(Confusion, macro_f1)},
+        "precision": {"binary": Metric(Confusion, precision), "multiclass": Metric(Confusion, macro_precision)},
+        "recall": {"binary": Metric(Confusion, recall), "multiclass": Metric(Confusion, macro_recall)},
+        "mcc": {"binary": Metric(Confusion, mcc), "multiclass": Metric(Confusion, mcc)},
+        "cohen_kappa": {"binary": Metric(Confusion, cohen_kappa), "multiclass": Metric(Confusion, cohen_kappa)},
+        "log_loss": {"binary": Metric(ProbabilityLosses, log_loss), "multiclass": Metric(LabelLoss, cross_entropy)},
+        "brier_score": {"binary": Metric(ProbabilityLosses, brier_score)},
+        "ece": {"binary": Metric(ScoreHistogram, ece)},
+        "roc_auc": {"binary": Metric(ScoreHistogram, roc_auc)},
+        "pr_auc": {"binary": Metric(ScoreHistogram, pr_auc)},
+        "mae": {"regression": Metric(Errors, mae)},
+        "rmse": {"regression": Metric(Errors, rmse)},
+        "r2": {"regression": Metric(Errors, r2)},
+        "quantile_loss": {"regression": Metric(Errors, quantile_loss)},
     },
 )
-"""Each metric of an arm, with its class for each kind of task. The order of the rows is part of the state."""
+"""Each metric of an arm, for each kind of task that it fits. The order in which their tallies come is part of the state."""
 
 
-@tagged("scoreboard/1")
+def new_tallies(kind: Kind, *, of_labels: bool = False) -> dict[str, Tally]:
+    """Make the tallies that the metrics of a kind of task read, by name; `of_labels` leaves out those that need probabilities.
+
+    Examples
+    --------
+    >>> list(new_tallies("binary")), list(new_tallies("binary", of_labels=True))
+    (['confusion', 'probability_losses', 'score_histogram'], ['confusion'])
+    """
+    classes = dict.fromkeys(metric.tally for metric in METRICS.of_kind(kind).values())
+    return {tally.name: tally() for tally in classes if not (of_labels and tally.needs_probabilities)}
+
+
+def exact_tallies(kind: Kind) -> dict[str, Tally]:
+    """Make the same tallies for as few predictions as a window has: they round nothing."""
+    return {name: tally.exact() for name, tally in new_tallies(kind).items()}
+
+
+def add_tallies(tallies: Mapping[str, Tally], others: Mapping[str, Tally]) -> None:
+    """Add to each tally the one of the same name."""
+    for name, tally in tallies.items():
+        tally.add(others[name])
+
+
+def read_figures(kind: Kind, tallies: Mapping[str, Tally], scored: int) -> dict[str, float | None]:
+    """Read every metric whose tally is there, by name; None while there is no finite figure.
+
+    Parameters
+    ----------
+    kind
+        The kind of task, which decides the metrics.
+    tallies
+        The tallies by name.
+    scored
+        The number of predictions that they have counted.
+    """
+    metrics = {name: one for name, one in METRICS.of_kind(kind).items() if one.tally.name in tallies}
+    if not scored:
+        return dict.fromkeys(metrics)
+    views = {name: tally.view() for name, tally in tallies.items()}
+    figures = {name: metric.read(views[metric.tally.name]) for name, metric in metrics.items()}
+    return {name: figure if math.isfinite(figure) else None for name, figure in figures.items()}
+
+
+@tagged("scoreboard/2")
 class Scoreboard:
-    """All metrics of an arm, over the whole log and over a moving window.
+    """The scored predictions of an arm: tallies of the whole log, and the last ones as they were. Metrics are computed when they are read.
 
     Parameters
     ----------
@@ -72,22 +141,32 @@ class Scoreboard:
     def __init__(self, kind: Kind):
         self.kind = kind
         self.scored = 0
-        self.metrics: dict[str, Metric] = {name: metric() for name, metric in METRICS.of_kind(kind).items()}
+        self.tallies = new_tallies(kind)
         self.window: deque[Scored] = deque(maxlen=WINDOW)
 
     def update(self, label: Label, prediction: Prediction) -> None:
         """Score one prediction against its label."""
         self.scored += 1
-        for metric in self.metrics.values():
-            metric.update(label, prediction)
-        # Only the plain values that the metrics need, because every snapshot holds a thousand of them.
-        probabilities = prediction.probabilities
+        value, probabilities = prediction.value, prediction.probabilities
         p = None if probabilities is None else probabilities.get(True if self.kind == "binary" else label)
-        self.window.append((label, prediction.value, p))
+        if p is not None and not 0.0 <= p <= 1.0:  # a user's own model may answer with any number, or with none
+            p = 1.0 if p > 1.0 else 0.0
+        for tally in self.tallies.values():
+            tally.update(label, value, p)
+        # Only the plain values that the metrics need, because every snapshot holds a thousand of them.
+        self.window.append((label, value, p))
 
     def figures(self) -> dict[str, float | None]:
         """Give every metric over all of the log, by name; None while there is no finite figure."""
-        return _figures(self.metrics, self.scored)
+        return read_figures(self.kind, self.tallies, self.scored)
+
+    def recent(self) -> dict[str, Tally]:
+        """Return exact tallies of the moving window."""
+        tallies = exact_tallies(self.kind)
+        for tally in tallies.values():
+            for label, value, p in self.window:
+                tally.update(label, value, p)
+        return tallies
 
     def recent_error(self) -> float | None:
         """Give the mean error over the moving window: the share of wrong classes, or the mean absolute error; None while it is empty."""
@@ -102,52 +181,32 @@ class Scoreboard:
 
     def values(self) -> dict[str, Json]:
         """Return every metric by name, and those of the moving window as `window`; a metric without a finite figure is None."""
-        figures: dict[str, Json] = self.figures()
-        recent = {name: metric() for name, metric in METRICS.of_kind(self.kind).items()}
-        rows = [(label, self._prediction(label, value, p)) for label, value, p in self.window]
-        for metric in recent.values():
-            for label, prediction in rows:
-                metric.update(label, prediction)
-        if self.kind == "binary":
-            figures["rolling_roc_auc"] = rolling_roc_auc(rows) if rows else None
-        figures["window"] = _figures(recent, len(rows))
-        return figures
-
-    def _prediction(self, label: Label, value: Label, p: float | None) -> Prediction:
-        if self.kind == "regression":
-            return Prediction(value)
-        return Prediction(value, {} if p is None else {(True if self.kind == "binary" else label): p})
+        return self.figures() | {"window": read_figures(self.kind, self.recent(), len(self.window))}
 
 
-@tagged("served-scores/1")
+@tagged("served-scores/2")
 class ServedScores:
-    """The metrics of the predictions that users were served, which are labels without probabilities.
+    """The scores of the predictions that users were served, which are labels without probabilities.
 
     Examples
     --------
-    >>> scores = ServedScores("binary")
-    >>> scores.update(True, True)
+    >>> scores = ServedScores("regression")
+    >>> scores.update(3.0, 2.0)
     >>> scores.values()
-    {'scored': 1, 'accuracy': 1.0, 'f1': 1.0}
+    {'scored': 1, 'mae': 1.0, 'rmse': 1.0, 'r2': 0.0, 'quantile_loss': 0.5}
     """
 
     def __init__(self, kind: Kind):
+        self.kind = kind
         self.scored = 0
-        self.metrics: dict[str, Metric] = {
-            name: metric() for name, metric in METRICS.of_kind(kind).items() if name != "log_loss"
-        }
+        self.tallies = new_tallies(kind, of_labels=True)
 
     def update(self, label: Label, value: Label) -> None:
         """Score a served prediction against its label."""
         self.scored += 1
-        for metric in self.metrics.values():
-            metric.update(label, Prediction(value))
+        for tally in self.tallies.values():
+            tally.update(label, value, None)
 
     def values(self) -> dict[str, float | None]:
         """Return the number of scored predictions, and every metric by name; a metric without a finite figure is None."""
-        return {"scored": self.scored} | _figures(self.metrics, self.scored)
-
-
-def _figures(metrics: dict[str, Metric], scored: int) -> dict[str, float | None]:
-    figures = {name: metric.get() if scored else None for name, metric in metrics.items()}
-    return {name: figure if figure is not None and math.isfinite(figure) else None for name, figure in figures.items()}
+        return {"scored": self.scored} | read_figures(self.kind, self.tallies, self.scored)

@@ -1,33 +1,18 @@
 """Accuracy."""
 
-from headrace.learning.prediction import Prediction
-from headrace.learning.tags import tagged
-from headrace.learning.task import Label
+from headrace.learning.metrics.tallies import Table
 
 
-@tagged("accuracy/1")
-class Accuracy:
+def accuracy(table: Table) -> float:
     """The share of predictions that were right, 0 to 1: `river.metrics.Accuracy`.
 
     Examples
     --------
-    >>> metric = Accuracy()
-    >>> metric.update(True, Prediction(True))
-    >>> metric.update(True, Prediction(False))
-    >>> metric.get()
+    >>> from headrace.learning.metrics.tallies import Confusion
+    >>> confusion = Confusion()
+    >>> confusion.update(True, True)
+    >>> confusion.update(True, False)
+    >>> accuracy(confusion.view())
     0.5
     """
-
-    def __init__(self) -> None:
-        self.right = 0
-        self.all = 0
-
-    def update(self, label: Label, prediction: Prediction) -> None:
-        """Count one prediction."""
-        self.all += 1
-        if prediction.value == label:
-            self.right += 1
-
-    def get(self) -> float:
-        """Return the accuracy so far."""
-        return self.right / self.all if self.all else 0.0
+    return table.right.total() / table.total

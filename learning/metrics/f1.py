@@ -1,57 +1,58 @@
-"""F1, for two classes and for more."""
+"""F1 and F-beta, for two classes and for more."""
 
-from river import metrics
+import math
 
-from headrace.learning.prediction import Prediction
-from headrace.learning.tags import Count, tagged
+from headrace.learning.metrics.tallies import Table
 from headrace.learning.task import Label
 
 
-@tagged("f1/1", counts=dict[tuple[Label, Label], Count])
-class F1:
+def f1(table: Table) -> float:
     """The harmonic mean of precision and recall of true, 0 to 1: `river.metrics.F1`.
 
-    The state has only counts. River's metric is made from them when it is read, because reading River's metric may change it.
-
     Examples
     --------
-    >>> metric = F1()
-    >>> metric.update(True, Prediction(True))
-    >>> metric.update(True, Prediction(False))
-    >>> round(metric.get(), 4)
+    >>> from headrace.learning.metrics.tallies import Confusion
+    >>> confusion = Confusion()
+    >>> confusion.update(True, True)
+    >>> confusion.update(True, False)
+    >>> round(f1(confusion.view()), 4)
     0.6667
     """
-
-    _river: type[metrics.F1 | metrics.MacroF1] = metrics.F1
-
-    def __init__(self) -> None:
-        self.counts: dict[tuple[Label, Label], int] = {}
-
-    def update(self, label: Label, prediction: Prediction) -> None:
-        """Count one prediction."""
-        pair = label, prediction.value
-        counts = self.counts
-        counts[pair] = counts[pair] + 1 if pair in counts else 1
-
-    def get(self) -> float:
-        """Return the F1 so far."""
-        metric = self._river()
-        for (label, predicted), count in self.counts.items():
-            metric.update(label, predicted, w=count)
-        return metric.get()
+    return f_beta(table, True)
 
 
-@tagged("macro-f1/1", counts=dict[tuple[Label, Label], Count])
-class MacroF1(F1):
+def macro_f1(table: Table) -> float:
     """The mean of the F1 of every class, 0 to 1: `river.metrics.MacroF1`.
+
+    The sum is rounded once, so it does not depend on the order of the classes. River adds in the order of a set, and may differ in the last bits.
 
     Examples
     --------
-    >>> metric = MacroF1()
-    >>> metric.update("a", Prediction("a"))
-    >>> metric.update("b", Prediction("c"))
-    >>> round(metric.get(), 4)
+    >>> from headrace.learning.metrics.tallies import Confusion
+    >>> confusion = Confusion()
+    >>> confusion.update("a", "a")
+    >>> confusion.update("b", "c")
+    >>> round(macro_f1(confusion.view()), 4)
     0.3333
     """
+    return math.fsum(f_beta(table, label) for label in table.classes) / len(table.classes)
 
-    _river = metrics.MacroF1
+
+def f_beta(table: Table, label: Label, beta: float = 1.0) -> float:
+    """Return the weighted harmonic mean of precision and recall of a label, 0 to 1: `river.metrics.FBeta`.
+
+    Parameters
+    ----------
+    table
+        The confusion table.
+    label
+        The label.
+    beta
+        How much more recall weighs than precision; above 0.
+
+    Notes
+    -----
+    Van Rijsbergen, "Information Retrieval", 2nd edition, 1979.
+    """
+    p, r, squared = table.precision(label), table.recall(label), beta**2
+    return (1 + squared) * p * r / (squared * p + r) if p or r else 0.0

@@ -1,62 +1,29 @@
 """Log loss, for two classes and for more."""
 
-from math import log
-
-from river import metrics, stats
-
-from headrace.learning.prediction import Prediction
-from headrace.learning.tags import tagged
-from headrace.learning.task import Label
-
-LEAST, MOST = 1e-15, 1 - 1e-15  # River's bounds: a probability of 0 must not cost infinitely much
+from headrace.learning.metrics.tallies import LabelLoss, ProbabilityLosses
 
 
-@tagged("log-loss/1")
-class LogLoss:
+def log_loss(losses: ProbabilityLosses) -> float:
     """The mean of minus the logarithm of the probability given to the label, 0 or more: `river.metrics.LogLoss`.
 
     Examples
     --------
-    >>> metric = LogLoss()
-    >>> metric.update(True, Prediction(True, {False: 0.1, True: 0.9}))
-    >>> round(metric.get(), 6)
+    >>> losses = ProbabilityLosses()
+    >>> losses.update(True, True, 0.9)
+    >>> round(log_loss(losses), 6)
     0.105361
     """
-
-    def __init__(self) -> None:
-        self._mean = stats.Mean()
-
-    def update(self, label: Label, prediction: Prediction) -> None:
-        """Count one prediction."""
-        probabilities = prediction.probabilities
-        assert probabilities is not None
-        p = min(max(probabilities.get(True, 0.0), LEAST), MOST)
-        self._mean.update(-log(p) if label else -log(1 - p))
-
-    def get(self) -> float:
-        """Return the log loss so far."""
-        return float(self._mean.get())
+    return losses.log
 
 
-@tagged("cross-entropy/1")
-class CrossEntropy:
+def cross_entropy(loss: LabelLoss) -> float:
     """The log loss for more than two classes: `river.metrics.CrossEntropy`.
 
     Examples
     --------
-    >>> metric = CrossEntropy()
-    >>> metric.update("b", Prediction("b", {"a": 0.1, "b": 0.9}))
-    >>> round(metric.get(), 6)
+    >>> loss = LabelLoss()
+    >>> loss.update("b", "b", 0.9)
+    >>> round(cross_entropy(loss), 6)
     0.105361
     """
-
-    def __init__(self) -> None:
-        self._metric = metrics.CrossEntropy()
-
-    def update(self, label: Label, prediction: Prediction) -> None:
-        """Count one prediction."""
-        self._metric.update(label, prediction.probabilities)
-
-    def get(self) -> float:
-        """Return the cross entropy so far."""
-        return float(self._metric.get())
+    return loss.log

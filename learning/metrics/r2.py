@@ -1,32 +1,22 @@
 """The coefficient of determination."""
 
-from river import metrics
-
-from headrace.learning.prediction import Prediction, number
-from headrace.learning.tags import tagged
-from headrace.learning.task import Label
+from headrace.learning.metrics.tallies import Errors
 
 
-@tagged("r2/1")
-class R2:
-    """The coefficient of determination: `river.metrics.R2`.
+def r2(errors: Errors) -> float:
+    """The coefficient of determination, up to 1: `river.metrics.R2`. 0 is as good as the mean of the labels.
+
+    It is 0 before the second label, and while all labels are the same.
 
     Examples
     --------
-    >>> metric = R2()
+    >>> errors = Errors()
     >>> for label, value in [(1.0, 1.0), (2.0, 3.0), (3.0, 3.0)]:
-    ...     metric.update(label, Prediction(value))
-    >>> round(metric.get(), 4)
+    ...     errors.update(label, value)
+    >>> round(r2(errors), 4)
     0.5
     """
-
-    def __init__(self) -> None:
-        self._metric = metrics.R2()
-
-    def update(self, label: Label, prediction: Prediction) -> None:
-        """Count one prediction."""
-        self._metric.update(number(label), number(prediction.value))
-
-    def get(self) -> float:
-        """Return the coefficient so far."""
-        return float(self._metric.get())
+    if errors.count < 2 or not errors.spread:
+        return 0.0
+    spread = (errors.count - 1) * (errors.spread / (errors.count - 1))  # as River rounds it
+    return 1 - errors.residual / spread

@@ -56,7 +56,7 @@ CONTENTS: dict[tuple[str, str], Any] = {
     ("Arm", "made_of"): str | dict[str, Plain],
     ("Arm", "role"): Role,
     ("Arm", "version"): str | None,
-    ("Scoreboard", "window"): list[tuple[Plain, Plain, float | None]],
+    ("Scoreboard", "window"): list[tuple[Plain, Plain, Annotated[float, Meta(ge=0, le=1)] | None]],
     ("JoinState", "oldest"): tuple[Count, Count] | None,
     ("JoinState", "delays"): list[Count],
     ("JoinState", "checksum"): Annotated[int, Meta(ge=0)],

@@ -58,27 +58,38 @@ class Often(base.Classifier):
         '''
 """How many different labels were seen."""
 
+from headrace.learning.metrics.tallies import Tally
 from headrace.learning.tags import Count, tagged
 from headrace.learning.task import Label
 
 
-@tagged("labels-seen/1", counts=dict[Label, Count], last=Label | None)
-class LabelsSeen:
+@tagged("label-counts/1", counts=dict[Label, Count], last=Label | None)
+class LabelCounts(Tally):
+    name = "label_counts"
+
     def __init__(self):
         self.counts = {}
         self.last = None
 
-    def update(self, label, prediction):
+    def update(self, label, value, p):
         self.counts[label] = self.counts.get(label, 0) + 1
         self.last = label
 
-    def get(self):
-        return float(len(self.counts))
+    def add(self, other):
+        for label, count in other.counts.items():
+            self.counts[label] = self.counts.get(label, 0) + count
+
+    def view(self):
+        return self.counts
+
+
+def labels_seen(counts):
+    return float(len(counts))
 ''',
         "learning/metrics/__init__.py",
-        "from headrace.learning.metrics.labels_seen import LabelsSeen",
-        '        "r2": {"regression": R2},\n',
-        '        "r2": {"regression": R2},\n        "labels_seen": {"binary": LabelsSeen},\n',
+        "from headrace.learning.metrics.labels_seen import LabelCounts, labels_seen",
+        '        "r2": {"regression": Metric(Errors, r2)},\n',
+        '        "r2": {"regression": Metric(Errors, r2)},\n        "labels_seen": {"binary": Metric(LabelCounts, labels_seen)},\n',
     ),
     Addition(
         "learning/drift/every_third.py",

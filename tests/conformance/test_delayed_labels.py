@@ -80,6 +80,8 @@ def by_river(rows, name, moment, delay):
     found = {}
     for metric, River in METRICS[kind].items():
         found[metric] = evaluate.progressive_val_score(iter(rows), make(), River(), moment=moment, delay=delay).get()
+    if kind == "multiclass":  # River adds the F1 of the classes in the order of a set
+        found["f1"] = pytest.approx(found["f1"], rel=1e-12)
     return found
 
 

@@ -71,7 +71,8 @@ def test_what_is_asked_and_told_later_is_scored_as_in_river(worker, broker, name
     expected = by_river(rows, name, None, DELAYS[delay])
     assert {metric: told["arms"]["champion"]["metrics"][metric] for metric in METRICS[kind]} == expected
     assert (told["questions"]["answered"], told["questions"]["waiting"], told["quarantined"]) == (len(rows), 0, 0)
-    assert told["served"] == of_served(kind, records, answers)
+    served = of_served(kind, records, answers)
+    assert {name: told["served"][name] for name in served} == served
 
     logged = [
         json.loads(line)
@@ -95,7 +96,10 @@ def of_served(kind, records, answers):
             scored += 1
             for score in scores.values():
                 score.update(record["label"], said)
-    return {"scored": scored} | {name: score.get() for name, score in scores.items()}
+    figures = {name: score.get() for name, score in scores.items()}
+    if kind == "multiclass":  # River adds the F1 of the classes in the order of a set
+        figures["f1"] = pytest.approx(figures["f1"], rel=1e-12)
+    return {"scored": scored} | figures
 
 
 def worker_positions(answers):

@@ -10,7 +10,8 @@ from headrace.learning.drift import DETECTORS, Change
 from headrace.learning.effects import Drift, Quarantined
 from headrace.learning.errors import ModelError
 from headrace.learning.fold.learner import Learner
-from headrace.learning.metrics import METRICS
+from headrace.learning.metrics import METRICS, Metric
+from headrace.learning.metrics.tallies import Confusion
 from headrace.learning.models import MODELS, build, names_for
 from headrace.learning.task import Task
 
@@ -45,23 +46,17 @@ def test_a_row_of_models_is_a_model_that_a_task_may_name(monkeypatch):
     assert learner.champion.predict({}).probabilities[True] == 1
 
 
-class Count:
-    def __init__(self):
-        self.updates = 0
-
-    def update(self, label, prediction):
-        self.updates += 1
-
-    def get(self):
-        return float(self.updates)
+def count(table):
+    return float(table.total)
 
 
 def test_a_row_of_metrics_is_a_figure_of_every_arm(monkeypatch):
-    monkeypatch.setitem(METRICS, "count", {"binary": Count})
+    monkeypatch.setitem(METRICS, "count", {"binary": Metric(Confusion, count)})
     learner = Learner(Task(name="ads", kind="binary", model="no_change"), 0)
     fold(learner, SAMPLE, SAMPLE, SAMPLE)
     figures = learner.describe()["arms"]["champion"]["metrics"]
     assert figures["count"] == figures["window"]["count"] == 2
+    assert learner.describe()["served"]["count"] is None
     assert "count" not in Learner(Task(name="ads", kind="regression"), 0).describe()["served"]
 
 

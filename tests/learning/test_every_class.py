@@ -16,7 +16,7 @@ from river import stats
 
 from headrace.learning.encoding import table
 from headrace.learning.encoding.writer import Writer
-from headrace.learning.metrics.accuracy import Accuracy
+from headrace.learning.metrics.tallies import Errors
 from headrace.learning.models import build, names_for
 from headrace.learning.snapshot import decode, digest, encode
 from headrace.learning.state import State
@@ -138,16 +138,16 @@ def test_every_place_in_the_table_is_there():
 
 def test_a_class_that_moves_to_another_module_keeps_its_tag(monkeypatch):
     """A snapshot of before the move is read, and a state has the digest that it had."""
-    before = Accuracy()
-    before.right, before.all = 3, 4
-    data = encode([before, State(Task(name="t", kind="binary"))])
-    kept = {name: value for name, value in vars(Accuracy).items() if name not in ("__dict__", "__weakref__")}
-    moved = type("Accuracy", (), kept | {"__module__": "elsewhere"})
-    monkeypatch.setitem(sys.modules, "elsewhere", SimpleNamespace(Accuracy=moved))
-    monkeypatch.setitem(table.PLACES, "accuracy/1", ("elsewhere", "Accuracy"))
+    before = Errors()
+    before.update(3.0, 4.0)
+    data = encode([before, State(Task(name="t", kind="regression"))])
+    kept = {name: value for name, value in vars(Errors).items() if name not in ("__dict__", "__weakref__")}
+    moved = type("Errors", (), kept | {"__module__": "elsewhere"})
+    monkeypatch.setitem(sys.modules, "elsewhere", SimpleNamespace(Errors=moved))
+    monkeypatch.setitem(table.PLACES, "errors/1", ("elsewhere", "Errors"))
     monkeypatch.setattr(table, "TAGS", {place: tag for tag, place in table.PLACES.items()})
     monkeypatch.setattr(table, "SHAPES", {})
     after, state = decode(data)
-    assert type(after) is type(state.served.metrics["accuracy"]) is moved
-    assert (after.get(), vars(after)) == (0.75, vars(before))
+    assert type(after) is type(state.served.tallies["errors"]) is moved
+    assert (after.view().absolute, vars(after)) == (1.0, vars(before))
     assert encode([after, state]) == data

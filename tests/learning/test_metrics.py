@@ -1,15 +1,36 @@
+"""Metrics equal those of River and scikit-learn; those of shards add up to those of the whole."""
+
+import itertools
 import math
 import random
+import warnings
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from river import metrics
+from sklearn import calibration as sk_calibration
+from sklearn import metrics as sk
 
-from headrace.learning.metrics import WINDOW, Scoreboard
+from headrace.learning.metrics import METRICS, WINDOW, Scoreboard, ServedScores
+from headrace.learning.metrics.at_threshold import at_threshold
+from headrace.learning.metrics.calibration import BINS, decompose, equal_mass, equal_width, expected_error
+from headrace.learning.metrics.f1 import f_beta
+from headrace.learning.metrics.overall import Overall
+from headrace.learning.metrics.precision import precision
+from headrace.learning.metrics.quantile_loss import quantile_loss
+from headrace.learning.metrics.recall import recall
+from headrace.learning.metrics.tallies import Confusion, Errors, ScoreHistogram
+from headrace.learning.metrics.tallies.score_histogram import CELLS, EDGES, UNIT, Scores
 from headrace.learning.prediction import Prediction
 from headrace.learning.snapshot import decode, digest, encode
 
 KINDS = ["binary", "multiclass", "regression"]
 CLASSES = ["a", "b", "c", 7, 15, 23]
+
+EXACT = {"rel": 1e-12, "abs": 1e-12}
+"""Equal but for the rounding of floats."""
 
 
 def scored(kind, n, seed=0):
@@ -33,6 +54,18 @@ def scored(kind, n, seed=0):
             )
 
 
+def board_of(kind, rows):
+    board = Scoreboard(kind)
+    for label, prediction in rows:
+        board.update(label, prediction)
+    return board
+
+
+# River's figures.
+
+GRID = [number / 4_096 for number in range(4_097)]
+
+
 def river(kind, rows):
     every = {
         "binary": {"accuracy": metrics.Accuracy(), "log_loss": metrics.LogLoss(), "f1": metrics.F1()},
@@ -42,23 +75,338 @@ def river(kind, rows):
     for label, prediction in rows:
         for name, metric in every.items():
             metric.update(label, prediction.probabilities if name == "log_loss" else prediction.value)
-    return {name: metric.get() for name, metric in every.items()}
+    figures = {name: metric.get() for name, metric in every.items()}
+    if kind == "multiclass":  # River adds the F1 of the classes in the order of a set
+        figures["f1"] = pytest.approx(figures["f1"], **EXACT)
+    return figures
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("n", [1, 2, WINDOW - 1, WINDOW, 2 * WINDOW + 137])
-def test_every_figure_is_rivers_to_the_bit(kind, n):
-    board, rows = Scoreboard(kind), list(scored(kind, n))
+def test_the_figures_that_river_has_are_rivers_to_the_bit(kind, n):
+    rows = list(scored(kind, n))
+    values, whole, recent = board_of(kind, rows).values(), river(kind, rows), river(kind, rows[-WINDOW:])
+    assert {name: values[name] for name in whole} == whole
+    assert {name: values["window"][name] for name in recent} == recent
+
+
+def test_the_area_over_the_window_is_rivers_where_no_probabilities_are_equal():
+    """River gives labels of one probability an order of its own; scikit-learn counts them as ties."""
+    dice = random.Random(7)
+    rows = [(dice.random() < p, Prediction.of_classes({False: 1 - p, True: p})) for p in dice.sample(GRID, 2 * WINDOW)]
     area = metrics.RollingROCAUC(window_size=WINDOW)
     for label, prediction in rows:
-        board.update(label, prediction)
-        if kind == "binary":
-            area.update(label, prediction.probabilities)
-    values = board.values()
-    assert values.pop("window") == river(kind, rows[-WINDOW:])
+        area.update(label, prediction.probabilities)
+    assert board_of("binary", rows).values()["window"]["roc_auc"] == pytest.approx(area.get(), **EXACT)
+
+
+# Those of scikit-learn.
+
+
+def sklearn_figures(kind, rows):
+    labels = [label if kind == "regression" else str(label) for label, _ in rows]
+    values = [prediction.value if kind == "regression" else str(prediction.value) for _, prediction in rows]
+    if kind == "regression":
+        return {
+            "mae": sk.mean_absolute_error(labels, values),
+            "rmse": sk.root_mean_squared_error(labels, values),
+            "r2": sk.r2_score(labels, values),
+            "quantile_loss": sk.mean_pinball_loss(labels, values),
+        }
+    how = {"zero_division": 0.0} | ({"pos_label": "True"} if kind == "binary" else {"average": "macro"})
+    figures = {
+        "accuracy": sk.accuracy_score(labels, values),
+        "balanced_accuracy": sk.balanced_accuracy_score(labels, values),
+        "precision": sk.precision_score(labels, values, **how),
+        "recall": sk.recall_score(labels, values, **how),
+        "f1": sk.f1_score(labels, values, **how),
+        "mcc": sk.matthews_corrcoef(labels, values),
+        "cohen_kappa": sk.cohen_kappa_score(labels, values),
+    }
     if kind == "binary":
-        assert values.pop("rolling_roc_auc") == area.get()
-    assert values == river(kind, rows)
+        true, p = arrays(rows)
+        figures |= {
+            "log_loss": sk.log_loss(true, np.clip(p, 1e-15, 1 - 1e-15)),
+            "brier_score": sk.brier_score_loss(true, p),
+            "roc_auc": sk.roc_auc_score(true, p),
+            "pr_auc": sk.average_precision_score(true, p),
+        }
+    return figures
+
+
+def arrays(rows):
+    return (
+        np.array([label for label, _ in rows]),
+        np.array([prediction.probabilities.get(True, 0.0) for _, prediction in rows], float),
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("n", [50, WINDOW, 3 * WINDOW + 137])
+def test_figures_are_those_of_scikit_learn(kind, n):
+    rows = list(scored(kind, n, seed=n))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # a class that was predicted and never came
+        whole, recent = sklearn_figures(kind, rows), sklearn_figures(kind, rows[-WINDOW:])
+    values = board_of(kind, rows).values()
+    window = values.pop("window")
+    rounded = {"roc_auc": 1e-3, "pr_auc": 5e-3}
+    for name, figure in whole.items():
+        assert values[name] == pytest.approx(figure, abs=rounded.get(name, 1e-9)), name
+    for name, figure in recent.items():
+        assert window[name] == pytest.approx(figure, **EXACT), name
+    others = {"ece"} if kind == "binary" else {"log_loss"} if kind == "multiclass" else set()
+    assert set(values) == set(window) == {*whole, *others} == set(METRICS.of_kind(kind))
+
+
+@pytest.mark.parametrize("quantile", [0.05, 0.5, 0.9])
+def test_the_loss_of_any_quantile_is_read_from_the_same_sums(quantile):
+    errors, rows = Errors(), list(scored("regression", 500))
+    for label, prediction in rows:
+        errors.update(label, prediction.value)
+    labels, values = [label for label, _ in rows], [prediction.value for _, prediction in rows]
+    expected = sk.mean_pinball_loss(labels, values, alpha=quantile)
+    assert quantile_loss(errors, quantile) == pytest.approx(expected, **EXACT)
+
+
+def curves(label, p, seed=0, n=4_000):
+    """Labels and probabilities of a task: `label` makes labels of probabilities, and `p` makes these of normal numbers."""
+    dice = np.random.default_rng(seed)
+    probabilities = p(dice.normal(size=n))
+    return dice.random(n) < label(probabilities), probabilities
+
+
+def logistic(z):
+    return 1 / (1 + np.exp(-z))
+
+
+TASKS = {
+    "calibrated": curves(lambda p: p, logistic),
+    "rare": curves(lambda p: p, lambda z: logistic(1.5 * z - 5)),
+    "sure": curves(lambda p: p, lambda z: logistic(8 * z)),
+    "too sure": curves(lambda p: 0.3 + 0.4 * p, lambda z: logistic(3 * z)),
+    "useless": curves(lambda p: 0.2 + 0 * p, logistic),
+    "with ties": curves(lambda p: p, lambda z: np.round(logistic(z), 1)),
+}
+
+
+def tallied(make, labels, p):
+    tally = make()
+    for label, one in zip(labels.tolist(), p.tolist(), strict=True):
+        tally.update(label, one >= 0.5, one)
+    return tally
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("make", [ScoreHistogram, Scores])
+def test_the_reliability_curve_and_its_error_are_those_of_scikit_learn(task, make):
+    labels, p = TASKS[task]
+    if task == "with ties":  # a probability at an edge belongs to the bin above, and in scikit-learn to the one below
+        labels, p = labels[p != 0.5], p[p != 0.5]
+    bins = equal_width(tallied(make, labels, p).view())
+    observed, predicted = sk_calibration.calibration_curve(labels, p, n_bins=BINS)
+    assert [one.observed for one in bins] == pytest.approx(list(observed), **EXACT)
+    rounding = {"abs": 1 / UNIT} if make is ScoreHistogram else EXACT
+    assert [one.predicted for one in bins] == pytest.approx(list(predicted), **rounding)
+    counts, _ = np.histogram(p, bins=BINS, range=(0, 1))
+    assert [one.count for one in bins] == [count for count in counts if count]
+    error = np.sum(counts[counts > 0] * np.abs(predicted - observed)) / len(p)
+    assert expected_error(bins) == pytest.approx(error, **rounding)
+
+
+@pytest.mark.parametrize("task", set(TASKS) - {"with ties"})
+def test_bins_of_equal_mass_are_those_of_scikit_learn(task):
+    labels, p = TASKS[task]
+    bins = equal_mass(tallied(Scores, labels, p).view())
+    observed, predicted = sk_calibration.calibration_curve(labels, p, n_bins=BINS, strategy="quantile")
+    assert [one.count for one in bins] == [len(p) // BINS] * BINS
+    assert [one.observed for one in bins] == pytest.approx(list(observed), **EXACT)
+    assert [one.predicted for one in bins] == pytest.approx(list(predicted), **EXACT)
+
+
+@pytest.mark.parametrize("task", set(TASKS) - {"with ties"})
+def test_bins_of_equal_mass_that_are_made_of_cells_are_nearly_those(task):
+    labels, p = TASKS[task]
+    bins = equal_mass(tallied(ScoreHistogram, labels, p).view())
+    assert max(one.count for one in bins) < 2.5 * len(p) / BINS
+    exact = expected_error(equal_mass(tallied(Scores, labels, p).view()))
+    assert expected_error(bins) == pytest.approx(exact, abs=0.01)
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("bins_of", [equal_width, equal_mass])
+@pytest.mark.parametrize("make", [ScoreHistogram, Scores])
+def test_murphys_parts_add_up_to_the_brier_score(task, bins_of, make):
+    labels, p = TASKS[task]
+    bins, brier = bins_of(tallied(make, labels, p).view()), sk.brier_score_loss(labels, p)
+    parts = decompose(bins, brier)
+    assert parts.reliability - parts.resolution + parts.uncertainty + parts.within == pytest.approx(brier, **EXACT)
+    assert parts.uncertainty == pytest.approx(np.var(labels), **EXACT)
+    means = np.repeat([one.predicted for one in bins], [one.count for one in bins])
+    shares = np.repeat([one.observed for one in bins], [one.count for one in bins])
+    assert parts.reliability == pytest.approx(np.mean((means - shares) ** 2), **EXACT)
+    assert parts.resolution == pytest.approx(np.mean((shares - labels.mean()) ** 2), **EXACT)
+
+
+def test_nothing_lies_within_the_bins_if_each_has_one_probability():
+    labels, p = TASKS["with ties"]
+    parts = decompose(equal_width(tallied(Scores, labels, p).view()), sk.brier_score_loss(labels, p))
+    assert parts.within == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("threshold", [0.0, 1 / 64, 0.25, 0.5, 0.8125, 1.0])
+@pytest.mark.parametrize("make", [ScoreHistogram, Scores])
+def test_precision_recall_and_f_beta_at_a_threshold_are_those_of_scikit_learn(task, threshold, make):
+    labels, p = TASKS[task]
+    table, predicted = at_threshold(tallied(make, labels, p).view(), threshold), p >= threshold
+    if threshold == 1.0 and make is ScoreHistogram:
+        return  # no edge: the last cell has probabilities below 1 too
+    assert precision(table) == pytest.approx(sk.precision_score(labels, predicted, zero_division=0), **EXACT)
+    assert recall(table) == pytest.approx(sk.recall_score(labels, predicted), **EXACT)
+    for beta in (0.5, 1.0, 2.0):
+        expected = sk.fbeta_score(labels, predicted, beta=beta, zero_division=0)
+        assert f_beta(table, True, beta) == pytest.approx(expected, **EXACT)
+
+
+# The rounding of areas since the start.
+
+
+def test_each_cell_has_its_lower_edge_and_is_at_most_a_32nd_wide():
+    assert sorted(EDGES) == EDGES
+    assert len(set(EDGES)) + 1 == CELLS == 962
+    assert all(math.ldexp(edge, 21).is_integer() for edge in EDGES)
+    assert {number / 64 for number in range(1, 64)} <= set(EDGES)
+    for lower, upper in itertools.pairwise(EDGES):
+        assert upper - lower <= min(lower, 1 - upper) / 32
+    for edge in EDGES:
+        histogram = ScoreHistogram()
+        histogram.update(True, True, edge)
+        histogram.update(True, True, math.nextafter(edge, 0))
+        assert [group.positives for group in histogram.view()] == [1, 1]
+
+
+def roc_and_pr(groups):
+    read = METRICS.of_kind("binary")
+    return read["roc_auc"].read(groups), read["pr_auc"].read(groups)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_areas_since_the_start_are_within_the_stated_rounding(task):
+    labels, p = TASKS[task]
+    groups = tallied(ScoreHistogram, labels, p).view()
+    area, under_curve = roc_and_pr(groups)
+    pairs = sum(group.positives * group.negatives for group in groups)
+    bound = pairs / (2 * int(labels.sum()) * int((~labels).sum()))
+    assert abs(area - sk.roc_auc_score(labels, p)) <= bound + 1e-12
+    assert abs(area - sk.roc_auc_score(labels, p)) < 0.001
+    worst, best = (sk.average_precision_score(labels, order(labels, p, way)) for way in (-1, 1))
+    assert worst - 1e-12 <= under_curve <= best + 1e-12
+    assert abs(under_curve - sk.average_precision_score(labels, p)) < 0.01
+
+
+def order(labels, p, way):
+    """Scores that order the cells as the histogram does, and within a cell the labels true first or last."""
+    return np.searchsorted(EDGES, p, side="right") + np.where(labels, 0.25 * way, 0)
+
+
+probabilities = st.one_of(st.sampled_from([0, 1, 0.0, 0.5, 1.0]), st.floats(0, 1), st.floats(0, 2**-14))
+binary_rows = st.lists(st.tuples(st.booleans(), probabilities), min_size=2, max_size=60)
+
+
+@settings(max_examples=200, deadline=None)
+@given(binary_rows)
+def test_the_areas_of_any_scores_are_scikit_learns_and_rounded_within_bounds(rows):
+    labels, p = np.array([label for label, _ in rows]), np.array([one for _, one in rows], float)
+    if not labels.any() or labels.all():
+        area, under_curve = roc_and_pr(tallied(Scores, labels, p).view())
+        assert math.isnan(area)
+        assert math.isnan(under_curve) == (not labels.any())
+        return
+    exact, cells = (tallied(make, labels, p).view() for make in (Scores, ScoreHistogram))
+    area, under_curve = roc_and_pr(exact)
+    assert area == pytest.approx(sk.roc_auc_score(labels, p), **EXACT)
+    assert under_curve == pytest.approx(sk.average_precision_score(labels, p), **EXACT)
+    pairs = sum(group.positives * group.negatives for group in cells)
+    assert abs(roc_and_pr(cells)[0] - area) <= pairs / (2 * int(labels.sum()) * int((~labels).sum())) + 1e-12
+    assert sum(group.p * (group.positives + group.negatives) for group in cells) == pytest.approx(
+        p.sum(), abs=len(p) / UNIT
+    )
+
+
+@pytest.mark.parametrize("odd", [-3, 7, 2**62, -1e300, 1e300, math.inf, -math.inf, math.nan, None, True])
+def test_a_number_that_is_no_probability_counts_as_the_nearest_one(odd):
+    board = board_of("binary", [(False, Prediction(False, {False: 0.5} | ({} if odd is None else {True: odd})))])
+    p = float(odd is not None and odd >= 1)
+    values = board.values()
+    for tallies, figures in (board.tallies, values), (board.recent(), values["window"]):
+        assert tallies["score_histogram"].view() == [(0, 1, p)]
+        assert (figures["brier_score"], figures["ece"]) == (p, p)
+
+
+# Several shards.
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("shards", [1, 3, 7])
+def test_the_figures_of_shards_add_up_to_those_of_the_whole(kind, shards):
+    rows = list(scored(kind, WINDOW - 3))  # each window holds all rows of its shard
+    parts = [board_of(kind, rows[at::shards]) for at in range(shards)]
+    before = digest(parts)
+    merged, whole = Overall(kind), Overall(kind)
+    for part in parts:
+        merged.add(part)
+    whole.add(board_of(kind, rows))
+    assert merged.scored == whole.scored == len(rows)
+    assert digest(parts) == before
+    counted = {"confusion", "score_histogram"}
+    for name in merged.tallies:
+        if name in counted:  # to the bit
+            assert merged.tallies[name].view() == whole.tallies[name].view()
+            assert merged.recent[name].view() == whole.recent[name].view()
+    values, expected = merged.values(), whole.values()
+    for got, wanted in (values.pop("window"), expected.pop("window")), (values, expected):
+        for name, figure in wanted.items():
+            exact = METRICS[name][kind].tally.name in counted
+            assert got[name] == (figure if exact else pytest.approx(figure, **EXACT)), name
+    assert merged.confusion() == whole.confusion()
+
+
+@settings(max_examples=100, deadline=None)
+@given(binary_rows, st.integers(0, 60), st.randoms(use_true_random=False))
+def test_tallies_of_counts_do_not_depend_on_the_order_or_the_parts(rows, cut, dice):
+    def counted(some):
+        confusion, histogram = Confusion(), ScoreHistogram()
+        for label, p in some:
+            confusion.update(label, p >= 0.5, p)
+            histogram.update(label, p >= 0.5, p)
+        return confusion, histogram
+
+    whole = counted(rows)
+    shuffled = dice.sample(rows, len(rows))
+    parts = counted(shuffled[:cut]), counted(shuffled[cut:])
+    for one, more in zip(*parts, strict=True):
+        one.add(more)
+    assert [vars(tally) for tally in parts[0]] == [vars(tally) for tally in whole]
+
+
+def test_a_merge_with_nothing_changes_nothing():
+    board = board_of("regression", scored("regression", 10))
+    merged = Overall("regression")
+    for part in (Scoreboard("regression"), board, Scoreboard("regression")):
+        merged.add(part)
+    assert merged.values() == board.values()
+
+
+def test_huge_labels_are_merged():
+    one, two = Errors(), Errors()
+    for tally, label in (one, 1e300), (two, -1e300):
+        tally.update(label, 0.0)
+    one.add(two)
+    assert (one.count, one.label, one.absolute, one.squared) == (2, 0.0, 1e300, math.inf)
+
+
+# What they are in a state.
 
 
 def test_the_window_is_not_the_whole_log():
@@ -74,8 +422,18 @@ def test_the_window_is_not_the_whole_log():
 @pytest.mark.parametrize("kind", KINDS)
 def test_there_is_no_figure_before_the_first_prediction(kind):
     values = Scoreboard(kind).values()
-    assert set(values) - {"window", "rolling_roc_auc"} == set(values["window"])
+    assert set(values) - {"window"} == set(values["window"])
     assert {*values.pop("window").values(), *values.values()} == {None}
+    assert set(ServedScores(kind).values().values()) == {0, None}
+
+
+def test_there_is_no_area_while_all_labels_are_the_same():
+    board = board_of("binary", [(False, Prediction(False, {False: 0.75, True: 0.25}))])
+    values = board.values()
+    for figures in values, values["window"]:
+        assert figures["roc_auc"] is figures["pr_auc"] is figures["cohen_kappa"] is None
+        assert (figures["mcc"], figures["precision"], figures["recall"], figures["f1"]) == (0, 0, 0, 0)
+        assert (figures["accuracy"], figures["balanced_accuracy"], figures["ece"]) == (1, 1, 0.25)
 
 
 def test_a_figure_that_is_not_finite_is_none():
@@ -89,27 +447,26 @@ def test_a_figure_that_is_not_finite_is_none():
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_reading_changes_nothing(kind):
-    board = Scoreboard(kind)
-    for label, prediction in scored(kind, 1_500):
-        board.update(label, prediction)
+    board = board_of(kind, scored(kind, 1_500))
     before = digest(board)
     assert board.values() == board.values()
     assert digest(board) == before
 
 
-def test_rivers_own_rolling_area_would_be_changed_by_reading():
-    area = metrics.RollingROCAUC(window_size=WINDOW)
-    area.update(True, {True: 0.5})
-    before = digest(area.__dict__["_buf_labels"])
-    area.get()
-    assert digest(area.__dict__["_buf_labels"]) != before
+@pytest.mark.parametrize("kind", KINDS)
+def test_served_labels_have_the_figures_that_need_no_probability(kind):
+    scores, board = ServedScores(kind), Scoreboard(kind)
+    for label, prediction in scored(kind, 300):
+        scores.update(label, prediction.value)
+        board.update(label, prediction)
+    figures, without = board.figures(), {"log_loss", "brier_score", "ece", "roc_auc", "pr_auc"}
+    assert scores.values() == {"scored": 300} | {n: one for n, one in figures.items() if n not in without}
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_copy_from_bytes_says_the_same_and_goes_on_the_same(kind):
-    board, rows = Scoreboard(kind), list(scored(kind, 1_700))
-    for label, prediction in rows[:1_200]:
-        board.update(label, prediction)
+    rows = list(scored(kind, 1_700))
+    board = board_of(kind, rows[:1_200])
     copy = decode(encode(board))
     for label, prediction in rows[1_200:]:
         board.update(label, prediction)
@@ -120,7 +477,11 @@ def test_a_copy_from_bytes_says_the_same_and_goes_on_the_same(kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_full_window_is_small(kind):
-    board = Scoreboard(kind)
-    for label, prediction in scored(kind, WINDOW):
-        board.update(label, prediction)
-    assert len(encode(board)) < 30_000
+    assert len(encode(board_of(kind, scored(kind, WINDOW)))) < 30_000
+
+
+def test_a_histogram_in_which_every_cell_has_many_predictions_is_small():
+    histogram = ScoreHistogram()
+    histogram.positives = histogram.negatives = [10**6] * CELLS
+    histogram.sums = [2**51] * CELLS
+    assert len(encode(histogram)) < 20_000

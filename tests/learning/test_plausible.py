@@ -93,11 +93,27 @@ ODD = {
         put("arms.champion.scoreboard.window", collections.deque("ab", maxlen=1_000)),
         "Scoreboard.window: Expected `array`, got `str` - at `$[0]`",
     ),
-    "a metric that is another": (
-        put("arms.champion.scoreboard.metrics", {"accuracy": 1}),
-        "Scoreboard.metrics has other names",
+    "a tally that is another": (
+        put("arms.champion.scoreboard.tallies", {"confusion": 1}),
+        "Scoreboard.tallies has other names",
     ),
-    "counts of texts": (put("arms.champion.scoreboard.metrics.f1", {}), "there is no F1 where one should be"),
+    "no tally": (put("arms.champion.scoreboard.tallies.confusion", {}), "there is no Confusion where one should be"),
+    "counts of texts": (
+        put("arms.champion.scoreboard.tallies.confusion.counts", {(True, True): "a"}),
+        "Confusion.counts: Expected `int`, got `str` - at `$[...]`",
+    ),
+    "a histogram of other cells": (
+        put("arms.champion.scoreboard.tallies.score_histogram.sums", [0] * 7),
+        "ScoreHistogram.sums: Expected `array` of length >= 962",
+    ),
+    "a histogram with a count below nothing": (
+        put("arms.champion.scoreboard.tallies.score_histogram.positives", [-1] * 962),
+        "ScoreHistogram.positives: Expected `int` >= 0 - at `$[0]`",
+    ),
+    "a sum that is a text": (
+        put("arms.champion.scoreboard.tallies.probability_losses.log", "a"),
+        "ProbabilityLosses.log is of the type str",
+    ),
     "another model": (
         put("arms.champion.model", linear_model.LogisticRegression()),
         "Arm.model is of the type LogisticRegression",

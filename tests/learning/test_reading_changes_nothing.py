@@ -140,18 +140,18 @@ class Buffered:
     def __init__(self):
         self.sum, self.told = 0.0, []
 
-    def update(self, label, prediction):
-        self.told.append(prediction.probabilities[True])
+    def update(self, label, value, p):
+        self.told.append(p)
 
-    def get(self):
+    def view(self):
         while self.told:
             self.sum += self.told.pop()
         return self.sum
 
 
-def test_a_metric_that_changes_when_it_is_read_is_noticed():
+def test_a_tally_that_changes_when_it_is_read_is_noticed():
     learner, rest = learned("binary", "logistic")
-    learner.champion.scoreboard.metrics["area"] = Buffered()
+    learner.champion.scoreboard.tallies["area"] = Buffered()
     fold(learner, rest)
     before = digest(learner.state)
     learner.describe()

@@ -7,8 +7,7 @@ import pytest
 from harness import ROOT
 
 from headrace.learning.metrics import METRICS
-from headrace.learning.metrics.accuracy import Accuracy
-from headrace.learning.metrics.f1 import F1, MacroF1
+from headrace.learning.metrics.tallies import Confusion, Errors, ScoreHistogram
 from headrace.learning.tags import CONTENTS, PLACES, TAGS, contents_of, tagged
 
 
@@ -26,7 +25,7 @@ def tables_as_before():
 
 
 def test_a_tag_of_another_class_or_of_python_is_refused_and_nothing_is_entered():
-    for tag in ("mae/1", "list", "river.stats.mean.Mean/1"):
+    for tag in ("errors/1", "list", "river.stats.mean.Mean/1"):
         before = PLACES[tag]
         with pytest.raises(TypeError, match=f"the tag {tag} of headrace.learning.metrics.mean:Mean is that of"):
             tagged(tag)(new())
@@ -49,14 +48,15 @@ def test_only_classes_of_the_fold_have_tags(module):
 
 
 def test_what_may_stand_in_a_class_is_told_by_the_class_itself():
-    assert set(contents_of(F1)) == set(contents_of(MacroF1)) == {"counts"}
-    assert contents_of(Accuracy) == contents_of(dict) == {}
+    assert set(contents_of(Confusion)) == {"counts"}
+    assert set(contents_of(ScoreHistogram)) == {"positives", "negatives", "sums"}
+    assert contents_of(Errors) == contents_of(dict) == {}
 
 
-def test_every_metric_of_the_table_is_tagged():
+def test_every_tally_of_the_table_of_metrics_is_tagged():
     for of_kinds in METRICS.values():
-        for kind in of_kinds.values():
-            assert TAGS[kind.__module__, kind.__qualname__].endswith("/1")
+        for metric in of_kinds.values():
+            assert TAGS[metric.tally.__module__, metric.tally.__qualname__].endswith("/1")
 
 
 def test_all_that_a_state_names_is_there_when_its_module_is():

@@ -11,7 +11,9 @@ from river import feature_extraction, forest, linear_model, neighbors, sketch, s
 from headrace.learning.errors import ModelError
 from headrace.learning.fold.checks import try_model
 from headrace.learning.fold.generated import questions, samples, shapes
-from headrace.learning.metrics import METRICS
+from headrace.learning.metrics import METRICS, Metric
+from headrace.learning.metrics.accuracy import accuracy
+from headrace.learning.metrics.tallies import Confusion
 from headrace.learning.models import build, names_for
 from headrace.learning.records import Reader, Record
 from headrace.learning.task import Feature, Task, Unanswered, Update
@@ -230,17 +232,13 @@ def test_why_a_model_cannot_be_saved_or_repeated_is_said(own, monkeypatch, make,
         own(make)
 
 
-class Untagged:
-    """A metric whose class has no tag."""
+class Untagged(Confusion):
+    """A tally whose class has no tag."""
 
-    def update(self, label, prediction):
-        pass
-
-    def get(self):
-        return 0.0
+    name = "untagged"
 
 
 def test_a_metric_that_was_added_without_a_tag_is_noticed_before_a_worker_learns_anything(monkeypatch):
-    monkeypatch.setitem(METRICS, "untagged", {"binary": Untagged})
+    monkeypatch.setitem(METRICS, "untagged", {"binary": Metric(Untagged, accuracy)})
     with pytest.raises(ModelError, match=r"its state holds .*:Untagged"):
         try_model(Task(name="t", kind="binary", model="logistic"))

@@ -1,0 +1,148 @@
+"""The figures of an arm over all shards of a task, with the tables and curves behind them."""
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from headrace.learning.metrics import Scoreboard, add_tallies, exact_tallies, new_tallies, read_figures
+from headrace.learning.metrics.at_threshold import at_threshold
+from headrace.learning.metrics.calibration import BINS, Bin, Murphy, decompose, equal_mass, equal_width, expected_error
+from headrace.learning.metrics.f1 import f_beta
+from headrace.learning.metrics.precision import precision
+from headrace.learning.metrics.quantile_loss import quantile_loss
+from headrace.learning.metrics.recall import recall
+from headrace.learning.metrics.tallies import Confusion, Errors, Group, ProbabilityLosses, ScoreHistogram
+from headrace.learning.task import Json, Kind, Label
+
+PAIRS_MAX = 400
+"""The most pairs of a confusion table that are shown, the most frequent first: a thousand labels can have a million."""
+
+QUANTILES = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
+"""The quantiles whose loss is shown."""
+
+
+class Pair(msgspec.Struct, frozen=True):
+    """How often a label met a predicted label."""
+
+    label: Label
+    predicted: Label
+    count: int
+
+
+class Calibration(msgspec.Struct, frozen=True):
+    """The reliability curve of one way to make bins, the expected calibration error, and the decomposition of the Brier score by these bins."""
+
+    bins: list[Bin]
+    ece: float
+    murphy: Murphy
+
+
+class AtThreshold(msgspec.Struct, frozen=True):
+    """The figures if True were predicted from a probability on."""
+
+    threshold: float
+    precision: float
+    recall: float
+    f1: float
+
+
+class ArmFigures(msgspec.Struct, frozen=True):
+    """The figures of an arm over several shards.
+
+    Parameters
+    ----------
+    scored
+        The number of scored predictions.
+    metrics
+        Every metric by name; those of the shards' moving windows together as `window`.
+    confusion
+        The pairs of labels that came, the most frequent first, at most 400; empty for a regression.
+    calibration
+        For two classes: `equal_width` and `equal_mass`, by their bins. None for other tasks, and before the first prediction.
+    thresholds
+        For two classes: precision, recall and F1 at each multiple of 1/16.
+    quantile_losses
+        For a regression: the quantile loss, by quantile.
+    """
+
+    scored: int
+    metrics: dict[str, Json]
+    confusion: list[Pair]
+    calibration: dict[str, Calibration] | None
+    thresholds: list[AtThreshold]
+    quantile_losses: dict[str, float | None]
+
+
+class Overall:
+    """Adds up the scores of an arm on several shards. What is counted is exact; means of floats are exact but for rounding.
+
+    Parameters
+    ----------
+    kind
+        The kind of task.
+
+    Examples
+    --------
+    >>> from headrace.learning.prediction import Prediction
+    >>> boards = Scoreboard("regression"), Scoreboard("regression")
+    >>> boards[0].update(3.0, Prediction(2.0))
+    >>> boards[1].update(5.0, Prediction(5.0))
+    >>> overall = Overall("regression")
+    >>> for board in boards:
+    ...     overall.add(board)
+    >>> overall.scored, overall.values()["mae"]
+    (2, 0.5)
+    """
+
+    def __init__(self, kind: Kind):
+        self.kind = kind
+        self.scored = self.in_window = 0
+        self.tallies = new_tallies(kind)
+        self.recent = exact_tallies(kind)
+
+    def add(self, board: Scoreboard) -> None:
+        """Add the scores of the arm on one more shard; the shard's own stay as they are."""
+        self.scored += board.scored
+        self.in_window += len(board.window)
+        add_tallies(self.tallies, board.tallies)
+        add_tallies(self.recent, board.recent())
+
+    def values(self) -> dict[str, Json]:
+        """Return every metric by name, and those of the moving windows together as `window`."""
+        figures: dict[str, Json] = read_figures(self.kind, self.tallies, self.scored)
+        return figures | {"window": read_figures(self.kind, self.recent, self.in_window)}
+
+    def confusion(self) -> list[Pair]:
+        """Return the pairs of labels that came, the most frequent first."""
+        confusion = self.tallies.get(Confusion.name)
+        if not isinstance(confusion, Confusion):
+            return []
+        pairs = sorted(confusion.counts.items(), key=lambda item: (-item[1], str(item[0])))
+        return [Pair(label, predicted, count) for (label, predicted), count in pairs[:PAIRS_MAX]]
+
+    def describe(self) -> ArmFigures:
+        """Return the figures with the tables and curves behind them."""
+        losses, errors = self.tallies.get(ProbabilityLosses.name), self.tallies.get(Errors.name)
+        calibration: dict[str, Calibration] | None = None
+        thresholds: list[AtThreshold] = []
+        if self.scored and isinstance(losses, ProbabilityLosses):
+            groups: list[Group] = self.tallies[ScoreHistogram.name].view()
+            calibration = {
+                "equal_width": _calibration(groups, equal_width, losses.squared),
+                "equal_mass": _calibration(groups, equal_mass, losses.squared),
+            }
+            thresholds = [_at(groups, part / BINS) for part in range(1, BINS)]
+        quantiles: dict[str, float | None] = {}
+        if self.scored and isinstance(errors, Errors):
+            quantiles = {str(one): quantile_loss(errors, one) for one in QUANTILES}
+        return ArmFigures(self.scored, self.values(), self.confusion(), calibration, thresholds, quantiles)
+
+
+def _calibration(groups: Sequence[Group], bins_of: Callable[[Sequence[Group]], list[Bin]], brier: float) -> Calibration:
+    bins = bins_of(groups)
+    return Calibration(bins, expected_error(bins), decompose(bins, brier))
+
+
+def _at(groups: Sequence[Group], threshold: float) -> AtThreshold:
+    table = at_threshold(groups, threshold)
+    return AtThreshold(threshold, precision(table), recall(table), f_beta(table, True))

@@ -1,0 +1,135 @@
+"""The probabilities of True, counted by label: in fixed cells, or exactly."""
+
+from bisect import bisect_right
+from typing import Annotated, NamedTuple
+
+from msgspec import Meta
+
+from headrace.learning.metrics.tallies.tally import Tally
+from headrace.learning.tags import Count, tagged
+from headrace.learning.task import Label
+
+OCTAVES = 15
+"""Between 2**-16 and 1/2, each doubling of a probability is an octave."""
+
+PARTS = 32
+"""The cells of an octave, all of one width. So two probabilities in a cell differ by at most a 32nd."""
+
+LOWER = [2.0 ** -(octave + 1) * (1 + part / PARTS) for octave in range(OCTAVES, 0, -1) for part in range(PARTS)]
+
+EDGES = [*LOWER, 0.5, *(1 - edge for edge in reversed(LOWER))]
+"""The edges between cells, ascending; an edge belongs to the cell above. Above 1/2 the cells are as fine in 1 - p as below in p.
+
+All edges are multiples of 2**-21, so they are exact floats, and every multiple of 1/64 is one of them.
+"""
+
+CELLS = len(EDGES) + 1
+
+UNIT = 2.0**32
+"""A sum of probabilities is a whole number of 1/UNIT, so that sums do not depend on the order of their parts."""
+
+CellCounts = Annotated[list[Count], Meta(min_length=CELLS, max_length=CELLS)]
+
+
+class Group(NamedTuple):
+    """Predictions of one probability, or of probabilities in one cell.
+
+    Parameters
+    ----------
+    positives, negatives
+        How many had the label True, and how many False.
+    p
+        The mean probability of True.
+    """
+
+    positives: int
+    negatives: int
+    p: float
+
+
+@tagged("score-histogram/1", positives=CellCounts, negatives=CellCounts, sums=CellCounts)
+class ScoreHistogram(Tally):
+    """Counts the probabilities of True in 962 fixed cells, by label. Merging is exact: all counts and sums are whole numbers.
+
+    The cells become finer towards 0 and towards 1, where the probabilities of rare labels and of sure models lie: they are wide a 32nd of
+    the power of 2 below p, or below 1 - p. The counts and the mean probability of each cell are known, its order is not.
+
+    Notes
+    -----
+    Cells of a width that is relative to the value are those of HdrHistogram (Tene, 2012) and DDSketch (Masson, Rim, Lee: "DDSketch: a fast
+    and fully-mergeable quantile sketch with relative-error guarantees", 2019).
+
+    Examples
+    --------
+    >>> scores = ScoreHistogram()
+    >>> for label, p in [(True, 0.75), (False, 0.25), (False, 0.7578125)]:
+    ...     scores.update(label, p > 0.5, p)
+    >>> scores.view()
+    [Group(positives=0, negatives=1, p=0.25), Group(positives=1, negatives=0, p=0.75), Group(positives=0, negatives=1, p=0.7578125)]
+    """
+
+    name = "score_histogram"
+    needs_probabilities = True
+
+    def __init__(self) -> None:
+        self.positives = [0] * CELLS
+        self.negatives = [0] * CELLS
+        self.sums = [0] * CELLS
+
+    @classmethod
+    def exact(cls) -> "Scores":
+        """Return a new tally without cells."""
+        return Scores()
+
+    def update(self, label: Label, value: Label, p: float | None) -> None:  # noqa: ARG002
+        """Count one prediction; a missing probability is 0."""
+        if p is None:
+            p = 0.0
+        cell = bisect_right(EDGES, p)
+        (self.positives if label else self.negatives)[cell] += 1
+        self.sums[cell] += int(p * UNIT)
+
+    def add(self, other: "ScoreHistogram") -> None:
+        """Count all predictions of another histogram too."""
+        self.positives = [one + more for one, more in zip(self.positives, other.positives, strict=True)]
+        self.negatives = [one + more for one, more in zip(self.negatives, other.negatives, strict=True)]
+        self.sums = [one + more for one, more in zip(self.sums, other.sums, strict=True)]
+
+    def view(self) -> list[Group]:
+        """Return the cells that have predictions, in ascending order."""
+        cells = zip(self.positives, self.negatives, self.sums, strict=True)
+        return [Group(ones, zeros, p / UNIT / (ones + zeros)) for ones, zeros, p in cells if ones or zeros]
+
+
+class Scores(Tally):
+    """Counts each probability of True exactly, by label. It grows with the predictions, so it is used for those of a window.
+
+    Examples
+    --------
+    >>> scores = Scores()
+    >>> for label, p in [(True, 0.75), (False, 0.25), (False, 0.7501)]:
+    ...     scores.update(label, p > 0.5, p)
+    >>> len(scores.view())
+    3
+    """
+
+    name = ScoreHistogram.name
+    needs_probabilities = True
+
+    def __init__(self) -> None:
+        self.counts: dict[float, list[int]] = {}
+
+    def update(self, label: Label, value: Label, p: float | None) -> None:  # noqa: ARG002
+        """Count one prediction; a missing probability is 0."""
+        self.counts.setdefault(p or 0.0, [0, 0])[bool(label)] += 1
+
+    def add(self, other: "Scores") -> None:
+        """Count all predictions of another tally too."""
+        for p, (negatives, positives) in other.counts.items():
+            counts = self.counts.setdefault(p, [0, 0])
+            counts[0] += negatives
+            counts[1] += positives
+
+    def view(self) -> list[Group]:
+        """Return a group for each probability, in ascending order."""
+        return [Group(positives, negatives, p) for p, (negatives, positives) in sorted(self.counts.items())]

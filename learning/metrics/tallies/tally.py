@@ -1,0 +1,59 @@
+"""The base class of tallies."""
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+from headrace.learning.task import Label
+
+
+class Tally(ABC):
+    """Counts or sums of scored predictions. Several metrics are read from one tally, so each prediction is counted once for all of them.
+
+    Attributes
+    ----------
+    name
+        The name of the tally in a state.
+    needs_probabilities
+        Whether it counts probabilities, which the predictions that users were served do not have.
+    """
+
+    name: ClassVar[str]
+    needs_probabilities: ClassVar[bool] = False
+
+    @classmethod
+    def exact(cls) -> "Tally":
+        """Return a new tally that rounds nothing, for as few predictions as a window has; its view is like this one's."""
+        return cls()
+
+    @abstractmethod
+    def update(self, label: Label, value: Label, p: float | None) -> None:
+        """Count one prediction.
+
+        Parameters
+        ----------
+        label
+            The true label.
+        value
+            The predicted label.
+        p
+            The probability of True in a binary task, of the true label in a multiclass task, 0 to 1; None if the prediction has none.
+        """
+
+    @abstractmethod
+    def add(self, other: Any) -> None:
+        """Count all predictions of another tally of this class too."""
+
+    @abstractmethod
+    def view(self) -> Any:
+        """Return what the metrics of this tally read. It is computed once for all of them, and changes nothing."""
+
+
+def merge_means(count: int, mean: float, other_count: int, other_mean: float) -> float:
+    """Return the mean of two parts of a series from the means of the parts; exact but for the rounding of floats.
+
+    Examples
+    --------
+    >>> merge_means(2, 1.5, 4, 3.0)
+    2.5
+    """
+    return (count * mean + other_count * other_mean) / (count + other_count) if other_count else mean
