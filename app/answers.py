@@ -7,6 +7,7 @@ from msgspec import UNSET, UnsetType
 
 from headrace.agents.background import BackgroundStatus
 from headrace.agents.jobs.status import JobStatus
+from headrace.learning.metrics.overall import ArmFigures
 from headrace.learning.signals import Direction, SignalKind
 from headrace.learning.task import Json, Kind, Label, Role, Value
 
@@ -176,6 +177,24 @@ class ShardStatus(msgspec.Struct, frozen=True):
     mirror: MirrorStatus | UnsetType = UNSET
 
 
+class OverallStatus(msgspec.Struct, frozen=True):
+    """The figures of a task over all shards that this worker owns or has a replica of: every worker has a replica of each shard that it does not own.
+
+    Parameters
+    ----------
+    shards
+        The shards that are counted, each as far as its `position` in `shards` of the status. One without a model here is missing.
+    arms
+        The figures of each arm, over the shards that have an arm of that name.
+    served
+        The figures of the predictions that users were served.
+    """
+
+    shards: list[Position]
+    arms: dict[str, ArmFigures]
+    served: dict[str, Json]
+
+
 class Status(msgspec.Struct, frozen=True):
     """The status of a task on this worker.
 
@@ -188,6 +207,7 @@ class Status(msgspec.Struct, frozen=True):
     partitions: int
     logging: dict[str, Position]
     shards: list[ShardStatus]
+    overall: OverallStatus
     error: str | UnsetType = UNSET
     sources: dict[str, Json] | UnsetType = UNSET
     stored: dict[str, Position] | UnsetType = UNSET

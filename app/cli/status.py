@@ -57,9 +57,11 @@ def as_table(answer: dict[str, Json], width: int) -> Group:
         rows[-1] |= {"waiting": str(shard["questions"]["waiting"]), "quarantined": str(shard["quarantined"])}
         rows[-1] |= {"digest": (shard["digest"] or "")[:8]}
         for name, arm in shard["arms"].items():
-            figures = [f"{metric} {value:.4f}" for metric, value in arm["metrics"].items() if isinstance(value, float)]
-            notes.append(f"shard {number}, {name} {arm['model']}: {', '.join(figures) or 'nothing scored yet'}")
+            notes.append(f"shard {number}, {name} {arm['model']}: {_figures(arm['metrics'])}")
         notes += [f"shard {number}, {what}" for what in describe_waiting(shard)]
+    overall = answer.get("overall") or {"shards": []}
+    if len(overall["shards"]) > 1:
+        notes += [f"overall, {name}: {_figures(arm['metrics'])}" for name, arm in overall["arms"].items()]
     notes += describe_sources(answer.get("sources", {}))
     if not answer["shards"]:
         notes.append("This worker knows no shard of the task yet.")
@@ -72,6 +74,11 @@ def as_table(answer: dict[str, Json], width: int) -> Group:
         if line := ", ".join(f"{column} {row[column]}" for column in COLUMNS if column in folded and row.get(column)):
             notes.append(f"shard {row['shard']}: {line}")
     return Group(table, *map(Text, notes))
+
+
+def _figures(metrics: dict[str, Json]) -> str:
+    figures = [f"{metric} {value:.4f}" for metric, value in metrics.items() if isinstance(value, float)]
+    return ", ".join(figures) or "nothing scored yet"
 
 
 def describe_control(shard: dict[str, Json], task: str) -> Iterator[str]:

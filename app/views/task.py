@@ -7,11 +7,13 @@ from aiohttp import web
 from aiokafka.errors import KafkaError
 
 from headrace.agents.shard import Shard
-from headrace.agents.shards import Model
-from headrace.app.answers import InForce, MirrorStatus, Status, Waits
+from headrace.agents.shards import Model, Shards
+from headrace.app.answers import InForce, MirrorStatus, OverallStatus, Status, Waits
 from headrace.app.contract import contract
 from headrace.app.views.resource import Resource
-from headrace.learning.task import Json, define, differences, fingerprint
+from headrace.learning.metrics import ServedScores
+from headrace.learning.metrics.overall import ArmFigures, Overall
+from headrace.learning.task import Json, Kind, define, differences, fingerprint
 
 END_SECONDS = 2.0
 """How long the look-up of the log's end may take; then `end` is null. A status must not hang with the broker."""
@@ -22,7 +24,7 @@ class TaskStatus(Resource):
 
     @contract(role="predict", gives=Status)
     async def get(self, request: web.Request, task: str) -> web.Response:  # noqa: ARG002
-        """Return position, end, updates, digest and metrics of every shard that this worker owns or answers for."""
+        """Return position, end, updates, digest and metrics of every shard that this worker owns or answers for, and the figures over all of them."""
         served = self.serving.task(task)
         shards = served.shards
         known = shards.known()
@@ -37,7 +39,7 @@ class TaskStatus(Resource):
         appender = self.serving.appender
         logging = {"appended": appender.appended, "failed": appender.failed, "refused": appender.refused}
         status: dict[str, Json] = {"task": task, "kind": served.task.kind, "partitions": served.task.partitions}
-        status |= {"logging": logging, "shards": described}
+        status |= {"logging": logging, "shards": described, "overall": await self._overall(served.task.kind, shards)}
         if shards.trouble is not None:
             status["error"] = str(shards.trouble)
         if ingest := self.wiring.app.ingesting.get(task):
@@ -47,6 +49,24 @@ class TaskStatus(Resource):
         if failed := [part for part in self.wiring.app.describe_background() if part.failures]:
             status["background"] = failed
         return self.answer(status)
+
+    @staticmethod
+    async def _overall(kind: Kind, shards: Shards) -> OverallStatus:
+        """Add up the scores of all shards of which this worker has a model. Other requests run between two shards and two arms."""
+        partitions: list[int] = []
+        arms: dict[str, Overall] = {}
+        users = ServedScores(kind)
+        for partition, learner in shards.folded():
+            partitions.append(partition)
+            users.add(learner.state.served)
+            for name, arm in learner.state.arms.items():
+                arms.setdefault(name, Overall(kind)).add(arm.scoreboard)
+            await asyncio.sleep(0)
+        described: dict[str, ArmFigures] = {}
+        for name, scores in arms.items():
+            described[name] = scores.describe()
+            await asyncio.sleep(0)
+        return OverallStatus(partitions, described, users.values())
 
     @staticmethod
     async def _describe(shard: Model, model: Model | None) -> dict[str, Json]:

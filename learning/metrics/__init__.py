@@ -207,6 +207,11 @@ class ServedScores:
         for tally in self.tallies.values():
             tally.update(label, value, None)
 
+    def add(self, other: "ServedScores") -> None:
+        """Count all predictions of another shard too."""
+        self.scored += other.scored
+        add_tallies(self.tallies, other.tallies)
+
     def values(self) -> dict[str, float | None]:
         """Return the number of scored predictions, and every metric by name; a metric without a finite figure is None."""
         return {"scored": self.scored} | read_figures(self.kind, self.tallies, self.scored)

@@ -300,11 +300,14 @@ def test_status_cuts_no_figure_and_no_heading_on_a_narrow_terminal(width):
     questions = {"waiting": 10_021, "label_delay_s": {}}
     shard = figures | {"state": "stopped", "questions": questions, "digest": "343c0f7d" * 8, "arms": arms}
     shards = [shard | {"partition": 0}, shard | {"partition": 1}]
-    lines = lines_of(status_table({"task": "ads", "kind": "binary", "shards": shards}, width), width)
+    overall = {"shards": [0, 1], "arms": {"champion": {"metrics": {"accuracy": 0.8901, "window": {}}}}}
+    answer = {"task": "ads", "kind": "binary", "shards": shards, "overall": overall}
+    lines = lines_of(status_table(answer, width), width)
     assert "…" not in "".join(lines)
     shown = " ".join("\n".join(lines).split())
     for figure in ("123456789", "-190000", "123455321", "1468", "10021", "343c0f7d"):
         assert shown.count(figure) >= 2
+    assert "overall, champion: accuracy 0.8901" in shown
     for column in ("position", "lag", "updates", "waiting", "quarantined", "digest"):
         assert column in shown
     assert ("digest 343c0f7d" in shown) == (width < 88)

@@ -127,6 +127,11 @@ def test_samples_are_learned_and_the_model_is_asked(client):
     assert shard.position == shard.end == last.offset + 1
     assert shard.arms["champion"].role == "champion"
     assert shard.arms["champion"].metrics["accuracy"] > 0.8
+    assert status.overall.shards == [0]
+    overall = status.overall.arms["champion"]
+    assert overall.metrics == shard.arms["champion"].metrics
+    assert overall.calibration["equal_width"].ece == overall.metrics["ece"]
+    assert overall.scored == sum(pair.count for pair in overall.confusion)
 
 
 @both_clients

@@ -6,9 +6,11 @@ import time
 import uuid
 
 import harness
+import msgspec
 import pytest
 
 from headrace.app.caller import HOPS, HOPS_MAX
+from headrace.learning.metrics.overall import Overall
 from headrace.learning.task import Task
 from headrace.tables.kafka.partitioner import partition_of
 
@@ -101,6 +103,28 @@ def test_a_replica_answers_what_the_fold_up_to_its_position_answers(broker, work
         expected = learner.champion.predict({"x": 1.0})
         wanted = expected.to_json() if expected else {"prediction": None, "probabilities": None}
         assert (wanted["probabilities"], wanted["prediction"]) == (probabilities, predicted)
+
+
+def test_every_worker_gives_the_figures_over_all_shards(broker, workers):
+    """They are those of both folds together, whoever owns a shard."""
+    ends = {partition: learn(workers[0], key, 50 + 7 * partition) for partition, key in KEYS.items()}
+    for worker in workers:
+        harness.wait_for(
+            lambda: {at: shard["position"] for at, shard in shards(worker).items()} == ends,  # noqa: B023
+            30,
+            "all samples in both shards",
+        )
+    task, both = Task(name=workers[0].task, kind="binary", partitions=2), Overall("binary")
+    for partition in ends:
+        learner, _ = harness.fold(task, partition, asyncio.run(harness.read_all(broker, task.events, partition)))
+        both.add(learner.champion.scoreboard)
+    for worker in workers:
+        overall = worker.get(f"/v1/{worker.task}")["overall"]
+        assert overall["shards"] == [0, 1]
+        assert overall["served"]["scored"] == 0
+        assert overall["arms"]["champion"] == msgspec.to_builtins(both.describe())
+        each = [shard["arms"]["champion"]["metrics"]["accuracy"] for shard in shards(worker).values()]
+        assert min(each) <= overall["arms"]["champion"]["metrics"]["accuracy"] <= max(each)
 
 
 def test_a_fresh_answer_is_the_owners(workers):

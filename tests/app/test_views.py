@@ -64,7 +64,27 @@ def test_the_status_has_its_shape(worker):
     assert len(one["digest"]) == 64
     champion = one["arms"]["champion"]
     assert (champion["role"], champion["model"], champion["version"]) == ("champion", "logistic", None)
-    assert {"accuracy", "log_loss", "f1", "window"} <= set(champion["metrics"])
+    figures = {
+        "accuracy",
+        "balanced_accuracy",
+        "f1",
+        "precision",
+        "recall",
+        "log_loss",
+        "brier_score",
+        "ece",
+        "roc_auc",
+    }
+    assert figures | {"pr_auc", "mcc", "cohen_kappa", "window"} <= set(champion["metrics"])
+    assert status["overall"]["shards"] == [0, 1]
+    overall = status["overall"]["arms"]["champion"]
+    assert set(overall["metrics"]) == set(champion["metrics"])
+    assert set(overall["calibration"]) == {"equal_width", "equal_mass"}
+    assert sum(pair["count"] for pair in overall["confusion"]) == overall["scored"]
+    assert sum(one["count"] for one in overall["calibration"]["equal_width"]["bins"]) == overall["scored"]
+    assert [one["threshold"] for one in overall["thresholds"]] == [part / 16 for part in range(1, 16)]
+    assert overall["quantile_losses"] == {}
+    assert {"scored", "accuracy"} <= set(status["overall"]["served"])
 
 
 def test_asking_changes_no_digest(worker):

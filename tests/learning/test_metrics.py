@@ -17,7 +17,7 @@ from headrace.learning.metrics import METRICS, WINDOW, Scoreboard, ServedScores
 from headrace.learning.metrics.at_threshold import at_threshold
 from headrace.learning.metrics.calibration import BINS, decompose, equal_mass, equal_width, expected_error
 from headrace.learning.metrics.f1 import f_beta
-from headrace.learning.metrics.overall import Overall
+from headrace.learning.metrics.overall import PAIRS_MAX, Overall
 from headrace.learning.metrics.precision import precision
 from headrace.learning.metrics.quantile_loss import quantile_loss
 from headrace.learning.metrics.recall import recall
@@ -485,3 +485,53 @@ def test_a_histogram_in_which_every_cell_has_many_predictions_is_small():
     histogram.positives = histogram.negatives = [10**6] * CELLS
     histogram.sums = [2**51] * CELLS
     assert len(encode(histogram)) < 20_000
+
+
+# What is told of all shards.
+
+
+def test_all_that_is_told_of_two_classes_is_of_the_same_predictions():
+    labels, p = TASKS["calibrated"]
+    rows = [
+        (label, Prediction(one >= 0.5, {True: one})) for label, one in zip(labels.tolist(), p.tolist(), strict=True)
+    ]
+    overall = Overall("binary")
+    for at in range(3):
+        overall.add(board_of("binary", rows[at::3]))
+    told = overall.describe()
+    assert told.scored == sum(pair.count for pair in told.confusion) == len(rows)
+    assert told.calibration["equal_width"].ece == told.metrics["ece"]
+    for one in told.calibration.values():
+        assert sum(each.count for each in one.bins) == len(rows)
+        murphy = one.murphy
+        total = murphy.reliability - murphy.resolution + murphy.uncertainty + murphy.within
+        assert total == pytest.approx(told.metrics["brier_score"], **EXACT)
+    middle = told.thresholds[BINS // 2 - 1]
+    figures = middle.threshold, middle.precision, middle.recall, middle.f1
+    assert figures == (0.5, *(told.metrics[name] for name in ("precision", "recall", "f1")))
+
+
+def test_all_that_is_told_of_a_regression_has_the_losses_of_quantiles():
+    overall = Overall("regression")
+    assert overall.describe().quantile_losses == {}
+    overall.add(board_of("regression", scored("regression", 100)))
+    told = overall.describe()
+    assert told.quantile_losses["0.5"] == told.metrics["quantile_loss"]
+    assert (told.confusion, told.calibration, told.thresholds) == ([], None, [])
+
+
+def test_nothing_is_told_before_the_first_prediction():
+    for kind in KINDS:
+        told = Overall(kind).describe()
+        assert (told.scored, told.confusion, told.calibration, told.thresholds) == (0, [], None, [])
+
+
+def test_the_most_frequent_pairs_of_many_labels_are_told():
+    overall = Overall("multiclass")
+    board = Scoreboard("multiclass")
+    for number in range(PAIRS_MAX + 50):
+        for _ in range(2 if number % 2 else 1):
+            board.update(number, Prediction(number + 1, {number + 1: 1.0}))
+    overall.add(board)
+    counts = [pair.count for pair in overall.confusion()]
+    assert counts == [2] * 225 + [1] * 175
