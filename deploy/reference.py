@@ -307,6 +307,12 @@ def print_catalogue(catalogue: KindCatalogue[Callable[..., Any]], *, has_paramet
     return write_table(["Name", "Kinds", *(["Parameters"] if has_parameters else []), "Meaning"], rows)
 
 
+def print_metrics() -> str:
+    """Print the table of metrics: a row for each function behind a name."""
+    rows = {name: {kind: metric.read for kind, metric in kinds.items()} for name, kinds in METRICS.items()}
+    return print_catalogue(KindCatalogue("metric", rows), has_parameters=False)
+
+
 def print_names(table: Mapping[str, Any]) -> str:
     """Print a table of names, with the first paragraph of the docstring of each."""
     return write_table(
@@ -369,7 +375,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "errors": lambda: print_codes(ERRORS),
     "commands": print_commands,
     "models": lambda: print_catalogue(MODELS, has_parameters=True),
-    "metrics": lambda: print_catalogue(METRICS, has_parameters=False),
+    "metrics": print_metrics,
     "detectors": print_detectors,
     "reactions": lambda: print_made(REACTIONS),
     "guards": lambda: print_names(GUARDS),

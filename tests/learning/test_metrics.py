@@ -390,10 +390,11 @@ def test_tallies_of_counts_do_not_depend_on_the_order_or_the_parts(rows, cut, di
     assert [vars(tally) for tally in parts[0]] == [vars(tally) for tally in whole]
 
 
-def test_a_merge_with_nothing_changes_nothing():
-    board = board_of("regression", scored("regression", 10))
-    merged = Overall("regression")
-    for part in (Scoreboard("regression"), board, Scoreboard("regression")):
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_merge_with_nothing_changes_nothing(kind):
+    board = board_of(kind, scored(kind, 300))
+    merged = Overall(kind)
+    for part in (Scoreboard(kind), board, Scoreboard(kind)):
         merged.add(part)
     assert merged.values() == board.values()
 

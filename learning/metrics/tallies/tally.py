@@ -49,11 +49,13 @@ class Tally(ABC):
 
 
 def merge_means(count: int, mean: float, other_count: int, other_mean: float) -> float:
-    """Return the mean of two parts of a series from the means of the parts; exact but for the rounding of floats.
+    """Return the mean of two parts of a series from the means of the parts; exact but for the rounding of floats, and if a part is empty.
 
     Examples
     --------
     >>> merge_means(2, 1.5, 4, 3.0)
     2.5
     """
-    return (count * mean + other_count * other_mean) / (count + other_count) if other_count else mean
+    if not count or not other_count:
+        return mean if count else other_mean
+    return (count * mean + other_count * other_mean) / (count + other_count)
