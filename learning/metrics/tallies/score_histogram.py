@@ -25,8 +25,9 @@ All edges are multiples of 2**-21, so they are exact floats, and every multiple 
 
 CELLS = len(EDGES) + 1
 
-UNIT = 2.0**32
-"""A sum of probabilities is a whole number of 1/UNIT, so that sums do not depend on the order of their parts."""
+UNIT = 2.0**24
+"""A sum of probabilities is a whole number of 1/UNIT, so that sums do not depend on the order of their parts. Each probability is rounded down,
+which keeps it in its cell. A cell has room for 2**39 predictions."""
 
 CellCounts = Annotated[list[Count], Meta(min_length=CELLS, max_length=CELLS)]
 
