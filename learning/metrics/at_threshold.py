@@ -1,11 +1,11 @@
 """Labels that were predicted at another threshold than the one in force."""
 
-from collections.abc import Sequence
+from bisect import bisect_left
 
-from headrace.learning.metrics.tallies import Confusion, Group, Table
+from headrace.learning.metrics.tallies import Confusion, Groups, Table
 
 
-def at_threshold(groups: Sequence[Group], threshold: float) -> Table:
+def at_threshold(groups: Groups, threshold: float) -> Table:
     """Return the confusion table if True were predicted from a probability on, for precision, recall and F-beta at that threshold.
 
     Parameters
@@ -19,14 +19,13 @@ def at_threshold(groups: Sequence[Group], threshold: float) -> Table:
     Examples
     --------
     >>> from headrace.learning.metrics.precision import precision
-    >>> groups = [Group(positives=0, negatives=3, p=0.2), Group(positives=2, negatives=1, p=0.4), Group(positives=4, negatives=0, p=0.9)]
+    >>> groups = Groups(positives=[0, 2, 4], negatives=[3, 1, 0], p=[0.2, 0.4, 0.9])
     >>> precision(at_threshold(groups, 0.5)), round(precision(at_threshold(groups, 0.25)), 4)
     (1.0, 0.8571)
     """
-    confusion = Confusion()
-    for group in groups:
-        for label, count in (True, group.positives), (False, group.negatives):
-            if count:
-                pair = label, group.p >= threshold
-                confusion.counts[pair] = confusion.counts.get(pair, 0) + count
+    confusion, at = Confusion(), bisect_left(groups.p, threshold)
+    for label, counts in (True, groups.positives), (False, groups.negatives):
+        for predicted, part in (False, counts[:at]), (True, counts[at:]):
+            if count := sum(part):
+                confusion.count(label, predicted, count)
     return confusion.view()

@@ -1,10 +1,11 @@
 """Calibration: the reliability curve, its error, and Murphy's decomposition of the Brier score, all from the same bins."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
 
 import msgspec
 
-from headrace.learning.metrics.tallies import Group
+from headrace.learning.metrics.tallies import Groups
 
 BINS = 16
 """The number of bins. Edges of equal width are multiples of 1/16: exact floats, and edges of the histogram's cells."""
@@ -49,18 +50,18 @@ class Murphy(msgspec.Struct, frozen=True):
     within: float
 
 
-def equal_width(groups: Sequence[Group]) -> list[Bin]:
+def equal_width(groups: Groups) -> list[Bin]:
     """Put predictions into 16 bins of equal width; a bin has its lower edge, and the last one has 1. Empty bins are left out.
 
     Examples
     --------
-    >>> equal_width([Group(1, 3, 0.3), Group(0, 1, 0.31), Group(3, 1, 0.75)])
+    >>> equal_width(Groups([1, 0, 3], [3, 1, 1], [0.3, 0.31, 0.75]))
     [Bin(count=5, predicted=0.302, observed=0.2), Bin(count=4, predicted=0.75, observed=0.75)]
     """
-    return _bins(groups, lambda group, _: int(group.p * BINS))
+    return _bins(groups, (min(int(p * BINS), BINS - 1) for p in groups.p))
 
 
-def equal_mass(groups: Sequence[Group]) -> list[Bin]:
+def equal_mass(groups: Groups) -> list[Bin]:
     """Put predictions into at most 16 bins of about as many predictions each. Those of one group stay together, in the bin of their middle rank.
 
     Notes
@@ -69,23 +70,26 @@ def equal_mass(groups: Sequence[Group]) -> list[Bin]:
 
     Examples
     --------
-    >>> [one.count for one in equal_mass([Group(1, 1, p / 100) for p in range(32)])] == [4] * 16
+    >>> [one.count for one in equal_mass(Groups([1] * 32, [1] * 32, [p / 100 for p in range(32)]))] == [4] * 16
     True
     """
-    total = sum(positives + negatives for positives, negatives, _ in groups)
-    return _bins(groups, lambda group, below: (2 * below + group.positives + group.negatives) * BINS // (2 * total))
+    counts = _counts(groups)
+    total = sum(counts)
+    middles = (2 * upto - count for count, upto in zip(counts, accumulate(counts), strict=True))  # doubled
+    return _bins(groups, (middle * BINS // (2 * total) for middle in middles))
 
 
-def _bins(groups: Sequence[Group], place: Callable[[Group, int], int]) -> list[Bin]:
-    """Put groups into bins; `place` gives the bin of a group from the group and the number of predictions below it."""
+def _counts(groups: Groups) -> list[int]:
+    return [ones + zeros for ones, zeros in zip(groups.positives, groups.negatives, strict=True)]
+
+
+def _bins(groups: Groups, places: Iterable[int]) -> list[Bin]:
+    """Put each group into its bin, 0 to 15."""
     counts, positives, sums = [0] * BINS, [0] * BINS, [0.0] * BINS
-    below = 0
-    for group in groups:
-        at, count = min(place(group, below), BINS - 1), group.positives + group.negatives
-        below += count
+    for at, count, ones, p in zip(places, _counts(groups), groups.positives, groups.p, strict=True):
         counts[at] += count
-        positives[at] += group.positives
-        sums[at] += count * group.p
+        positives[at] += ones
+        sums[at] += count * p
     return [
         Bin(count, total / count, ones / count)
         for count, ones, total in zip(counts, positives, sums, strict=True)

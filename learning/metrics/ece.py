@@ -1,12 +1,10 @@
 """The expected calibration error."""
 
-from collections.abc import Sequence
-
 from headrace.learning.metrics.calibration import equal_width, expected_error
-from headrace.learning.metrics.tallies import Group
+from headrace.learning.metrics.tallies import Groups
 
 
-def ece(groups: Sequence[Group]) -> float:
+def ece(groups: Groups) -> float:
     """The expected calibration error, 0 to 1: the mean distance of the probability of true from the share of true, in 16 bins of equal width.
 
     Notes
@@ -15,7 +13,7 @@ def ece(groups: Sequence[Group]) -> float:
 
     Examples
     --------
-    >>> ece([Group(positives=1, negatives=3, p=0.375), Group(positives=3, negatives=1, p=0.75)])
+    >>> ece(Groups(positives=[1, 3], negatives=[3, 1], p=[0.375, 0.75]))
     0.0625
     """
     return expected_error(equal_width(groups))

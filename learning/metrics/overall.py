@@ -1,6 +1,7 @@
 """The figures of an arm over all shards of a task, with the tables and curves behind them."""
 
-from collections.abc import Callable, Sequence
+import heapq
+from collections.abc import Callable
 
 import msgspec
 
@@ -11,7 +12,7 @@ from headrace.learning.metrics.f1 import f_beta
 from headrace.learning.metrics.precision import precision
 from headrace.learning.metrics.quantile_loss import quantile_loss
 from headrace.learning.metrics.recall import recall
-from headrace.learning.metrics.tallies import Confusion, Errors, Group, ProbabilityLosses, ScoreHistogram
+from headrace.learning.metrics.tallies import Confusion, Errors, Groups, ProbabilityLosses, ScoreHistogram
 from headrace.learning.task import Json, Kind, Label
 
 PAIRS_MAX = 400
@@ -117,8 +118,8 @@ class Overall:
         confusion = self.tallies.get(Confusion.name)
         if not isinstance(confusion, Confusion):
             return []
-        pairs = sorted(confusion.counts.items(), key=lambda item: (-item[1], str(item[0])))
-        return [Pair(label, predicted, count) for (label, predicted), count in pairs[:PAIRS_MAX]]
+        pairs = [Pair(label, value, count) for label, row in confusion.counts.items() for value, count in row.items()]
+        return heapq.nsmallest(PAIRS_MAX, pairs, key=lambda pair: (-pair.count, str(pair.label), str(pair.predicted)))
 
     def describe(self) -> ArmFigures:
         """Return the figures with the tables and curves behind them."""
@@ -126,7 +127,7 @@ class Overall:
         calibration: dict[str, Calibration] | None = None
         thresholds: list[AtThreshold] = []
         if self.scored and isinstance(losses, ProbabilityLosses):
-            groups: list[Group] = self.tallies[ScoreHistogram.name].view()
+            groups: Groups = self.tallies[ScoreHistogram.name].view()
             calibration = {
                 "equal_width": _calibration(groups, equal_width, losses.squared),
                 "equal_mass": _calibration(groups, equal_mass, losses.squared),
@@ -138,11 +139,11 @@ class Overall:
         return ArmFigures(self.scored, self.values(), self.confusion(), calibration, thresholds, quantiles)
 
 
-def _calibration(groups: Sequence[Group], bins_of: Callable[[Sequence[Group]], list[Bin]], brier: float) -> Calibration:
+def _calibration(groups: Groups, bins_of: Callable[[Groups], list[Bin]], brier: float) -> Calibration:
     bins = bins_of(groups)
     return Calibration(bins, expected_error(bins), decompose(bins, brier))
 
 
-def _at(groups: Sequence[Group], threshold: float) -> AtThreshold:
+def _at(groups: Groups, threshold: float) -> AtThreshold:
     table = at_threshold(groups, threshold)
     return AtThreshold(threshold, precision(table), recall(table), f_beta(table, True))

@@ -1,12 +1,11 @@
 """The area under the precision-recall curve."""
 
 import math
-from collections.abc import Sequence
 
-from headrace.learning.metrics.tallies import Group
+from headrace.learning.metrics.tallies import Groups
 
 
-def pr_auc(groups: Sequence[Group]) -> float:
+def pr_auc(groups: Groups) -> float:
     """The area under the precision-recall curve, 0 to 1, as average precision: `sklearn.metrics.average_precision_score`.
 
     It is the mean, over the labels true, of the precision among the predictions of at least that probability. Predictions of one group are
@@ -19,13 +18,13 @@ def pr_auc(groups: Sequence[Group]) -> float:
 
     Examples
     --------
-    >>> pr_auc([Group(positives=1, negatives=1, p=0.2), Group(positives=1, negatives=0, p=0.6)])
+    >>> pr_auc(Groups(positives=[1, 1], negatives=[1, 0], p=[0.2, 0.6]))
     0.8333333333333333
     """
     positives = total = 0
     area = 0.0
-    for group in reversed(groups):
-        positives += group.positives
-        total += group.positives + group.negatives
-        area += group.positives * positives / total
+    for ones, zeros in zip(reversed(groups.positives), reversed(groups.negatives), strict=True):
+        positives += ones
+        total += ones + zeros
+        area += ones * positives / total
     return area / positives if positives else math.nan

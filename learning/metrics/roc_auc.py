@@ -1,12 +1,11 @@
 """The area under the ROC curve."""
 
 import math
-from collections.abc import Sequence
 
-from headrace.learning.metrics.tallies import Group
+from headrace.learning.metrics.tallies import Groups
 
 
-def roc_auc(groups: Sequence[Group]) -> float:
+def roc_auc(groups: Groups) -> float:
     """The area under the ROC curve, 0 to 1: how often a label true has a higher probability than a label false: `sklearn.metrics.roc_auc_score`.
 
     Predictions of one group count as ties: as one half each. So since the start it is off by at most half the share of pairs of a label true
@@ -18,12 +17,12 @@ def roc_auc(groups: Sequence[Group]) -> float:
 
     Examples
     --------
-    >>> roc_auc([Group(positives=0, negatives=1, p=0.2), Group(positives=1, negatives=1, p=0.6)])
+    >>> roc_auc(Groups(positives=[0, 1], negatives=[1, 1], p=[0.2, 0.6]))
     0.75
     """
     below = doubled = positives = 0
-    for group in groups:
-        doubled += group.positives * (2 * below + group.negatives)
-        below += group.negatives
-        positives += group.positives
+    for ones, zeros in zip(groups.positives, groups.negatives, strict=True):
+        doubled += ones * (2 * below + zeros)
+        below += zeros
+        positives += ones
     return doubled / (2 * positives * below) if positives and below else math.nan

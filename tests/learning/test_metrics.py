@@ -283,7 +283,7 @@ def test_each_cell_has_its_lower_edge_and_is_at_most_a_32nd_wide():
         histogram = ScoreHistogram()
         histogram.update(True, True, edge)
         histogram.update(True, True, math.nextafter(edge, 0))
-        assert [group.positives for group in histogram.view()] == [1, 1]
+        assert histogram.view().positives == [1, 1]
 
 
 def roc_and_pr(groups):
@@ -291,13 +291,16 @@ def roc_and_pr(groups):
     return read["roc_auc"].read(groups), read["pr_auc"].read(groups)
 
 
+def tied_pairs(groups):
+    return sum(ones * zeros for ones, zeros in zip(groups.positives, groups.negatives, strict=True))
+
+
 @pytest.mark.parametrize("task", TASKS)
 def test_areas_since_the_start_are_within_the_stated_rounding(task):
     labels, p = TASKS[task]
     groups = tallied(ScoreHistogram, labels, p).view()
     area, under_curve = roc_and_pr(groups)
-    pairs = sum(group.positives * group.negatives for group in groups)
-    bound = pairs / (2 * int(labels.sum()) * int((~labels).sum()))
+    bound = tied_pairs(groups) / (2 * int(labels.sum()) * int((~labels).sum()))
     assert abs(area - sk.roc_auc_score(labels, p)) <= bound + 1e-12
     assert abs(area - sk.roc_auc_score(labels, p)) < 0.001
     worst, best = (sk.average_precision_score(labels, order(labels, p, way)) for way in (-1, 1))
@@ -327,11 +330,12 @@ def test_the_areas_of_any_scores_are_scikit_learns_and_rounded_within_bounds(row
     area, under_curve = roc_and_pr(exact)
     assert area == pytest.approx(sk.roc_auc_score(labels, p), **EXACT)
     assert under_curve == pytest.approx(sk.average_precision_score(labels, p), **EXACT)
-    pairs = sum(group.positives * group.negatives for group in cells)
-    assert abs(roc_and_pr(cells)[0] - area) <= pairs / (2 * int(labels.sum()) * int((~labels).sum())) + 1e-12
-    assert sum(group.p * (group.positives + group.negatives) for group in cells) == pytest.approx(
-        p.sum(), abs=len(p) / UNIT
+    assert (
+        abs(roc_and_pr(cells)[0] - area) <= tied_pairs(cells) / (2 * int(labels.sum()) * int((~labels).sum())) + 1e-12
     )
+    counts = np.add(cells.positives, cells.negatives)
+    assert np.dot(counts, cells.p) == pytest.approx(p.sum(), abs=len(p) / UNIT)
+    assert sorted(cells.p) == cells.p
 
 
 @pytest.mark.parametrize("odd", [-3, 7, 2**62, -1e300, 1e300, math.inf, -math.inf, math.nan, None, True])
@@ -340,7 +344,7 @@ def test_a_number_that_is_no_probability_counts_as_the_nearest_one(odd):
     p = float(odd is not None and odd >= 1)
     values = board.values()
     for tallies, figures in (board.tallies, values), (board.recent(), values["window"]):
-        assert tallies["score_histogram"].view() == [(0, 1, p)]
+        assert tallies["score_histogram"].view() == ([0], [1], [p])
         assert (figures["brier_score"], figures["ece"]) == (p, p)
 
 

@@ -99,8 +99,8 @@ ODD = {
     ),
     "no tally": (put("arms.champion.scoreboard.tallies.confusion", {}), "there is no Confusion where one should be"),
     "counts of texts": (
-        put("arms.champion.scoreboard.tallies.confusion.counts", {(True, True): "a"}),
-        "Confusion.counts: Expected `int`, got `str` - at `$[...]`",
+        put("arms.champion.scoreboard.tallies.confusion.counts", {True: {True: "a"}}),
+        "Confusion.counts: Expected `int`, got `str` - at `$[...][...]`",
     ),
     "a histogram of other cells": (
         put("arms.champion.scoreboard.tallies.score_histogram.sums", [0] * 7),

@@ -15,7 +15,7 @@ class Table(NamedTuple):
     Parameters
     ----------
     counts
-        How often each pair of a label and a predicted label came; pairs that never came are missing.
+        By label and predicted label, how often the two came together; pairs that never came are missing.
     labels, predicted, right
         How often each label came, how often it was predicted, and how often both at once.
     classes
@@ -24,7 +24,7 @@ class Table(NamedTuple):
         The number of predictions.
     """
 
-    counts: Mapping[tuple[Label, Label], int]
+    counts: Mapping[Label, Mapping[Label, int]]
     labels: Counter[Label]
     predicted: Counter[Label]
     right: Counter[Label]
@@ -40,7 +40,7 @@ class Table(NamedTuple):
         return self.right[label] / self.labels[label] if self.labels[label] else 0.0
 
 
-@tagged("confusion/1", counts=dict[tuple[Label, Label], Count])
+@tagged("confusion/1", counts=dict[Label, dict[Label, Count]])
 class Confusion(Tally):
     """Counts the pairs of label and predicted label. It is sparse: only pairs that came have a count. Merging is exact.
 
@@ -50,32 +50,38 @@ class Confusion(Tally):
     >>> for label, value in [("a", "a"), ("a", "b"), ("b", "b")]:
     ...     confusion.update(label, value)
     >>> table = confusion.view()
-    >>> table.counts["a", "b"], table.precision("b"), table.recall("b")
+    >>> table.counts["a"]["b"], table.precision("b"), table.recall("b")
     (1, 0.5, 1.0)
     """
 
     name = "confusion"
 
     def __init__(self) -> None:
-        self.counts: dict[tuple[Label, Label], int] = {}
+        self.counts: dict[Label, dict[Label, int]] = {}
 
     def update(self, label: Label, value: Label, p: float | None = None) -> None:  # noqa: ARG002
         """Count one prediction."""
-        pair = label, value
-        counts = self.counts
-        counts[pair] = counts[pair] + 1 if pair in counts else 1
+        try:
+            self.counts[label][value] += 1
+        except KeyError:  # the first time
+            self.count(label, value, 1)
+
+    def count(self, label: Label, value: Label, count: int) -> None:
+        """Count some predictions at once, at least one."""
+        row = self.counts.setdefault(label, {})
+        row[value] = row.get(value, 0) + count
 
     def add(self, other: "Confusion") -> None:
         """Count all predictions of another table too."""
-        for pair, count in other.counts.items():
-            self.counts[pair] = self.counts.get(pair, 0) + count
+        for label, row in other.counts.items():
+            for value, count in row.items():
+                self.count(label, value, count)
 
     def view(self) -> Table:
         """Return the table with its margins."""
-        labels, predicted, right = Counter[Label](), Counter[Label](), Counter[Label]()
-        for (label, value), count in self.counts.items():
-            labels[label] += count
-            predicted[value] += count
-            if label == value:
-                right[label] += count
+        labels = Counter({label: sum(row.values()) for label, row in self.counts.items()})
+        right = Counter({label: row[label] for label, row in self.counts.items() if label in row})
+        predicted = Counter[Label]()
+        for row in self.counts.values():
+            predicted.update(row)
         return Table(self.counts, labels, predicted, right, frozenset(labels | predicted), labels.total())

@@ -1,6 +1,8 @@
 """The probabilities of True, counted by label: in fixed cells, or exactly."""
 
 from bisect import bisect_right
+from collections import Counter
+from collections.abc import Sequence
 from typing import Annotated, NamedTuple
 
 from msgspec import Meta
@@ -32,20 +34,20 @@ which keeps it in its cell. A cell has room for 2**39 predictions."""
 CellCounts = Annotated[list[Count], Meta(min_length=CELLS, max_length=CELLS)]
 
 
-class Group(NamedTuple):
-    """Predictions of one probability, or of probabilities in one cell.
+class Groups(NamedTuple):
+    """Predictions in groups of one probability, or of one cell, in the ascending order of their probabilities.
 
     Parameters
     ----------
     positives, negatives
-        How many had the label True, and how many False.
+        How many predictions of each group had the label True, and how many False; not both 0.
     p
-        The mean probability of True.
+        The mean probability of True of each group.
     """
 
-    positives: int
-    negatives: int
-    p: float
+    positives: Sequence[int]
+    negatives: Sequence[int]
+    p: Sequence[float]
 
 
 @tagged("score-histogram/1", positives=CellCounts, negatives=CellCounts, sums=CellCounts)
@@ -66,7 +68,7 @@ class ScoreHistogram(Tally):
     >>> for label, p in [(True, 0.75), (False, 0.25), (False, 0.7578125)]:
     ...     scores.update(label, p > 0.5, p)
     >>> scores.view()
-    [Group(positives=0, negatives=1, p=0.25), Group(positives=1, negatives=0, p=0.75), Group(positives=0, negatives=1, p=0.7578125)]
+    Groups(positives=[0, 1, 0], negatives=[1, 0, 1], p=[0.25, 0.75, 0.7578125])
     """
 
     name = "score_histogram"
@@ -96,41 +98,47 @@ class ScoreHistogram(Tally):
         self.negatives = [one + more for one, more in zip(self.negatives, other.negatives, strict=True)]
         self.sums = [one + more for one, more in zip(self.sums, other.sums, strict=True)]
 
-    def view(self) -> list[Group]:
-        """Return the cells that have predictions, in ascending order."""
-        cells = zip(self.positives, self.negatives, self.sums, strict=True)
-        return [Group(ones, zeros, p / UNIT / (ones + zeros)) for ones, zeros, p in cells if ones or zeros]
+    def view(self) -> Groups:
+        """Return the cells that have predictions."""
+        counts = [ones + zeros for ones, zeros in zip(self.positives, self.negatives, strict=True)]
+        cells = [cell for cell, count in enumerate(counts) if count]
+        return Groups(
+            [self.positives[cell] for cell in cells],
+            [self.negatives[cell] for cell in cells],
+            [self.sums[cell] / UNIT / counts[cell] for cell in cells],
+        )
 
 
 class Scores(Tally):
-    """Counts each probability of True exactly, by label. It grows with the predictions, so it is used for those of a window.
+    """Keeps each probability of True exactly, by label. It grows with the predictions, so it is used for those of a window.
 
     Examples
     --------
     >>> scores = Scores()
     >>> for label, p in [(True, 0.75), (False, 0.25), (False, 0.7501)]:
     ...     scores.update(label, p > 0.5, p)
-    >>> len(scores.view())
-    3
+    >>> scores.view().p
+    [0.25, 0.75, 0.7501]
     """
 
     name = ScoreHistogram.name
     needs_probabilities = True
 
     def __init__(self) -> None:
-        self.counts: dict[float, list[int]] = {}
+        self.positives: list[float] = []
+        self.negatives: list[float] = []
 
     def update(self, label: Label, value: Label, p: float | None) -> None:  # noqa: ARG002
         """Count one prediction; a missing probability is 0."""
-        self.counts.setdefault(p or 0.0, [0, 0])[bool(label)] += 1
+        (self.positives if label else self.negatives).append(p or 0.0)
 
     def add(self, other: "Scores") -> None:
         """Count all predictions of another tally too."""
-        for p, (negatives, positives) in other.counts.items():
-            counts = self.counts.setdefault(p, [0, 0])
-            counts[0] += negatives
-            counts[1] += positives
+        self.positives += other.positives
+        self.negatives += other.negatives
 
-    def view(self) -> list[Group]:
-        """Return a group for each probability, in ascending order."""
-        return [Group(positives, negatives, p) for p, (negatives, positives) in sorted(self.counts.items())]
+    def view(self) -> Groups:
+        """Return a group for each probability."""
+        positives, negatives = Counter(self.positives), Counter(self.negatives)
+        every = sorted(positives.keys() | negatives.keys())
+        return Groups([positives.get(p, 0) for p in every], [negatives.get(p, 0) for p in every], every)
