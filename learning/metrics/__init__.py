@@ -22,7 +22,7 @@ from headrace.learning.metrics.r2 import r2
 from headrace.learning.metrics.recall import macro_recall, recall
 from headrace.learning.metrics.rmse import rmse
 from headrace.learning.metrics.roc_auc import roc_auc
-from headrace.learning.metrics.tallies import Confusion, Errors, LabelLoss, ProbabilityLosses, ScoreHistogram, Tally
+from headrace.learning.metrics.tallies import Confusion, Errors, LabelLoss, Probabilities, Tally
 from headrace.learning.prediction import Prediction, number
 from headrace.learning.tags import tagged
 from headrace.learning.task import Json, Kind, Label
@@ -54,7 +54,7 @@ METRICS: KindCatalogue[Metric] = KindCatalogue(
     "metric",
     {
         "accuracy": {"binary": Metric(Confusion, accuracy), "multiclass": Metric(Confusion, accuracy)},
-        "log_loss": {"binary": Metric(ProbabilityLosses, log_loss), "multiclass": Metric(LabelLoss, cross_entropy)},
+        "log_loss": {"binary": Metric(Probabilities, log_loss), "multiclass": Metric(LabelLoss, cross_entropy)},
         "f1": {"binary": Metric(Confusion, f1), "multiclass": Metric(Confusion, macro_f1)},
         "mae": {"regression": Metric(Errors, mae)},
         "rmse": {"regression": Metric(Errors, rmse)},
@@ -67,10 +67,10 @@ METRICS: KindCatalogue[Metric] = KindCatalogue(
         "recall": {"binary": Metric(Confusion, recall), "multiclass": Metric(Confusion, macro_recall)},
         "mcc": {"binary": Metric(Confusion, mcc), "multiclass": Metric(Confusion, mcc)},
         "cohen_kappa": {"binary": Metric(Confusion, cohen_kappa), "multiclass": Metric(Confusion, cohen_kappa)},
-        "brier_score": {"binary": Metric(ProbabilityLosses, brier_score)},
-        "ece": {"binary": Metric(ScoreHistogram, ece)},
-        "roc_auc": {"binary": Metric(ScoreHistogram, roc_auc)},
-        "pr_auc": {"binary": Metric(ScoreHistogram, pr_auc)},
+        "brier_score": {"binary": Metric(Probabilities, brier_score)},
+        "ece": {"binary": Metric(Probabilities, ece)},
+        "roc_auc": {"binary": Metric(Probabilities, roc_auc)},
+        "pr_auc": {"binary": Metric(Probabilities, pr_auc)},
         "quantile_loss": {"regression": Metric(Errors, quantile_loss)},
     },
 )
@@ -83,7 +83,7 @@ def new_tallies(kind: Kind, *, of_labels: bool = False) -> dict[str, Tally]:
     Examples
     --------
     >>> list(new_tallies("binary")), list(new_tallies("binary", of_labels=True))
-    (['confusion', 'probability_losses', 'score_histogram'], ['confusion'])
+    (['confusion', 'probabilities'], ['confusion'])
     """
     classes = dict.fromkeys(metric.tally for metric in METRICS.of_kind(kind).values())
     return {tally.name: tally() for tally in classes if not (of_labels and tally.needs_probabilities)}

@@ -1,9 +1,9 @@
 """The Brier score."""
 
-from headrace.learning.metrics.tallies import ProbabilityLosses
+from headrace.learning.metrics.tallies import Groups
 
 
-def brier_score(losses: ProbabilityLosses) -> float:
+def brier_score(groups: Groups) -> float:
     """The mean squared error of the probability of true, 0 to 1: `sklearn.metrics.brier_score_loss`.
 
     Notes
@@ -12,10 +12,11 @@ def brier_score(losses: ProbabilityLosses) -> float:
 
     Examples
     --------
-    >>> losses = ProbabilityLosses()
-    >>> losses.update(True, True, 0.75)
-    >>> losses.update(False, True, 0.75)
-    >>> brier_score(losses)
+    >>> from headrace.learning.metrics.tallies import Probabilities
+    >>> tally = Probabilities()
+    >>> tally.update(True, True, 0.75)
+    >>> tally.update(False, True, 0.75)
+    >>> brier_score(tally.view())
     0.3125
     """
-    return losses.squared
+    return groups.squared

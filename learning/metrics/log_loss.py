@@ -1,19 +1,20 @@
 """Log loss, for two classes and for more."""
 
-from headrace.learning.metrics.tallies import LabelLoss, ProbabilityLosses
+from headrace.learning.metrics.tallies import Groups, LabelLoss
 
 
-def log_loss(losses: ProbabilityLosses) -> float:
+def log_loss(groups: Groups) -> float:
     """The mean of minus the logarithm of the probability given to the label, 0 or more: `river.metrics.LogLoss`.
 
     Examples
     --------
-    >>> losses = ProbabilityLosses()
-    >>> losses.update(True, True, 0.9)
-    >>> round(log_loss(losses), 6)
+    >>> from headrace.learning.metrics.tallies import Probabilities
+    >>> tally = Probabilities()
+    >>> tally.update(True, True, 0.9)
+    >>> round(log_loss(tally.view()), 6)
     0.105361
     """
-    return losses.log
+    return groups.log
 
 
 def cross_entropy(loss: LabelLoss) -> float:

@@ -12,7 +12,7 @@ from headrace.learning.metrics.f1 import f_beta
 from headrace.learning.metrics.precision import precision
 from headrace.learning.metrics.quantile_loss import quantile_loss
 from headrace.learning.metrics.recall import recall
-from headrace.learning.metrics.tallies import Confusion, Errors, Groups, ProbabilityLosses, ScoreHistogram
+from headrace.learning.metrics.tallies import Confusion, Errors, Groups, Probabilities
 from headrace.learning.task import Json, Kind, Label
 
 PAIRS_MAX = 400
@@ -123,14 +123,14 @@ class Overall:
 
     def describe(self) -> ArmFigures:
         """Return the figures with the tables and curves behind them."""
-        losses, errors = self.tallies.get(ProbabilityLosses.name), self.tallies.get(Errors.name)
+        probabilities, errors = self.tallies.get(Probabilities.name), self.tallies.get(Errors.name)
         calibration: dict[str, Calibration] | None = None
         thresholds: list[AtThreshold] = []
-        if self.scored and isinstance(losses, ProbabilityLosses):
-            groups: Groups = self.tallies[ScoreHistogram.name].view()
+        if self.scored and isinstance(probabilities, Probabilities):
+            groups = probabilities.view()
             calibration = {
-                "equal_width": _calibration(groups, equal_width, losses.squared),
-                "equal_mass": _calibration(groups, equal_mass, losses.squared),
+                "equal_width": _calibration(groups, equal_width),
+                "equal_mass": _calibration(groups, equal_mass),
             }
             thresholds = [_at(groups, part / BINS) for part in range(1, BINS)]
         quantiles: dict[str, float | None] = {}
@@ -139,9 +139,9 @@ class Overall:
         return ArmFigures(self.scored, self.values(), self.confusion(), calibration, thresholds, quantiles)
 
 
-def _calibration(groups: Groups, bins_of: Callable[[Groups], list[Bin]], brier: float) -> Calibration:
+def _calibration(groups: Groups, bins_of: Callable[[Groups], list[Bin]]) -> Calibration:
     bins = bins_of(groups)
-    return Calibration(bins, expected_error(bins), decompose(bins, brier))
+    return Calibration(bins, expected_error(bins), decompose(bins, groups.squared))
 
 
 def _at(groups: Groups, threshold: float) -> AtThreshold:

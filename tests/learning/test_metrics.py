@@ -21,8 +21,8 @@ from headrace.learning.metrics.overall import PAIRS_MAX, Overall
 from headrace.learning.metrics.precision import precision
 from headrace.learning.metrics.quantile_loss import quantile_loss
 from headrace.learning.metrics.recall import recall
-from headrace.learning.metrics.tallies import Confusion, Errors, ScoreHistogram
-from headrace.learning.metrics.tallies.score_histogram import CELLS, EDGES, UNIT, Scores
+from headrace.learning.metrics.tallies import Confusion, Errors, Probabilities
+from headrace.learning.metrics.tallies.probabilities import CELLS, EDGES, UNIT, ExactProbabilities
 from headrace.learning.prediction import Prediction
 from headrace.learning.snapshot import decode, digest, encode
 
@@ -198,7 +198,7 @@ def tallied(make, labels, p):
 
 
 @pytest.mark.parametrize("task", TASKS)
-@pytest.mark.parametrize("make", [ScoreHistogram, Scores])
+@pytest.mark.parametrize("make", [Probabilities, ExactProbabilities])
 def test_the_reliability_curve_and_its_error_are_those_of_scikit_learn(task, make):
     labels, p = TASKS[task]
     if task == "with ties":  # a probability at an edge belongs to the bin above, and in scikit-learn to the one below
@@ -206,7 +206,7 @@ def test_the_reliability_curve_and_its_error_are_those_of_scikit_learn(task, mak
     bins = equal_width(tallied(make, labels, p).view())
     observed, predicted = sk_calibration.calibration_curve(labels, p, n_bins=BINS)
     assert [one.observed for one in bins] == pytest.approx(list(observed), **EXACT)
-    rounding = {"abs": 1 / UNIT} if make is ScoreHistogram else EXACT
+    rounding = {"abs": 1 / UNIT} if make is Probabilities else EXACT
     assert [one.predicted for one in bins] == pytest.approx(list(predicted), **rounding)
     counts, _ = np.histogram(p, bins=BINS, range=(0, 1))
     assert [one.count for one in bins] == [count for count in counts if count]
@@ -217,7 +217,7 @@ def test_the_reliability_curve_and_its_error_are_those_of_scikit_learn(task, mak
 @pytest.mark.parametrize("task", set(TASKS) - {"with ties"})
 def test_bins_of_equal_mass_are_those_of_scikit_learn(task):
     labels, p = TASKS[task]
-    bins = equal_mass(tallied(Scores, labels, p).view())
+    bins = equal_mass(tallied(ExactProbabilities, labels, p).view())
     observed, predicted = sk_calibration.calibration_curve(labels, p, n_bins=BINS, strategy="quantile")
     assert [one.count for one in bins] == [len(p) // BINS] * BINS
     assert [one.observed for one in bins] == pytest.approx(list(observed), **EXACT)
@@ -227,15 +227,15 @@ def test_bins_of_equal_mass_are_those_of_scikit_learn(task):
 @pytest.mark.parametrize("task", set(TASKS) - {"with ties"})
 def test_bins_of_equal_mass_that_are_made_of_cells_are_nearly_those(task):
     labels, p = TASKS[task]
-    bins = equal_mass(tallied(ScoreHistogram, labels, p).view())
+    bins = equal_mass(tallied(Probabilities, labels, p).view())
     assert max(one.count for one in bins) < 2.5 * len(p) / BINS
-    exact = expected_error(equal_mass(tallied(Scores, labels, p).view()))
+    exact = expected_error(equal_mass(tallied(ExactProbabilities, labels, p).view()))
     assert expected_error(bins) == pytest.approx(exact, abs=0.01)
 
 
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("bins_of", [equal_width, equal_mass])
-@pytest.mark.parametrize("make", [ScoreHistogram, Scores])
+@pytest.mark.parametrize("make", [Probabilities, ExactProbabilities])
 def test_murphys_parts_add_up_to_the_brier_score(task, bins_of, make):
     labels, p = TASKS[task]
     bins, brier = bins_of(tallied(make, labels, p).view()), sk.brier_score_loss(labels, p)
@@ -250,17 +250,17 @@ def test_murphys_parts_add_up_to_the_brier_score(task, bins_of, make):
 
 def test_nothing_lies_within_the_bins_if_each_has_one_probability():
     labels, p = TASKS["with ties"]
-    parts = decompose(equal_width(tallied(Scores, labels, p).view()), sk.brier_score_loss(labels, p))
+    parts = decompose(equal_width(tallied(ExactProbabilities, labels, p).view()), sk.brier_score_loss(labels, p))
     assert parts.within == pytest.approx(0, abs=1e-12)
 
 
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("threshold", [0.0, 1 / 64, 0.25, 0.5, 0.8125, 1.0])
-@pytest.mark.parametrize("make", [ScoreHistogram, Scores])
+@pytest.mark.parametrize("make", [Probabilities, ExactProbabilities])
 def test_precision_recall_and_f_beta_at_a_threshold_are_those_of_scikit_learn(task, threshold, make):
     labels, p = TASKS[task]
     table, predicted = at_threshold(tallied(make, labels, p).view(), threshold), p >= threshold
-    if threshold == 1.0 and make is ScoreHistogram:
+    if threshold == 1.0 and make is Probabilities:
         return  # no edge: the last cell has probabilities below 1 too
     assert precision(table) == pytest.approx(sk.precision_score(labels, predicted, zero_division=0), **EXACT)
     assert recall(table) == pytest.approx(sk.recall_score(labels, predicted), **EXACT)
@@ -280,7 +280,7 @@ def test_each_cell_has_its_lower_edge_and_is_at_most_a_32nd_wide():
     for lower, upper in itertools.pairwise(EDGES):
         assert upper - lower <= min(lower, 1 - upper) / 32
     for edge in EDGES:
-        histogram = ScoreHistogram()
+        histogram = Probabilities()
         histogram.update(True, True, edge)
         histogram.update(True, True, math.nextafter(edge, 0))
         assert histogram.view().positives == [1, 1]
@@ -298,7 +298,7 @@ def tied_pairs(groups):
 @pytest.mark.parametrize("task", TASKS)
 def test_areas_since_the_start_are_within_the_stated_rounding(task):
     labels, p = TASKS[task]
-    groups = tallied(ScoreHistogram, labels, p).view()
+    groups = tallied(Probabilities, labels, p).view()
     area, under_curve = roc_and_pr(groups)
     bound = tied_pairs(groups) / (2 * int(labels.sum()) * int((~labels).sum()))
     assert abs(area - sk.roc_auc_score(labels, p)) <= bound + 1e-12
@@ -309,7 +309,7 @@ def test_areas_since_the_start_are_within_the_stated_rounding(task):
 
 
 def order(labels, p, way):
-    """Scores that order the cells as the histogram does, and within a cell the labels true first or last."""
+    """ExactProbabilities that order the cells as the histogram does, and within a cell the labels true first or last."""
     return np.searchsorted(EDGES, p, side="right") + np.where(labels, 0.25 * way, 0)
 
 
@@ -322,11 +322,11 @@ binary_rows = st.lists(st.tuples(st.booleans(), probabilities), min_size=2, max_
 def test_the_areas_of_any_scores_are_scikit_learns_and_rounded_within_bounds(rows):
     labels, p = np.array([label for label, _ in rows]), np.array([one for _, one in rows], float)
     if not labels.any() or labels.all():
-        area, under_curve = roc_and_pr(tallied(Scores, labels, p).view())
+        area, under_curve = roc_and_pr(tallied(ExactProbabilities, labels, p).view())
         assert math.isnan(area)
         assert math.isnan(under_curve) == (not labels.any())
         return
-    exact, cells = (tallied(make, labels, p).view() for make in (Scores, ScoreHistogram))
+    exact, cells = (tallied(make, labels, p).view() for make in (ExactProbabilities, Probabilities))
     area, under_curve = roc_and_pr(exact)
     assert area == pytest.approx(sk.roc_auc_score(labels, p), **EXACT)
     assert under_curve == pytest.approx(sk.average_precision_score(labels, p), **EXACT)
@@ -344,11 +344,17 @@ def test_a_number_that_is_no_probability_counts_as_the_nearest_one(odd):
     p = float(odd is not None and odd >= 1)
     values = board.values()
     for tallies, figures in (board.tallies, values), (board.recent(), values["window"]):
-        assert tallies["score_histogram"].view() == ([0], [1], [p])
+        assert tallies["probabilities"].view()[:3] == ([0], [1], [p])
         assert (figures["brier_score"], figures["ece"]) == (p, p)
 
 
 # Several shards.
+
+
+def counts_of(tally):
+    """What a tally has counted, without its means."""
+    view = tally.view()
+    return view[:3] if isinstance(tally, Probabilities) else view
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -363,16 +369,14 @@ def test_the_figures_of_shards_add_up_to_those_of_the_whole(kind, shards):
     whole.add(board_of(kind, rows))
     assert merged.scored == whole.scored == len(rows)
     assert digest(parts) == before
-    counted = {"confusion", "score_histogram"}
-    for name in merged.tallies:
-        if name in counted:  # to the bit
-            assert merged.tallies[name].view() == whole.tallies[name].view()
-            assert merged.recent[name].view() == whole.recent[name].view()
+    for name in {"confusion", "probabilities"} & set(merged.tallies):  # all but the losses, to the bit
+        assert counts_of(merged.tallies[name]) == counts_of(whole.tallies[name])
+        assert counts_of(merged.recent[name]) == counts_of(whole.recent[name])
     values, expected = merged.values(), whole.values()
     for got, wanted in (values.pop("window"), expected.pop("window")), (values, expected):
         for name, figure in wanted.items():
-            exact = METRICS[name][kind].tally.name in counted
-            assert got[name] == (figure if exact else pytest.approx(figure, **EXACT)), name
+            is_mean = name in {"log_loss", "brier_score"} or kind == "regression"
+            assert got[name] == (pytest.approx(figure, **EXACT) if is_mean else figure), name
     assert merged.confusion() == whole.confusion()
 
 
@@ -380,7 +384,7 @@ def test_the_figures_of_shards_add_up_to_those_of_the_whole(kind, shards):
 @given(binary_rows, st.integers(0, 60), st.randoms(use_true_random=False))
 def test_tallies_of_counts_do_not_depend_on_the_order_or_the_parts(rows, cut, dice):
     def counted(some):
-        confusion, histogram = Confusion(), ScoreHistogram()
+        confusion, histogram = Confusion(), Probabilities()
         for label, p in some:
             confusion.update(label, p >= 0.5, p)
             histogram.update(label, p >= 0.5, p)
@@ -391,7 +395,9 @@ def test_tallies_of_counts_do_not_depend_on_the_order_or_the_parts(rows, cut, di
     parts = counted(shuffled[:cut]), counted(shuffled[cut:])
     for one, more in zip(*parts, strict=True):
         one.add(more)
-    assert [vars(tally) for tally in parts[0]] == [vars(tally) for tally in whole]
+    assert [counts_of(tally) for tally in parts[0]] == [counts_of(tally) for tally in whole]
+    for name in ("log", "squared"):
+        assert getattr(parts[0][1], name) == pytest.approx(getattr(whole[1], name), **EXACT)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -486,7 +492,7 @@ def test_a_full_window_is_small(kind):
 
 
 def test_a_histogram_in_which_every_cell_has_many_predictions_is_small():
-    histogram = ScoreHistogram()
+    histogram = Probabilities()
     histogram.positives = histogram.negatives = [10**6] * CELLS
     histogram.sums = [2**51] * CELLS
     assert len(encode(histogram)) < 20_000

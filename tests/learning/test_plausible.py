@@ -103,16 +103,16 @@ ODD = {
         "Confusion.counts: Expected `int`, got `str` - at `$[...][...]`",
     ),
     "a histogram of other cells": (
-        put("arms.champion.scoreboard.tallies.score_histogram.sums", [0] * 7),
-        "ScoreHistogram.sums: Expected `array` of length >= 962",
+        put("arms.champion.scoreboard.tallies.probabilities.sums", [0] * 7),
+        "Probabilities.sums: Expected `array` of length >= 962",
     ),
     "a histogram with a count below nothing": (
-        put("arms.champion.scoreboard.tallies.score_histogram.positives", [-1] * 962),
-        "ScoreHistogram.positives: Expected `int` >= 0 - at `$[0]`",
+        put("arms.champion.scoreboard.tallies.probabilities.positives", [-1] * 962),
+        "Probabilities.positives: Expected `int` >= 0 - at `$[0]`",
     ),
     "a sum that is a text": (
-        put("arms.champion.scoreboard.tallies.probability_losses.log", "a"),
-        "ProbabilityLosses.log is of the type str",
+        put("arms.champion.scoreboard.tallies.probabilities.log", "a"),
+        "Probabilities.log is of the type str",
     ),
     "another model": (
         put("arms.champion.model", linear_model.LogisticRegression()),

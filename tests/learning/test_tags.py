@@ -7,7 +7,7 @@ import pytest
 from harness import ROOT
 
 from headrace.learning.metrics import METRICS
-from headrace.learning.metrics.tallies import Confusion, Errors, ScoreHistogram
+from headrace.learning.metrics.tallies import Confusion, Errors, Probabilities
 from headrace.learning.tags import CONTENTS, PLACES, TAGS, contents_of, tagged
 
 
@@ -49,7 +49,7 @@ def test_only_classes_of_the_fold_have_tags(module):
 
 def test_what_may_stand_in_a_class_is_told_by_the_class_itself():
     assert set(contents_of(Confusion)) == {"counts"}
-    assert set(contents_of(ScoreHistogram)) == {"positives", "negatives", "sums"}
+    assert set(contents_of(Probabilities)) == {"positives", "negatives", "sums"}
     assert contents_of(Errors) == contents_of(dict) == {}
 
 

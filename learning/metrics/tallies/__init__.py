@@ -2,8 +2,8 @@
 
 from headrace.learning.metrics.tallies.confusion import Confusion, Table
 from headrace.learning.metrics.tallies.errors import Errors
-from headrace.learning.metrics.tallies.losses import LabelLoss, ProbabilityLosses
-from headrace.learning.metrics.tallies.score_histogram import Groups, ScoreHistogram
+from headrace.learning.metrics.tallies.label_loss import LabelLoss
+from headrace.learning.metrics.tallies.probabilities import Groups, Probabilities
 from headrace.learning.metrics.tallies.tally import Tally
 
-__all__ = ["Confusion", "Errors", "Groups", "LabelLoss", "ProbabilityLosses", "ScoreHistogram", "Table", "Tally"]
+__all__ = ["Confusion", "Errors", "Groups", "LabelLoss", "Probabilities", "Table", "Tally"]

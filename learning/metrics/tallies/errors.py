@@ -58,8 +58,8 @@ class Errors(Tally):
             square = error**2
         except OverflowError:  # an error above 1e154
             square = math.inf
-        self.count += 1
-        share = 1.0 / self.count
+        self.count = count = self.count + 1
+        share = 1.0 / count
         self.absolute += share * (abs(error) - self.absolute)
         self.squared += share * (square - self.squared)
         self.under += share * ((error if error > 0 else 0.0) - self.under)

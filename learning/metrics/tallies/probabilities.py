@@ -1,13 +1,14 @@
-"""The probabilities of True, counted by label: in fixed cells, or exactly."""
+"""The probabilities of True: their losses, and how many there were by label, in fixed cells or exactly."""
 
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Sequence
+from math import log
 from typing import Annotated, NamedTuple
 
 from msgspec import Meta
 
-from headrace.learning.metrics.tallies.tally import Tally
+from headrace.learning.metrics.tallies.tally import Tally, merge_means
 from headrace.learning.tags import Count, tagged
 from headrace.learning.task import Label
 
@@ -31,11 +32,13 @@ UNIT = 2.0**24
 """A sum of probabilities is a whole number of 1/UNIT, so that sums do not depend on the order of their parts. Each probability is rounded down,
 which keeps it in its cell. A cell has room for 2**39 predictions."""
 
+LEAST, MOST = 1e-15, 1 - 1e-15  # River's bounds: a probability of 0 must not cost infinitely much
+
 CellCounts = Annotated[list[Count], Meta(min_length=CELLS, max_length=CELLS)]
 
 
 class Groups(NamedTuple):
-    """Predictions in groups of one probability, or of one cell, in the ascending order of their probabilities.
+    """Predictions in groups of one probability, or of one cell, in the ascending order of their probabilities; with the losses of all.
 
     Parameters
     ----------
@@ -43,19 +46,26 @@ class Groups(NamedTuple):
         How many predictions of each group had the label True, and how many False; not both 0.
     p
         The mean probability of True of each group.
+    log, squared
+        The mean log loss and the mean squared error of all predictions.
     """
 
     positives: Sequence[int]
     negatives: Sequence[int]
     p: Sequence[float]
+    log: float = 0.0
+    squared: float = 0.0
 
 
-@tagged("score-histogram/1", positives=CellCounts, negatives=CellCounts, sums=CellCounts)
-class ScoreHistogram(Tally):
-    """Counts the probabilities of True in 962 fixed cells, by label. Merging is exact: all counts and sums are whole numbers.
+@tagged("probabilities/1", positives=CellCounts, negatives=CellCounts, sums=CellCounts)
+class Probabilities(Tally):
+    """Counts the probabilities of True in 962 fixed cells, by label, and keeps the mean of their losses.
 
     The cells become finer towards 0 and towards 1, where the probabilities of rare labels and of sure models lie: they are wide a 32nd of
     the power of 2 below p, or below 1 - p. The counts and the mean probability of each cell are known, its order is not.
+
+    Merging of the cells is exact: all counts and sums are whole numbers. That of the losses is exact but for the rounding of floats; they are
+    River's running means, to the last bit.
 
     Notes
     -----
@@ -64,81 +74,104 @@ class ScoreHistogram(Tally):
 
     Examples
     --------
-    >>> scores = ScoreHistogram()
+    >>> tally = Probabilities()
     >>> for label, p in [(True, 0.75), (False, 0.25), (False, 0.7578125)]:
-    ...     scores.update(label, p > 0.5, p)
-    >>> scores.view()
-    Groups(positives=[0, 1, 0], negatives=[1, 0, 1], p=[0.25, 0.75, 0.7578125])
+    ...     tally.update(label, p > 0.5, p)
+    >>> groups = tally.view()
+    >>> groups.positives, groups.negatives, groups.p
+    ([0, 1, 0], [1, 0, 1], [0.25, 0.75, 0.7578125])
+    >>> round(groups.log, 4), round(groups.squared, 4)
+    (0.6645, 0.2331)
     """
 
-    name = "score_histogram"
+    name = "probabilities"
     needs_probabilities = True
 
     def __init__(self) -> None:
+        self.count = 0
+        self.log = 0.0
+        self.squared = 0.0
         self.positives = [0] * CELLS
         self.negatives = [0] * CELLS
         self.sums = [0] * CELLS
 
     @classmethod
-    def exact(cls) -> "Scores":
-        """Return a new tally without cells."""
-        return Scores()
+    def exact(cls) -> "ExactProbabilities":
+        """Return a new tally that keeps each probability."""
+        return ExactProbabilities()
 
     def update(self, label: Label, value: Label, p: float | None) -> None:  # noqa: ARG002
         """Count one prediction; a missing probability is 0."""
         if p is None:
             p = 0.0
+        held = LEAST if p < LEAST else min(p, MOST)
         cell = bisect_right(EDGES, p)
-        (self.positives if label else self.negatives)[cell] += 1
         self.sums[cell] += int(p * UNIT)
+        if label:
+            self.positives[cell] += 1
+            loss, error = -log(held), 1.0 - p
+        else:
+            self.negatives[cell] += 1
+            loss, error = -log(1 - held), p
+        self.count = count = self.count + 1
+        share = 1.0 / count
+        self.log += share * (loss - self.log)
+        self.squared += share * (error * error - self.squared)
 
-    def add(self, other: "ScoreHistogram") -> None:
-        """Count all predictions of another histogram too."""
+    def add(self, other: "Probabilities") -> None:
+        """Count all predictions of another tally too."""
+        self.log = merge_means(self.count, self.log, other.count, other.log)
+        self.squared = merge_means(self.count, self.squared, other.count, other.squared)
+        self.count += other.count
         self.positives = [one + more for one, more in zip(self.positives, other.positives, strict=True)]
         self.negatives = [one + more for one, more in zip(self.negatives, other.negatives, strict=True)]
         self.sums = [one + more for one, more in zip(self.sums, other.sums, strict=True)]
 
     def view(self) -> Groups:
-        """Return the cells that have predictions."""
+        """Return the cells that have predictions, and the losses."""
         counts = [ones + zeros for ones, zeros in zip(self.positives, self.negatives, strict=True)]
         cells = [cell for cell, count in enumerate(counts) if count]
         return Groups(
             [self.positives[cell] for cell in cells],
             [self.negatives[cell] for cell in cells],
             [self.sums[cell] / UNIT / counts[cell] for cell in cells],
+            self.log,
+            self.squared,
         )
 
 
-class Scores(Tally):
-    """Keeps each probability of True exactly, by label. It grows with the predictions, so it is used for those of a window.
+class ExactProbabilities(Probabilities):
+    """Keeps each probability of True besides, by label. It grows with the predictions, so it is used for those of a window.
 
     Examples
     --------
-    >>> scores = Scores()
+    >>> tally = ExactProbabilities()
     >>> for label, p in [(True, 0.75), (False, 0.25), (False, 0.7501)]:
-    ...     scores.update(label, p > 0.5, p)
-    >>> scores.view().p
+    ...     tally.update(label, p > 0.5, p)
+    >>> tally.view().p
     [0.25, 0.75, 0.7501]
     """
 
-    name = ScoreHistogram.name
-    needs_probabilities = True
-
     def __init__(self) -> None:
-        self.positives: list[float] = []
-        self.negatives: list[float] = []
+        super().__init__()
+        self.of_positives: list[float] = []
+        self.of_negatives: list[float] = []
 
-    def update(self, label: Label, value: Label, p: float | None) -> None:  # noqa: ARG002
+    def update(self, label: Label, value: Label, p: float | None) -> None:
         """Count one prediction; a missing probability is 0."""
-        (self.positives if label else self.negatives).append(p or 0.0)
+        super().update(label, value, p)
+        (self.of_positives if label else self.of_negatives).append(p or 0.0)
 
-    def add(self, other: "Scores") -> None:
-        """Count all predictions of another tally too."""
-        self.positives += other.positives
-        self.negatives += other.negatives
+    def add(self, other: Probabilities) -> None:
+        """Count all predictions of another exact tally too."""
+        assert isinstance(other, ExactProbabilities)
+        super().add(other)
+        self.of_positives += other.of_positives
+        self.of_negatives += other.of_negatives
 
     def view(self) -> Groups:
-        """Return a group for each probability."""
-        positives, negatives = Counter(self.positives), Counter(self.negatives)
+        """Return a group for each probability, and the losses."""
+        positives, negatives = Counter(self.of_positives), Counter(self.of_negatives)
         every = sorted(positives.keys() | negatives.keys())
-        return Groups([positives.get(p, 0) for p in every], [negatives.get(p, 0) for p in every], every)
+        counts = [positives.get(p, 0) for p in every], [negatives.get(p, 0) for p in every]
+        return Groups(*counts, every, self.log, self.squared)
