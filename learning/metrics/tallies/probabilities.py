@@ -59,13 +59,13 @@ class Groups(NamedTuple):
 
 @tagged("probabilities/1", positives=CellCounts, negatives=CellCounts, sums=CellCounts)
 class Probabilities(Tally):
-    """Counts the probabilities of True in 962 fixed cells, by label, and keeps the mean of their losses.
+    """Counts the probabilities of True in 962 fixed cells, by label, and keeps their mean log loss and the sum of their squared errors.
 
     The cells become finer towards 0 and towards 1, where the probabilities of rare labels and of sure models lie: they are wide a 32nd of
     the power of 2 below p, or below 1 - p. The counts and the mean probability of each cell are known, its order is not.
 
-    Merging of the cells is exact: all counts and sums are whole numbers. That of the losses is exact but for the rounding of floats; they are
-    River's running means, to the last bit.
+    Merging of the cells is exact: all counts and sums are whole numbers. That of the losses is exact but for the rounding of floats. The log
+    loss is River's running mean, to the last bit.
 
     Notes
     -----
@@ -114,14 +114,13 @@ class Probabilities(Tally):
             self.negatives[cell] += 1
             loss, error = -log(1 - held), p
         self.count = count = self.count + 1
-        share = 1.0 / count
-        self.log += share * (loss - self.log)
-        self.squared += share * (error * error - self.squared)
+        self.log += (1.0 / count) * (loss - self.log)
+        self.squared += error * error
 
     def add(self, other: "Probabilities") -> None:
         """Count all predictions of another tally too."""
         self.log = merge_means(self.count, self.log, other.count, other.log)
-        self.squared = merge_means(self.count, self.squared, other.count, other.squared)
+        self.squared += other.squared
         self.count += other.count
         self.positives = [one + more for one, more in zip(self.positives, other.positives, strict=True)]
         self.negatives = [one + more for one, more in zip(self.negatives, other.negatives, strict=True)]
@@ -136,7 +135,7 @@ class Probabilities(Tally):
             [self.negatives[cell] for cell in cells],
             [self.sums[cell] / UNIT / counts[cell] for cell in cells],
             self.log,
-            self.squared,
+            self.squared / self.count if self.count else 0.0,
         )
 
 
@@ -174,4 +173,4 @@ class ExactProbabilities(Probabilities):
         positives, negatives = Counter(self.of_positives), Counter(self.of_negatives)
         every = sorted(positives.keys() | negatives.keys())
         counts = [positives.get(p, 0) for p in every], [negatives.get(p, 0) for p in every]
-        return Groups(*counts, every, self.log, self.squared)
+        return Groups(*counts, every, self.log, self.squared / self.count if self.count else 0.0)
