@@ -8,6 +8,7 @@ from headrace.agents.budget import Budget
 from headrace.agents.jobs.runner import Launch
 from headrace.agents.outlet import KafkaOutlet, Outlet
 from headrace.agents.pace import Pace
+from headrace.agents.telemetry import Telemetry
 from headrace.learning.task import Task, define, fingerprint
 from headrace.tables.changelog import Follower, KafkaChangelog, KafkaFollower
 from headrace.tables.kafka.clients import Brokers
@@ -53,6 +54,11 @@ class Collaborators:
         Where saved versions are copied to; None: nowhere.
     pace
         The waits of the shards and replicas.
+
+    Attributes
+    ----------
+    telemetry
+        Counts what the shards do.
     """
 
     def __init__(
@@ -78,6 +84,7 @@ class Collaborators:
         self.own_modules: Sequence[str] = (*modules, *task.modules)
         self.launch: Launch | None = launch
         self.wall: Callable[[], float] = time.time
+        self.telemetry = Telemetry()
         self._changelog = KafkaChangelog(f"{task.name}.snapshots", brokers)
         self._segments = KafkaChangelog(f"{task.name}.pending", brokers)
         self._log = KafkaEventLog(task.events, brokers)

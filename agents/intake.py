@@ -84,7 +84,8 @@ class Intake(OrderedPartition):
     position: int = 0
 
     def __init__(self, context: SourceContext, topic: str, partition: int):
-        super().__init__(context.logs[topic], partition, {"task": context.task.name, "source": f"{topic}/{partition}"})
+        where = {"task": context.task.name, "source": f"{topic}/{partition}"}
+        super().__init__(context.logs[topic], partition, where, context.telemetry)
         self.context, self.topic = context, topic
         self.mapping = context.mappings[topic]
         self.status: Literal["opening", "live", "stopped", "closed"] = "opening"
@@ -232,6 +233,7 @@ class Intake(OrderedPartition):
         counts.mapped += len(rows) - len(too_large)
         counts.left_out += outcomes.left_out
         counts.rejected += len(rejected)
+        self.telemetry.quarantined.update(row.code for _, row in rejected)
         self.position, self.mark = last.offset + 1, Mark.of(last)
 
     async def _enrich(self, rows: Sequence[Mapped]) -> None:

@@ -41,6 +41,7 @@ class LearningApp(PollApp):
         self.enrichers: dict[str, Enricher] = {}
         self.ingesting: dict[str, Ingest] = {}
         self.has_joined = False
+        self.rebalances = 0
         self.closing: list[Callable[[], Coroutine[None, None, None]]] = []
         self.listeners: tuple[object, ...] = ()
         self.background = [Background("group", self.watch_group, pace=pace)]
@@ -129,6 +130,7 @@ def follow_assignments(app: LearningApp) -> None:
     @app.on_partitions_assigned.connect
     async def assigned(_: LearningApp, assigned: set[TP], **_options: object) -> None:
         app.has_joined = True
+        app.rebalances += 1
         for topic, shards in app.learning.items():
             shards.assign(tp.partition for tp in assigned if tp.topic == topic)
         for ingest in app.ingesting.values():

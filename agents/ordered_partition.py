@@ -10,6 +10,7 @@ from typing import ClassVar, Literal, Protocol
 import structlog
 from aiokafka.errors import KafkaError
 
+from headrace.agents.telemetry import Telemetry
 from headrace.learning.errors import HeadraceError
 from headrace.learning.records.mark import KafkaMessage
 
@@ -39,6 +40,8 @@ class OrderedPartition(ABC):
         The number of the partition in the log.
     where
         The fields that name the partition in log lines.
+    telemetry
+        Counts the gaps that are read.
 
     Attributes
     ----------
@@ -59,7 +62,7 @@ class OrderedPartition(ABC):
     """
 
     what: ClassVar[str]
-    log_word: ClassVar[str] = "log"
+    log_word: ClassVar[Literal["log", "source"]] = "log"
     trusts_deliveries: ClassVar[bool] = False
     compares_before_gap: ClassVar[bool] = True
     compares_duplicates: ClassVar[bool] = False
@@ -68,8 +71,8 @@ class OrderedPartition(ABC):
     status: Literal["opening", "live", "stopped", "stale", "closed"]
     error: str | None
 
-    def __init__(self, log: Readable, partition: int, where: Mapping[str, object]):
-        self.partition, self.where = partition, where
+    def __init__(self, log: Readable, partition: int, where: Mapping[str, object], telemetry: Telemetry | None = None):
+        self.partition, self.where, self.telemetry = partition, where, telemetry or Telemetry()
         self.taking = asyncio.Lock()
         self._log = log
         self._link: object = None
@@ -119,6 +122,8 @@ class OrderedPartition(ABC):
             end=end,
             **self.where,
         )
+        self.telemetry.gaps[self.log_word] += 1
+        self.telemetry.gap_messages[self.log_word] += end - self.position
         if self.compares_before_gap:
             await self.compare()
         run: list[KafkaMessage] = []

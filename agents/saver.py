@@ -74,6 +74,7 @@ class Saver:
         predecessor: "Saver | None" = None,
     ):
         self.task, self.partition, self.collaborators, self.teller = task, partition, collaborators, teller
+        self.telemetry = collaborators.telemetry
         self.sealer: Sealer = predecessor.sealer if predecessor else Sealer(collaborators.budget)
         self.position: int = predecessor.position if predecessor else 0
         self.gone: int = predecessor.gone if predecessor else -1
@@ -136,6 +137,7 @@ class Saver:
                 state, self.task, self.partition, writer=collaborators.writer, key=collaborators.key
             )
         except Exception as error:  # noqa: BLE001 a user's model may raise anything
+            self.telemetry.snapshots_failed += 1
             self.error = f"no snapshot can be taken: {error if isinstance(error, HeadraceError) else repr(error)}"
             log.error("no snapshot can be taken", task=self.task.name, partition=self.partition, error=self.error)  # noqa: TRY400
             return None
@@ -164,6 +166,8 @@ class Saver:
         self._needed, self.digests = self.digests | snapshot.digests, snapshot.digests
         self._position_before, self._gone_before = self.position, self.gone
         self.position, self.gone = snapshot.position, snapshot.gone
+        self.telemetry.snapshot_seconds.observe(self.collaborators.budget.clock() - self._sealed_at)
+        self.telemetry.snapshot_bytes += len(snapshot.sealed)
 
     async def commit(self, snapshot: Snapshot) -> None:
         """Commit the position, and remove the pending entries that had expired at the snapshot before this one."""
@@ -177,7 +181,9 @@ class Saver:
         try:
             await self.save(snapshot)
         except (StoreError, ReplacedError) as error:
+            self.telemetry.snapshots_failed += 1
             self._on_store_error(error)
 
     def _note_failure(self, error: BaseException) -> None:
+        self.telemetry.snapshots_failed += 1
         self.error = f"the last snapshot was not saved: {error!r}"

@@ -62,7 +62,8 @@ class Shard(OrderedPartition):
     what = "a shard"
 
     def __init__(self, task: Task, partition: int, collaborators: Collaborators, predecessor: "Shard | None" = None):
-        super().__init__(collaborators.log, partition, {"task": task.name, "partition": partition})
+        where = {"task": task.name, "partition": partition}
+        super().__init__(collaborators.log, partition, where, collaborators.telemetry)
         self.task = task
         self.collaborators = collaborators
         self.status: OwnedState = "opening"
@@ -79,7 +80,7 @@ class Shard(OrderedPartition):
         self.mirroring: ShardMirror | None = predecessor.mirroring if predecessor else None
         self.waiting: Waiting | None = None
         self._waiting_since = 0.0
-        self.teller = Teller(task.name, partition, collaborators.outlet)
+        self.teller = Teller(task.name, partition, collaborators.outlet, collaborators.telemetry)
         self.saver = self._make_saver()
         self._error = predecessor.error if predecessor else None
         self._predecessor = predecessor
@@ -309,9 +310,11 @@ class Shard(OrderedPartition):
     async def take(self, messages: Sequence[KafkaMessage]) -> None:
         """Fold messages and publish their effects, and yield to the event loop now and then."""
         learner, clock, pace = self.learner, self.collaborators.budget.clock, self.collaborators.pace
+        latency = self.telemetry.update_seconds
         assert learner is not None
         await self.teller.publish()  # first the effects that could not be published before, so that they stay few
-        resumed_at = clock()
+        now = resumed_at = clock()
+        epoch = self.collaborators.wall() - now  # read once: the clock is read at each row anyway
         for message in messages:
             if message.offset != self.position:
                 await self.pass_over(message.offset)
@@ -322,12 +325,14 @@ class Shard(OrderedPartition):
             has_yielded = False
             for effects in folded(learner, message):
                 self.teller.add(effects)
-                if clock() - resumed_at > pace.yield_after:
+                now = clock()
+                if now - resumed_at > pace.yield_after:
                     has_yielded = True
                     await asyncio.sleep(0)
                     if self.status != "live":
                         return
                     resumed_at = clock()
+            latency.observe(max(0.0, epoch + now - message.timestamp / 1000))
             await self.teller.publish()
             if self.pending is not None and self.pending.is_full:
                 await self.pending.save()

@@ -8,6 +8,7 @@ import msgspec
 from headrace.agents.mapping import Mapping
 from headrace.agents.pace import Pace
 from headrace.agents.positions import Positions
+from headrace.agents.telemetry import Telemetry
 from headrace.learning.task import Task, Value
 from headrace.tables.kafka.appender import Appender
 from headrace.tables.kafka.clients import Brokers
@@ -47,6 +48,8 @@ class SourceContext:
         The snapshot key, or None; see `Positions`.
     pace
         The waits of the intakes.
+    telemetry
+        Counts what the intakes do, together with what the shards of the task do.
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class SourceContext:
         key: bytes | None = None,
         *,
         pace: Pace = Pace(),
+        telemetry: Telemetry | None = None,
     ):
         self.task, self.tell_group, self.enricher, self.pace = task, tell_group, enricher, pace
         self.mappings = {source.topic: Mapping(task, source.topic) for source in task.sources or ()}
@@ -66,6 +70,7 @@ class SourceContext:
         self.appender = Appender(task.events, brokers)
         self.quarantine = Appender(f"{task.name}.quarantine", brokers)
         self.counts = Counts()
+        self.telemetry = telemetry or Telemetry()
 
     async def stop(self) -> None:
         """Close the connections to the broker."""

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from headrace.agents.outlet import Outlet
+from headrace.agents.telemetry import Telemetry
 from headrace.learning.codes import AlertCode
 from headrace.learning.effects import Alert, Effect
 
@@ -17,10 +18,13 @@ class Teller:
         The task and the partition of the shard.
     outlet
         Publishes effects on the broker.
+    telemetry
+        Counts the effects that the outlet has taken.
     """
 
-    def __init__(self, task: str, partition: int, outlet: Outlet):
+    def __init__(self, task: str, partition: int, outlet: Outlet, telemetry: Telemetry | None = None):
         self.task, self.partition, self.outlet = task, partition, outlet
+        self.telemetry = telemetry or Telemetry()
         self._kept: list[Effect] = []
         self._publishing = asyncio.Lock()
 
@@ -44,6 +48,7 @@ class Teller:
             if effects := self._kept[:]:
                 await self.outlet.tell(self.partition, effects)
                 del self._kept[: len(effects)]
+                self.telemetry.count(self.partition, effects)
 
     async def flush(self) -> None:
         """Publish all effects, and wait until the broker has acknowledged them."""

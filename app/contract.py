@@ -47,6 +47,8 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
         The type of the body; None if it takes none.
     status
         The status of an answer that is not a problem.
+    media
+        The media type of that answer.
     problems
         The statuses of this method's problems. The doors add 401, 403 and 429, and 400, 408, 413 and 415 if there is a body.
     parameters
@@ -57,6 +59,7 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
     gives: Any
     takes: Any = None
     status: int = 200
+    media: str = "application/json"
     problems: tuple[int, ...] = ()
     parameters: Mapping[str, Any] = {}
 
@@ -77,6 +80,7 @@ def contract(
     gives: Any,
     takes: Any = None,
     status: int = 200,
+    media: str = "application/json",
     problems: tuple[int, ...] = (),
     parameters: Mapping[str, Any] | None = None,
 ) -> Callable[[Method], Method]:
@@ -92,7 +96,13 @@ def contract(
     <class 'str'>
     """
     declared = Contract(
-        role=role, gives=gives, takes=takes, status=status, problems=problems, parameters=parameters or {}
+        role=role,
+        gives=gives,
+        takes=takes,
+        status=status,
+        media=media,
+        problems=problems,
+        parameters=parameters or {},
     )
 
     def attach(method: Method) -> Method:

@@ -82,7 +82,8 @@ class Writer:
     def describe(self, operation: Operation, task: Task | None) -> dict[str, Json]:
         """Describe an operation of a task, or of none."""
         contract = operation.contract
-        responses = {str(contract.status): self._response(HTTPStatus(contract.status).phrase, contract.gives, task)}
+        phrase = HTTPStatus(contract.status).phrase
+        responses = {str(contract.status): self._response(phrase, contract.gives, task, contract.media)}
         for status in sorted(problems_of(operation, has_keys=self.has_keys)):
             answer = self._response(describe_problems(status), ProblemDocument, task, "application/problem+json")
             responses[str(status)] = answer | ({"headers": HEADERS[status]} if status in HEADERS else {})
@@ -116,7 +117,7 @@ class Writer:
             for name, type_ in types.items()
         ]
 
-    def _response(self, phrase: str, gives: Any, task: Task | None, media: str = "application/json") -> dict[str, Json]:
+    def _response(self, phrase: str, gives: Any, task: Task | None, media: str) -> dict[str, Json]:
         return {"description": phrase, "content": {media: {"schema": self._schema(gives, task)}}}
 
     def _schema(self, type_: Any, task: Task | None) -> Json:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from prometheus_client import CollectorRegistry
+
 from headrace.agents.learn import LearningApp
 from headrace.app.serving.serving import Serving
 from headrace.learning.task import Json
@@ -19,8 +21,11 @@ class Wiring(NamedTuple):
         Answers questions.
     document
         The OpenAPI document of this worker.
+    registry
+        Has the metrics of this worker for Prometheus.
     """
 
     app: LearningApp
     serving: Serving
     document: Mapping[str, Json]
+    registry: CollectorRegistry

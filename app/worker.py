@@ -165,7 +165,15 @@ def wire(settings: Settings, instance: str | None, impure: Collection[str] = fro
             app.enrichers[task.name] = Enricher(task, make_store(settings, task), settings.features.budget_ms / 1000)
         if task.sources:
             enricher = app.enrichers.get(task.name)
-            context = SourceContext(task, settings.brokers, app.commit_position, enricher, key, pace=pace)
+            context = SourceContext(
+                task,
+                settings.brokers,
+                app.commit_position,
+                enricher,
+                key,
+                pace=pace,
+                telemetry=collaborators.telemetry,
+            )
             app.ingest(task, Ingest(context))
     follow_assignments(app)
     wiring = add_views(app, settings, impure)

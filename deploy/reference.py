@@ -21,6 +21,7 @@ from headrace.app.cli import COMMANDS, headrace
 from headrace.app.contract import Operation, operations
 from headrace.app.credentials import BrokerTls, Sasl, WebTls
 from headrace.app.environment import ENVIRONMENT
+from headrace.app.families import FAMILIES
 from headrace.app.openapi import problems_of
 from headrace.app.problems import PROBLEMS
 from headrace.app.settings import Broker, Features, Worker
@@ -257,6 +258,16 @@ def print_route(one: Operation) -> list[str]:
     return [f"`{one.method.upper()} {one.path}`", role, ", ".join(map(str, statuses)), one.summary]
 
 
+def print_families() -> str:
+    """Print the metric families of `/metrics`, in alphabetical order."""
+    rows = [
+        [f"`{one.name}`", one.type, ", ".join(f"`{label}`" for label in (*labels, *one.labels)), one.meaning]
+        for labels, families in FAMILIES
+        for one in families
+    ]
+    return write_table(["Name", "Type", "Labels", "Meaning"], sorted(rows))
+
+
 def print_codes(table: Mapping[str, Meaning]) -> str:
     """Print a table of codes."""
     rows = [[f"`{code}`", meaning.sentence, meaning.remedy] for code, meaning in table.items()]
@@ -369,6 +380,7 @@ TABLES: dict[str, Callable[[], str]] = {
     ),
     "topics": print_topics,
     "routes": lambda: write_table(["Route", "Role", "Answers", "Meaning"], map(print_route, operations(ROUTES))),
+    "prometheus": print_families,
     "problems": print_problems,
     "refusals": lambda: print_codes(REFUSALS),
     "alerts": lambda: print_codes(ALERTS),

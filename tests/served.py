@@ -11,7 +11,9 @@ from pathlib import Path
 from harness import Worker
 
 RUN = uuid.uuid4().hex[:8]
-VIEWS, HOSTILE, DECLARED, COMMAND_LINE = (f"{name}-{RUN}" for name in ("views", "hostile", "declared", "command-line"))
+VIEWS, HOSTILE, DECLARED, COMMAND_LINE, METRICS, AMOUNTS = (
+    f"{name}-{RUN}" for name in ("views", "hostile", "declared", "command-line", "metrics", "amounts")
+)
 
 TASKS = f"""
 [tasks.{VIEWS}]
@@ -29,6 +31,13 @@ country = {{ type = "string", values = ["PT", "DE"] }}
 
 [tasks.{COMMAND_LINE}]
 kind = "binary"
+
+[tasks.{METRICS}]
+kind = "binary"
+partitions = 2
+
+[tasks.{AMOUNTS}]
+kind = "regression"
 """
 
 

@@ -44,6 +44,7 @@ class ServedTask:
 
     def __init__(self, task: Task, shards: Shards, enricher: Enricher | None = None, *, is_pure: bool = True):
         self.task, self.shards, self.arrivals = task, shards, Arrivals(shards)
+        self.telemetry = shards.collaborators.telemetry
         self.enricher, self.is_pure = enricher, is_pure
         self.copies = defaultdict[int, ServedCopy](lambda: ServedCopy(monotonic, shards.collaborators.own_modules))
         self.under_way = UnderWay(shards)

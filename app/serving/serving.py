@@ -5,6 +5,7 @@ import itertools
 import secrets
 from collections.abc import Collection, Sequence
 from functools import partial
+from time import perf_counter
 
 import msgspec
 from msgspec import UNSET
@@ -21,6 +22,7 @@ from headrace.app.serving.request_appender import RequestAppender
 from headrace.app.serving.served_task import ServedTask
 from headrace.app.serving.size_limit import ANSWERS_MAX, SizeLimit
 from headrace.app.settings import Settings
+from headrace.learning.errors import HeadraceError
 from headrace.learning.prediction import is_finite
 from headrace.learning.task import Json
 from headrace.tables.kafka.members import Members
@@ -76,12 +78,20 @@ class Serving:
 
     async def answer(self, served: ServedTask, questions: Sequence[Question], asked: Asked) -> list[Answered]:
         """Answer questions with the models of their shards; RequestRefused for the first question that cannot be answered."""
-        await served.enrich(questions)
-        if not any([question.log for question in questions]):  # noqa: C419 a generator takes twice as long for one question
-            return await self._answer(served, questions, asked)
-        with served.under_way.claimed([] if asked.caller.again else served.question_ids(questions)):
-            answers = await self._answer(served, questions, asked)
-            await self._log(served, questions, answers)
+        started, telemetry = perf_counter(), served.telemetry
+        try:
+            await served.enrich(questions)
+            if not any([question.log for question in questions]):  # noqa: C419 a generator takes twice as long for one question
+                answers = await self._answer(served, questions, asked)
+            else:
+                with served.under_way.claimed([] if asked.caller.again else served.question_ids(questions)):
+                    answers = await self._answer(served, questions, asked)
+                    await self._log(served, questions, answers)
+        except HeadraceError as error:
+            telemetry.refused[error.code] += len(questions)
+            raise
+        telemetry.predictions += len(questions)
+        telemetry.inference_seconds.observe(perf_counter() - started)
         return answers
 
     async def stop(self) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 
 from headrace.agents.learn import LearningApp
 from headrace.app.contract import operations
+from headrace.app.exporter import make_registry
 from headrace.app.openapi import write_document
 from headrace.app.serving.serving import Serving
 from headrace.app.settings import Settings
@@ -13,6 +14,7 @@ from headrace.app.views.drift import Drift
 from headrace.app.views.features import StoredFeatures
 from headrace.app.views.health import Healthy, Ready
 from headrace.app.views.labels import Labels
+from headrace.app.views.metrics import Metrics
 from headrace.app.views.predict import Predict, PredictBatch
 from headrace.app.views.resource import Resource, WiredWeb
 from headrace.app.views.samples import Samples
@@ -23,6 +25,7 @@ from headrace.app.wiring import Wiring
 ROUTES: Mapping[str, type[Resource]] = {
     "/healthz": Healthy,
     "/readyz": Ready,
+    "/metrics": Metrics,
     "/openapi.json": Document,
     "/v1/{task}": TaskStatus,
     "/v1/{task}/predict": Predict,
@@ -52,7 +55,7 @@ def add_views(app: LearningApp, settings: Settings, impure: Collection[str]) -> 
     serving = Serving(app, settings, impure)
     app.closing.append(serving.stop)
     document = write_document(operations(ROUTES), settings.tasks.values(), has_keys=len(settings.keys()) > 0)
-    wiring = Wiring(app, serving, document)
+    wiring = Wiring(app, serving, document, make_registry(app, serving))
     app.web = WiredWeb(wiring)
     for path, view in ROUTES.items():
         view.view_path, view.view_name = path, view.__name__

@@ -5,6 +5,8 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from headrace.learning.catalogue import KindCatalogue
 from headrace.learning.metrics.accuracy import accuracy
 from headrace.learning.metrics.balanced_accuracy import balanced_accuracy
@@ -23,6 +25,7 @@ from headrace.learning.metrics.recall import macro_recall, recall
 from headrace.learning.metrics.rmse import rmse
 from headrace.learning.metrics.roc_auc import roc_auc
 from headrace.learning.metrics.tallies import Confusion, Errors, LabelLoss, Probabilities, Tally
+from headrace.learning.metrics.tallies.probabilities import LEAST, MOST
 from headrace.learning.prediction import Prediction, number
 from headrace.learning.tags import tagged
 from headrace.learning.task import Json, Kind, Label
@@ -168,6 +171,14 @@ class Scoreboard:
                 tally.update(label, value, p)
         return tallies
 
+    def figure(self, name: str) -> float | None:
+        """Give a metric over all of the log; None if a task of this kind has no such metric, or while there is no finite figure."""
+        metric = METRICS.of_kind(self.kind).get(name)
+        if metric is None or not self.scored:
+            return None
+        figure = metric.read(self.tallies[metric.tally.name].view())
+        return figure if math.isfinite(figure) else None
+
     def recent_error(self) -> float | None:
         """Give the mean error over the moving window: the share of wrong classes, or the mean absolute error; None while it is empty."""
         if not self.window:
@@ -178,6 +189,19 @@ class Scoreboard:
             errors = [float(label != value) for label, value, _ in self.window]
         mean = sum(errors) / len(errors)
         return mean if math.isfinite(mean) else None
+
+    def recent_loss(self) -> float | None:
+        """Give the mean log loss over the moving window; None while it is empty, and for a regression.
+
+        It takes a small part of the time of `values`, so it can be read often.
+        """
+        if not self.window or self.kind == "regression":
+            return None
+        is_binary = (
+            self.kind == "binary"
+        )  # the window has the probability of true for two classes, of the label for more
+        given = (1 - (p or 0.0) if is_binary and not label else p or 0.0 for label, _, p in self.window)
+        return float(-np.log(np.fromiter(given, float).clip(LEAST, MOST)).mean())
 
     def values(self) -> dict[str, Json]:
         """Return every metric by name, and those of the moving window as `window`; a metric without a finite figure is None."""

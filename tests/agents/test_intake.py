@@ -12,6 +12,7 @@ from headrace.agents.mapping import Mapping
 from headrace.agents.pace import Pace
 from headrace.agents.positions import Positions, Start
 from headrace.agents.source_context import Counts
+from headrace.agents.telemetry import Telemetry
 from headrace.learning.errors import LogError
 from headrace.learning.records.mark import Mark
 from headrace.learning.task import Task
@@ -56,6 +57,7 @@ def test_stored_features_are_asked_once_a_poll_and_frozen_in_the_records():
         logs={"clicks": None},
         enricher=Store(),
         counts=Counts(),
+        telemetry=Telemetry(),
         pace=Pace(),
     )
     context.appender, context.quarantine = Topic(), Topic()
@@ -123,6 +125,7 @@ class Source:
             mappings={"clicks": Mapping(TASK, "clicks")},
             enricher=None,
             counts=Counts(),
+            telemetry=Telemetry(),
             pace=Pace(retry=0.0),
         )
         context.appender = context.quarantine = self.mapped = Topic()

@@ -10,6 +10,7 @@ from headrace.agents.mapping import Mapping, Rejected
 from headrace.agents.pace import Pace
 from headrace.agents.rejected import pack_rejected
 from headrace.agents.source_context import Counts
+from headrace.agents.telemetry import Telemetry
 from headrace.learning.task import Task
 from headrace.learning.task.source import Source
 from headrace.tables.kafka.appender import size_of
@@ -77,6 +78,7 @@ def context_of(pace):
         logs={"clicks": None},
         enricher=None,
         counts=Counts(),
+        telemetry=Telemetry(),
         pace=pace,
         appender=Topic(),
         quarantine=Topic(),

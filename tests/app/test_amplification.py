@@ -11,6 +11,7 @@ import headrace.agents.requests
 import headrace.app.serving.serving
 from headrace.agents.pace import Pace
 from headrace.agents.requests import PACK_BYTES, Requests
+from headrace.agents.telemetry import Telemetry
 from headrace.app.serving.question import Asked, Question
 from headrace.app.serving.refused import RequestRefused
 from headrace.app.serving.served_task import ServedTask
@@ -28,7 +29,7 @@ class Shards:
 
     def __init__(self):
         self.task, self.owned, self.pace = TASK, {}, Pace()
-        self.collaborators = SimpleNamespace(own_modules=())
+        self.collaborators = SimpleNamespace(own_modules=(), telemetry=Telemetry())
         learner = Learner(TASK, 0)
         for number in range(LABELS):
             learner.champion.learn({"x": 1.0}, f"label {number}" * 10)

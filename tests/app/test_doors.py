@@ -89,6 +89,7 @@ def digest(worker):
 ROUTES = [
     ("GET", f"/v1/{TASK}", None, "predict", 200),
     ("GET", "/openapi.json", None, "predict", 200),
+    ("GET", "/metrics", None, "predict", 200),
     ("POST", f"/v1/{TASK}/predict", QUESTION, "predict", 200),
     ("POST", f"/v1/{TASK}/predict/batch", [QUESTION], "predict", 200),
     ("POST", f"/v1/{TASK}/samples", SAMPLE, "feedback", 202),

@@ -6,6 +6,7 @@ import uuid
 import harness
 import pytest
 from click.testing import CliRunner
+from scrape import Scrape
 
 from headrace import Client
 from headrace.app.cli import headrace
@@ -54,3 +55,12 @@ def test_arms_and_signals_are_told_by_http_and_by_command(worker):
     assert next(one.action for one in signals if one.detector == "degraded").startswith("rolled back"), signals
     assert "degraded" in command(worker, "drift")
     assert "last_good" in command(worker, "status")
+    scrape, place = Scrape(worker), {"task": worker.task, "partition": "0"}
+    degraded = sum(one.detector == "degraded" for one in signals)
+    assert scrape.one("headrace_signals_total", **place, detector="degraded") == degraded
+    assert scrape.one("headrace_signals_total", **place, detector="evidence", direction="better", kind="drift") >= 0
+    assert scrape.one("headrace_rollbacks_total", **place) == sum(
+        one.action.startswith("rolled back") for one in signals
+    )
+    arms = [scrape.one("headrace_accuracy_ratio", **place, arm=arm, window="all") for arm in ("champion", "last_good")]
+    assert [0 < accuracy < 1 for accuracy in arms] == [True, True]

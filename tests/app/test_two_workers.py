@@ -8,6 +8,7 @@ import uuid
 import harness
 import msgspec
 import pytest
+from scrape import Scrape
 
 from headrace.app.caller import HOPS, HOPS_MAX
 from headrace.learning.metrics.overall import Overall
@@ -125,6 +126,19 @@ def test_every_worker_gives_the_figures_over_all_shards(broker, workers):
         assert overall["arms"]["champion"] == msgspec.to_builtins(both.describe())
         each = [shard["arms"]["champion"]["metrics"]["accuracy"] for shard in shards(worker).values()]
         assert min(each) <= overall["arms"]["champion"]["metrics"]["accuracy"] <= max(each)
+
+
+def test_each_worker_shows_prometheus_its_own_shard_and_the_age_of_its_replica(workers):
+    for worker in workers:
+        (mine,) = owned(worker)
+        scrape = Scrape(worker)
+        assert len(scrape.of("headrace_position_offset", task=worker.task, partition=str(mine))) == 1
+        assert scrape.of("headrace_position_offset", task=worker.task, partition=str(1 - mine)) == []
+        ages = {"live": mine, "replica": 1 - mine}
+        for state, partition in ages.items():
+            place = {"task": worker.task, "partition": str(partition), "state": state}
+            assert 0 <= scrape.one("headrace_staleness_seconds", **place) < 60
+            assert scrape.one("headrace_shards", task=worker.task, state=state) == 1
 
 
 def test_a_fresh_answer_is_the_owners(workers):

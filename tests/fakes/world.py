@@ -14,6 +14,7 @@ from fakes.outlet import Outlet
 from fakes.pace import QUICK
 
 from headrace.agents.budget import Budget
+from headrace.agents.telemetry import Telemetry
 from headrace.learning.records.mark import KafkaMessage
 from headrace.learning.task import Task, define, fingerprint
 from headrace.tables.pending import PendingTable
@@ -114,6 +115,7 @@ class World:
                 "snapshot_seconds": 0.01,
                 "pace": QUICK,
                 "commit": self.commit,
+                "telemetry": Telemetry(),
             }
             | others
         )
