@@ -38,7 +38,7 @@ class Resolved(Effect, frozen=True, kw_only=True):
 
 
 class Drift(Effect, frozen=True, kw_only=True):
-    """What a detector or a guard has noticed; see `headrace.learning.signals.Notice`. `kind` is `drift`, `oscillation`, `warning` or `guard`."""
+    """What a detector or a guard has noticed; see `headrace.learning.signals.Notice`. `kind` is `drift`, `oscillation`, `warning`, `guard` or `experiment`."""
 
     kind: SignalKind
     arm: str | None

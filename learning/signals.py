@@ -8,7 +8,7 @@ from headrace.learning.tags import Count, tagged
 
 Direction = Literal["worse", "better", "changed"]
 
-SignalKind = Literal["drift", "oscillation", "warning", "guard"]
+SignalKind = Literal["drift", "oscillation", "warning", "guard", "experiment"]
 
 SIGNALS_MAX = 1_000
 """The last signals of a shard that its state keeps."""
@@ -40,7 +40,7 @@ class Notice(NamedTuple):
     arm
         The arm that it is about; None where it is about the records themselves.
     detector
-        The name of the detector or the guard.
+        The name of the detector or the guard; `experiment` for the verdict of one.
     watched
         `error`, `score`, `label_rate` or `feature:NAME`.
     direction
@@ -50,7 +50,7 @@ class Notice(NamedTuple):
     statistic, threshold
         What was computed, and the bound that it passed; None where the detector tells none.
     kind
-        `drift`; `oscillation`; a `warning` of either; or `guard`.
+        `drift`; `oscillation`; a `warning` of either; `guard`; or `experiment`, the verdict of one.
     """
 
     arm: str | None

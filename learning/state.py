@@ -2,7 +2,8 @@
 
 from collections import deque
 
-from headrace.learning.arms import Arm
+from headrace.learning.arms import Arm, arms_beside
+from headrace.learning.experiments import Traffic, experiments_of, segments_of
 from headrace.learning.guards import Guard, guards_of
 from headrace.learning.guards.background_test import BackgroundTest
 from headrace.learning.metrics import ServedScores
@@ -12,7 +13,7 @@ from headrace.learning.records.names import KnownNames
 from headrace.learning.rehearsal import Reservoir
 from headrace.learning.signals import SIGNALS_MAX, Signal
 from headrace.learning.tags import tagged
-from headrace.learning.task import Label, Task, Value, define, definition, fingerprint
+from headrace.learning.task import CHAMPION, Label, Task, Value, define, definition, fingerprint
 from headrace.learning.versions import VersionIndex
 from headrace.learning.waiting.batch import BatchState
 from headrace.learning.waiting.join import JoinState
@@ -21,9 +22,6 @@ from headrace.learning.watch import RecordWatches
 
 CONTROLS_MAX = 1_000
 """Ids of control records that are remembered: one that comes again after so many others is carried out again."""
-
-BACKGROUND = "background"
-"""The name of the arm that a reaction begins beside the champion."""
 
 PROBES = 32
 """The number of recent inputs in the state. A loaded snapshot must predict the same for them as when it was saved."""
@@ -53,6 +51,12 @@ class State:
         The number of records that were skipped because their source position was folded before.
     arms
         The arms by name; the champion is always there.
+    experiments
+        The experiments, by the names of their arms.
+    traffic
+        Which arm answers whom.
+    segments
+        The scores of the champion for each value of some features.
     join
         Counts of the questions and labels that wait for each other.
     order
@@ -118,7 +122,10 @@ class State:
         self.updates = 0
         self.quarantined = 0
         self.skipped = 0
-        self.arms = {"champion": Arm(task, role="champion")}
+        self.arms = {CHAMPION: Arm(task, role="champion"), **arms_beside(task)}
+        self.experiments = experiments_of(task)
+        self.traffic = Traffic()
+        self.segments = segments_of(task)
         self.join = JoinState()
         self.order = OrderState()
         self.batch = BatchState()

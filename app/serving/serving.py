@@ -24,7 +24,7 @@ from headrace.app.serving.size_limit import ANSWERS_MAX, SizeLimit
 from headrace.app.settings import Settings
 from headrace.learning.errors import HeadraceError
 from headrace.learning.prediction import is_finite
-from headrace.learning.task import Json
+from headrace.learning.task import CHAMPION, Json
 from headrace.tables.kafka.members import Members
 from headrace.tables.kafka.partitioner import partition_of
 
@@ -191,11 +191,17 @@ def answer_from(served: ServedTask, model: Model, question: Question) -> dict[st
     learner, lag = model.learner, 0.0
     assert learner is not None
     learner.reader.schema.check(question.features)
-    if not served.stays(learner.champion):
+    arms = learner.state.arms
+    name = learner.state.traffic.choose(shard_key(question)) if learner.state.traffic.shares else CHAMPION
+    if not (served.stays(arms[name]) and served.stays(arms[CHAMPION])):
         served_copy = served.copies[model.partition]
         learner = served_copy.of(learner, 0 if question.min_position is UNSET else question.min_position)
-        lag = served_copy.age
-    prediction = served.predict(learner.champion, question)
+        arms, lag = learner.state.arms, served_copy.age
+    prediction = served.predict(arms[name], question)
+    if name != CHAMPION and (
+        prediction is None or not is_finite(prediction)
+    ):  # the champion answers for an arm that cannot
+        name, prediction = CHAMPION, served.predict(arms[CHAMPION], question)
     if prediction is not None and not is_finite(prediction):
         what = "the model no longer predicts finite numbers."
         raise RequestRefused("unavailable", "not_finite", what, 'See "The model runs away" in docs/how-to/models.md.')
@@ -205,8 +211,8 @@ def answer_from(served: ServedTask, model: Model, question: Question) -> dict[st
     return {
         "id": question.id,
         **values,
-        "arm": "champion",
-        "version": learner.champion.version,
+        "arm": name,
+        "version": arms[name].version,
         "position": learner.state.position,
         "staleness_s": round(model.staleness + lag, 3),
     }

@@ -13,7 +13,7 @@ from headrace.app.peers import Address, PeerEntry
 from headrace.app.settings.section import read_section, unknown_key, wrong_value
 from headrace.app.settings.settings import Settings
 from headrace.app.settings.tables import Broker, Features, Worker
-from headrace.app.settings.task import import_from, read_task
+from headrace.app.settings.task import import_from, read_onnx, read_task
 from headrace.learning.errors import SettingsError
 
 DEFAULT = "headrace.toml"
@@ -57,6 +57,8 @@ def parse(raw: dict[str, object], path: Path) -> Settings:
     features = read_section(path, "features", raw.get("features", {}), Features)
     _check_features(path, features)
     _import_modules(path, worker.modules)
+    for number, file in enumerate(worker.onnx):
+        read_onnx(path, f"worker.onnx[{number}]", file)
     declared = raw.get("tasks", {})
     if not isinstance(declared, dict) or not declared:
         raise wrong_value(path, "tasks", "has no task", "Declare one: [tasks.NAME] with a kind.")

@@ -86,6 +86,8 @@ class Worker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     modules
         Modules of your own whose functions may make models, beside those that the tasks name: one that a task has named before, and from
         which the log still has models, or will name.
+    onnx
+        Batch models beside those that the tasks name, as files of ONNX: those that a task has named before, and that the log still names.
     job_memory
         Bytes of memory that the process of a job may have.
     session_seconds
@@ -111,6 +113,7 @@ class Worker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     buffer_bytes: Annotated[int, msgspec.Meta(ge=1 << 20)] = 64 << 20
     group: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{1,200}\Z", examples=["headrace"])] = "headrace"
     modules: list[Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z_][\w.]*\Z")]] = []
+    onnx: list[str] = []
     job_memory: Annotated[int, msgspec.Meta(ge=64 << 20)] = 2 << 30
     session_seconds: Annotated[float, msgspec.Meta(ge=1, le=1800)] = 10.0
 

@@ -11,7 +11,7 @@ from headrace.app.settings.section import read_section, wrong_value
 from headrace.learning.errors import DetectorError, ModelError, ReactionError, RecordError
 from headrace.learning.records.schema import find_bad_feature
 from headrace.learning.records.stored import StoredSchema
-from headrace.learning.task import Task
+from headrace.learning.task import ArmSettings, Task
 from headrace.learning.task.source import Source
 from headrace.tables.kafka.topics import topics_of
 
@@ -40,7 +40,7 @@ def read_task(path: Path, name: str, raw: object) -> Task:
     if isinstance(sources := raw.get("sources"), list):
         for number, table in enumerate(sources):
             _check_source(path, f"{where}.sources[{number}]", table)
-    task = read_section(path, where, raw | {"name": name}, Task)
+    task = read_section(path, where, raw | {"name": name, **_with_files(path, where, raw)}, Task)
     if task.labels is not None and task.kind != "multiclass":
         raise wrong_value(path, f"{where}.labels", f"is not for {task.kind} tasks", "Leave it out.")
     _check_stored(path, task)
@@ -48,14 +48,42 @@ def read_task(path: Path, name: str, raw: object) -> Task:
         raise wrong_value(
             path, f"{where}.sources", f"names {own.pop()}, a topic of this task", "Name a topic of others."
         )
-    if ":" in task.model_name:  # the module of a user's own model may be in the folder of the settings
+    if task.modules:  # the module of a user's own model may be in the folder of the settings
         import_from(str(path.resolve().parent))
     _check_makings(path, where, task)
     return task
 
 
+def _with_files(path: Path, where: str, raw: dict[str, object]) -> dict[str, object]:
+    """Read the ONNX files of arms, and name each by its digest, as a definition does; an empty dict if there are none."""
+    arms = raw.get("arms")
+    if not isinstance(arms, dict):
+        return {}
+    named = dict(arms)
+    for name, arm in arms.items():
+        if not isinstance(arm, dict):
+            continue
+        read_section(path, f"{where}.arms.{name}", arm, ArmSettings)
+        if isinstance(file := arm.get("onnx"), str):
+            named[name] = arm | {"onnx": f"sha256:{read_onnx(path, f'{where}.arms.{name}.onnx', file)}"}
+    return {"arms": named}
+
+
+def read_onnx(path: Path, key: str, file: str) -> str:
+    """Read a batch model from a file beside the settings, and make it known; return its digest. SettingsError if it cannot be read."""
+    from headrace.learning.models.onnx import enter_file  # imports River, which takes a second
+
+    try:
+        return enter_file((path.parent / file).read_bytes())
+    except OSError as error:
+        raise wrong_value(
+            path, key, f"names a file that cannot be read: {error}", "Name a file of ONNX beside it."
+        ) from None
+
+
 def _check_makings(path: Path, where: str, task: Task) -> None:
     """Check that the model, the detectors and the reactions can be made."""
+    from headrace.learning.arms import check_arms
     from headrace.learning.models import build
     from headrace.learning.reactions import reactings
     from headrace.learning.watch import watchings
@@ -64,6 +92,7 @@ def _check_makings(path: Path, where: str, task: Task) -> None:
         "model": lambda: build(task.model, task.kind),
         "detectors": lambda: watchings(task),
         "reactions": lambda: reactings(task),
+        "arms": lambda: check_arms(task),
     }
     for key, make in makings.items():
         try:

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from headrace.learning.acts.champion import Loaded, replace, save_version, task_of
 from headrace.learning.prediction import Prediction
-from headrace.learning.state import BACKGROUND, State
-from headrace.learning.task import Label
+from headrace.learning.state import State
+from headrace.learning.task import BACKGROUND, Label
 from headrace.learning.turn import Turn
 
 DROPPED = {

@@ -11,13 +11,12 @@ from headrace.learning.arms import Arm
 from headrace.learning.effects import Saved
 from headrace.learning.encoding import decode, encode
 from headrace.learning.errors import ModelError, SnapshotError, VersionError
-from headrace.learning.guards import LAST_GOOD
 from headrace.learning.guards.degraded import Degraded
 from headrace.learning.models import build
 from headrace.learning.models.likeness import check_like
 from headrace.learning.models.named import require_named
 from headrace.learning.state import State
-from headrace.learning.task import Task, Value
+from headrace.learning.task import CHAMPION, LAST_GOOD, Task, Value
 from headrace.learning.turn import Turn
 from headrace.learning.versions import Reason, Version
 
@@ -90,6 +89,21 @@ def _freeze_last_good(state: State, turn: Turn) -> None:
     arm = state.arms[LAST_GOOD] = Arm(loaded.task, role="frozen")
     arm.replace(loaded.task, loaded.model, good.id, good.updates)
     guard.restart()
+
+
+def find_version(state: State, name: str) -> Version | None:
+    """Find a version by its id, or the `best`, the `last_good` or the `previous` one; None if there is none."""
+    versions, arm = state.versions, state.arms[CHAMPION]
+    if name in versions.saved:
+        return versions.saved[name]
+    if name == "best":
+        return versions.best()
+    if name == "last_good":
+        return versions.last_good()
+    found = versions.saved.get(arm.version or "") if name == "previous" else None
+    if found is not None and found.digest == arm.digest:
+        return versions.saved.get(found.parent or "")
+    return found
 
 
 def load_version(state: State, turn: Turn, version: Version) -> Loaded:
@@ -176,6 +190,40 @@ def begin_anew(state: State, updates: int) -> None:
     for guard in state.guards.values():
         guard.restart()
     state.background.restart()
+    restart_experiments(state, CHAMPION)
+
+
+def restart_experiments(state: State, name: str) -> None:
+    """Note that the arm of this name is another model now: its experiments begin again."""
+    for experiment in state.experiments.values():
+        if name in (experiment.a, experiment.b):
+            experiment.restart(state.clock)
+
+
+def promote_arm(state: State, turn: Turn, name: str) -> str:
+    """Save the champion, then let a challenger take its place, with its metrics; say so.
+
+    A challenger of the settings changes places with the champion, which goes on as the challenger. Any other one leaves its place.
+
+    Raises
+    ------
+    SnapshotError
+        The champion cannot be saved.
+    """
+    challenger = state.arms[name]
+    saved = save_version(state, turn, "promote")
+    if name in state.task.arms:
+        before = state.arms[name] = state.arms[CHAMPION]
+        before.watch_anew(state.task, "challenger")
+    else:
+        del state.arms[name]
+        state.traffic.leave(name)
+    challenger.watch_anew(state.task, "champion")
+    challenger.version = saved.id
+    state.arms[CHAMPION] = challenger
+    restart_experiments(state, name)
+    begin_anew(state, challenger.updates)
+    return f"promoted {name}; before it was {saved.id}"
 
 
 def make(task: Task) -> Any:

@@ -3,16 +3,18 @@
 from collections.abc import Sequence
 from typing import Any
 
+from headrace.learning.arms.cutoff import EVERY, Cutoff
 from headrace.learning.arms.own_answers import OwnAnswers
 from headrace.learning.encoding import digest
 from headrace.learning.metrics import Scoreboard
+from headrace.learning.metrics.tallies import Probabilities
 from headrace.learning.models import build
 from headrace.learning.models.rate import Rate
 from headrace.learning.prediction import Prediction, number
 from headrace.learning.records.schema import LARGEST
 from headrace.learning.signals import Notice
 from headrace.learning.tags import tagged
-from headrace.learning.task import MEANS, Json, Label, Role, Task, Value, name_of
+from headrace.learning.task import MEANS, Json, Label, Role, Task, Threshold, Value, name_of
 from headrace.learning.waiting.batch import LabelledFeatures
 from headrace.learning.watch import Watch, watchings
 
@@ -26,7 +28,8 @@ class Arm:
     task
         The task, which decides the model and the metrics.
     role
-        `champion` (whose predictions are served), `challenger`, `baseline`, or `frozen`: an arm that learns no more.
+        `champion` (whose predictions are served), `challenger`, `baseline` (a simple answer as a measure for the others), or `frozen`: an arm
+        that learns no more.
 
     Attributes
     ----------
@@ -40,6 +43,8 @@ class Arm:
         The detectors that watch the error, and those that watch the predictions, by name.
     rate
         The change of the learning rate that a reaction has made.
+    cutoff
+        Decides between true and false, if the task has a `threshold`.
 
     Examples
     --------
@@ -61,6 +66,8 @@ class Arm:
         self.scoreboard = Scoreboard(task.kind)
         self.errors, self.scores = watches(task, role)
         self.rate = Rate()
+        self.cutoff: Cutoff | None = None
+        self.decide_by(task.threshold)
         self.broken = False  # True once a prediction was not finite, so that only the first one raises an alert
         self._regression = task.kind == "regression"
         self._binary = task.kind == "binary"
@@ -75,12 +82,16 @@ class Arm:
             A user's own model predicts a value that this kind of task does not allow. Such a model may also raise any other error.
         """
         if self._own is not None:
-            return self._own.prediction(self.model, features)
-        if self._regression:
+            prediction = self._own.prediction(self.model, features)
+        elif self._regression:
             value = self.model.predict_one(features)
             return None if value is None else Prediction(value)
-        probabilities = self.model.predict_proba_one(features)
-        return Prediction.of_classes(probabilities) if probabilities else None
+        else:
+            probabilities = self.model.predict_proba_one(features)
+            prediction = Prediction.of_classes(probabilities) if probabilities else None
+        if self.cutoff is None or prediction is None or prediction.probabilities is None:
+            return prediction
+        return Prediction(self.cutoff.decide(prediction.probabilities.get(True, 0.0)), prediction.probabilities)
 
     def score(
         self, prediction: Prediction | None, label: Label, name: str = "champion", *, watched: bool = True
@@ -88,7 +99,10 @@ class Arm:
         """Score a prediction against its label; return what the detectors of this arm, of that name, notice in its error."""
         if prediction is None:
             return []
-        self.scoreboard.update(label, prediction)
+        board = self.scoreboard
+        board.update(label, prediction)
+        if self.cutoff is not None and self.cutoff.is_chosen and board.scored % EVERY == 0:
+            self.cutoff.choose(board.tallies[Probabilities.name].view())
         if not self.errors or not watched:
             return []
         # The squared errors of a diverging regression would make a detector's window infinite for ever.
@@ -115,8 +129,8 @@ class Arm:
         self._learn(features, label)
 
     def rehearse(self, features: dict[str, Value], label: Label) -> None:
-        """Update the model with a sample that it has learned before; it does not count as an update."""
-        if self.role != "frozen":
+        """Update the model with a sample that it has learned before; it does not count as an update, and a baseline does not need it."""
+        if self.role not in ("frozen", "baseline"):
             self._learn(features, label)
 
     def _learn(self, features: dict[str, Value], label: Label) -> None:
@@ -154,6 +168,10 @@ class Arm:
         self.broken = False
         self._own = OwnAnswers(task) if ":" in task.model_name else None
 
+    def decide_by(self, threshold: float | Threshold | None) -> None:
+        """Predict true by a threshold from now on; None: where it is more probable. A baseline has none."""
+        self.cutoff = None if threshold is None or self.role == "baseline" else Cutoff(threshold)
+
     def watch_anew(self, task: Task, role: Role | None = None) -> None:
         """Begin with new detectors, those that the task wants for an arm of this role."""
         self.role = role or self.role
@@ -181,12 +199,13 @@ class Arm:
             "model": self.model_name,
             "version": self.version,
             "updates": self.updates,
+            "threshold": None if self.cutoff is None else self.cutoff.at,
             "metrics": self.scoreboard.values(),
         }
 
 
 def watches(task: Task, role: Role) -> tuple[dict[str, Watch], dict[str, Watch]]:
     """Make the detectors of an arm: those of its error, and those of its predictions."""
-    mine = [one for one in watchings(task) if role == "champion" or (one.every_arm and role != "frozen")]
+    mine = [one for one in watchings(task) if role == "champion" or (one.every_arm and role == "challenger")]
     errors = {one.name: Watch("error", one.spec) for one in mine if "error" in one.watched}
     return errors, {one.name: Watch("score", one.spec) for one in mine if "score" in one.watched}

@@ -13,6 +13,7 @@ from headrace.learning.commands.promote import Promote, promote
 from headrace.learning.commands.react import React, react
 from headrace.learning.commands.rollback import Rollback, rollback
 from headrace.learning.commands.tick import Tick, tick
+from headrace.learning.commands.traffic import Split, split
 from headrace.learning.promises import Cancel, Install, Outcome, Resume
 
 __all__ = ["COMMANDS", "Command"]
@@ -33,6 +34,7 @@ COMMANDS: Catalogue[Command] = Catalogue(
         "job": Command(Job, ask_job),
         "cancel": Command(Cancel, cancel),
         "react": Command(React, react),
+        "traffic": Command(Split, split),
     },
 )
 """Each command that a control record may name, with what it may have beside and the function that carries it out."""

@@ -1,27 +1,40 @@
 """The command `define`: the task is another one from the next record on."""
 
-from collections.abc import Collection
+import re
+from collections.abc import Collection, Container
 from typing import Any
 
 import msgspec
 
 from headrace.learning.acts.champion import Loaded, Spec, make, replace, save_version, task_of
 from headrace.learning.acts.refusal import Refusal
-from headrace.learning.arms import Arm
+from headrace.learning.arms import Arm, check_arms
+from headrace.learning.commands.arms import ARM_KEYS, change_arms, change_decisions, change_experiments, declare_arms
 from headrace.learning.control_record import Arguments
 from headrace.learning.errors import DefinitionError, DetectorError, ModelError, ReactionError
-from headrace.learning.guards import LAST_GOOD, guards_of
+from headrace.learning.guards import guards_of
+from headrace.learning.guards.below_baseline import BelowBaseline
 from headrace.learning.models import build
 from headrace.learning.models.named import require_named
 from headrace.learning.reactions import reactings
 from headrace.learning.records.labels import declared_type, initial_labels
 from headrace.learning.state import State
-from headrace.learning.task import Kind, Task, define, differences, modules_of, under
+from headrace.learning.task import (
+    LAST_GOOD,
+    NEXT,
+    ArmSettings,
+    Kind,
+    Task,
+    baselines,
+    define,
+    differences,
+    modules_of,
+    under,
+)
 from headrace.learning.turn import Turn
 from headrace.learning.watch import RecordWatches, watchings
 
-NEXT = "next"
-"""The name of the arm with a changed model, until it is promoted."""
+DIGEST = r"sha256:[0-9a-f]{64}"
 
 
 class Define(Arguments, frozen=True, kw_only=True):
@@ -64,10 +77,25 @@ def redefine(state: State, turn: Turn, arguments: Define) -> str:
     changed = differences(state.definition, wanted)
     if "model" in changed:
         made = make(task_of(after, turn, after.model))
+    declared = declare_arms(after, turn) if changed.keys() & ARM_KEYS else {}
     if "labels" in changed:
         _check_labels(state, after)
     if "model" in changed and not arguments.retrain:
         _add_model(state, turn, Loaded(after, made), cold=arguments.cold)
+    if changed.keys() & ARM_KEYS:
+        change_arms(state, turn, before, after, declared)
+    if changed.keys() & {"arms", "experiments"}:
+        change_experiments(state, before, after)
+    if changed.keys() & {"threshold", "segments"}:
+        change_decisions(state, before, after)
+    if changed.keys() & {"detectors", "guard", "arms"}:
+        _watch_anew(state, before, after, changed)
+    state.definition, state.defined_at = wanted, turn.message.offset
+    return f"changed {', '.join(changed)}" if changed else "nothing: it is the definition in force"
+
+
+def _watch_anew(state: State, before: Task, after: Task, changed: Container[str]) -> None:
+    """Begin with new detectors and guards, where they are others."""
     if "detectors" in changed:
         for arm in state.arms.values():
             arm.watch_anew(after)
@@ -76,8 +104,11 @@ def redefine(state: State, turn: Turn, arguments: Define) -> str:
         state.guards = guards_of(after)
         if "degraded" not in state.guards:
             state.arms.pop(LAST_GOOD, None)
-    state.definition, state.defined_at = wanted, turn.message.offset
-    return f"changed {', '.join(changed)}" if changed else "nothing: it is the definition in force"
+    elif baselines(before.kind, before.arms) != baselines(after.kind, after.arms):
+        held = state.guards
+        state.guards = {
+            name: guard if name == BelowBaseline.name else held[name] for name, guard in guards_of(after).items()
+        }
 
 
 def read_definition(task: Task, arguments: Define) -> bytes:
@@ -87,6 +118,9 @@ def read_definition(task: Task, arguments: Define) -> bytes:
         after = under(task, wanted)  # it can be read again
         watchings(after)
         reactings(after)
+        for name, arm in after.arms.items():
+            if isinstance(arm, ArmSettings) and arm.onnx is not None and not re.fullmatch(DIGEST, arm.onnx):
+                raise ValueError(f"arms.{name}.onnx is no sha256:DIGEST of a file")
         return wanted
     except (msgspec.MsgspecError, TypeError, ArithmeticError, DetectorError, ReactionError) as error:
         raise ValueError(str(error)) from None
@@ -142,6 +176,13 @@ def check_model(task: Task, arguments: Define, modules: Collection[str]) -> None
         raise ValueError("the owner of a shard writes the first definition: leave 'first' out")
     after = under(task, read_definition(task, arguments))
     check_spec(after.model, after.kind, modules)
+    for arm in after.arms.values():
+        if isinstance(arm, ArmSettings) and arm.model is not None:
+            check_spec(arm.model, after.kind, modules)
+    try:
+        check_arms(after)
+    except ModelError as error:
+        raise ValueError(str(error).rstrip(".")) from None
 
 
 def check_spec(model: Spec, kind: Kind, modules: Collection[str]) -> None:

@@ -1,6 +1,6 @@
 """The command `promote`: serve another arm."""
 
-from headrace.learning.acts.champion import begin_anew, save_version
+from headrace.learning.acts.champion import promote_arm
 from headrace.learning.acts.refusal import Refusal
 from headrace.learning.control_record import Arguments, Text
 from headrace.learning.state import State
@@ -20,15 +20,9 @@ class Promote(Arguments, frozen=True, kw_only=True):
 
 
 def promote(state: State, turn: Turn, arguments: Promote) -> str:
-    """Save the champion, then let the challenger take its place, with its metrics."""
+    """Save the champion, then let the challenger take its place, with its metrics. One of the settings changes places with it."""
     challenger = state.arms.get(arguments.arm)
     if challenger is None or challenger.role != "challenger":
         others = ", ".join(name for name, arm in state.arms.items() if arm.role == "challenger")
         raise Refusal(f"there is no challenger '{arguments.arm[:80]}'. There are: {others or 'none'}.")
-    saved = save_version(state, turn, "promote")
-    del state.arms[arguments.arm]
-    challenger.watch_anew(state.task, "champion")
-    challenger.version = saved.id
-    state.arms["champion"] = challenger
-    begin_anew(state, challenger.updates)
-    return f"promoted {arguments.arm}; before it was {saved.id}"
+    return promote_arm(state, turn, arguments.arm)

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from headrace.learning.arms import Arm
 from headrace.learning.effects import Effect, Predicted
 from headrace.learning.fold.parts import LearnerParts
-from headrace.learning.fold.react import end_background
+from headrace.learning.fold.react import end_background, end_experiment
 from headrace.learning.guards import Compared
 from headrace.learning.prediction import Prediction, is_finite
-from headrace.learning.state import BACKGROUND, State
-from headrace.learning.task import Label, Value
+from headrace.learning.state import State
+from headrace.learning.task import BACKGROUND, CHAMPION, Label, Value
 from headrace.learning.turn import Turn
 from headrace.learning.waiting.batch import LabelledFeatures
 
@@ -33,10 +33,10 @@ def learn_sample(
     predictions: Predictions = {}
     for name, arm in parts.ask_arms():
         prediction = predictions[name] = predict(turn, name, arm, features)
-        if parts.task.predictions:
+        if parts.task.predictions and arm.role != "baseline":
             turn.emit(Predicted(id=turn.next_id(), record=record_id, arm=name, prediction=prediction, label=label))
     see_features(turn, parts.state, features, predictions)
-    judge(parts, turn, predictions, label)
+    judge(parts, turn, predictions, LabelledFeatures(features, label))
     learn(parts, features, label)
 
 
@@ -65,25 +65,26 @@ def judge(
     parts: LearnerParts,
     turn: Turn,
     predictions: Predictions,
-    label: Label,
+    sample: LabelledFeatures,
     asked_at: int | None = None,
 ) -> None:
-    """Score what each arm had predicted, before the label is learned, and show it to detectors and guards.
+    """Score what each arm had predicted, before the label is learned, and show it to detectors, guards and experiments.
 
     Parameters
     ----------
     parts, turn
         The parts of the learner, and the current turn.
     predictions
-        What each arm had predicted for its features; None where it was cold.
-    label
-        The label that has come.
+        What each arm had predicted; None where it was cold.
+    sample
+        The features, with the label that has come.
     asked_at
         The log time of the question. What was predicted before the champion was replaced counts in the metrics alone: detectors and guards would
         blame the new model for it. None for a sample.
     """
     state = parts.state
     arms = state.arms
+    features, label = sample
     is_ours = asked_at is None or asked_at > state.replaced_at
     for name, prediction in predictions.items():
         if (
@@ -92,6 +93,9 @@ def judge(
             and (notices := arms[name].score(prediction, label, name, watched=is_ours))
         ):
             turn.noticed += notices
+    if state.segments and (served := predictions.get(CHAMPION)) is not None:
+        for feature, segment in state.segments.items():
+            segment.update(features.get(feature), label, served.value)
     if state.watches.labels:
         turn.noticed += state.watches.see_label(label)
     if parts.guards:
@@ -104,6 +108,9 @@ def judge(
     is_of_challenger = is_ours and (asked_at is None or asked_at > state.background.begun_at)
     if is_of_challenger and BACKGROUND in predictions and BACKGROUND in arms:
         end_background(state, turn, predictions, label)
+    for experiment in state.experiments.values():
+        if experiment.update(predictions, label, asked_at):
+            end_experiment(state, turn, experiment)
 
 
 def find_outlier(parts: LearnerParts, features: dict[str, Value]) -> str | None:

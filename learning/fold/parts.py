@@ -5,13 +5,12 @@ from collections.abc import Callable, Container, Iterator
 from contextlib import AbstractContextManager
 
 from headrace.learning.arms import Arm
-from headrace.learning.guards import LAST_GOOD
 from headrace.learning.reactions import reactings
 from headrace.learning.records import Reader, Record
 from headrace.learning.records.names import Names, is_bounded
 from headrace.learning.state import State
 from headrace.learning.supplies import Supplies, supplies_of
-from headrace.learning.task import Json, Task, under
+from headrace.learning.task import LAST_GOOD, Json, Task, under
 from headrace.learning.waiting.batch import Batch
 from headrace.learning.waiting.join import Join
 from headrace.learning.waiting.order import Order
@@ -141,6 +140,7 @@ class LearnerParts:
             "skipped": state.skipped,
             "questions": self.join.describe(),
             "served": state.served.values(),
+            "traffic": state.traffic.describe(),
         }
         if self.order is not None:
             described["order"] = state.order.describe()

@@ -26,7 +26,7 @@ def ask(parts: LearnerParts, turn: Turn, record: Record) -> None:
     answers: dict[str, Prediction | None] = {}
     for name, arm in parts.ask_arms():
         prediction = answers[name] = predict(turn, name, arm, features)
-        if parts.task.predictions:
+        if parts.task.predictions and arm.role != "baseline":
             turn.emit(Predicted(id=turn.next_id(), record=record_id, arm=name, prediction=prediction, label=None))
         predictions[name] = None if prediction is None else (prediction.value, prediction.probabilities)
     see_features(turn, state, features, answers)

@@ -20,7 +20,7 @@ from headrace.learning.records.mark import KafkaMessage
 from headrace.learning.records.message import Message
 from headrace.learning.state import State, remember
 from headrace.learning.supplies import Supplies
-from headrace.learning.task import Guard, Task, Versions
+from headrace.learning.task import BASELINES, Guard, Task, Versions
 from headrace.learning.turn import Turn
 
 NEVER = Versions(every=2**62)
@@ -64,7 +64,10 @@ class RecipeFold(Learner):
         self, task: Task, partition: int, recipe: Recipe, supplies: Supplies | None = None, model: Spec | None = None
     ):
         outlier = Guard(against=[], label_rate=False, outlier=task.guard.outlier)
-        task = msgspec.structs.replace(task, versions=NEVER, detectors=[], reactions=[], guard=outlier)
+        task = msgspec.structs.replace(
+            task, versions=NEVER, detectors=[], reactions=[], guard=outlier, experiments=[], segments=[]
+        )
+        task = msgspec.structs.replace(task, arms=dict.fromkeys(BASELINES[task.kind], False))
         super().__init__(task, partition, supplies=supplies)
         # How the task learns is not the model's affair, as for an arm of the shard.
         self._made_for = msgspec.structs.replace(task, model=task.model if model is None else model, update=None)

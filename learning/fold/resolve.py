@@ -9,6 +9,7 @@ from headrace.learning.prediction import Prediction
 from headrace.learning.records.labels import type_of
 from headrace.learning.task import Label, Value
 from headrace.learning.turn import Turn
+from headrace.learning.waiting.batch import LabelledFeatures
 from headrace.learning.waiting.join import WaitingQuestion, plain
 
 
@@ -40,7 +41,7 @@ def resolve(
         The origin of the label.
     """
     predictions = {name: frozen and Prediction(*frozen) for name, frozen in question.predictions.items()}
-    judge(parts, turn, predictions, label, asked_at=question.time)
+    judge(parts, turn, predictions, LabelledFeatures(question.features, label), asked_at=question.time)
     answer = None if question.served is None else question.served.prediction
     # A question from before the shard's first label may claim to have been served a label of the other type.
     if answer is not None and not (parts.is_multiclass and type_of(answer) != type_of(label)):

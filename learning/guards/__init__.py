@@ -2,13 +2,13 @@
 
 from headrace.learning.catalogue import Catalogue
 from headrace.learning.guards.below_baseline import BelowBaseline
-from headrace.learning.guards.degraded import LAST_GOOD, Degraded
+from headrace.learning.guards.degraded import Degraded
 from headrace.learning.guards.guard import Compared, Guard
 from headrace.learning.guards.label_rate import LabelRateGuard
 from headrace.learning.guards.outlier import OutlierGuard
 from headrace.learning.task import Task
 
-__all__ = ["GUARDS", "LAST_GOOD", "Compared", "Guard", "guards_of"]
+__all__ = ["GUARDS", "Compared", "Guard", "guards_of"]
 
 GUARDS: Catalogue[type[Guard]] = Catalogue(
     "guard",

@@ -35,7 +35,7 @@ class BackgroundTest:
         self.begun_at = begun_at
         self.margin = task.guard.margin
         self.give_up = give_up
-        self.losses = PairedLoss(task)
+        self.losses = PairedLoss(task.kind, task.guard.loss)
         self.difference = Difference(task.guard.alpha)
 
     def update(self, champion: Prediction, challenger: Prediction, label: Label) -> str:

@@ -4,23 +4,23 @@ from typing import ClassVar
 
 from headrace.learning.guards.comparison import Comparison
 from headrace.learning.guards.guard import Compared
-from headrace.learning.guards.plain_answers import PlainAnswers
 from headrace.learning.signals import Notice
 from headrace.learning.tags import tagged
-from headrace.learning.task import Task, Value
+from headrace.learning.task import Task, Value, baselines
 
 
 @tagged("below-baseline/1")
 class BelowBaseline:
-    """Compares the champion with the last label and with the most frequent one, or for a regression with the mean.
+    """Compares the champion with each baseline of the task.
 
-    Each of the two comparisons is that of `Comparison`, and may raise a false alarm half as often as `alpha` says.
+    The comparisons are those of `Comparison`; of two, each may raise a false alarm half as often as `alpha` says.
 
     Examples
     --------
     >>> from headrace.learning.prediction import Prediction
     >>> guard = BelowBaseline(Task(name="ads", kind="binary"))
-    >>> notices = [guard.compare(Compared({"champion": Prediction(False)}, True)) for _ in range(100)]
+    >>> answers = {"champion": Prediction(False), "no_change": Prediction(True), "majority": Prediction(True)}
+    >>> notices = [guard.compare(Compared(answers, True)) for _ in range(100)]
     >>> next(number for number, notice in enumerate(notices) if notice) < 40
     True
     """
@@ -30,25 +30,24 @@ class BelowBaseline:
     admits: ClassVar[bool] = False
 
     def __init__(self, task: Task):
-        self.answers = PlainAnswers(task.kind)
-        self.last = Comparison(task, among=2)
-        self.usual = Comparison(task, among=2)
+        names = baselines(task.kind, task.arms)
+        self.comparisons = {name: Comparison(task, among=len(names)) for name in names}
 
     @classmethod
     def of(cls, task: Task) -> "BelowBaseline | None":
-        """Make the guard of a task that has it compared with the baselines."""
-        return cls(task) if "baselines" in task.guard.against else None
+        """Make the guard of a task that has it compared with the baselines, and has one."""
+        return cls(task) if "baselines" in task.guard.against and baselines(task.kind, task.arms) else None
 
     def compare(self, compared: Compared) -> Notice | None:
-        """Compare the champion's answer with the plain ones, and note the label for the next ones."""
-        champion, label = compared.predictions.get("champion"), compared.label
-        self.answers.update(compared.earlier)
-        last, usual = self.answers.last, self.answers.usual
-        self.answers.update((label,))
-        if champion is None or last is None or usual is None:
+        """Compare the champion's answer with those of the baselines."""
+        champion = compared.predictions.get("champion")
+        if champion is None:
             return None
-        found = self.last.update(champion, last, label)
-        found = self.usual.update(champion, usual, label) or found
+        found = None
+        for name, comparison in self.comparisons.items():
+            other = compared.predictions.get(name)
+            if other is not None:
+                found = comparison.update(champion, other, compared.label) or found
         return None if found is None else found.notice(self.name)
 
     def find_fault(self, features: dict[str, Value]) -> str | None:
@@ -56,5 +55,5 @@ class BelowBaseline:
 
     def restart(self) -> None:
         """Begin again: the champion is another model now."""
-        self.last.restart()
-        self.usual.restart()
+        for comparison in self.comparisons.values():
+            comparison.restart()

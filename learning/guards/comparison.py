@@ -75,7 +75,7 @@ class Comparison:
 
     def __init__(self, task: Task, among: int = 1):
         guard = task.guard
-        self.losses = PairedLoss(task)
+        self.losses = PairedLoss(task.kind, task.guard.loss)
         self.detector = EDetector(mean=guard.margin, between=among * WITHIN / guard.every / guard.alpha, low=-1.0)
         self.margin = guard.margin
         self.mine = self.theirs = 0.0

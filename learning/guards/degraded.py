@@ -6,10 +6,7 @@ from headrace.learning.guards.comparison import Comparison
 from headrace.learning.guards.guard import Compared
 from headrace.learning.signals import Notice
 from headrace.learning.tags import tagged
-from headrace.learning.task import Task, Value
-
-LAST_GOOD = "last_good"
-"""The name of the arm that holds the last good version; it learns no more."""
+from headrace.learning.task import LAST_GOOD, Task, Value
 
 
 @tagged("degraded/1")

@@ -5,7 +5,7 @@ from math import log
 from headrace.learning.prediction import Prediction, number
 from headrace.learning.records.schema import LARGEST
 from headrace.learning.tags import tagged
-from headrace.learning.task import Label, Task
+from headrace.learning.task import Kind, Label, Loss
 
 LOG_MIN = 0.001
 """The smallest probability that the log loss tells apart: any smaller one costs as much, and the loss is divided by that cost."""
@@ -31,8 +31,10 @@ class PairedLoss:
 
     Parameters
     ----------
-    task
-        The task, whose guard names the loss.
+    kind
+        The kind of task.
+    loss
+        The name of the loss; left out, `zero_one`, or `absolute` for a regression.
 
     Attributes
     ----------
@@ -41,15 +43,14 @@ class PairedLoss:
 
     Examples
     --------
-    >>> from headrace.learning.task import Guard
-    >>> losses = PairedLoss(Task(name="ads", kind="binary", guard=Guard(loss="brier")))
+    >>> losses = PairedLoss("binary", "brier")
     >>> yes, no = Prediction.of_classes({False: 0.2, True: 0.8}), Prediction.of_classes({False: 0.9, True: 0.1})
     >>> [round(loss, 2) for loss in losses.of(yes, no, True)]
     [0.04, 0.81]
     """
 
-    def __init__(self, task: Task):
-        self.name = task.guard.loss or ("absolute" if task.kind == "regression" else "zero_one")
+    def __init__(self, kind: Kind, loss: Loss | None = None):
+        self.name: Loss = loss or ("absolute" if kind == "regression" else "zero_one")
         self.error = 0.0
         self.errors = 0
 

@@ -11,13 +11,14 @@ from headrace.learning.catalogue import KindCatalogue
 from headrace.learning.errors import ModelError
 from headrace.learning.models.adaptive_forest import arf
 from headrace.learning.models.alma import alma
-from headrace.learning.models.baseline import mean, no_change
+from headrace.learning.models.baseline import majority, mean, no_change, no_change_regressor
 from headrace.learning.models.hoeffding import hat, hoeffding_regressor, hoeffding_tree
 from headrace.learning.models.linear import linear
 from headrace.learning.models.logistic import logistic
 from headrace.learning.models.mondrian import mondrian_forest, mondrian_regressor
 from headrace.learning.models.naive_bayes import naive_bayes
 from headrace.learning.models.online_linear import online_linear_classifier, online_linear_regressor
+from headrace.learning.models.onnx import FROZEN, USE
 from headrace.learning.models.passive_aggressive import pa
 from headrace.learning.models.softmax import softmax
 from headrace.learning.parameters import build_with
@@ -45,9 +46,10 @@ MODELS: KindCatalogue[Maker] = KindCatalogue(
         "arf": _for_classes(arf),
         "hoeffding_regressor": {"regression": hoeffding_regressor},
         "mondrian_regressor": {"regression": mondrian_regressor},
-        "no_change": _for_classes(no_change),
+        "no_change": {**_for_classes(no_change), "regression": no_change_regressor},
         "mean": {"regression": mean},
         "online_linear": {"binary": online_linear_classifier, "regression": online_linear_regressor},
+        "majority": _for_classes(majority),
     },
 )
 """Each model that a task may name, with the function that makes it for a kind of task."""
@@ -59,7 +61,7 @@ def names_for(kind: Kind) -> list[str]:
     Examples
     --------
     >>> names_for("regression")
-    ['linear', 'hoeffding_regressor', 'mondrian_regressor', 'mean', 'online_linear']
+    ['linear', 'hoeffding_regressor', 'mondrian_regressor', 'no_change', 'mean', 'online_linear']
     """
     return list(MODELS.of_kind(kind))
 
@@ -93,7 +95,7 @@ def build(spec: str | dict[str, Value], kind: Kind) -> Any:
     name = spec if isinstance(spec, str) else spec.get("use")
     if not isinstance(name, str):
         raise ModelError("the model has no name.", f"Set use to one of {', '.join(names_for(kind))}.")
-    make = _import(name) if ":" in name else _look_up(name, kind)
+    make = _import(name) if ":" in name else FROZEN[kind] if name == USE else _look_up(name, kind)
     model = build_with(f"the model '{name}'", make, parameters, ModelError)
     if ":" in name:
         _check_model(name, model, kind)

@@ -1,9 +1,10 @@
 """Baselines: simple models that a better model has to beat."""
 
-from river import dummy, stats
+from river import base, dummy, stats
 
 from headrace.learning.models.classes import LastingClasses
 from headrace.learning.tags import tagged
+from headrace.learning.task import Value
 
 
 @tagged("no-change/1")
@@ -26,6 +27,53 @@ def no_change() -> NoChange:
     `river.dummy.NoChangeClassifier`.
     """
     return NoChange()
+
+
+@tagged("no-change-regressor/1", last=float | int | None)
+class NoChangeRegressor(base.Regressor):
+    """Predicts the last label; None before the first one."""
+
+    def __init__(self) -> None:
+        self.last: float | None = None
+
+    def learn_one(self, x: dict[str, Value], y: float) -> None:  # noqa: ARG002
+        """Keep the label."""
+        self.last = y
+
+    def predict_one(self, x: dict[str, Value]) -> float | None:  # noqa: ARG002
+        """Return the last label."""
+        return self.last
+
+
+def no_change_regressor() -> NoChangeRegressor:
+    """Make a regressor that predicts the last label.
+
+    Examples
+    --------
+    >>> model = no_change_regressor()
+    >>> model.learn_one({}, 2.5)
+    >>> model.predict_one({})
+    2.5
+    """
+    return NoChangeRegressor()
+
+
+def majority() -> dummy.PriorClassifier:
+    """Make a classifier that predicts the most frequent label so far; its probabilities are the shares of the labels.
+
+    Examples
+    --------
+    >>> model = majority()
+    >>> for label in ("b", "a", "b"):
+    ...     model.learn_one({}, label)
+    >>> model.predict_proba_one({})["a"]
+    0.3333333333333333
+
+    References
+    ----------
+    `river.dummy.PriorClassifier`.
+    """
+    return dummy.PriorClassifier()
 
 
 def mean() -> dummy.StatisticRegressor:

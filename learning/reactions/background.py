@@ -7,7 +7,8 @@ from headrace.learning.arms import Arm
 from headrace.learning.guards.background_test import BackgroundTest
 from headrace.learning.parameters import Count
 from headrace.learning.signals import Signal
-from headrace.learning.state import BACKGROUND, State
+from headrace.learning.state import State
+from headrace.learning.task import BACKGROUND
 from headrace.learning.turn import Turn
 
 

@@ -11,6 +11,7 @@ from river.base import Base
 
 from headrace.learning.arms import Arm
 from headrace.learning.errors import HeadraceError, ModelError
+from headrace.learning.experiments import Segment
 from headrace.learning.guards.outlier import OutlierGuard, Spread
 from headrace.learning.models.likeness import check_like
 from headrace.learning.models.named import require_named
@@ -121,6 +122,7 @@ def _fresh(state: Any, task: Task, modules: Collection[str]) -> State:
     except (msgspec.MsgspecError, ValueError, TypeError) as error:
         raise ValueError(f"State.definition: {error}") from None
     fresh = State(task)
+    fresh.arms = {}
     for name, arm in arms.items():
         said: dict[str, Any] = vars(arm) if type(arm) is Arm else {}
         made_of, role = said.get("made_of"), said.get("role")
@@ -135,7 +137,19 @@ def _fresh(state: Any, task: Task, modules: Collection[str]) -> State:
         fresh.arms[name] = Arm(made_for, msgspec.convert(role, Role))
     _watch_features(state, fresh)
     _spread_features(state, fresh)
+    _segment_values(state, fresh)
     return fresh
+
+
+def _segment_values(state: Any, fresh: State) -> None:
+    """Have the segments of a fresh state know the values that the state says they know."""
+    segments = vars(state).get("segments")
+    for name, segment in fresh.segments.items():
+        held = segments.get(name) if type(segments) is dict else None
+        known = vars(held).get("scores") if type(held) is Segment else {}
+        for value in known if type(known) is dict else ():
+            _convert(value, str, ("Segment", "scores"))
+            segment.of(value)
 
 
 def _spread_features(state: Any, fresh: State) -> None:

@@ -1,5 +1,18 @@
 """The task: one supervised problem, its definition, its sources, and the durations in its settings."""
 
+from headrace.learning.task.arms import (
+    BACKGROUND,
+    BASELINES,
+    CHAMPION,
+    LAST_GOOD,
+    NEXT,
+    RESERVED,
+    ArmSettings,
+    Experiment,
+    Loss,
+    Threshold,
+    baselines,
+)
 from headrace.learning.task.definition import define, differences, fingerprint, under
 from headrace.learning.task.policies import Guard, LabelRate, Mode, Outlier, Rehearsal, Row
 from headrace.learning.task.task import (
@@ -24,16 +37,25 @@ from headrace.learning.task.task import (
 )
 
 __all__ = [
+    "BACKGROUND",
+    "BASELINES",
     "BATCH_MAX",
+    "CHAMPION",
     "LABELS_MAX",
+    "LAST_GOOD",
     "MEANS",
+    "NEXT",
+    "RESERVED",
+    "ArmSettings",
     "Duration",
+    "Experiment",
     "Feature",
     "Guard",
     "Json",
     "Kind",
     "Label",
     "LabelRate",
+    "Loss",
     "Mode",
     "Outlier",
     "Rehearsal",
@@ -41,10 +63,12 @@ __all__ = [
     "Row",
     "Stored",
     "Task",
+    "Threshold",
     "Unanswered",
     "Update",
     "Value",
     "Versions",
+    "baselines",
     "define",
     "differences",
     "fingerprint",

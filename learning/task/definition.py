@@ -29,6 +29,10 @@ KEYS = (
     "reactions",
     "guard",
     "rehearsal",
+    "arms",
+    "experiments",
+    "threshold",
+    "segments",
 )
 """The settings that a definition has."""
 

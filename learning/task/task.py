@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from headrace.learning.task.arms import ARMS_MAX, ArmName, ArmSettings, Experiment, Threshold, check_arms
 from headrace.learning.task.duration import seconds
 from headrace.learning.task.policies import DETECTORS, REACTIONS, Guard, LabelRate, Rehearsal, Row
 from headrace.learning.task.source import Source
@@ -195,6 +196,16 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         What watches whether the champion is still worth its role, and what it may learn.
     rehearsal
         Past samples that are learned again beside new ones. Left out: none.
+    arms
+        What folds the same records beside the champion, one `[tasks.NAME.arms.ARM]` each. The baselines `no_change` and `majority` (`mean` for
+        a regression) are always there, unless they are set to false.
+    experiments
+        Which arms are compared, one `[[tasks.NAME.experiments]]` each. Left out: the champion with each other arm of `arms`.
+    threshold
+        For two classes: the probability from which on true is predicted, or a table with what it must meet. It changes the label that is
+        served, published and scored, not the probability. Left out: the more probable label.
+    segments
+        Names of features: the predictions are scored for each of their values too, up to 50 values of each.
     stored
         Features to look up by the entity's key, unless a record brings them itself. The values are frozen into the record before it is
         folded, so the model needs no change.
@@ -232,6 +243,10 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     )
     guard: Guard = Guard()
     rehearsal: Rehearsal | None = None
+    arms: Annotated[dict[ArmName, ArmSettings | bool], msgspec.Meta(max_length=ARMS_MAX)] = {}
+    experiments: Annotated[list[Experiment], msgspec.Meta(max_length=100)] | None = None
+    threshold: Annotated[float, msgspec.Meta(gt=0, lt=1)] | Threshold | None = None
+    segments: Annotated[list[Annotated[str, msgspec.Meta(max_length=256)]], msgspec.Meta(max_length=5)] = []
     stored: dict[str, Stored] | None = None
     sources: list[Source] | None = None
 
@@ -257,6 +272,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             raise ValueError(f"gradient = 'mean' is for the model {MEANS} alone")
         if self.guard.loss is not None and (self.guard.loss == "absolute") != (self.kind == "regression"):
             raise ValueError(f"guard.loss = '{self.guard.loss}' is not for {self.kind} tasks")
+        check_arms(self.kind, self.arms, self.experiments or [], self.threshold)
         if len(set(map(type, self.labels or ()))) > 1:
             raise ValueError("labels has strings and whole numbers, and 1 and '1' have one key in JSON: use one type")
         if isinstance(self.unanswered, Unanswered):
@@ -267,7 +283,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         if self.model == "":
             default = {"binary": "logistic", "multiclass": "softmax", "regression": "linear"}[self.kind]
             msgspec.structs.force_setattr(self, "model", default)
-        for name in ("model", "detectors", "reactions"):  # the order of their keys must not be seen in a state
+        for name in ("model", "detectors", "reactions", "arms"):  # the order of their keys must not be seen in a state
             msgspec.structs.force_setattr(self, name, _sorted(getattr(self, name)))
 
     @property
@@ -292,8 +308,9 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     @property
     def modules(self) -> tuple[str, ...]:
-        """The module of a user's own model, whose classes may be in the state; empty for a model of the catalogue."""
-        return modules_of(self.model)
+        """The modules of a user's own models, whose classes may be in the state; empty for models of the catalogue."""
+        models = [self.model, *(arm.model for arm in self.arms.values() if isinstance(arm, ArmSettings) and arm.model)]
+        return tuple(dict.fromkeys(module for model in models for module in modules_of(model)))
 
     @property
     def model_name(self) -> str:

@@ -13,8 +13,7 @@ from headrace.learning.models import build
 from headrace.learning.models.rate import holders
 from headrace.learning.reactions import reactings
 from headrace.learning.recipe import Recipe
-from headrace.learning.state import BACKGROUND
-from headrace.learning.task import Guard, Rehearsal, Task, Versions
+from headrace.learning.task import BACKGROUND, Guard, Rehearsal, Task, Versions
 from headrace.learning.watch import watchings
 
 QUIET = Guard(against=[], label_rate=False)

@@ -1,0 +1,67 @@
+"""What a changed definition changes about arms, experiments and decisions."""
+
+from headrace.learning.acts.champion import find_version, load_version, restart_experiments
+from headrace.learning.acts.refusal import Refusal
+from headrace.learning.arms import Arm, arms_beside
+from headrace.learning.errors import ModelError
+from headrace.learning.experiments import declared_experiments, experiments_of, segments_of
+from headrace.learning.models.named import require_named
+from headrace.learning.state import State
+from headrace.learning.task import RESERVED, ArmSettings, Task
+from headrace.learning.turn import Turn
+
+ARM_KEYS = frozenset(["arms", "features", "labels"])
+"""The keys of a definition that decide which arms there are: a batch model takes features in the order in which they are declared."""
+
+
+def declare_arms(task: Task, turn: Turn) -> dict[str, Arm]:
+    """Make the arms of a definition, before anything is changed; Refusal if a model of the catalogue cannot be built."""
+    for module in task.modules:
+        require_named(f"{module}:", turn.supplies.modules)
+    try:
+        return arms_beside(task)
+    except ModelError as error:
+        if task.modules or any(isinstance(arm, ArmSettings) and arm.onnx for arm in task.arms.values()):
+            raise  # others may have the module or the file
+        raise Refusal(str(error)) from None
+
+
+def change_arms(state: State, turn: Turn, before: Task, after: Task, declared: dict[str, Arm]) -> None:
+    """Begin the arms that are new or have another model, and end those that are no longer there."""
+    for name in list(state.arms):
+        if name not in RESERVED and name not in declared and after.arms.get(name) != before.arms.get(name):
+            del state.arms[name]
+            state.traffic.leave(name)
+    for name, arm in declared.items():
+        held = state.arms.get(name)
+        is_changed = before.arms.get(name) != after.arms.get(name)
+        if held is None or is_changed or (arm.role == "frozen" and held.made_of != arm.made_of):
+            state.arms[name] = arm
+            restart_experiments(state, name)
+    for name, settings in after.arms.items():
+        if isinstance(settings, ArmSettings) and settings.version is not None and name not in state.arms:
+            version = find_version(state, settings.version)
+            if version is not None:
+                loaded = load_version(state, turn, version)
+                arm = state.arms[name] = Arm(loaded.task, role="frozen")
+                arm.replace(loaded.task, loaded.model, version.id, version.updates)
+                restart_experiments(state, name)
+
+
+def change_experiments(state: State, before: Task, after: Task) -> None:
+    """Begin the experiments that are new or compare in another way; the others go on."""
+    was, fresh = declared_experiments(before), experiments_of(after)
+    for name, row in declared_experiments(after).items():
+        if was.get(name) == row:
+            fresh[name] = state.experiments[name]
+        else:
+            fresh[name].begun_at = state.clock
+    state.experiments = fresh
+
+
+def change_decisions(state: State, before: Task, after: Task) -> None:
+    """Score the segments that are wanted now, and decide by the threshold that is wanted now."""
+    state.segments = {name: state.segments.get(name, segment) for name, segment in segments_of(after).items()}
+    if after.threshold != before.threshold:
+        for arm in state.arms.values():
+            arm.decide_by(after.threshold)

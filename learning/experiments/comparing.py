@@ -1,0 +1,183 @@
+"""A running experiment: two arms whose losses are compared label by label."""
+
+from collections.abc import Mapping
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from headrace.learning.guards.loss import PairedLoss
+from headrace.learning.prediction import Prediction
+from headrace.learning.sequential import Difference
+from headrace.learning.tags import tagged
+from headrace.learning.task import NEXT, Experiment, Label, Task
+
+LOOK = 8
+"""A verdict is looked for at each eighth label: the bounds hold at any time, and so at these."""
+
+
+class ExperimentStatus(msgspec.Struct, frozen=True):
+    """An experiment of a shard, as `GET /v1/{task}/experiments` shows it.
+
+    Parameters
+    ----------
+    a, b, loss, margin, alpha, budget, promote
+        As for `Experiment`.
+    count
+        Labels that were compared.
+    mean_a, mean_b
+        The mean losses, 0 to 1; None before the first label.
+    difference, low, high
+        The mean loss of `a` less that of `b`, and bounds between which it lies with a chance of 1 - `alpha`, at any time.
+    verdict
+        `a_better` or `b_better` (by more than the margin), `equivalent` (the difference is smaller than the margin), `budget_exhausted`,
+        or `continue`.
+    decided_at
+        The position of the label that decided it; None while it is running.
+    """
+
+    partition: int
+    a: str
+    b: str
+    loss: str
+    margin: float
+    alpha: float
+    budget: int
+    promote: str
+    count: int
+    mean_a: float | None
+    mean_b: float | None
+    difference: float | None
+    low: float
+    high: float
+    verdict: str
+    decided_at: int | None
+
+
+@tagged("comparing/1", decided_at=Annotated[int, Meta(ge=0)] | None, begun_at=Annotated[int, Meta(ge=-1)])
+class Comparing:
+    """Compares the losses of two arms, until one of them is better, they are alike, or the budget is used up.
+
+    Parameters
+    ----------
+    task
+        The task.
+    settings
+        The experiment.
+
+    Attributes
+    ----------
+    a, b
+        The names of the arms.
+    begun_at
+        The log time at which it began, in milliseconds: what was asked before was answered by other models. -1: with the log.
+    sum_a, sum_b
+        The sums of their losses.
+    verdict
+        What was found, `continue` until then.
+    decided_at
+        The position of the label that decided it; None until then.
+
+    Examples
+    --------
+    >>> comparing = Comparing(Task(name="ads", kind="binary"), Experiment(b="tree", margin=0.1))
+    >>> answers = {"champion": Prediction(False), "tree": Prediction(True)}
+    >>> next(at for at in range(1000) if comparing.update(answers, True, None))
+    15
+    >>> comparing.verdict
+    'b_better'
+    """
+
+    def __init__(self, task: Task, settings: Experiment):
+        self.a, self.b = settings.a, settings.b
+        self.margin, self.budget = settings.margin, settings.budget
+        self.promotes = settings.promote == "auto"
+        self.losses = PairedLoss(task.kind, settings.loss)
+        self.difference = Difference(settings.alpha)
+        self.sum_a = self.sum_b = 0.0
+        self.begun_at = -1
+        self.verdict = "continue"
+        self.decided_at: int | None = None
+
+    def update(self, predictions: Mapping[str, Prediction | None], label: Label, asked_at: int | None) -> bool:
+        """Compare two predictions for a label; tell whether that decides the experiment.
+
+        Parameters
+        ----------
+        predictions
+            What each arm had predicted.
+        label
+            The label.
+        asked_at
+            The log time of the question; None for a sample.
+        """
+        second = predictions.get(self.b)
+        if second is None or self.verdict != "continue" or (asked_at is not None and asked_at <= self.begun_at):
+            return False
+        first = predictions.get(self.a)
+        if first is None:
+            return False
+        losses = self.losses.of(first, second, label)
+        if losses is None:
+            return False
+        self.sum_a += losses[0]
+        self.sum_b += losses[1]
+        self.difference.update(losses[0] - losses[1])
+        if self.difference.count % LOOK == 0 or self.difference.count >= self.budget:
+            self.verdict = self.difference.verdict(self.margin, self.budget)
+        return self.verdict != "continue"
+
+    def restart(self, time: int) -> None:
+        """Begin again at a log time: an arm is another model now."""
+        self.difference = Difference(self.difference.alpha)
+        self.sum_a = self.sum_b = 0.0
+        self.begun_at, self.verdict, self.decided_at = time, "continue", None
+
+    @property
+    def means(self) -> tuple[float, float] | None:
+        """The mean losses of both; None before the first label."""
+        count = self.difference.count
+        return (self.sum_a / count, self.sum_b / count) if count else None
+
+    def describe(self, partition: int) -> ExperimentStatus:
+        """Describe the experiment on a shard."""
+        low, high = self.difference.bounds()
+        mean_a, mean_b = self.means or (None, None)
+        return ExperimentStatus(
+            partition=partition,
+            a=self.a,
+            b=self.b,
+            loss=self.losses.name,
+            margin=self.margin,
+            alpha=self.difference.alpha,
+            budget=self.budget,
+            promote="auto" if self.promotes else "hand",
+            count=self.difference.count,
+            mean_a=mean_a,
+            mean_b=mean_b,
+            difference=None if mean_a is None or mean_b is None else mean_a - mean_b,
+            low=low,
+            high=high,
+            verdict=self.verdict,
+            decided_at=self.decided_at,
+        )
+
+
+def declared_experiments(task: Task) -> dict[str, Experiment]:
+    """List the experiments of a task, by the names of their arms. Without settings, the champion is compared with each arm of `arms` and with `next`.
+
+    Examples
+    --------
+    >>> list(declared_experiments(Task(name="ads", kind="binary")))
+    ['champion next']
+    """
+    rows = task.experiments
+    if rows is None:
+        named = [name for name, arm in task.arms.items() if not isinstance(arm, bool)]
+        rows = [Experiment(b=name) for name in (*named, NEXT)]
+    return {f"{row.a} {row.b}": row for row in rows}
+
+
+def experiments_of(task: Task) -> dict[str, Comparing]:
+    """Make the experiments of a task, by the names of their arms."""
+    return {name: Comparing(task, row) for name, row in declared_experiments(task).items()}

@@ -1,0 +1,266 @@
+"""Batch models in the format of ONNX: they learn no more, are named by the digest of their file, and are run by onnxruntime."""
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from river import base
+
+from headrace.learning.errors import ModelError
+from headrace.learning.tags import tagged
+from headrace.learning.task import Feature, Kind, Label, Task, Value
+
+USE = "onnx"
+
+FILES: dict[str, bytes] = {}
+"""The files that the settings name, by digest. A state names a model by its digest alone."""
+
+DECIMALS = 6
+"""Answers are rounded to so many decimals: the last bits of 32-bit floats differ from one processor to another, and the fold must not."""
+
+TYPES: Mapping[str, type[np.generic]] = {
+    "tensor(float)": np.float32,
+    "tensor(double)": np.float64,
+    "tensor(int64)": np.int64,
+    "tensor(int32)": np.int32,
+    "tensor(bool)": np.bool_,
+    "tensor(string)": np.object_,
+}
+
+
+class Runner(Protocol):
+    """Runs a model: `onnxruntime.InferenceSession`."""
+
+    def run(self, outputs: Sequence[str], feed: Mapping[str, np.ndarray[Any, Any]]) -> list[Any]:
+        """Return these outputs for these inputs."""
+        ...
+
+
+class Session(NamedTuple):
+    """A model that is loaded: what runs it, its inputs by name with the type of each, and the names of its outputs."""
+
+    runner: Runner
+    inputs: dict[str, type[np.generic]]
+    outputs: list[str]
+
+    def takes_row(self, features: Sequence[str]) -> bool:
+        """Tell whether it takes the features as one row: it has one input, which has the name of none of them."""
+        return len(self.inputs) == 1 and not self.inputs.keys() & set(features)
+
+
+def enter_file(data: bytes) -> str:
+    """Make a file known to the models of this process; return its digest."""
+    digest = hashlib.sha256(data).hexdigest()
+    FILES[digest] = data
+    return digest
+
+
+def spec_of(task: Task, digest: str) -> dict[str, Value]:
+    """Describe the model of a file for a task: its features in the order of the task, and the labels of its probabilities.
+
+    Examples
+    --------
+    >>> spec_of(Task(name="ads", kind="binary", features={"price": Feature()}), "0f")["features"]
+    '["price"]'
+    """
+    spec: dict[str, Value] = {"digest": digest, "features": json.dumps(list(task.features or ())), "use": USE}
+    if task.kind != "regression":
+        spec["labels"] = json.dumps([False, True] if task.kind == "binary" else task.labels)
+    return dict(sorted(spec.items()))
+
+
+SESSIONS: dict[str, Session] = {}
+"""The models that are loaded, by digest."""
+
+
+def load(digest: str) -> Session:
+    """Load the model of a file.
+
+    Raises
+    ------
+    ModelError
+        onnxruntime is not installed, the settings name no file of this digest, or the file holds no model.
+    """
+    if digest in SESSIONS:
+        return SESSIONS[digest]
+    data = FILES.get(digest)
+    if data is None:
+        what = f"there is no ONNX file with the digest {digest[:16]}."
+        raise ModelError(
+            what, "Put the file back that the definition names, and name it in headrace.toml or in worker.onnx."
+        )
+    try:
+        import onnxruntime  # type: ignore[import-untyped]
+    except ImportError:
+        raise ModelError("onnxruntime is not installed.", "pip install 'headrace[onnx]'") from None
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1  # a row is small, and threads may add in any order
+    options.log_severity_level = 4
+    try:
+        session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # noqa: BLE001 onnxruntime raises errors of many classes
+        raise ModelError(
+            f"the ONNX file {digest[:16]} cannot be loaded: {str(error)[:200]}", "Export it again."
+        ) from None
+    if unknown := [one.type for one in session.get_inputs() if one.type not in TYPES]:
+        raise ModelError(f"an input of the ONNX file {digest[:16]} is a {unknown[0]}.", f"Use {', '.join(TYPES)}.")
+    inputs = {one.name: TYPES[one.type] for one in session.get_inputs()}
+    SESSIONS[digest] = Session(session, inputs, [one.name for one in session.get_outputs()])
+    return SESSIONS[digest]
+
+
+class Onnx(base.Estimator):
+    """A batch model. It takes one row of numbers in the order of the task's features, or one input of each feature's name.
+
+    A feature that a record lacks is NaN, or an empty string. Features that it cannot take get no answer, as of a cold model.
+
+    Parameters
+    ----------
+    digest
+        SHA-256 of the file, as hex.
+    features
+        The names of the features in their order, as JSON.
+    """
+
+    def __init__(self, digest: str, features: str):
+        self.digest, self.features = digest, features
+
+    @property
+    def _multiclass(self) -> bool:
+        return True
+
+    def learn_one(self, x: dict[str, Value], y: Label) -> None:
+        """Learn nothing."""
+
+    def run(self, x: dict[str, Value]) -> list[Any] | None:
+        """Return the outputs for one set of features; None if the model cannot take them."""
+        session, features = load(self.digest), _names(self.features)
+        try:
+            if session.takes_row(features):
+                ((name, dtype),) = session.inputs.items()
+                row = [float(x.get(feature, math.nan)) for feature in features]
+                feed = {name: np.array([row], dtype)}
+            else:
+                feed = {name: _cell(x.get(name), dtype) for name, dtype in session.inputs.items()}
+            outputs: list[Any] = session.runner.run(session.outputs, feed)
+        except Exception:  # noqa: BLE001 a string where a number should be; onnxruntime raises errors of many classes
+            return None
+        return outputs
+
+
+@tagged("onnx-classifier/1")
+class OnnxClassifier(Onnx, base.Classifier):
+    """A batch classifier. Its last output has the probabilities: a column for each label, or one column of true.
+
+    Parameters
+    ----------
+    digest, features
+        As for `Onnx`.
+    labels
+        The labels of the columns in their order, as JSON.
+    """
+
+    def __init__(self, digest: str, features: str, labels: str = "[false, true]"):
+        super().__init__(digest, features)
+        self.labels = labels
+
+    def predict_proba_one(self, x: dict[str, Value]) -> dict[Label, float]:
+        """Return the probability of each label; empty if the model cannot take the features."""
+        outputs = self.run(x)
+        if outputs is None:
+            return {}
+        labels = _labels(self.labels)
+        last = outputs[-1]
+        if isinstance(last, list):  # the form of a classifier of scikit-learn: a dict of labels for each row
+            given = {_plain(label): p for label, p in last[0].items()}
+            shares = [
+                given.get(label, given.get(int(label)) if isinstance(label, bool) else 0.0) or 0.0 for label in labels
+            ]
+        else:
+            shares = np.asarray(last, float).ravel().tolist()
+            if len(labels) == 2 and len(shares) == 1:
+                shares = [1.0 - shares[0], shares[0]]
+        if len(shares) != len(labels):
+            return {}
+        return {label: round(p, DECIMALS) for label, p in zip(labels, shares, strict=True)}
+
+
+@tagged("onnx-regressor/1")
+class OnnxRegressor(Onnx, base.Regressor):
+    """A batch regressor. Its first output has the number."""
+
+    def __init__(self, digest: str, features: str):
+        super().__init__(digest, features)
+
+    def predict_one(self, x: dict[str, Value]) -> float | None:
+        """Return the number; None if the model cannot take the features."""
+        outputs = self.run(x)
+        return None if outputs is None else round(float(np.asarray(outputs[0]).ravel()[0]), DECIMALS)
+
+
+FROZEN: Mapping[Kind, type[Onnx]] = {
+    "binary": OnnxClassifier,
+    "multiclass": OnnxClassifier,
+    "regression": OnnxRegressor,
+}
+
+
+def check_file(task: Task, digest: str) -> None:
+    """Ask the model of a file once with features that the task declares.
+
+    Raises
+    ------
+    ModelError
+        The model cannot be loaded, does not fit the task, or has no answer.
+    """
+    if task.features is None or (task.kind == "multiclass" and not task.labels):
+        what = "a model in the format of ONNX needs the task's features, and for several classes its labels, in their order."
+        raise ModelError(what, "Declare them in headrace.toml.")
+    session = load(digest)
+    if not session.takes_row(list(task.features)) and (
+        strange := [name for name in session.inputs if name not in task.features]
+    ):
+        raise ModelError(
+            f"the ONNX file {digest[:16]} takes '{strange[0]}', which is no feature of the task.", "Export it again."
+        )
+    made_of = {name: str(value) for name, value in spec_of(task, digest).items() if name != "use"}
+    model = FROZEN[task.kind](**made_of)
+    x = {name: _example(feature) for name, feature in task.features.items()}
+    answer = model.predict_one(x) if isinstance(model, OnnxRegressor) else model.predict_proba_one(x)  # type: ignore[attr-defined]
+    if answer in (None, {}):
+        what = f"the ONNX file {digest[:16]} has no answer to features of this task"
+        raise ModelError(
+            f"{what}: one row of {len(task.features)} numbers, or one input for each.", "Export it for these features."
+        )
+
+
+def _example(feature: Feature) -> Value:
+    if feature.type == "string":
+        return feature.values[0] if feature.values else ""
+    return False if feature.type == "bool" else 0 if feature.type == "int" else 0.0
+
+
+@cache
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(json.loads(text))
+
+
+@cache
+def _labels(text: str) -> tuple[bool | int | str, ...]:
+    return tuple(json.loads(text))
+
+
+def _cell(value: Value | None, dtype: Any) -> Any:
+    """Put a value into an array of one row and one column."""
+    if value is None:
+        value = "" if dtype is np.object_ else math.nan
+    return np.array([[str(value) if dtype is np.object_ else value]], dtype)
+
+
+def _plain(label: Any) -> Label:
+    plain: Label = label.item() if isinstance(label, np.generic) else label
+    return plain
