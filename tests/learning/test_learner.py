@@ -43,10 +43,14 @@ def fold(learner, *messages):
     return [effect for one in messages for row in learner.fold(one) for effect in row]
 
 
-def test_a_new_learner_begins_at_position_0_with_a_champion_alone():
+def test_a_new_learner_begins_at_position_0_with_a_champion_and_baselines():
     state = Learner(task(), 0).state
     assert (state.position, state.clock, state.updates, state.quarantined, list(state.probes)) == (0, 0, 0, 0, [])
-    assert {name: arm.role for name, arm in state.arms.items()} == {"champion": "champion"}
+    assert {name: arm.role for name, arm in state.arms.items()} == {
+        "champion": "champion",
+        "no_change": "baseline",
+        "majority": "baseline",
+    }
 
 
 def test_a_learner_goes_on_from_the_state_that_it_is_given():

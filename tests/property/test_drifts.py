@@ -18,6 +18,7 @@ from headrace.learning.models.rate import Rate
 from headrace.learning.snapshot import digest, seal, unseal
 from headrace.learning.supplies import supplies_of
 from headrace.learning.task import Guard, Task
+from headrace.learning.waiting.batch import LabelledFeatures
 from headrace.learning.watch import Watch
 
 SEEDS = 8
@@ -43,9 +44,11 @@ def learn_first(parts, turn, features, label, record_id):
     """Mutant: a sample is learned before its error is computed for the detectors."""
     for name, arm in parts.state.arms.items():
         prediction = learn.predict(turn, name, arm, features)
-        turn.emit(Predicted(id=turn.next_id(), record=record_id, arm=name, prediction=prediction, label=label))
+        if arm.role != "baseline":
+            turn.emit(Predicted(id=turn.next_id(), record=record_id, arm=name, prediction=prediction, label=label))
     learn.learn(parts, features, label)
-    learn.judge(parts, turn, {name: arm.predict(features) for name, arm in parts.state.arms.items()}, label)
+    predictions = {name: arm.predict(features) for name, arm in parts.state.arms.items()}
+    learn.judge(parts, turn, predictions, LabelledFeatures(features, label))
 
 
 def test_detectors_get_the_errors_made_before_learning_and_one_that_gets_later_ones_is_noticed(monkeypatch):
