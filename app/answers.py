@@ -10,8 +10,12 @@ from headrace.agents.jobs.status import JobStatus
 from headrace.learning.metrics.overall import ArmFigures
 from headrace.learning.signals import Direction, SignalKind
 from headrace.learning.task import Json, Kind, Label, Role, Value
+from headrace.tables.refused import RefusedRecord
 
 Position = Annotated[int, msgspec.Meta(ge=0)]
+
+SHOWN_BYTES = 4_096
+"""The bytes of a refused record that are shown. `headrace quarantine --export` writes the whole."""
 
 ShardState = Literal["opening", "live", "waiting", "stopped", "stale", "replica"]
 """The states of a shard that a worker owns (`agents.shard.OwnedState`), `waiting` for a live one that waits at a control record, and `replica`
@@ -416,6 +420,15 @@ class StoredRefusal(msgspec.Struct, frozen=True, kw_only=True):
     key: str | None
     value: str
     bytes: Position
+
+    @classmethod
+    def of(cls, record: RefusedRecord) -> "StoredRefusal":
+        """Describe a record of the quarantine."""
+        fields = msgspec.structs.asdict(record)
+        parts = {name: fields[name] for name in cls.__struct_fields__ if name in fields}
+        parts["key"] = None if record.key is None else record.key.decode(errors="replace")
+        parts["value"] = record.value[:SHOWN_BYTES].decode(errors="replace")
+        return cls(bytes=record.cut_from or len(record.value), **parts)
 
 
 class SentAgain(msgspec.Struct, frozen=True):

@@ -26,8 +26,6 @@ READ_BYTES = 16 << 20
 """About how many bytes of records a request reads: no more are read from then on."""
 
 READ_SECONDS = 10.0
-SHOWN_BYTES = 4_096
-"""The bytes of a record that are shown. `headrace quarantine --export` writes the whole."""
 
 Limit = Annotated[int, msgspec.Meta(ge=1, le=LIMIT_MAX)]
 
@@ -52,7 +50,7 @@ class Quarantine(Resource):
             raise Problem(503, "broker", detail, "Ask again in a second.", {"Retry-After": "1"}) from None
         records = [RefusedRecord.of(message) for message in latest.messages]
         counts = Counter(record.code for record in records)
-        shown = [describe(record) for record in records[:limit]]
+        shown = [StoredRefusal.of(record) for record in records[:limit]]
         sent_again = list(describe_sent(task, served.shards))
         return self.answer(StoredRefusals(dict(counts.most_common()), len(records), latest.kept, shown, sent_again))
 
@@ -64,25 +62,6 @@ def limit_of(request: web.Request) -> int:
         detail = f"limit={text[:20]} is not a whole number from 1 to {LIMIT_MAX}."
         raise Problem(422, "limit", detail, f"Send ?limit={LIMIT}, or nothing.")
     return int(text)
-
-
-def describe(record: RefusedRecord) -> StoredRefusal:
-    """Describe a record, with the first bytes of its value as text."""
-    return StoredRefusal(
-        id=record.id,
-        topic=record.topic,
-        partition=record.partition,
-        offset=record.offset,
-        row=record.row,
-        stored_in=record.stored_in,
-        stored_at=record.stored_at,
-        code=record.code,
-        reason=record.reason,
-        time=record.time,
-        key=None if record.key is None else record.key.decode(errors="replace"),
-        value=record.value[:SHOWN_BYTES].decode(errors="replace"),
-        bytes=record.cut_from or len(record.value),
-    )
 
 
 def describe_sent(task: str, shards: Shards) -> Iterator[SentAgain]:
