@@ -202,7 +202,7 @@ class OverallStatus(msgspec.Struct, frozen=True):
 class Status(msgspec.Struct, frozen=True):
     """The status of a task on this worker.
 
-    `error` says why the whole task is stopped: its topics cannot be used. `background` lists the background tasks of the worker, for all of
+    `answered` counts the questions that this worker has answered since it started. `error` says why the whole task is stopped: its topics cannot be used. `background` lists the background tasks of the worker, for all of
     its tasks, that have failed and were started again.
     """
 
@@ -212,6 +212,7 @@ class Status(msgspec.Struct, frozen=True):
     logging: dict[str, Position]
     shards: list[ShardStatus]
     overall: OverallStatus
+    answered: Position = 0
     error: str | UnsetType = UNSET
     sources: dict[str, Json] | UnsetType = UNSET
     stored: dict[str, Position] | UnsetType = UNSET

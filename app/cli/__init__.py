@@ -28,6 +28,7 @@ COMMANDS = {
     "send": CommandRow("send", "Append samples from a file to a task's event log."),
     "predict": CommandRow("predict", "Ask the model of a task what it predicts now."),
     "status": CommandRow("status", "Show positions, updates, metrics and digests of the shards."),
+    "top": CommandRow("top", "Watch the shards of all tasks: lag, updates and answers a second, accuracy, signals."),
     "apply": CommandRow("apply", "Put the settings of a task in force, without a stop."),
     "tail": CommandRow("tail", "Show the last records, predictions, signals or refused records, and those that come."),
     "quarantine": CommandRow("quarantine", "Show why records were refused, and send mended ones again."),
