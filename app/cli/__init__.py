@@ -34,6 +34,7 @@ COMMANDS = {
     "quarantine": CommandRow("quarantine", "Show why records were refused, and send mended ones again."),
     "drift": CommandRow("drift", "List what detectors and guards have noticed."),
     "react": CommandRow("control", "Carry out what was recommended for a signal.", "react"),
+    "report": CommandRow("report", "Write a report of a task as one HTML file, to send on."),
     "versions": CommandRow("versions", "List the saved models of a task."),
     "checkpoint": CommandRow("control", "Save the model of a task as a version now.", "checkpoint"),
     "pin": CommandRow("control", "Keep a version for good, or no longer.", "pin"),
