@@ -9,16 +9,17 @@ from headrace.app.report.markup import Html, el
 
 WIDTH, HEIGHT = 760, 260
 LEFT, RIGHT, TOP, BOTTOM = 56, 16, 14, 30
-SERIES_MAX = 4
-"""The number of colours. Further series share the last one."""
+COLOURS = 4
+"""The number of colours that the style of the page has."""
 
 SQUARE = 300
 
 
 class Curve(NamedTuple):
-    """A curve: the name under which it stands in the legend, and its points (x, y). Curves of one name share a colour."""
+    """A curve: the name under which it stands in the legend, the number of its colour, 1 to `COLOURS`, and its points (x, y)."""
 
     name: str
+    colour: int
     points: Sequence[tuple[float, float]]
 
 
@@ -61,15 +62,13 @@ def over_time(title: str, curves: Sequence[Curve], marks: Mapping[float, str], m
         if x.low <= at <= x.high:
             line = el("line", x1=x(at), x2=x(at), y1=TOP, y2=HEIGHT - BOTTOM, class_="mark")
             parts.append(el("g", el("title", f"{moment(at)}: {what}"), line))
-    colours = colours_of(curve.name for curve in curves)
     for curve in curves:
-        colour = colours[curve.name]
         if len(curve.points) == 1:
             (at, value) = curve.points[0]
-            parts.append(el("circle", cx=x(at), cy=y(value), r=3, class_=f"dot s{colour}"))
+            parts.append(el("circle", cx=x(at), cy=y(value), r=3, class_=f"dot s{curve.colour}"))
         points = " ".join(f"{x(at)},{y(value)}" for at, value in curve.points)
-        parts.append(el("polyline", points=points, class_=f"curve s{colour}"))
-    return el("figure", _svg(title, WIDTH, HEIGHT, parts), legend(colours))
+        parts.append(el("polyline", points=points, class_=f"curve s{curve.colour}"))
+    return el("figure", _svg(title, WIDTH, HEIGHT, parts), legend(curves))
 
 
 def reliability(title: str, curves: Sequence[Curve], weights: Sequence[Sequence[int]]) -> Html:
@@ -93,36 +92,26 @@ def reliability(title: str, curves: Sequence[Curve], weights: Sequence[Sequence[
         for step in (0, 0.25, 0.5, 0.75, 1)
     ]
     parts.append(el("text", "predicted probability of true", x=x(0.5), y=height - 8, text_anchor="middle"))
+    turned = f"rotate(-90 14 {y(0.5)})"
+    parts.append(el("text", "share that was true", x=14, y=y(0.5), text_anchor="middle", transform=turned))
     parts.append(el("line", x1=x(0), y1=y(0), x2=x(1), y2=y(1), class_="ideal"))
-    colours = colours_of(curve.name for curve in curves)
     for curve, counts in zip(curves, weights, strict=True):
-        colour, largest = colours[curve.name], max(counts)
+        largest = max(counts)
         points = " ".join(f"{x(predicted)},{y(observed)}" for predicted, observed in curve.points)
-        parts.append(el("polyline", points=points, class_=f"curve s{colour}"))
+        parts.append(el("polyline", points=points, class_=f"curve s{curve.colour}"))
         for (predicted, observed), count in zip(curve.points, counts, strict=True):
             radius = round(2 + 6 * math.sqrt(count / largest), 1)
-            dot = el("circle", cx=x(predicted), cy=y(observed), r=radius, class_=f"dot s{colour}")
+            dot = el("circle", cx=x(predicted), cy=y(observed), r=radius, class_=f"dot s{curve.colour}")
             what = f"{curve.name}: {count:,} predictions near {predicted:.3f}, of which {observed:.1%} were true"
             parts.append(el("g", el("title", what), dot))
-    return el("figure", _svg(title, size, height, parts), legend(colours), class_="square")
+    return el("figure", _svg(title, size, height, parts), legend(curves), class_="square")
 
 
-def legend(colours: Mapping[str, int]) -> Html:
-    """Name the colours."""
+def legend(curves: Sequence[Curve]) -> Html:
+    """Name the colours, each once."""
+    colours = {curve.name: curve.colour for curve in curves}
     entries = (el("span", el("i", class_=f"key s{colour}"), name) for name, colour in colours.items())
     return el("figcaption", *entries)
-
-
-def colours_of(names: object) -> dict[str, int]:
-    """Number the colour of each name, in the order in which the names come.
-
-    Examples
-    --------
-    >>> colours_of(["champion", "next", "champion"])
-    {'champion': 1, 'next': 2}
-    """
-    assert hasattr(names, "__iter__")
-    return {name: min(number, SERIES_MAX) for number, name in enumerate(dict.fromkeys(names), 1)}
 
 
 def ticks(low: float, high: float, most: float | None = None) -> list[float]:

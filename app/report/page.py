@@ -11,7 +11,7 @@ from headrace.app.report.run import Run
 SECTIONS: dict[str, Callable[[Run], Html | None]] = {
     "Over time": sections.over_log_time,
     "Figures": sections.figures,
-    "Labels and predictions": sections.errors,
+    "Errors": sections.errors,
     "Calibration": sections.calibration,
     "Experiments": sections.experiments,
     "Signals and reactions": sections.signals,
@@ -37,7 +37,7 @@ header p, footer, figcaption, td small, th small, main > p { color: var(--soft);
 h1 { font-size: 1.9rem; line-height: 1.2; margin: 0 0 .25rem; overflow-wrap: anywhere; }
 header p { margin: 0 0 1.5rem; }
 h2 { font-size: 1.15rem; margin: 0 0 .75rem; }
-h3 { font-size: .95rem; margin: 1.25rem 0 .5rem; }
+h3 { font-size: .95rem; margin: 0 0 .5rem; }
 section { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 1.25rem 1.4rem; margin: 1rem 0; }
 section p { margin: 0 0 .8rem; color: var(--soft); max-width: 46rem; }
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); gap: .75rem; }
@@ -46,15 +46,17 @@ section p { margin: 0 0 .8rem; color: var(--soft); max-width: 46rem; }
 .tiles span { color: var(--soft); font-size: .85rem; }
 .frame { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: .88rem; font-variant-numeric: tabular-nums; }
-th, td { text-align: left; vertical-align: top; padding: .38rem .8rem .38rem 0; border-bottom: 1px solid var(--line); }
+th, td { text-align: left; vertical-align: top; padding: .38rem .8rem; border-bottom: 1px solid var(--line); }
 th { font-weight: 600; }
+th:first-child, td:first-child { padding-left: 0; } th:last-child, td:last-child { padding-right: 0; }
 tbody tr:last-child td, tbody tr:last-child th { border-bottom: 0; }
-.number { text-align: right; white-space: nowrap; padding-left: .8rem; padding-right: 0; }
+.number { text-align: right; white-space: nowrap; }
 td small, th small { display: block; font-weight: 400; font-size: .78rem; }
 code { font: .84rem ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; overflow-wrap: anywhere; }
 .matrix { width: auto; }
-.matrix th, .matrix td { padding: .5rem .9rem; text-align: right; border: 1px solid var(--line); }
+.matrix th, .matrix td, .matrix th:first-child, .matrix td:last-child { padding: .5rem .9rem; text-align: right; border: 1px solid var(--line); }
 .matrix th:first-child { text-align: left; }
+.matrix tbody tr:last-child th, .matrix tbody tr:last-child td { border-bottom: 1px solid var(--line); }
 .right { background: rgb(var(--right) / calc(var(--share, 0) * 11%)); }
 .wrong { background: rgb(var(--wrong) / calc(var(--share, 0) * 11%)); }
 .shade1 { --share: 1; } .shade2 { --share: 2; } .shade3 { --share: 3; } .shade4 { --share: 4; } .shade5 { --share: 5; }
@@ -62,7 +64,8 @@ code { font: .84rem ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; ov
 figure { margin: 0; }
 figure.square { width: 24rem; max-width: 100%; flex: none; }
 .beside { display: flex; flex-wrap: wrap; gap: 1.5rem; align-items: flex-start; }
-.beside .frame { flex: 1 1 20rem; }
+.beside > .frame { flex: 1 1 20rem; }
+.beside > div { max-width: 100%; min-width: 0; }
 svg { display: block; width: 100%; height: auto; }
 svg text { fill: var(--soft); font-size: 12px; }
 .grid { stroke: var(--line); }
@@ -105,7 +108,7 @@ def write_page(run: Run, made: datetime) -> str:
         el("style", Html(STYLE)),
     )
     shards = len(run.status.overall.shards)
-    about = f"{kind}, {shards} {'shard' if shards == 1 else 'shards'}. As of {made:%Y-%m-%d %H:%M:%S} UTC."
+    about = f"{kind}, {shards} {'shard' if shards == 1 else 'shards'}, {sections.champion_of(run)}. As of {made:%Y-%m-%d %H:%M:%S} UTC."
     parts = [
         el("section", el("h2", name), content)
         for name, write in SECTIONS.items()

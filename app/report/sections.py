@@ -7,12 +7,15 @@ from typing import cast
 from msgspec import UnsetType
 
 from headrace.app.answers import InForce, ShardStatus, Waits
-from headrace.app.report.charts import Curve, moment, over_time, reliability
+from headrace.app.report.charts import COLOURS, Curve, moment, over_time, reliability
 from headrace.app.report.markup import Content, Html, el, join, table
 from headrace.app.report.run import Run
 from headrace.learning.codes import REFUSALS, RefusalCode
 from headrace.learning.metrics.overall import ArmFigures
 from headrace.learning.task import Json
+
+NAMES = {"mae": "mean absolute error"}
+"""What the readers of a report call a metric, where its name is short."""
 
 ROWS_MAX = 50
 """The newest signals and versions that are listed."""
@@ -26,6 +29,14 @@ SHADES = 5
 def main_metric(run: Run) -> str:
     """Return the metric that is shown over time and in the summary."""
     return "mae" if run.status.kind == "regression" else "accuracy"
+
+
+def colours_of(run: Run) -> dict[str, int]:
+    """Number the colour of each arm, the champion first, so that an arm has the same colour in each chart. Many arms share the last one."""
+    names = {name for one in run.status.shards if not isinstance(one.arms, UnsetType) for name in one.arms}
+    names |= {*run.status.overall.arms, *(name for point in run.points or () for name in point["arms"])}
+    ranked = sorted(names, key=lambda name: _rank(name, 0))
+    return {name: min(rank, COLOURS) for rank, name in enumerate(ranked, 1)}
 
 
 def number(value: Json) -> str:
@@ -43,13 +54,19 @@ def number(value: Json) -> str:
     return f"{value:,.1f}" if abs(value) >= 100 else f"{value:.4f}"
 
 
+def champion_of(run: Run) -> str:
+    """Name the models of the champion, which differ between shards only for a while."""
+    arms = [one.arms["champion"] for one in run.status.shards if not isinstance(one.arms, UnsetType)]
+    return "champion " + (", ".join(sorted({arm.model for arm in arms})) or "unknown")
+
+
 def summary(run: Run) -> Html:
     """Write the most important figures: tiles, and a sentence on the champion."""
     status, metric, champion = run.status, main_metric(run), run.status.overall.arms.get("champion")
     learned = sum(one.updates for one in status.shards if not isinstance(one.updates, UnsetType))
     refused = sum(one.quarantined for one in status.shards if not isinstance(one.quarantined, UnsetType))
     figures = champion.metrics if champion else {"window": {}}
-    name = "mean absolute error" if metric == "mae" else metric
+    name = NAMES.get(metric, metric)
     tiles = [
         ("labels learned", number(learned)),
         (f"{name}, all", number(figures.get(metric))),
@@ -85,6 +102,7 @@ def definition(run: Run) -> Html | None:
 
 def over_log_time(run: Run) -> Html | None:
     """Draw the main metric of each arm over time, with the signals as marks."""
+    colours = colours_of(run)
     metric, curves = main_metric(run), dict[tuple[str, int], list[tuple[float, float]]]()
     for point in run.points or ():
         for name, arm in point["arms"].items():
@@ -94,10 +112,11 @@ def over_log_time(run: Run) -> Html | None:
     if not curves:
         return None
     drawn = [
-        Curve(name, sorted(points)) for (name, _), points in sorted(curves.items(), key=lambda one: _rank(*one[0]))
+        Curve(name, colours[name], sorted(points))
+        for (name, _), points in sorted(curves.items(), key=lambda one: _rank(*one[0]))
     ]
     marks = {one.time: f"{one.detector}, {one.watched} {one.direction}" for one in run.signals}
-    title = f"{metric} of the last 1,000 scored predictions, over log time (UTC)"
+    title = f"{NAMES.get(metric, metric).capitalize()} of the last 1,000 scored predictions, over log time (UTC)"
     several = " Each shard has a curve of its own." if len({partition for _, partition in curves}) > 1 else ""
     note = f"{title}.{several}" + (" A dashed line is a signal." if marks else "")
     return join([el("p", note), over_time(title, drawn, marks, None if metric == "mae" else 1.0)])
@@ -106,6 +125,7 @@ def over_log_time(run: Run) -> Html | None:
 def figures(run: Run) -> Html | None:
     """Write every metric of each arm, over all of the log and of late."""
     arms = sorted(run.status.overall.arms.items(), key=lambda one: _rank(one[0], 0))
+    arms = [(name, arm) for name, arm in arms if arm.scored]
     if not arms:
         return None
     models = {
@@ -133,13 +153,13 @@ def figures(run: Run) -> Html | None:
 def errors(run: Run) -> Html | None:
     """Write how often each label met each predicted label; of a regression, the quantile losses."""
     parts = [part for name, arm in run.status.overall.arms.items() if (part := _errors_of(name, arm)) is not None]
-    return join(parts) if parts else None
+    return el("div", *parts, class_="beside") if parts else None
 
 
 def _errors_of(name: str, arm: ArmFigures) -> Html | None:
     if any(value is not None for value in arm.quantile_losses.values()):
         losses = [(quantile, number(loss)) for quantile, loss in arm.quantile_losses.items()]
-        return join([el("h3", name), table(("quantile", "loss"), losses, numbers=(0, 1))])
+        return el("div", el("h3", name), table(("quantile", "loss"), losses, numbers=(0, 1)))
     if not arm.confusion:
         return None
     labels = sorted(
@@ -149,8 +169,10 @@ def _errors_of(name: str, arm: ArmFigures) -> Html | None:
     if len(labels) > LABELS_MAX:
         wrong = [pair for pair in arm.confusion if pair.label != pair.predicted][:ROWS_MAX]
         rows = [(json.dumps(pair.label), json.dumps(pair.predicted), number(pair.count)) for pair in wrong]
-        return join(
-            [el("h3", f"{name}: the most frequent errors"), table(("label", "predicted", "count"), rows, numbers=[2])]
+        return el(
+            "div",
+            el("h3", f"{name}: the most frequent errors"),
+            table(("label", "predicted", "count"), rows, numbers=[2]),
         )
     counts = {(pair.label, pair.predicted): pair.count for pair in arm.confusion}
     totals = {label: sum(counts.get((label, other), 0) for other in labels) for label in labels}
@@ -164,23 +186,24 @@ def _errors_of(name: str, arm: ArmFigures) -> Html | None:
     head = el("tr", el("th", "label \\ predicted"), *(el("th", _plain(label)) for label in labels))
     body = [el("tr", el("th", _plain(label)), *(cell(label, predicted) for predicted in labels)) for label in labels]
     matrix = el("table", el("thead", head), el("tbody", *body), class_="matrix")
-    return join([el("h3", name), el("div", matrix, class_="frame")])
+    return el("div", el("h3", name), el("div", matrix, class_="frame"))
 
 
 def calibration(run: Run) -> Html | None:
     """Draw the reliability curve of each arm, with its calibration error."""
+    colours = colours_of(run)
     curves, weights, rows = list[Curve](), list[list[int]](), list[tuple[str, str, str, str]]()
     for name, arm in sorted(run.status.overall.arms.items(), key=lambda one: _rank(one[0], 0)):
         if arm.calibration is None or not arm.calibration["equal_width"].bins:
             continue
         curve = arm.calibration["equal_width"]
-        curves.append(Curve(name, [(one.predicted, one.observed) for one in curve.bins]))
+        curves.append(Curve(name, colours[name], [(one.predicted, one.observed) for one in curve.bins]))
         weights.append([one.count for one in curve.bins])
         rows.append((name, number(curve.ece), number(curve.murphy.reliability), number(curve.murphy.resolution)))
     if not curves:
         return None
     note = "On the diagonal, a probability is what it says. The area of a dot is the number of predictions."
-    head = ("arm", "expected calibration error", "reliability", "resolution")
+    head = ("arm", "calibration error", "reliability", "resolution")
     drawn = reliability("The share of labels that were true, against the predicted probability", curves, weights)
     return join([el("p", note), el("div", drawn, table(head, rows, numbers=(1, 2, 3)), class_="beside")])
 
@@ -234,7 +257,7 @@ def refused(run: Run) -> Html | None:
     rows = []
     for code, count in run.refused.counts.items():
         meaning = REFUSALS.get(cast("RefusalCode", code))
-        rows.append((code, number(count), *(meaning or ("", ""))))
+        rows.append((code, number(count), *map(_with_code, meaning or ("", ""))))
     which = "all" if run.refused.counted >= run.refused.kept else f"the newest {run.refused.counted:,}"
     note = el("p", f"Counted: {which} of the {run.refused.kept:,} records in the quarantine.")
     return join([note, table(("reason", "count", "what it means", "what to do"), rows, numbers=[1])])
@@ -285,6 +308,17 @@ def _shard(shard: ShardStatus) -> tuple[Content, ...]:
 def _only_newest(listed: Iterable[object]) -> Html | None:
     count = len(list(listed))
     return el("p", f"The newest {ROWS_MAX} of {count:,}.") if count > ROWS_MAX else None
+
+
+def _with_code(text: str) -> Html:
+    """Set what stands between backticks as code.
+
+    Examples
+    --------
+    >>> print(_with_code("Raise `wait`."))
+    Raise <code>wait</code>.
+    """
+    return join(el("code", part) if at % 2 else part for at, part in enumerate(text.split("`")))
 
 
 def _plain(label: Json) -> str:
