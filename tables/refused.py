@@ -1,9 +1,12 @@
 """Refused records, as they stand in `<task>.quarantine`: where each is from, why it was refused, and the mark under which it is sent again."""
 
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 import msgspec
-from aiokafka import ConsumerRecord
+
+if TYPE_CHECKING:
+    from aiokafka import ConsumerRecord
 
 
 class RefusedRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,7 +48,7 @@ class RefusedRecord(msgspec.Struct, frozen=True, kw_only=True):
     cut_from: int = 0
 
     @classmethod
-    def of(cls, message: ConsumerRecord) -> "RefusedRecord":
+    def of(cls, message: "ConsumerRecord") -> "RefusedRecord":
         """Read a message of the quarantine. A header that is missing, or is not what it should be, counts as empty or 0."""
         headers = {name: value.decode(errors="replace") for name, value in message.headers}
         return cls(
