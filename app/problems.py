@@ -131,7 +131,9 @@ ROWS: dict[tuple[int, ProblemCode], Meaning] = {
         "The key of a sample or of an entity is not a string of 1 to 256 characters.", "Send such a string."
     ),
     (422, "limit"): Meaning("`limit` is not a whole number from 1 to 1,000.", "Send `?limit=100`, or nothing."),
-    (422, "partition"): Meaning("There is no such partition.", "Send a number below the partitions of the task."),
+    (422, "partition"): Meaning(
+        "`partition` is not a whole number from 0.", "Send the number of a partition, or nothing."
+    ),
     (422, "source"): Meaning(
         "The `source` of a record names a topic that the workers ingest themselves.",
         "Leave `source` out, or name the topic that the record is from.",
