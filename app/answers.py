@@ -10,8 +10,12 @@ from headrace.agents.jobs.status import JobStatus
 from headrace.learning.metrics.overall import ArmFigures
 from headrace.learning.signals import Direction, SignalKind
 from headrace.learning.task import Json, Kind, Label, Role, Value
+from headrace.tables.refused import RefusedRecord
 
 Position = Annotated[int, msgspec.Meta(ge=0)]
+
+SHOWN_BYTES = 4_096
+"""The bytes of a refused record that are shown. `headrace quarantine --export` writes the whole."""
 
 ShardState = Literal["opening", "live", "waiting", "stopped", "stale", "replica"]
 """The states of a shard that a worker owns (`agents.shard.OwnedState`), `waiting` for a live one that waits at a control record, and `replica`
@@ -198,7 +202,7 @@ class OverallStatus(msgspec.Struct, frozen=True):
 class Status(msgspec.Struct, frozen=True):
     """The status of a task on this worker.
 
-    `error` says why the whole task is stopped: its topics cannot be used. `background` lists the background tasks of the worker, for all of
+    `answered` counts the questions that this worker has answered since it started. `error` says why the whole task is stopped: its topics cannot be used. `background` lists the background tasks of the worker, for all of
     its tasks, that have failed and were started again.
     """
 
@@ -208,6 +212,7 @@ class Status(msgspec.Struct, frozen=True):
     logging: dict[str, Position]
     shards: list[ShardStatus]
     overall: OverallStatus
+    answered: Position = 0
     error: str | UnsetType = UNSET
     sources: dict[str, Json] | UnsetType = UNSET
     stored: dict[str, Position] | UnsetType = UNSET
@@ -321,6 +326,152 @@ class StoredSignals(msgspec.Struct, frozen=True):
     """The signals of a task's shards, oldest first."""
 
     signals: list[StoredSignal]
+
+
+class ArmAnswer(msgspec.Struct, frozen=True):
+    """What an arm predicted when a question was folded; both are None if the arm was cold."""
+
+    prediction: Label | None
+    probabilities: dict[str, float] | None
+
+
+class ServedAnswer(msgspec.Struct, frozen=True):
+    """What a user was given for a question: the arm, its prediction, and the position of its model."""
+
+    arm: str
+    prediction: Label | None
+    position: Position
+
+
+class AskedQuestion(msgspec.Struct, frozen=True, kw_only=True):
+    """A logged question, as its shard keeps it.
+
+    Parameters
+    ----------
+    id
+        The id under which it was asked.
+    partition, position
+        The shard, and the offset of the question in the event log. The position is None if the log does not have it near `time`: retention
+        has removed it, or the task folds by event time.
+    time
+        Log time at which it was folded, in seconds since the epoch.
+    features
+        Its features, as they are learned when the label comes.
+    arms
+        What each arm predicted when the question was folded: what its label is scored against. Empty if the label was there before.
+    served
+        What a user was given, if the question came through a worker.
+    state
+        `waiting` for its label, or `answered`.
+    label
+        The label that answered it. None while it waits, and where the event log does not have the label near its time.
+    how
+        How it was answered: by its `label`; or `forgotten`, if an `unlearn` has taken the question out, and the label was not learned.
+    delay_s
+        From the question to its label, in seconds of log time.
+    kept_until
+        The log time up to which the shard keeps it: `wait` after `time`.
+    """
+
+    id: str
+    partition: Position
+    position: Position | None
+    time: float
+    features: dict[str, Value]
+    arms: dict[str, ArmAnswer]
+    served: ServedAnswer | None
+    state: Literal["waiting", "answered"]
+    label: Label | None
+    how: Literal["label", "forgotten"] | None
+    delay_s: float | None
+    kept_until: float
+
+
+class StoredRefusal(msgspec.Struct, frozen=True, kw_only=True):
+    """A refused record, as `<task>.quarantine` has it.
+
+    Parameters
+    ----------
+    id
+        The id of its effect, unique in the task.
+    topic, partition, offset, row
+        The place where it stood: in the event log, or in a source of the task.
+    stored_in, stored_at
+        The partition and the offset at which the quarantine has it.
+    code, reason
+        Why it was refused, for programs and for people.
+    time
+        When the quarantine got it, in seconds since the epoch.
+    key, value
+        The key of its message, and its first 4,096 bytes, as text. A byte that is not UTF-8 is shown as U+FFFD.
+    bytes
+        How many bytes the record has.
+    """
+
+    id: str
+    topic: str
+    partition: Position
+    offset: Position
+    row: Position
+    stored_in: Position
+    stored_at: Position
+    code: str
+    reason: str
+    time: float
+    key: str | None
+    value: str
+    bytes: Position
+
+    @classmethod
+    def of(cls, record: RefusedRecord) -> "StoredRefusal":
+        """Describe a record of the quarantine."""
+        fields = msgspec.structs.asdict(record)
+        parts = {name: fields[name] for name in cls.__struct_fields__ if name in fields}
+        parts["key"] = None if record.key is None else record.key.decode(errors="replace")
+        parts["value"] = record.value[:SHOWN_BYTES].decode(errors="replace")
+        return cls(bytes=record.cut_from or len(record.value), **parts)
+
+
+class SentAgain(msgspec.Struct, frozen=True):
+    """How far refused records have been sent again and folded: those of one code from one partition of the quarantine, in one shard.
+
+    Parameters
+    ----------
+    code
+        Why the records had been refused.
+    shard
+        The shard that has folded them.
+    stored_in, stored_at, row
+        The last one that was folded. The shard skips this one and those before it.
+    """
+
+    code: str
+    shard: Position
+    stored_in: Position
+    stored_at: Position
+    row: Position
+
+
+class StoredRefusals(msgspec.Struct, frozen=True):
+    """The last refused records of a task.
+
+    Parameters
+    ----------
+    counts
+        How many of the newest `counted` records were refused for each reason.
+    counted, kept
+        How many records were counted, and how many the quarantine keeps. The counts are of all that are kept where the two are equal.
+    records
+        The last ones, newest first.
+    sent_again
+        How far records have been sent again with `headrace quarantine --replay`.
+    """
+
+    counts: dict[str, Position]
+    counted: Position
+    kept: Position
+    records: list[StoredRefusal]
+    sent_again: list[SentAgain]
 
 
 class Done(msgspec.Struct, frozen=True):

@@ -15,6 +15,7 @@ OwnCode = Literal[
     "head_too_large",
     "joining",
     "key",
+    "limit",
     "method_not_allowed",
     "model",
     "no_group_secret",
@@ -30,6 +31,7 @@ OwnCode = Literal[
     "opening",
     "owner_address",
     "owner_unreachable",
+    "partition",
     "proof",
     "rate",
     "role",
@@ -41,6 +43,7 @@ OwnCode = Literal[
     "too_large",
     "too_many",
     "unknown_entity",
+    "unknown_id",
     "unknown_key",
     "unknown_task",
 ]
@@ -90,6 +93,11 @@ ROWS: dict[tuple[int, ProblemCode], Meaning] = {
     (404, "unknown_entity"): Meaning(
         "The entity has no stored features, or has none any more.", "Store its features, or check the key."
     ),
+    (404, "unknown_id"): Meaning(
+        "No question of this id waits in the shard, and none was answered or ended there within the task's `wait`, which `detail` names. The "
+        "ids of samples are not kept.",
+        "Check the id and the key. `headrace explain TASK ID` reads the whole event log for it.",
+    ),
     (404, "unknown_task"): Meaning("There is no task of this name.", "Use one of the tasks that `remedy` names."),
     (405, "method_not_allowed"): Meaning(
         "The route does not take the method.", "Use a method that the header `Allow` names."
@@ -121,6 +129,10 @@ ROWS: dict[tuple[int, ProblemCode], Meaning] = {
     (422, "fresh"): Meaning("`fresh` is neither true nor false.", "Send `?fresh=true`, or nothing."),
     (422, "key"): Meaning(
         "The key of a sample or of an entity is not a string of 1 to 256 characters.", "Send such a string."
+    ),
+    (422, "limit"): Meaning("`limit` is not a whole number from 1 to 1,000.", "Send `?limit=100`, or nothing."),
+    (422, "partition"): Meaning(
+        "`partition` is not a whole number from 0.", "Send the number of a partition, or nothing."
     ),
     (422, "source"): Meaning(
         "The `source` of a record names a topic that the workers ingest themselves.",

@@ -14,6 +14,7 @@ from headrace.learning.encoding import decode, encode
 from headrace.learning.errors import RecordError
 from headrace.learning.explain import Explanation, explain
 from headrace.learning.records import Record
+from headrace.learning.records.mark import KafkaMessage
 from headrace.learning.task import Label, Value
 from headrace.tables.kafka.log import EventLog
 
@@ -140,17 +141,23 @@ class Life(msgspec.Struct, frozen=True):
 
 async def find_traces(log: EventLog, partition: int, wanted: str) -> AsyncIterator[Trace]:
     """Yield the records of an id in one partition, in their order. Raises LogError if retention has removed the beginning."""
-    needle = msgspec.json.encode(wanted)[1:-1]
     end = (await log.ends([partition]))[partition]
     async with aclosing(log.read(partition, 0, end)) as messages:
         async for message in messages:
-            value = message.value or b""
-            if needle not in value and b"\\" not in value:  # JSON may write any character as an escape
-                continue
-            for row, line in enumerate(value.split(b"\n")):
-                record = _read(line)
-                if record is not None and record.get("id") == wanted and (kind := _kind(record)) is not None:
-                    yield Trace(partition, message.offset, row, message.timestamp, kind, record)
+            for trace in traces_in(message, partition, wanted):
+                yield trace
+
+
+def traces_in(message: KafkaMessage, partition: int, wanted: str) -> Iterator[Trace]:
+    """Yield the records of an id in one message."""
+    value = message.value or b""
+    needle = msgspec.json.encode(wanted)[1:-1]
+    if needle not in value and b"\\" not in value:  # JSON may write any character as an escape
+        return
+    for row, line in enumerate(value.split(b"\n")):
+        record = _read(line)
+        if record is not None and record.get("id") == wanted and (kind := _kind(record)) is not None:
+            yield Trace(partition, message.offset, row, message.timestamp, kind, record)
 
 
 class LifeFold:

@@ -7,7 +7,18 @@ from typing import Self, Unpack
 
 import httpx
 
-from headrace.app.answers import Answer, Appended, At, Controlled, Status, StoredEntity, StoredSignal, StoredVersion
+from headrace.app.answers import (
+    Answer,
+    Appended,
+    AskedQuestion,
+    At,
+    Controlled,
+    Status,
+    StoredEntity,
+    StoredRefusals,
+    StoredSignal,
+    StoredVersion,
+)
 from headrace.app.client import calls
 from headrace.app.client.calls import Result
 from headrace.app.client.exchange import ADDRESS, TIMEOUT, Exchange
@@ -110,6 +121,14 @@ class AsyncClient:
     async def signals(self, task: str) -> list[StoredSignal]:
         """Ask for what detectors and guards have noticed, and what was done about it, oldest first."""
         return (await self.ask(calls.signals(task))).signals
+
+    async def logged(self, task: str, record_id: str, key: str | None = None) -> AskedQuestion:
+        """Look up a logged question: its features, what each arm predicted, and its label if that has come."""
+        return await self.ask(calls.logged(task, record_id, key))
+
+    async def quarantine(self, task: str, limit: int = 100) -> StoredRefusals:
+        """Ask for the last refused records of a task, newest first, and how many there are for each reason."""
+        return await self.ask(calls.quarantine(task, limit))
 
     async def control(self, task: str, command: str, /, **arguments: Json) -> Controlled:
         """Append a control record to every shard, and wait until the shards have come to it."""

@@ -6,7 +6,17 @@ from urllib.parse import quote
 
 import msgspec
 
-from headrace.app.answers import Answer, Appended, Controlled, Status, StoredEntity, StoredSignals, StoredVersions
+from headrace.app.answers import (
+    Answer,
+    Appended,
+    AskedQuestion,
+    Controlled,
+    Status,
+    StoredEntity,
+    StoredRefusals,
+    StoredSignals,
+    StoredVersions,
+)
 from headrace.learning.task import Json, Label, Value
 
 Result = TypeVar("Result")
@@ -128,6 +138,16 @@ def versions(task: str) -> Call[StoredVersions]:
 def signals(task: str) -> Call[StoredSignals]:
     """Ask for the signals of a task."""
     return Call("GET", _path(task, "drift"), StoredSignals)
+
+
+def logged(task: str, record_id: str, key: str | None) -> Call[AskedQuestion]:
+    """Build the call that looks up a logged question."""
+    return Call("GET", _path(task, "predictions", record_id), AskedQuestion, query={} if key is None else {"key": key})
+
+
+def quarantine(task: str, limit: int) -> Call[StoredRefusals]:
+    """Build the call that asks for the last refused records."""
+    return Call("GET", _path(task, "quarantine"), StoredRefusals, query={"limit": str(limit)})
 
 
 def control(task: str, command: str, arguments: Mapping[str, Json]) -> Call[Controlled]:

@@ -1,12 +1,13 @@
-"""Forwards questions to the owner of a shard over HTTP, with limits of time and hops, and a proof in place of the caller's key."""
+"""Forwards questions and look-ups to the owner of a shard over HTTP, with limits of time and hops, and a proof in place of the caller's key."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from ssl import SSLContext
-from typing import Annotated, cast
+from typing import Annotated, NamedTuple, TypeVar, cast
 
 import aiohttp
 import msgspec
 import structlog
+from yarl import URL
 
 from headrace.app.caller import HOPS_MAX, Caller
 from headrace.app.peers import Peers
@@ -18,6 +19,8 @@ from headrace.learning.task import Task
 from headrace.tables.kafka.members import Members
 
 log = structlog.get_logger()
+
+Read = TypeVar("Read")
 
 FORWARD_SECONDS = 2.0
 """How long the owner may take to answer, in addition to the `wait_s` of the question."""
@@ -90,21 +93,46 @@ class Owners:
             The refusal of the owner itself; or `unavailable` if there is no owner, the owner may not be asked, it does not answer in time
             or not as an owner does, or the questions have passed too many workers.
         """
-        which = f"shard {partition} of task '{task.name}'"
-        owner = await self._find(task, partition, which, asked)
         path = f"/v1/{task.name}/predict/batch" + "?fresh=true" * asked.fresh
-        try:
-            status, body = await self._send(owner, path, msgspec.json.encode(questions), asked.caller, seconds)
-            if status == 200:
-                if not is_utf8(body):
-                    raise UnusableAnswerError("it is not UTF-8")
-                answers = msgspec.json.decode(body, type=list[msgspec.Raw])
-                if len(answers) == len(questions):
-                    return answers
+
+        def read(status: int, body: bytes) -> list[msgspec.Raw] | None:
+            if status != 200:
+                return None
+            answers = msgspec.json.decode(body, type=list[msgspec.Raw])
+            if len(answers) != len(questions):
                 raise UnusableAnswerError(f"{len(answers)} answers to {len(questions)} questions")
+            return answers
+
+        forwarded = Forwarded("POST", path, asked.caller, msgspec.json.encode(questions), seconds)
+        return await self._exchange(task, partition, forwarded, read)
+
+    async def look_up(self, task: Task, partition: int, path: str, caller: Caller) -> msgspec.Raw | None:
+        """Get what the owner of a shard answers at a path; None if it answers 404. Raises as `ask` does."""
+
+        def read(status: int, body: bytes) -> tuple[msgspec.Raw | None] | None:
+            if status == 404:
+                return (None,)
+            return (msgspec.json.decode(body, type=msgspec.Raw),) if status == 200 else None
+
+        (found,) = await self._exchange(task, partition, Forwarded("GET", path, caller), read)
+        return found
+
+    async def _exchange(
+        self, task: Task, partition: int, forwarded: "Forwarded", read: Callable[[int, bytes], Read | None]
+    ) -> Read:
+        """Send a request to the owner of a shard, and return what `read` makes of status and body; RequestRefused if it makes None of them."""
+        which = f"shard {partition} of task '{task.name}'"
+        owner = await self._find(task, partition, which, forwarded.caller)
+        try:
+            status, content = await self._send(owner, forwarded)
+            if status == 200 and not is_utf8(content):
+                raise UnusableAnswerError("it is not UTF-8")
+            answer = read(status, content)
+            if answer is not None:
+                return answer
             if status not in PASSED_ON and status not in (401, 403):
                 raise UnusableAnswerError(f"status {status}")
-            refusal = msgspec.json.decode(body, type=OwnersRefusal)
+            refusal = msgspec.json.decode(content, type=OwnersRefusal)
         except UnusableAnswerError as error:
             log.warning("the answer of another worker cannot be used", owner=owner, error=str(error))
             what = f"the owner of {which}, {owner}, does not answer as an owner does: {error}."
@@ -130,10 +158,10 @@ class Owners:
         if self._http is not None:
             await self._http.close()
 
-    async def _find(self, task: Task, partition: int, which: str, asked: Asked) -> str:
+    async def _find(self, task: Task, partition: int, which: str, caller: Caller) -> str:
         """Return the address of the owner; RequestRefused if no owner may be asked."""
-        if asked.caller.hops >= HOPS_MAX:
-            what = f"{which} is moving: asked {asked.caller.hops} workers, and none of them owns it."
+        if caller.hops >= HOPS_MAX:
+            what = f"{which} is moving: asked {caller.hops} workers, and none of them owns it."
             raise RequestRefused("unavailable", "no_owner", what, "Ask again in a second.", retry=True)
         if self.has_keys and self.proofs is None:
             what = f"this worker does not own {which}, and has no group secret by which to prove to the owner who asks."
@@ -151,17 +179,19 @@ class Owners:
             raise RequestRefused("unavailable", "owner_address", what, remedy)
         return owner
 
-    async def _send(self, owner: str, path: str, body: bytes, caller: Caller, seconds: float) -> tuple[int, bytes]:
-        """Send questions, and return status and body of the owner's answer. UnusableAnswerError if it is too large or lacks a needed signature."""
+    async def _send(self, owner: str, forwarded: "Forwarded") -> tuple[int, bytes]:
+        """Send a request, and return status and body of the owner's answer. UnusableAnswerError if it is too large or lacks a needed signature."""
+        method, path, caller, body, seconds = forwarded
         headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
         proof = ""
         if self.proofs is None:
             headers |= caller.next_hop.headers
         else:
-            headers[PROOF] = proof = self.proofs.prove(caller.next_hop, owner, "POST", path, body)
-        async with self._session().post(
-            owner + path,
-            data=body,
+            headers[PROOF] = proof = self.proofs.prove(caller.next_hop, owner, method, path, body)
+        async with self._session().request(
+            method,
+            URL(owner + path, encoded=True),  # the proof is for the path as it is written
+            data=body or None,
             headers=headers,
             timeout=aiohttp.ClientTimeout(total=seconds + FORWARD_SECONDS),
             allow_redirects=False,
@@ -180,6 +210,16 @@ class Owners:
                 auto_decompress=False,  # a small answer must not become a large one
             )
         return self._http
+
+
+class Forwarded(NamedTuple):
+    """A request that is forwarded to an owner, and how many seconds the owner may wait before it answers."""
+
+    method: str
+    path: str
+    caller: Caller
+    body: bytes = b""
+    seconds: float = 0.0
 
 
 class OwnersRefusal(msgspec.Struct):

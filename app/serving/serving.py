@@ -53,6 +53,7 @@ class Serving:
 
     def __init__(self, app: LearningApp, settings: Settings, impure: Collection[str] = frozenset()):
         self.tasks: dict[str, ServedTask] = {}
+        self.brokers = settings.brokers
         for task in settings.tasks.values():
             shards, enricher = app.learning[task.events], app.enrichers.get(task.name)
             self.tasks[task.name] = ServedTask(task, shards, enricher, is_pure=task.name not in impure)

@@ -16,6 +16,8 @@ from headrace.app.views.health import Healthy, Ready
 from headrace.app.views.labels import Labels
 from headrace.app.views.metrics import Metrics
 from headrace.app.views.predict import Predict, PredictBatch
+from headrace.app.views.prediction import LoggedPrediction
+from headrace.app.views.quarantine import Quarantine
 from headrace.app.views.resource import Resource, WiredWeb
 from headrace.app.views.samples import Samples
 from headrace.app.views.task import TaskStatus
@@ -30,11 +32,13 @@ ROUTES: Mapping[str, type[Resource]] = {
     "/v1/{task}": TaskStatus,
     "/v1/{task}/predict": Predict,
     "/v1/{task}/predict/batch": PredictBatch,
+    "/v1/{task}/predictions/{id}": LoggedPrediction,
     "/v1/{task}/samples": Samples,
     "/v1/{task}/labels": Labels,
     "/v1/{task}/features/{key}": StoredFeatures,
     "/v1/{task}/versions": Versions,
     "/v1/{task}/drift": Drift,
+    "/v1/{task}/quarantine": Quarantine,
     "/v1/{task}/control": Control,
     "/v1/{task}/control/{id}": ControlDone,
 }

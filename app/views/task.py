@@ -39,6 +39,7 @@ class TaskStatus(Resource):
         appender = self.serving.appender
         logging = {"appended": appender.appended, "failed": appender.failed, "refused": appender.refused}
         status: dict[str, Json] = {"task": task, "kind": served.task.kind, "partitions": served.task.partitions}
+        status["answered"] = served.telemetry.predictions
         status |= {"logging": logging, "shards": described, "overall": await self._overall(served.task.kind, shards)}
         if shards.trouble is not None:
             status["error"] = str(shards.trouble)

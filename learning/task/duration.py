@@ -38,6 +38,21 @@ def seconds(text: str | float) -> float:
     return _bounded(float(match[1]) * SECONDS[match[2]], text)
 
 
+def shorten(duration: float) -> str:
+    """Write a number of seconds as a duration, in the largest unit, up to days, of which it is a whole number.
+
+    Examples
+    --------
+    >>> shorten(604_800.0), shorten(90.0), shorten(0.25), shorten(7_200.0)
+    ('7d', '90s', '250ms', '2h')
+    """
+    for unit in ("d", "h", "m", "s", "ms"):
+        count = round(duration / (size := SECONDS[unit]))
+        if count and count * size == duration:
+            return f"{count}{unit}"
+    return f"{duration:g}s"
+
+
 def _bounded(value: float, text: str | float) -> float:
     if not 0 <= value <= SECONDS_MAX:
         raise ValueError(f"{text} is no duration: it must be from 0 to {SECONDS_MAX:,.0f} s")

@@ -154,13 +154,7 @@ class Join:
         """Find the entries that count for an id at a step and a log time."""
         question: tuple[int, WaitingQuestion] | None = None
         label: tuple[int, EarlyLabel] | None = None
-        gone = self.gone_at(clock)
-        for written, _, data in self.pending.of(record_id):
-            if written >= step:
-                break
-            content = decode(data)
-            if content.time <= gone:
-                continue
+        for written, content in self.counting(record_id, step, clock):
             if isinstance(content, Marker):
                 return Match(met=True)
             if isinstance(content, WaitingQuestion):
@@ -168,6 +162,16 @@ class Join:
             else:
                 label = written, content
         return Match(question, label)
+
+    def counting(self, record_id: str, step: int, clock: int) -> Iterator[tuple[int, EntryContent]]:
+        """Yield the entries that count for an id at a step and a log time, each with the step that wrote it, in the order of their steps."""
+        gone = self.gone_at(clock)
+        for written, _, data in self.pending.of(record_id):
+            if written >= step:
+                break
+            content = decode(data)
+            if content.time > gone:
+                yield written, content
 
     def ask(self, record_id: str, step: int, question: WaitingQuestion) -> bool:
         """Keep a question until its label comes; return False if the question is too large to keep."""

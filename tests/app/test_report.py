@@ -1,0 +1,191 @@
+"""`headrace report`: one HTML file with the figures of a worker, all text escaped, no script, and nothing that is fetched."""
+
+import asyncio
+import json
+import re
+import shutil
+import subprocess
+import uuid
+from html.parser import HTMLParser
+
+import harness
+import pytest
+
+from headrace import Client
+from headrace.app.report.charts import ticks
+from headrace.app.report.markup import VOID, Html, el
+from headrace.app.report.run import collect
+from headrace.app.report.sections import experiments, over_log_time
+
+NAME = f"report-{uuid.uuid4().hex[:8]}"
+HOSTILE = "<script>alert(1)</script>\"'&"
+TOML = f"""
+[tasks.{NAME}]
+kind = "binary"
+partitions = 2
+versions = {{ every = 100 }}
+
+[tasks.{NAME}-kinds]
+kind = "multiclass"
+
+[tasks.{NAME}-amounts]
+kind = "regression"
+
+[tasks.{NAME}-fresh]
+kind = "binary"
+"""
+
+
+@pytest.fixture(scope="module")
+def worker(broker, tmp_path_factory):
+    started = harness.Worker(tmp_path_factory.mktemp("report"), broker, TOML).start()
+    try:
+        started.wait_ready()
+        with Client(started.address) as client:
+            client.samples(NAME, [{"features": {"x": n % 7}, "label": n % 7 > 3, "key": f"k{n}"} for n in range(600)])
+            client.samples(
+                f"{NAME}-kinds", [{"features": {"x": n % 3}, "label": [HOSTILE, "b", "c"][n % 3]} for n in range(90)]
+            )
+            client.samples(f"{NAME}-amounts", [{"features": {"x": n % 9}, "label": 2.0 * (n % 9)} for n in range(50)])
+            asyncio.run(
+                harness.append(broker, f"{NAME}.events", [(0, json.dumps({"features": {}, "label": HOSTILE}).encode())])
+            )
+            for task, count in ((NAME, 600), (f"{NAME}-kinds", 90), (f"{NAME}-amounts", 50)):
+                harness.wait_for(
+                    lambda task=task, count=count: sum(one.updates for one in client.status(task).shards) == count,
+                    20,
+                    "learned",
+                )
+            harness.wait_for(lambda: client.quarantine(NAME).counted == 1, 20, "refused")
+        yield started
+    finally:
+        started.stop("SIGKILL")
+
+
+class Page(HTMLParser):
+    """The elements of a page with their text; a page whose elements are not closed in order fails."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.names, self.attributes, self.titles, self.texts = [], [], [], [], []
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.names.append(tag)
+        self.attributes += attrs
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.handle_starttag(tag, attrs)
+        assert tag in VOID
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] == "h2":
+            self.titles.append(data)
+        self.texts.append(data)
+
+
+def report(worker, task, folder):
+    done = worker.run("report", task, "--out", str(folder / "out.html"))
+    assert done.returncode == 0, done.stderr
+    text = (folder / "out.html").read_text()
+    assert f"{len(text.encode()):,} bytes" in done.stdout
+    return text
+
+
+def test_it_has_the_figures_of_the_worker(worker, tmp_path):
+    page = Page(report(worker, NAME, tmp_path))
+    with Client(worker.address) as client:
+        status, versions = client.status(NAME), client.versions(NAME)
+    champion = status.overall.arms["champion"]
+    for value in champion.metrics["accuracy"], champion.metrics["window"]["log_loss"], champion.metrics["roc_auc"]:
+        assert f"{value:.4f}" in page.texts
+    for pair in champion.confusion:
+        assert f"{pair.count:,}" in page.texts
+    assert versions
+    for version in versions:
+        assert any(text.startswith(version.id) for text in page.texts)
+    wanted = ["Figures", "Errors", "Calibration", "Versions", "Refused records", "Shards", "Definition of the task"]
+    assert [title for title in page.titles if title in wanted] == wanted
+    assert "svg" in page.names
+    curves = [arm.calibration["equal_width"] for arm in status.overall.arms.values() if arm.calibration]
+    assert page.names.count("circle") == sum(len(curve.bins) for curve in curves)
+    assert "600" in page.texts
+    assert "Send a label of the domain, or declare it in " in page.texts
+
+
+@pytest.mark.parametrize("suffix", ["", "-kinds", "-amounts", "-fresh"])
+def test_it_runs_nothing_and_fetches_nothing_and_shows_hostile_text_as_text(worker, tmp_path, suffix):
+    text = report(worker, NAME + suffix, tmp_path)
+    page = Page(text)
+    assert not {"script", "link", "img", "iframe", "object", "embed", "form", "base"} & set(page.names)
+    assert not [name for name, _ in page.attributes if name.startswith("on") or name in ("src", "href", "action")]
+    assert "url(" not in text
+    assert "@import" not in text
+    assert re.search(r"Content-Security-Policy\" content=\"default-src &#x27;none&#x27;", text)
+    assert (HOSTILE in "".join(page.texts)) == (suffix == "-kinds")
+
+
+def test_history_and_experiments_are_shown_when_the_worker_has_them(worker):
+    with Client(worker.address) as client:
+        run = collect(client, NAME)
+    arms = {"champion": {"window": {"accuracy": 0.9}}, "next": {"window": {"accuracy": None}}}
+    points = [{"partition": at % 2, "time": 100.0 + at, "arms": arms} for at in range(6)]
+    drawn = str(over_log_time(run._replace(points=points)))
+    assert drawn.count("<polyline") == 2, "a curve for each shard, and none for an arm without figures"
+    assert "champion" in drawn
+    assert over_log_time(run._replace(points=None)) is None
+    one = {"a": "champion", "b": HOSTILE, "verdict": "a_better", "count": 1200, "difference": -0.02, "low": None}
+    told = str(experiments(run._replace(experiments=[one])))
+    assert "a better" in told
+    assert "1,200" in told
+    assert "<script>" not in told
+
+
+def test_a_caller_who_may_not_see_the_quarantine_gets_a_report_without_it(broker, tmp_path, monkeypatch):
+    from keyed import SECRETS, keyed
+
+    name = f"report-keyed-{uuid.uuid4().hex[:8]}"
+    toml, settings = keyed(tmp_path, name)
+    started = harness.Worker(tmp_path / "one", broker, toml, settings).start()
+    monkeypatch.setenv("HEADRACE_KEY", SECRETS["predict"])
+    try:
+        started.wait_ready()
+        assert "Refused records" not in Page(report(started, name, tmp_path)).titles
+        monkeypatch.setenv("HEADRACE_KEY", "wrong")
+        done = started.run("report", name, "--out", str(tmp_path / "none.html"))
+        assert done.returncode == 1
+        assert "the key is not known" in done.stderr
+        assert not (tmp_path / "none.html").exists()
+    finally:
+        started.stop("SIGKILL")
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="no browser here")
+def test_a_browser_shows_it_and_runs_nothing_of_it(worker, tmp_path):
+    report(worker, f"{NAME}-kinds", tmp_path)
+    dumped = subprocess.run(
+        ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--dump-dom", f"file://{tmp_path}/out.html"],
+        capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    assert "<h2>Figures</h2>" in dumped.stdout
+    assert "CONSOLE" not in dumped.stderr, "neither a refusal of the policy nor an error"
+
+
+def test_text_is_escaped_and_elements_are_not():
+    assert el("p", "<b>", Html("<i>x</i>"), None, 3, title='"<') == '<p title="&quot;&lt;">&lt;b&gt;<i>x</i>3</p>'
+
+
+@pytest.mark.parametrize(
+    ("low", "high"), [(0.0, 1.0), (0.899, 0.9), (-3.0, 1e6), (0.0, 0.0), (1e-9, 2e-9), (-5.0, -5.0)]
+)
+def test_ticks_enclose_the_range_and_are_few(low, high):
+    values = ticks(low, high)
+    assert values[0] <= low <= high <= values[-1]
+    assert 2 <= len(values) <= 9
+    assert values == sorted(set(values))
