@@ -11,8 +11,8 @@ SIZES: dict[RingName, int] = {"labels": 360, "minutes": 180, "hours": 744}
 """The number of points that a ring holds: a new point takes the slot of the oldest. 744 hours are 31 days."""
 
 LABELS_MIN, LABELS_MAX = 100, 25_000
-LABELS_SHARE = 20
-"""A point comes after a twentieth more labels, at least 100 and at most 25,000: many while a model is new, and one a second at 25,000 rows/s."""
+LABELS_SHARE = 10
+"""A point comes after a tenth more labels, at least 100 and at most 25,000: many while a model is new, and one a second at 25,000 rows/s."""
 
 MINUTE, HOUR = 60_000, 3_600_000
 """Of log time, in milliseconds."""
