@@ -30,6 +30,7 @@ COMMANDS = {
     "status": CommandRow("status", "Show positions, updates, metrics and digests of the shards."),
     "apply": CommandRow("apply", "Put the settings of a task in force, without a stop."),
     "tail": CommandRow("tail", "Show the last records, predictions, signals or refused records, and those that come."),
+    "metrics": CommandRow("metrics", "Show how the metrics of a task have gone over time."),
     "drift": CommandRow("drift", "List what detectors and guards have noticed."),
     "react": CommandRow("control", "Carry out what was recommended for a signal.", "react"),
     "versions": CommandRow("versions", "List the saved models of a task."),

@@ -7,7 +7,17 @@ from typing import Self, Unpack
 
 import httpx
 
-from headrace.app.answers import Answer, Appended, At, Controlled, Status, StoredEntity, StoredSignal, StoredVersion
+from headrace.app.answers import (
+    Answer,
+    Appended,
+    At,
+    Controlled,
+    HistoryPoint,
+    Status,
+    StoredEntity,
+    StoredSignal,
+    StoredVersion,
+)
 from headrace.app.client import calls
 from headrace.app.client.calls import Result
 from headrace.app.client.exchange import ADDRESS, TIMEOUT, Exchange
@@ -110,6 +120,12 @@ class AsyncClient:
     async def signals(self, task: str) -> list[StoredSignal]:
         """Ask for what detectors and guards have noticed, and what was done about it, oldest first."""
         return (await self.ask(calls.signals(task))).signals
+
+    async def metrics(
+        self, task: str, *, since: float | None = None, arm: str | None = None, metric: str | None = None
+    ) -> list[HistoryPoint]:
+        """Ask for the metrics of a task's arms over time, by shard and oldest first."""
+        return (await self.ask(calls.metrics(task, since, arm, metric))).points
 
     async def control(self, task: str, command: str, /, **arguments: Json) -> Controlled:
         """Append a control record to every shard, and wait until the shards have come to it."""

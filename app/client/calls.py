@@ -6,7 +6,16 @@ from urllib.parse import quote
 
 import msgspec
 
-from headrace.app.answers import Answer, Appended, Controlled, Status, StoredEntity, StoredSignals, StoredVersions
+from headrace.app.answers import (
+    Answer,
+    Appended,
+    Controlled,
+    HistoryPoints,
+    Status,
+    StoredEntity,
+    StoredSignals,
+    StoredVersions,
+)
 from headrace.learning.task import Json, Label, Value
 
 Result = TypeVar("Result")
@@ -128,6 +137,19 @@ def versions(task: str) -> Call[StoredVersions]:
 def signals(task: str) -> Call[StoredSignals]:
     """Ask for the signals of a task."""
     return Call("GET", _path(task, "drift"), StoredSignals)
+
+
+def metrics(task: str, since: float | None, arm: str | None, metric: str | None) -> Call[HistoryPoints]:
+    """Ask for the metrics of a task's arms over time.
+
+    Examples
+    --------
+    >>> metrics("ads", 1767225600.0, None, "accuracy").query
+    {'since': '1767225600.0', 'metric': 'accuracy'}
+    """
+    wanted = {"since": None if since is None else repr(since), "arm": arm, "metric": metric}
+    query = {name: value for name, value in wanted.items() if value is not None}
+    return Call("GET", _path(task, "metrics"), HistoryPoints, None, query)
 
 
 def control(task: str, command: str, arguments: Mapping[str, Json]) -> Call[Controlled]:

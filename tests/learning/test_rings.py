@@ -34,7 +34,9 @@ def log_of(kind, count=60, step=20_000, **task):
         if number % 3 == 0:
             waiting.append({"id": str(number), "label": record.pop("label")})
             record["id"] = str(number)
-        rows = [record, *(waiting and dice.random() < 0.5 and [waiting.pop(0)] or ())]
+        rows = [record]
+        if waiting and dice.random() < 0.5:
+            rows.append(waiting.pop(0))
         log.append(*rows, timestamp=clock)
     return log
 
@@ -69,9 +71,9 @@ def test_a_point_has_the_metrics_that_the_status_had_at_its_position(kind, eager
 
 
 def test_labels_that_are_learned_in_batches_are_measured_too(eager):
-    log = log_of("binary", update=Update(every=10))
+    log = log_of("binary", update=Update(batch=10))
     measured = points(log.fold().effects)
-    assert measured
+    assert {point.updates % 10 for point in measured} == {0}
     log.check_restarts(every=7)
 
 
