@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 import click
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from headrace.app.cli.client import ask
 from headrace.app.cli.options import as_json, task_of, with_settings
@@ -17,7 +17,7 @@ from headrace.learning.metrics import METRICS
 from headrace.learning.task import Json
 
 BARS = "▁▂▃▄▅▆▇█"
-WIDTH = 40
+WIDTH = 20
 """The most bars of a line: each stands for the mean of as many points."""
 
 
@@ -36,8 +36,12 @@ def metrics(
     With --json and without --metric, all metrics are printed.
     """
     wanted = task_of(settings, task)
-    shown = metric if metric or as_json else next(iter(METRICS.of_kind(wanted.kind)))
-    query = {"since": None if since is None else repr(seconds_of(since)), "arm": arm, "metric": shown}
+    shown = metric or next(iter(METRICS.of_kind(wanted.kind)))
+    query = {
+        "since": None if since is None else repr(seconds_of(since)),
+        "arm": arm,
+        "metric": metric if as_json else shown,
+    }
     given = urlencode({name: value for name, value in query.items() if value is not None})
     answer = ask(settings, "GET", f"/v1/{wanted.name}/metrics?{given}")
     if as_json:
@@ -46,8 +50,8 @@ def metrics(
     if not answer["points"]:
         click.echo("There is no point yet: the first one comes after 100 labels.")
         return
-    table = Table("shard", "arm", "from", "to", shown, "lowest", "highest", "last", "since the start")
-    for row in describe(answer["points"], shown or ""):
+    table = Table("shard", Column("arm", no_wrap=True), "from", Column(shown, no_wrap=True), "last 1,000", "all")
+    for row in describe(answer["points"], shown):
         table.add_row(*row)
     Console().print(table)
 
@@ -60,7 +64,7 @@ def describe(points: Sequence[dict[str, Json]], metric: str) -> Iterator[list[st
     >>> arms = [{"champion": {"metrics": {"mae": mae / 2}, "window": {"mae": mae}}} for mae in (4.0, 2.0)]
     >>> points = [{"partition": 0, "time": 60.0 * at, "arms": arm} for at, arm in enumerate(arms)]
     >>> list(describe(points, "mae"))
-    [['0', 'champion', '1970-01-01 00:00', '1970-01-01 00:01', '█▁', '2', '4', '2', '1']]
+    [['0', 'champion', '01-01 00:00', '█▁', '2', '1']]
     """
     lines: dict[tuple[int, str], list[dict[str, Json]]] = {}
     for point in points:
@@ -69,10 +73,9 @@ def describe(points: Sequence[dict[str, Json]], metric: str) -> Iterator[list[st
     for (partition, arm), line in lines.items():
         recent = [one for point in line if (one := point["arms"][arm]["window"].get(metric)) is not None]
         last = line[-1]["arms"][arm]
-        lowest, highest = (min(recent), max(recent)) if recent else (None, None)
-        figures = lowest, highest, last["window"].get(metric), last["metrics"].get(metric)
-        times = (f"{datetime.fromtimestamp(line[at]['time'], UTC):%Y-%m-%d %H:%M}" for at in (0, -1))
-        yield [str(partition), arm, *times, bars(recent), *("" if one is None else f"{one:.4g}" for one in figures)]
+        figures = last["window"].get(metric), last["metrics"].get(metric)
+        begun = f"{datetime.fromtimestamp(line[0]['time'], UTC):%m-%d %H:%M}"
+        yield [str(partition), arm, begun, bars(recent), *("" if one is None else f"{one:.4g}" for one in figures)]
 
 
 def bars(values: Sequence[float]) -> str:
@@ -81,7 +84,7 @@ def bars(values: Sequence[float]) -> str:
     Examples
     --------
     >>> bars([0.5, 0.75, 1.0]), bars([2.0, 2.0]), len(bars(range(1000)))
-    ('▁▅█', '▁▁', 40)
+    ('▁▅█', '▁▁', 20)
     """
     count = min(len(values), WIDTH)
     parts = [values[at * len(values) // count : (at + 1) * len(values) // count] for at in range(count)]
