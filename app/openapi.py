@@ -11,6 +11,7 @@ import msgspec
 from headrace.app.contract import OF_TASK, Operation
 from headrace.app.errors import ProblemDocument
 from headrace.app.problems import codes_of
+from headrace.learning.metrics import METRICS
 from headrace.learning.records import LABELS
 from headrace.learning.records.schema import CheckedFeatures, Number, Text, Whole
 from headrace.learning.records.stored import StoredSchema
@@ -223,5 +224,16 @@ def label_schema(task: Task) -> dict[str, Json]:
     return {"enum": task.labels} if task.labels is not None else msgspec.json.schema(LABELS[task.kind])
 
 
-SCHEMAS = {"features": features_schema, "label": label_schema, "stored": stored_schema}
+def metric_schema(task: Task) -> dict[str, Json]:
+    """Return the schema of the name of a metric.
+
+    Examples
+    --------
+    >>> metric_schema(Task(name="amounts", kind="regression"))
+    {'enum': ['mae', 'rmse', 'r2', 'quantile_loss']}
+    """
+    return {"enum": list(METRICS.of_kind(task.kind))}
+
+
+SCHEMAS = {"features": features_schema, "label": label_schema, "stored": stored_schema, "metric": metric_schema}
 """The functions that make the schemas for the marked parts of a document."""

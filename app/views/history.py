@@ -8,7 +8,7 @@ import msgspec
 from aiohttp import web
 
 from headrace.app.answers import HistoryPoint, HistoryPoints
-from headrace.app.contract import contract
+from headrace.app.contract import TaskMetric, contract
 from headrace.app.errors import Problem
 from headrace.app.views.resource import Resource
 from headrace.learning.effects import ArmMeasured, Measured
@@ -17,7 +17,7 @@ from headrace.learning.metrics import METRICS
 from headrace.learning.task import Kind
 from headrace.tables.history import History as Table
 
-WANTED = {"since": float, "arm": str, "metric": str}
+WANTED = {"since": float, "arm": str, "metric": TaskMetric}
 """The query parameters that choose among the points and what they hold."""
 
 
