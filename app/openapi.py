@@ -93,7 +93,7 @@ class Writer:
             "summary": operation.summary,
             "responses": responses,
         }
-        if parameters := self._parameters(operation):
+        if parameters := self._parameters(operation, task):
             described["parameters"] = parameters
         if contract.takes is not None:
             content = {"application/json": {"schema": self._schema(contract.takes, task)}}
@@ -104,7 +104,7 @@ class Writer:
                 described["description"] = f"Takes the role `{contract.role}`."
         return described
 
-    def _parameters(self, operation: Operation) -> list[dict[str, Json]]:
+    def _parameters(self, operation: Operation, task: Task | None) -> list[dict[str, Json]]:
         parameters = operation.contract.parameters
         in_path = [name for name in re.findall(r"{(\w+)}", operation.path) if name != "task"]
         types = {name: parameters.get(name, ANY_TEXT) for name in in_path} | dict(parameters)
@@ -113,7 +113,7 @@ class Writer:
                 "name": name,
                 "in": "path" if name in in_path else "query",
                 "required": name in in_path,
-                "schema": self._schema(type_, None),
+                "schema": self._schema(type_, task),
             }
             for name, type_ in types.items()
         ]
