@@ -11,6 +11,7 @@ from headrace.agents.pace import Pace
 from headrace.agents.telemetry import Telemetry
 from headrace.learning.task import Task, define, fingerprint
 from headrace.tables.changelog import Follower, KafkaChangelog, KafkaFollower
+from headrace.tables.history import History
 from headrace.tables.kafka.clients import Brokers
 from headrace.tables.kafka.log import EventLog, KafkaEventLog
 from headrace.tables.mirror import Mirror
@@ -94,6 +95,7 @@ class Collaborators:
         self.outlet: Outlet = self._outlet
         self._models = KafkaChangelog(f"{task.name}.versions", brokers)
         self.versions = VersionTable(Table(self._models, datadir / task.name / "versions"), mirror)
+        self.history = History(KafkaChangelog(f"{task.name}.history", brokers), datadir / task.name / "history")
         self.snapshots = Snapshots(Table(self._changelog, datadir / task.name / "snapshots"), writer)
         self.pending = PendingTable(
             self._segments,
@@ -116,3 +118,4 @@ class Collaborators:
         await self._changelog.stop()
         await self._segments.stop()
         await self._models.stop()
+        await self.history.stop()

@@ -63,6 +63,7 @@ class LearningApp(PollApp):
                     await shard.deliver(message.batch, message.link)
 
         self.agent(topic, name=f"learn.{task.name}", concurrency=1)(learn)
+        self.background.append(Background(f"history of {task.name}", collaborators.history.run, pace=self.pace))
         return shards
 
     def ingest(self, task: Task, ingest: Ingest) -> None:

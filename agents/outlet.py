@@ -10,7 +10,8 @@ import msgspec
 from aiokafka.errors import KafkaConnectionError, KafkaTimeoutError, MessageSizeTooLargeError
 from aiokafka.structs import RecordMetadata
 
-from headrace.learning.effects import Effect, Predicted, Quarantined, Resolved
+from headrace.learning.effects import Effect, Measured, Predicted, Quarantined, Resolved
+from headrace.tables.history import slot_key
 from headrace.tables.kafka.clients import Brokers
 from headrace.tables.kafka.producer import LastingProducer
 
@@ -43,6 +44,7 @@ class SentMessage:
     """A message that was sent to the broker, with all that is needed to send it again."""
 
     topic: str
+    partition: int
     key: bytes | None
     value: bytes
     headers: list[tuple[str, bytes]]
@@ -85,7 +87,7 @@ class Unacknowledged:
 class KafkaOutlet:
     """Publishes the effects of one task to Kafka: predictions as lines packed into messages, every other effect as a message.
 
-    A quarantined record keeps its original bytes as the message's value; the headers give its reason and origin.
+    A point of the history has the key of its slot, and its topic one partition for all shards. A quarantined record keeps its original bytes as the message's value; the headers give its reason and origin.
 
     Parameters
     ----------
@@ -115,6 +117,8 @@ class KafkaOutlet:
         for effect in effects:
             if isinstance(effect, Quarantined):
                 await self._send_quarantined(partition, effect)
+            elif isinstance(effect, Measured):
+                await self._send(partition, "history", slot_key(effect), encode(effect), [], to=0)
             elif not isinstance(effect, Predicted | Resolved):
                 await self._send(partition, "signals", effect.id.encode(), encode(effect), [])
 
@@ -136,7 +140,7 @@ class KafkaOutlet:
                 message.headers = headers_of_cut(message.headers, len(message.value))
                 unacknowledged.size -= len(message.value) - CUT
                 message.value = message.value[:CUT]
-            await self._send_again(unacknowledged, partition)
+            await self._send_again(unacknowledged)
             if error and not is_large and not isinstance(error, KafkaTimeoutError | KafkaConnectionError):
                 raise error  # the broker refused the message; the cause may be gone when the next snapshot flushes
 
@@ -144,22 +148,33 @@ class KafkaOutlet:
         """Wait for messages under way and close the connection to the broker."""
         await self._producer.stop()
 
-    async def _send_again(self, unacknowledged: Unacknowledged, partition: int) -> None:
+    async def _send_again(self, unacknowledged: Unacknowledged) -> None:
         """Send refused messages again, through a new producer: after a refusal the old producer's sequence numbers have a hole."""
         await self.stop()
         for message in [message for message in unacknowledged.messages if message.sent.done()]:
             if not message.is_acknowledged:
-                message.sent = await self._start(partition, message.topic, message.key, message.value, message.headers)
+                message.sent = await self._start(
+                    message.partition, message.topic, message.key, message.value, message.headers
+                )
 
     async def _send_quarantined(self, partition: int, effect: Quarantined) -> None:
         headers = headers_of(effect, f"{self.task}.events", partition)
         await self._send(partition, "quarantine", effect.key, effect.value, headers)
 
     async def _send(
-        self, partition: int, topic: str, key: bytes | None, value: bytes, headers: list[tuple[str, bytes]]
+        self,
+        shard: int,
+        topic: str,
+        key: bytes | None,
+        value: bytes,
+        headers: list[tuple[str, bytes]],
+        *,
+        to: int | None = None,
     ) -> None:
+        """Send a message of a shard to the partition `to`; left out, to the partition of the shard."""
+        partition = shard if to is None else to
         sent = await self._start(partition, topic, key, value, headers)
-        self._unacknowledged[partition].add(SentMessage(topic, key, value, headers, sent))
+        self._unacknowledged[shard].add(SentMessage(topic, partition, key, value, headers, sent))
 
     async def _start(
         self, partition: int, topic: str, key: bytes | None, value: bytes, headers: list[tuple[str, bytes]]

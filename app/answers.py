@@ -7,6 +7,7 @@ from msgspec import UNSET, UnsetType
 
 from headrace.agents.background import BackgroundStatus
 from headrace.agents.jobs.status import JobStatus
+from headrace.learning.effects import ArmMeasured
 from headrace.learning.metrics.overall import ArmFigures
 from headrace.learning.signals import Direction, SignalKind
 from headrace.learning.task import Json, Kind, Label, Role, Value
@@ -472,6 +473,37 @@ class StoredRefusals(msgspec.Struct, frozen=True):
     kept: Position
     records: list[StoredRefusal]
     sent_again: list[SentAgain]
+
+
+class HistoryPoint(msgspec.Struct, frozen=True):
+    """The metrics of a shard's arms, as they were at one moment.
+
+    Parameters
+    ----------
+    partition, position
+        The shard, and the offset of the message at which it was measured.
+    time
+        Log time in seconds since the epoch.
+    updates
+        Labels that the shard had learned.
+    label_delay_s
+        Quantiles of the last label delays, in seconds of log time; None before the first label of a question.
+    arms
+        The metrics of each arm.
+    """
+
+    partition: Position
+    time: float
+    position: Position
+    updates: Position
+    label_delay_s: dict[str, float | None]
+    arms: dict[str, ArmMeasured]
+
+
+class HistoryPoints(msgspec.Struct, frozen=True):
+    """The points of a task's shards, by partition and oldest first."""
+
+    points: list[HistoryPoint]
 
 
 class Done(msgspec.Struct, frozen=True):

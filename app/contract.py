@@ -26,6 +26,9 @@ TaskLabel = Annotated[Label, msgspec.Meta(extra_json_schema={OF_TASK: "label"})]
 StoredFeatures = Annotated[dict[str, Value | None], msgspec.Meta(extra_json_schema={OF_TASK: "stored"})]
 """The stored features of an entity. The document shows those that the task declares."""
 
+TaskMetric = Annotated[str, msgspec.Meta(extra_json_schema={OF_TASK: "metric"})]
+"""The name of a metric. The document shows those of the task's kind."""
+
 CONTRACT = "contract"
 """The attribute of a view's method that holds its contract."""
 

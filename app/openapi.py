@@ -11,6 +11,7 @@ import msgspec
 from headrace.app.contract import OF_TASK, Operation
 from headrace.app.errors import ProblemDocument
 from headrace.app.problems import codes_of
+from headrace.learning.metrics import METRICS
 from headrace.learning.records import LABELS
 from headrace.learning.records.schema import CheckedFeatures, Number, Text, Whole
 from headrace.learning.records.stored import StoredSchema
@@ -92,7 +93,7 @@ class Writer:
             "summary": operation.summary,
             "responses": responses,
         }
-        if parameters := self._parameters(operation):
+        if parameters := self._parameters(operation, task):
             described["parameters"] = parameters
         if contract.takes is not None:
             content = {"application/json": {"schema": self._schema(contract.takes, task)}}
@@ -103,7 +104,7 @@ class Writer:
                 described["description"] = f"Takes the role `{contract.role}`."
         return described
 
-    def _parameters(self, operation: Operation) -> list[dict[str, Json]]:
+    def _parameters(self, operation: Operation, task: Task | None) -> list[dict[str, Json]]:
         parameters = operation.contract.parameters
         in_path = [name for name in re.findall(r"{(\w+)}", operation.path) if name != "task"]
         types = {name: parameters.get(name, ANY_TEXT) for name in in_path} | dict(parameters)
@@ -112,7 +113,7 @@ class Writer:
                 "name": name,
                 "in": "path" if name in in_path else "query",
                 "required": name in in_path,
-                "schema": self._schema(type_, None),
+                "schema": self._schema(type_, task),
             }
             for name, type_ in types.items()
         ]
@@ -223,5 +224,16 @@ def label_schema(task: Task) -> dict[str, Json]:
     return {"enum": task.labels} if task.labels is not None else msgspec.json.schema(LABELS[task.kind])
 
 
-SCHEMAS = {"features": features_schema, "label": label_schema, "stored": stored_schema}
+def metric_schema(task: Task) -> dict[str, Json]:
+    """Return the schema of the name of a metric.
+
+    Examples
+    --------
+    >>> metric_schema(Task(name="amounts", kind="regression"))
+    {'enum': ['mae', 'rmse', 'r2', 'quantile_loss']}
+    """
+    return {"enum": list(METRICS.of_kind(task.kind))}
+
+
+SCHEMAS = {"features": features_schema, "label": label_schema, "stored": stored_schema, "metric": metric_schema}
 """The functions that make the schemas for the marked parts of a document."""

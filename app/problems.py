@@ -13,10 +13,12 @@ OwnCode = Literal[
     "encoding",
     "fresh",
     "head_too_large",
+    "history",
     "joining",
     "key",
     "limit",
     "method_not_allowed",
+    "metric",
     "model",
     "no_group_secret",
     "no_key",
@@ -35,6 +37,7 @@ OwnCode = Literal[
     "proof",
     "rate",
     "role",
+    "since",
     "slow_body",
     "slow_head",
     "source",
@@ -134,6 +137,8 @@ ROWS: dict[tuple[int, ProblemCode], Meaning] = {
     (422, "partition"): Meaning(
         "`partition` is not a whole number from 0.", "Send the number of a partition, or nothing."
     ),
+    (422, "metric"): Meaning("A task of this kind has no such metric.", "Use one of the metrics that `remedy` names."),
+    (422, "since"): Meaning("`since` is no finite number.", "Send seconds since the epoch."),
     (422, "source"): Meaning(
         "The `source` of a record names a topic that the workers ingest themselves.",
         "Leave `source` out, or name the topic that the record is from.",
@@ -155,6 +160,10 @@ ROWS: dict[tuple[int, ProblemCode], Meaning] = {
         "The broker did not take every record. Some may be in the log.",
         "Send them again. The fold recognises a second copy of a question or a label by its `id`, of a sample only by its `source`. 409 "
         "`duplicate_id` says that the question has arrived.",
+    ),
+    (503, "history"): Meaning(
+        "The worker cannot read its copy of `<task>.history`: it has just started, or its disk fails.",
+        "Ask again in a second; the worker's log has the error.",
     ),
     (503, "joining"): Meaning("Of `/readyz`: the worker has not joined its group yet.", "Ask again in a second."),
     (503, "model"): Meaning(

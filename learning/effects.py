@@ -6,6 +6,7 @@ import msgspec
 
 from headrace.learning.codes import AlertCode, RefusalCode
 from headrace.learning.prediction import Prediction
+from headrace.learning.rings import RingName
 from headrace.learning.signals import Direction, SignalKind
 from headrace.learning.task import Label, Mode
 from headrace.learning.versions import Version
@@ -84,6 +85,30 @@ class Saved(Effect, frozen=True, kw_only=True):
 
     version: Version
     time: float
+
+
+class ArmMeasured(msgspec.Struct, frozen=True):
+    """The metrics of an arm at a point: over all `scored` predictions, and over the moving window; None while there is no finite figure."""
+
+    scored: int
+    metrics: dict[str, float | None]
+    window: dict[str, float | None]
+
+
+class Measured(Effect, frozen=True, kw_only=True):
+    """A point of the history: the metrics of all arms after a record of the message at `position`, when `updates` labels had been learned.
+
+    It is the point of a `number` in its `ring`, counted from 0; see `headrace.learning.rings`.
+    """
+
+    ring: RingName
+    number: int
+    partition: int
+    position: int
+    updates: int
+    time: float
+    label_delay_s: dict[str, float | None]
+    arms: dict[str, ArmMeasured]
 
 
 class Alert(Effect, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ from headrace.learning.records.labels import declared_type, initial_labels
 from headrace.learning.records.mark import Mark
 from headrace.learning.records.names import KnownNames
 from headrace.learning.rehearsal import Reservoir
+from headrace.learning.rings import Rings
 from headrace.learning.signals import SIGNALS_MAX, Signal
 from headrace.learning.tags import tagged
 from headrace.learning.task import CHAMPION, Label, Task, Value, define, definition, fingerprint
@@ -111,6 +112,8 @@ class State:
         The last signals, the oldest first.
     acts
         The name of each reaction that has acted, with the steps of its last acts.
+    rings
+        When the next points of the history are due.
     """
 
     def __init__(self, task: Task):
@@ -152,6 +155,7 @@ class State:
         self.reservoir = Reservoir()
         self.signals: deque[Signal] = deque(maxlen=SIGNALS_MAX)
         self.acts: dict[str, list[int]] = {}
+        self.rings = Rings()
 
     def is_forgotten(self, record_id: str, asked_at: int) -> bool:
         """Tell whether a question, asked at a log time, was taken out by `unlearn`."""

@@ -15,16 +15,12 @@ from headrace.learning.errors import RecordError, ReplacedError, StoreError
 from headrace.learning.records import refuse_duplicate_keys
 from headrace.learning.task import Json, Task, Value
 from headrace.tables.changelog import Changelog, Entry
-from headrace.tables.table import Table
+from headrace.tables.table import Table, keep_up
 
 log = structlog.get_logger()
 
 RETRY_SECONDS = 0.5
 """How long a follower waits after its topic or its store failed."""
-
-RECOGNISE_SECONDS = 10.0
-"""How often a follower checks that the topic is still the one that it has followed. A topic that was deleted, created again and filled
-causes no error by itself."""
 
 SLICE = 1_000
 """The number of entities that are checked for expiry between two rounds of the follower: about 0.2 ms."""
@@ -209,20 +205,12 @@ class EmbeddedStore(Following):
         return self.ttl is not None and self.clock() - _time(kept) > self.ttl
 
     async def _follow(self) -> None:
-        if not self._table.opened():  # it stays open while the broker is away, because its content is still right
-            self._table.open_as_it_is(0)
         try:
-            await self._table.catch_up(0)
-            self.is_current = True
-            recognised_at = asyncio.get_running_loop().time()
-            async with aclosing(self._table.follow(0)) as rounds:
+            async with aclosing(keep_up(self._table, 0)) as rounds:
                 async for _ in rounds:
+                    self.is_current = True
                     if self.ttl is not None:
                         self._purge()
-                    if (now := asyncio.get_running_loop().time()) - recognised_at > RECOGNISE_SECONDS:
-                        if not await self._table.is_current(0):
-                            return  # the next call catches up: it reads the new topic from its beginning
-                        recognised_at = now
         except StoreError:
             self._table.close(0)
             raise

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import structlog
 
-from headrace.learning.errors import ReplacedError
+from headrace.learning.errors import ReplacedError, StoreError
 from headrace.tables.changelog import Changelog, Entry
 from headrace.tables.database import Database
 
@@ -18,6 +18,10 @@ log = structlog.get_logger()
 # Keys of the database for the table's own use; a key of the table never begins with a NUL byte.
 OFFSET = b"\0offset"
 LAST = b"\0last"
+
+RECOGNISE_SECONDS = 10.0
+"""How often a follower checks that the topic is still the one that it has followed. A topic that was deleted, created again and filled
+causes no error by itself."""
 
 
 class Table:
@@ -204,6 +208,37 @@ class Table:
             database.put(key, value)
         database.put(LAST, fingerprint(entry))
         database.put(OFFSET, (entry.offset + 1).to_bytes(8, "big"))
+
+
+async def keep_up(table: Table, partition: int) -> AsyncGenerator[None]:
+    """Open a shard of a table, and apply its changelog as it grows; yield first when the shard has all of it, and then after each round.
+
+    The shard stays open when this ends, as it does when the changelog is another one: call it again. While the broker is away the content
+    of the shard is still right.
+
+    Raises
+    ------
+    StoreError
+        The database failed. It is closed.
+    Exception
+        The changelog cannot be read now.
+    """
+    if partition not in table.opened():
+        table.open_as_it_is(partition)
+    try:
+        await table.catch_up(partition)
+        yield
+        recognised_at = asyncio.get_running_loop().time()
+        async with aclosing(table.follow(partition)) as rounds:
+            async for _ in rounds:
+                yield
+                if (now := asyncio.get_running_loop().time()) - recognised_at > RECOGNISE_SECONDS:
+                    if not await table.is_current(partition):
+                        return  # the next call catches up: it reads the new topic from its beginning
+                    recognised_at = now
+    except StoreError:
+        table.close(partition)
+        raise
 
 
 def _next_offset(database: Database) -> int:

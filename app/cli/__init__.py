@@ -32,6 +32,7 @@ COMMANDS = {
     "apply": CommandRow("apply", "Put the settings of a task in force, without a stop."),
     "tail": CommandRow("tail", "Show the last records, predictions, signals or refused records, and those that come."),
     "quarantine": CommandRow("quarantine", "Show why records were refused, and send mended ones again."),
+    "metrics": CommandRow("metrics", "Show how the metrics of a task have gone over time."),
     "drift": CommandRow("drift", "List what detectors and guards have noticed."),
     "react": CommandRow("control", "Carry out what was recommended for a signal.", "react"),
     "report": CommandRow("report", "Write a report of a task as one HTML file, to send on."),

@@ -13,6 +13,7 @@ from headrace.app.answers import (
     AskedQuestion,
     At,
     Controlled,
+    HistoryPoint,
     Status,
     StoredEntity,
     StoredRefusals,
@@ -129,6 +130,12 @@ class AsyncClient:
     async def quarantine(self, task: str, limit: int = 100) -> StoredRefusals:
         """Ask for the last refused records of a task, newest first, and how many there are for each reason."""
         return await self.ask(calls.quarantine(task, limit))
+
+    async def metrics(
+        self, task: str, *, since: float | None = None, arm: str | None = None, metric: str | None = None
+    ) -> list[HistoryPoint]:
+        """Ask for the metrics of a task's arms over time, by shard and oldest first."""
+        return (await self.ask(calls.metrics(task, since, arm, metric))).points
 
     async def control(self, task: str, command: str, /, **arguments: Json) -> Controlled:
         """Append a control record to every shard, and wait until the shards have come to it."""

@@ -11,6 +11,7 @@ from headrace.app.answers import (
     Appended,
     AskedQuestion,
     Controlled,
+    HistoryPoints,
     Status,
     StoredEntity,
     StoredRefusals,
@@ -148,6 +149,19 @@ def logged(task: str, record_id: str, key: str | None) -> Call[AskedQuestion]:
 def quarantine(task: str, limit: int) -> Call[StoredRefusals]:
     """Build the call that asks for the last refused records."""
     return Call("GET", _path(task, "quarantine"), StoredRefusals, query={"limit": str(limit)})
+
+
+def metrics(task: str, since: float | None, arm: str | None, metric: str | None) -> Call[HistoryPoints]:
+    """Ask for the metrics of a task's arms over time.
+
+    Examples
+    --------
+    >>> metrics("ads", 1767225600.0, None, "accuracy").query
+    {'since': '1767225600.0', 'metric': 'accuracy'}
+    """
+    wanted = {"since": None if since is None else repr(since), "arm": arm, "metric": metric}
+    query = {name: value for name, value in wanted.items() if value is not None}
+    return Call("GET", _path(task, "metrics"), HistoryPoints, None, query)
 
 
 def control(task: str, command: str, arguments: Mapping[str, Json]) -> Call[Controlled]:

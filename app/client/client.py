@@ -13,6 +13,7 @@ from headrace.app.answers import (
     AskedQuestion,
     At,
     Controlled,
+    HistoryPoint,
     Status,
     StoredEntity,
     StoredRefusals,
@@ -249,6 +250,27 @@ class Client:
     def quarantine(self, task: str, limit: int = 100) -> StoredRefusals:
         """Ask for the last refused records of a task, newest first, and how many there are for each reason."""
         return self.ask(calls.quarantine(task, limit))
+
+    def metrics(
+        self, task: str, *, since: float | None = None, arm: str | None = None, metric: str | None = None
+    ) -> list[HistoryPoint]:
+        """Ask for the metrics of a task's arms over time, by shard and oldest first.
+
+        Parameters
+        ----------
+        task
+            Its name.
+        since
+            The earliest log time, in seconds since the epoch; left out, as far back as the history goes.
+        arm, metric
+            The only arm, and the only metric; left out, all of them.
+
+        Raises
+        ------
+        ClientError
+            A task of this kind has no such metric, or the worker gives no answer; see the class.
+        """
+        return self.ask(calls.metrics(task, since, arm, metric)).points
 
     def control(self, task: str, command: str, /, **arguments: Json) -> Controlled:
         """Append a control record to every shard, and wait until the shards have come to it.

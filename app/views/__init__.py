@@ -13,6 +13,7 @@ from headrace.app.views.document import Document
 from headrace.app.views.drift import Drift
 from headrace.app.views.features import StoredFeatures
 from headrace.app.views.health import Healthy, Ready
+from headrace.app.views.history import History
 from headrace.app.views.labels import Labels
 from headrace.app.views.metrics import Metrics
 from headrace.app.views.predict import Predict, PredictBatch
@@ -39,6 +40,7 @@ ROUTES: Mapping[str, type[Resource]] = {
     "/v1/{task}/versions": Versions,
     "/v1/{task}/drift": Drift,
     "/v1/{task}/quarantine": Quarantine,
+    "/v1/{task}/metrics": History,
     "/v1/{task}/control": Control,
     "/v1/{task}/control/{id}": ControlDone,
 }

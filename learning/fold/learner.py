@@ -9,6 +9,7 @@ from headrace.learning.fold.act import act
 from headrace.learning.fold.control import before_install, carry_out, follow, save_by_updates
 from headrace.learning.fold.event_time import hold, settle
 from headrace.learning.fold.expiry import pass_time
+from headrace.learning.fold.measure import measure
 from headrace.learning.fold.parts import LearnerParts
 from headrace.learning.fold.react import react
 from headrace.learning.fold.sources import is_new
@@ -62,7 +63,7 @@ class Learner(LearnerParts):
         self._shard = f"{task.name}/{partition}"
         self._collects = self.order is not None or self.batch is not None
 
-    def fold(self, message: KafkaMessage) -> Iterator[list[Effect]]:
+    def fold(self, message: KafkaMessage) -> Iterator[list[Effect]]:  # noqa: PLR0912 a call for each row costs more than a branch
         """Fold one message row by row, and yield the effects of each row. The position moves after the last row.
 
         Until then the state belongs to no position (`between_messages` is False): do not save it, and do not compare its digest.
@@ -103,6 +104,8 @@ class Learner(LearnerParts):
                 react(self, turn)
             if state.arms["champion"].updates - state.versions.since >= self.task.versions.every:
                 save_by_updates(self, turn)
+            if state.updates >= state.rings.due_updates or state.clock >= state.rings.due_clock:
+                measure(self, turn)
             if row == last:
                 state.position = message.offset + 1
                 state.last = Mark.of(message)

@@ -61,9 +61,13 @@ class LearnerParts:
         The guards of the shard, and those of them that look at each sample before it is learned.
     reactings
         The reactions of the task, read.
+    measures
+        Whether the metrics are measured for the history.
     watcher
         Surrounds the handling of each sample, question and label, for those who look into a fold; None for a shard.
     """
+
+    measures = True
 
     def __init__(
         self,

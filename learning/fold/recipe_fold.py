@@ -60,6 +60,8 @@ class RecipeFold(Learner):
     2
     """
 
+    measures = False
+
     def __init__(
         self, task: Task, partition: int, recipe: Recipe, supplies: Supplies | None = None, model: Spec | None = None
     ):

@@ -203,9 +203,13 @@ class Scoreboard:
         given = (1 - (p or 0.0) if is_binary and not label else p or 0.0 for label, _, p in self.window)
         return float(-np.log(np.fromiter(given, float).clip(LEAST, MOST)).mean())
 
+    def recent_figures(self) -> dict[str, float | None]:
+        """Give every metric over the moving window, by name; None while there is no finite figure."""
+        return read_figures(self.kind, self.recent(), len(self.window))
+
     def values(self) -> dict[str, Json]:
         """Return every metric by name, and those of the moving window as `window`; a metric without a finite figure is None."""
-        return self.figures() | {"window": read_figures(self.kind, self.recent(), len(self.window))}
+        return self.figures() | {"window": self.recent_figures()}
 
 
 @tagged("served-scores/2")

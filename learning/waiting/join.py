@@ -226,13 +226,16 @@ class Join:
 
     def describe(self) -> dict[str, Json]:
         """Describe the join for `GET /v1/{task}`."""
-        state, delays = self.state, sorted(self.state.delays)
         names = ("waiting", "early", "answered", "expired", "orphans", "duplicates")
-        quantile = {
+        return {name: getattr(self.state, name) for name in names} | {"label_delay_s": self.label_delays()}
+
+    def label_delays(self) -> dict[str, float | None]:
+        """Return quantiles of the last label delays, in seconds of log time; None before the first label of a question."""
+        delays = sorted(self.state.delays)
+        return {
             f"p{q}": delays[min(len(delays) * q // 100, len(delays) - 1)] / 1000 if delays else None
             for q in (50, 90, 99)
         }
-        return {name: getattr(state, name) for name in names} | {"label_delay_s": quantile}
 
     def _keep(self, record_id: str, step: int, content: WaitingQuestion | EarlyLabel) -> bool:
         data = encode(content)

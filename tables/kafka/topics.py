@@ -57,6 +57,7 @@ TOPICS = {
     "snapshots": "The states of the shards. Needs no backup while the log is whole.",
     "pending": "The questions and labels that wait for each other. Needs no backup while the log is whole.",
     "versions": "The models that were saved to go back to, or made by jobs. Back it up with the log: the models of jobs are not made again.",
+    "history": "The metrics of all arms over time. Without it, the past of the metrics is lost, and nothing else.",
     "positions": "Only if the task has sources: by this a source that was deleted and made anew is recognised.",
     "features": 'Only if the task has stored features. See "Use stored features" in docs/how-to/stored-features.md.',
 }
@@ -69,7 +70,7 @@ def topics_of(task: Task) -> list[Topic]:
     Examples
     --------
     >>> [topic.name for topic in topics_of(Task(name="ads", kind="binary"))]
-    ['ads.events', 'ads.requests', 'ads.predictions', 'ads.signals', 'ads.quarantine', 'ads.snapshots', 'ads.pending', 'ads.versions']
+    ['ads.events', 'ads.requests', 'ads.predictions', 'ads.signals', 'ads.quarantine', 'ads.snapshots', 'ads.pending', 'ads.versions', 'ads.history']
     """
     count, keep, compact = task.partitions, {"cleanup.policy": "delete"}, {"cleanup.policy": "compact"}
     forever = {
@@ -86,6 +87,8 @@ def topics_of(task: Task) -> list[Topic]:
         Topic(f"{task.name}.snapshots", count, compact, {"segment.bytes": str(64 << 20)}, task.name),
         Topic(f"{task.name}.pending", count, compact, {"segment.bytes": str(64 << 20)}, task.name),
         Topic(f"{task.name}.versions", count, compact, {"segment.bytes": str(64 << 20)}, task.name),
+        # Every worker follows all of it. It has some MiB a shard, and slots of it get new points all the time.
+        Topic(f"{task.name}.history", 1, compact, {"segment.bytes": str(8 << 20)}),
     ]
     if task.sources:
         # A few hundred bytes a minute, read as a whole when an intake opens.
