@@ -34,8 +34,9 @@ format: .venv
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-reference: .venv # prints the tables of docs/reference.md and docs/modules.md from the code
+reference: .venv # prints the tables of docs/reference.md and docs/modules.md, and the dashboard, from the code
 	$(BIN)/python deploy/reference.py
+	$(BIN)/python deploy/grafana/dashboard.py
 
 PURE := tests/learning tests/property
 
