@@ -88,6 +88,8 @@ class Telemetry:
         By code.
     signals
         By series.
+    notifications
+        Signals for the hook: sent; tried again; failed for good; dropped because too many waited.
     versions, rollbacks
         Versions saved and rollbacks made, by partition.
     """
@@ -105,6 +107,7 @@ class Telemetry:
         self.quarantined: Counter[str] = Counter()
         self.alerts: Counter[str] = Counter()
         self.signals: Counter[SignalSeries] = Counter()
+        self.notifications: Counter[str] = Counter(sent=0, retried=0, failed=0, dropped=0)
         self.versions: Counter[int] = Counter()
         self.rollbacks: Counter[int] = Counter()
 

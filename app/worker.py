@@ -20,6 +20,7 @@ from headrace.agents.budget import Budget
 from headrace.agents.collaborators import Collaborators
 from headrace.agents.ingest import Ingest
 from headrace.agents.learn import LearningApp, follow_assignments
+from headrace.agents.notifier import Notifier
 from headrace.agents.pace import Pace
 from headrace.agents.requests import Requests
 from headrace.agents.source_context import SourceContext
@@ -29,6 +30,7 @@ from headrace.app.doors import Doors, doors_of
 from headrace.app.ending import FAILED, Ending
 from headrace.app.ending import run as run_until_stopped
 from headrace.app.errors import answer_problems
+from headrace.app.hooks import make_hook
 from headrace.app.jobs import launcher
 from headrace.app.limits import needed_descriptors, open_standard_streams, raise_descriptor_limit
 from headrace.app.locks import check_port, lock_folder
@@ -176,12 +178,17 @@ def wire(settings: Settings, instance: str | None, impure: Collection[str] = fro
             )
             app.ingest(task, Ingest(context))
     follow_assignments(app)
-    wiring = add_views(app, settings, impure)
+    wiring, hook = add_views(app, settings, impure), make_hook(settings)
     for served in wiring.serving.tasks.values():
         requests = Requests(served.task, settings.brokers, answering(wiring.serving, served), pace)
         app.background.append(Background(f"requests of {served.task.name}", requests.run, pace=pace))
         app.described.append(served.arrivals.checking)
         app.closing.append(served.arrivals.stop)
+        if hook is not None and settings.notify is not None and settings.notify.wants(served.task.name):
+            notifier = Notifier(
+                served.task.name, settings.brokers, settings.notify.kinds, hook, telemetry=served.telemetry, pace=pace
+            )
+            app.background.append(Background(f"notifications of {served.task.name}", notifier.run, pace=pace))
     watch = TopicWatch(brokers, settings.tasks.values(), partial(act_on_trouble, app, brokers), pace)
     app.background.append(Background("topics", watch.run, pace=pace))
     app.background.append(Background("readiness", lambda: announce_ready(wiring, settings.address), pace=pace))
@@ -225,6 +232,7 @@ def run(settings: Settings, instance: str | None = None, level: str = "info") ->
     ending = Ending(writer.drain)
     ending.watch()
     doors = doors_of(settings, ())  # refuse wrong settings before any file or topic is made
+    make_hook(settings)
     settings.check_signed()
     warn_of_doors(settings, doors)
     check_port(settings.web_host, settings.web_port)

@@ -156,6 +156,8 @@ ROWS: Sequence[tuple[str, Sequence[Panel]]] = (
               [Query(f"max by (task, partition, by) (headrace_paused{{{SHARD}}})", "{{task}}/{{partition}} by {{by}}")], (1, None)),
         Panel("Versions kept", "Saved versions that can be gone back to.", "short",
               [Query(total("headrace_versions", SHARD, "task, partition"), "{{task}}/{{partition}}")]),
+        Panel("Notifications", "Signals for the hook, by what became of them. Not by partition.", "short",
+              [Query(happened("headrace_notifications_total", TASK, "task, outcome"), "{{task}} {{outcome}}")], draw="bars"),
     )),
     ("Health", (
         Panel("Stopped shards", "Shards that learn nothing until somebody acts. Not by partition.", "short",

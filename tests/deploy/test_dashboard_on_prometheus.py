@@ -50,6 +50,9 @@ SILENT = {
 """The alerts whose expression is empty here, and why. `rules_test.yml` makes each of them fire."""
 
 SETTINGS = """
+[notify]
+command = ["true"]
+
 [tasks.ROLLS]
 kind = "binary"
 model = { use = "logistic", learning_rate = 0.1 }
