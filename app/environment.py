@@ -12,6 +12,8 @@ ENVIRONMENT = {
     "HEADRACE_SASL_PASSWORD": "The password of `broker.sasl`, if `password_file` is left out.",
     "HEADRACE_SNAPSHOT_KEY": "Signs snapshots and the segments of `<task>.pending`, if `snapshot_key_file` is left out: 32 bytes or more. An "
     "empty value is an error, even if there is a file.",
+    "OTEL_EXPORTER_OTLP_ENDPOINT": "Where traces are sent, over OTLP/HTTP; left out: there are none. Needs `pip install 'headrace[otel]'`. The other "
+    "variables of OpenTelemetry's SDK count too, such as `OTEL_TRACES_SAMPLER` and `OTEL_SERVICE_NAME`.",
     "PYTHONHASHSEED": "Must be 0. `headrace worker` and `headrace demo` restart themselves with it.",
 }
 """The purpose of each variable. docs/reference.md prints this table."""

@@ -37,9 +37,11 @@ from headrace.app.locks import check_port, lock_folder
 from headrace.app.logs import set_up_logging
 from headrace.app.loop import LoopPolicy
 from headrace.app.peers import is_loopback
+from headrace.app.request_id import identify
 from headrace.app.serving.requests import answering
 from headrace.app.settings import Settings
 from headrace.app.stores import make_mirror, make_store
+from headrace.app.tracing import make_tracing, tracer_of
 from headrace.app.trial import try_models
 from headrace.app.views import ROUTES, add_views
 from headrace.app.views.health import announce_ready
@@ -109,7 +111,7 @@ def wire(settings: Settings, instance: str | None, impure: Collection[str] = fro
     """
     doors = doors_of(settings, operations(ROUTES))
     host, port, brokers = settings.web_host, settings.web_port, settings.brokers
-    pace = Pace()
+    pace, tracing = Pace(), make_tracing()
     app = LearningApp(
         group_of(settings),
         buffer_bytes=settings.worker.buffer_bytes,
@@ -140,7 +142,7 @@ def wire(settings: Settings, instance: str | None, impure: Collection[str] = fro
         web_port=port,
         web_application_options={
             "client_max_size": settings.worker.body_limit,
-            "middlewares": [answer_problems, doors.admit],
+            "middlewares": [identify, *([tracing.trace] if tracing else []), answer_problems, doors.admit],
         },
         web_ssl_context=settings.worker.tls.context(settings.folder) if settings.worker.tls else None,
     )
@@ -162,6 +164,7 @@ def wire(settings: Settings, instance: str | None, impure: Collection[str] = fro
             mirror=make_mirror(settings, task),
             pace=pace,
         )
+        collaborators.telemetry.tracer = tracer_of(tracing)
         app.learn(task, collaborators)
         if task.stored:
             app.enrichers[task.name] = Enricher(task, make_store(settings, task), settings.features.budget_ms / 1000)
@@ -177,6 +180,8 @@ def wire(settings: Settings, instance: str | None, impure: Collection[str] = fro
                 telemetry=collaborators.telemetry,
             )
             app.ingest(task, Ingest(context))
+    if tracing is not None:
+        app.closing.append(tracing.stop)
     follow_assignments(app)
     wiring, hook = add_views(app, settings, impure), make_hook(settings)
     for served in wiring.serving.tasks.values():
