@@ -50,6 +50,12 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     retry_requests: float = 1.0
     """How long to wait before requests are read from Kafka again."""
 
+    retry_hook: float = 1.0
+    """How long to wait before a signal that the hook did not take is sent again. The wait doubles with each try."""
+
+    retry_hook_max: float = 60.0
+    """The longest wait before a signal is sent again."""
+
     look_at_topics: float = 2.0
     """How often the topics are looked up, with one request for all tasks of the worker."""
 

@@ -308,6 +308,13 @@ class Shard(OrderedPartition):
             self.progress.compared_at = self.collaborators.budget.clock()
 
     async def take(self, messages: Sequence[KafkaMessage]) -> None:
+        """Fold messages and publish their effects, in a span if there is a tracer."""
+        with self.telemetry.tracer.span(
+            "fold", task=self.task.name, partition=self.partition, messages=len(messages), position=self.position
+        ):
+            await self._take(messages)
+
+    async def _take(self, messages: Sequence[KafkaMessage]) -> None:
         """Fold messages and publish their effects, and yield to the event loop now and then."""
         learner, clock, pace = self.learner, self.collaborators.budget.clock, self.collaborators.pace
         latency = self.telemetry.update_seconds

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
+from headrace.agents.tracing import UNTRACED, Tracer
 from headrace.learning.effects import Acted, Alert, Drift, Effect, Predicted, Quarantined, Reacted, Saved
 
 UPDATE_SECONDS = (0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
@@ -72,6 +73,8 @@ class Telemetry:
 
     Attributes
     ----------
+    tracer
+        Makes the spans of the shards.
     update_seconds
         From the timestamp of a message in Kafka until all of its records are folded.
     inference_seconds
@@ -88,11 +91,14 @@ class Telemetry:
         By code.
     signals
         By series.
+    notifications
+        Signals for the hook: sent; tried again; failed for good; dropped because too many waited.
     versions, rollbacks
         Versions saved and rollbacks made, by partition.
     """
 
     def __init__(self) -> None:
+        self.tracer: Tracer = UNTRACED
         self.update_seconds = Histogram(UPDATE_SECONDS)
         self.inference_seconds = Histogram(INFERENCE_SECONDS)
         self.snapshot_seconds = Histogram(SNAPSHOT_SECONDS)
@@ -105,6 +111,7 @@ class Telemetry:
         self.quarantined: Counter[str] = Counter()
         self.alerts: Counter[str] = Counter()
         self.signals: Counter[SignalSeries] = Counter()
+        self.notifications: Counter[str] = Counter(sent=0, retried=0, failed=0, dropped=0)
         self.versions: Counter[int] = Counter()
         self.rollbacks: Counter[int] = Counter()
 

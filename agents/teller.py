@@ -46,7 +46,10 @@ class Teller:
             return
         async with self._publishing:
             if effects := self._kept[:]:
-                await self.outlet.tell(self.partition, effects)
+                with self.telemetry.tracer.span(
+                    "publish", task=self.task, partition=self.partition, effects=len(effects)
+                ):
+                    await self.outlet.tell(self.partition, effects)
                 del self._kept[: len(effects)]
                 self.telemetry.count(self.partition, effects)
 

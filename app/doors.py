@@ -14,12 +14,13 @@ from aiohttp import web
 
 from headrace.app.caller import CALLER, Caller
 from headrace.app.contract import Contract, Operation
-from headrace.app.errors import Handler, Problem, answer_problems
+from headrace.app.errors import Problem, answer_problems
 from headrace.app.keys import ROLES, ApiKey, ApiKeys
 from headrace.app.peers import is_loopback
 from headrace.app.proof import PROOF, SIGNATURE, Claims, ProofError, Proofs, digest_of_body, is_equal
 from headrace.app.rate import Bucket
 from headrace.app.refusals import Refusals
+from headrace.app.request_id import Handler
 from headrace.app.settings import Settings
 from headrace.learning.errors import SettingsError
 

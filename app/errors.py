@@ -1,7 +1,7 @@
 """Turns errors of requests into RFC 9457 problem documents: the one place where HTTP answers of refusals are made."""
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Annotated
 
 import msgspec
@@ -10,13 +10,11 @@ from aiohttp import web
 from aiohttp.http import HttpProcessingError
 
 from headrace.app.problems import PROBLEMS, ProblemCode
+from headrace.app.request_id import Handler, current
 from headrace.app.serving.refused import Kind, RequestRefused
 from headrace.learning.errors import RecordError
 
 log = structlog.get_logger()
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
 
 UNREADABLE = (HttpProcessingError, web.RequestPayloadError)
 """The errors for a request that cannot be read."""
@@ -47,13 +45,14 @@ Code = Annotated[str, msgspec.Meta(extra_json_schema={"enum": sorted({code for _
 
 
 class ProblemDocument(msgspec.Struct, frozen=True):
-    """The body of a refusal: `code` is for programs and stable; `detail` says what is wrong, `remedy` what to do."""
+    """The body of a refusal: `code` is for programs and stable; `detail` says what is wrong, `remedy` what to do. The log has `request_id` too."""
 
     status: int
     code: Code
     detail: str
     remedy: str
     type: str = "about:blank"
+    request_id: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class Problem(Exception):
@@ -95,7 +94,8 @@ class Problem(Exception):
 
     def response(self) -> web.Response:
         """Make the HTTP response with the problem document."""
-        body = ProblemDocument(self.status, self.code, self.detail, self.remedy)
+        request_id = current() or msgspec.UNSET
+        body = ProblemDocument(self.status, self.code, self.detail, self.remedy, request_id=request_id)
         response = web.Response(
             status=self.status,
             body=msgspec.json.encode(body),

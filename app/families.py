@@ -229,6 +229,8 @@ OF_TASK: Sequence[Family[ServedTask]] = (
            lambda one: _by(one.telemetry.quarantined, REFUSALS), ("code",)),
     Family("headrace_alerts_total", "counter", "Alerts that the worker has published, by code.",
            lambda one: _by(one.telemetry.alerts, ALERTS), ("code",)),
+    Family("headrace_notifications_total", "counter", "Signals for the hook of notify, by what became of them; retried counts each further try.",
+           lambda one: _by(one.telemetry.notifications, ()), ("outcome",)),
     Family("headrace_snapshot_duration_seconds", "histogram",
            "Seconds from the beginning of a snapshot until the broker has acknowledged it.",
            lambda one: one.telemetry.snapshot_seconds),

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TextIO
 import structlog
 
 from headrace.app.errors import is_worth_logging
+from headrace.app.request_id import current
 
 Event = MutableMapping[str, Any]
 
@@ -214,6 +215,11 @@ def _add_repeated(_logger: Any, _method: str, event: Event) -> Event:
     return {**event, "repeated": held} if held else event
 
 
+def _add_request_id(_logger: Any, _method: str, event: Event) -> Event:
+    request_id = current()
+    return event if request_id is None else {**event, "request_id": request_id}
+
+
 def set_up_logging(level: str, stream: TextIO | None = None) -> LogWriter:
     """Log one line an event to stderr, from Headrace and from libraries: readable on a terminal, as JSON elsewhere."""
     stream = stream or sys.stderr
@@ -224,6 +230,7 @@ def set_up_logging(level: str, stream: TextIO | None = None) -> LogWriter:
     shared: list[structlog.typing.Processor] = [
         structlog.processors.add_log_level,
         HeadraceRepeats(repeats),
+        _add_request_id,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.ExceptionRenderer(),
     ]

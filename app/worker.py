@@ -20,6 +20,7 @@ from headrace.agents.budget import Budget
 from headrace.agents.collaborators import Collaborators
 from headrace.agents.ingest import Ingest
 from headrace.agents.learn import LearningApp, follow_assignments
+from headrace.agents.notifier import Notifier
 from headrace.agents.pace import Pace
 from headrace.agents.requests import Requests
 from headrace.agents.source_context import SourceContext
@@ -29,15 +30,18 @@ from headrace.app.doors import Doors, doors_of
 from headrace.app.ending import FAILED, Ending
 from headrace.app.ending import run as run_until_stopped
 from headrace.app.errors import answer_problems
+from headrace.app.hooks import make_hook
 from headrace.app.jobs import launcher
 from headrace.app.limits import needed_descriptors, open_standard_streams, raise_descriptor_limit
 from headrace.app.locks import check_port, lock_folder
 from headrace.app.logs import set_up_logging
 from headrace.app.loop import LoopPolicy
 from headrace.app.peers import is_loopback
+from headrace.app.request_id import identify
 from headrace.app.serving.requests import answering
 from headrace.app.settings import Settings
 from headrace.app.stores import make_mirror, make_store
+from headrace.app.tracing import make_tracing, tracer_of
 from headrace.app.trial import try_models
 from headrace.app.views import ROUTES, add_views
 from headrace.app.views.health import announce_ready
@@ -107,7 +111,7 @@ def wire(settings: Settings, instance: str | None, impure: Collection[str] = fro
     """
     doors = doors_of(settings, operations(ROUTES))
     host, port, brokers = settings.web_host, settings.web_port, settings.brokers
-    pace = Pace()
+    pace, tracing = Pace(), make_tracing()
     app = LearningApp(
         group_of(settings),
         buffer_bytes=settings.worker.buffer_bytes,
@@ -138,7 +142,7 @@ def wire(settings: Settings, instance: str | None, impure: Collection[str] = fro
         web_port=port,
         web_application_options={
             "client_max_size": settings.worker.body_limit,
-            "middlewares": [answer_problems, doors.admit],
+            "middlewares": [identify, *([tracing.trace] if tracing else []), answer_problems, doors.admit],
         },
         web_ssl_context=settings.worker.tls.context(settings.folder) if settings.worker.tls else None,
     )
@@ -160,6 +164,7 @@ def wire(settings: Settings, instance: str | None, impure: Collection[str] = fro
             mirror=make_mirror(settings, task),
             pace=pace,
         )
+        collaborators.telemetry.tracer = tracer_of(tracing)
         app.learn(task, collaborators)
         if task.stored:
             app.enrichers[task.name] = Enricher(task, make_store(settings, task), settings.features.budget_ms / 1000)
@@ -175,13 +180,20 @@ def wire(settings: Settings, instance: str | None, impure: Collection[str] = fro
                 telemetry=collaborators.telemetry,
             )
             app.ingest(task, Ingest(context))
+    if tracing is not None:
+        app.closing.append(tracing.stop)
     follow_assignments(app)
-    wiring = add_views(app, settings, impure)
+    wiring, hook = add_views(app, settings, impure), make_hook(settings)
     for served in wiring.serving.tasks.values():
         requests = Requests(served.task, settings.brokers, answering(wiring.serving, served), pace)
         app.background.append(Background(f"requests of {served.task.name}", requests.run, pace=pace))
         app.described.append(served.arrivals.checking)
         app.closing.append(served.arrivals.stop)
+        if hook is not None and settings.notify is not None and settings.notify.wants(served.task.name):
+            notifier = Notifier(
+                served.task.name, settings.brokers, settings.notify.kinds, hook, telemetry=served.telemetry, pace=pace
+            )
+            app.background.append(Background(f"notifications of {served.task.name}", notifier.run, pace=pace))
     watch = TopicWatch(brokers, settings.tasks.values(), partial(act_on_trouble, app, brokers), pace)
     app.background.append(Background("topics", watch.run, pace=pace))
     app.background.append(Background("readiness", lambda: announce_ready(wiring, settings.address), pace=pace))
@@ -225,6 +237,7 @@ def run(settings: Settings, instance: str | None = None, level: str = "info") ->
     ending = Ending(writer.drain)
     ending.watch()
     doors = doors_of(settings, ())  # refuse wrong settings before any file or topic is made
+    make_hook(settings)
     settings.check_signed()
     warn_of_doors(settings, doors)
     check_port(settings.web_host, settings.web_port)

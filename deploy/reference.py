@@ -24,7 +24,7 @@ from headrace.app.environment import ENVIRONMENT
 from headrace.app.families import FAMILIES
 from headrace.app.openapi import problems_of
 from headrace.app.problems import PROBLEMS
-from headrace.app.settings import Broker, Features, Worker
+from headrace.app.settings import Broker, Features, Notify, Worker
 from headrace.app.views import ROUTES
 from headrace.learning.catalogue import KindCatalogue
 from headrace.learning.codes import ALERTS, ERRORS, REFUSALS, Meaning
@@ -75,6 +75,7 @@ SETTINGS: dict[str, type[msgspec.Struct]] = {
     "worker": Worker,
     "worker.tls": WebTls,
     "features": Features,
+    "notify": Notify,
     "tasks": Task,
     "tasks.features": Feature,
     "tasks.stored": Stored,

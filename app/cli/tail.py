@@ -11,6 +11,7 @@ from aiokafka import ConsumerRecord
 
 from headrace.app.cli.options import as_json, task_of, with_settings
 from headrace.app.cli.past import find_topic, telling_of_broker
+from headrace.app.effects import describe_effect, pairs, plain
 from headrace.app.settings import Settings
 from headrace.learning.errors import BrokerError
 from headrace.learning.task import Json
@@ -122,15 +123,11 @@ def describe(value: bytes, headers: dict[str, str]) -> Iterator[str]:
 
 
 def _describe(record: dict[str, Json]) -> str:
-    effect = record.get("effect")
-    if isinstance(effect, str) and effect in EFFECTS:
-        with suppress(KeyError, TypeError, ValueError, IndexError):  # another program may have written it
-            return f"{effect} {EFFECTS[effect](record)}"
-    if effect is not None:
-        return f"{effect} {_list({key: value for key, value in record.items() if key != 'effect'})}"
+    if record.get("effect") is not None:
+        return describe_effect(record)
     if "control" in record:
         arguments = {key: value for key, value in record.items() if key != "control"}
-        return f"control {record['control']} {_list(arguments)}".rstrip()
+        return f"control {record['control']} {pairs(arguments)}".rstrip()
     return _describe_record(record)
 
 
@@ -141,41 +138,7 @@ def _describe_record(record: dict[str, Json]) -> str:
     parts = [with_features if "features" in record else "label"]
     if record.get("id") is not None:
         parts.append(str(record["id"]))
-    parts.append(_list(record.get("features") or {}))
+    parts.append(pairs(record.get("features") or {}))
     if has_label:
-        parts.append(f"-> {_plain(record['label'])}")
+        parts.append(f"-> {plain(record['label'])}")
     return " ".join(part for part in parts if part)
-
-
-def _list(values: Json) -> str:
-    if not isinstance(values, dict):
-        return _plain(values)
-    return " ".join(f"{key}={_plain(value)}" for key, value in values.items())
-
-
-def _plain(value: Json) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
-
-
-def _of(effect: dict[str, Json]) -> str:
-    return "" if effect["record"] is None else f"{effect['record']} "
-
-
-def _signal(record: dict[str, Json]) -> str:
-    whose = f" of {record['arm']}" if record.get("arm") else ""
-    return (
-        f"{record['id']} {record['detector']}: {record['watched']}{whose} {record['direction']}, "
-        f"{record['before']:.4g} -> {record['after']:.4g}"
-    )
-
-
-EFFECTS: dict[Json, Callable[[dict[str, Json]], str]] = {
-    "drift": _signal,
-    "reacted": lambda one: f"{one['reaction']} ({one['mode']}): {one['did']}, for {one['signal']}",
-    "acted": lambda one: f"{one['command']}{' by ' + one['by'] if one['by'] else ''}: {one['did']}",
-    "saved": lambda one: f"version {one['version'][0]}",
-    "alert": lambda one: f"{one['code']}: {one['detail']}",
-    "predicted": lambda one: f"{_of(one)}{one['arm']}: {_plain(one['prediction'])}, label {_plain(one['label'])}",
-    "resolved": lambda one: f"{_of(one)}{one['how']}: {_plain(one['label'])} after {one['delay_s']:g} s",
-}
-"""Describes each kind of effect, by its name."""

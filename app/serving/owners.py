@@ -13,6 +13,7 @@ from headrace.app.caller import HOPS_MAX, Caller
 from headrace.app.peers import Peers
 from headrace.app.problems import ProblemCode
 from headrace.app.proof import PROOF, SIGNATURE, Proofs
+from headrace.app.request_id import HEADER, current
 from headrace.app.serving.question import Asked, Question
 from headrace.app.serving.refused import Kind, RequestRefused
 from headrace.learning.task import Task
@@ -183,6 +184,8 @@ class Owners:
         """Send a request, and return status and body of the owner's answer. UnusableAnswerError if it is too large or lacks a needed signature."""
         method, path, caller, body, seconds = forwarded
         headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
+        if (request_id := current()) is not None:
+            headers[HEADER] = request_id
         proof = ""
         if self.proofs is None:
             headers |= caller.next_hop.headers

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from headrace.app.credentials import BrokerTls, Sasl, WebTls
 from headrace.app.peers import Address, PeerEntry
+from headrace.app.settings.notify import Notify, check_notify
 from headrace.app.settings.section import read_section, unknown_key, wrong_value
 from headrace.app.settings.settings import Settings
 from headrace.app.settings.tables import Broker, Features, Worker
@@ -19,7 +20,7 @@ from headrace.learning.errors import SettingsError
 DEFAULT = "headrace.toml"
 PORT_MAX = 65_535
 
-SECTIONS = ["broker", "worker", "features", "tasks"]
+SECTIONS = ["broker", "worker", "features", "notify", "tasks"]
 
 
 def load(path: str | None = None) -> Settings:
@@ -63,7 +64,10 @@ def parse(raw: dict[str, object], path: Path) -> Settings:
     if not isinstance(declared, dict) or not declared:
         raise wrong_value(path, "tasks", "has no task", "Declare one: [tasks.NAME] with a kind.")
     tasks = {name: read_task(path, name, table) for name, table in declared.items()}
-    return Settings(path=path, broker=broker, worker=worker, features=features, tasks=tasks)
+    notify = read_section(path, "notify", raw["notify"], Notify) if "notify" in raw else None
+    if notify is not None:
+        check_notify(path, notify, tasks)
+    return Settings(path=path, broker=broker, worker=worker, features=features, notify=notify, tasks=tasks)
 
 
 def _check_reach(path: Path, worker: Worker) -> None:

@@ -11,6 +11,7 @@ from headrace.app.credentials import BrokerTls, read_secret, trusting
 from headrace.app.keys import ApiKeys, parse_keys
 from headrace.app.peers import is_loopback
 from headrace.app.proof import Proofs
+from headrace.app.settings.notify import Notify
 from headrace.app.settings.section import wrong_value
 from headrace.app.settings.tables import Broker, Features, Worker
 from headrace.app.shared_secrets import GROUP_SECRET, SNAPSHOT_KEY, WeakSecret, find_weak
@@ -37,6 +38,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     broker: Broker
     worker: Worker
     features: Features
+    notify: Notify | None = None
     tasks: dict[str, Task]
 
     @property

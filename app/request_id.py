@@ -1,0 +1,57 @@
+"""The id of a request: taken from its `X-Request-Id` or made, and shown in the answer, in a problem document and in the log."""
+
+import os
+import re
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+
+from aiohttp import web
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+HEADER = "X-Request-Id"
+
+FORM = re.compile(r"[A-Za-z0-9._:/=+-]{1,128}")
+"""What an id may be. Another one is replaced: it would go into log lines and headers."""
+
+
+class Scope:
+    """A request that is being answered. A task that outlives it, such as a connection to the broker, no longer belongs to it."""
+
+    __slots__ = ("has_ended", "id")
+
+    def __init__(self, request_id: str):
+        self.id, self.has_ended = request_id, False
+
+
+_scope: ContextVar[Scope | None] = ContextVar("request", default=None)
+
+
+def current() -> str | None:
+    """Return the id of the request that is being answered here; None if there is none."""
+    scope = _scope.get()
+    return None if scope is None or scope.has_ended else scope.id
+
+
+def id_of(shown: str | None) -> str:
+    """Return the id that a request shows, or a new one if that is missing or not of the form.
+
+    Examples
+    --------
+    >>> id_of("order-7"), len(id_of(None)), id_of("two words") == "two words"
+    ('order-7', 16, False)
+    """
+    return shown if shown is not None and FORM.fullmatch(shown) else os.urandom(8).hex()
+
+
+@web.middleware
+async def identify(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Give a request its id, and show it in the answer."""
+    scope = Scope(id_of(request.headers.get(HEADER)))
+    _scope.set(scope)
+    try:
+        response = await handler(request)
+    finally:
+        scope.has_ended = True
+    response.headers[HEADER] = scope.id
+    return response
