@@ -8,7 +8,9 @@ from msgspec import UNSET, UnsetType
 from headrace.agents.background import BackgroundStatus
 from headrace.agents.jobs.status import JobStatus
 from headrace.learning.effects import ArmMeasured
+from headrace.learning.experiments import ExperimentStatus
 from headrace.learning.metrics.overall import ArmFigures
+from headrace.learning.metrics.regret import Regret
 from headrace.learning.signals import Direction, SignalKind
 from headrace.learning.task import Json, Kind, Label, Role, Value
 from headrace.tables.refused import RefusedRecord
@@ -90,6 +92,8 @@ class ArmStatus(msgspec.Struct, frozen=True):
         The id of the version that the model comes from; None before the first one.
     updates
         Labels that the model has learned.
+    threshold
+        The probability from which on true is predicted, if the task has a `threshold`.
     digest
         SHA-256 of the model alone: equal models have equal digests. None while it takes too long to compute.
     """
@@ -99,6 +103,7 @@ class ArmStatus(msgspec.Struct, frozen=True):
     version: str | None
     updates: Position
     metrics: dict[str, Json]
+    threshold: float | None = None
     digest: str | None = None
 
 
@@ -153,7 +158,7 @@ class ShardStatus(msgspec.Struct, frozen=True):
 
     `end` is None while the broker does not tell it, and `digest` while the shard stands in the middle of a message, or takes too long
     to compute. `waits` says why a shard is `waiting`. `definition` is the one in force, and `wanted` has the keys in which the settings of
-    this worker differ from it, with both values. `notice` says what was amiss when the shard was opened, and what was done. `state_bytes` and `seal_s` are the size of the
+    this worker differ from it, with both values. `traffic` is the share of each arm that answers. `notice` says what was amiss when the shard was opened, and what was done. `state_bytes` and `seal_s` are the size of the
     last snapshot before compression, and the seconds that it took to make.
     """
 
@@ -171,6 +176,7 @@ class ShardStatus(msgspec.Struct, frozen=True):
     skipped: Position | UnsetType = UNSET
     questions: dict[str, Json] | UnsetType = UNSET
     served: dict[str, Json] | UnsetType = UNSET
+    traffic: dict[str, float] | UnsetType = UNSET
     order: dict[str, Position] | UnsetType = UNSET
     batch: dict[str, Position] | UnsetType = UNSET
     digest: str | UnsetType | None = UNSET
@@ -193,11 +199,17 @@ class OverallStatus(msgspec.Struct, frozen=True):
         The figures of each arm, over the shards that have an arm of that name.
     served
         The figures of the predictions that users were served.
+    regret
+        How much worse the champion has answered than the best arm; None before its first score.
+    segments
+        For each feature of the setting `segments`, the figures of the champion for each of its values.
     """
 
     shards: list[Position]
     arms: dict[str, ArmFigures]
     served: dict[str, Json]
+    regret: Regret | None = None
+    segments: dict[str, dict[str, Json]] = {}
 
 
 class Status(msgspec.Struct, frozen=True):
@@ -321,6 +333,12 @@ class StoredSignal(msgspec.Struct, frozen=True):
     action: str
     waits: bool
     time: float
+
+
+class RunningExperiments(msgspec.Struct, frozen=True):
+    """The experiments of a task, by shard."""
+
+    experiments: list[ExperimentStatus]
 
 
 class StoredSignals(msgspec.Struct, frozen=True):

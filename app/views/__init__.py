@@ -11,6 +11,7 @@ from headrace.app.settings import Settings
 from headrace.app.views.control import Control, ControlDone
 from headrace.app.views.document import Document
 from headrace.app.views.drift import Drift
+from headrace.app.views.experiments import Experiments
 from headrace.app.views.features import StoredFeatures
 from headrace.app.views.health import Healthy, Ready
 from headrace.app.views.history import History
@@ -39,6 +40,7 @@ ROUTES: Mapping[str, type[Resource]] = {
     "/v1/{task}/features/{key}": StoredFeatures,
     "/v1/{task}/versions": Versions,
     "/v1/{task}/drift": Drift,
+    "/v1/{task}/experiments": Experiments,
     "/v1/{task}/quarantine": Quarantine,
     "/v1/{task}/metrics": History,
     "/v1/{task}/control": Control,

@@ -119,12 +119,16 @@ class Probabilities(Tally):
 
     def add(self, other: "Probabilities") -> None:
         """Count all predictions of another tally too."""
-        self.log = merge_means(self.count, self.log, other.count, other.log)
-        self.squared += other.squared
-        self.count += other.count
+        self.add_losses(other)
         self.positives = [one + more for one, more in zip(self.positives, other.positives, strict=True)]
         self.negatives = [one + more for one, more in zip(self.negatives, other.negatives, strict=True)]
         self.sums = [one + more for one, more in zip(self.sums, other.sums, strict=True)]
+
+    def add_losses(self, other: "Probabilities") -> None:
+        """Count the losses of another tally too."""
+        self.log = merge_means(self.count, self.log, other.count, other.log)
+        self.squared += other.squared
+        self.count += other.count
 
     def view(self) -> Groups:
         """Return the cells that have predictions, and the losses."""
@@ -140,7 +144,7 @@ class Probabilities(Tally):
 
 
 class ExactProbabilities(Probabilities):
-    """Keeps each probability of True besides, by label. It grows with the predictions, so it is used for those of a window.
+    """Keeps each probability of True in place of cells, by label. It grows with the predictions, so it is used for those of a window.
 
     Examples
     --------
@@ -152,19 +156,26 @@ class ExactProbabilities(Probabilities):
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        self.count = 0
+        self.log = self.squared = 0.0
         self.of_positives: list[float] = []
         self.of_negatives: list[float] = []
 
-    def update(self, label: Label, value: Label, p: float | None) -> None:
+    def update(self, label: Label, value: Label, p: float | None) -> None:  # noqa: ARG002
         """Count one prediction; a missing probability is 0."""
-        super().update(label, value, p)
-        (self.of_positives if label else self.of_negatives).append(p or 0.0)
+        if p is None:
+            p = 0.0
+        (self.of_positives if label else self.of_negatives).append(p)
+        held = LEAST if p < LEAST else min(p, MOST)
+        loss, error = (-log(held), 1.0 - p) if label else (-log(1 - held), p)
+        self.count += 1
+        self.log += (1.0 / self.count) * (loss - self.log)
+        self.squared += error * error
 
     def add(self, other: Probabilities) -> None:
         """Count all predictions of another exact tally too."""
         assert isinstance(other, ExactProbabilities)
-        super().add(other)
+        self.add_losses(other)
         self.of_positives += other.of_positives
         self.of_negatives += other.of_negatives
 
