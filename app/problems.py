@@ -15,6 +15,7 @@ OwnCode = Literal[
     "head_too_large",
     "joining",
     "key",
+    "listeners",
     "method_not_allowed",
     "model",
     "no_group_secret",
@@ -149,6 +150,10 @@ ROWS: dict[tuple[int, ProblemCode], Meaning] = {
         "Your own model raised an error on these features, or gave an answer that is not valid for the task. `detail` names the model and the "
         "error.",
         "Correct the model. The worker logs the whole error, at most once a minute.",
+    ),
+    (503, "listeners"): Meaning(
+        "As many browsers as may listen to a worker listen to it already.",
+        "Close one, or ask another worker.",
     ),
     (503, "no_group_secret"): Meaning(
         "The worker has API keys but no group secret, so it does not forward the question to the owner.",
