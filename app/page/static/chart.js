@@ -53,7 +53,7 @@ export class Chart {
       ...this.size(), legend: {show: false}, padding: [8, 12, 0, 0],
       cursor: {y: false, points: {size: 7}, drag: {x: false, y: false}, sync: {key: "time", setSeries: false}},
       scales: {x: {time: true, range: () => this.range}, y: this.options.y},
-      axes: [{...axis, size: 28, space: 76, values: label}, {...axis, size: GUTTER, space: 34, values: this.options.values}],
+      axes: [{...axis, size: 28, space: 76, values: label}, {...axis, size: GUTTER, space: 34, splits: this.options.splits, values: this.options.values}],
       series: [{}, ...series.map(one => ({label: one.name, show: !one.hidden, stroke: css(`--a${one.color}`), width: one.width || 2, dash: one.dashed ? [5, 4] : undefined, spanGaps: true, points: {show: one.points.length < 2, size: 6}}))],
       hooks: {setCursor: [plot => this.options.cursor?.(plot.cursor.idx, plot)], draw: [plot => this.options.draw?.(plot)]},
     };

@@ -28,7 +28,6 @@ export const read = async where => (await ask(where)).json();
 export const post = async (where, body) =>
   (await ask(where, {method: "POST", body: JSON.stringify(body), headers: {"Content-Type": "application/json"}})).json();
 
-const guarded = shown => document.querySelectorAll(".guarded").forEach(node => { node.hidden = !shown; });
 let open = null;
 
 /** Asks for a key, and says why the last one was refused. */
@@ -36,7 +35,7 @@ function demand(why) {
   const key = sessionStorage.getItem(KEPT);
   sessionStorage.removeItem(KEPT);
   if (key) text("ask-why", `That key was refused: ${why}`);
-  guarded(false);
+  delete page.open;
   $("forget").hidden = true;
   $("ask").hidden = false;
   $("key").focus();
@@ -44,7 +43,7 @@ function demand(why) {
 
 /** Runs the page, as soon as there is a key where one is needed. */
 export function begin(run) {
-  open = () => { $("ask").hidden = true; $("forget").hidden = !sessionStorage.getItem(KEPT); guarded(true); run(); };
+  open = () => { $("ask").hidden = true; $("forget").hidden = !sessionStorage.getItem(KEPT); page.open = ""; run(); };
   $("ask").addEventListener("submit", event => {
     event.preventDefault();
     sessionStorage.setItem(KEPT, $("key").value.trim());

@@ -21,10 +21,10 @@ const main = new Chart($("chart"), {
   values: (plot, splits) => splits.map(value => figure(metric(), value)), cursor: at => legend(at), draw: plot => lanes(plot, found, open),
 });
 const evidence = new Chart($("evidence"), {
-  y: {distr: 3, range: (plot, low, high) => [1e-6, 3]},
-  values: (plot, splits) => splits.map(value => [1, 1e-2, 1e-4, 1e-6].includes(Number(value.toPrecision(1))) ? (value === 1 ? "alarm" : percent(value, value < 1e-4 ? 4 : value < .01 ? 2 : 0)) : ""),
+  y: {range: () => [-4, .3]}, splits: () => [-4, -3, -2, -1, 0],
+  values: (plot, splits) => splits.map(power => power ? percent(10 ** power, Math.max(0, -2 - power)) : "alarm"),
   draw: plot => {
-    const y = plot.valToPos(1, "y", true), {left, width} = plot.bbox, pen = plot.ctx;
+    const y = plot.valToPos(0, "y", true), {left, width} = plot.bbox, pen = plot.ctx;
     pen.save();
     Object.assign(pen, {strokeStyle: getComputedStyle(document.documentElement).getPropertyValue("--bad"), lineWidth: devicePixelRatio});
     pen.setLineDash([6, 4]);
@@ -53,7 +53,7 @@ function draw() {
   const drawn = lines(), [from, to] = range();
   main.show(drawn.map(line => ({...line, points: line.points.filter(point => point[0] >= from)})), [from, to]);
   if (!main.plot) lanes(null, found, open);
-  evidence.show([...weights].map(([name, points], at) => ({name, color: color(at), points})), [from, to]);
+  evidence.show([...weights].map(([name, list], at) => ({name, color: color(at), points: list.map(([time, share]) => [time, Math.log10(share)])})), [from, to]);
   fill($("evidence-list"), [...weights].map(([name, list]) => [name, list.at(-1)[1]]), () => [...weights].map(([name, list], at) => h("li", {class: `c${color(at)}`}, h("span", {class: "swatch"}), name, h("b", {}, percent(list.at(-1)[1], list.at(-1)[1] < .01 ? 2 : 0)))));
   legend(null);
   behind(drawn, metric(), found);
@@ -89,11 +89,15 @@ function take(event) {
   for (const shard of told) for (const [name, arm] of Object.entries(shard.arms)) names.set(name, arm.role);
   arms = [...names].filter(([name]) => told.some(shard => shard.arms[name])).sort((a, b) => (b[0] === "champion") - (a[0] === "champion"));
   for (const shard of told) if (Object.values(shard.arms).some(arm => arm.scored)) points.add(shard.partition, shard.time, shard.arms);
-  for (const shard of told) for (const one of shard.evidence || []) {
-    const name = `${one.detector}${one.arm && one.arm !== "champion" ? ` of ${one.arm}` : ""}${event.shards.length > 1 ? `, shard ${shard.partition}` : ""}`;
-    const list = weights.get(name) || weights.set(name, []).get(name), share = Math.max(one.statistic / one.threshold, 1e-6);
-    if (list.at(-1)?.[0] === shard.time) list.pop();
-    list.push([shard.time, share]);
+  const strongest = new Map();
+  for (const one of told.flatMap(shard => shard.evidence || [])) {
+    const name = one.arm === "champion" ? one.detector : `${one.detector} of ${one.arm}`;
+    strongest.set(name, Math.max(strongest.get(name) || 1e-4, one.statistic / one.threshold));
+  }
+  for (const [name, share] of strongest) {
+    const list = weights.get(name) || weights.set(name, []).get(name), time = lastOf(told);
+    if (list.at(-1)?.[0] === time) list.pop();
+    list.push([time, share]);
     if (list.length > 4000) list.shift();
   }
   moves.push(event);
@@ -205,7 +209,7 @@ async function overview() {
     ...traffic ? [["Traffic", true, row => percent(traffic[row.name] ?? 0, 0)]] : [], ["Learned", true, row => count(row.updates)], ["Scored", true, row => count(row.scored)],
     ...names.map(name => [title(name), true, row => figure(name, row.metrics[name])]),
   ], overall.map(([name, arm]) => ({name, ...of(name), scored: arm.scored, metrics: arm.metrics, digest: null})));
-  const curves = overall.filter(([, arm]) => arm.calibration).map(([name, arm]) => [name, order(name), arm.calibration.equal_width.bins, arm.calibration.equal_width.ece]);
+  const curves = overall.filter(([name, arm]) => arm.calibration && ["champion", "challenger"].includes(of(name)?.role)).map(([name, arm]) => [name, order(name), arm.calibration.equal_width.bins, arm.calibration.equal_width.ece]);
   $("s-calibration").hidden = status.kind !== "binary";
   fill($("calibration"), curves, () => curves.length ? calibration(curves) : h("p", {class: "empty"}, "No probability is scored yet."));
   define();
