@@ -109,7 +109,7 @@ export function lanes(plot, events, open) {
   const place = $("lanes"), wide = place.clientWidth, left = plot ? plot.over.offsetLeft : GUTTER, width = plot ? plot.over.clientWidth : wide - GUTTER - 12;
   const [from, to] = plot ? [plot.scales.x.min, plot.scales.x.max] : [Math.min(...events.map(event => event.time)) - 1, Math.max(...events.map(event => event.time)) + 1];
   const spot = time => Math.round(left + width * (time - from) / (to - from || 1));
-  for (const name of ["Drift", "Acts", "Models"]) {
+  for (const name of ["Drift", "Acts", "Saved"]) {
     const groups = [];
     for (const event of events.filter(event => event.lane === name && event.time >= from && event.time <= to)) {
       const x = spot(event.time), last = groups.at(-1);

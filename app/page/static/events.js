@@ -25,7 +25,7 @@ export function events(signals, versions) {
   }
   for (const one of versions) {
     const event = {time: one.time, partition: one.partition, version: one};
-    found.push({...event, id: one.id, lane: "Models", shape: "version", style: one.current ? "good" : "", words: `Version ${one.id}`});
+    found.push({...event, id: one.id, lane: "Saved", shape: "version", style: one.current ? "good" : "", words: `Version ${one.id}`});
     if (!["updates", "checkpoint", "reaction"].includes(one.reason)) found.push({...event, id: `${one.id} act`, lane: "Acts", shape: "act", style: "", words: `${SAVED[one.reason]}; ${one.id} was saved before`});
   }
   return found.sort((a, b) => a.time - b.time);
