@@ -2,7 +2,7 @@
 
 import {$, figure, h, s, table, title, when} from "./dom.js";
 
-const css = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+export const css = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const POINTS_MAX = 4000;
 const GUTTER = 58;
 
@@ -47,8 +47,8 @@ export class Chart {
 
   describe(series) {
     const line = css("--line"), axis = {stroke: css("--soft"), font: "12px system-ui, sans-serif", grid: {stroke: line, width: 1}, ticks: {stroke: line, width: 1, size: 4}};
-    const clock = new Intl.DateTimeFormat("en-GB", {hour: "2-digit", minute: "2-digit"}), exact = new Intl.DateTimeFormat("en-GB", {timeStyle: "medium"}), date = new Intl.DateTimeFormat("en-GB", {day: "numeric", month: "short", hour: "2-digit", minute: "2-digit"});
-    const label = (plot, splits, at, room, step) => splits.map(split => (step >= 21600 ? date : step >= 60 ? clock : exact).format(split * 1000));
+    const part = {hour: "2-digit", minute: "2-digit"}, day = {day: "numeric", month: "short", ...part};
+    const label = (plot, splits, at, room, step) => splits.map(split => new Date(split * 1000).toLocaleString("en-GB", step >= 21600 ? day : step >= 60 ? part : {timeStyle: "medium"}));
     return {
       ...this.size(), legend: {show: false}, padding: [8, 12, 0, 0],
       cursor: {y: false, points: {size: 7}, drag: {x: false, y: false}, sync: {key: "time", setSeries: false}},
@@ -106,8 +106,7 @@ const mark = event => h("span", {}, s("svg", {viewBox: "0 0 14 14", "aria-hidden
 
 /** Draws the lanes: a button for each event, or for several that stand too close; each opens its evidence. */
 export function lanes(plot, events, open) {
-  const place = $("lanes"), wide = place.clientWidth, left = plot ? plot.over.offsetLeft : GUTTER, width = plot ? plot.over.clientWidth : wide - GUTTER - 12;
-  const [from, to] = plot ? [plot.scales.x.min, plot.scales.x.max] : [Math.min(...events.map(event => event.time)) - 1, Math.max(...events.map(event => event.time)) + 1];
+  const place = $("lanes"), left = plot.over.offsetLeft, width = plot.over.clientWidth, {min: from, max: to} = plot.scales.x;
   const spot = time => Math.round(left + width * (time - from) / (to - from || 1));
   for (const name of ["Drift", "Acts", "Saved"]) {
     const groups = [];

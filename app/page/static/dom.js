@@ -28,6 +28,7 @@ export function fill(node, key, make) {
 export function table(node, caption, columns, rows, empty = "Nothing yet.") {
   fill(node, [rows, columns.map(column => column[0])], () => {
     node.setAttribute("role", "table");
+    if (node.parentNode?.className === "scroll") build(node.parentNode, {tabindex: 0, role: "region", "aria-label": caption}, []);
     const head = columns.map(([title, number]) => h("th", {scope: "col", role: "columnheader", class: number && "n"}, title || h("span", {class: "hide"}, "Action")));
     const line = row => h("tr", {role: "row"}, columns.map(([title, number, read], at) => {
       const value = read(row), style = [number === true && "n", number === "mono" && "mono", number === "act" && "act"].filter(Boolean).join(" ");
@@ -37,6 +38,13 @@ export function table(node, caption, columns, rows, empty = "Nothing yet.") {
     return [h("caption", {class: "hide"}, caption), h("thead", {role: "rowgroup"}, h("tr", {role: "row"}, head)),
       h("tbody", {role: "rowgroup"}, rows.length ? rows.map(line) : none())];
   });
+}
+
+/** A new table that scrolls by itself where it is too wide. */
+export function list(caption, columns, rows) {
+  const node = h("table", {class: "stack"}), place = h("div", {class: "scroll"}, node);
+  table(node, caption, columns, rows);
+  return place;
 }
 
 export const facts = pairs => h("dl", {class: "facts"}, pairs.filter(pair => pair && pair[1] !== null && pair[1] !== undefined)

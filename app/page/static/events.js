@@ -37,10 +37,8 @@ function evidence(event) {
     const guard = signal.kind === "guard";
     return facts([
       ["When", `${when(signal.time)}, shard ${signal.partition}, position ${count(signal.position)}`],
-      ["Watched", `${subject(signal.watched)}${signal.arm ? ` of ${signal.arm}` : ""}`],
       [guard ? "Loss compared with" : "Mean before", `${number(signal.before)}, of ${count(signal.width_before)} values`],
       [guard ? "Loss of the champion" : "Mean after", `${number(signal.after)}, of ${count(signal.width)} values`],
-      ["Direction", signal.direction],
       ["Reaction", acted(signal.action) ? signal.action : "none"],
       signal.waits && ["Waits for you", h("code", {}, `headrace react ${task} ${signal.id}`)],
       ["Signal", h("span", {class: "mono"}, signal.id)],

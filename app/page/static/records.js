@@ -1,6 +1,6 @@
 // Predictions, and refused records.
 
-import {$, count, facts, fill, h, panel, percent, span, table, value, when} from "./dom.js";
+import {$, count, facts, fill, h, list, panel, percent, span, table, value, when} from "./dom.js";
 import {has, path, read, task} from "./http.js";
 
 const chance = answer => answer.probabilities ? percent(Math.max(...Object.values(answer.probabilities))) : "–";
@@ -23,7 +23,7 @@ export function predictions(answers) {
 export async function explain(id) {
   const near = last.find(row => row.answer.id === id)?.answer, whole = h("p", {class: "note"}, "The whole life, from the log: ", h("code", {}, `headrace explain ${task} ${id}`));
   let far = null, why = "It is not among the last answers of this worker.";
-  if (has("predictions/{id}") && near?.logged !== undefined || has("predictions/{id}") && !near) {
+  if (has("predictions/{id}") && (!near || near.logged)) {
     try {
       far = await read(path(task, "predictions", id));
     } catch (error) {
@@ -42,11 +42,7 @@ export async function explain(id) {
 
 const odds = probabilities => probabilities && rows("Probabilities", ["Class", "Probability"], Object.entries(probabilities).sort((a, b) => b[1] - a[1]).slice(0, 8).map(([name, one]) => [name, percent(one, 2)]));
 
-function rows(caption, head, lines) {
-  const node = h("table");
-  table(node, caption, head.map((name, at) => [name, at > 0, row => row[at]]), lines);
-  return node;
-}
+const rows = (caption, head, lines) => list(caption, head.map((name, at) => [name, at > 0, row => row[at]]), lines);
 
 $("find")?.addEventListener("submit", event => {
   event.preventDefault();
@@ -58,12 +54,11 @@ export function refused(total, answer) {
   fill($("quarantine"), [total, answer], () => {
     if (!total && !answer?.records.length) return h("p", {class: "empty"}, "No record was refused.");
     if (!answer) return h("p", {}, `${count(total)} records were refused. `, h("code", {}, `headrace tail ${task} quarantine`), " shows them with their reasons as they come.");
-    const node = h("table", {class: "stack"});
-    table(node, "Last refused records, newest first", [
+    const node = list("Last refused records, newest first", [
       ["Code", false, row => row.code], ["Reason", false, row => row.reason], ["Refused", false, row => when(row.time)], ["Shard", true, row => row.partition],
       ["Position", true, row => `${count(row.offset)}, row ${row.row}`], ["Record", "mono", row => value(row.value).slice(0, 160)],
     ], answer.records.slice(0, 20));
     return [h("ul", {class: "keys"}, Object.entries(answer.counts).map(([code, number]) => h("li", {}, code, h("b", {}, count(number))))),
-      h("div", {class: "scroll", tabindex: 0, role: "region", "aria-label": "Refused records"}, node)];
+      node];
   });
 }

@@ -1,6 +1,6 @@
 // Small pictures in SVG: a line of the last minutes, a calibration curve, an interval, marks on a line.
 
-import {count, h, number, percent, s, table} from "./dom.js";
+import {count, h, list, number, percent, s} from "./dom.js";
 
 /** A line of the last values, with its name, its last value and its largest. */
 export function spark(name, values, show, color = "c0") {
@@ -26,12 +26,12 @@ export function calibration(curves) {
     return s("g", {class: `c${curve[1]}`}, s("polyline", {class: "stroke", points: line}),
       bins(curve).map(bin => s("circle", {class: "dot", cx: x(bin.predicted), cy: y(bin.observed), r: (2 + 5 * Math.sqrt(bin.count / all)).toFixed(1)})));
   });
-  const rows = curves.flatMap(curve => bins(curve).map(bin => ({arm: curve[0], ...bin}))), behind = h("table");
-  table(behind, "Calibration by bin", [["Arm", false, row => row.arm], ["Probability", true, row => percent(row.predicted)], ["Was true", true, row => percent(row.observed)], ["Predictions", true, row => count(row.count)]], rows);
+  const rows = curves.flatMap(curve => bins(curve).map(bin => ({arm: curve[0], ...bin})));
+  const behind = list("Calibration by bin", [["Arm", false, row => row.arm], ["Probability", true, row => percent(row.predicted)], ["Was true", true, row => percent(row.observed)], ["Predictions", true, row => count(row.count)]], rows);
   return [s("svg", {viewBox: "0 0 340 310", role: "img", "aria-label": "Calibration curves; the table below has the figures"}, grid,
     s("path", {class: "diagonal", d: `M${x(0)} ${y(0)}L${x(1)} ${y(1)}`}), drawn, s("text", {x: x(.5), y: 306, "text-anchor": "middle"}, "probability given to true")),
     h("ul", {class: "keys"}, curves.map(([name, color, , ece]) => h("li", {class: `c${color}`}, h("span", {class: "swatch"}), name, h("span", {}, `error ${percent(ece)}`)))),
-    h("details", {class: "behind"}, h("summary", {}, "Table of bins"), h("div", {class: "scroll", tabindex: 0, role: "region", "aria-label": "Bins"}, behind))];
+    h("details", {class: "behind"}, h("summary", {}, "Table of bins"), behind)];
 }
 
 /** The confidence interval of a difference, with the margin around zero. */

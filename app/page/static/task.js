@@ -1,8 +1,8 @@
 // The page of a task: what it reads, how often, and where it is shown.
 
-import {$, count, facts, figure, fill, h, number, percent, pill, rate, short, span, state, table, text, title, when} from "./dom.js";
+import {$, count, facts, figure, fill, h, list, number, percent, pill, rate, short, span, state, table, text, title, when} from "./dom.js";
 import {begin, every, feed, follow, has, path, read, task} from "./http.js";
-import {Chart, Points, behind, color, lanes} from "./chart.js";
+import {Chart, Points, behind, color, css, lanes} from "./chart.js";
 import {calibration, interval, marks, spark} from "./small.js";
 import {events, open} from "./events.js";
 import {predictions, refused} from "./records.js";
@@ -26,7 +26,7 @@ const evidence = new Chart($("evidence"), {
   draw: plot => {
     const y = plot.valToPos(0, "y", true), {left, width} = plot.bbox, pen = plot.ctx;
     pen.save();
-    Object.assign(pen, {strokeStyle: getComputedStyle(document.documentElement).getPropertyValue("--bad"), lineWidth: devicePixelRatio});
+    Object.assign(pen, {strokeStyle: css("--bad"), lineWidth: devicePixelRatio});
     pen.setLineDash([6, 4]);
     pen.beginPath(); pen.moveTo(left, y); pen.lineTo(left + width, y); pen.stroke();
     pen.restore();
@@ -52,7 +52,6 @@ const lines = () => arms.map(([name, role], at) => ({
 function draw() {
   const drawn = lines(), [from, to] = range();
   main.show(drawn.map(line => ({...line, points: line.points.filter(point => point[0] >= from)})), [from, to]);
-  if (!main.plot) lanes(null, found, open);
   evidence.show([...weights].map(([name, list], at) => ({name, color: color(at), points: list.map(([time, share]) => [time, Math.log10(share)])})), [from, to]);
   fill($("evidence-list"), [...weights].map(([name, list]) => [name, list.at(-1)[1]]), () => [...weights].map(([name, list], at) => h("li", {class: `c${color(at)}`}, h("span", {class: "swatch"}), name, h("b", {}, percent(list.at(-1)[1], list.at(-1)[1] < .01 ? 2 : 0)))));
   legend(null);
@@ -118,16 +117,16 @@ const sum = (event, name) => event.shards.reduce((total, shard) => total + (shar
 const lag = event => event.shards.reduce((total, shard) => total + Math.max(0, (shard.end ?? shard.position ?? 0) - (shard.position ?? 0)), 0);
 /** The growth of a figure a second, from one event to the next. */
 const growth = read => moves.slice(1).map((event, at) => Math.max(0, read(event) - read(moves[at])) / (event.time - moves[at].time || 1));
-const mean = (list, of = 5) => list.length ? list.slice(-of).reduce((total, one) => total + one, 0) / Math.min(of, list.length) : null;
+const mean = list => list.length ? list.slice(-5).reduce((total, one) => total + one, 0) / Math.min(5, list.length) : null;
 
 function tiles() {
   const name = points.metrics()[0] || "accuracy", all = arms.length && points.line("champion", name, "window").at(-1);
   text("t-recent-name", title(name));
   text("t-recent", all ? figure(name, all[1]) : "–");
-  text("t-updates", count(sum(live, "updates")));
-  text("t-updates-sub", `${rate(mean(growth(event => sum(event, "updates"))))} now`);
-  text("t-messages", count(sum(live, "position")));
-  text("t-messages-sub", `${rate(mean(growth(event => sum(event, "position"))))} now`);
+  for (const [id, name] of [["t-updates", "updates"], ["t-messages", "position"]]) {
+    text(id, count(sum(live, name)));
+    text(`${id}-sub`, `${rate(mean(growth(event => sum(event, name))))} now`);
+  }
   const staleness = Math.max(...live.shards.map(shard => shard.staleness_s ?? 0));
   text("t-lag", count(lag(live)));
   text("t-lag-sub", `messages; ${span(staleness)} stale`);
@@ -140,18 +139,17 @@ function tiles() {
 }
 
 function speed() {
-  const between = (event, name, before) => event[name].counts.map((value, at) => value - (before?.[name].counts[at] ?? value));
-  const quantile = (name, share) => moves.slice(1).map((event, at) => {
-    const counts = between(event, name, moves[Math.max(0, at - 9)]), all = counts.reduce((a, b) => a + b, 0), {bounds} = event[name];
+  const quantile = name => moves.slice(1).map((event, at) => {
+    const {bounds, counts} = event[name], before = moves[Math.max(0, at - 9)][name].counts, grown = counts.map((value, at) => value - before[at]), all = grown.reduce((a, b) => a + b);
     let reached = 0;
-    const bucket = counts.findIndex(one => (reached += one) >= share * all && all);
+    const bucket = grown.findIndex(one => (reached += one) >= .99 * all);
     return all ? bounds[Math.min(bucket, bounds.length - 1)] : NaN;
   });
   const within = value => `≤ ${span(value)}`;
   $("speed").replaceChildren(
-    spark("Messages folded", growth(event => sum(event, "position")), rate), spark("Labels learned", growth(event => sum(event, "updates")), rate),
-    spark("Questions answered", growth(event => event.predictions), rate, "c2"), spark("Answer, 99 % within", quantile("answers", .99), within, "c2"),
-    spark("Folded, 99 % within", quantile("updates", .99), within, "c3"), spark("Lag in messages", moves.map(lag), short, "c1"));
+    spark("Messages folded", growth(event => sum(event, "position")), rate),
+    spark("Questions answered", growth(event => event.predictions), rate, "c2"), spark("Answer, 99 % within", quantile("answers"), within, "c2"),
+    spark("Folded, 99 % within", quantile("updates"), within, "c3"), spark("Lag in messages", moves.map(lag), short, "c1"));
 }
 
 function shards() {
@@ -166,9 +164,7 @@ function delays() {
   const rows = live.shards.filter(shard => shard.label_delay_s).map(shard => ({partition: shard.partition, ...shard.label_delay_s}));
   fill($("delay"), rows, () => {
     if (!rows.length) return h("p", {class: "empty"}, "No question was answered by a label yet. A sample brings its label along.");
-    const node = h("table");
-    table(node, "Label delay by shard", [["Shard", false, row => row.partition], ["Half within", true, row => span(row.p50)], ["90 % within", true, row => span(row.p90)], ["99 % within", true, row => span(row.p99)]], rows);
-    return node;
+    return list("Label delay by shard", [["Shard", false, row => row.partition], ["Half within", true, row => span(row.p50)], ["90 % within", true, row => span(row.p90)], ["99 % within", true, row => span(row.p99)]], rows);
   });
 }
 
@@ -187,7 +183,7 @@ function features() {
   const by = new Map();
   for (const one of signals) if (one.watched.startsWith("feature:")) by.set(one.watched.slice(8), [...(by.get(one.watched.slice(8)) || []), one]);
   const [from, to] = range(), definition = status?.shards.find(shard => shard.definition)?.definition.task;
-  const watched = JSON.stringify(definition?.detectors || []).includes("feature");
+  const watched = JSON.stringify(definition?.detectors)?.includes("feature");
   fill($("features"), [[...by], watched, Math.round(to / 10)], () => by.size
     ? [...by].sort((a, b) => b[1].length - a[1].length).slice(0, 24).map(([name, list]) => marks(name, list, from, to))
     : h("p", {class: "empty"}, watched ? "The features are watched, and none has changed." : ["No detector watches the features. Add ", h("code", {}, 'detectors = [{use = "ks", watch = "features"}]'), " to the task."]));
