@@ -9,9 +9,9 @@ from types import SimpleNamespace
 
 import harness
 import pytest
+from unsteady import samples
 
 from headrace import Client
-from unsteady import samples
 
 CHROMIUM = os.environ.get("HEADRACE_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 
@@ -33,9 +33,9 @@ def pytest_collection_modifyitems(items):
                 item.add_marker(pytest.mark.skip(reason=reason))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
-    """Chromium without a window."""
+    """Chromium without a window, for one file of tests: while Playwright runs, no other test can run an event loop."""
     playwright = pytest.importorskip("playwright.sync_api")
     with playwright.sync_playwright() as driver:
         launched = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
@@ -43,7 +43,7 @@ def browser():
         launched.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def learning(broker, tmp_path_factory):
     """A worker with a task that has learned a thousand samples, and a client of it."""
     name = f"seen-{uuid.uuid4().hex[:8]}"
@@ -61,7 +61,7 @@ def learning(broker, tmp_path_factory):
 SECRETS = {"predict": "grain-of-the-page", "admin": "grain-of-the-mill"}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def guarded(broker, tmp_path_factory):
     """A worker that asks for keys, with a task that has a version."""
     name, folder = f"kept-{uuid.uuid4().hex[:8]}", tmp_path_factory.mktemp("kept")

@@ -26,7 +26,9 @@ def test_the_page_of_a_live_task_follows_it_without_a_reload(learning, visit):
     top = page.locator("#h-arms").bounding_box()["y"]
     page.evaluate("window.kept = true")
     learning.client.samples(learning.task, list(samples(100, 2)))
-    wait_for(page, "n => Number(document.getElementById('t-updates').textContent.replaceAll(',', '')) === n", before + 100)
+    wait_for(
+        page, "n => Number(document.getElementById('t-updates').textContent.replaceAll(',', '')) === n", before + 100
+    )
     assert page.evaluate("window.kept") is True
     assert page.locator("#chart canvas").count() == 1
     assert page.locator("#h-arms").bounding_box()["y"] == top

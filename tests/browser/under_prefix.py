@@ -18,8 +18,15 @@ def under_prefix(upstream, prefix):
         body, kept = await request.read(), {"Content-Type", "Authorization", "Accept"}
         headers = {name: value for name, value in request.headers.items() if name in kept}
         url = upstream + "/" + request.raw_path.removeprefix(prefix)
-        async with aiohttp.ClientSession() as session, session.request(request.method, url, data=body, headers=headers) as answer:
-            passed = {name: value for name, value in answer.headers.items() if name not in ("Transfer-Encoding", "Content-Length")}
+        async with (
+            aiohttp.ClientSession() as session,
+            session.request(request.method, url, data=body, headers=headers) as answer,
+        ):
+            passed = {
+                name: value
+                for name, value in answer.headers.items()
+                if name not in ("Transfer-Encoding", "Content-Length")
+            }
             response = web.StreamResponse(status=answer.status, headers=passed)
             await response.prepare(request)
             async for chunk in answer.content.iter_any():
