@@ -65,7 +65,7 @@ def render_task(shell: Shell, task: str, summary: TaskSummary | None) -> str:
 
     Examples
     --------
-    >>> "<b>" in render_task(Shell("../", "0", True, ()), "<b>", None)
+    >>> "<i>" in render_task(Shell("../", "0", True, ()), "<i>", None)
     False
     """
     told = dict.fromkeys(("kind", "model", "recent", "updates", "messages", "lag", "quarantined"), "")

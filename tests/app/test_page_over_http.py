@@ -191,8 +191,11 @@ def test_there_is_a_limit_of_listeners(monkeypatch):
         async def tell():
             return b"x"
 
+        async def live(request):
+            return await feeds.send(request, "ads", tell)
+
         app = web.Application(middlewares=[answer_problems])
-        app.router.add_get("/live", lambda request: feeds.send(request, "ads", tell))
+        app.router.add_get("/live", live)
         app.on_shutdown.append(feeds.stop)
         async with TestClient(TestServer(app)) as client, client.get("/live") as first:
             assert await first.content.readuntil(b"\n\n") == b"data: x\n\n"

@@ -29,7 +29,7 @@ export function table(node, caption, columns, rows, empty = "Nothing yet.") {
   fill(node, [rows, columns.map(column => column[0])], () => {
     node.setAttribute("role", "table");
     if (node.parentNode?.className === "scroll") build(node.parentNode, {tabindex: 0, role: "region", "aria-label": caption}, []);
-    const head = columns.map(([title, number]) => h("th", {scope: "col", role: "columnheader", class: number && "n"}, title || h("span", {class: "hide"}, "Action")));
+    const head = columns.map(([title, number]) => h("th", {scope: "col", role: "columnheader", class: number === true && "n"}, title || h("span", {class: "hide"}, "Action")));
     const line = row => h("tr", {role: "row"}, columns.map(([title, number, read], at) => {
       const value = read(row), style = [number === true && "n", number === "mono" && "mono", number === "act" && "act"].filter(Boolean).join(" ");
       return at ? h("td", {role: "cell", class: style, "data-label": title}, value ?? "–") : h("th", {scope: "row", role: "rowheader"}, value ?? "–");

@@ -125,7 +125,7 @@ function tiles() {
   text("t-recent", all ? figure(name, all[1]) : "–");
   for (const [id, name] of [["t-updates", "updates"], ["t-messages", "position"]]) {
     text(id, count(sum(live, name)));
-    text(`${id}-sub`, `${rate(mean(growth(event => sum(event, name))))} now`);
+    text(`${id}-sub`, moves.length > 1 ? `${rate(mean(growth(event => sum(event, name))))} now` : "\u00a0");
   }
   const staleness = Math.max(...live.shards.map(shard => shard.staleness_s ?? 0));
   text("t-lag", count(lag(live)));
@@ -145,11 +145,10 @@ function speed() {
     const bucket = grown.findIndex(one => (reached += one) >= .99 * all);
     return all ? bounds[Math.min(bucket, bounds.length - 1)] : NaN;
   });
-  const within = value => `≤ ${span(value)}`;
   $("speed").replaceChildren(
     spark("Messages folded", growth(event => sum(event, "position")), rate),
-    spark("Questions answered", growth(event => event.predictions), rate, "c2"), spark("Answer, 99 % within", quantile("answers"), within, "c2"),
-    spark("Folded, 99 % within", quantile("updates"), within, "c3"), spark("Lag in messages", moves.map(lag), short, "c1"));
+    spark("Questions answered", growth(event => event.predictions), rate, "c2"), spark("Answer, 99 % within", quantile("answers"), span, "c2"),
+    spark("Folded, 99 % within", quantile("updates"), span, "c3"), spark("Lag in messages", moves.map(lag), short, "c1"));
 }
 
 function shards() {
