@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import threading
+from functools import partial
 
 import aiohttp
 import harness
@@ -12,7 +13,7 @@ from aiohttp import web
 @contextlib.contextmanager
 def under_prefix(upstream, prefix):
     """Run the proxy in a thread of its own; its address."""
-    port, loop, ready = harness.free_port(), asyncio.new_event_loop(), threading.Event()
+    port, ready, stop = harness.free_port(), threading.Event(), []
 
     async def forward(request):
         body, kept = await request.read(), {"Content-Type", "Authorization", "Accept"}
@@ -36,19 +37,23 @@ def under_prefix(upstream, prefix):
     async def serve():
         app = web.Application()
         app.router.add_route("*", prefix + "{path:.*}", forward)
-        runner = web.AppRunner(app, shutdown_timeout=0.1)
+        runner = web.AppRunner(
+            app, handler_cancellation=True, shutdown_timeout=0.1
+        )  # a listener that leaves ends its request to the worker
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", port).start()
+        stopping = asyncio.Event()
+        stop.append(partial(asyncio.get_running_loop().call_soon_threadsafe, stopping.set))
         ready.set()
         await stopping.wait()
         await runner.cleanup()
 
-    stopping = asyncio.Event()
-    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
+    thread = threading.Thread(target=lambda: asyncio.run(serve()))
     thread.start()
     try:
         assert ready.wait(10)
         yield f"http://127.0.0.1:{port}"
     finally:
-        loop.call_soon_threadsafe(stopping.set)
+        for end in stop:
+            end()
         thread.join(10)
