@@ -17,6 +17,7 @@ OwnCode = Literal[
     "joining",
     "key",
     "limit",
+    "listeners",
     "method_not_allowed",
     "metric",
     "model",
@@ -170,6 +171,10 @@ ROWS: dict[tuple[int, ProblemCode], Meaning] = {
         "Your own model raised an error on these features, or gave an answer that is not valid for the task. `detail` names the model and the "
         "error.",
         "Correct the model. The worker logs the whole error, at most once a minute.",
+    ),
+    (503, "listeners"): Meaning(
+        "As many browsers as may listen to a worker listen to it already.",
+        "Close one, or ask another worker.",
     ),
     (503, "no_group_secret"): Meaning(
         "The worker has API keys but no group secret, so it does not forward the question to the owner.",

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from prometheus_client import CollectorRegistry
 
 from headrace.agents.learn import LearningApp
+from headrace.app.page.parts import Page
 from headrace.app.serving.serving import Serving
 from headrace.learning.task import Json
 
@@ -23,9 +24,12 @@ class Wiring(NamedTuple):
         The OpenAPI document of this worker.
     registry
         Has the metrics of this worker for Prometheus.
+    page
+        The parts of the page at `/`.
     """
 
     app: LearningApp
     serving: Serving
     document: Mapping[str, Json]
     registry: CollectorRegistry
+    page: Page

@@ -12,8 +12,8 @@ from headrace.app.caller import OVER_KAFKA
 from headrace.app.problems import ProblemCode
 from headrace.app.serving.question import Asked, Question, read_question
 from headrace.app.serving.refused import RequestRefused
-from headrace.app.serving.served_task import ServedTask
-from headrace.app.serving.serving import Answered, Serving
+from headrace.app.serving.served_task import Answered, ServedTask
+from headrace.app.serving.serving import Serving
 from headrace.learning.errors import HeadraceError
 
 log = structlog.get_logger()

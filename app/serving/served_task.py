@@ -1,9 +1,11 @@
 """A task with everything that a worker needs to answer its questions."""
 
-from collections import defaultdict
+import time
+from collections import defaultdict, deque
 from collections.abc import Sequence
 from time import monotonic
 
+import msgspec
 import structlog
 from msgspec import UNSET
 
@@ -17,11 +19,17 @@ from headrace.learning.errors import ModelError
 from headrace.learning.fold.served_copy import ServedCopy
 from headrace.learning.prediction import Prediction
 from headrace.learning.records import Reader
-from headrace.learning.task import Task
+from headrace.learning.task import Json, Task
 from headrace.tables.enricher import Enricher
 from headrace.tables.kafka.partitioner import partition_of
 
 log = structlog.get_logger()
+
+ANSWERS_KEPT = 50
+"""The last answers that are kept to be shown."""
+
+Answered = dict[str, Json] | msgspec.Raw
+"""An answer of a model here, or the bytes of another worker's answer."""
 
 FAILED_SECONDS = 60.0
 """How often a failing model is logged at most."""
@@ -48,6 +56,7 @@ class ServedTask:
         self.enricher, self.is_pure = enricher, is_pure
         self.copies = defaultdict[int, ServedCopy](lambda: ServedCopy(monotonic, shards.collaborators.own_modules))
         self.under_way = UnderWay(shards)
+        self.last_answers = deque[tuple[float, Answered]](maxlen=ANSWERS_KEPT)
         self._failed_at = -FAILED_SECONDS
         self._reader = Reader(task)
         self.sources = {source.topic for source in task.sources or ()}
@@ -64,6 +73,11 @@ class ServedTask:
     def stays(self, arm: Arm) -> bool:
         """Whether the model of an arm stays as it is when it is asked. That of another definition was not tried when the worker started."""
         return ":" not in arm.model_name or (self.is_pure and arm.made_of == self.task.model)
+
+    def remember(self, answers: Sequence[Answered]) -> None:
+        """Keep the last answers, each with the time of now in seconds since the epoch."""
+        now = time.time()
+        self.last_answers.extend([(now, answer) for answer in answers[-ANSWERS_KEPT:]])
 
     def partition(self, question: Question) -> int:
         """Return the shard of a question: that of its key, or without a key a shard with a model on this worker, if there is one.

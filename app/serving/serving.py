@@ -19,7 +19,7 @@ from headrace.app.serving.owners import Owners
 from headrace.app.serving.question import Asked, Question, shard_key
 from headrace.app.serving.refused import RequestRefused
 from headrace.app.serving.request_appender import RequestAppender
-from headrace.app.serving.served_task import ServedTask
+from headrace.app.serving.served_task import Answered, ServedTask
 from headrace.app.serving.size_limit import ANSWERS_MAX, SizeLimit
 from headrace.app.settings import Settings
 from headrace.learning.errors import HeadraceError
@@ -33,9 +33,6 @@ LASTING: tuple[ProblemCode, ...] = ("model", "not_finite")
 
 WAIT_SECONDS = 2.0
 """How long a question without `wait_s` waits for a position or for a first model."""
-
-Answered = dict[str, Json] | msgspec.Raw
-"""An answer of a model here, or the bytes of another worker's answer."""
 
 
 class Serving:
@@ -92,6 +89,7 @@ class Serving:
             telemetry.refused[error.code] += len(questions)
             raise
         telemetry.predictions += len(questions)
+        served.remember(answers)
         telemetry.inference_seconds.observe(perf_counter() - started)
         return answers
 

@@ -6,6 +6,7 @@ from headrace.agents.learn import LearningApp
 from headrace.app.contract import operations
 from headrace.app.exporter import make_registry
 from headrace.app.openapi import write_document
+from headrace.app.page.parts import Page
 from headrace.app.serving.serving import Serving
 from headrace.app.settings import Settings
 from headrace.app.views.control import Control, ControlDone
@@ -17,12 +18,15 @@ from headrace.app.views.health import Healthy, Ready
 from headrace.app.views.history import History
 from headrace.app.views.labels import Labels
 from headrace.app.views.metrics import Metrics
+from headrace.app.views.page import LiveFeed, PageFile, TaskPage, TasksPage
 from headrace.app.views.predict import Predict, PredictBatch
 from headrace.app.views.prediction import LoggedPrediction
+from headrace.app.views.predictions import Predictions
 from headrace.app.views.quarantine import Quarantine
 from headrace.app.views.resource import Resource, WiredWeb
 from headrace.app.views.samples import Samples
 from headrace.app.views.task import TaskStatus
+from headrace.app.views.tasks import Tasks
 from headrace.app.views.versions import Versions
 from headrace.app.wiring import Wiring
 
@@ -31,6 +35,11 @@ ROUTES: Mapping[str, type[Resource]] = {
     "/readyz": Ready,
     "/metrics": Metrics,
     "/openapi.json": Document,
+    "/": TasksPage,
+    "/tasks/{task}": TaskPage,
+    "/tasks/{task}/live": LiveFeed,
+    "/page/{digest}/{name}": PageFile,
+    "/v1": Tasks,
     "/v1/{task}": TaskStatus,
     "/v1/{task}/predict": Predict,
     "/v1/{task}/predict/batch": PredictBatch,
@@ -38,6 +47,7 @@ ROUTES: Mapping[str, type[Resource]] = {
     "/v1/{task}/samples": Samples,
     "/v1/{task}/labels": Labels,
     "/v1/{task}/features/{key}": StoredFeatures,
+    "/v1/{task}/predictions": Predictions,
     "/v1/{task}/versions": Versions,
     "/v1/{task}/drift": Drift,
     "/v1/{task}/experiments": Experiments,
@@ -62,9 +72,12 @@ def add_views(app: LearningApp, settings: Settings, impure: Collection[str]) -> 
     """
     serving = Serving(app, settings, impure)
     app.closing.append(serving.stop)
-    document = write_document(operations(ROUTES), settings.tasks.values(), has_keys=len(settings.keys()) > 0)
-    wiring = Wiring(app, serving, document, make_registry(app, serving))
+    has_keys = len(settings.keys()) > 0
+    document = write_document(operations(ROUTES), settings.tasks.values(), has_keys=has_keys)
+    page = Page.of(ROUTES, is_guarded=has_keys)
+    wiring = Wiring(app, serving, document, make_registry(app, serving), page)
     app.web = WiredWeb(wiring)
+    app.web.web_app.on_shutdown.append(page.feeds.stop)
     for path, view in ROUTES.items():
         view.view_path, view.view_name = path, view.__name__
         app.web.add_view(view, prefix="")

@@ -92,6 +92,11 @@ class Evidence:
         self._suspicious = SUSPICIOUS * self._evidence.threshold
         self._is_testing, self._has_warned = False, False
 
+    @property
+    def tested(self) -> EDetector:
+        """The e-detector, with the evidence so far and its threshold."""
+        return self._evidence
+
     def update(self, error: float, /) -> Change | None:
         """Add one error, at least 0; return the change if this error revealed one, or a warning of one."""
         scale = self._scale

@@ -141,9 +141,10 @@ def test_without_keys_nothing_is_said_of_them():
     assert document["paths"]["/v1/ads"]["get"]["security"] == [{"bearer": []}, {"key": []}]
 
 
-def test_only_health_is_open():
+def test_only_health_and_the_empty_page_are_open():
     roles = {one.path: one.contract.role for one in operations(ROUTES)}
-    assert {path for path, role in roles.items() if role is None} == {"/healthz", "/readyz"}
+    page = {"/", "/tasks/{task}", "/page/{digest}/{name}"}
+    assert {path for path, role in roles.items() if role is None} == {"/healthz", "/readyz", *page}
     assert {role for role in roles.values() if role} <= set(ROLES)
 
 

@@ -83,7 +83,9 @@ def document_of(worker, *, waits=False):
         if not waits:
             schema.get("properties", {}).pop("min_position", None)
     # What control records say is up to the task that they are for, and those that are right would change it.
-    document["paths"] = {path: item for path, item in document["paths"].items() if not path.endswith("/control")}
+    # The live feed has no end. Which files the page has is no part of the document.
+    left_out = ("/control", "/live", "/page/{digest}/{name}")
+    document["paths"] = {path: item for path, item in document["paths"].items() if not path.endswith(left_out)}
     return document
 
 

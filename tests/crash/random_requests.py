@@ -255,6 +255,8 @@ class Stream:
                 content = await self.reader.readexactly(int(length[0].partition(b":")[2]))
             if b"application/problem+json" in head and content:
                 assert json.loads(content)["status"] == status, content
+            if b"text/event-stream" in head:
+                self.close()  # it has no end
             if b"close" in head.lower() or b"HTTP/1.0" in head[:8] or not is_plain(request):
                 self.close()
             return status

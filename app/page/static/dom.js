@@ -1,0 +1,95 @@
+// Elements and figures: everything that is shown is put in as text, never as HTML.
+
+const SVG = "http://www.w3.org/2000/svg";
+export const $ = id => document.getElementById(id);
+
+function build(node, attributes, children) {
+  for (const [name, value] of Object.entries(attributes || {})) {
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else if (value !== null && value !== undefined && value !== false) node.setAttribute(name, value === true ? "" : value);
+  }
+  node.append(...children.flat(9).filter(child => child !== null && child !== undefined && child !== false));
+  return node;
+}
+export const h = (tag, attributes, ...children) => build(document.createElement(tag), attributes, children);
+export const s = (tag, attributes, ...children) => build(document.createElementNS(SVG, tag), attributes, children);
+
+/** Replaces what a node holds, if it has changed, and keeps the focus where it was. */
+export function fill(node, key, make) {
+  key = JSON.stringify(key);
+  if (node.shown === key) return;
+  node.shown = key;
+  const focused = node.contains(document.activeElement) && document.activeElement.dataset.key;
+  node.replaceChildren(...[make()].flat());
+  if (focused) node.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
+}
+
+/** Fills a table. A column is [title, is it a number, what it holds of a row]; the first one names the row. */
+export function table(node, caption, columns, rows, empty = "Nothing yet.") {
+  fill(node, [rows, columns.map(column => column[0])], () => {
+    node.setAttribute("role", "table");
+    if (node.parentNode?.className === "scroll") build(node.parentNode, {tabindex: 0, role: "region", "aria-label": caption}, []);
+    const head = columns.map(([title, number]) => h("th", {scope: "col", role: "columnheader", class: number === true && "n"}, title || h("span", {class: "hide"}, "Action")));
+    const line = row => h("tr", {role: "row"}, columns.map(([title, number, read], at) => {
+      const value = read(row), style = [number === true && "n", number === "mono" && "mono", number === "act" && "act"].filter(Boolean).join(" ");
+      return at ? h("td", {role: "cell", class: style, "data-label": title}, value ?? "–") : h("th", {scope: "row", role: "rowheader"}, value ?? "–");
+    }));
+    const none = () => h("tr", {role: "row"}, h("td", {role: "cell", colspan: columns.length, class: "empty"}, empty));
+    return [h("caption", {class: "hide"}, caption), h("thead", {role: "rowgroup"}, h("tr", {role: "row"}, head)),
+      h("tbody", {role: "rowgroup"}, rows.length ? rows.map(line) : none())];
+  });
+}
+
+/** A new table that scrolls by itself where it is too wide. */
+export function list(caption, columns, rows) {
+  const node = h("table", {class: "stack"}), place = h("div", {class: "scroll"}, node);
+  table(node, caption, columns, rows);
+  return place;
+}
+
+export const facts = pairs => h("dl", {class: "facts"}, pairs.filter(pair => pair && pair[1] !== null && pair[1] !== undefined)
+  .map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
+
+export function text(id, value) {
+  const node = $(id);
+  if (node.textContent !== value) node.textContent = value;
+}
+
+/** Opens the panel. Its last button closes it; further ones do something first. */
+export function panel(title, body, ...buttons) {
+  const dialog = $("panel");
+  text("panel-title", title);
+  $("panel-body").replaceChildren(...[body].flat());
+  const close = h("button", {type: "button", id: "panel-close", onclick: () => dialog.close()}, buttons.length ? "Cancel" : "Close");
+  $("panel-ends").replaceChildren(close, ...buttons);
+  if (!dialog.open) dialog.showModal();
+}
+
+const whole = new Intl.NumberFormat("en", {maximumFractionDigits: 0});
+const compact = new Intl.NumberFormat("en", {notation: "compact", maximumFractionDigits: 1});
+const RATIOS = ["accuracy", "f1", "precision", "recall", "balanced_accuracy", "roc_auc", "pr_auc", "ece"];
+const none = value => value === null || value === undefined || !Number.isFinite(value);
+
+export const count = value => none(value) ? "–" : whole.format(value);
+export const short = value => none(value) ? "–" : value < 1e5 ? whole.format(value) : compact.format(value);
+export const number = value => none(value) ? "–" : Math.abs(value) >= 1e5 ? whole.format(value) : String(Number(value.toPrecision(4)));
+export const percent = (value, digits = 1) => none(value) ? "–" : `${(100 * value).toFixed(digits)} %`;
+export const figure = (name, value) => RATIOS.includes(name) ? percent(value) : number(value);
+export const title = name => ({mae: "Mean absolute error", rmse: "RMSE", r2: "R²", f1: "F1", ece: "Calibration error", mcc: "MCC", roc_auc: "ROC AUC", pr_auc: "PR AUC"})[name]
+  || name[0].toUpperCase() + name.slice(1).replaceAll("_", " ");
+export const rate = value => none(value) ? "–" : value && value < 10 ? `${value.toFixed(1)}/s` : `${short(value)}/s`;
+export function span(seconds) {
+  if (none(seconds)) return "–";
+  const [size, unit] = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"], [1e-3, "ms"], [1e-6, "µs"]].find(([size]) => seconds >= size) || [1, "s"];
+  const value = seconds / size;
+  return `${value >= 100 || Number.isInteger(value) ? Math.round(value) : value.toPrecision(value < 10 ? 2 : 3)} ${unit}`;
+}
+export function when(seconds) {
+  if (none(seconds)) return "–";
+  const date = new Date(seconds * 1000), time = date.toLocaleTimeString("en-GB");
+  return date.toDateString() === new Date().toDateString() ? time : `${date.toLocaleDateString("en-CA")} ${time}`;
+}
+export const value = any => any === null || any === undefined ? "–" : typeof any === "number" ? number(any) : typeof any === "string" ? any : JSON.stringify(any);
+export const pill = (name, style) => h("span", {class: `pill ${style || ""}`}, name);
+const STYLES = {live: "good", stopped: "bad", opening: "warn", waiting: "warn", stale: "warn", replica: ""};
+export const state = name => pill(name, STYLES[name]);

@@ -1,0 +1,64 @@
+// Predictions, and refused records.
+
+import {$, count, facts, fill, h, list, panel, percent, span, table, value, when} from "./dom.js";
+import {has, path, read, task} from "./http.js";
+
+const chance = answer => answer.probabilities ? percent(Math.max(...Object.values(answer.probabilities))) : "–";
+let last = [];
+
+export function predictions(answers) {
+  last = answers;
+  table($("predictions"), "Last answers of this worker, newest first", [
+    ["Id", false, row => h("button", {type: "button", class: "link", "data-key": row.answer.id, onclick: () => explain(row.answer.id)}, row.answer.id)],
+    ["Answered", false, row => when(row.time)],
+    ["Prediction", false, row => value(row.answer.prediction)],
+    ["Probability", true, row => chance(row.answer)],
+    ["Arm", false, row => row.answer.arm],
+    ["Position", true, row => count(row.answer.position)],
+    ["Logged", false, row => row.answer.logged ? "yes" : "no"],
+  ], answers.slice(0, 12), "This worker has answered no question since it started. Ask one: POST /v1/…/predict.");
+}
+
+/** Opens the life of a prediction: as the log has it, where the worker can look it up, or else as it was answered. */
+export async function explain(id) {
+  const near = last.find(row => row.answer.id === id)?.answer, whole = h("p", {class: "note"}, "The whole life, from the log: ", h("code", {}, `headrace explain ${task} ${id}`));
+  let far = null, why = "It is not among the last answers of this worker.";
+  if (has("predictions/{id}") && (!near || near.logged)) {
+    try {
+      far = await read(path(task, "predictions", id));
+    } catch (error) {
+      if (error.status === 401) return;
+      why = `${error.message} ${error.remedy}`;
+    }
+  }
+  if (!near && !far) return panel("Not found", [h("p", {}, why), whole]);
+  const body = [];
+  if (near) body.push(facts([["Answer", value(near.prediction)], ["Arm", near.arm], ["Version", near.version || "none yet"], ["Position", count(near.position)], ["Staleness", span(near.staleness_s)], ["Logged", near.logged ? "yes, its label can be joined" : "no"]]), odds(near.probabilities));
+  if (far) body.push(facts([["Place", `shard ${far.partition}, position ${count(far.position)}, ${when(far.time)}`], far.served && ["Served", value(far.served.prediction ?? far.served)], ["Label", far.label === null ? "none yet" : `${value(far.label)} (${far.how}), after ${span(far.delay_s)}`]]),
+    h("h3", {}, "Arms"), rows("Arms", ["Arm", "Prediction", "Probability"], Object.entries(far.arms).map(([name, arm]) => [name, value(arm?.prediction), arm ? chance(arm) : "–"])),
+    h("h3", {}, "Features"), rows("Features", ["Feature", "Value"], Object.entries(far.features).map(([name, one]) => [name, value(one)])));
+  panel(`Prediction ${id}`, [...body, whole]);
+}
+
+const odds = probabilities => probabilities && rows("Probabilities", ["Class", "Probability"], Object.entries(probabilities).sort((a, b) => b[1] - a[1]).slice(0, 8).map(([name, one]) => [name, percent(one, 2)]));
+
+const rows = (caption, head, lines) => list(caption, head.map((name, at) => [name, at > 0, row => row[at]]), lines);
+
+$("find")?.addEventListener("submit", event => {
+  event.preventDefault();
+  explain($("find-id").value.trim());
+});
+
+/** Shows how many records were refused and why, and the last ones where the worker can list them. */
+export function refused(total, answer) {
+  fill($("quarantine"), [total, answer], () => {
+    if (!total && !answer?.records.length) return h("p", {class: "empty"}, "No record was refused.");
+    if (!answer) return h("p", {}, `${count(total)} records were refused. `, h("code", {}, `headrace tail ${task} quarantine`), " shows them with their reasons as they come.");
+    const node = list("Last refused records, newest first", [
+      ["Code", false, row => row.code], ["Reason", false, row => row.reason], ["Refused", false, row => when(row.time)], ["Shard", true, row => row.partition],
+      ["Position", true, row => `${count(row.offset)}, row ${row.row}`], ["Record", "mono", row => value(row.value).slice(0, 160)],
+    ], answer.records.slice(0, 20));
+    return [h("ul", {class: "keys"}, Object.entries(answer.counts).map(([code, number]) => h("li", {}, code, h("b", {}, count(number))))),
+      node];
+  });
+}
