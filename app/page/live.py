@@ -183,7 +183,7 @@ def _comparisons(guard: object) -> Mapping[str, EDetector]:
     if isinstance(guard, Degraded):
         return {"last good version": guard.comparison.detector}
     if isinstance(guard, BelowBaseline):
-        return {"last label": guard.last.detector, "most frequent": guard.usual.detector}
+        return {name: comparison.detector for name, comparison in guard.comparisons.items()}
     return {}
 
 

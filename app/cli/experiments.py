@@ -1,0 +1,112 @@
+"""`headrace compare` and `headrace traffic`: which of two arms is better, and which arm answers whom."""
+
+import json
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from headrace.app.cli.client import ask
+from headrace.app.cli.control import acting, send_control
+from headrace.app.cli.options import as_json, task_of, with_settings
+from headrace.app.settings import Settings
+from headrace.learning.task import Json
+
+SAID = {
+    "a_better": "{a} is better",
+    "b_better": "{b} is better",
+    "equivalent": "equivalent",
+    "budget_exhausted": "not told apart",
+    "continue": "too early to say",
+}
+"""The verdicts in words."""
+
+
+@click.command()
+@with_settings
+@click.argument("task")
+@click.argument("a", required=False)
+@click.argument("b", required=False)
+@as_json
+def compare(settings: Settings, task: str, a: str | None, b: str | None, *, as_json: bool) -> None:
+    """Compare arm A of TASK with arm B, or show all experiments: the mean losses, bounds of their difference, and the verdict."""
+    name = task_of(settings, task).name
+    rows = ask(settings, "GET", f"/v1/{name}/experiments")["experiments"]
+    wanted = {one for one in (a, b) if one is not None}
+    shown = [row for row in rows if wanted <= {row["a"], row["b"]}]
+    if as_json:
+        click.echo(json.dumps({"experiments": shown}, indent=2))
+        return
+    if not shown:
+        pairs = sorted({f"{row['a']} and {row['b']}" for row in rows})
+        if not wanted:
+            click.echo(
+                "There is no other arm than the baselines: declare one under [tasks.NAME.arms], and run headrace apply."
+            )
+            return
+        raise click.ClickException(
+            f"no experiment compares {' and '.join(sorted(wanted))}. There are: {', '.join(pairs) or 'none'}. "
+            "Add one under [[tasks.NAME.experiments]], and run headrace apply."
+        )
+    table = Table("shard", "a", "b", "loss", "labels", "mean a", "mean b", "a - b", "between", "verdict")
+    for row in shown:
+        table.add_row(*describe(row))
+    Console().print(table)
+
+
+def describe(row: dict[str, Json]) -> list[str]:
+    """The cells of an experiment.
+
+    Examples
+    --------
+    >>> row = {"partition": 0, "a": "champion", "b": "tree", "loss": "zero_one", "count": 800, "mean_a": 0.25, "mean_b": 0.125}
+    >>> describe(row | {"difference": 0.125, "low": 0.07, "high": 0.18, "verdict": "b_better"})
+    ['0', 'champion', 'tree', 'zero_one', '800', '0.2500', '0.1250', '+0.1250', '+0.0700 to +0.1800', 'tree is better']
+    """
+    losses = [f"{row[name]:.4f}" if row[name] is not None else "" for name in ("mean_a", "mean_b")]
+    difference = "" if row["difference"] is None else f"{row['difference']:+.4f}"
+    bounds = f"{row['low']:+.4f} to {row['high']:+.4f}"
+    verdict = SAID[row["verdict"]].format(**row)
+    parts = [
+        str(row["partition"]),
+        row["a"],
+        row["b"],
+        row["loss"],
+        f"{row['count']:,}",
+        *losses,
+        difference,
+        bounds,
+        verdict,
+    ]
+    return [str(part) for part in parts]
+
+
+@click.command()
+@acting
+@click.argument("shares", nargs=-1, metavar="[ARM=SHARE]...")
+@click.option("--salt", default="", help="Another salt splits the keys in another way.")
+def traffic(settings: Settings, task: str, shares: tuple[str, ...], salt: str, **options: Json) -> None:
+    """Have arms of TASK answer a share of the questions, by a stable hash of the key: tree=0.1. The champion answers the rest.
+
+    Without shares the champion answers all.
+    """
+    record = {"control": "traffic", "shares": dict(map(read_share, shares)), "salt": salt}
+    send_control(settings, task_of(settings, task), record, **options)
+
+
+def read_share(text: str) -> tuple[str, float]:
+    """Read an arm and its share.
+
+    Examples
+    --------
+    >>> read_share("tree=0.1"), read_share("tree=10%")
+    (('tree', 0.1), ('tree', 0.1))
+    """
+    arm, equals, share = text.partition("=")
+    try:
+        number = float(share.removesuffix("%")) / (100 if share.endswith("%") else 1)
+    except ValueError:
+        number = -1.0
+    if not arm or not equals or not 0 <= number <= 1:
+        raise click.UsageError(f"'{text}' is no share. Write ARM=SHARE, with a share from 0 to 1: tree=0.1.")
+    return arm, number
