@@ -11,13 +11,13 @@ SIZES: dict[RingName, int] = {"labels": 360, "minutes": 180, "hours": 744}
 """The number of points that a ring holds: a new point takes the slot of the oldest. 744 hours are 31 days."""
 
 LABELS_MIN, LABELS_MAX = 100, 25_000
-LABELS_SHARE = 10
-"""A point comes after a tenth more labels, at least 100 and at most 25,000: many while a model is new, and one a second at 25,000 rows/s."""
+LABELS_SHARE = 5
+"""A point comes after a fifth more labels, at least 100 and at most 25,000: many while a model is new, and one a second at 25,000 rows/s."""
 
 MINUTE, HOUR = 60_000, 3_600_000
 """Of log time, in milliseconds."""
 
-MINUTE_LABELS = 250
+MINUTE_LABELS = 1_000
 """The least labels between two points of the ring by minutes. In an old log that is folded again, minutes pass a thousand times faster."""
 
 
@@ -67,7 +67,7 @@ class Rings:
     Examples
     --------
     >>> rings = Rings()
-    >>> for clock, updates in [(1_000, 1), (2_000, 100), (HOUR, 101), (HOUR, 350)]:
+    >>> for clock, updates in [(1_000, 1), (2_000, 100), (HOUR, 101), (HOUR, 1_101)]:
     ...     rings.take(updates, clock)
     []
     [Slot(ring='labels', number=0)]

@@ -64,7 +64,8 @@ class TaskStatus(Resource):
             partitions.append(partition)
             users.add(learner.state.served)
             for name, arm in learner.state.arms.items():
-                arms.setdefault(name, Overall(kind)).add(arm.scoreboard)
+                overall = arms.setdefault(name, Overall(kind, of_labels=arm.role == "baseline"))
+                overall.add(arm.scoreboard)
             for feature, segment in learner.state.segments.items():
                 segments.setdefault(feature, Segment(kind)).add(segment)
             await asyncio.sleep(0)

@@ -63,7 +63,7 @@ class Arm:
         self.version: str | None = None
         self.updates = 0
         self.model = build(task.model, task.kind)
-        self.scoreboard = Scoreboard(task.kind)
+        self.scoreboard = Scoreboard(task.kind, of_labels=role == "baseline")
         self.errors, self.scores = watches(task, role)
         self.rate = Rate()
         self.cutoff: Cutoff | None = None

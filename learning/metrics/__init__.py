@@ -92,9 +92,9 @@ def new_tallies(kind: Kind, *, of_labels: bool = False) -> dict[str, Tally]:
     return {tally.name: tally() for tally in classes if not (of_labels and tally.needs_probabilities)}
 
 
-def exact_tallies(kind: Kind) -> dict[str, Tally]:
+def exact_tallies(tallies: Mapping[str, Tally]) -> dict[str, Tally]:
     """Make the same tallies for as few predictions as a window has: they round nothing."""
-    return {name: tally.exact() for name, tally in new_tallies(kind).items()}
+    return {name: tally.exact() for name, tally in tallies.items()}
 
 
 def add_tallies(tallies: Mapping[str, Tally], others: Mapping[str, Tally]) -> None:
@@ -131,6 +131,8 @@ class Scoreboard:
     ----------
     kind
         The kind of task, which decides the metrics.
+    of_labels
+        Whether only the predicted labels are scored, not their probabilities.
 
     Examples
     --------
@@ -141,17 +143,22 @@ class Scoreboard:
     (0.5, 0.5)
     """
 
-    def __init__(self, kind: Kind):
+    def __init__(self, kind: Kind, *, of_labels: bool = False):
         self.kind = kind
+        self.of_labels = of_labels
         self.scored = 0
-        self.tallies = new_tallies(kind)
+        self.tallies = new_tallies(kind, of_labels=of_labels)
         self.window: deque[Scored] = deque(maxlen=WINDOW)
 
     def update(self, label: Label, prediction: Prediction) -> None:
         """Score one prediction against its label."""
         self.scored += 1
         value, probabilities = prediction.value, prediction.probabilities
-        p = None if probabilities is None else probabilities.get(True if self.kind == "binary" else label)
+        p = (
+            None
+            if probabilities is None or self.of_labels
+            else probabilities.get(True if self.kind == "binary" else label)
+        )
         if p is not None and not 0.0 <= p <= 1.0:  # a user's own model may answer with any number, or with none
             p = 1.0 if p > 1.0 else 0.0
         for tally in self.tallies.values():
@@ -165,7 +172,7 @@ class Scoreboard:
 
     def recent(self) -> dict[str, Tally]:
         """Return exact tallies of the moving window."""
-        tallies = exact_tallies(self.kind)
+        tallies = exact_tallies(self.tallies)
         for tally in tallies.values():
             for label, value, p in self.window:
                 tally.update(label, value, p)
@@ -174,7 +181,7 @@ class Scoreboard:
     def figure(self, name: str) -> float | None:
         """Give a metric over all of the log; None if a task of this kind has no such metric, or while there is no finite figure."""
         metric = METRICS.of_kind(self.kind).get(name)
-        if metric is None or not self.scored:
+        if metric is None or metric.tally.name not in self.tallies or not self.scored:
             return None
         figure = metric.read(self.tallies[metric.tally.name].view())
         return figure if math.isfinite(figure) else None
@@ -191,11 +198,11 @@ class Scoreboard:
         return mean if math.isfinite(mean) else None
 
     def recent_loss(self) -> float | None:
-        """Give the mean log loss over the moving window; None while it is empty, and for a regression.
+        """Give the mean log loss over the moving window; None while it is empty, and where no probabilities are scored.
 
         It takes a small part of the time of `values`, so it can be read often.
         """
-        if not self.window or self.kind == "regression":
+        if not self.window or not any(tally.needs_probabilities for tally in self.tallies.values()):
             return None
         is_binary = (
             self.kind == "binary"

@@ -81,6 +81,8 @@ class Overall:
     ----------
     kind
         The kind of task.
+    of_labels
+        As for the scoreboards that are added.
 
     Examples
     --------
@@ -95,11 +97,11 @@ class Overall:
     (2, 0.5)
     """
 
-    def __init__(self, kind: Kind):
+    def __init__(self, kind: Kind, *, of_labels: bool = False):
         self.kind = kind
         self.scored = self.in_window = 0
-        self.tallies = new_tallies(kind)
-        self.recent = exact_tallies(kind)
+        self.tallies = new_tallies(kind, of_labels=of_labels)
+        self.recent = exact_tallies(self.tallies)
 
     def add(self, board: Scoreboard) -> None:
         """Add the scores of the arm on one more shard; the shard's own stay as they are."""

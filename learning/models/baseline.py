@@ -1,15 +1,60 @@
-"""Baselines: simple models that a better model has to beat."""
+"""Baselines: simple answers that a better model has to beat. They look at no feature, and cost a microsecond each."""
 
 from river import base, dummy, stats
 
-from headrace.learning.models.classes import LastingClasses
-from headrace.learning.tags import tagged
-from headrace.learning.task import Value
+from headrace.learning.tags import Count, tagged
+from headrace.learning.task import Label, Value
+
+Plain = bool | int | str
 
 
-@tagged("no-change/1")
-class NoChange(LastingClasses, dummy.NoChangeClassifier):
-    """River's no-change classifier, with classes whose order survives a restart."""
+@tagged("no-change/2", last=Plain | None, seen=dict[Plain, None])
+class NoChange(base.Classifier):
+    """Answers as `river.dummy.NoChangeClassifier`: with the last label."""
+
+    def __init__(self) -> None:
+        self.last: Label | None = None
+        self.seen: dict[Label, None] = {}
+
+    @property
+    def _multiclass(self) -> bool:
+        return True
+
+    def learn_one(self, x: dict[str, Value], y: Label) -> None:  # noqa: ARG002
+        """Keep the label."""
+        self.last = y
+        self.seen[y] = None
+
+    def predict_proba_one(self, x: dict[str, Value]) -> dict[Label, float]:  # noqa: ARG002
+        """Return 1 for the last label and 0 for the others; empty before the first one."""
+        if self.last is None:
+            return {}
+        probabilities = dict.fromkeys(self.seen, 0.0)
+        probabilities[self.last] = 1.0
+        return probabilities
+
+
+@tagged("majority/1", counts=dict[Plain, Count])
+class Majority(base.Classifier):
+    """Answers as `river.dummy.PriorClassifier`: with the share of each label so far."""
+
+    def __init__(self) -> None:
+        self.counts: dict[Label, int] = {}
+        self.total = 0
+
+    @property
+    def _multiclass(self) -> bool:
+        return True
+
+    def learn_one(self, x: dict[str, Value], y: Label) -> None:  # noqa: ARG002
+        """Count the label."""
+        self.counts[y] = self.counts.get(y, 0) + 1
+        self.total += 1
+
+    def predict_proba_one(self, x: dict[str, Value]) -> dict[Label, float]:  # noqa: ARG002
+        """Return the share of each label; empty before the first one."""
+        total = self.total
+        return {label: count / total for label, count in self.counts.items()}
 
 
 def no_change() -> NoChange:
@@ -58,7 +103,7 @@ def no_change_regressor() -> NoChangeRegressor:
     return NoChangeRegressor()
 
 
-def majority() -> dummy.PriorClassifier:
+def majority() -> Majority:
     """Make a classifier that predicts the most frequent label so far; its probabilities are the shares of the labels.
 
     Examples
@@ -73,7 +118,7 @@ def majority() -> dummy.PriorClassifier:
     ----------
     `river.dummy.PriorClassifier`.
     """
-    return dummy.PriorClassifier()
+    return Majority()
 
 
 def mean() -> dummy.StatisticRegressor:

@@ -94,7 +94,7 @@ def load(digest: str) -> Session:
             what, "Put the file back that the definition names, and name it in headrace.toml or in worker.onnx."
         )
     try:
-        import onnxruntime  # type: ignore[import-untyped]
+        import onnxruntime
     except ImportError:
         raise ModelError("onnxruntime is not installed.", "pip install 'headrace[onnx]'") from None
     options = onnxruntime.SessionOptions()

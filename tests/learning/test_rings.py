@@ -114,8 +114,8 @@ def test_in_slow_time_each_hour_with_a_label_has_a_point_and_each_that_has_none_
 def test_in_fast_time_there_are_no_more_points_by_minutes_than_labels_allow():
     taken = slots_of(Rings(), ((updates, 1 + updates * MINUTE) for updates in range(10_000)))
     assert len(taken["minutes"]) == 9_999 // module.MINUTE_LABELS
-    steady = slots_of(Rings(), ((updates, 1 + updates * 100) for updates in range(60_000)))  # 600 labels a minute
-    assert len(steady["minutes"]) == 99
+    steady = slots_of(Rings(), ((updates, 1 + updates * 50) for updates in range(60_000)))  # 1,200 labels a minute
+    assert len(steady["minutes"]) == 49
     assert all(after - before == MINUTE for (_, _, before), (_, _, after) in pairwise(steady["minutes"]))
 
 
