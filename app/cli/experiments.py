@@ -3,8 +3,6 @@
 import json
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from headrace.app.cli.client import ask
 from headrace.app.cli.control import acting, send_control
@@ -48,37 +46,26 @@ def compare(settings: Settings, task: str, a: str | None, b: str | None, *, as_j
             f"no experiment compares {' and '.join(sorted(wanted))}. There are: {', '.join(pairs) or 'none'}. "
             "Add one under [[tasks.NAME.experiments]], and run headrace apply."
         )
-    table = Table("shard", "a", "b", "loss", "labels", "mean a", "mean b", "a - b", "between", "verdict")
     for row in shown:
-        table.add_row(*describe(row))
-    Console().print(table)
+        click.echo(describe(row))
 
 
-def describe(row: dict[str, Json]) -> list[str]:
-    """The cells of an experiment.
+def describe(row: dict[str, Json]) -> str:
+    """Describe an experiment in a line or two.
 
     Examples
     --------
     >>> row = {"partition": 0, "a": "champion", "b": "tree", "loss": "zero_one", "count": 800, "mean_a": 0.25, "mean_b": 0.125}
-    >>> describe(row | {"difference": 0.125, "low": 0.07, "high": 0.18, "verdict": "b_better"})
-    ['0', 'champion', 'tree', 'zero_one', '800', '0.2500', '0.1250', '+0.1250', '+0.0700 to +0.1800', 'tree is better']
+    >>> print(describe(row | {"difference": 0.125, "low": 0.07, "high": 0.18, "alpha": 0.05, "margin": 0.005, "verdict": "b_better"}))
+    shard 0, champion against tree: tree is better
+      zero_one loss over 800 labels: 0.2500 and 0.1250; difference +0.1250, between +0.0700 and +0.1800 with 95 %
     """
-    losses = [f"{row[name]:.4f}" if row[name] is not None else "" for name in ("mean_a", "mean_b")]
-    difference = "" if row["difference"] is None else f"{row['difference']:+.4f}"
-    bounds = f"{row['low']:+.4f} to {row['high']:+.4f}"
-    verdict = SAID[row["verdict"]].format(**row)
-    parts = [
-        str(row["partition"]),
-        row["a"],
-        row["b"],
-        row["loss"],
-        f"{row['count']:,}",
-        *losses,
-        difference,
-        bounds,
-        verdict,
-    ]
-    return [str(part) for part in parts]
+    head = f"shard {row['partition']}, {row['a']} against {row['b']}: {SAID[row['verdict']].format(**row)}"
+    if row["difference"] is None:
+        return f"{head}\n  no label yet"
+    losses = f"{row['loss']} loss over {row['count']:,} labels: {row['mean_a']:.4f} and {row['mean_b']:.4f}"
+    bounds = f"between {row['low']:+.4f} and {row['high']:+.4f} with {1 - row['alpha']:.0%}".replace("%", " %")
+    return f"{head}\n  {losses}; difference {row['difference']:+.4f}, {bounds}"
 
 
 @click.command()

@@ -1,0 +1,127 @@
+"""Arms of a running worker: experiments, traffic, promotion and batch models, over HTTP and by the command line."""
+
+import json
+import random
+import uuid
+
+import harness
+import pytest
+from click.testing import CliRunner
+
+from headrace import Client
+from headrace.app.cli import headrace
+from headrace.learning.experiments import Traffic
+
+SETTINGS = """\
+[tasks.TASK]
+kind = "binary"
+model = "majority"
+segments = ["country"]
+threshold = 0.4
+features = { x = {}, country = { type = "string" } }
+arms.learner = { model = "logistic" }
+"""
+
+BATCH = 'arms.batch = { onnx = "TASK-batch.onnx" }\n'
+
+
+def rows(count, seed):
+    dice = random.Random(seed)
+    for _ in range(count):
+        x = dice.gauss(0, 1)
+        yield {"features": {"x": x, "country": dice.choice(["PT", "ES"])}, "label": x > 0}
+
+
+@pytest.fixture
+def worker(broker, tmp_path):
+    name = f"arms-{uuid.uuid4().hex[:8]}"
+    started = harness.Worker(tmp_path / "one", broker, SETTINGS.replace("TASK", name))
+    started.task = name
+    started.start().wait_ready()
+    yield started
+    started.stop()
+
+
+def command(worker, *words):
+    result = CliRunner().invoke(headrace, [words[0], "--config", str(worker.config), worker.task, *words[1:]])
+    assert result.exit_code == 0, (words, result.output, result.exception)
+    return result.output
+
+
+def test_arms_are_compared_split_and_promoted(worker):
+    with Client(worker.address) as client:
+        client.samples(worker.task, list(rows(600, 1)))
+        harness.wait_for(lambda: client.status(worker.task).shards[0].updates == 600, 30, "all learned")
+        status = client.status(worker.task)
+        roles = {name: arm.role for name, arm in status.shards[0].arms.items()}
+        assert roles == {
+            "champion": "champion",
+            "no_change": "baseline",
+            "majority": "baseline",
+            "learner": "challenger",
+        }
+        assert status.overall.regret.best == "learner"
+        assert status.overall.regret.all > 0.2
+        assert set(status.overall.segments["country"]) == {"PT", "ES"}
+        assert status.shards[0].arms["learner"].threshold == 0.4
+
+        found = worker.get(f"/v1/{worker.task}/experiments")["experiments"]
+        (experiment,) = found
+        assert (experiment["a"], experiment["b"], experiment["verdict"]) == ("champion", "learner", "b_better")
+        assert experiment["low"] <= experiment["difference"] <= experiment["high"]
+        assert json.loads(command(worker, "compare", "champion", "learner", "--json"))["experiments"] == found
+        assert "learner is better" in " ".join(command(worker, "compare").split())
+
+        command(worker, "traffic", "learner=30%", "--salt", "spring")
+        assert client.status(worker.task).shards[0].traffic == {"champion": 0.7, "learner": 0.3}
+        traffic = Traffic()
+        traffic.split({"learner": 0.3}, "spring")
+        question = {"features": {"x": 1.0, "country": "PT"}}
+        asked = [f"user {number}" for number in range(200)]
+        answers = {
+            key: worker.post(f"/v1/{worker.task}/predict", question | {"key": key, "log": key == asked[-1]})[1]
+            for key in asked
+        }
+        assert {key: answer["arm"] for key, answer in answers.items()} == {key: traffic.choose(key) for key in asked}
+        assert len({(answer["arm"], answer["probabilities"]["true"]) for answer in answers.values()}) == 2
+        logged = answers[asked[-1]]
+        harness.wait_for(
+            lambda: client.status(worker.task).shards[0].position > logged["logged"]["offset"], 20, "the question"
+        )
+        looked_up = worker.get(f"/v1/{worker.task}/predictions/{logged['id']}?key=user%20199")
+        assert looked_up["served"]["arm"] == logged["arm"]
+
+        assert "promoted learner" in command(worker, "promote", "learner")
+        arms = client.status(worker.task).shards[0].arms
+        assert (arms["champion"].model, arms["learner"].model) == ("logistic", "majority")
+
+
+def test_a_batch_model_is_trained_by_the_command_applied_and_compared(worker, tmp_path):
+    pytest.importorskip("skl2onnx")
+    history = tmp_path / "history.ndjson"
+    history.write_text("".join(json.dumps(row) + "\n" for row in rows(400, 2)))
+    said = command(worker, "baseline", "--from", str(history))
+    assert "accuracy" in said
+    assert f'onnx = "{worker.task}-batch.onnx"' in said
+    worker.stop()
+    with worker.config.open("a") as settings:
+        settings.write(BATCH.replace("TASK", worker.task))
+    worker.start().wait_ready()
+    assert "changed arms" in command(worker, "apply")
+    with Client(worker.address) as client:
+        client.samples(worker.task, list(rows(300, 3)))
+        harness.wait_for(lambda: client.status(worker.task).shards[0].updates == 300, 30, "all learned")
+        batch = client.status(worker.task).shards[0].arms["batch"]
+        assert (batch.role, batch.updates) == ("frozen", 0)
+        assert batch.metrics["accuracy"] > 0.95
+    verdicts = {one["b"]: one["verdict"] for one in worker.get(f"/v1/{worker.task}/experiments")["experiments"]}
+    assert verdicts["batch"] == "b_better"
+    digest = client_digest(worker)
+    worker.stop("SIGKILL")
+    worker.start().wait_ready()
+    harness.wait_for(lambda: client_digest(worker) == digest, 30, "the same state after a kill")
+
+
+def client_digest(worker):
+    shards = worker.get(f"/v1/{worker.task}")["shards"]
+    return shards[0]["digest"] if shards else None
