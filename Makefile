@@ -91,7 +91,7 @@ bench: .venv # every published figure but those of drift, more than a quarter of
 	  echo "== $$figure"; PYTHONPATH=tests $(BIN)/python benchmarks/$$figure.py || exit 1; done
 
 bench-drift: .venv # more than an hour: the figures of drift, on any machine the same but for what watching costs
-	@for figure in watching evidence false_rollbacks drift_recovery detection; do \
+	@for figure in watching evidence false_rollbacks experiments drift_recovery detection; do \
 	  echo "== $$figure"; PYTHONPATH=. $(BIN)/python benchmarks/$$figure.py || exit 1; done
 
 kafka: # a real Apache Kafka on 127.0.0.1:9092 in the foreground; needs Java 17, and Maven the first time
