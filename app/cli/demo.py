@@ -2,7 +2,8 @@
 
 import asyncio
 import os
-from contextlib import ExitStack
+import sys
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -10,6 +11,7 @@ import click
 from rich.console import Console
 
 from headrace.app import broker as embedded
+from headrace.app.cli.top import unbuffered_keys
 from headrace.app.command import fix_hash_seed
 from headrace.app.demo import ACTS
 from headrace.app.demo.act import play
@@ -30,12 +32,18 @@ Go on with your own data:
 
 @click.command()
 @click.option("--broker", metavar="HOST:PORT", help="Use this broker; otherwise an embedded one is started.")
-def demo(broker: str | None) -> None:
+@click.option(
+    "--stay/--no-stay",
+    default=None,
+    help="At the end, let a worker and its page go on until a key is pressed. Unless given: where there is a terminal.",
+)
+def demo(broker: str | None, *, stay: bool | None) -> None:
     """Watch a model learn from River's Phishing data, be killed with -9 and come back equal to the last bit.
 
-    Then watch two workers answer questions whose labels come later, while one of them is killed; and a model that meets a drift and wrong
-    labels, and comes out of both.
+    Then watch two workers answer questions whose labels come later, while one of them is killed; a model that meets a drift and wrong
+    labels, and comes out of both; and a challenger that proves to be better. At the end a page shows it, alive.
     """
+    stays = sys.stdin.isatty() and sys.stdout.isatty() if stay is None else stay
     fix_hash_seed()
     os.environ.pop("HEADRACE_KEYS", None)  # the demo's workers need no API keys
     terminal = Terminal(Console(highlight=False))
@@ -54,10 +62,22 @@ def demo(broker: str | None) -> None:
             prefix = f"phishing-demo-{os.getpid()}"  # a shared broker may hold an older run
             click.echo(f"Broker: {address}; the topics of this run begin with {prefix}.")
             stage = Stage(folder, address, terminal, embedded=False, prefix=prefix)
-        equal = asyncio.run(play(ACTS, stage))
+        equal = asyncio.run(play(ACTS, stage, key_pressed if stays else None))
     if not equal:
         raise click.ClickException("the results differ, and they must not. Please report this.")
     click.echo(NEXT)
+
+
+async def key_pressed() -> None:
+    """Wait until a key is pressed, or the input ends; without a terminal, until a line comes."""
+    with unbuffered_keys() if sys.stdin.isatty() else nullcontext():
+        pressed = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        loop.add_reader(sys.stdin, pressed.set)
+        try:
+            await pressed.wait()
+        finally:
+            loop.remove_reader(sys.stdin)
 
 
 async def check_broker(broker: str) -> None:

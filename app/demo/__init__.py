@@ -2,8 +2,9 @@
 
 from headrace.app.demo.act import Act
 from headrace.app.demo.changed import Changed
+from headrace.app.demo.compared import Compared
 from headrace.app.demo.killed import Killed
 from headrace.app.demo.later import LaterLabels
 
-ACTS: tuple[type[Act], ...] = (Killed, LaterLabels, Changed)
+ACTS: tuple[type[Act], ...] = (Killed, LaterLabels, Changed, Compared)
 """All acts, in the order of playing."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
 from typing import ClassVar
 
@@ -86,9 +86,23 @@ class Act(ABC):
             Starts the workers of the next act. Call it when no worker of this act has to start any more: they would delay each other.
         """
 
+    async def stay(self, until: Awaitable[None]) -> None:
+        """Let the workers go on until then."""
+        await until
 
-async def play(acts: Iterable[type[Act]], stage: Stage) -> bool:
-    """Play the acts one after the other, and return False as soon as the results of one are wrong."""
+
+async def play(
+    acts: Iterable[type[Act]], stage: Stage, stays_until: Callable[[], Awaitable[None]] | None = None
+) -> bool:
+    """Play the acts one after the other, and return False as soon as the results of one are wrong.
+
+    Parameters
+    ----------
+    acts, stage
+        What is played, and where.
+    stays_until
+        Waits for the end: until then the last act goes on. None: it ends like the others.
+    """
     program = [act(stage) for act in acts]
     try:
         program[0].start()
@@ -100,6 +114,8 @@ async def play(acts: Iterable[type[Act]], stage: Stage) -> bool:
                 await act.wait_ready(http)
                 if not await act.play(http, start_next):
                     return False
+            if stays_until is not None and act is program[-1]:
+                await act.stay(stays_until())
             act.stop()
     finally:
         for act in program:

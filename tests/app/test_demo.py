@@ -2,9 +2,11 @@
 
 import asyncio
 import io
+import re
 import sys
 import uuid
 
+import aiohttp
 import pytest
 from rich.console import Console
 from thorough import only_thorough
@@ -13,6 +15,7 @@ import headrace.app.demo.later
 from headrace.app.broker import free_port
 from headrace.app.demo.act import Act, play
 from headrace.app.demo.changed import Changed
+from headrace.app.demo.compared import Compared
 from headrace.app.demo.later import LaterLabels
 from headrace.app.demo.process import Worker
 from headrace.app.demo.screen import Terminal
@@ -153,3 +156,26 @@ def test_an_error_in_what_goes_on_meanwhile_ends_the_act():
 
     with pytest.raises(HeadraceError, match="no rows are left"):
         asyncio.run(asyncio.wait_for(act(), 5))
+
+
+@only_thorough  # the whole demo runs in tests/deploy/test_wheel.py
+def test_a_challenger_is_promoted_and_the_page_goes_on_until_a_key_is_pressed(tmp_path, broker, monkeypatch):
+    monkeypatch.setattr(Compared, "ready_seconds", 180.0)  # tests may run on a busy machine
+    stage, positions = stage_at(tmp_path, broker, embedded=False, prefix=f"demo-{uuid.uuid4().hex[:8]}"), []
+
+    async def key_pressed():
+        address = re.search(r"http://[\d.:]+", shown(stage))[0]
+        async with aiohttp.ClientSession() as http:
+            while len(set(positions)) < 3:  # rows go on to come
+                async with http.get(f"{address}/v1/{stage.prefix}-compared") as answer:
+                    positions.append((await answer.json())["shards"][0]["position"])
+                async with http.get(f"{address}/tasks/{stage.prefix}-compared") as page:
+                    assert page.status == 200
+                await asyncio.sleep(0.2)
+
+    assert asyncio.run(play([Compared], stage, key_pressed)), shown(stage)
+    text = " ".join(shown(stage).split())
+    assert "bayes is better than champion; promoted bayes" in text
+    assert "Equal to the last bit." in text
+    assert "Press a key to end." in text
+    assert len(set(positions)) >= 3
