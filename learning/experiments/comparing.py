@@ -33,7 +33,7 @@ class ExperimentStatus(msgspec.Struct, frozen=True):
         `a_better` or `b_better` (by more than the margin), `equivalent` (the difference is smaller than the margin), `budget_exhausted`,
         or `continue`.
     decided_at
-        The position of the label that decided it; None while it is running.
+        The position of the label at which the verdict was found; None until then.
     """
 
     partition: int
@@ -56,7 +56,10 @@ class ExperimentStatus(msgspec.Struct, frozen=True):
 
 @tagged("comparing/1", decided_at=Annotated[int, Meta(ge=0)] | None, begun_at=Annotated[int, Meta(ge=-1)])
 class Comparing:
-    """Compares the losses of two arms, until one of them is better, they are alike, or the budget is used up.
+    """Compares the losses of two arms, until the budget is used up.
+
+    The first verdict need not be the last: the bounds hold for the mean of all labels so far, and when the world changes it moves. A verdict
+    stays until another one is found.
 
     Parameters
     ----------
@@ -74,9 +77,9 @@ class Comparing:
     sum_a, sum_b
         The sums of their losses.
     verdict
-        What was found, `continue` until then.
+        What was found last, `continue` until then.
     decided_at
-        The position of the label that decided it; None until then.
+        The position of the label at which it was found; None until then.
 
     Examples
     --------
@@ -100,7 +103,7 @@ class Comparing:
         self.decided_at: int | None = None
 
     def update(self, predictions: Mapping[str, Prediction | None], label: Label, asked_at: int | None) -> bool:
-        """Compare two predictions for a label; tell whether that decides the experiment.
+        """Compare two predictions for a label; tell whether there is a new verdict.
 
         Parameters
         ----------
@@ -112,7 +115,9 @@ class Comparing:
             The log time of the question; None for a sample.
         """
         second = predictions.get(self.b)
-        if second is None or self.verdict != "continue" or (asked_at is not None and asked_at <= self.begun_at):
+        if second is None or (asked_at is not None and asked_at <= self.begun_at):
+            return False
+        if self.difference.count >= self.budget:
             return False
         first = predictions.get(self.a)
         if first is None:
@@ -123,9 +128,14 @@ class Comparing:
         self.sum_a += losses[0]
         self.sum_b += losses[1]
         self.difference.update(losses[0] - losses[1])
-        if self.difference.count % LOOK == 0 or self.difference.count >= self.budget:
-            self.verdict = self.difference.verdict(self.margin, self.budget)
-        return self.verdict != "continue"
+        if self.difference.count % LOOK and self.difference.count < self.budget:
+            return False
+        verdict = self.difference.verdict(self.margin, self.budget)
+        undecided = ("continue", "budget_exhausted")
+        if verdict in (self.verdict, "continue") or (verdict in undecided and self.verdict not in undecided):
+            return False
+        self.verdict = verdict
+        return True
 
     def restart(self, time: int) -> None:
         """Begin again at a log time: an arm is another model now."""
