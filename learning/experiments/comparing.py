@@ -6,9 +6,9 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from headrace.learning.guards.loss import PairedLoss
 from headrace.learning.prediction import Prediction
 from headrace.learning.sequential import Difference
+from headrace.learning.sequential.loss import PairedLoss
 from headrace.learning.tags import tagged
 from headrace.learning.task import NEXT, Experiment, Label, Task
 

@@ -1,8 +1,8 @@
 """The test of a challenger that learns beside the champion."""
 
-from headrace.learning.guards.loss import PairedLoss
 from headrace.learning.prediction import Prediction
 from headrace.learning.sequential import Difference
+from headrace.learning.sequential.loss import PairedLoss
 from headrace.learning.tags import tagged
 from headrace.learning.task import Label, Task
 

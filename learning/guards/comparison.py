@@ -2,9 +2,9 @@
 
 from typing import NamedTuple
 
-from headrace.learning.guards.loss import PairedLoss
 from headrace.learning.prediction import Prediction
 from headrace.learning.sequential import EDetector
+from headrace.learning.sequential.loss import PairedLoss
 from headrace.learning.signals import Notice
 from headrace.learning.tags import tagged
 from headrace.learning.task import Label, Task

@@ -208,6 +208,9 @@ SUPERVISORS = {
     "tables/kafka/clients.py": "closes a client, whatever that raises",
     "tables/kafka/producer.py": "closes a client, whatever that raises",
     "app/serving/request_appender.py": "counts and logs each append, however it ends",
+    "agents/notifier.py": "the one that sends is looked at after each poll, and its error raised",
+    "app/tracing.py": "waits for the last spans, for a second at most",
+    "app/page/feed.py": "what a beat or a sender raises is raised to its listeners",
     "app/ending.py": "runs the worker itself, and waits for what it starts",
 }
 """The modules that may start tasks, and why none of these ends unseen."""

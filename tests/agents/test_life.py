@@ -56,7 +56,7 @@ def test_a_question_is_explained_as_it_was_when_it_was_asked():
     log.put({"features": {"x": 3.0}, "label": True})
     life = life_of(log, "q")
     expected = fold_to(log, at).champion.predict({"x": 1.2})
-    (scored,) = life.scored
+    scored = next(one for one in life.scored if one.arm == "champion")
     assert (scored.position, scored.updates) == (at, 60)
     assert scored.probabilities["true"] == expected.probabilities[True]
     assert (life.state, life.answer.how, life.answer.label, life.answer.position) == ("ended", "label", False, at + 2)

@@ -316,7 +316,7 @@ def test_each_addition_goes_the_whole_way_of_a_record_and_of_a_request(tree, run
         assert (champion["model"], champion["version"]) == ("often", "blue")
         assert champion["metrics"]["labels_seen"] == champion["metrics"]["window"]["labels_seen"] == 2
 
-        assert worker.get("/v1/added/arms") == ["champion blue"]
+        assert worker.get("/v1/added/arms") == ["champion blue", "no_change None", "majority None"]
         assert worker.post("/v1/nothing/arms", b"", method="GET")[0] == 404
         assert "/v1/added/arms" in worker.get("/openapi.json")["paths"]
         status, answer = worker.post("/v1/added/predict", {"features": {"x": 2.0}})

@@ -92,7 +92,7 @@ def requests():
         path = task.replace(" ", "%20").replace("<", "%3C").replace(">", "%3E").replace("'", "%27")
         hostile.append(("task", "POST", f"/v1/{path}/predict", question, {}))
         hostile.append(("task", "GET", f"/v1/{path}", None, {}))
-    for path in ("/nope", "/v1", "/v1/", "/v2/x", f"/v1/{TASK}/", f"/v1/{TASK}/nope", "/../../etc/passwd", "/%2e%2e/%2e%2e/etc/passwd",
+    for path in ("/nope", "/v1/", "/v2/x", f"/v1/{TASK}/", f"/v1/{TASK}/nope", "/../../etc/passwd", "/%2e%2e/%2e%2e/etc/passwd",
                  f"/v1/{TASK}/predict/", "/.git/config", "/v1//predict", "/healthz/x"):  # fmt: skip
         hostile.append(("path", "GET", path, None, {}))
     for method in ("PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "GET"):

@@ -143,7 +143,7 @@ def test_what_is_not_refused_as_too_large_the_fold_takes(classes):
         shards.append({"features": {"x": float(number)}, "label": f"class {number}"})
     shards.fold()
     learner, outcomes = shards.learner, set()
-    for size in range(ENTRY_MAX - 12_000, ENTRY_MAX + 1000, 250):
+    for size in range(ENTRY_MAX - 24_000, ENTRY_MAX + 1000, 250):
         features = {f"f{at}": "x" * 2000 for at in range(size // 2010)}
         features["rest"] = "x" * (size - len(msgspec.msgpack.encode(features)))
         outcome = "answered"

@@ -10,6 +10,7 @@ import pytest
 from river import base
 
 from headrace.agents.pace import Pace
+from headrace.agents.telemetry import Telemetry
 from headrace.app.serving import served_task as module
 from headrace.app.serving.question import Asked, Question
 from headrace.app.serving.refused import RequestRefused
@@ -66,7 +67,10 @@ def served(monkeypatch):
         monkeypatch.setitem(sys.modules, "own_says", own)
         task = Task(name="t", kind=kind, model="own_says:make", **more)
         model = SimpleNamespace(learner=Learner(task, 0), status="live", position=0, staleness=0.0)
-        shards = SimpleNamespace(task=task, answering=lambda partition: model, owned={}, pace=Pace())
+        around = SimpleNamespace(own_modules=(), telemetry=Telemetry())
+        shards = SimpleNamespace(
+            task=task, answering=lambda partition: model, owned={}, pace=Pace(), collaborators=around
+        )
         return ServedTask(task, shards)
 
     return make

@@ -62,7 +62,7 @@ def test_a_waiting_question_has_its_features_place_and_predictions(client):
     assert kept.features == {"x": 1.5, "c": "PT"}
     served = kept.served
     assert (served.arm, served.prediction, served.position) == ("champion", answer.prediction, answer.position)
-    assert set(kept.arms) == {"champion"}
+    assert set(kept.arms) == {"champion", "no_change", "majority"}
     assert (kept.state, kept.label, kept.how, kept.delay_s) == ("waiting", None, None, None)
     assert kept.kept_until == pytest.approx(kept.time + 7 * 86_400)
 

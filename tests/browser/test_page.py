@@ -73,7 +73,7 @@ def test_a_prediction_is_found_by_its_id(learning, visit):
     name = "<b>q&1</b>"
     asked = {"features": {"x": 1.0, "bias": 1.0}, "id": name}
     assert learning.worker.post(f"/v1/{learning.task}/predict", asked)[0] == 200
-    page = visit(learning.url)
+    page = visit(learning.url, expected=["404 (Not Found)"])  # for the id that nobody has
     page.wait_for_selector("#predictions button")
     page.fill("#find-id", name)
     page.keyboard.press("Enter")

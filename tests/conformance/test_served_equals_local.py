@@ -27,6 +27,7 @@ from sklearn.metrics import roc_auc_score
 from headrace.learning.effects import Predicted
 from headrace.learning.fold.learner import Learner
 from headrace.learning.models import MODELS, names_for
+from headrace.learning.models.baseline import NoChangeRegressor
 from headrace.learning.models.online_linear import OnlineLinearClassifier, OnlineLinearRegressor
 from headrace.learning.task import Task
 
@@ -118,6 +119,7 @@ RIVER = {
     "hoeffding_regressor": lambda: (scaled, tree.HoeffdingTreeRegressor()),
     "mondrian_regressor": lambda: (scaled, forest.AMFRegressor(seed=42)),
     "no_change": lambda: (one_hot, dummy.NoChangeClassifier()),
+    "majority": lambda: (one_hot, dummy.PriorClassifier()),
     "mean": lambda: (one_hot, dummy.StatisticRegressor(stats.Mean())),
 }
 OURS = {
@@ -126,6 +128,7 @@ OURS = {
         OnlineLinearClassifier(),
     ),  # River has none: only its surroundings are compared
     ("online_linear", "regression"): lambda: (scaled, OnlineLinearRegressor()),
+    ("no_change", "regression"): lambda: (one_hot, NoChangeRegressor()),
 }
 
 
@@ -262,7 +265,7 @@ def test_a_model_of_other_settings_is_noticed():
     local = evaluate.iter_progressive_val_score(rows, model, metrics.LogLoss(), step=1, yield_predictions=True)
     task = Task(name="t", kind="binary", model="logistic", predictions=True)
     same = [
-        said(effects[-1].prediction, "binary") == step["Prediction"]
+        said(next(one for one in effects if isinstance(one, Predicted)).prediction, "binary") == step["Prediction"]
         for (_, effects), step in zip(served(task, rows), local, strict=True)
     ]
     assert same.index(False) < 5
