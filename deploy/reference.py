@@ -36,7 +36,9 @@ from headrace.learning.metrics import METRICS
 from headrace.learning.models import MODELS
 from headrace.learning.reactions import REACTIONS
 from headrace.learning.task import (
+    ArmSettings,
     Duration,
+    Experiment,
     Feature,
     Guard,
     LabelRate,
@@ -45,6 +47,7 @@ from headrace.learning.task import (
     Row,
     Stored,
     Task,
+    Threshold,
     Unanswered,
     Update,
     Versions,
@@ -87,6 +90,9 @@ SETTINGS: dict[str, type[msgspec.Struct]] = {
     "tasks.guard.label_rate": LabelRate,
     "tasks.guard.outlier": Outlier,
     "tasks.rehearsal": Rehearsal,
+    "tasks.arms": ArmSettings,
+    "tasks.experiments": Experiment,
+    "tasks.threshold": Threshold,
 }
 """Each table of `headrace.toml`, and the struct that reads it."""
 

@@ -115,12 +115,10 @@ class Comparing:
             The log time of the question; None for a sample.
         """
         second = predictions.get(self.b)
-        if second is None or (asked_at is not None and asked_at <= self.begun_at):
-            return False
-        if self.difference.count >= self.budget:
+        if second is None or self.difference.count >= self.budget:
             return False
         first = predictions.get(self.a)
-        if first is None:
+        if first is None or (asked_at is not None and asked_at <= self.begun_at):
             return False
         losses = self.losses.of(first, second, label)
         if losses is None:
@@ -130,12 +128,10 @@ class Comparing:
         self.difference.update(losses[0] - losses[1])
         if self.difference.count % LOOK and self.difference.count < self.budget:
             return False
-        verdict = self.difference.verdict(self.margin, self.budget)
-        undecided = ("continue", "budget_exhausted")
-        if verdict in (self.verdict, "continue") or (verdict in undecided and self.verdict not in undecided):
-            return False
-        self.verdict = verdict
-        return True
+        verdict, before = self.difference.verdict(self.margin, self.budget), self.verdict
+        if verdict in ("a_better", "b_better", "equivalent") or before == "continue":
+            self.verdict = verdict
+        return self.verdict != before
 
     def restart(self, time: int) -> None:
         """Begin again at a log time: an arm is another model now."""

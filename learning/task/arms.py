@@ -61,8 +61,10 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Parameters
     ----------
-    a, b
-        The names of the arms.
+    b
+        The name of an arm.
+    a
+        The name of the arm with which it is compared.
     loss
         As in `guard`. Left out: `"zero_one"`, or `"absolute"` for a regression.
     alpha
@@ -96,8 +98,10 @@ class Threshold(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ----------
     precision
         The share of right ones among the predictions of true, at least; of the thresholds that meet it, that with the most true labels found.
-    false_positive, false_negative
-        What a wrong prediction of true costs, and a wrong one of false; the threshold has the lowest cost.
+    false_positive
+        What a wrong prediction of true costs. With `false_negative`; the threshold has the lowest cost.
+    false_negative
+        What a wrong prediction of false costs.
     """
 
     precision: Annotated[float, Meta(gt=0, lt=1)] | None = None

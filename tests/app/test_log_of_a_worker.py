@@ -36,7 +36,7 @@ def test_nothing_alarming_when_all_is_well_and_few_lines_when_the_broker_is_away
         away = lines(worker)[len(before) :]
         assert 0 < len(away) < 40
         assert [line for line in away if line["level"] == "error"] == []
-        causes = [(line["event"], line.get("task"), line.get("partition"), line.get("error")) for line in away]
+        causes = [tuple(map(line.get, ("event", "task", "topic", "partition", "error"))) for line in away]
         assert len(causes) == len(set(causes))
 
         worker.signal("SIGTERM")
