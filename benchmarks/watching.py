@@ -3,7 +3,8 @@
     PYTHONPATH=benchmarks .venv/bin/python benchmarks/watching.py [--rows 40000] [--rounds 9]
 
 The model is `logistic`, on a seeded stream of six features with a tenth of its labels flipped, 50 rows a message, in memory. Each round
-measures all settings, one after the other; printed are the medians, and the median over the rounds of each as a share of `nothing`.
+measures all settings, one after the other; printed are the medians, and the median over the rounds of each as a share of `nothing`, in which
+the baselines are scored too.
 """
 
 import argparse
@@ -20,12 +21,21 @@ from headrace.learning.task import Guard, Task
 ROWS_PER_MESSAGE = 50
 OFF = Guard(against=[], label_rate=False)
 
+NO_BASELINES = {"no_change": False, "majority": False}
+
 SETTINGS = {
     "nothing": {"detectors": [], "reactions": [], "guard": OFF},
     "adwin": {"detectors": [{"use": "adwin"}], "reactions": [], "guard": OFF},
     "evidence": {"detectors": [{"use": "evidence"}], "reactions": [], "guard": OFF},
     "guards": {"detectors": [], "reactions": []},
     "all defaults": {},
+    "nothing, without baselines": {
+        "detectors": [],
+        "reactions": [],
+        "guard": OFF,
+        "arms": NO_BASELINES,
+        "experiments": [],
+    },
 }
 
 

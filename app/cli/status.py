@@ -18,6 +18,9 @@ COLUMNS = ("shard", "state", "position", "lag", "updates", "waiting", "quarantin
 FOLDED = ("digest", "quarantined", "waiting", "updates", "lag")
 """The columns that become lines below the table on a narrow terminal, in this order."""
 
+MAIN = ("accuracy", "mae")
+"""What is shown of a baseline."""
+
 
 @click.command()
 @with_settings
@@ -56,12 +59,13 @@ def as_table(answer: dict[str, Json], width: int) -> Group:
         rows[-1] |= {"position": str(shard["position"]), "lag": lag, "updates": str(shard["updates"])}
         rows[-1] |= {"waiting": str(shard["questions"]["waiting"]), "quarantined": str(shard["quarantined"])}
         rows[-1] |= {"digest": (shard["digest"] or "")[:8]}
-        for name, arm in shard["arms"].items():
-            notes.append(f"shard {number}, {name} {arm['model']}: {_figures(arm['metrics'])}")
+        notes += [f"shard {number}, {what}" for what in describe_arms(shard["arms"])]
         notes += [f"shard {number}, {what}" for what in describe_waiting(shard)]
     overall = answer.get("overall") or {"shards": []}
     if len(overall["shards"]) > 1:
-        notes += [f"overall, {name}: {_figures(arm['metrics'])}" for name, arm in overall["arms"].items()]
+        roles = {name: arm["role"] for shard in answer["shards"] for name, arm in shard.get("arms", {}).items()}
+        shown = {name: arm for name, arm in overall["arms"].items() if roles.get(name) != "baseline"}
+        notes += [f"overall, {name}: {_figures(arm['metrics'])}" for name, arm in shown.items()]
     notes += describe_sources(answer.get("sources", {}))
     if not answer["shards"]:
         notes.append("This worker knows no shard of the task yet.")
@@ -79,6 +83,28 @@ def as_table(answer: dict[str, Json], width: int) -> Group:
 def _figures(metrics: dict[str, Json]) -> str:
     figures = [f"{metric} {value:.4f}" for metric, value in metrics.items() if isinstance(value, float)]
     return ", ".join(figures) or "nothing scored yet"
+
+
+def describe_arms(arms: dict[str, dict[str, Json]]) -> Iterator[str]:
+    """A line on each arm with its metrics, and one on all baselines with their accuracy or mean absolute error.
+
+    Examples
+    --------
+    >>> champion = {"role": "champion", "model": "alma", "metrics": {"accuracy": 0.9, "f1": 0.875}}
+    >>> usual = {"role": "baseline", "model": "majority", "metrics": {"accuracy": 0.5, "f1": 0.0}}
+    >>> for line in describe_arms({"champion": champion, "majority": usual}):
+    ...     print(line)
+    champion alma: accuracy 0.9000, f1 0.8750
+    baselines: majority accuracy 0.5000
+    """
+    plain: list[str] = []
+    for name, arm in arms.items():
+        if arm["role"] != "baseline":
+            yield f"{name} {arm['model']}: {_figures(arm['metrics'])}"
+        else:
+            plain += [f"{name} {metric} {arm['metrics'][metric]:.4f}" for metric in MAIN if arm["metrics"].get(metric)]
+    if plain:
+        yield f"baselines: {', '.join(plain)}"
 
 
 def describe_control(shard: dict[str, Json], task: str) -> Iterator[str]:
