@@ -1,7 +1,7 @@
 """Kill, end and pause workers at random while they learn; every shard must equal the uninterrupted fold of its log.
 
     PYTHONPATH=tests .venv/bin/python tests/crash/chaos.py --rows 200000 --kills 30 --workers 3 --seed 7 [--static] [--model hoeffding_tree] [--wipe]
-        [--event-time] [--controls] [--drifts]
+        [--event-time] [--controls] [--drifts] [--arms]
 
 The log has samples, questions with labels that come late, early, twice or never, and hostile records. With --event-time records come out
 of order and labels are learned in batches. With --controls everything that an operator may do is done meanwhile. With --drifts the world
@@ -74,6 +74,14 @@ guard = { alpha = 0.9, margin = 0.0, every = 1, mode = "auto", label_rate = { sh
 """
 """What --drifts adds to the task: reactions, guards and a breaker that act by themselves, and often."""
 
+ARMS = """
+arms = { bayes = { model = "naive_bayes" } }
+experiments = [{ b = "bayes", alpha = 0.9, margin = 0.0, promote = "auto" }, { a = "no_change", b = "majority" }]
+threshold = { false_positive = 1, false_negative = 3 }
+segments = ["2"]
+"""
+"""What --arms adds to the task: a challenger that is promoted by itself, and often."""
+
 WAIT_SECONDS = 20.0
 """How long a question waits for its label: short enough that many expire while workers are killed."""
 
@@ -115,7 +123,7 @@ def run(options: argparse.Namespace, broker: str, folder: Path) -> bool:
     more = 'order = "event_time"\nlateness = "3s"\nlate = "quarantine"\nupdate = { batch = 16, every = "1s" }\n'
     toml = (
         f'[tasks.{name}]\nkind = "binary"\nmodel = "{options.model}"\npartitions = {options.shards}\npredictions = true\n'
-        f'wait = "{WAIT_SECONDS}s"\nunanswered = {{ assume = false }}\n{more if options.event_time else ""}{DRIFTS if options.drifts else ""}'
+        f'wait = "{WAIT_SECONDS}s"\nunanswered = {{ assume = false }}\n{more if options.event_time else ""}{DRIFTS if options.drifts else ""}{ARMS if options.arms else ""}'
     )
     task = parse(tomllib.loads(toml), Path("headrace.toml")).tasks[name]
     harness.make_topics(broker, task)
@@ -220,6 +228,9 @@ def run(options: argparse.Namespace, broker: str, folder: Path) -> bool:
     if options.drifts:
         print(f"reacted: {dict(acts)}")
         equal &= all(acts[name] for name in ("boost", "rollback", "pause"))
+    if options.arms:
+        print(f"promoted or compared: {dict(acts)}")
+        equal &= acts["promote"] > 0
     print(f"{options.kills} kills, {gaps} gaps read from the log: {'EQUAL' if equal else 'DIFFERENT'}", flush=True)
     return equal
 
@@ -269,6 +280,9 @@ def main() -> None:
     parser.add_argument("--event-time", action="store_true", help="fold in event-time order, learn in batches")
     parser.add_argument(
         "--controls", action="store_true", help="roll back, retrain, unlearn, pause and so on, all the while"
+    )
+    parser.add_argument(
+        "--arms", action="store_true", help="a challenger that is promoted by itself, a threshold and segments"
     )
     parser.add_argument(
         "--drifts", action="store_true", help="a world that changes; reactions and guards act by themselves"

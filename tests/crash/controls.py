@@ -20,7 +20,7 @@ class Controls(threading.Thread):
     workers
         Any of them is asked; one that is away is left out.
     task
-        The task. A definition keeps what it watches and how it reacts.
+        The task. A definition keeps what it watches, how it reacts and its arms.
     models
         What the model may be changed to.
     seed
@@ -31,7 +31,10 @@ class Controls(threading.Thread):
         super().__init__(daemon=True)
         self.workers, self.task, self.models = workers, task.name, models
         defined = msgspec.json.decode(define(task))
-        self.kept = {key: defined[key] for key in ("detectors", "reactions", "guard")}
+        self.kept = {
+            key: defined[key]
+            for key in ("detectors", "reactions", "guard", "arms", "experiments", "threshold", "segments")
+        }
         self.dice, self.ended, self.sent = random.Random(f"controls {seed}"), threading.Event(), []
         self.jobs = 0
         self.error: Exception | None = None
@@ -104,6 +107,7 @@ class Controls(threading.Thread):
                 [{"control": "install", "artefact": "0" * 64}],
                 [{"control": "rollback", "to": dice.choice(["previous", "best", "last_good"])}],
                 [{"control": "pause"}, {"control": "resume"}],
+                [{"control": "traffic", "shares": {"majority": dice.choice([0.0, 0.2])}}],
                 [ask],
                 [ask],
                 [ask, {"control": "cancel", "job": job}],

@@ -9,16 +9,16 @@ from thorough import only_thorough
 
 
 @pytest.mark.parametrize(
-    ("model", "static", "wipe", "signals", "event_time", "controls", "drifts"),
+    ("model", "static", "wipe", "signals", "event_time", "controls", "drifts", "arms"),
     [
-        pytest.param("logistic", True, False, "SIGKILL,SIGTERM", True, False, False, marks=only_thorough),
-        pytest.param("hoeffding_tree", False, True, "SIGKILL", False, False, False, marks=only_thorough),
-        pytest.param("logistic", True, False, "SIGKILL,SIGTERM", False, True, False, marks=only_thorough),
-        ("logistic", True, False, "SIGKILL,SIGTERM", False, False, True),
+        pytest.param("logistic", True, False, "SIGKILL,SIGTERM", True, False, False, False, marks=only_thorough),
+        pytest.param("hoeffding_tree", False, True, "SIGKILL", False, False, False, False, marks=only_thorough),
+        pytest.param("logistic", True, False, "SIGKILL,SIGTERM", False, True, False, True, marks=only_thorough),
+        ("logistic", True, False, "SIGKILL,SIGTERM", False, False, True, False),
     ],
 )
 def test_every_shard_equals_the_uninterrupted_fold_after_five_kills(
-    broker, tmp_path, model, static, wipe, signals, event_time, controls, drifts
+    broker, tmp_path, model, static, wipe, signals, event_time, controls, drifts, arms
 ):
     options = argparse.Namespace(
         rows=16_000,
@@ -34,5 +34,6 @@ def test_every_shard_equals_the_uninterrupted_fold_after_five_kills(
         event_time=event_time,
         controls=controls,
         drifts=drifts,
+        arms=arms,
     )
     assert chaos.run(options, broker, tmp_path)
