@@ -296,7 +296,7 @@ def test_doctor_has_room_for_its_words_on_a_narrow_terminal():
 @pytest.mark.parametrize("width", [200, 88, 87, 80, 60, 46, 36])
 def test_status_cuts_no_figure_and_no_heading_on_a_narrow_terminal(width):
     figures = {"position": 123_456_789, "end": 123_266_789, "updates": 123_455_321, "quarantined": 1_468}
-    arms = {"champion": {"model": "logistic", "metrics": {"accuracy": 0.8872}}}
+    arms = {"champion": {"role": "champion", "model": "logistic", "metrics": {"accuracy": 0.8872}}}
     questions = {"waiting": 10_021, "label_delay_s": {}}
     shard = figures | {"state": "stopped", "questions": questions, "digest": "343c0f7d" * 8, "arms": arms}
     shards = [shard | {"partition": 0}, shard | {"partition": 1}]
