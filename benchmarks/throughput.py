@@ -76,6 +76,8 @@ async def _bare_loop(broker: str, topic: str, saves: str, count: int, seconds: f
             for message in batch:
                 for line in message.value.split(b"\n"):
                     row = decode(line)
+                    if "features" not in row:  # the definition of the log
+                        continue
                     learn(model, adwin, row["features"], row["label"])
                     folded += 1
                 if time.perf_counter() - saved > seconds:
