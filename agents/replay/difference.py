@@ -11,7 +11,7 @@ from headrace.learning.effects import Effect, Saved
 from headrace.learning.encoding import decode, encode
 from headrace.learning.explain import weights_of
 from headrace.learning.prediction import Prediction
-from headrace.learning.task import Json, Label, Task, Value, modules_of
+from headrace.learning.task import Json, Label, Task, Value, made_for, modules_of
 from headrace.learning.versions import Version
 
 
@@ -208,7 +208,7 @@ def _compare_weights(a: Any, b: Any) -> list[tuple[str, float, float]] | None:
 
 def _arm(task: Task, made_of: Any, model: Any, updates: int) -> Arm:
     """Make an arm to ask."""
-    arm = Arm(msgspec.structs.replace(task, model=made_of, update=None), role="challenger")
+    arm = Arm(made_for(task, made_of), role="challenger")
     if model is not None:
         arm.model = model
     arm.updates = updates

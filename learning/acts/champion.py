@@ -4,8 +4,6 @@ import hashlib
 from itertools import chain, count
 from typing import Any, NamedTuple
 
-import msgspec
-
 from headrace.learning.acts.refusal import Refusal
 from headrace.learning.arms import Arm
 from headrace.learning.effects import Saved
@@ -16,7 +14,7 @@ from headrace.learning.models import build
 from headrace.learning.models.likeness import check_like
 from headrace.learning.models.named import require_named
 from headrace.learning.state import State
-from headrace.learning.task import CHAMPION, LAST_GOOD, Task, Value
+from headrace.learning.task import CHAMPION, LAST_GOOD, Task, Value, made_for
 from headrace.learning.turn import Turn
 from headrace.learning.versions import Reason, Version
 
@@ -246,6 +244,5 @@ def make(task: Task) -> Any:
 
 def task_of(task: Task, turn: Turn, made_of: Spec) -> Task:
     """Give a task another model; ModelError where its module is one that the settings do not name."""
-    changed = msgspec.structs.replace(task, model=made_of, update=None)  # how the task learns is not the model's affair
     require_named(made_of, turn.supplies.modules)
-    return changed
+    return made_for(task, made_of)

@@ -38,10 +38,14 @@ class Cutoff:
 
     def __init__(self, threshold: float | Threshold):
         self.is_chosen = isinstance(threshold, Threshold)
-        wanted = threshold if isinstance(threshold, Threshold) else Threshold(precision=0.5)
-        self.at = 0.5 if isinstance(threshold, Threshold) else threshold
-        self.precision = wanted.precision
-        self.false_positive, self.false_negative = wanted.false_positive or 0.0, wanted.false_negative or 0.0
+        self.at = 0.5
+        self.precision: float | None = None
+        self.false_positive = self.false_negative = 0.0
+        if isinstance(threshold, Threshold):
+            self.precision = threshold.precision
+            self.false_positive, self.false_negative = threshold.false_positive or 0.0, threshold.false_negative or 0.0
+        else:
+            self.at = threshold
 
     def decide(self, p: float) -> bool:
         """Tell whether true is predicted from its probability."""

@@ -1,11 +1,9 @@
 """The arms that a task has beside its champion from its first record on: baselines, challengers and batch models."""
 
-import msgspec
-
 from headrace.learning.arms.arm import Arm
 from headrace.learning.errors import ModelError
 from headrace.learning.models.onnx import USE, check_file, spec_of
-from headrace.learning.task import ArmSettings, Task, baselines
+from headrace.learning.task import ArmSettings, Task, baselines, made_for
 
 
 def arms_beside(task: Task) -> dict[str, Arm]:
@@ -23,8 +21,8 @@ def arms_beside(task: Task) -> dict[str, Arm]:
     {'no_change': 'baseline', 'tree': 'challenger'}
     """
     arms = {name: Arm(made_for(task, name), role="baseline") for name in baselines(task.kind, task.arms)}
-    for name, one in task.arms.items():
-        if isinstance(one, ArmSettings) and (arm := declared_arm(task, one)) is not None:
+    for name, one in task.named_arms.items():
+        if (arm := declared_arm(task, one)) is not None:
             arms[name] = arm
     return arms
 
@@ -38,11 +36,6 @@ def declared_arm(task: Task, settings: ArmSettings) -> Arm | None:
     return None
 
 
-def made_for(task: Task, model: str | dict[str, bool | int | float | str]) -> Task:
-    """Give a task another model; how the task learns is not the model's affair."""
-    return msgspec.structs.replace(task, model=model, update=None)
-
-
 def check_arms(task: Task) -> None:
     """Make the arms of a task, and ask each batch model once. ModelError if an arm cannot be made, or has no answer."""
     if task.model_name == USE:
@@ -51,6 +44,6 @@ def check_arms(task: Task) -> None:
             "Declare it: [tasks.NAME.arms.ARM] with onnx = FILE.",
         )
     arms_beside(task)
-    for one in task.arms.values():
-        if isinstance(one, ArmSettings) and one.onnx is not None:
+    for one in task.named_arms.values():
+        if one.onnx is not None:
             check_file(task, one.onnx.removeprefix("sha256:"))

@@ -7,7 +7,7 @@ from headrace.learning.errors import ModelError
 from headrace.learning.experiments import declared_experiments, experiments_of, segments_of
 from headrace.learning.models.named import require_named
 from headrace.learning.state import State
-from headrace.learning.task import RESERVED, ArmSettings, Task
+from headrace.learning.task import RESERVED, Task
 from headrace.learning.turn import Turn
 
 ARM_KEYS = frozenset(["arms", "features", "labels"])
@@ -21,7 +21,7 @@ def declare_arms(task: Task, turn: Turn) -> dict[str, Arm]:
     try:
         return arms_beside(task)
     except ModelError as error:
-        if task.modules or any(isinstance(arm, ArmSettings) and arm.onnx for arm in task.arms.values()):
+        if task.modules or any(arm.onnx for arm in task.named_arms.values()):
             raise  # others may have the module or the file
         raise Refusal(str(error)) from None
 
@@ -38,8 +38,8 @@ def change_arms(state: State, turn: Turn, before: Task, after: Task, declared: d
         if held is None or is_changed or (arm.role == "frozen" and held.made_of != arm.made_of):
             state.arms[name] = arm
             restart_experiments(state, name)
-    for name, settings in after.arms.items():
-        if isinstance(settings, ArmSettings) and settings.version is not None and name not in state.arms:
+    for name, settings in after.named_arms.items():
+        if settings.version is not None and name not in state.arms:
             version = find_version(state, settings.version)
             if version is not None:
                 loaded = load_version(state, turn, version)

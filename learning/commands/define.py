@@ -22,7 +22,6 @@ from headrace.learning.state import State
 from headrace.learning.task import (
     LAST_GOOD,
     NEXT,
-    ArmSettings,
     Kind,
     Task,
     baselines,
@@ -118,8 +117,8 @@ def read_definition(task: Task, arguments: Define) -> bytes:
         after = under(task, wanted)  # it can be read again
         watchings(after)
         reactings(after)
-        for name, arm in after.arms.items():
-            if isinstance(arm, ArmSettings) and arm.onnx is not None and not re.fullmatch(DIGEST, arm.onnx):
+        for name, arm in after.named_arms.items():
+            if arm.onnx is not None and not re.fullmatch(DIGEST, arm.onnx):
                 raise ValueError(f"arms.{name}.onnx is no sha256:DIGEST of a file")
         return wanted
     except (msgspec.MsgspecError, TypeError, ArithmeticError, DetectorError, ReactionError) as error:
@@ -176,8 +175,8 @@ def check_model(task: Task, arguments: Define, modules: Collection[str]) -> None
         raise ValueError("the owner of a shard writes the first definition: leave 'first' out")
     after = under(task, read_definition(task, arguments))
     check_spec(after.model, after.kind, modules)
-    for arm in after.arms.values():
-        if isinstance(arm, ArmSettings) and arm.model is not None:
+    for arm in after.named_arms.values():
+        if arm.model is not None:
             check_spec(arm.model, after.kind, modules)
     try:
         check_arms(after)

@@ -179,8 +179,7 @@ def declared_experiments(task: Task) -> dict[str, Experiment]:
     """
     rows = task.experiments
     if rows is None:
-        named = [name for name, arm in task.arms.items() if not isinstance(arm, bool)]
-        rows = [Experiment(b=name) for name in (*named, NEXT)]
+        rows = [Experiment(b=name) for name in (*task.named_arms, NEXT)]
     return {f"{row.a} {row.b}": row for row in rows}
 
 

@@ -20,7 +20,7 @@ from headrace.learning.records.mark import KafkaMessage
 from headrace.learning.records.message import Message
 from headrace.learning.state import State, remember
 from headrace.learning.supplies import Supplies
-from headrace.learning.task import BASELINES, Guard, Task, Versions
+from headrace.learning.task import BASELINES, Guard, Task, Versions, made_for
 from headrace.learning.turn import Turn
 
 NEVER = Versions(every=2**62)
@@ -72,7 +72,7 @@ class RecipeFold(Learner):
         task = msgspec.structs.replace(task, arms=dict.fromkeys(BASELINES[task.kind], False))
         super().__init__(task, partition, supplies=supplies)
         # How the task learns is not the model's affair, as for an arm of the shard.
-        self._made_for = msgspec.structs.replace(task, model=task.model if model is None else model, update=None)
+        self._made_for = made_for(task, task.model if model is None else model)
         self.state.arms["champion"] = Arm(self._made_for, role="champion")
         self.recipe = recipe
         self._cover = None if recipe.without is None else Cover(recipe.without)

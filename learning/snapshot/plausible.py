@@ -23,7 +23,7 @@ from headrace.learning.signals import Signal, SignalParts
 from headrace.learning.snapshot.header import Sum
 from headrace.learning.state import State
 from headrace.learning.tags import OURS, Count, contents_of
-from headrace.learning.task import Role, Task, under
+from headrace.learning.task import Role, Task, made_for, under
 from headrace.learning.versions import Version
 from headrace.learning.waiting.batch import LabelledFeatures
 from headrace.learning.waiting.join import MODULUS
@@ -125,16 +125,16 @@ def _fresh(state: Any, task: Task, modules: Collection[str]) -> State:
     fresh.arms = {}
     for name, arm in arms.items():
         said: dict[str, Any] = vars(arm) if type(arm) is Arm else {}
-        made_of, role = said.get("made_of"), said.get("role")
+        made_of: Any = said.get("made_of")
+        role = said.get("role")
         _convert(name, str, ("State", "arms"))
         _convert(made_of, CONTENTS["Arm", "made_of"], ("Arm", "made_of"))
         _convert(role, CONTENTS["Arm", "role"], ("Arm", "role"))
-        made_for = msgspec.structs.replace(task, model=made_of, update=None)
         try:
-            require_named(made_for.model, modules)
+            require_named(made_of, modules)
         except ModelError as error:
             raise ValueError(f"Arm.made_of: {error.what}") from None
-        fresh.arms[name] = Arm(made_for, msgspec.convert(role, Role))
+        fresh.arms[name] = Arm(made_for(task, made_of), msgspec.convert(role, Role))
     _watch_features(state, fresh)
     _spread_features(state, fresh)
     _segment_values(state, fresh)

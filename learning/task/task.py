@@ -309,8 +309,13 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     @property
     def modules(self) -> tuple[str, ...]:
         """The modules of a user's own models, whose classes may be in the state; empty for models of the catalogue."""
-        models = [self.model, *(arm.model for arm in self.arms.values() if isinstance(arm, ArmSettings) and arm.model)]
+        models = [self.model, *(arm.model for arm in self.named_arms.values() if arm.model)]
         return tuple(dict.fromkeys(module for model in models for module in modules_of(model)))
+
+    @property
+    def named_arms(self) -> dict[str, ArmSettings]:
+        """The arms of the setting `arms`, without the baselines that are left out."""
+        return {name: arm for name, arm in self.arms.items() if isinstance(arm, ArmSettings)}
 
     @property
     def model_name(self) -> str:
@@ -332,6 +337,17 @@ def _sorted(value: Json) -> Json:
     if isinstance(value, dict):
         return {name: _sorted(one) for name, one in sorted(value.items())}
     return [_sorted(one) for one in value] if isinstance(value, list) else value
+
+
+def made_for(task: Task, model: str | dict[str, Value]) -> Task:
+    """Give a task another model; how the task learns is not the model's affair.
+
+    Examples
+    --------
+    >>> made_for(Task(name="ads", kind="binary", update=Update(batch=8)), "alma").update is None
+    True
+    """
+    return msgspec.structs.replace(task, model=model, update=None)
 
 
 def name_of(model: str | dict[str, Value]) -> str:
