@@ -6,10 +6,9 @@ import uuid
 
 import harness
 import pytest
-from click.testing import CliRunner
+from called import command
 
 from headrace import Client
-from headrace.app.cli import headrace
 from headrace.learning.experiments import Traffic
 
 SETTINGS = """\
@@ -40,12 +39,6 @@ def worker(broker, tmp_path):
     started.start().wait_ready()
     yield started
     started.stop()
-
-
-def command(worker, *words):
-    result = CliRunner().invoke(headrace, [words[0], "--config", str(worker.config), worker.task, *words[1:]])
-    assert result.exit_code == 0, (words, result.output, result.exception)
-    return result.output
 
 
 def test_arms_are_compared_split_and_promoted(worker):

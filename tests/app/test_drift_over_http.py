@@ -5,11 +5,10 @@ import uuid
 
 import harness
 import pytest
-from click.testing import CliRunner
+from called import command
 from scrape import Scrape
 
 from headrace import Client
-from headrace.app.cli import headrace
 
 SETTINGS = """\
 [tasks.TASK]
@@ -36,12 +35,6 @@ def worker(broker, tmp_path):
     started.start().wait_ready()
     yield started
     started.stop()
-
-
-def command(worker, *words):
-    result = CliRunner().invoke(headrace, [words[0], "--config", str(worker.config), worker.task, *words[1:]])
-    assert result.exit_code == 0, (words, result.output, result.exception)
-    return result.output
 
 
 def test_arms_and_signals_are_told_by_http_and_by_command(worker):

@@ -10,11 +10,10 @@ import harness
 import httpx
 import msgspec
 import pytest
-from click.testing import CliRunner
+from called import command
 
 from headrace import Client
 from headrace.app.answers import HistoryPoint
-from headrace.app.cli import headrace
 from headrace.learning.effects import Measured
 from headrace.learning.task import Task
 
@@ -83,12 +82,6 @@ def settle(workers):
     return expected
 
 
-def command(worker, *words):
-    told = CliRunner().invoke(headrace, ["metrics", "--config", str(worker.config), worker.task, *words])
-    assert told.exit_code == 0, (words, told.output, told.exception)
-    return told.output
-
-
 def test_every_worker_gives_the_points_that_an_uninterrupted_fold_has_measured(workers):
     expected = settle(workers)
     assert expected.updates == 700
@@ -143,13 +136,13 @@ def test_a_task_that_is_not_there_has_no_history(workers):
 
 
 def test_the_command_draws_a_line_for_each_shard_and_prints_json(workers):
-    drawn = command(workers[0])
+    drawn = command(workers[0], "metrics")
     assert drawn.count("champion") == 2
     assert "accuracy" in drawn
-    points = json.loads(command(workers[0], "--metric", "roc_auc", "--arm", "champion", "--json"))["points"]
+    points = json.loads(command(workers[0], "metrics", "--metric", "roc_auc", "--arm", "champion", "--json"))["points"]
     assert {*points[0]["arms"]["champion"]["metrics"]} == {"roc_auc"}
-    assert json.loads(command(workers[0], "--since", "2999-01-01T00:00:00+00:00", "--json"))["points"] == []
-    assert "no point" in command(workers[0], "--since", "2999-01-01")
+    assert json.loads(command(workers[0], "metrics", "--since", "2999-01-01T00:00:00+00:00", "--json"))["points"] == []
+    assert "no point" in command(workers[0], "metrics", "--since", "2999-01-01")
 
 
 def test_a_worker_that_was_killed_gives_the_same_history_and_goes_on(workers):

@@ -7,10 +7,9 @@ import uuid
 
 import harness
 import pytest
-from click.testing import CliRunner
+from called import command
 
 from headrace import Client
-from headrace.app.cli import headrace
 from headrace.learning.fold.learner import Learner
 from headrace.learning.task import Task
 
@@ -43,12 +42,6 @@ def shards(worker):
 
 def owned(worker):
     return [partition for partition, shard in shards(worker).items() if shard["state"] in ("live", "waiting")]
-
-
-def command(worker, *words):
-    told = CliRunner().invoke(headrace, [words[0], "--config", str(worker.config), worker.task, *words[1:]])
-    assert told.exit_code == 0, (words, told.output, told.exception)
-    return told.output
 
 
 def learn(client, task, samples):
