@@ -16,7 +16,7 @@ class Prediction(msgspec.Struct, frozen=True):
     value
         The predicted label; for a regression, the predicted number.
     probabilities
-        The probability of each label, 0 to 1; None for a regression.
+        The probability of each label, 0 to 1; None for a regression, and for a baseline whose probabilities nobody reads.
 
     Examples
     --------
@@ -60,5 +60,5 @@ def number(value: Label) -> float:
 def is_finite(prediction: Prediction) -> bool:
     """Return whether all numbers that decide a prediction are finite."""
     if prediction.probabilities is None:
-        return math.isfinite(number(prediction.value))
+        return isinstance(prediction.value, str) or math.isfinite(prediction.value)
     return math.isfinite(prediction.probabilities[prediction.value])

@@ -19,7 +19,7 @@ from headrace.learning.waiting.batch import LabelledFeatures
 from headrace.learning.watch import Watch, watchings
 
 
-@tagged("arm/2")
+@tagged("arm/3")
 class Arm:
     """A model with its detectors and its metrics. It predicts, is scored on its prediction, and then learns, in that order.
 
@@ -45,6 +45,8 @@ class Arm:
         The change of the learning rate that a reaction has made.
     cutoff
         Decides between true and false, if the task has a `threshold`.
+    is_brief
+        Whether it predicts labels without probabilities: as every regression, and as a baseline does where only labels are compared.
 
     Examples
     --------
@@ -70,6 +72,8 @@ class Arm:
         self.decide_by(task.threshold)
         self.broken = False  # True once a prediction was not finite, so that only the first one raises an alert
         self._regression = task.kind == "regression"
+        self.is_brief = False
+        self.answer_as(task)
         self._binary = task.kind == "binary"
         self._own = OwnAnswers(task) if ":" in task.model_name else None
 
@@ -83,7 +87,7 @@ class Arm:
         """
         if self._own is not None:
             prediction = self._own.prediction(self.model, features)
-        elif self._regression:
+        elif self.is_brief:
             value = self.model.predict_one(features)
             return None if value is None else Prediction(value)
         else:
@@ -171,6 +175,10 @@ class Arm:
     def decide_by(self, threshold: float | Threshold | None) -> None:
         """Predict true by a threshold from now on; None: where it is more probable. A baseline has none."""
         self.cutoff = None if threshold is None or self.role == "baseline" else Cutoff(threshold)
+
+    def answer_as(self, task: Task) -> None:
+        """Predict with probabilities from now on, or without, as the task compares them."""
+        self.is_brief = self._regression or (self.role == "baseline" and not task.compares_probabilities)
 
     def watch_anew(self, task: Task, role: Role | None = None) -> None:
         """Begin with new detectors, those that the task wants for an arm of this role."""

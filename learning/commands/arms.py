@@ -62,6 +62,7 @@ def change_experiments(state: State, before: Task, after: Task) -> None:
 def change_decisions(state: State, before: Task, after: Task) -> None:
     """Score the segments that are wanted now, and decide by the threshold that is wanted now."""
     state.segments = {name: state.segments.get(name, segment) for name, segment in segments_of(after).items()}
-    if after.threshold != before.threshold:
-        for arm in state.arms.values():
+    for arm in state.arms.values():
+        arm.answer_as(after)
+        if after.threshold != before.threshold:
             arm.decide_by(after.threshold)

@@ -1,7 +1,7 @@
 """The parts of a learner: the objects that the handlers of records read and write."""
 
 import math
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Collection, Container
 from contextlib import AbstractContextManager
 
 from headrace.learning.arms import Arm
@@ -105,13 +105,13 @@ class LearnerParts:
         """The arm whose predictions are served."""
         return self.state.arms["champion"]
 
-    def ask_arms(self) -> Iterator[tuple[str, Arm]]:
-        """Yield each arm that predicts for the current record, with its name: the last good version only for one record of `guard.every`."""
-        self.state.asked += 1
-        is_due = self.state.asked % self.task.guard.every == 0
-        for name, arm in self.state.arms.items():
-            if name != LAST_GOOD or is_due:
-                yield name, arm
+    def ask_arms(self) -> Collection[tuple[str, Arm]]:
+        """Give the arms that predict for the current record, with their names: the last good version only for one record of `guard.every`."""
+        state = self.state
+        state.asked += 1
+        if LAST_GOOD not in state.arms or state.asked % self.task.guard.every == 0:
+            return state.arms.items()
+        return [(name, arm) for name, arm in state.arms.items() if name != LAST_GOOD]
 
     def is_compared(self, predictions: Container[str]) -> bool:
         """Tell whether the guards compare the champion at a label: those for which the last good version has predicted; without it, one of `guard.every`.
@@ -127,12 +127,12 @@ class LearnerParts:
     @property
     def due_at(self) -> float:
         """The log time in milliseconds at which something is due even if no record comes; infinity if nothing waits."""
-        waiting = [self.join.due_at]
-        if self.order is not None:
-            waiting.append(self.order.due_at)
-        if self.batch is not None:
-            waiting.append(self.batch.due_at)
-        return min((at for at in waiting if at is not None), default=math.inf)
+        oldest = self.join.due_at
+        due: float = math.inf if oldest is None else oldest
+        for waiting in (self.order, self.batch):
+            if waiting is not None and waiting.due_at is not None:
+                due = min(due, waiting.due_at)
+        return due
 
     def describe(self) -> dict[str, Json]:
         """Describe the state of the shard for `GET /v1/{task}`, without the digest."""

@@ -33,14 +33,25 @@ class NoChange(base.Classifier):
         probabilities[self.last] = 1.0
         return probabilities
 
+    def predict_one(self, x: dict[str, Value]) -> Label | None:  # noqa: ARG002
+        """Return the last label; None before the first one."""
+        return self.last
 
-@tagged("majority/1", counts=dict[Plain, Count])
+
+@tagged("majority/2", counts=dict[Plain, Count], most=Plain | None)
 class Majority(base.Classifier):
-    """Answers as `river.dummy.PriorClassifier`: with the share of each label so far."""
+    """Answers as `river.dummy.PriorClassifier`: with the share of each label so far.
+
+    Attributes
+    ----------
+    most
+        The most frequent label, and of several the one that came first.
+    """
 
     def __init__(self) -> None:
         self.counts: dict[Label, int] = {}
         self.total = 0
+        self.most: Label | None = None
 
     @property
     def _multiclass(self) -> bool:
@@ -48,13 +59,23 @@ class Majority(base.Classifier):
 
     def learn_one(self, x: dict[str, Value], y: Label) -> None:  # noqa: ARG002
         """Count the label."""
-        self.counts[y] = self.counts.get(y, 0) + 1
+        counts = self.counts
+        counts[y] = count = counts.get(y, 0) + 1
         self.total += 1
+        most = self.most
+        if most is None or count > counts[most]:
+            self.most = y
+        elif count == counts[most] and y != most:
+            self.most = next(label for label in counts if label in (y, most))
 
     def predict_proba_one(self, x: dict[str, Value]) -> dict[Label, float]:  # noqa: ARG002
         """Return the share of each label; empty before the first one."""
         total = self.total
         return {label: count / total for label, count in self.counts.items()}
+
+    def predict_one(self, x: dict[str, Value]) -> Label | None:  # noqa: ARG002
+        """Return the most frequent label; None before the first one."""
+        return self.most
 
 
 def no_change() -> NoChange:

@@ -55,11 +55,13 @@ class PairedLoss:
         self.errors = 0
 
     def of(self, first: Prediction, second: Prediction, label: Label) -> tuple[float, float] | None:
-        """Compute both losses; None while there is no scale yet."""
+        """Compute both losses; None while there is no scale yet, and if a prediction lacks the probabilities that the loss reads."""
         if self.name == "zero_one":
             return (0.0 if first.value == label else 1.0), (0.0 if second.value == label else 1.0)
         if self.name == "absolute":
             return self._absolute(number(first.value), number(second.value), number(label))
+        if first.probabilities is None or second.probabilities is None:
+            return None
         compute = _log_loss if self.name == "log" else _brier
         return compute(first, label), compute(second, label)
 

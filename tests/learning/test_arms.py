@@ -17,6 +17,8 @@ from headrace.learning.experiments import Segment, Traffic
 from headrace.learning.metrics.tallies import Groups
 from headrace.learning.models import build, onnx
 from headrace.learning.models.onnx import OnnxClassifier, enter_file
+from headrace.learning.prediction import Prediction
+from headrace.learning.sequential.loss import PairedLoss
 from headrace.learning.snapshot import digest, seal, unseal
 from headrace.learning.task import ArmSettings, Experiment, Feature, Guard, Task, Threshold, Versions, define
 
@@ -54,6 +56,39 @@ def test_baselines_answer_as_those_of_river():
     for name, metric in wanted.items():
         assert log.state.arms[name].scoreboard.figures()["accuracy"] == metric.get()
     assert {one.arm for one in log.of(Predicted)} == {"champion"}, "what baselines predict is not published"
+
+
+@pytest.mark.parametrize("name", ["no_change", "majority"])
+def test_a_baseline_predicts_the_same_label_with_and_without_probabilities(name):
+    chance, model = random.Random(4), build(name, "multiclass")
+    assert model.predict_one({}) is None
+    for _ in range(3_000):
+        model.learn_one({}, chance.choice("abcde"))
+        shares = model.predict_proba_one({})
+        assert model.predict_one({}) == max(shares, key=shares.__getitem__)
+
+
+def test_a_waiting_question_holds_probabilities_of_a_baseline_only_where_they_are_compared():
+    def frozen(log):
+        log.samples(20)
+        log.fold({"id": "q", "features": {"x": 1.0, "bias": 1.0}})
+        match = log.learner.join.find("q", log.state.step + 1, log.state.clock)
+        return match.question[1].predictions["majority"]
+
+    label, shares = frozen(log_of())
+    assert (label, shares) in ((True, None), (False, None))
+    assert set(frozen(log_of(guard=Guard(loss="log", label_rate=False)))[1]) == {True, False}
+    assert set(frozen(log_of(experiments=[Experiment(b="majority", loss="brier")]))[1]) == {True, False}
+
+
+@pytest.mark.parametrize("loss", ["log", "brier"])
+def test_an_answer_without_probabilities_is_not_compared_by_a_loss_that_reads_them(loss):
+    sure, brief = Prediction.of_classes({False: 0.1, True: 0.9}), Prediction(True)
+    losses = PairedLoss("binary", loss)
+    assert losses.of(sure, brief, True) is None
+    assert losses.of(brief, sure, True) is None
+    assert losses.of(sure, sure, True) is not None
+    assert PairedLoss("binary").of(sure, brief, False) == (1.0, 1.0)
 
 
 def test_a_regression_has_the_last_label_and_the_mean_as_baselines():
