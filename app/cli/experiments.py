@@ -6,7 +6,7 @@ import click
 
 from headrace.app.cli.client import ask
 from headrace.app.cli.control import acting, send_control
-from headrace.app.cli.options import as_json, task_of, with_settings
+from headrace.app.cli.options import as_json, asking, task_of
 from headrace.app.settings import Settings
 from headrace.learning.task import Json
 
@@ -21,7 +21,7 @@ SAID = {
 
 
 @click.command()
-@with_settings
+@asking
 @click.argument("task")
 @click.argument("a", required=False)
 @click.argument("b", required=False)

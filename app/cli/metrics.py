@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from headrace.app.cli.client import ask
-from headrace.app.cli.options import as_json, task_of, with_settings
+from headrace.app.cli.options import as_json, asking, task_of
 from headrace.app.cli.places import seconds_of
 from headrace.app.settings import Settings
 from headrace.learning.metrics import METRICS
@@ -22,7 +22,7 @@ WIDTH = 20
 
 
 @click.command()
-@with_settings
+@asking
 @click.argument("task")
 @click.option("--since", metavar="TIME", help="The earliest log time: ISO 8601, or seconds since the epoch.")
 @click.option("--arm", metavar="NAME", help="Only this arm.")

@@ -6,13 +6,13 @@ import time
 import click
 
 from headrace.agents.notifier import HookError
-from headrace.app.cli.options import with_settings
+from headrace.app.cli.options import asking
 from headrace.app.hooks import TEST, make_hook
 from headrace.app.settings import Settings
 
 
 @click.command()
-@with_settings
+@asking
 @click.option("--test", is_flag=True, required=True, help="Send a test message.")
 def notify(settings: Settings, *, test: bool) -> None:  # noqa: ARG001 the only thing that it can do
     """Send a test message to the URL or the command of [notify], and tell whether it was taken."""

@@ -6,7 +6,7 @@ import click
 
 from headrace.app.cli.client import AnswerError, ask
 from headrace.app.cli.columns import InvalidCellError, infer_type, read_cell
-from headrace.app.cli.options import as_json, task_of, with_settings
+from headrace.app.cli.options import as_json, asking, task_of
 from headrace.app.settings import Settings
 from headrace.learning.task import Json, Task
 from headrace.tables.kafka.partitioner import partition_of
@@ -16,7 +16,7 @@ STALE_SECONDS = 10.0
 
 
 @click.command()
-@with_settings
+@asking
 @click.argument("task")
 @click.argument("features", nargs=-1, metavar="NAME=VALUE...")
 @click.option("--features", "document", metavar="JSON", help="The features as one JSON object.")

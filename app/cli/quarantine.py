@@ -16,7 +16,7 @@ from rich.text import Text
 
 from headrace.app.answers import StoredRefusal
 from headrace.app.cli.mend import export_records, replay_records
-from headrace.app.cli.options import as_json, task_of, with_settings
+from headrace.app.cli.options import as_json, asking, task_of
 from headrace.app.cli.past import find_topic, telling_of_broker
 from headrace.app.settings import Settings
 from headrace.learning.codes import REFUSALS, RefusalCode
@@ -33,7 +33,7 @@ SHOWN = 300
 
 
 @click.command()
-@with_settings
+@asking
 @click.argument("task")
 @click.option("--reason", type=click.Choice(get_args(RefusalCode)), metavar="CODE", help="Records of this code only.")
 @click.option("--limit", type=click.IntRange(0), default=3, show_default=True, help="How many records of each code.")

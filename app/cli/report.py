@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from headrace.app.cli.client import KEY_REMEDIES, AnswerError
-from headrace.app.cli.options import task_of, with_settings
+from headrace.app.cli.options import asking, task_of
 from headrace.app.client import Client, ClientError
 from headrace.app.report.page import write_page
 from headrace.app.report.run import collect
@@ -14,7 +14,7 @@ from headrace.app.settings import Settings
 
 
 @click.command()
-@with_settings
+@asking
 @click.argument("task")
 @click.option(
     "--out",

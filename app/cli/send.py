@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from headrace.app.cli.delay import delayed
-from headrace.app.cli.options import task_of, with_settings
+from headrace.app.cli.options import asking, task_of
 from headrace.app.cli.sources import SAMPLE_MAX, Columns, Sample, SampleSource, open_source
 from headrace.app.settings import Settings
 from headrace.learning.errors import BrokerError
@@ -34,7 +34,7 @@ SHOWN_MAX = 20
 
 
 @click.command()
-@with_settings
+@asking
 @click.argument("task")
 @click.argument("source")
 @click.option("--label", metavar="COLUMN", help="CSV: the column of the label ('label' unless given).")

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from headrace.app.cli.client import ask
-from headrace.app.cli.options import as_json, task_of, with_settings
+from headrace.app.cli.options import as_json, asking, task_of
 from headrace.app.settings import Settings
 from headrace.learning.task import Json
 
@@ -23,7 +23,7 @@ MAIN = ("accuracy", "mae")
 
 
 @click.command()
-@with_settings
+@asking
 @click.argument("task", required=False)
 @as_json
 def status(settings: Settings, task: str | None, as_json: bool) -> None:

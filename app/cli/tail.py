@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import click
 from aiokafka import ConsumerRecord
 
-from headrace.app.cli.options import as_json, task_of, with_settings
+from headrace.app.cli.options import as_json, asking, task_of
 from headrace.app.cli.past import find_topic, telling_of_broker
 from headrace.app.effects import describe_effect, pairs, plain
 from headrace.app.settings import Settings
@@ -25,7 +25,7 @@ SHOWN = 300
 
 
 @click.command()
-@with_settings
+@asking
 @click.argument("task")
 @click.argument("what", type=click.Choice(list(TOPICS)), default="records")
 @click.option(

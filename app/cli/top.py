@@ -16,7 +16,7 @@ from rich.live import Live
 
 from headrace.app.cli.board import TaskBoard, as_table
 from headrace.app.cli.client import KEY_REMEDIES, AnswerError
-from headrace.app.cli.options import task_of, with_settings
+from headrace.app.cli.options import asking, task_of
 from headrace.app.client import Client, ClientError, RateError, UnavailableError, UnreachableError
 from headrace.app.settings import Settings
 
@@ -31,7 +31,7 @@ TIMEOUT = 3.0
 
 
 @click.command()
-@with_settings
+@asking
 @click.argument("tasks", nargs=-1)
 @click.option("--once", is_flag=True, help="Print one table and end, as where there is no terminal.")
 def top(settings: Settings, tasks: tuple[str, ...], *, once: bool) -> None:

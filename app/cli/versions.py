@@ -8,13 +8,13 @@ from rich.console import Console
 from rich.table import Table
 
 from headrace.app.cli.client import ask
-from headrace.app.cli.options import as_json, task_of, with_settings
+from headrace.app.cli.options import as_json, asking, task_of
 from headrace.app.settings import Settings
 from headrace.learning.task import Json
 
 
 @click.command()
-@with_settings
+@asking
 @click.argument("task")
 @as_json
 def versions(settings: Settings, task: str, *, as_json: bool) -> None:

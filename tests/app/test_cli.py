@@ -51,6 +51,27 @@ def test_version_and_help_load_no_command(tmp_path):
 
 
 @pytest.mark.parametrize(
+    "command", [["status"], ["predict", "ads", "price=1"], ["compare", "ads", "champion", "majority"]]
+)
+def test_a_command_that_only_asks_a_worker_makes_no_model(tmp_path, command):
+    settings = tmp_path / "headrace.toml"
+    settings.write_text('[worker]\nweb = "127.0.0.1:1"\n[tasks.ads]\nkind = "binary"\nmodel = "nowhere:made"\n')
+    code = (
+        "import sys\nfrom headrace.app.cli import main\n"
+        "try: main()\nexcept SystemExit: print({'river', 'scipy', 'faust'} & {*sys.modules})"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *command, "--config", settings],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+    )
+    assert "no worker answers" in done.stderr
+    assert done.stdout == "set()\n"
+
+
+@pytest.mark.parametrize(
     "command", [["worker"], ["status"], ["doctor"], ["predict", "ads", "a=1"], ["send", "ads", "river:Phishing"]]
 )
 def test_wrong_settings_end_every_command_with_status_2_and_one_line(headrace, tmp_path, command):
