@@ -24,7 +24,7 @@ from headrace.learning.metrics.r2 import r2
 from headrace.learning.metrics.recall import macro_recall, recall
 from headrace.learning.metrics.rmse import rmse
 from headrace.learning.metrics.roc_auc import roc_auc
-from headrace.learning.metrics.tallies import Confusion, Errors, LabelLoss, Probabilities, Tally
+from headrace.learning.metrics.tallies import Confusion, Errors, LabelLoss, Probabilities, Scored, Tally
 from headrace.learning.metrics.tallies.probabilities import LEAST, MOST
 from headrace.learning.prediction import Prediction, number
 from headrace.learning.tags import tagged
@@ -32,10 +32,6 @@ from headrace.learning.task import Json, Kind, Label
 
 WINDOW = 1_000
 """The number of scored predictions in the moving window."""
-
-
-Scored = tuple[Label, Label, float | None]
-"""A label, the predicted label, and a probability: of true for two classes, of the label for more."""
 
 
 class Metric(NamedTuple):
@@ -174,8 +170,7 @@ class Scoreboard:
         """Return exact tallies of the moving window."""
         tallies = exact_tallies(self.tallies)
         for tally in tallies.values():
-            for label, value, p in self.window:
-                tally.update(label, value, p)
+            tally.update_many(self.window)
         return tallies
 
     def figure(self, name: str) -> float | None:

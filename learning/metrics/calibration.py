@@ -1,9 +1,10 @@
 """Calibration: the reliability curve, its error, and Murphy's decomposition of the Brier score, all from the same bins."""
 
-from collections.abc import Iterable, Sequence
-from itertools import accumulate
+from collections.abc import Sequence
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
 from headrace.learning.metrics.tallies import Groups
 
@@ -58,7 +59,7 @@ def equal_width(groups: Groups) -> list[Bin]:
     >>> equal_width(Groups([1, 0, 3], [3, 1, 1], [0.3, 0.31, 0.75]))
     [Bin(count=5, predicted=0.302, observed=0.2), Bin(count=4, predicted=0.75, observed=0.75)]
     """
-    return _bins(groups, (min(int(p * BINS), BINS - 1) for p in groups.p))
+    return _bins(groups, np.minimum((np.array(groups.p) * BINS).astype(np.int64), BINS - 1))
 
 
 def equal_mass(groups: Groups) -> list[Bin]:
@@ -73,28 +74,19 @@ def equal_mass(groups: Groups) -> list[Bin]:
     >>> [one.count for one in equal_mass(Groups([1] * 32, [1] * 32, [p / 100 for p in range(32)]))] == [4] * 16
     True
     """
-    counts = _counts(groups)
-    total = sum(counts)
-    middles = (2 * upto - count for count, upto in zip(counts, accumulate(counts), strict=True))  # doubled
-    return _bins(groups, (middle * BINS // (2 * total) for middle in middles))
+    counts = np.array(groups.positives, np.int64) + np.array(groups.negatives, np.int64)
+    middles = 2 * np.cumsum(counts) - counts  # doubled
+    return _bins(groups, middles * BINS // max(2 * int(counts.sum()), 1))
 
 
-def _counts(groups: Groups) -> list[int]:
-    return [ones + zeros for ones, zeros in zip(groups.positives, groups.negatives, strict=True)]
-
-
-def _bins(groups: Groups, places: Iterable[int]) -> list[Bin]:
+def _bins(groups: Groups, places: npt.NDArray[np.int64]) -> list[Bin]:
     """Put each group into its bin, 0 to 15."""
-    counts, positives, sums = [0] * BINS, [0] * BINS, [0.0] * BINS
-    for at, count, ones, p in zip(places, _counts(groups), groups.positives, groups.p, strict=True):
-        counts[at] += count
-        positives[at] += ones
-        sums[at] += count * p
-    return [
-        Bin(count, total / count, ones / count)
-        for count, ones, total in zip(counts, positives, sums, strict=True)
-        if count
-    ]
+    positives = np.array(groups.positives, np.int64)
+    counts = positives + np.array(groups.negatives, np.int64)
+    # Sums of whole numbers below 2**53 are exact as floats, and those of probabilities are added in the order of the groups.
+    weights = (counts, positives, counts * np.array(groups.p))
+    sums = zip(*(np.bincount(places, one, BINS).tolist() for one in weights), strict=True)
+    return [Bin(int(count), total / count, ones / count) for count, ones, total in sums if count]
 
 
 def expected_error(bins: Sequence[Bin]) -> float:

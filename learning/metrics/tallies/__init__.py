@@ -4,6 +4,6 @@ from headrace.learning.metrics.tallies.confusion import Confusion, Table
 from headrace.learning.metrics.tallies.errors import Errors
 from headrace.learning.metrics.tallies.label_loss import LabelLoss
 from headrace.learning.metrics.tallies.probabilities import Groups, Probabilities
-from headrace.learning.metrics.tallies.tally import Tally
+from headrace.learning.metrics.tallies.tally import Scored, Tally
 
-__all__ = ["Confusion", "Errors", "Groups", "LabelLoss", "Probabilities", "Table", "Tally"]
+__all__ = ["Confusion", "Errors", "Groups", "LabelLoss", "Probabilities", "Scored", "Table", "Tally"]

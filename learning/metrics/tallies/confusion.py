@@ -1,10 +1,10 @@
 """The confusion table: how often each label met each predicted label."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from headrace.learning.metrics.tallies.tally import Tally
+from headrace.learning.metrics.tallies.tally import Scored, Tally
 from headrace.learning.tags import Count, tagged
 from headrace.learning.task import Label
 
@@ -65,6 +65,11 @@ class Confusion(Tally):
             self.counts[label][value] += 1
         except KeyError:  # the first time
             self.count(label, value, 1)
+
+    def update_many(self, scored: Iterable[Scored]) -> None:
+        """Count many predictions."""
+        for (label, value), count in Counter((label, value) for label, value, _ in scored).items():
+            self.count(label, value, count)
 
     def count(self, label: Label, value: Label, count: int) -> None:
         """Count some predictions at once, at least one."""

@@ -1,11 +1,11 @@
 """The probabilities of True: their losses, and how many there were by label, in fixed cells or exactly."""
 
 from bisect import bisect_right
-from collections import Counter
 from collections.abc import Sequence
 from math import log
 from typing import Annotated, NamedTuple
 
+import numpy as np
 from msgspec import Meta
 
 from headrace.learning.metrics.tallies.tally import Tally, merge_means
@@ -181,7 +181,9 @@ class ExactProbabilities(Probabilities):
 
     def view(self) -> Groups:
         """Return a group for each probability, and the losses."""
-        positives, negatives = Counter(self.of_positives), Counter(self.of_negatives)
-        every = sorted(positives.keys() | negatives.keys())
-        counts = [positives.get(p, 0) for p in every], [negatives.get(p, 0) for p in every]
-        return Groups(*counts, every, self.log, self.squared / self.count if self.count else 0.0)
+        ones = len(self.of_positives)
+        every, places = np.unique(np.array(self.of_positives + self.of_negatives, float), return_inverse=True)
+        positives, negatives = (
+            np.bincount(part, minlength=len(every)).tolist() for part in (places[:ones], places[ones:])
+        )
+        return Groups(positives, negatives, every.tolist(), self.log, self.squared / self.count if self.count else 0.0)

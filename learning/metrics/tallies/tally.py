@@ -1,9 +1,13 @@
 """The base class of tallies."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from headrace.learning.task import Label
+
+Scored = tuple[Label, Label, float | None]
+"""A label, the predicted label, and a probability: of true for two classes, of the label for more."""
 
 
 class Tally(ABC):
@@ -38,6 +42,11 @@ class Tally(ABC):
         p
             The probability of True in a binary task, of the true label in a multiclass task, 0 to 1; None if the prediction has none.
         """
+
+    def update_many(self, scored: Iterable[Scored]) -> None:
+        """Count many predictions, each with its label, the predicted label and p."""
+        for label, value, p in scored:
+            self.update(label, value, p)
 
     @abstractmethod
     def add(self, other: Any) -> None:
