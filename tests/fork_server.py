@@ -11,6 +11,7 @@ import atexit
 import contextlib
 import gc
 import importlib
+import inspect
 import json
 import os
 import selectors
@@ -173,8 +174,8 @@ if __name__ == "__main__":
         importlib.import_module(module)
     from headrace.app.cli import main
 
+    inspect.getmodule(sys._getframe())  # notes the file of each module: Faust looks it up for each agent
     gc.collect()
-    gc.freeze()
+    gc.freeze()  # for good: a worker does so itself once it is wired, and the memory of its imports stays shared
     become(serve(sys.argv[1]))
-    gc.unfreeze()
     main()
