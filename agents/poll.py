@@ -18,6 +18,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust import App, Stream
+from faust.tables.manager import TableManager
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
@@ -236,8 +237,20 @@ class PollTransport(driver.Transport):
     Consumer = PollConsumer
 
 
+class NoTables(TableManager):
+    """Faust's table manager, for an app that has none of Faust's tables.
+
+    Faust's own waits a second for tables that may still be added, and the app does not join the group before.
+    """
+
+    async def on_start(self) -> None:
+        """Let the app join the group at once."""
+        await self._update_channels()
+        await self.recovery.start()
+
+
 class PollApp(App):
-    """A Faust app that consumes with `PollTransport`.
+    """A Faust app without tables that consumes with `PollTransport`.
 
     Attributes
     ----------
@@ -246,6 +259,9 @@ class PollApp(App):
     """
 
     backlog: Backlog
+
+    def __init__(self, *args: Any, **options: Any):
+        super().__init__(*args, TableManager=NoTables, **options)
 
     def _new_transport(self) -> PollTransport:
         return PollTransport(self.conf.broker_consumer, self)

@@ -9,6 +9,7 @@ import faust
 import pytest
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import CommitFailedError, IllegalStateError
+from faust.tables.manager import TableManager
 from faust.transport.consumer import Consumer as AnyConsumer
 from faust.transport.consumer import ThreadDelegateConsumer
 from faust.transport.drivers import aiokafka as driver
@@ -30,12 +31,31 @@ def test_the_private_members_are_there():
     assert callable(driver.Consumer._new_consumer_thread)
     assert callable(driver.AIOKafkaConsumerThread._create_worker_consumer)
     assert callable(faust.App._new_transport)
+    assert inspect.iscoroutinefunction(TableManager._update_channels)
 
 
 def test_an_app_uses_the_poll_transport():
     app = LearningApp("test", buffer_bytes=1 << 20, broker="kafka://127.0.0.1:1", store="memory://")
     assert isinstance(app._new_transport(), PollTransport)
     assert PollTransport.Consumer is PollConsumer
+
+
+def test_nothing_is_waited_for_before_the_group_is_joined(monkeypatch):
+    async def start():
+        app, waited = LearningApp("test", buffer_bytes=1 << 20, broker="kafka://127.0.0.1:1", store="memory://"), []
+        app.consumer = SimpleNamespace(assignment=set, pause_partitions=lambda _: None)
+
+        async def sleep(seconds):
+            waited.append(seconds)
+
+        monkeypatch.setattr(app.tables, "sleep", sleep)
+        await app.tables.on_start()
+        await app.tables.wait_until_tables_registered()  # what Faust waits for before it subscribes
+        await app.tables.recovery.stop()
+        return waited
+
+    assert asyncio.run(start()) == []
+    assert "await self.sleep(1.0)" in inspect.getsource(TableManager.on_start)
 
 
 def test_the_consumer_of_faust_reads_committed_records_only(monkeypatch):

@@ -1,0 +1,3 @@
+from mode.services import Service
+
+class Recovery(Service): ...
