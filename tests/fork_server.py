@@ -1,10 +1,10 @@
-"""Starts workers by forking a process that has imported all that a worker imports, which is most of the time of a start.
+"""Starts commands by forking a process that has imported all that a worker imports, which is most of the time of a start.
 
     python tests/fork_server.py SOCKET
 
-It listens on a Unix socket, one connection for each worker: it reads a line of JSON (`arguments`, `environment`, `folder`, `log`), answers
-the process id, and at its end the exit status, as `subprocess.Popen` has it. It ends when its standard input does. What a worker does
-is the same as that of `python -m headrace`: nothing of the command line, its settings or its loop has run before the fork.
+It listens on a Unix socket, one connection for each command: it reads a line of JSON (`arguments`, `environment`, `folder`, `out`, `err`),
+answers the process id, and at its end the exit status, as `subprocess.Popen` has it. It ends when its standard input does. What a command does
+is the same as that of `python -m headrace` or `faust`: nothing of the command line, its settings or its loop has run before the fork.
 """
 
 import atexit
@@ -26,8 +26,21 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 
-IMPORTED = ("headrace.app.worker", "headrace.app.cli.worker", "headrace.app.trial", "scipy.stats", "river.proba")
+IMPORTED = (
+    "headrace.app.cli.worker",
+    "headrace.app.client",
+    "headrace.app.trial",
+    "headrace.app.worker",
+    "rich.table",
+    "river.proba",
+    "scipy.stats",
+)
 """What is imported before the forks."""
+
+PROGRAMS = {"headrace": "headrace.app.cli:main", "faust": "faust.cli.faust:cli"}
+"""The function that each program calls."""
+
+APPENDING = os.O_WRONLY | os.O_APPEND | os.O_CREAT
 
 
 class Forked:
@@ -81,12 +94,20 @@ class Server:
     def __init__(self) -> None:
         self._folder: str | None = None
 
-    def start(self, arguments: list[str], environment: dict[str, str], folder: Path, log: Path) -> Forked:
-        """Start a worker."""
+    def start(self, arguments: list[str], environment: dict[str, str], folder: Path, out: Path, err: Path) -> Forked:
+        """Start a command: a program of `PROGRAMS` and its arguments. Its output is appended to two files, which may be one."""
         if self._folder is None:
             self._folder = self._begin()
-        request = {"arguments": arguments, "environment": environment, "folder": str(folder), "log": str(log)}
+        request = {"arguments": arguments, "environment": environment}
+        request |= {"folder": str(folder), "out": str(out), "err": str(err)}
         return Forked(f"{self._folder}/socket", request)
+
+    def run(self, arguments: list[str], environment: dict[str, str], folder: Path) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end, as `subprocess.run` does."""
+        with tempfile.TemporaryDirectory() as kept:
+            out, err = Path(kept) / "out", Path(kept) / "err"
+            status = self.start(arguments, environment, folder, out, err).wait()
+            return subprocess.CompletedProcess(arguments, status, out.read_text(), err.read_text())
 
     def _begin(self) -> str:
         folder = tempfile.mkdtemp(prefix="workers-")
@@ -160,11 +181,11 @@ def become(request: dict[str, Any]) -> None:
     os.environ.update(request["environment"])
     given = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry and entry != str(ROOT)]
     sys.path[1:1] = given
-    nothing, log = os.open(os.devnull, os.O_RDONLY), os.open(request["log"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-    for number, opened in enumerate((nothing, log, log)):
+    modes = {os.devnull: os.O_RDONLY, request["out"]: APPENDING, request["err"]: APPENDING}
+    for number, name in enumerate((os.devnull, request["out"], request["err"])):
+        opened = os.open(name, modes[name])
         os.dup2(opened, number)
-    os.close(nothing)
-    os.close(log)
+        os.close(opened)
     sys.argv = request["arguments"]
 
 
@@ -172,10 +193,9 @@ if __name__ == "__main__":
     sys.path[0] = str(ROOT)
     for module in IMPORTED:
         importlib.import_module(module)
-    from headrace.app.cli import main
-
     inspect.getmodule(sys._getframe())  # notes the file of each module: Faust looks it up for each agent
     gc.collect()
     gc.freeze()  # for good: a worker does so itself once it is wired, and the memory of its imports stays shared
     become(serve(sys.argv[1]))
-    main()
+    place, _, function = PROGRAMS[sys.argv[0]].partition(":")
+    sys.exit(getattr(importlib.import_module(place), function)())

@@ -181,8 +181,8 @@ class Worker:
     Attributes
     ----------
     is_forked
-        Whether workers are forked from a process that has imported all, which saves three of four seconds of a start; with a command or a
-        path of its own, none is. The tests fork; what measures or kills for long starts workers as a user does.
+        Whether workers and commands are forked from a process that has imported all, which saves three of four seconds of a start; with a
+        command or a path of its own, none is. The tests fork; what measures or kills for long starts workers as a user does.
 
     Parameters
     ----------
@@ -216,13 +216,12 @@ class Worker:
 
     def start(self) -> "Worker":
         """Start it; it is not ready yet."""
-        if self.is_forked and self.command is HEADRACE and self.path.startswith(f"{ROOT}{os.pathsep}"):
-            arguments = self.arguments()[len(self.command) :]
-            self.process = SERVER.start(
-                ["headrace", *arguments], self.environment(), self.folder, self.folder / "worker.log"
-            )
+        log_file = self.folder / "worker.log"
+        if self.can_fork:
+            arguments = ["headrace", *self.arguments()[len(self.command) :]]
+            self.process = SERVER.start(arguments, self.environment(), self.folder, log_file, log_file)
             return self
-        with (self.folder / "worker.log").open("ab") as log:
+        with log_file.open("ab") as log:
             self.process = subprocess.Popen(
                 self.arguments(),
                 stdout=log,
@@ -232,6 +231,11 @@ class Worker:
                 cwd=self.folder,
             )
         return self
+
+    @property
+    def can_fork(self) -> bool:
+        """Whether its commands are those of the process that forks."""
+        return self.is_forked and self.command is HEADRACE and self.path.startswith(f"{ROOT}{os.pathsep}")
 
     def arguments(self) -> list[str]:
         """The command and its arguments."""
@@ -244,9 +248,11 @@ class Worker:
 
     def run(self, verb: str, *words: str) -> subprocess.CompletedProcess[str]:
         """Run a command of the command line to its end, with the settings of this worker."""
-        arguments = [*self.command, verb, "--config", str(self.config), *words]
+        arguments = [verb, "--config", str(self.config), *words]
+        if self.can_fork:
+            return SERVER.run(["headrace", *arguments], self.environment(), self.folder)
         where = {"env": self.environment(), "cwd": self.folder}
-        return subprocess.run(arguments, check=False, capture_output=True, text=True, **where)
+        return subprocess.run([*self.command, *arguments], check=False, capture_output=True, text=True, **where)
 
     def wait_ready(self, seconds: float = 60.0) -> "Worker":
         """Wait until it can answer and no shard of its own is being opened any more."""

@@ -6,9 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from fork_server import SERVER
 from harness import ROOT, Worker, free_port, wait_for
 
-FAUST = [str(Path(sys.executable).with_name("faust")), "-A", "headrace.worker"]
+PROGRAM = [str(Path(sys.executable).with_name("faust")), "-A", "headrace.worker"]
+FORKED = ["faust", "-A", "headrace.worker"]
 TASK = """
 [tasks.listed]
 kind = "binary"
@@ -16,11 +18,12 @@ features.x = { type = "float" }
 """
 
 
-def faust(config, *arguments, **more):
-    environment = os.environ | {"HEADRACE_CONFIG": str(config), "PYTHONPATH": str(ROOT)}
-    return subprocess.run(
-        [*FAUST, *arguments], env=environment, capture_output=True, text=True, timeout=60, check=False, **more
-    )
+def environment(config):
+    return os.environ | {"HEADRACE_CONFIG": str(config), "PYTHONPATH": str(ROOT)}
+
+
+def faust(config, *arguments, cwd=ROOT):
+    return SERVER.run([*FORKED, *arguments], environment(config), cwd)
 
 
 @pytest.fixture
@@ -71,7 +74,8 @@ def test_another_datadir_is_refused_and_the_same_one_is_not(config, tmp_path):
 
 def test_a_start_with_another_hash_seed_prints_one_banner(config, monkeypatch):
     monkeypatch.delenv("PYTHONHASHSEED")
-    refused = faust(config, "worker", "--web-port=1234")
+    command = [*PROGRAM, "worker", "--web-port=1234"]
+    refused = subprocess.run(command, env=environment(config), capture_output=True, text=True, timeout=60, check=False)
     assert refused.returncode == 2
     assert refused.stdout.count("| transport ") == 1
 
@@ -106,7 +110,7 @@ class FaustWorker(Worker):
     is_forked = False
 
     def arguments(self):
-        return [*FAUST, "worker", "-l", "info"]
+        return [*PROGRAM, "worker", "-l", "info"]
 
 
 def test_it_learns_answers_and_ends(tmp_path, broker):
