@@ -15,6 +15,9 @@ assert sys.version_info >= (3, 11)
 
 harness.Worker.is_forked = True
 
+# The brokers of the tests live too short for Java's second compiler, which takes half of the CPU time of a start.
+os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1")
+
 
 def pytest_report_header() -> str:
     if harness.has_kafka():
