@@ -11,8 +11,8 @@ from pathlib import Path
 from harness import Worker
 
 RUN = uuid.uuid4().hex[:8]
-VIEWS, HOSTILE, DECLARED, COMMAND_LINE, METRICS, AMOUNTS = (
-    f"{name}-{RUN}" for name in ("views", "hostile", "declared", "command-line", "metrics", "amounts")
+VIEWS, HOSTILE, DECLARED, COMMAND_LINE, METRICS, AMOUNTS, TERMINAL = (
+    f"{name}-{RUN}" for name in ("views", "hostile", "declared", "command-line", "metrics", "amounts", "terminal")
 )
 
 TASKS = f"""
@@ -38,6 +38,9 @@ partitions = 2
 
 [tasks.{AMOUNTS}]
 kind = "regression"
+
+[tasks.{TERMINAL}]
+kind = "multiclass"
 """
 
 

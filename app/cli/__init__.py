@@ -95,16 +95,19 @@ def headrace() -> None:
 
 def main() -> None:
     """Run a command. Exit status: 0 success, 1 failure, 2 wrong usage or settings."""
+    from headrace.app.cli.terminal import printable, say
+
     try:
         # click returns the exit status of a command as a number
         status = headrace(prog_name="headrace", standalone_mode=False)
         sys.exit(status if type(status) is int else 0)
     except HeadraceError as error:
-        click.secho(str(error), fg="red", err=True)
+        say(str(error), fg="red", err=True)
         sys.exit(2 if isinstance(error, SettingsError) else 1)
     except click.ClickException as error:
+        error.message = printable(error.message, keep="\n")
         error.show()
         sys.exit(error.exit_code)
     except click.Abort:
-        click.echo("Stopped.", err=True)
+        say("Stopped.", err=True)
         sys.exit(130)

@@ -10,6 +10,7 @@ import msgspec
 from headrace.app.cli.client import AnswerError, ask
 from headrace.app.cli.control import append_control, controlling, lacking, send_control, tell
 from headrace.app.cli.options import task_of
+from headrace.app.cli.terminal import say, say_json
 from headrace.app.settings import Settings
 from headrace.learning.task import Json, Task, define, differences
 
@@ -64,12 +65,12 @@ def apply(
         for key in changes
     }
     if as_json and dry_run:
-        click.echo(json.dumps({key: [*changes[key], effects[key]] for key in changes}, indent=2))
+        say_json({key: [*changes[key], effects[key]] for key in changes})
     elif not as_json:
         for key, (before, after) in changes.items():
-            click.echo(f"{key}: {json.dumps(before)} -> {json.dumps(after)}\n  {effects[key]}")
+            say(f"{key}: {json.dumps(before)} -> {json.dumps(after)}", f"  {effects[key]}")
     if not changes and not is_untaught:
-        click.echo(
+        say(
             "{}" if as_json and not dry_run else f"The settings of {wanted.name} are in force.", err=as_json and dry_run
         )
     if dry_run or not (changes or is_untaught):

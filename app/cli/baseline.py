@@ -10,6 +10,7 @@ import msgspec
 
 from headrace.app.cli.options import task_of, with_settings
 from headrace.app.cli.sources import Columns, Sample, open_source
+from headrace.app.cli.terminal import say
 from headrace.app.settings import Settings
 from headrace.learning.task import Label, Task, Value
 
@@ -73,9 +74,9 @@ def baseline(
     except ImportError:
         raise click.ClickException(EXTRA) from None
     path.write_bytes(data)
-    click.echo(f"{score}. Trained on all {len(rows):,} rows, and wrote {path}.")
-    click.echo("Declare it in headrace.toml, and run headrace apply, or start the worker:\n")
-    click.echo(f'[tasks.{wanted.name}.arms.batch]\nonnx = "{path.name}"')
+    say(f"{score}. Trained on all {len(rows):,} rows, and wrote {path}.")
+    say("Declare it in headrace.toml, and run headrace apply, or start the worker:", "")
+    say(f"[tasks.{wanted.name}.arms.batch]", f'onnx = "{path.name}"')
 
 
 def _check(task: Task) -> None:

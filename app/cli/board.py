@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from headrace.app.answers import ArmStatus, ShardStatus, Status, StoredSignal
+from headrace.app.cli.screen import styled
 from headrace.learning.task import Json
 
 SAMPLES = 6
@@ -93,23 +94,23 @@ class TaskBoard:
 def as_table(boards: dict[str, TaskBoard], address: str, now: datetime) -> RenderableType:
     """Show all tasks as one table, with a line above it that says when, and lines below it for what is wrong."""
     failures = {board.failure for board in boards.values() if board.failure}
-    head = Text.assemble((address, "bold"), f"  {now:%Y-%m-%d %H:%M:%S} UTC")
+    head = styled(f"{address}  {now:%Y-%m-%d %H:%M:%S} UTC", "bold")
     table = Table()
     for column in COLUMNS:
         table.add_column(column, justify="left" if column in LEFT else "right", no_wrap=column != "last signal")
-    notes = [Text(failure, style="bold red") for failure in sorted(failures)]
+    notes = [styled(failure, "bold red") for failure in sorted(failures)]
     for name, board in boards.items():
         if board.status is None:
-            table.add_row(Text(name), "", Text("unknown", style="dim"))
+            table.add_row(name, "", styled("unknown", "dim"))
             continue
         for number, shard in enumerate(board.status.shards):
             table.add_row(*row_of(board, shard, is_first=number == 0), style="dim" if board.failure else "")
             if isinstance(shard.error, str):
-                notes.append(Text(f"{name}, shard {shard.partition}: {shard.error}", style="red"))
+                notes.append(styled(f"{name}, shard {shard.partition}: {shard.error}", "red"))
     return Group(head, table, *notes)
 
 
-def row_of(board: TaskBoard, shard: ShardStatus, *, is_first: bool) -> list[Text]:
+def row_of(board: TaskBoard, shard: ShardStatus, *, is_first: bool) -> list[str | Text]:
     """Return the cells of a shard. The name of the task and its answers stand in its first row alone."""
     assert board.status is not None
     champion = None if isinstance(shard.arms, UnsetType) else shard.arms.get("champion")
@@ -126,8 +127,8 @@ def row_of(board: TaskBoard, shard: ShardStatus, *, is_first: bool) -> list[Text
         "version": (champion.version or "") if champion else "",
         "last signal": last_signal(board.signals, shard.partition),
     }
-    state = Text(shard.state, style=STYLES.get(shard.state, ""))
-    return [state if column == "state" else Text(cells[column]) for column in COLUMNS]
+    state = styled(shard.state, STYLES.get(shard.state, ""))
+    return [state if column == "state" else cells[column] for column in COLUMNS]
 
 
 def lag_of(shard: ShardStatus) -> str:

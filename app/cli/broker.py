@@ -6,6 +6,7 @@ from types import FrameType
 import click
 
 from headrace.app import broker as embedded
+from headrace.app.cli.terminal import say
 
 
 @click.command()
@@ -21,7 +22,7 @@ def broker(listen: str) -> None:
 
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, stop)
-    click.echo(
+    say(
         f"Kafka-compatible broker on {listen}, in memory only. For lasting logs use Kafka: deploy/kafka/. Stop: Ctrl-C."
     )
     if process.wait() > 0:

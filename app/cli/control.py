@@ -1,7 +1,6 @@
 """`headrace checkpoint`, `pin`, `rollback`, `promote`, `pause`, `resume` and `react`: control records from the command line."""
 
 import getpass
-import json
 import sys
 from collections.abc import Callable, Mapping
 
@@ -9,6 +8,7 @@ import click
 
 from headrace.app.cli.client import ask
 from headrace.app.cli.options import as_json, task_of, with_settings
+from headrace.app.cli.terminal import say, say_json
 from headrace.app.settings import Settings
 from headrace.learning.task import Json, Task
 
@@ -57,7 +57,7 @@ def send_control(
         record = record | {"id": record_id}
     if dry_run:
         body = _signed(record, partitions)
-        click.echo(json.dumps(body if about is None else {**about, "record": body}, indent=2))
+        say_json(body if about is None else {**about, "record": body})
         return
     answer = append_control(settings, task, record, partitions)
     tell(answer, as_json=as_json, about=about)
@@ -75,10 +75,10 @@ def append_control(
 def tell(answer: dict[str, Json], *, as_json: bool, about: Mapping[str, Json] | None = None) -> None:
     """Say what every shard did with a control record."""
     if as_json:
-        click.echo(json.dumps({**(about or {}), **answer}, indent=2))
+        say_json({**(about or {}), **answer})
         return
     for shard in answer["shards"]:
-        click.echo(f"shard {shard['partition']}: {shard['did'] or 'has not come to it yet; see headrace status'}")
+        say(f"shard {shard['partition']}: {shard['did'] or 'has not come to it yet; see headrace status'}")
 
 
 def lacking(answer: dict[str, Json]) -> dict[str, Json] | None:

@@ -8,9 +8,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import click
-from rich.console import Console
 
 from headrace.app import broker as embedded
+from headrace.app.cli.screen import Screen
+from headrace.app.cli.terminal import say
 from headrace.app.cli.top import unbuffered_keys
 from headrace.app.command import fix_hash_seed
 from headrace.app.demo import ACTS
@@ -46,7 +47,7 @@ def demo(broker: str | None, *, stay: bool | None) -> None:
     stays = sys.stdin.isatty() and sys.stdout.isatty() if stay is None else stay
     fix_hash_seed()
     os.environ.pop("HEADRACE_KEYS", None)  # the demo's workers need no API keys
-    terminal = Terminal(Console(highlight=False))
+    terminal = Terminal(Screen(highlight=False))
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="headrace-demo-")))
         if broker is None:
@@ -54,18 +55,18 @@ def demo(broker: str | None, *, stay: bool | None) -> None:
             process = embedded.start(address)
             stack.callback(process.wait)
             stack.callback(process.terminate)
-            click.echo(f"Broker: the embedded one, in memory, at {address}.")
+            say(f"Broker: the embedded one, in memory, at {address}.")
             stage = Stage(folder, address, terminal, embedded=True)
         else:
             address = broker.removeprefix("kafka://")
             asyncio.run(check_broker(address))
             prefix = f"phishing-demo-{os.getpid()}"  # a shared broker may hold an older run
-            click.echo(f"Broker: {address}; the topics of this run begin with {prefix}.")
+            say(f"Broker: {address}; the topics of this run begin with {prefix}.")
             stage = Stage(folder, address, terminal, embedded=False, prefix=prefix)
         equal = asyncio.run(play(ACTS, stage, key_pressed if stays else None))
     if not equal:
         raise click.ClickException("the results differ, and they must not. Please report this.")
-    click.echo(NEXT)
+    say(*NEXT.split("\n"))
 
 
 async def key_pressed() -> None:

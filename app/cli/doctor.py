@@ -16,13 +16,13 @@ import click
 import msgspec
 from aiokafka.errors import KafkaError
 from aiokafka.protocol.admin import ApiVersionRequest
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from headrace.app import broker as embedded
 from headrace.app.cli.client import ask
 from headrace.app.cli.options import as_json as json_option
+from headrace.app.cli.screen import Screen, styled
+from headrace.app.cli.terminal import say_json
 from headrace.app.doors import doors_of
 from headrace.app.limits import descriptor_limit, needed_descriptors
 from headrace.app.settings import Settings, import_from, load
@@ -71,9 +71,9 @@ def doctor(*, config: str | None, model: str | None, kind: Kind | None, as_json:
         settings = load(config)
         findings = [finding for check in CHECKS for finding in check(settings)]
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(findings), indent=2))
+        say_json(msgspec.to_builtins(findings))
     else:
-        Console().print(as_table(findings))
+        Screen().print(as_table(findings))
     if any(finding.status == "fault" for finding in findings):
         sys.exit(1)
 
@@ -92,11 +92,11 @@ def as_table(findings: list[Finding]) -> Table:
     table.add_column("", no_wrap=True)
     table.add_column("check", no_wrap=True)
     table.add_column("found, and what to do", overflow="fold")
-    marks = {"ok": "[green]ok[/]", "note": "[yellow]note[/]", "fault": "[red]fault[/]"}
+    styles = {"ok": "green", "note": "yellow", "fault": "red"}
     for finding in findings:
-        table.add_row(marks[finding.status], escape(finding.check), escape(finding.what))
+        table.add_row(styled(finding.status, styles[finding.status]), finding.check, finding.what)
         if finding.remedy:
-            table.add_row("", "", f"[bold]{escape(finding.remedy)}[/]")
+            table.add_row("", "", styled(finding.remedy, "bold"))
     return table
 
 

@@ -1,14 +1,14 @@
 """`headrace drift`: what the detectors and guards of a task have noticed."""
 
-import json
 from datetime import UTC, datetime
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from headrace.app.cli.client import ask
 from headrace.app.cli.options import as_json, asking, task_of
+from headrace.app.cli.screen import Screen
+from headrace.app.cli.terminal import say, say_json
 from headrace.app.settings import Settings
 from headrace.learning.task import Json
 
@@ -22,12 +22,12 @@ def drift(settings: Settings, task: str, last: int, *, as_json: bool) -> None:
     """List what detectors and guards have noticed in TASK, oldest first. A signal that waits for `headrace react` is marked with *."""
     answer = ask(settings, "GET", f"/v1/{task_of(settings, task).name}/drift")
     if as_json:
-        click.echo(json.dumps(answer, indent=2))
+        say_json(answer)
         return
     if not answer["signals"]:
-        click.echo("Nothing was noticed yet.")
+        say("Nothing was noticed yet.")
         return
-    console = Console()
+    console = Screen()
     table = Table("signal", "time", "detector", "watched", "before", "after", "action")
     for signal in answer["signals"][-last:]:
         table.add_row(*describe(signal))

@@ -1,12 +1,11 @@
 """`headrace compare` and `headrace traffic`: which of two arms is better, and which arm answers whom."""
 
-import json
-
 import click
 
 from headrace.app.cli.client import ask
 from headrace.app.cli.control import acting, send_control
 from headrace.app.cli.options import as_json, asking, task_of
+from headrace.app.cli.terminal import say, say_json
 from headrace.app.settings import Settings
 from headrace.learning.task import Json
 
@@ -33,12 +32,12 @@ def compare(settings: Settings, task: str, a: str | None, b: str | None, *, as_j
     wanted = {one for one in (a, b) if one is not None}
     shown = [row for row in rows if wanted <= {row["a"], row["b"]}]
     if as_json:
-        click.echo(json.dumps({"experiments": shown}, indent=2))
+        say_json({"experiments": shown})
         return
     if not shown:
         pairs = sorted({f"{row['a']} and {row['b']}" for row in rows})
         if not wanted:
-            click.echo(
+            say(
                 "There is no other arm than the baselines: declare one under [tasks.NAME.arms], and run headrace apply."
             )
             return
@@ -47,7 +46,7 @@ def compare(settings: Settings, task: str, a: str | None, b: str | None, *, as_j
             "Add one under [[tasks.NAME.experiments]], and run headrace apply."
         )
     for row in shown:
-        click.echo(describe(row))
+        say(*describe(row).split("\n"))
 
 
 def describe(row: dict[str, Json]) -> str:

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 
 import click
 import msgspec
-from rich.console import Console
 from rich.table import Table
 
 from headrace.agents.jobs.order import Progress as Told
@@ -14,6 +13,8 @@ from headrace.agents.replay import ReplayError
 from headrace.agents.replay.life import Life, LifeFold, Look, Trace, find_traces
 from headrace.app.cli.options import as_json, task_of, with_settings
 from headrace.app.cli.past import Topics, choose_partition, look_back, reading, replay_of
+from headrace.app.cli.screen import Screen
+from headrace.app.cli.terminal import say, say_json
 from headrace.app.settings import Settings
 from headrace.learning.explain import LinearExplanation
 from headrace.learning.task import Json, Task
@@ -39,7 +40,7 @@ def explain(settings: Settings, task: str, identity: str, *, partition: int | No
 
     life = look_back(settings, look, f"explain {identity}")
     if as_json:
-        click.echo(json.dumps(msgspec.to_builtins(life), indent=2))
+        say_json(msgspec.to_builtins(life))
     else:
         _show(life)
 
@@ -77,42 +78,34 @@ async def find_life(
 
 
 def _show(life: Life) -> None:
-    console = Console()
+    console = Screen()
     when = f"{datetime.fromtimestamp(life.time, UTC):%Y-%m-%d %H:%M:%S} UTC"
-    click.secho(
-        f"{life.kind} {life.id}: shard {life.partition}, position {life.position}, row {life.row}, {when}", bold=True
-    )
-    click.echo(f"features  {json.dumps(life.features)}")
+    say(f"{life.kind} {life.id}: shard {life.partition}, position {life.position}, row {life.row}, {when}", bold=True)
+    say(f"features  {json.dumps(life.features)}")
     if life.served is not None:
-        click.echo(
-            f"served    {_value(life.served.prediction)} by {life.served.arm} at position {life.served.position}"
-        )
+        say(f"served    {_value(life.served.prediction)} by {life.served.arm} at position {life.served.position}")
         if life.served.rebuilt is not None:
-            click.echo(f"rebuilt   {_say(life.served.rebuilt)}")
+            say(f"rebuilt   {_say(life.served.rebuilt)}")
     for look in life.scored:
-        click.echo(f"scored    {_say(look)}")
+        say(f"scored    {_say(look)}")
     champion = next((look for look in life.scored if look.arm == "champion"), None)
     if champion is not None:
         _show_why(console, champion)
-    click.echo(f"state     {life.state}")
+    say(f"state     {life.state}")
     if life.answer is not None:
         label = f"label {_value(life.answer.label)}" if life.answer.label is not None else "no label"
         place = "" if life.answer.position is None else f" at position {life.answer.position}"
-        click.echo(f"answer    {label} ({life.answer.how}) after {life.answer.delay_s:g} s{place}")
+        say(f"answer    {label} ({life.answer.how}) after {life.answer.delay_s:g} s{place}")
     if life.learned is not None:
         before, after = (_chance(look, life.learned.label) for look in (life.learned.before, life.learned.after))
-        click.echo(f"learned   {_value(life.learned.label)}: for the same features {before} before, {after} after")
+        say(f"learned   {_value(life.learned.label)}: for the same features {before} before, {after} after")
     for refusal in life.refusals:
-        click.secho(
-            f"refused   position {refusal.position}, row {refusal.row}: {refusal.code}: {refusal.reason}", fg="yellow"
-        )
+        say(f"refused   position {refusal.position}, row {refusal.row}: {refusal.code}: {refusal.reason}", fg="yellow")
     if life.elsewhere:
-        click.secho(
-            f"elsewhere records of this id are in the shards {life.elsewhere}, and do not reach this one", fg="yellow"
-        )
+        say(f"elsewhere records of this id are in the shards {life.elsewhere}, and do not reach this one", fg="yellow")
 
 
-def _show_why(console: Console, look: Look) -> None:
+def _show_why(console: Screen, look: Look) -> None:
     if isinstance(look.why, LinearExplanation):
         of = "" if look.why.label is None else f" of {look.why.label}"
         table = Table("feature", "value", "weight", "adds", title=f"score{of}: {look.why.score:.6g}")
@@ -122,9 +115,9 @@ def _show_why(console: Console, look: Look) -> None:
         console.print(table)
     elif look.why is not None:
         for step in look.why.path:
-            click.echo(f"          {step.taken} (it has {_value(step.value)})")
+            say(f"          {step.taken} (it has {_value(step.value)})")
         seen = ", ".join(f"{label} {count:g}" for label, count in look.why.seen.items())
-        click.echo(f"          leaf of {look.why.weight:g} records{': ' + seen if seen else ''}")
+        say(f"          leaf of {look.why.weight:g} records{': ' + seen if seen else ''}")
 
 
 def _say(look: Look) -> str:

@@ -14,6 +14,7 @@ import click
 
 from headrace.app.cli.columns import BOOLEANS, WHOLE, Type, infer_type, read_rows
 from headrace.app.cli.sources import Columns, check_header
+from headrace.app.cli.terminal import say
 from headrace.app.proof import SECRET_MIN
 from headrace.app.settings import parse
 from headrace.learning.task import Kind
@@ -94,12 +95,12 @@ def init(
         what = f"{error.filename} cannot be read or written: {error.strerror}."
         raise click.ClickException(f"{what} Grant the right to, or name another file: --config FILE.") from None
     named = "" if config == "headrace.toml" else f" --config {shlex.quote(config)}"
-    click.echo(f"Wrote {path} and {secret}." if made else f"Wrote {path}. It uses the {secret} that is there.")
-    click.echo(f"{secret} is secret: give all workers the same, keep a copy, and do not commit it.")
-    click.echo(f"Read {path} through; then, each in a terminal of its own:\n")
-    click.echo(f"  headrace broker               # or set broker.url to your Kafka\n  headrace worker{named}")
-    click.echo(f"  headrace send{named} {name} {send}\n  headrace status{named} {name}")
-    click.echo(f"  headrace predict{named} {name} {features}")
+    say(f"Wrote {path} and {secret}." if made else f"Wrote {path}. It uses the {secret} that is there.")
+    say(f"{secret} is secret: give all workers the same, keep a copy, and do not commit it.")
+    say(f"Read {path} through; then, each in a terminal of its own:", "")
+    say("  headrace broker               # or set broker.url to your Kafka", f"  headrace worker{named}")
+    say(f"  headrace send{named} {name} {send}", f"  headrace status{named} {name}")
+    say(f"  headrace predict{named} {name} {features}")
 
 
 def make_key(path: Path) -> bool:

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from secrets import token_hex
 
 import click
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -16,6 +15,8 @@ from headrace.app.cli.control import Function, controlling, lacking, send_contro
 from headrace.app.cli.installing import shards_of
 from headrace.app.cli.options import task_of
 from headrace.app.cli.places import PLACE, find_ranges, seconds_of
+from headrace.app.cli.screen import Screen
+from headrace.app.cli.terminal import say, say_json
 from headrace.app.settings import Settings
 from headrace.learning.errors import HeadraceError
 from headrace.learning.task import Json, Task
@@ -120,10 +121,10 @@ def jobs(
         return
     found = [job for job in standing(settings, wanted) if not partitions or job["partition"] in partitions]
     if as_json:
-        click.echo(json.dumps({"jobs": found}, indent=2))
+        say_json({"jobs": found})
         return
     if not found:
-        click.echo("No job is under way.")
+        say("No job is under way.")
         return
     table = Table("job", "kind", "shard", "state", "done", "rows/s", "left", "attempts", "error")
     for job in found:
@@ -138,7 +139,7 @@ def jobs(
             left,
         ]
         table.add_row(*map(str, [*cells, job["attempts"], job["error"] or ""]))
-    Console().print(table)
+    Screen().print(table)
 
 
 def run_job(
@@ -182,9 +183,9 @@ def run_job(
     ended = _watch(settings, task, name, wanted, asked=asked["id"], late=late)
     if as_json:
         shards = [{"partition": at, "did": ended[at]} for at in sorted(ended)]
-        click.echo(json.dumps({"job": name, "shards": shards}, indent=2))
+        say_json({"job": name, "shards": shards})
     for at in sorted(ended) if not as_json else ():
-        click.echo(f"shard {at}: {ended[at]}")
+        say(f"shard {at}: {ended[at]}")
     if failed := [at for at in sorted(ended) if not ended[at].startswith("installed")]:
         what = "; ".join(f"shard {at} has no new model: {ended[at].rstrip('.')}" for at in failed)
         raise JobError(f"{name}: {what}.", "See its log.")
@@ -238,7 +239,7 @@ def _watch(
         Shards that had not come to that record yet: they may still refuse it.
     """
     columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with Progress(*columns, console=Screen(stderr=True), transient=True) as progress:
         bar, ended = progress.add_task(name, total=100), dict[int, str]()
         while True:
             found = [job for job in standing(settings, task) if job["id"] == name and job["partition"] in wanted]

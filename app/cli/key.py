@@ -5,6 +5,7 @@ import secrets
 
 import click
 
+from headrace.app.cli.terminal import say
 from headrace.app.keys import NAME, ROLES, digest_of
 
 
@@ -27,5 +28,5 @@ def key(name: str, roles: str) -> None:
             hint = f"Did you mean '{near[0]}'?" if near else f"Roles: {', '.join(ROLES)}."
             raise click.UsageError(f"'{role}' is no role. {hint}")
     secret = secrets.token_urlsafe(32)
-    click.echo(f"{name} {roles} {digest_of(secret).hex()}")
-    click.echo(f"The key, shown this once: {secret}", err=True)
+    say(f"{name} {roles} {digest_of(secret).hex()}")
+    say(f"The key, shown this once: {secret}", err=True)

@@ -18,6 +18,7 @@ import msgspec
 
 from headrace.app.cli.client import ask
 from headrace.app.cli.sources import find_reason
+from headrace.app.cli.terminal import say
 from headrace.app.settings import Settings
 from headrace.learning.codes import REFUSALS, RefusalCode
 from headrace.learning.errors import BrokerError, HeadraceError, RecordError
@@ -75,8 +76,8 @@ def export_records(settings: Settings, task: Task, target: Path, reason: Refusal
         count = asyncio.run(write())
     except FileExistsError:
         raise click.UsageError(f"{target} is there already. Name a new file.") from None
-    click.echo(f"{count:,} records are in {target}. Mend the 'record' of each line, or delete the line. Then:")
-    click.echo(f"  headrace quarantine {task.name} --replay {target}")
+    say(f"{count:,} records are in {target}. Mend the 'record' of each line, or delete the line. Then:")
+    say(f"  headrace quarantine {task.name} --replay {target}")
 
 
 def export_lines(record: RefusedRecord) -> Iterator[str]:
@@ -120,15 +121,15 @@ def replay_records(
         f"{len(mended) - len(new):,} were sent before, or lie before one that was" if len(new) < len(mended) else ""
     )
     if dry_run:
-        click.echo("; ".join(filter(None, [f"{len(new):,} records would be sent", passed])) + ".")
+        say("; ".join(filter(None, [f"{len(new):,} records would be sent", passed])) + ".")
         return
     try:
         asyncio.run(_send(settings, task, new))
     except KeyboardInterrupt:
         raise BrokerError("stopped amid the records.", "Run the same command again: none is learned twice.") from None
-    click.echo("; ".join(filter(None, [f"{len(new):,} records sent again", passed])) + ".")
+    say("; ".join(filter(None, [f"{len(new):,} records sent again", passed])) + ".")
     if new:
-        click.echo("What is refused again is in the quarantine again, at a new place: export it anew.")
+        say("What is refused again is in the quarantine again, at a new place: export it anew.")
 
 
 def how_far(answer: Mapping[str, Json]) -> dict[tuple[str, int, int], tuple[int, int]]:

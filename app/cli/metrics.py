@@ -1,17 +1,17 @@
 """`headrace metrics`: how the metrics of a task have gone over time."""
 
-import json
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from urllib.parse import urlencode
 
 import click
-from rich.console import Console
 from rich.table import Column, Table
 
 from headrace.app.cli.client import ask
 from headrace.app.cli.options import as_json, asking, task_of
 from headrace.app.cli.places import seconds_of
+from headrace.app.cli.screen import Screen
+from headrace.app.cli.terminal import say, say_json
 from headrace.app.settings import Settings
 from headrace.learning.metrics import METRICS
 from headrace.learning.task import Json
@@ -45,15 +45,15 @@ def metrics(
     given = urlencode({name: value for name, value in query.items() if value is not None})
     answer = ask(settings, "GET", f"/v1/{wanted.name}/metrics?{given}")
     if as_json:
-        click.echo(json.dumps(answer, indent=2))
+        say_json(answer)
         return
     if not answer["points"]:
-        click.echo("There is no point yet: the first one comes after 100 labels.")
+        say("There is no point yet: the first one comes after 100 labels.")
         return
     table = Table("shard", Column("arm", no_wrap=True), "from", Column(shown, no_wrap=True), "last 1,000", "all")
     for row in describe(answer["points"], shown):
         table.add_row(*row)
-    Console().print(table)
+    Screen().print(table)
 
 
 def describe(points: Sequence[dict[str, Json]], metric: str) -> Iterator[list[str]]:

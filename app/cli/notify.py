@@ -7,6 +7,7 @@ import click
 
 from headrace.agents.notifier import HookError
 from headrace.app.cli.options import asking
+from headrace.app.cli.terminal import say
 from headrace.app.hooks import TEST, make_hook
 from headrace.app.settings import Settings
 
@@ -24,4 +25,4 @@ def notify(settings: Settings, *, test: bool) -> None:  # noqa: ARG001 the only 
     except HookError as error:
         remedy = "Look whether it runs, and where it expects notifications."
         raise click.ClickException(f"it was not taken: {error}. {remedy}") from None
-    click.echo("The hook has taken the test message.")
+    say("The hook has taken the test message.")

@@ -14,6 +14,7 @@ from headrace.app.cli.client import AnswerError, ask
 from headrace.app.cli.control import controlling
 from headrace.app.cli.installing import Made, install_made
 from headrace.app.cli.options import as_json, task_of, with_settings
+from headrace.app.cli.terminal import say, say_json
 from headrace.app.settings import Settings
 from headrace.learning.errors import BrokerError, PackageError, VersionError
 from headrace.learning.snapshot.package import FILE_MAX, Head, pack, peek, read_model, unpack
@@ -81,7 +82,7 @@ def import_version(
     read_model(package, wanted)
     head = package.head
     if not as_json:
-        click.echo(describe(head))
+        say(describe(head))
     made = Made(package.encoding, head.model, head.updates)
     about = {"file": str(file), "head": msgspec.to_builtins(head)}
     install_made(settings, wanted, made, about, partitions=partitions, dry_run=dry_run, as_json=as_json)
@@ -133,7 +134,7 @@ def describe(head: Head) -> str:
 
 
 def _say(text: str, told: dict[str, Json], *, as_json: bool) -> None:
-    click.echo(json.dumps(told, indent=2) if as_json else text)
+    say_json(told) if as_json else say(text)
 
 
 async def _find_model(settings: Settings, task: Task, partition: int, version: Version) -> bytes:
@@ -150,7 +151,7 @@ async def _find_model(settings: Settings, task: Task, partition: int, version: V
                 what = f"the model of {version.id} is not in {task.name}.versions."
                 raise VersionError(what, "See headrace status: does the shard save snapshots?")
             if not is_told:
-                click.echo("It was saved a moment ago: waiting for the snapshot that makes it durable.", err=True)
+                say("It was saved a moment ago: waiting for the snapshot that makes it durable.", err=True)
                 is_told = True
             await asyncio.sleep(LOOK_SECONDS)
         return encoding

@@ -7,11 +7,11 @@ from typing import Any, NamedTuple, TypeVar
 
 import click
 from aiokafka.errors import KafkaError
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from headrace.agents.jobs.order import Progress as Told
 from headrace.agents.replay import Replay, ReplayError
+from headrace.app.cli.screen import Screen
 from headrace.app.command import fix_hash_seed
 from headrace.app.settings import Settings
 from headrace.learning.effects import Effect
@@ -86,7 +86,7 @@ def look_back(
     fix_hash_seed()
     columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
     speed = TextColumn("{task.fields[speed]:,.0f} messages/s")
-    console = Console(stderr=True)
+    console = Screen(stderr=True)
     with Progress(*columns, speed, console=console, transient=True, disable=not console.is_terminal) as progress:
         bar = progress.add_task(what, total=None, speed=0.0)
 

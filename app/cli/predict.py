@@ -7,6 +7,7 @@ import click
 from headrace.app.cli.client import AnswerError, ask
 from headrace.app.cli.columns import InvalidCellError, infer_type, read_cell
 from headrace.app.cli.options import as_json, asking, task_of
+from headrace.app.cli.terminal import say, say_json
 from headrace.app.settings import Settings
 from headrace.learning.task import Json, Task
 from headrace.tables.kafka.partitioner import partition_of
@@ -46,20 +47,20 @@ def predict(
     if answer["staleness_s"] > STALE_SECONDS:
         for partition in find_stopped(settings, wanted, key):
             warning = f"shard {partition} is stopped; see headrace status {wanted.name}"
-            click.secho(warning, fg="yellow", err=True)
+            say(warning, fg="yellow", err=True)
     if as_json:
-        click.echo(json.dumps(answer, indent=2))
+        say_json(answer)
         return
     if answer["prediction"] is None:
-        click.echo("The model is cold: it has learned nothing yet. Send samples: headrace send.")
+        say("The model is cold: it has learned nothing yet. Send samples: headrace send.")
         return
-    click.secho(
+    say(
         str(answer["prediction"]).lower() if isinstance(answer["prediction"], bool) else str(answer["prediction"]),
         bold=True,
     )
     for label, probability in (answer["probabilities"] or {}).items():
-        click.echo(f"  {label}: {probability:.4f}")
-    click.echo(f"  position {answer['position']}, at most {answer['staleness_s']:g} s old")
+        say(f"  {label}: {probability:.4f}")
+    say(f"  position {answer['position']}, at most {answer['staleness_s']:g} s old")
 
 
 def find_stopped(settings: Settings, task: Task, key: str | None) -> list[int]:

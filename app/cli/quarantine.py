@@ -1,7 +1,6 @@
 """`headrace quarantine`: why records were refused, what to do about it, and some of them; their export, and the way back."""
 
 import asyncio
-import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -10,14 +9,14 @@ from typing import cast, get_args
 
 import click
 import msgspec
-from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from headrace.app.answers import StoredRefusal
 from headrace.app.cli.mend import export_records, replay_records
 from headrace.app.cli.options import as_json, asking, task_of
 from headrace.app.cli.past import find_topic, telling_of_broker
+from headrace.app.cli.screen import Screen
+from headrace.app.cli.terminal import printable, say, say_json
 from headrace.app.settings import Settings
 from headrace.learning.codes import REFUSALS, RefusalCode
 from headrace.learning.errors import BrokerError
@@ -92,7 +91,7 @@ def quarantine(
     if as_json:
         shown = [msgspec.to_builtins(StoredRefusal.of(record)) for record in samples]
         answer = {"counts": dict(counts.most_common()), "counted": len(records), "kept": latest.kept, "records": shown}
-        click.echo(json.dumps(answer, indent=2))
+        say_json(answer)
     else:
         _show(wanted, counts, samples, len(records), latest.kept)
 
@@ -113,35 +112,22 @@ def _first(records: Iterable[RefusedRecord], code: str, count: int) -> Sequence[
 
 
 def _show(task: Task, counts: Counter[str], samples: Sequence[RefusedRecord], counted: int, kept: int) -> None:
-    console = Console()
+    console = Screen()
     if not counted:
-        click.echo(f"The quarantine of {task.name} is empty.")
+        say(f"The quarantine of {task.name} is empty.")
         return
     table = Table("reason", "count", "what it means", "what to do", show_lines=True)
     for code, count in counts.most_common():
         meaning = REFUSALS.get(cast("RefusalCode", code))
         sentence, remedy = meaning or ("Another program has written it.", "Look at the record.")
-        table.add_row(Text(printable(code)), f"{count:,}", Text(sentence), Text(remedy))
+        table.add_row(code, f"{count:,}", sentence, remedy)
     console.print(table)
     what = "all of them" if counted >= kept else f"the newest {counted:,}"
-    click.echo(f"{kept:,} records are in {task.name}.quarantine; counted: {what}.")
+    say(f"{kept:,} records are in {task.name}.quarantine; counted: {what}.")
     for number, record in enumerate(samples):
         if number == 0 or record.code != samples[number - 1].code:
-            click.secho(f"\n{printable(record.code)}", bold=True)
+            say("", record.code, bold=True)
         when = f"{datetime.fromtimestamp(record.time, UTC):%Y-%m-%d %H:%M:%S}"
-        click.echo(f"{when} {record.topic} {record.partition}/{record.offset} {printable(record.reason)}")
+        say(f"{when} {record.topic} {record.partition}/{record.offset} {record.reason}")
         text = printable(record.value.decode(errors="replace"))
-        click.echo(f"  {text if len(text) <= SHOWN else text[: SHOWN - 3] + '...'}")
-
-
-def printable(text: str) -> str:
-    r"""Write the characters that a terminal would obey, not show, as escapes: anyone may have sent the text.
-
-    Examples
-    --------
-    >>> print(printable("fine \x1b[2J"))
-    fine \x1b[2J
-    """
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
-    )
+        say(f"  {text if len(text) <= SHOWN else text[: SHOWN - 3] + '...'}")

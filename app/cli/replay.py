@@ -5,7 +5,6 @@ from collections.abc import Callable
 
 import click
 import msgspec
-from rich.console import Console
 from rich.table import Table
 
 from headrace.agents.jobs.order import Progress as Told
@@ -15,7 +14,9 @@ from headrace.agents.replay.refill import Filled, fill
 from headrace.app.cli.options import as_json, task_of, with_settings
 from headrace.app.cli.past import check_log, choose_partition, look_back, reading, replay_of
 from headrace.app.cli.places import PLACE, find_position, is_position
+from headrace.app.cli.screen import Screen
 from headrace.app.cli.sources import Columns, open_source
+from headrace.app.cli.terminal import say, say_json
 from headrace.app.settings import Settings
 from headrace.learning.snapshot import digest
 from headrace.learning.task import Json, Task, Value, fingerprint
@@ -77,7 +78,7 @@ def replay(
 
     shards = look_back(settings, rebuild, f"replay {wanted.name}")
     if as_json:
-        click.echo(json.dumps({"task": wanted.name, "shards": shards}, indent=2))
+        say_json({"task": wanted.name, "shards": shards})
         return
     for shard in shards:
         _show(shard)
@@ -104,18 +105,18 @@ def describe(rebuilt: Replay, waits_for: str | None) -> dict[str, Json]:
 
 
 def _show(shard: dict[str, Json]) -> None:
-    click.secho(f"shard {shard['partition']} at {shard['position']}", bold=True)
-    click.echo(f"  digest   {shard['digest']}")
-    click.echo(f"  updates  {shard['updates']:,}")
-    click.echo(f"  folded   {shard['rows']:,} rows in {shard['seconds']:.1f} s ({shard['rows_per_s']:,.0f} rows/s)")
+    say(f"shard {shard['partition']} at {shard['position']}", bold=True)
+    say(f"  digest   {shard['digest']}")
+    say(f"  updates  {shard['updates']:,}")
+    say(f"  folded   {shard['rows']:,} rows in {shard['seconds']:.1f} s ({shard['rows_per_s']:,.0f} rows/s)")
     if shard["waits_for"]:
-        click.secho(f"  waits here for {shard['waits_for']}: the log does not have it", fg="yellow")
+        say(f"  waits here for {shard['waits_for']}: the log does not have it", fg="yellow")
     for name, arm in shard["arms"].items():
         numbers = {metric: value for metric, value in arm["metrics"].items() if not isinstance(value, dict)}
         figures = ", ".join(f"{metric} {_figure(value)}" for metric, value in numbers.items())
         version = f" from {arm['version']}" if arm["version"] else ""
-        click.echo(f"  {name}: {arm['model']}{version}, {arm['updates']:,} updates, {figures}")
-        click.echo(f"    {arm['digest']}")
+        say(f"  {name}: {arm['model']}{version}, {arm['updates']:,} updates, {figures}")
+        say(f"    {arm['digest']}")
 
 
 @click.command()
@@ -161,7 +162,7 @@ def diff(
 
     found = look_back(settings, fold, f"diff {wanted.name}")
     if as_json:
-        click.echo(json.dumps(msgspec.to_builtins(found), indent=2))
+        say_json(msgspec.to_builtins(found))
     else:
         _show_difference(found)
 
@@ -190,7 +191,7 @@ def _read_rows(name: str | None, task: Task, label: str | None) -> list[dict[str
 
 
 def _show_difference(found: Difference) -> None:
-    console = Console()
+    console = Screen()
     heads = [f"{past.name} ({past.model})" for past in (found.a, found.b)]
     metrics = Table("", *heads, title="metrics")
     metrics.add_row("updates", f"{found.a.updates:,}", f"{found.b.updates:,}")
@@ -229,11 +230,11 @@ def _fill(settings: Settings, old: Task, new: Task, *, dry_run: bool, as_json: b
 
     done: dict[str, Json] = msgspec.to_builtins(look_back(settings, run, f"replay {old.name} into {new.name}"))
     if as_json:
-        click.echo(json.dumps(done, indent=2))
+        say_json(done)
         return
     verb = "would be appended" if dry_run else "appended"
     shards = ", ".join(f"{count:,} to {number}" for number, count in enumerate(done["shards"]))
-    click.echo(f"{done['appended']:,} records {verb} to {new.events} ({shards}).")
+    say(f"{done['appended']:,} records {verb} to {new.events} ({shards}).")
     parts = {
         "known": "were there already",
         "repeated": "stood twice in the old log, from a source",
@@ -242,8 +243,6 @@ def _fill(settings: Settings, old: Task, new: Task, *, dry_run: bool, as_json: b
     }
     for part, why in parts.items():
         if done[part]:
-            click.echo(f"{done[part]:,} {why}, and are left out.")
+            say(f"{done[part]:,} {why}, and are left out.")
     if not done["times_kept"]:
-        click.secho(
-            "The broker has put its own time on them: what waits for labels will wait by that.", fg="yellow", err=True
-        )
+        say("The broker has put its own time on them: what waits for labels will wait by that.", fg="yellow", err=True)

@@ -7,6 +7,7 @@ import click
 
 from headrace.app.cli.client import KEY_REMEDIES, AnswerError
 from headrace.app.cli.options import asking, task_of
+from headrace.app.cli.terminal import say
 from headrace.app.client import Client, ClientError
 from headrace.app.report.page import write_page
 from headrace.app.report.run import collect
@@ -37,4 +38,4 @@ def report(settings: Settings, task: str, out: Path | None) -> None:
         target.write_text(write_page(run, datetime.now(UTC)), encoding="utf-8")
     except OSError as error:
         raise click.UsageError(f"{target} cannot be written: {error.strerror}.") from None
-    click.echo(f"{target} has the report of {name}, {target.stat().st_size:,} bytes.")
+    say(f"{target} has the report of {name}, {target.stat().st_size:,} bytes.")

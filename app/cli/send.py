@@ -11,12 +11,13 @@ import click
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from aiokafka.structs import RecordMetadata
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from headrace.app.cli.delay import delayed
 from headrace.app.cli.options import asking, task_of
+from headrace.app.cli.screen import Screen
 from headrace.app.cli.sources import SAMPLE_MAX, Columns, Sample, SampleSource, open_source
+from headrace.app.cli.terminal import say
 from headrace.app.settings import Settings
 from headrace.learning.errors import BrokerError
 from headrace.learning.records import ROWS_MAX
@@ -88,28 +89,28 @@ def send(
     wanted = task_of(settings, task)
     opened = open_source(source, wanted, Columns(label, identity, key))
     if opened.note:
-        click.secho(opened.note, fg="yellow", err=True)
+        say(opened.note, fg="yellow", err=True)
     sender = Sender(settings.brokers, wanted, rate, pack, delay, skip_invalid=skip_invalid)
     started = time.monotonic()
     try:
         with _progress(opened, limit, parts=1 if delay is None else 2) as progress:
             asyncio.run(sender.send_all(opened, limit, progress))
     except KeyboardInterrupt:
-        click.secho(f"Stopped: {sender.summary} were acknowledged.", fg="red", err=True)
+        say(f"Stopped: {sender.summary} were acknowledged.", fg="red", err=True)
         sys.exit(130)
     seconds = time.monotonic() - started
     rate_of = f"{sender.acknowledged / max(seconds, 1e-9):,.0f} {'rows' if delay is None else 'records'}/s"
-    click.echo(f"{sender.summary} acknowledged in {seconds:.1f} s ({rate_of}).")
+    say(f"{sender.summary} acknowledged in {seconds:.1f} s ({rate_of}).")
     if sender.refused:
         for sample in sender.shown:
-            click.secho(f"line {sample.line}: {sample.reason}", fg="red", err=True)
+            say(f"line {sample.line}: {sample.reason}", fg="red", err=True)
         more = f" The first {SHOWN_MAX} are shown." if sender.refused > len(sender.shown) else ""
         end = (
             f"{sender.refused:,} rows left out.{more}"
             if skip_invalid
             else "Stopped there. --skip-invalid goes on without it."
         )
-        click.secho(end, fg="red", err=True)
+        say(end, fg="red", err=True)
         sys.exit(1)
 
 
@@ -241,7 +242,7 @@ def packed(samples: Iterator[Sample], count: int) -> Iterator[list[Sample]]:
 
 def _progress(source: SampleSource, limit: int | None, parts: int) -> Progress:
     """Make the progress line: rows, rows/s, time left. It is hidden if stderr is not a terminal."""
-    console = Console(stderr=True)
+    console = Screen(stderr=True)
     speed = TextColumn("{task.fields[rows]:,} rows  {task.fields[speed]:,.0f} rows/s")
     progress = Progress(
         BarColumn(),

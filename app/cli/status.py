@@ -1,16 +1,16 @@
 """`headrace status`: shows the status of the shards."""
 
-import json
 from collections.abc import Iterator, Sequence
 
 import click
-from rich.console import Console, Group
+from rich.console import Group
 from rich.measure import Measurement
 from rich.table import Table
-from rich.text import Text
 
 from headrace.app.cli.client import ask
 from headrace.app.cli.options import as_json, asking, task_of
+from headrace.app.cli.screen import Screen
+from headrace.app.cli.terminal import say_json
 from headrace.app.settings import Settings
 from headrace.learning.task import Json
 
@@ -31,9 +31,9 @@ def status(settings: Settings, task: str | None, as_json: bool) -> None:
     names = [task_of(settings, task).name] if task else sorted(settings.tasks)
     statuses = [ask(settings, "GET", f"/v1/{name}") for name in names]
     if as_json:
-        click.echo(json.dumps(statuses[0] if task else statuses, indent=2))
+        say_json(statuses[0] if task else statuses)
         return
-    console = Console()
+    console = Screen()
     for answer in statuses:
         console.print(as_table(answer, console.width))
 
@@ -77,7 +77,7 @@ def as_table(answer: dict[str, Json], width: int) -> Group:
     for row in rows if folded else ():
         if line := ", ".join(f"{column} {row[column]}" for column in COLUMNS if column in folded and row.get(column)):
             notes.append(f"shard {row['shard']}: {line}")
-    return Group(table, *map(Text, notes))
+    return Group(table, *notes)
 
 
 def _figures(metrics: dict[str, Json]) -> str:
@@ -140,7 +140,7 @@ def _table(title: str, rows: list[dict[str, str]], columns: Sequence[str]) -> Ta
 
 def _needed(table: Table) -> int:
     """Return the width of a table, in characters, if none of its cells is cut."""
-    unbounded = Console(width=10_000)
+    unbounded = Screen(width=10_000)
     return Measurement.get(unbounded, unbounded.options, table).maximum
 
 

@@ -11,6 +11,7 @@ from aiokafka import ConsumerRecord
 
 from headrace.app.cli.options import as_json, asking, task_of
 from headrace.app.cli.past import find_topic, telling_of_broker
+from headrace.app.cli.terminal import printable, say, say_json
 from headrace.app.effects import describe_effect, pairs, plain
 from headrace.app.settings import Settings
 from headrace.learning.errors import BrokerError
@@ -68,8 +69,9 @@ async def _tail(
 def _write_text(message: ConsumerRecord) -> None:
     when = f"{datetime.fromtimestamp(message.timestamp / 1000, UTC):%Y-%m-%d %H:%M:%S}"
     for line in describe(message.value or b"", _headers(message)):
-        shown = line if len(line) <= SHOWN else line[: SHOWN - 3] + "..."
-        click.echo(f"{when} {message.partition}/{message.offset} {shown}")
+        text = printable(line)
+        shown = text if len(text) <= SHOWN else text[: SHOWN - 3] + "..."
+        say(f"{when} {message.partition}/{message.offset} {shown}")
 
 
 def _headers(message: ConsumerRecord) -> dict[str, str]:
@@ -85,7 +87,7 @@ def _write_json(message: ConsumerRecord) -> None:
         except ValueError:
             value = line.decode(errors="replace")
         place = {"partition": message.partition, "offset": message.offset, "time": message.timestamp / 1000, "key": key}
-        click.echo(json.dumps(place | ({"headers": headers} if headers else {}) | {"value": value}))
+        say_json(place | ({"headers": headers} if headers else {}) | {"value": value}, indent=None)
 
 
 def describe(value: bytes, headers: dict[str, str]) -> Iterator[str]:

@@ -11,12 +11,12 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import click
-from rich.console import Console
 from rich.live import Live
 
 from headrace.app.cli.board import TaskBoard, as_table
 from headrace.app.cli.client import KEY_REMEDIES, AnswerError
 from headrace.app.cli.options import asking, task_of
+from headrace.app.cli.screen import Screen
 from headrace.app.client import Client, ClientError, RateError, UnavailableError, UnreachableError
 from headrace.app.settings import Settings
 
@@ -41,7 +41,7 @@ def top(settings: Settings, tasks: tuple[str, ...], *, once: bool) -> None:
     """
     names = [task_of(settings, name).name for name in tasks] or sorted(settings.tasks)
     boards = {name: TaskBoard() for name in names}
-    console, access = Console(), settings.access()
+    console, access = Screen(), settings.access()
     with Client(settings.address, key=access.key, tls=access.tls, timeout=TIMEOUT) as client:
         if once or not console.is_terminal or not sys.stdin.isatty():
             look(client, boards, with_signals=True)

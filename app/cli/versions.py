@@ -1,14 +1,14 @@
 """`headrace versions`: the saved models of a task."""
 
-import json
 from datetime import UTC, datetime
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from headrace.app.cli.client import ask
 from headrace.app.cli.options import as_json, asking, task_of
+from headrace.app.cli.screen import Screen
+from headrace.app.cli.terminal import say, say_json
 from headrace.app.settings import Settings
 from headrace.learning.task import Json
 
@@ -21,12 +21,12 @@ def versions(settings: Settings, task: str, *, as_json: bool) -> None:
     """List the saved models of TASK, oldest first. The one that a shard serves now, or has learned on from, is marked with *."""
     answer = ask(settings, "GET", f"/v1/{task_of(settings, task).name}/versions")
     if as_json:
-        click.echo(json.dumps(answer, indent=2))
+        say_json(answer)
         return
     if not answer["versions"]:
-        click.echo("There is no version yet. Make one: headrace checkpoint, or let it learn.")
+        say("There is no version yet. Make one: headrace checkpoint, or let it learn.")
         return
-    console = Console()
+    console = Screen()
     table = Table("version", "time", "updates", "error", "why", "from", "digest")
     for version in answer["versions"]:
         table.add_row(*describe(version))

@@ -1,20 +1,20 @@
 """`headrace warm-start`: train a model on a history, in files or in the log, and install it."""
 
-import json
 import time
 from collections.abc import Sequence
 from typing import Any
 
 import click
 import msgspec
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from headrace.app.cli.installing import Made, install_made, shards_of
 from headrace.app.cli.jobs import asking, run_job
 from headrace.app.cli.options import task_of
 from headrace.app.cli.places import PLACE, find_ranges
+from headrace.app.cli.screen import Screen
 from headrace.app.cli.sources import Columns, Sample, open_source
+from headrace.app.cli.terminal import say, say_json
 from headrace.app.settings import Settings
 from headrace.learning.encoding import encode
 from headrace.learning.errors import RecordError
@@ -108,15 +108,13 @@ def warm_start(
     made = Made(encode(training.fold.champion.model), training.fold.champion.made_of, training.fold.champion.updates)
     if not as_json:
         for number, one in enumerate(results, 1):
-            click.echo(describe(number, one))
+            say(describe(number, one))
         rate = sum(one.rows for one in results) / max(seconds, 1e-9)
-        click.echo(
-            f"Trained in {seconds:.1f} s ({rate:,.0f} rows/s): {made.updates:,} updates, digest {made.digest[:16]}."
-        )
+        say(f"Trained in {seconds:.1f} s ({rate:,.0f} rows/s): {made.updates:,} updates, digest {made.digest[:16]}.")
     about = {"digest": made.digest, "updates": made.updates, "seconds": round(seconds, 3)}
     about["passes"] = msgspec.to_builtins(results)
     if dry_run:
-        click.echo(json.dumps(about, indent=2) if as_json else "A dry run: nothing is installed.")
+        say_json(about) if as_json else say("A dry run: nothing is installed.")
         return
     install_made(settings, wanted, made, about, partitions=partitions, dry_run=False, as_json=as_json)
 
@@ -156,7 +154,7 @@ class Training:
             for place, name in enumerate(self.files):
                 source = open_source(name, self.task, self.columns)
                 if source.note and not number:
-                    click.secho(source.note, fg="yellow", err=True)
+                    say(source.note, fg="yellow", err=True)
                 shown = 0.0
                 for at, sample in enumerate(source.samples, 1):
                     self._learn(name, sample, result)
@@ -189,7 +187,7 @@ class Training:
             raise RecordError(f"{where}: {reason}", "Nothing is installed. --skip-invalid goes on without it.")
         if self._shown < SHOWN_MAX:
             self._shown += 1
-            click.secho(f"{where}: {reason}", fg="red", err=True)
+            say(f"{where}: {reason}", fg="red", err=True)
 
 
 def describe(number: int, one: Pass) -> str:
@@ -207,7 +205,7 @@ def describe(number: int, one: Pass) -> str:
 
 def _progress() -> Progress:
     """A line on the terminal: rows, rows/s, time left; nothing where there is no terminal."""
-    console = Console(stderr=True)
+    console = Screen(stderr=True)
     speed = TextColumn("{task.fields[rows]:,} rows  {task.fields[speed]:,.0f} rows/s")
     columns = BarColumn(), TaskProgressColumn(), speed, TimeRemainingColumn()
     return Progress(*columns, console=console, disable=not console.is_terminal)

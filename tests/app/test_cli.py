@@ -12,7 +12,6 @@ import tomllib
 import pytest
 from click.testing import CliRunner
 from harness import HEADRACE, ROOT, free_port, wait_for
-from rich.console import Console
 from river import datasets
 from served import COMMAND_LINE
 
@@ -21,6 +20,7 @@ from headrace.app.cli import COMMANDS
 from headrace.app.cli import headrace as group
 from headrace.app.cli.doctor import as_table as doctor_table
 from headrace.app.cli.doctor import check_datadir
+from headrace.app.cli.screen import Screen
 from headrace.app.cli.status import as_table as status_table
 from headrace.app.settings import load
 from headrace.learning.fold.finding import Finding
@@ -302,7 +302,7 @@ def test_doctor_makes_no_datadir(tmp_path):
 
 
 def lines_of(shown, width):
-    console = Console(width=width, file=io.StringIO())
+    console = Screen(width=width, file=io.StringIO())
     console.print(shown)
     return console.file.getvalue().splitlines()
 
@@ -429,7 +429,7 @@ def test_what_an_error_says_is_shown_as_it_is_and_is_no_markup():
         status_table({"task": "ads", "kind": "binary", "shards": [shard]}, 200),
         doctor_table([Finding("worker", "fault", error, error)]),
     ):
-        console = Console(width=200, file=io.StringIO())
+        console = Screen(width=200, file=io.StringIO())
         console.print(table)
         assert error in console.file.getvalue()
 

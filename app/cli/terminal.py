@@ -1,0 +1,49 @@
+"""The terminal: lines and JSON that the command line prints. What came from outside is shown, and never obeyed."""
+
+import json
+
+import click
+
+
+def printable(text: str, *, keep: str = "") -> str:
+    r"""Write the characters that a terminal would obey, not show, as escapes: anyone may have sent the text.
+
+    Parameters
+    ----------
+    text
+        Any text: of a record, a label, an id, a key, a reason, a name or an error.
+    keep
+        Characters that stay as they are, such as the ends of lines in a text of several lines.
+
+    Examples
+    --------
+    >>> print(printable("fine \x1b[2J"))
+    fine \x1b[2J
+    """
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() or one in keep else one.encode("unicode_escape").decode() for one in text)
+
+
+def say(*lines: str, fg: str | None = None, bold: bool = False, err: bool = False) -> None:
+    r"""Print lines, to stdout or stderr. A line stays one line, whatever it contains.
+
+    Examples
+    --------
+    >>> say("label \x1b]0;a title\x07", "one\ntwo")
+    label \x1b]0;a title\x07
+    one\ntwo
+    """
+    for line in lines:
+        click.secho(printable(line), fg=fg, bold=bold or None, err=err)
+
+
+def say_json(value: object, *, indent: int | None = 2) -> None:
+    r"""Print JSON in ASCII. Its strings have every other character as an escape of JSON.
+
+    Examples
+    --------
+    >>> say_json({"id": "\x1b\x7f\x9b"}, indent=None)
+    {"id": "\u001b\u007f\u009b"}
+    """
+    click.echo(json.dumps(value, indent=indent).replace("\x7f", "\\u007f"))
