@@ -100,15 +100,9 @@ def _by(counts: Mapping[str, int], known: Iterable[str]) -> Iterator[tuple[Value
 
 def _states(served: ServedTask) -> Iterator[tuple[Values, int]]:
     """Yield the number of shards in each state."""
-    known = list(served.shards.known().values())
-    states = ["waiting" if isinstance(one, Shard) and is_waiting(one) else one.status for one in known]
+    states = [served.state_of(known) for known in served.shards.known().values()]
     for state in get_args(ShardState):
         yield (state,), states.count(state)
-
-
-def is_waiting(shard: Shard) -> bool:
-    """Say whether a live shard waits at a control record."""
-    return shard.status == "live" and shard.waiting is not None
 
 
 def _restarts(process: Process) -> Iterator[tuple[Values, int]]:

@@ -10,7 +10,7 @@ from headrace.agents.shard import Shard
 from headrace.agents.shards import Model
 from headrace.agents.telemetry import Histogram
 from headrace.app.answers import ShardState
-from headrace.app.families import PERCENTILES, is_waiting
+from headrace.app.families import PERCENTILES
 from headrace.app.serving.served_task import ServedTask
 from headrace.learning.arms import Arm
 from headrace.learning.drift.evidence import Evidence
@@ -108,7 +108,8 @@ class Live(msgspec.Struct, frozen=True):
 async def tell(served: ServedTask) -> Live:
     """Read the figures of a task. Other requests run between two shards and two arms."""
     shards = [
-        await _read(known, served.shards.answering(partition)) for partition, known in served.shards.known().items()
+        await _read(known, served.shards.answering(partition), served.state_of(known))
+        for partition, known in served.shards.known().items()
     ]
     telemetry = served.telemetry
     return Live(
@@ -121,10 +122,7 @@ async def tell(served: ServedTask) -> Live:
     )
 
 
-async def _read(known: Model, model: Model | None) -> LiveShard:
-    state_here: ShardState = known.status
-    if isinstance(known, Shard) and is_waiting(known):
-        state_here = "waiting"
+async def _read(known: Model, model: Model | None, state_here: ShardState) -> LiveShard:
     if model is None or model.learner is None:
         return LiveShard(known.partition, state_here)
     arms: dict[str, LiveArm] = {}

@@ -4,9 +4,7 @@ from collections import Counter
 
 import msgspec
 
-from headrace.agents.shard import Shard
 from headrace.app.answers import Position, ShardState
-from headrace.app.families import is_waiting
 from headrace.app.serving.served_task import ServedTask
 from headrace.learning.task import Kind
 
@@ -59,8 +57,7 @@ def summarise(served: ServedTask) -> TaskSummary:
     for partition in range(served.task.partitions):
         owned, model = served.shards.owned.get(partition), served.shards.answering(partition)
         known = owned or model
-        is_held = isinstance(known, Shard) and is_waiting(known)
-        states["opening" if known is None else "waiting" if is_held else known.status] += 1
+        states[served.state_of(known)] += 1
         if model is None or model.learner is None:
             continue
         state = model.learner.state

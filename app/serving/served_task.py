@@ -10,7 +10,9 @@ import structlog
 from msgspec import UNSET
 
 from headrace.agents.arrivals import Arrivals
-from headrace.agents.shards import Shards
+from headrace.agents.shard import Shard
+from headrace.agents.shards import Model, Shards
+from headrace.app.answers import ShardState
 from headrace.app.serving.logged import QuestionId, UnderWay
 from headrace.app.serving.question import Question, shard_key
 from headrace.app.serving.refused import RequestRefused
@@ -69,6 +71,20 @@ class ServedTask:
             if model is not None and model.learner is not None:
                 return model.learner.reader
         return self._reader
+
+    def state_of(self, known: Model | None) -> ShardState:
+        """Return the state of a shard on this worker.
+
+        A task that is stopped has no shard that goes on. The group takes the partitions of a deleted topic away, so that by then the worker may
+        own none of them.
+        """
+        if self.shards.trouble is not None:
+            return "stopped"
+        if known is None:
+            return "opening"
+        if isinstance(known, Shard) and known.status == "live" and known.waiting is not None:
+            return "waiting"
+        return known.status
 
     def stays(self, arm: Arm) -> bool:
         """Whether the model of an arm stays as it is when it is asked. That of another definition was not tried when the worker started."""

@@ -8,7 +8,7 @@ from aiokafka.errors import KafkaError
 
 from headrace.agents.shard import Shard
 from headrace.agents.shards import Model, Shards
-from headrace.app.answers import InForce, MirrorStatus, OverallStatus, Status, Waits
+from headrace.app.answers import InForce, MirrorStatus, OverallStatus, ShardState, Status, Waits
 from headrace.app.contract import contract
 from headrace.app.views.resource import Resource
 from headrace.learning.experiments import Segment
@@ -30,7 +30,10 @@ class TaskStatus(Resource):
         served = self.serving.task(task)
         shards = served.shards
         known = shards.known()
-        described = [await self._describe(shard, shards.answering(partition)) for partition, shard in known.items()]
+        described = [
+            await self._describe(shard, shards.answering(partition), served.state_of(shard))
+            for partition, shard in known.items()
+        ]
         try:  # after the positions: an end before a position then means that the log has lost records
             ends = await asyncio.wait_for(shards.collaborators.log.ends(known), END_SECONDS)
         except (KafkaError, OSError):
@@ -85,11 +88,10 @@ class TaskStatus(Resource):
         )
 
     @staticmethod
-    async def _describe(shard: Model, model: Model | None) -> dict[str, Json]:
+    async def _describe(shard: Model, model: Model | None, state: ShardState) -> dict[str, Json]:
         """Describe a shard, and the model that answers for it, which is another one while an owned shard is being opened."""
-        fields: dict[str, Json] = {"partition": shard.partition, "state": shard.status}
-        if isinstance(shard, Shard) and shard.status == "live" and shard.waiting is not None:
-            fields["state"] = "waiting"
+        fields: dict[str, Json] = {"partition": shard.partition, "state": state}
+        if state == "waiting" and isinstance(shard, Shard) and shard.waiting is not None:
             fields["waits"] = Waits(shard.waiting.why, shard.waiting.id, round(shard.waits_for, 3))
         if shard.error:
             fields["error"] = shard.error
