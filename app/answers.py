@@ -7,7 +7,7 @@ from msgspec import UNSET, UnsetType
 
 from headrace.agents.background import BackgroundStatus
 from headrace.agents.jobs.status import JobStatus
-from headrace.learning.effects import ArmMeasured
+from headrace.learning.effects import ArmMeasured, ExperimentMeasured, Weighed
 from headrace.learning.experiments import ExperimentStatus
 from headrace.learning.metrics.overall import ArmFigures
 from headrace.learning.metrics.regret import Regret
@@ -508,6 +508,10 @@ class HistoryPoint(msgspec.Struct, frozen=True):
         Quantiles of the last label delays, in seconds of log time; None before the first label of a question.
     arms
         The metrics of each arm.
+    evidence
+        The evidence of each detector and guard that computes one, against its threshold.
+    experiments
+        The bounds of each experiment that had compared a label. Both lists are empty in points of earlier releases.
     """
 
     partition: Position
@@ -516,6 +520,8 @@ class HistoryPoint(msgspec.Struct, frozen=True):
     updates: Position
     label_delay_s: dict[str, float | None]
     arms: dict[str, ArmMeasured]
+    evidence: list[Weighed] = []
+    experiments: list[ExperimentMeasured] = []
 
 
 class HistoryPoints(msgspec.Struct, frozen=True):

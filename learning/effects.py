@@ -95,10 +95,32 @@ class ArmMeasured(msgspec.Struct, frozen=True):
     window: dict[str, float | None]
 
 
+class Weighed(msgspec.Struct, frozen=True):
+    """The evidence that a detector or a guard has for a change, and the threshold at which it raises an alarm."""
+
+    arm: str
+    detector: str
+    watched: str
+    statistic: float
+    threshold: float
+
+
+class ExperimentMeasured(msgspec.Struct, frozen=True):
+    """An experiment at a point: the mean loss of `a` less that of `b` over `count` labels, and the bounds of this difference."""
+
+    a: str
+    b: str
+    count: int
+    difference: float
+    low: float
+    high: float
+
+
 class Measured(Effect, frozen=True, kw_only=True):
     """A point of the history: the metrics of all arms after a record of the message at `position`, when `updates` labels had been learned.
 
-    It is the point of a `number` in its `ring`, counted from 0; see `headrace.learning.rings`.
+    It is the point of a `number` in its `ring`, counted from 0; see `headrace.learning.rings`. Points of earlier releases have no evidence
+    and no experiments.
     """
 
     ring: RingName
@@ -109,6 +131,8 @@ class Measured(Effect, frozen=True, kw_only=True):
     time: float
     label_delay_s: dict[str, float | None]
     arms: dict[str, ArmMeasured]
+    evidence: list[Weighed] = []
+    experiments: list[ExperimentMeasured] = []
 
 
 class Alert(Effect, frozen=True, kw_only=True):

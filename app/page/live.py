@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Iterator, Mapping
 
 import msgspec
 
@@ -13,10 +12,8 @@ from headrace.app.answers import ShardState
 from headrace.app.families import PERCENTILES
 from headrace.app.serving.served_task import ServedTask
 from headrace.learning.arms import Arm
-from headrace.learning.drift.evidence import Evidence
-from headrace.learning.guards.below_baseline import BelowBaseline
-from headrace.learning.guards.degraded import Degraded
-from headrace.learning.sequential import EDetector
+from headrace.learning.effects import ExperimentMeasured, Weighed
+from headrace.learning.fold.weigh import measure_experiments, weigh
 from headrace.learning.state import State
 
 
@@ -27,16 +24,6 @@ class LiveArm(msgspec.Struct, frozen=True):
     scored: int
     updates: int
     window: dict[str, float | None]
-
-
-class Weighed(msgspec.Struct, frozen=True):
-    """The evidence that a detector or a guard has for a change, and the threshold at which it raises an alarm."""
-
-    arm: str | None
-    detector: str
-    watched: str
-    statistic: float
-    threshold: float
 
 
 class LiveShard(msgspec.Struct, frozen=True):
@@ -54,6 +41,8 @@ class LiveShard(msgspec.Struct, frozen=True):
         Percentiles of the last 1,000 label delays; None before the first.
     versions, signals
         The id of the last version, and of the last signal: when one changes, there is a new one to be read.
+    evidence, experiments
+        As in a point of the history.
     """
 
     partition: int
@@ -70,6 +59,7 @@ class LiveShard(msgspec.Struct, frozen=True):
     signals: str | None = None
     arms: dict[str, LiveArm] = {}
     evidence: list[Weighed] = []
+    experiments: list[ExperimentMeasured] = []
 
 
 class Latency(msgspec.Struct, frozen=True):
@@ -144,7 +134,8 @@ async def _read(known: Model, model: Model | None, state_here: ShardState) -> Li
         versions=next(reversed(state.versions.saved), None),
         signals=state.signals[-1].id if state.signals else None,
         arms=arms,
-        evidence=list(weigh(state)),
+        evidence=weigh(state),
+        experiments=measure_experiments(state),
     )
 
 
@@ -164,26 +155,3 @@ def delays_of(state: State) -> dict[str, float] | None:
     if not delays:
         return None
     return {f"p{one}": delays[min(len(delays) * one // 100, len(delays) - 1)] / 1000 for one in PERCENTILES}
-
-
-def weigh(state: State) -> Iterator[Weighed]:
-    """Yield the evidence of each detector and guard that computes one, against its threshold."""
-    for name, arm in state.arms.items():
-        for watch in arm.errors.values():
-            if isinstance(watch.detector, Evidence):
-                yield _weighed(name, watch.detector.name, watch.watched, watch.detector.tested)
-    for guard in state.guards.values():
-        for against, detector in _comparisons(guard).items():
-            yield _weighed("champion", f"{guard.name}, {against}", "error", detector)
-
-
-def _comparisons(guard: object) -> Mapping[str, EDetector]:
-    if isinstance(guard, Degraded):
-        return {"last good version": guard.comparison.detector}
-    if isinstance(guard, BelowBaseline):
-        return {name: comparison.detector for name, comparison in guard.comparisons.items()}
-    return {}
-
-
-def _weighed(arm: str | None, detector: str, watched: str, tested: EDetector) -> Weighed:
-    return Weighed(arm, detector, watched, min(tested.statistic, tested.threshold), tested.threshold)

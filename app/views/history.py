@@ -76,14 +76,23 @@ def choose(points: Iterable[Measured], since: float, arm: str | None, metric: st
     since
         The earliest log time, in seconds.
     arm, metric
-        The only arm, and the only metric; None for all.
+        The only arm, and the only metric; None for all. Evidence and experiments stay as they are.
     """
     for point in points:
         if point.time < since:
             continue
         arms = {name: _choose_metric(one, metric) for name, one in point.arms.items() if arm in (None, name)}
         if arms:
-            yield HistoryPoint(point.partition, point.time, point.position, point.updates, point.label_delay_s, arms)
+            yield HistoryPoint(
+                point.partition,
+                point.time,
+                point.position,
+                point.updates,
+                point.label_delay_s,
+                arms,
+                point.evidence,
+                point.experiments,
+            )
 
 
 def _choose_metric(arm: ArmMeasured, metric: str | None) -> ArmMeasured:

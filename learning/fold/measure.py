@@ -2,6 +2,7 @@
 
 from headrace.learning.effects import ArmMeasured, Measured
 from headrace.learning.fold.parts import LearnerParts
+from headrace.learning.fold.weigh import measure_experiments, weigh
 from headrace.learning.turn import Turn
 
 
@@ -16,6 +17,7 @@ def measure(parts: LearnerParts, turn: Turn) -> None:
     measured = {
         name: ArmMeasured(board.scored, board.figures(), board.recent_figures()) for name, board in arms.items()
     }
+    evidence, experiments = weigh(state), measure_experiments(state)
     for ring, number in slots:
         turn.emit(
             Measured(
@@ -28,5 +30,7 @@ def measure(parts: LearnerParts, turn: Turn) -> None:
                 time=state.clock / 1000,
                 label_delay_s=delays,
                 arms=measured,
+                evidence=evidence,
+                experiments=experiments,
             )
         )

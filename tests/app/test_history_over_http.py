@@ -15,16 +15,25 @@ from called import command
 from headrace import Client
 from headrace.app.answers import HistoryPoint
 from headrace.learning.effects import Measured
-from headrace.learning.task import Task
+from headrace.learning.task import ArmSettings, Task
 
 KEYS = {0: "k1", 1: "k0"}
+
+SETTINGS = {"kind": "binary", "partitions": 2, "detectors": [{"use": "evidence"}]}
+TASK = """\
+[tasks.{name}]
+kind = "binary"
+partitions = 2
+detectors = [{{ use = "evidence" }}]
+arms.tree.model = "hoeffding_tree"
+"""
 
 
 @pytest.fixture(scope="module")
 def workers(broker, tmp_path_factory):
     folder = tmp_path_factory.mktemp("history")
     name = f"past-{uuid.uuid4().hex[:8]}"
-    toml = f'[tasks.{name}]\nkind = "binary"\npartitions = 2\n'
+    toml = TASK.format(name=name)
     started = [harness.Worker(folder / one, broker, toml, instance=one) for one in ("a", "b")]
     with harness.sharing(started, name, owned):
         learn(started[0], 700)
@@ -55,7 +64,8 @@ class Folded:
 
 
 def fold(worker):
-    task, points, updates = Task(name=worker.task, kind="binary", partitions=2), [], 0
+    arms = {"tree": ArmSettings(model="hoeffding_tree")}
+    task, points, updates = Task(name=worker.task, **SETTINGS, arms=arms), [], 0
     broker = worker.config.read_text().split("kafka://")[1].split('"')[0]
     for partition in range(2):
         learner, effects = harness.fold(task, partition, asyncio.run(harness.read_all(broker, task.events, partition)))
@@ -89,6 +99,8 @@ def test_every_worker_gives_the_points_that_an_uninterrupted_fold_has_measured(w
     assert len(expected.points) >= 4
     champion = expected.points[-1].arms["champion"]
     assert champion.metrics.keys() == champion.window.keys() >= {"accuracy", "log_loss", "roc_auc"}
+    assert {one.detector for one in expected.points[-1].evidence} >= {"evidence", "below_baseline, no_change"}
+    assert [(one.a, one.b) for one in expected.points[-1].experiments] == [("champion", "tree")]
 
 
 def test_since_arm_and_metric_choose(workers):

@@ -3,16 +3,19 @@
 import random
 from itertools import pairwise
 
+import msgspec
 import pytest
 
 from headrace.learning import rings as module
 from headrace.learning.effects import Measured
 from headrace.learning.fold.recipe_fold import RecipeFold
+from headrace.learning.fold.weigh import measure_experiments, weigh
 from headrace.learning.recipe import Recipe
 from headrace.learning.records.message import Message
 from headrace.learning.rings import HOUR, LABELS_MAX, MINUTE, SIZES, Rings
 from headrace.learning.snapshot import digest
-from headrace.learning.task import Task, Update
+from headrace.learning.task import ArmSettings, Task, Update
+from headrace.tables.history import read_point
 from headrace.testing import MemoryLog, random_records
 
 KINDS = ["binary", "multiclass", "regression"]
@@ -68,6 +71,44 @@ def test_a_point_has_the_metrics_that_the_status_had_at_its_position(kind, eager
             assert point.arms[name].window == arm["metrics"].pop("window")
             assert point.arms[name].metrics == arm["metrics"]
     assert measured[-1].arms["champion"].scored > 20
+
+
+def watched_log():
+    """A log of a task with a detector and guards that compute evidence, and an experiment."""
+    arms = {"tree": ArmSettings(model="hoeffding_tree")}
+    task = Task(name="ads", kind="binary", detectors=[{"use": "evidence", "between": 2_000}], arms=arms)
+    log, dice = MemoryLog(task), random.Random(7)
+    for number in range(1_500):
+        x = dice.gauss(0, 1)
+        log.append({"features": {"x": x, "bias": 1.0}, "label": (x > 0) != (number > 1_200)}, timestamp=number)
+    return log
+
+
+def test_a_point_has_the_evidence_and_the_bounds_of_its_moment():
+    log = watched_log()
+    measured = points(log.fold().effects)
+    for point in measured[::4]:
+        state = log.fold(to=point.position + 1).learner.state
+        assert (point.evidence, point.experiments) == (weigh(state), measure_experiments(state))
+    names = {(one.arm, one.detector) for one in measured[-1].evidence}
+    assert {("champion", "evidence"), ("champion", "below_baseline, no_change")} <= names
+    shares = [
+        one.statistic / one.threshold for point in measured for one in point.evidence if one.detector == "evidence"
+    ]
+    assert 0 == shares[0] < max(shares) <= 1
+    (experiment,) = measured[-1].experiments
+    assert (experiment.a, experiment.b) == ("champion", "tree")
+    assert -1 <= experiment.low < experiment.difference < experiment.high <= 1
+    widths = [one.high - one.low for point in measured for one in point.experiments]
+    assert widths == sorted(widths, reverse=True)
+    log.check_restarts(every=400)
+
+
+def test_a_point_of_an_earlier_release_is_read_without_evidence():
+    (point, *_) = points(watched_log().fold(to=200).effects)
+    earlier = msgspec.to_builtins(point)
+    del earlier["evidence"], earlier["experiments"]
+    assert read_point(msgspec.json.encode(earlier)) == msgspec.structs.replace(point, evidence=[], experiments=[])
 
 
 def test_labels_that_are_learned_in_batches_are_measured_too(eager):
