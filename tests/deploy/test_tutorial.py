@@ -7,7 +7,7 @@ def test_every_command_of_the_tutorial_prints_what_the_page_says(tmp_path):
     found = []
     reader = walk.walk(tmp_path, lambda step, printed, _: found.append((step, printed)))
     assert not list(walk.differences(walk.PAGE.read_text(), found))
-    assert reader.did == {"killed", "started after the kill", "started after Ctrl-C"}
+    assert reader.did == {"killed", "opened /tasks/visits", "started after the kill", "started after Ctrl-C"}
     assert sum(step.printed is not None for step, _ in found) > 10
 
 

@@ -139,8 +139,10 @@ class Reader:
         deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
             answer = harness.HTTP.get(f"http://127.0.0.1:{self.web_port}/v1/{task}").json()
-            both = [*answer.get("shards", []), *answer.get("sources", {}).get("partitions", [])]
-            if both and all(one.get("position") == one.get("end", -1) for one in both):
+            shards, sources = answer.get("shards", []), answer.get("sources", {})
+            at_end = all(one.get("position") == one.get("end") for one in (*shards, *sources.get("partitions", [])))
+            # The end of a log that is still being written is that of a moment ago.
+            if shards and at_end and sum(one["position"] for one in shards) > sources.get("mapped", 0):
                 return
             time.sleep(0.1)
         raise AssertionError(
@@ -156,6 +158,11 @@ class Reader:
             self.did.add("started after Ctrl-C")
             self.stop("worker", signal.SIGINT)
             self.start("worker")
+        for page in re.findall(r"open http://127\.0\.0\.1:6066(/\S*)", step.prose):
+            self.did.add(f"opened {page}")
+            answer = harness.HTTP.get(f"http://127.0.0.1:{self.web_port}{page}")
+            assert answer.status_code == 200, f"{page} is answered with {answer.status_code}: {answer.text[:200]}"
+            assert "<title>" in answer.text
         command = step.command
         if command == "headrace broker\n":
             self.start("broker", "--listen", f"127.0.0.1:{self.broker_port}")
