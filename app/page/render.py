@@ -31,14 +31,11 @@ class Shell(NamedTuple):
         Of the files of the page, for their URLs.
     is_guarded
         Whether the worker asks for keys: then the page asks for one, and the HTML has no data.
-    optional
-        The last parts of those routes of a task that the page shows if the worker has them.
     """
 
     root: str
     digest: str
     is_guarded: bool
-    optional: Sequence[str]
 
     def render(self, title: str, script: str, task: str, main: Markup) -> str:
         """Render a page with its main part."""
@@ -50,7 +47,6 @@ class Shell(NamedTuple):
             root=self.root,
             files=f"{self.root}page/{self.digest}/",
             guarded="yes" if self.is_guarded else "no",
-            optional=" ".join(self.optional),
         )
 
 
@@ -65,7 +61,7 @@ def render_task(shell: Shell, task: str, summary: TaskSummary | None) -> str:
 
     Examples
     --------
-    >>> "<i>" in render_task(Shell("../", "0", True, ()), "<i>", None)
+    >>> "<i>" in render_task(Shell("../", "0", True), "<i>", None)
     False
     """
     told = dict.fromkeys(("kind", "model", "recent", "updates", "messages", "lag", "quarantined"), "")

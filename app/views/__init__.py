@@ -6,6 +6,8 @@ from headrace.agents.learn import LearningApp
 from headrace.app.contract import operations
 from headrace.app.exporter import make_registry
 from headrace.app.openapi import write_document
+from headrace.app.page.assets import Assets
+from headrace.app.page.feed import Feeds
 from headrace.app.page.parts import Page
 from headrace.app.serving.serving import Serving
 from headrace.app.settings import Settings
@@ -74,7 +76,7 @@ def add_views(app: LearningApp, settings: Settings, impure: Collection[str]) -> 
     app.closing.append(serving.stop)
     has_keys = len(settings.keys()) > 0
     document = write_document(operations(ROUTES), settings.tasks.values(), has_keys=has_keys)
-    page = Page.of(ROUTES, is_guarded=has_keys)
+    page = Page(Assets(), Feeds(), has_keys)
     wiring = Wiring(app, serving, document, make_registry(app, serving), page)
     app.web = WiredWeb(wiring)
     app.web.web_app.on_shutdown.append(page.feeds.stop)

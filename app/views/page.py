@@ -19,7 +19,7 @@ class HtmlPage(Resource):
     def shell(self, root: str) -> Shell:
         """Return what both pages have in common; `root` is the relative URL of `/`."""
         page = self.wiring.page
-        return Shell(root, page.assets.digest, page.is_guarded, page.optional)
+        return Shell(root, page.assets.digest, page.is_guarded)
 
     @staticmethod
     def html(text: str) -> web.Response:

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import harness
 import pytest
-from unsteady import samples
+from unsteady import samples, sizes, sorts
 
 from headrace import Client
 
@@ -22,6 +22,17 @@ model = {{ use = "logistic", learning_rate = 0.1 }}
 versions = {{ every = 400 }}
 detectors = [{{ use = "evidence", between = 2000 }}, {{ use = "adwin", watch = "features" }}]
 """
+
+MORE = """\
+arms.tree.model = "hoeffding_tree"
+[tasks.{name}-sorts]
+kind = "multiclass"
+[tasks.{name}-sizes]
+kind = "regression"
+[tasks.{name}-empty]
+kind = "binary"
+"""
+"""An arm that the task has in addition, and tasks of the other kinds."""
 
 
 def pytest_collection_modifyitems(items):
@@ -44,14 +55,23 @@ def browser():
 
 
 @pytest.fixture(scope="module")
+def context(browser):
+    """What one user's tabs share: the cache of files, so that a test does not load them again."""
+    return browser.new_context()
+
+
+@pytest.fixture(scope="module")
 def learning(broker, tmp_path_factory):
-    """A worker with a task that has learned a thousand samples, and a client of it."""
+    """A worker with a task that has learned a thousand samples, and tasks of other kinds; and a client of it."""
     name = f"seen-{uuid.uuid4().hex[:8]}"
-    worker = harness.Worker(tmp_path_factory.mktemp("seen"), broker, TASK.format(name=name)).start()
+    worker = harness.Worker(tmp_path_factory.mktemp("seen"), broker, (TASK + MORE).format(name=name)).start()
     try:
         worker.wait_ready()
         with Client(worker.address) as client:
-            client.samples(name, list(samples(1_000, 1)))
+            for batch in itertools.batched(samples(1_000, 1), 200):  # of different log times
+                client.samples(name, list(batch))
+            client.samples(f"{name}-sorts", list(sorts(300)))
+            client.samples(f"{name}-sizes", list(sizes(300)))
             harness.wait_for(lambda: client.status(name).shards[0].updates == 1_000, 30, "a thousand are learned")
             yield SimpleNamespace(worker=worker, client=client, task=name, url=f"{worker.address}/tasks/{name}")
     finally:
@@ -79,26 +99,26 @@ def guarded(broker, tmp_path_factory):
 
 
 @pytest.fixture
-def visit(browser):
+def visit(context):
     """Return a function that opens a page, which must meet no error, ask no other server and violate no policy."""
     opened = []
 
-    def open_page(url, width=1440, scheme="light", expected=()):
-        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    def open_page(url, expected=()):
         page = context.new_page()
+        page.set_viewport_size({"width": 1440, "height": 900})
         page.set_default_timeout(15_000)
         origin = "/".join(url.split("/")[:3]) + "/"
         faults = []
         page.on("console", lambda one: faults.append(one.text) if one.type in ("error", "warning") else None)
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("request", lambda one: faults.append(one.url) if not one.url.startswith(origin) else None)
-        opened.append((context, faults, expected))
+        opened.append((page, faults, expected))
         page.goto(url)
         return page
 
     yield open_page
-    for context, faults, expected in opened:
-        context.close()
+    for page, faults, expected in opened:
+        page.close()
         assert [fault for fault in faults if not any(part in fault for part in expected)] == []
 
 

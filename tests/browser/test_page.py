@@ -110,6 +110,7 @@ def test_where_keys_are_set_it_asks_for_one_and_shows_nothing_before(guarded, vi
     page.wait_for_selector("#feed.live")
     assert page.is_visible("#h-arms")
     assert page.evaluate("[localStorage.length, document.cookie, sessionStorage.length]") == [0, "", 1]
+    assert page.url == guarded.url
     page.click("[aria-label^='Roll back to']")
     page.click("#go-back")
     wait_for(page, "() => document.getElementById('panel-title').textContent === 'Not rolled back'")
@@ -117,13 +118,6 @@ def test_where_keys_are_set_it_asks_for_one_and_shows_nothing_before(guarded, vi
     page.click("#panel-close")
     page.click("#forget")
     page.wait_for_selector("#ask")
-
-
-def shown(page, url):
-    page.wait_for_selector("#feed.live")
-    if "/tasks/" in url:
-        page.wait_for_selector("#arms tbody th")
-        page.wait_for_selector("#calibration svg")
 
 
 def serious_faults(page):
@@ -137,19 +131,63 @@ def serious_faults(page):
     ]
 
 
-@pytest.mark.parametrize(
-    ("width", "scheme", "is_checked"),
-    [(1440, "light", True), (390, "light", False), (1440, "dark", False), (390, "dark", True)],
-)
-def test_the_page_fits_and_axe_finds_no_serious_fault(learning, visit, shots, width, scheme, is_checked):
-    """Axe is slow: it sees each width once, and each scheme once."""
-    for name, url in (("tasks", learning.worker.address), ("task", learning.url)):
-        page = visit(url, width, scheme)
-        shown(page, url)
+LOOKS = [(1440, "light", True), (390, "light", False), (390, "dark", True), (1440, "dark", False)]
+"""Widths and schemes. Axe is slow: it sees each width once, and each scheme once."""
+
+
+@pytest.mark.parametrize("part", ["", "-sorts", "-sizes", "-empty", None])
+def test_the_page_fits_and_axe_finds_no_serious_fault(learning, visit, shots, part):
+    """The browser is made narrow, dark and wide while it shows the page, as a user does it."""
+    page = visit(learning.worker.address if part is None else learning.url + part)
+    page.wait_for_selector("#feed.live")
+    if part is not None:
+        page.wait_for_selector("#arms tbody tr")
+    for width, scheme, is_checked in LOOKS if part in ("", None) else LOOKS[::2]:
+        page.set_viewport_size({"width": width, "height": 900})
+        page.emulate_media(color_scheme=scheme)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
-        page.screenshot(path=shots / f"{name}-{width}-{scheme}.png", full_page=True)
-        if is_checked:
+        page.screenshot(
+            path=shots / f"{'tasks' if part is None else 'task' + part}-{width}-{scheme}.png", full_page=True
+        )
+        if is_checked and part in ("", None):
             assert serious_faults(page) == []
+
+
+def test_the_evidence_is_there_for_the_time_before_the_page_was_opened(learning, visit):
+    moments = {point.time for point in learning.client.metrics(learning.task)}
+    assert len(moments) > 1
+    page = visit(learning.url)
+    page.wait_for_selector("#feed.live")
+    page.click("text=Table of points and events")
+    wait_for(page, "n => document.querySelectorAll('#weights tbody tr').length >= n", len(moments))
+    assert {"evidence", "below_baseline, majority"} <= set(page.locator("#weights thead th").all_inner_texts())
+    page.wait_for_selector("#experiments polyline")
+    assert page.locator("#experiments polyline").get_attribute("points").count(" ") + 1 >= len(moments)
+
+
+def test_a_multiclass_task_shows_which_labels_are_confused_and_the_rare_ones_as_one(learning, visit):
+    page = visit(f"{learning.url}-sorts")
+    page.wait_for_selector("#confusion tbody tr")
+    labels = page.locator("#confusion tbody th").all_inner_texts()
+    assert (labels[0], labels[-1], len(labels)) == ("<script>0</script>", "other", 9)
+    assert not page.is_visible("#s-calibration")
+    assert not page.is_visible("#s-errors")
+    counts = {}
+    for pair in learning.client.status(f"{learning.task}-sorts").overall.arms["champion"].confusion:
+        counts[pair.label] = counts.get(pair.label, 0) + pair.count
+    shown = page.locator("#confusion tbody tr td:nth-child(2)").all_inner_texts()
+    assert [int(one) for one in shown[:-1]] == [counts[label] for label in labels[:-1]]
+    assert int(shown[-1]) == sum(counts.values()) - sum(counts[label] for label in labels[:-1])
+
+
+def test_a_regression_shows_how_far_predictions_were_too_high_and_too_low(learning, visit):
+    page = visit(f"{learning.url}-sizes")
+    page.wait_for_selector("#errors tbody tr")
+    arm, over, _, under, bias = page.locator("#errors tbody tr:first-child > *").all_inner_texts()
+    mae = learning.client.status(f"{learning.task}-sizes").overall.arms["champion"].metrics["mae"]
+    assert arm == "champion"
+    assert float(over) + float(under) == pytest.approx(mae, rel=1e-3)
+    assert float(over) - float(under) == pytest.approx(float(bias), abs=2e-3 * mae)
 
 
 def test_axe_finds_a_fault_that_is_put_in(learning, visit):
@@ -161,3 +199,16 @@ def test_axe_finds_a_fault_that_is_put_in(learning, visit):
 def test_axe_is_as_it_was_published():
     digest = hashlib.sha256(AXE.read_bytes()).hexdigest()
     assert digest == "29348999450cdf2849a8e70b7912fc2da85a849da39c0d0d5394f51d4a9ed95c"
+
+
+def test_a_worker_that_is_killed_leaves_the_page_stale_until_it_is_back(learning, visit):
+    """This comes last: it kills the worker."""
+    page = visit(learning.url, expected=["ERR_", "404", "503"])  # while the worker is away, and while it starts
+    page.wait_for_selector("#feed.live")
+    before = number_in(page, "#t-updates")
+    learning.worker.stop("SIGKILL")
+    wait_for(page, "() => document.getElementById('feed').textContent.startsWith('Stale since ')")
+    assert number_in(page, "#t-updates") == before
+    learning.worker.start().wait_ready()
+    page.wait_for_selector("#feed.live")
+    wait_for(page, "n => document.getElementById('t-updates').textContent.replaceAll(',', '') === String(n)", before)

@@ -1,9 +1,9 @@
 // The chart over time, the lanes of what was done beneath it, and the evidence, on one time axis.
 
-import {$, figure, h, s, table, title, when} from "./dom.js";
+import {$, figure, h, percent, s, table, title, when} from "./dom.js";
 
 export const css = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-const POINTS_MAX = 4000;
+const POINTS_MAX = 20000;
 const GUTTER = 58;
 
 export const color = at => Math.min(at, 5);
@@ -60,20 +60,16 @@ export class Chart {
   }
 }
 
-/** Points over time by arm: of the history, where the worker has one, and those that came live. */
+/** Points of all shards, by time: those of the history, and those that came live. */
 export class Points {
-  constructor() { this.shards = new Map(); }
+  constructor() { this.all = []; }
 
-  add(partition, time, arms) {
-    if (time === null) return;
-    const list = this.shards.get(partition) || this.shards.set(partition, []).get(partition), last = list.at(-1);
-    if (last && last.time > time) return;
-    if (last && last.time === time) list.pop();
-    list.push({time, arms});
-    if (list.length > POINTS_MAX) list.splice(1, 1);
+  /** Adds points; of two of a shard at the same time the later stays. */
+  add(points) {
+    const unique = new Map([...this.all, ...points].map(point => [`${point.partition} ${point.time}`, point]));
+    this.all = [...unique.values()].sort((a, b) => a.time - b.time);
+    if (this.all.length > POINTS_MAX) this.all = this.all.filter((point, at) => at % 2 || at > POINTS_MAX / 2);
   }
-
-  get all() { return [...this.shards.values()].flat(); }
 
   metrics() {
     const names = new Set(this.all.flatMap(point => Object.values(point.arms).flatMap(arm => Object.keys(arm.window || {}))));
@@ -83,9 +79,8 @@ export class Points {
   /** The line of an arm: the mean of its shards at each time, each with the weight of what it has scored. */
   line(arm, metric, over) {
     const latest = new Map(), line = [];
-    const points = [...this.shards].flatMap(([partition, list]) => list.map(point => [point.time, partition, point.arms[arm]])).sort((a, b) => a[0] - b[0]);
-    for (const [time, partition, figures] of points) {
-      const value = figures?.[over]?.[metric];
+    for (const {time, partition, arms} of this.all) {
+      const figures = arms[arm], value = figures?.[over]?.[metric];
       if (Number.isFinite(value)) latest.set(partition, [value, over === "window" ? Math.min(figures.scored, 1000) : figures.scored]);
       let sum = 0, weight = 0;
       for (const [one, scored] of latest.values()) { sum += one * scored; weight += scored; }
@@ -95,6 +90,25 @@ export class Points {
       }
     }
     return line;
+  }
+
+  /** The lines of each detector and guard: the evidence as a share of its threshold, in the shard where it is strongest. */
+  evidence() {
+    const latest = new Map(), lines = new Map();
+    for (const {time, partition, evidence} of this.all) for (const one of evidence) {
+      const name = one.arm === "champion" ? one.detector : `${one.detector} of ${one.arm}`;
+      if (!lines.has(name)) { lines.set(name, []); latest.set(name, new Map()); }
+      const line = lines.get(name), shares = latest.get(name).set(partition, Math.max(one.statistic / one.threshold, 1e-4));
+      if (line.at(-1)?.[0] === time) line.pop();
+      line.push([time, Math.max(...shares.values())]);
+    }
+    return [...lines];
+  }
+
+  /** The bounds of an experiment over time. */
+  bounds({partition, a, b}) {
+    return this.all.filter(point => point.partition === partition)
+      .flatMap(point => point.experiments.filter(one => one.a === a && one.b === b).map(one => ({...one, time: point.time})));
   }
 }
 
@@ -133,9 +147,13 @@ export function lanes(plot, events, open) {
 }
 
 /** The tables behind the charts. They are filled only while they are open. */
-export function behind(lines, metric, events) {
+export function behind(lines, metric, weights, events) {
   if (!$("points").closest("details").open) return;
-  const [times, ...values] = align(lines.map(line => line.points)), rows = times.map((time, at) => ({time, values: values.map(list => list[at])})).slice(-200).reverse();
-  table($("points"), `${title(metric)} of each arm, the last 200 points`, [["Time", false, row => when(row.time)], ...lines.map((line, at) => [line.name, true, row => figure(metric, row.values[at])])], rows);
-  table($("events"), "What was noticed and done, newest first", [["Time", false, event => when(event.time)], ["Shard", true, event => event.partition], ["What", false, event => event.words]], [...events].reverse());
+  const show = (id, caption, lines, say) => {
+    const [times, ...values] = align(lines.map(line => line[1])), rows = times.map((time, at) => ({time, values: values.map(list => list[at])})).slice(-200).reverse();
+    table($(id), `${caption}, the last 200 points`, [["Time", false, row => when(row.time)], ...lines.map(([name], at) => [name, true, row => say(row.values[at])])], rows);
+  };
+  show("points", `${title(metric)} of each arm`, lines.map(line => [line.name, line.points]), value => figure(metric, value));
+  show("weights", "Evidence as a share of the threshold", weights, value => percent(value, 2));
+  table($("events"), "What was noticed and done, newest first", [["Time", false, event => when(event.time)], ["Shard", true, "partition"], ["What", false, "words"]], [...events].reverse());
 }

@@ -6,6 +6,7 @@ export const $ = id => document.getElementById(id);
 function build(node, attributes, children) {
   for (const [name, value] of Object.entries(attributes || {})) {
     if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else if (name === "style") node.style.cssText = value; // an attribute would break the policy
     else if (value !== null && value !== undefined && value !== false) node.setAttribute(name, value === true ? "" : value);
   }
   node.append(...children.flat(9).filter(child => child !== null && child !== undefined && child !== false));
@@ -20,23 +21,25 @@ export function fill(node, key, make) {
   if (node.shown === key) return;
   node.shown = key;
   const focused = node.contains(document.activeElement) && document.activeElement.dataset.key;
-  node.replaceChildren(...[make()].flat());
+  node.replaceChildren(...[make()].flat(2));
   if (focused) node.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
 }
 
-/** Fills a table. A column is [title, is it a number, what it holds of a row]; the first one names the row. */
-export function table(node, caption, columns, rows, empty = "Nothing yet.") {
+/** Says why there is nothing. */
+export const empty = (...words) => h("p", {class: "empty"}, words);
+
+/** Fills a table. A column is [title, is it a number, what it holds of a row, or the name of that]; the first one names the row. */
+export function table(node, caption, columns, rows, none = "Nothing yet.") {
   fill(node, [rows, columns.map(column => column[0])], () => {
     node.setAttribute("role", "table");
     if (node.parentNode?.className === "scroll") build(node.parentNode, {tabindex: 0, role: "region", "aria-label": caption}, []);
     const head = columns.map(([title, number]) => h("th", {scope: "col", role: "columnheader", class: number === true && "n"}, title || h("span", {class: "hide"}, "Action")));
     const line = row => h("tr", {role: "row"}, columns.map(([title, number, read], at) => {
-      const value = read(row), style = [number === true && "n", number === "mono" && "mono", number === "act" && "act"].filter(Boolean).join(" ");
+      const value = typeof read === "string" ? row[read] : read(row), style = [number === true && "n", number === "mono" && "mono", (number === "act" || number === "wide") && number].filter(Boolean).join(" ");
       return at ? h("td", {role: "cell", class: style, "data-label": title}, value ?? "–") : h("th", {scope: "row", role: "rowheader"}, value ?? "–");
     }));
-    const none = () => h("tr", {role: "row"}, h("td", {role: "cell", colspan: columns.length, class: "empty"}, empty));
     return [h("caption", {class: "hide"}, caption), h("thead", {role: "rowgroup"}, h("tr", {role: "row"}, head)),
-      h("tbody", {role: "rowgroup"}, rows.length ? rows.map(line) : none())];
+      h("tbody", {role: "rowgroup"}, rows.length ? rows.map(line) : h("tr", {role: "row"}, h("td", {role: "cell", colspan: columns.length, class: "empty"}, none)))];
   });
 }
 
@@ -89,6 +92,8 @@ export function when(seconds) {
   const date = new Date(seconds * 1000), time = date.toLocaleTimeString("en-GB");
   return date.toDateString() === new Date().toDateString() ? time : `${date.toLocaleDateString("en-CA")} ${time}`;
 }
+export const ZONE = new Date().toLocaleTimeString("en-GB", {timeZoneName: "short"}).split(" ").pop();
+export const moment = seconds => `${when(seconds)} ${ZONE}`;
 export const value = any => any === null || any === undefined ? "–" : typeof any === "number" ? number(any) : typeof any === "string" ? any : JSON.stringify(any);
 export const pill = (name, style) => h("span", {class: `pill ${style || ""}`}, name);
 const STYLES = {live: "good", stopped: "bad", opening: "warn", waiting: "warn", stale: "warn", replica: ""};

@@ -1,6 +1,6 @@
 // What was noticed and done: the events of the lanes, and the evidence of each.
 
-import {count, facts, figure, h, number, panel, title, when} from "./dom.js";
+import {count, facts, figure, h, moment, number, panel, title} from "./dom.js";
 import {task} from "./http.js";
 
 const WHAT = {"error": "the error", "score": "the predictions", "label_rate": "the labels"};
@@ -36,7 +36,7 @@ function evidence(event) {
   if (signal) {
     const guard = signal.kind === "guard";
     return facts([
-      ["When", `${when(signal.time)}, shard ${signal.partition}, position ${count(signal.position)}`],
+      ["When", `${moment(signal.time)}, shard ${signal.partition}, position ${count(signal.position)}`],
       [guard ? "Loss compared with" : "Mean before", `${number(signal.before)}, of ${count(signal.width_before)} values`],
       [guard ? "Loss of the champion" : "Mean after", `${number(signal.after)}, of ${count(signal.width)} values`],
       ["Reaction", acted(signal.action) ? signal.action : "none"],
@@ -49,7 +49,7 @@ function evidence(event) {
 
 /** The facts of a version. */
 export const about = (version, more = []) => facts([
-  ["When", `${when(version.time)}, shard ${version.partition}, position ${count(version.position)}`], ...more,
+  ["When", `${moment(version.time)}, shard ${version.partition}, position ${count(version.position)}`], ...more,
   ["Model", version.model], ["Learned", `${count(version.updates)} labels`],
   ["Recent error", number(version.error)],
   ...Object.entries(version.metrics).filter(pair => Number.isFinite(pair[1])).slice(0, 4).map(([name, value]) => [title(name), figure(name, value)]),

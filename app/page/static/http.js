@@ -1,11 +1,10 @@
 // Asks the worker: relative to the page, so that it works under any prefix; with the key of this tab, if it has one.
 
-import {$, text} from "./dom.js";
+import {$, text, when} from "./dom.js";
 
 const page = document.documentElement.dataset;
 const ROOT = new URL(page.root, location.href);
 const KEPT = "headrace.key";
-export const has = name => page.optional.split(" ").includes(name);
 export const task = page.task;
 export const path = (...parts) => ["v1", ...parts].map(encodeURIComponent).join("/");
 
@@ -21,14 +20,12 @@ export async function ask(where, options = {}) {
   const answer = await fetch(new URL(where, ROOT), {...options, headers, cache: "no-store", credentials: "same-origin"});
   if (answer.ok) return answer;
   const refusal = new Refusal(await answer.json().catch(() => ({})), answer.status);
-  if (answer.status === 401) demand(refusal.message);
+  if (answer.status === 401 && key === sessionStorage.getItem(KEPT)) demand(refusal.message);
   throw refusal;
 }
 export const read = async where => (await ask(where)).json();
 export const post = async (where, body) =>
   (await ask(where, {method: "POST", body: JSON.stringify(body), headers: {"Content-Type": "application/json"}})).json();
-
-let open = null;
 
 /** Asks for a key, and says why the last one was refused. */
 function demand(why) {
@@ -43,7 +40,21 @@ function demand(why) {
 
 /** Runs the page, as soon as there is a key where one is needed. */
 export function begin(run) {
-  open = () => { $("ask").hidden = true; $("forget").hidden = !sessionStorage.getItem(KEPT); page.open = ""; run(); };
+  const guarded = page.guarded === "yes";
+  let runs = false;
+  const open = async () => {
+    try {
+      if (guarded) await ask(path());
+    } catch (error) {
+      if (error.status === 401) return;
+    }
+    if (runs) return location.reload(); // what ran with the former key has ended
+    runs = true;
+    $("ask").hidden = true;
+    $("forget").hidden = !guarded;
+    page.open = "";
+    run();
+  };
   $("ask").addEventListener("submit", event => {
     event.preventDefault();
     sessionStorage.setItem(KEPT, $("key").value.trim());
@@ -51,7 +62,7 @@ export function begin(run) {
     open();
   });
   $("forget").addEventListener("click", () => { sessionStorage.removeItem(KEPT); location.reload(); });
-  if (page.guarded === "yes" && !sessionStorage.getItem(KEPT)) demand("");
+  if (guarded && !sessionStorage.getItem(KEPT)) demand("");
   else open();
 }
 
@@ -66,30 +77,43 @@ export function feed(style, words) {
   text("feed", words);
 }
 
-/** Calls back with each event of the live feed, and connects again when it is lost. Nothing is asked for while the page is hidden. */
-export async function follow(where, take) {
+/** Says since when nothing is heard. */
+export const lost = last => feed("lost", last ? `Stale since ${when(last)}, connecting again` : "Connecting");
+
+const SILENT = 10000;
+
+/** Calls back with each event of the live feed, and connects again when it is lost or silent, after `before`. Nothing is asked for while the page is hidden. */
+export async function follow(where, before, take) {
+  let last = null;
   for (let wait = 500; ; wait = Math.min(wait * 2, 10000)) {
     await seen();
     const stop = new AbortController(), hide = () => document.hidden && stop.abort();
+    let silent = 0;
+    const heard = () => { clearTimeout(silent); silent = setTimeout(() => stop.abort(), SILENT); };
     document.addEventListener("visibilitychange", hide);
     try {
+      await before();
+      heard();
       const reader = (await ask(where, {signal: stop.signal})).body.pipeThrough(new TextDecoderStream()).getReader();
       for (let rest = ""; ;) {
         const {done, value} = await reader.read();
-        if (done) break;
+        if (done) throw new TypeError("the feed has ended");
         const events = (rest + value).split("\n\n");
         rest = events.pop();
         for (const event of events) take(JSON.parse(event.slice(6)));
+        heard();
         feed("live", "Live");
+        last = Date.now() / 1000;
         wait = 500;
       }
     } catch (error) {
       if (error.status === 401) return feed("", "");
       if (error instanceof Refusal) feed("lost", error.message);
+      else if (!document.hidden) lost(last);
     } finally {
+      clearTimeout(silent);
       document.removeEventListener("visibilitychange", hide);
     }
-    if (!document.hidden) feed("lost", "Connecting again");
     await pause(wait);
   }
 }

@@ -1,7 +1,7 @@
 // Predictions, and refused records.
 
-import {$, count, facts, fill, h, list, panel, percent, span, table, value, when} from "./dom.js";
-import {has, path, read, task} from "./http.js";
+import {$, count, empty, facts, fill, h, list, moment, panel, percent, span, table, value, when} from "./dom.js";
+import {path, read, task} from "./http.js";
 
 const chance = answer => answer.probabilities ? percent(Math.max(...Object.values(answer.probabilities))) : "–";
 let last = [];
@@ -16,14 +16,14 @@ export function predictions(answers) {
     ["Arm", false, row => row.answer.arm],
     ["Position", true, row => count(row.answer.position)],
     ["Logged", false, row => row.answer.logged ? "yes" : "no"],
-  ], answers.slice(0, 12), "This worker has answered no question since it started. Ask one: POST /v1/…/predict.");
+  ], answers.slice(0, 8), "This worker has answered no question since it started. Ask one: POST /v1/…/predict.");
 }
 
 /** Opens the life of a prediction: as the log has it, where the worker can look it up, or else as it was answered. */
 export async function explain(id) {
   const near = last.find(row => row.answer.id === id)?.answer, whole = h("p", {class: "note"}, "The whole life, from the log: ", h("code", {}, `headrace explain ${task} ${id}`));
   let far = null, why = "It is not among the last answers of this worker.";
-  if (has("predictions/{id}") && (!near || near.logged)) {
+  if (!near || near.logged) {
     try {
       far = await read(path(task, "predictions", id));
     } catch (error) {
@@ -34,7 +34,7 @@ export async function explain(id) {
   if (!near && !far) return panel("Not found", [h("p", {}, why), whole]);
   const body = [];
   if (near) body.push(facts([["Answer", value(near.prediction)], ["Arm", near.arm], ["Version", near.version || "none yet"], ["Position", count(near.position)], ["Staleness", span(near.staleness_s)], ["Logged", near.logged ? "yes, its label can be joined" : "no"]]), odds(near.probabilities));
-  if (far) body.push(facts([["Place", `shard ${far.partition}, position ${count(far.position)}, ${when(far.time)}`], far.served && ["Served", value(far.served.prediction ?? far.served)], ["Label", far.label === null ? "none yet" : `${value(far.label)} (${far.how}), after ${span(far.delay_s)}`]]),
+  if (far) body.push(facts([["Place", `shard ${far.partition}, position ${count(far.position)}, ${moment(far.time)}`], far.served && ["Served", value(far.served.prediction ?? far.served)], ["Label", far.label === null ? "none yet" : `${value(far.label)} (${far.how}), after ${span(far.delay_s)}`]]),
     h("h3", {}, "Arms"), rows("Arms", ["Arm", "Prediction", "Probability"], Object.entries(far.arms).map(([name, arm]) => [name, value(arm?.prediction), arm ? chance(arm) : "–"])),
     h("h3", {}, "Features"), rows("Features", ["Feature", "Value"], Object.entries(far.features).map(([name, one]) => [name, value(one)])));
   panel(`Prediction ${id}`, [...body, whole]);
@@ -49,16 +49,15 @@ $("find")?.addEventListener("submit", event => {
   explain($("find-id").value.trim());
 });
 
-/** Shows how many records were refused and why, and the last ones where the worker can list them. */
-export function refused(total, answer) {
-  fill($("quarantine"), [total, answer], () => {
-    if (!total && !answer?.records.length) return h("p", {class: "empty"}, "No record was refused.");
-    if (!answer) return h("p", {}, `${count(total)} records were refused. `, h("code", {}, `headrace tail ${task} quarantine`), " shows them with their reasons as they come.");
+/** Shows how many records were refused and why, and the last ones. */
+export function refused(answer) {
+  fill($("quarantine"), answer, () => {
+    if (!answer.records.length) return empty("No record was refused.");
     const node = list("Last refused records, newest first", [
-      ["Code", false, row => row.code], ["Reason", false, row => row.reason], ["Refused", false, row => when(row.time)], ["Shard", true, row => row.partition],
+      ["Code", false, "code"], ["Reason", false, "reason"], ["Refused", false, row => when(row.time)], ["Shard", true, "partition"],
       ["Position", true, row => `${count(row.offset)}, row ${row.row}`], ["Record", "mono", row => value(row.value).slice(0, 160)],
-    ], answer.records.slice(0, 20));
+    ], answer.records);
     return [h("ul", {class: "keys"}, Object.entries(answer.counts).map(([code, number]) => h("li", {}, code, h("b", {}, count(number))))),
-      node];
+      node, answer.counted > answer.records.length && h("p", {class: "note"}, "More of them: ", h("code", {}, `headrace quarantine ${task}`))].filter(Boolean);
   });
 }

@@ -1,18 +1,20 @@
-// Small pictures in SVG: a line of the last minutes, a calibration curve, an interval, marks on a line.
+// Small pictures: a line of the last minutes, a calibration curve, a table of confusion, errors, bounds over time, marks on a line.
 
-import {count, h, list, number, percent, s} from "./dom.js";
+import {count, h, list, number, percent, s, when} from "./dom.js";
+
+/** A small picture that fills its width, with its name and figure above it and two notes below. */
+const small = (name, figure, color, height, drawn, ...notes) => h("div", {class: `small ${color}`}, h("div", {}, h("span", {}, name), h("b", {}, figure)),
+  s("svg", {viewBox: `0 0 250 ${height}`, preserveAspectRatio: "none", role: "img", "aria-label": `${name}: ${figure}`}, s("path", {class: "axis", d: `M0 ${height - 1.5}H250`}), drawn),
+  h("div", {class: "sub"}, notes.map(note => h("span", {}, note))));
 
 /** A line of the last values, with its name, its last value and its largest. */
 export function spark(name, values, show, color = "c0") {
-  const known = values.filter(Number.isFinite), most = Math.max(...known, 0), last = known.at(-1);
+  const known = values.filter(Number.isFinite), most = Math.max(...known, 0);
   const x = at => 250 * (at + 120 - values.length) / 119, y = value => 41 - 38 * (most ? value / most : 0);
   const points = values.map((value, at) => Number.isFinite(value) ? `${x(at).toFixed(1)},${y(value).toFixed(1)}` : null).filter(Boolean);
-  return h("div", {class: `small ${color}`}, h("div", {}, name, h("b", {}, known.length ? show(last) : "–")),
-    s("svg", {viewBox: "0 0 250 44", preserveAspectRatio: "none", role: "img", "aria-label": known.length ? `${name}: now ${show(last)}, at most ${show(most)}` : `${name}: nothing yet`},
-      s("path", {class: "axis", d: "M0 42.5H250", "vector-effect": "non-scaling-stroke"}),
-      points.length > 1 && s("polygon", {class: "area", points: `${points[0].split(",")[0]},41 ${points.join(" ")} ${points.at(-1).split(",")[0]},41`}),
-      points.length > 1 && s("polyline", {class: "stroke", points: points.join(" "), "vector-effect": "non-scaling-stroke"})),
-    h("div", {class: "sub"}, h("span", {}, "last 2 min"), h("span", {}, known.length ? `at most ${show(most)}` : "")));
+  return small(name, show(known.at(-1)), color, 44, points.length > 1 && [
+    s("polygon", {class: "area", points: `${points[0].split(",")[0]},41 ${points.join(" ")} ${points.at(-1).split(",")[0]},41`}),
+    s("polyline", {class: "stroke", points: points.join(" ")})], "last 2 min", known.length ? `at most ${show(most)}` : "");
 }
 
 /** Reliability curves, one for each arm: [name, color, bins]. */
@@ -27,27 +29,62 @@ export function calibration(curves) {
       bins(curve).map(bin => s("circle", {class: "dot", cx: x(bin.predicted), cy: y(bin.observed), r: (2 + 5 * Math.sqrt(bin.count / all)).toFixed(1)})));
   });
   const rows = curves.flatMap(curve => bins(curve).map(bin => ({arm: curve[0], ...bin})));
-  const behind = list("Calibration by bin", [["Arm", false, row => row.arm], ["Probability", true, row => percent(row.predicted)], ["Was true", true, row => percent(row.observed)], ["Predictions", true, row => count(row.count)]], rows);
-  return [s("svg", {viewBox: "0 0 340 310", role: "img", "aria-label": "Calibration curves; the table below has the figures"}, grid,
+  const behind = list("Calibration by bin", [["Arm", false, "arm"], ["Probability", true, row => percent(row.predicted)], ["Was true", true, row => percent(row.observed)], ["Predictions", true, row => count(row.count)]], rows);
+  return [s("svg", {viewBox: "0 0 350 310", role: "img", "aria-label": "Calibration curves; the table below has the figures"}, grid,
     s("path", {class: "diagonal", d: `M${x(0)} ${y(0)}L${x(1)} ${y(1)}`}), drawn, s("text", {x: x(.5), y: 306, "text-anchor": "middle"}, "probability given to true")),
     h("ul", {class: "keys"}, curves.map(([name, color, , ece]) => h("li", {class: `c${color}`}, h("span", {class: "swatch"}), name, h("span", {}, `error ${percent(ece)}`)))),
     h("details", {class: "behind"}, h("summary", {}, "Table of bins"), behind)];
 }
 
-/** The confidence interval of a difference, with the margin around zero. */
-export function interval(low, high, mean, margin, color) {
-  const reach = 1.1 * Math.max(Math.abs(low), Math.abs(high), 2 * margin, 1e-9), x = value => 200 + 190 * value / reach;
-  return s("svg", {viewBox: "0 0 400 40", preserveAspectRatio: "none", role: "img", class: color, "aria-label": `difference ${number(mean)}, between ${number(low)} and ${number(high)}`},
-    s("rect", {x: x(-margin), y: 2, width: x(margin) - x(-margin), height: 36, class: "area"}), s("path", {class: "axis", d: "M200 0V40"}),
-    s("path", {class: "stroke", d: `M${x(low)} 20H${x(high)}M${x(low)} 13V27M${x(high)} 13V27`}), s("circle", {class: "dot", cx: x(mean), cy: 20, r: 5}));
+/** The bounds of a difference over time, from its first point on, with the margin around zero: drawn as far as one can still tell them from zero. */
+export function bounds(line, {a, b, count: labels, difference, low, high, margin}) {
+  const [from, to] = [line[0]?.time, line.at(-1)?.time], reach = Math.max(2 * margin, 2 * high, -2 * low, 1e-9);
+  const x = time => (250 * (time - from) / (to - from || 1)).toFixed(1), y = value => (40 - 40 * Math.max(-1, Math.min(1, value / reach))).toFixed(1);
+  const path = (of, points = line) => points.map(point => `${x(point.time)},${y(point[of])}`).join(" ");
+  return small(`\u2191 ${b} is better`, `${number(difference)}, between ${number(low)} and ${number(high)}`, "c0", 80, [
+    s("rect", {y: y(margin), width: 250, height: y(-margin) - y(margin), class: "margin"}), s("path", {class: "axis", d: "M0 40H250"}),
+    line.length > 1 && [s("polygon", {class: "area", points: `${path("low")} ${path("high", [...line].reverse())}`}), s("polyline", {class: "stroke", points: path("difference")})],
+  ], `\u2193 ${a} is better`, `${count(labels)} labels${line.length ? `, since ${when(from)}` : ""}`);
+}
+
+const OFTEN = 8;
+
+/** How often each label was predicted as each: the most frequent labels, and the rest as one. The deeper the shade, the larger the share of the label. */
+export function confusion(pairs) {
+  const totals = new Map();
+  for (const {label, predicted, count} of pairs) totals.set(label, (totals.get(label) || 0) + count).set(predicted, totals.get(predicted) || 0);
+  const names = [...totals].sort((a, b) => b[1] - a[1]).map(one => one[0]), often = names.length > OFTEN + 1 ? names.slice(0, OFTEN) : names;
+  const of = name => often.includes(name) ? String(name) : "other", rows = new Map(), shown = [...often.map(String), ...names.length > often.length ? ["other"] : []];
+  for (const name of shown) rows.set(name, {name, all: 0, cells: {}});
+  for (const {label, predicted, count} of pairs) {
+    const row = rows.get(of(label));
+    row.all += count;
+    row.cells[of(predicted)] = (row.cells[of(predicted)] || 0) + count;
+  }
+  const cell = (row, name) => {
+    const share = (row.cells[name] || 0) / row.all;
+    return row.all ? h("span", {class: "heat", style: `--share:${(45 * share).toFixed()}%`, title: `${count(row.cells[name] || 0)} of ${count(row.all)}`}, percent(share, 0)) : "–";
+  };
+  const node = list("Predicted labels, as shares of each label that came", [["Label", false, "name"], ["Came", true, row => count(row.all)], ...shown.map(name => [name, true, row => cell(row, name)])], [...rows.values()]);
+  node.firstChild.className = "confusion";
+  return node;
+}
+
+/** The mean errors of each arm of a regression, above and below the label; both follow from the quantile losses. */
+export function errors(arms) {
+  const rows = arms.map(([name, arm]) => {
+    const low = arm.quantile_losses["0.05"], high = arm.quantile_losses["0.95"], tilt = (high - low) / .9;
+    return {name, over: (low + high - tilt) / 2, under: (low + high + tilt) / 2};
+  });
+  const most = Math.max(...rows.flatMap(row => [row.over, row.under]), 1e-300), width = value => 100 * value / most;
+  const bar = row => s("svg", {viewBox: "-100 0 200 12", preserveAspectRatio: "none", class: "bar c0", "aria-hidden": "true"},
+    s("rect", {x: -width(row.over), width: width(row.over) + width(row.under), height: 12, class: "area"}), s("path", {class: "stroke", d: "M0 0V12"}));
+  return list("Mean errors by arm", [["Arm", false, "name"], ["Too high", true, row => number(row.over)], ["", "wide", bar], ["Too low", true, row => number(row.under)], ["Bias", true, row => number(row.over - row.under)]], rows);
 }
 
 /** Marks of signals about one feature, between two times. */
 export function marks(name, signals, from, to) {
-  const x = time => 2 + 246 * (to > from ? (time - from) / (to - from) : 1), last = signals.at(-1);
-  return h("div", {class: "small"}, h("div", {}, h("span", {class: "mono"}, name), h("b", {}, signals.length)),
-    s("svg", {viewBox: "0 0 250 44", preserveAspectRatio: "none", role: "img", "aria-label": `${signals.length} signals about ${name}`},
-      s("path", {class: "axis", d: "M0 42.5H250", "vector-effect": "non-scaling-stroke"}),
-      signals.map(signal => s("path", {class: "tick changed", d: `M${x(signal.time).toFixed(1)} ${signal.kind === "warning" ? 28 : 10}V42`, "vector-effect": "non-scaling-stroke"}))),
-    h("div", {class: "sub"}, h("span", {}, last.detector), h("span", {}, `${number(last.before)} → ${number(last.after)}`)));
+  const x = time => (2 + 246 * (to > from ? (time - from) / (to - from) : 1)).toFixed(1), last = signals.at(-1);
+  return small(name, `${signals.length} signals`, "", 44, signals.map(signal => s("path", {class: "tick", d: `M${x(signal.time)} ${signal.kind === "warning" ? 28 : 10}V42`})),
+    last.detector, `${number(last.before)} \u2192 ${number(last.after)}`);
 }

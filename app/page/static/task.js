@@ -1,15 +1,15 @@
 // The page of a task: what it reads, how often, and where it is shown.
 
-import {$, count, facts, figure, fill, h, list, number, percent, pill, rate, short, span, state, table, text, title, when} from "./dom.js";
-import {begin, every, feed, follow, has, path, read, task} from "./http.js";
+import {$, ZONE, count, empty, facts, figure, fill, h, list, moment, number, percent, pill, rate, short, span, state, table, text, title, when} from "./dom.js";
+import {begin, every, follow, path, read, task} from "./http.js";
 import {Chart, Points, behind, color, css, lanes} from "./chart.js";
-import {calibration, interval, marks, spark} from "./small.js";
+import {bounds, calibration, confusion, errors, marks, spark} from "./small.js";
 import {events, open} from "./events.js";
 import {predictions, refused} from "./records.js";
 import {show as showVersions} from "./versions.js";
 
 const KEPT = 120;
-const points = new Points(), moves = [], hidden = new Set(), weights = new Map();
+const points = new Points(), moves = [], hidden = new Set();
 let live = null, status = null, signals = [], versions = [], found = [], seenIds = "", arms = [];
 
 const metric = () => $("metric").value;
@@ -40,8 +40,8 @@ function grown(low, high) {
 }
 
 function range() {
-  const times = points.all.map(point => point.time), end = Math.max(...times, ...found.map(event => event.time), live ? lastOf(live.shards) : 0);
-  const spans = Number($("span").value), start = spans ? end - spans : Math.min(...times, ...found.map(event => event.time));
+  const times = [points.all[0]?.time ?? Infinity, ...found.map(event => event.time)], end = Math.max(points.all.at(-1)?.time ?? 0, ...found.map(event => event.time), live ? lastOf(live.shards) : 0);
+  const spans = Number($("span").value), start = spans ? end - spans : Math.min(...times);
   return [Math.min(start, end - 10), end + (end - start) * .01];
 }
 
@@ -50,12 +50,13 @@ const lines = () => arms.map(([name, role], at) => ({
 }));
 
 function draw() {
-  const drawn = lines(), [from, to] = range();
-  main.show(drawn.map(line => ({...line, points: line.points.filter(point => point[0] >= from)})), [from, to]);
-  evidence.show([...weights].map(([name, list], at) => ({name, color: color(at), points: list.map(([time, share]) => [time, Math.log10(share)])})), [from, to]);
-  fill($("evidence-list"), [...weights].map(([name, list]) => [name, list.at(-1)[1]]), () => [...weights].map(([name, list], at) => h("li", {class: `c${color(at)}`}, h("span", {class: "swatch"}), name, h("b", {}, percent(list.at(-1)[1], list.at(-1)[1] < .01 ? 2 : 0)))));
+  const drawn = lines(), [from, to] = range(), weights = points.evidence(), last = weights.map(([name, line]) => [name, line.at(-1)[1]]);
+  const seen = line => line.filter(point => point[0] >= from);
+  main.show(drawn.map(line => ({...line, points: seen(line.points)})), [from, to]);
+  evidence.show(weights.map(([name, line], at) => ({name, color: color(at), points: seen(line).map(([time, share]) => [time, Math.log10(share)])})), [from, to]);
+  fill($("evidence-list"), last, () => last.map(([name, share], at) => h("li", {class: `c${color(at)}`}, h("span", {class: "swatch"}), name, h("b", {}, percent(share, share < .01 ? 2 : 0)))));
   legend(null);
-  behind(drawn, metric(), found);
+  behind(drawn, metric(), weights, found);
 }
 
 function legend(at) {
@@ -87,18 +88,7 @@ function take(event) {
   const names = new Map(arms);
   for (const shard of told) for (const [name, arm] of Object.entries(shard.arms)) names.set(name, arm.role);
   arms = [...names].filter(([name]) => told.some(shard => shard.arms[name])).sort((a, b) => (b[0] === "champion") - (a[0] === "champion"));
-  for (const shard of told) if (Object.values(shard.arms).some(arm => arm.scored)) points.add(shard.partition, shard.time, shard.arms);
-  const strongest = new Map();
-  for (const one of told.flatMap(shard => shard.evidence || [])) {
-    const name = one.arm === "champion" ? one.detector : `${one.detector} of ${one.arm}`;
-    strongest.set(name, Math.max(strongest.get(name) || 1e-4, one.statistic / one.threshold));
-  }
-  for (const [name, share] of strongest) {
-    const list = weights.get(name) || weights.set(name, []).get(name), time = lastOf(told);
-    if (list.at(-1)?.[0] === time) list.pop();
-    list.push([time, share]);
-    if (list.length > 4000) list.shift();
-  }
+  points.add(told.filter(shard => Object.values(shard.arms).some(arm => arm.scored)));
   moves.push(event);
   if (moves.length > KEPT + 1) moves.shift();
   choices();
@@ -106,11 +96,9 @@ function take(event) {
   draw();
   speed();
   shards();
-  delays();
   showVersions(versions, () => live, look);
   const ids = JSON.stringify(event.shards.map(shard => [shard.signals, shard.versions, shard.arms?.champion?.role]));
   if (ids !== seenIds) { seenIds = ids; look(); }
-  feed("live", "Live");
 }
 
 const sum = (event, name) => event.shards.reduce((total, shard) => total + (shard[name] ?? 0), 0);
@@ -153,18 +141,11 @@ function speed() {
 
 function shards() {
   table($("shards"), "Shards of this task, as this worker sees them", [
-    ["Shard", false, row => row.partition], ["State", false, row => state(row.state)], ["Position", true, row => count(row.position)],
+    ["Shard", false, "partition"], ["State", false, row => state(row.state)], ["Position", true, row => count(row.position)],
     ["Lag", true, row => row.end === null ? "–" : count(Math.max(0, row.end - row.position))], ["Staleness", true, row => span(row.staleness_s)],
-    ["Learned", true, row => count(row.updates)], ["Waiting", true, row => count(row.waiting)], ["Refused", true, row => count(row.quarantined)], ["Last record", true, row => when(row.time)],
-  ], live.shards.map(({arms, evidence, label_delay_s, versions, signals, ...row}) => row), "The worker has no shard of this task yet.");
-}
-
-function delays() {
-  const rows = live.shards.filter(shard => shard.label_delay_s).map(shard => ({partition: shard.partition, ...shard.label_delay_s}));
-  fill($("delay"), rows, () => {
-    if (!rows.length) return h("p", {class: "empty"}, "No question was answered by a label yet. A sample brings its label along.");
-    return list("Label delay by shard", [["Shard", false, row => row.partition], ["Half within", true, row => span(row.p50)], ["90 % within", true, row => span(row.p90)], ["99 % within", true, row => span(row.p99)]], rows);
-  });
+    ["Learned", true, row => count(row.updates)], ["Waiting", true, row => count(row.waiting)], ["Label delay, half", true, row => span(row.label_delay_s?.p50)], ["99 %", true, row => span(row.label_delay_s?.p99)],
+    ["Refused", true, row => count(row.quarantined)], ["Last record", true, row => when(row.time)],
+  ], live.shards.map(({arms, evidence, experiments, versions, signals, ...row}) => row), "The worker has no shard of this task yet.");
 }
 
 /** Reads what was noticed, done and saved. */
@@ -185,7 +166,7 @@ function features() {
   const watched = JSON.stringify(definition?.detectors)?.includes("feature");
   fill($("features"), [[...by], watched, Math.round(to / 10)], () => by.size
     ? [...by].sort((a, b) => b[1].length - a[1].length).slice(0, 24).map(([name, list]) => marks(name, list, from, to))
-    : h("p", {class: "empty"}, watched ? "The features are watched, and none has changed." : ["No detector watches the features. Add ", h("code", {}, 'detectors = [{use = "ks", watch = "features"}]'), " to the task."]));
+    : empty(watched ? "The features are watched, and none has changed." : ["No detector watches the features. Add ", h("code", {}, 'detectors = [{use = "ks", watch = "features"}]'), " to the task."]));
 }
 
 /** Reads the status, with the figures over all shards. */
@@ -193,33 +174,40 @@ async function overview() {
   status = await read(path(task));
   const overall = Object.entries(status.overall.arms), of = name => status.shards.map(shard => shard.arms?.[name]).find(Boolean);
   const order = name => color(Math.max(0, arms.findIndex(arm => arm[0] === name)));
-  fill($("about"), [status.kind, of("champion")?.model], () => `${status.kind}, ${of("champion")?.model || "no model yet"}, ${status.partitions} ${status.partitions === 1 ? "shard" : "shards"}`);
+  fill($("about"), [status.kind, of("champion")?.model], () => `${status.kind}, ${of("champion")?.model || "no model yet"}, ${status.partitions} ${status.partitions === 1 ? "shard" : "shards"}; times are ${ZONE}`);
   const troubles = [status.error && ["The task", status.error], ...status.shards.filter(shard => shard.error).map(shard => [`Shard ${shard.partition}`, shard.error])].filter(Boolean);
   $("trouble").hidden = !troubles.length;
   fill($("trouble"), troubles, () => troubles.map(([who, what]) => h("p", {}, h("b", {}, `${who}: `), what)));
   const names = [...new Set(overall.flatMap(([, arm]) => Object.keys(arm.metrics)))].filter(name => name !== "window").slice(0, 6);
   const traffic = status.shards.map(shard => shard.traffic).find(Boolean);
   table($("arms"), "Arms", [
-    ["Arm", false, row => row.name], ["Role", false, row => pill(row.role, row.role === "champion" ? "good" : "")], ["Model", false, row => row.model], ["Version", "mono", row => row.version || "none"],
+    ["Arm", false, "name"], ["Role", false, row => pill(row.role, row.role === "champion" ? "good" : "")], ["Model", false, "model"], ["Version", "mono", row => row.version || "none"],
     ...traffic ? [["Traffic", true, row => percent(traffic[row.name] ?? 0, 0)]] : [], ["Learned", true, row => count(row.updates)], ["Scored", true, row => count(row.scored)],
     ...names.map(name => [title(name), true, row => figure(name, row.metrics[name])]),
   ], overall.map(([name, arm]) => ({name, ...of(name), scored: arm.scored, metrics: arm.metrics, digest: null})));
   const curves = overall.filter(([name, arm]) => arm.calibration && ["champion", "challenger"].includes(of(name)?.role)).map(([name, arm]) => [name, order(name), arm.calibration.equal_width.bins, arm.calibration.equal_width.ece]);
-  $("s-calibration").hidden = status.kind !== "binary";
-  fill($("calibration"), curves, () => curves.length ? calibration(curves) : h("p", {class: "empty"}, "No probability is scored yet."));
+  const scored = overall.filter(([, arm]) => arm.scored), pairs = status.overall.arms.champion?.confusion || [];
+  for (const [id, isShown, key, make] of [
+    ["calibration", status.kind === "binary", curves, () => calibration(curves)],
+    ["confusion", status.kind !== "regression", pairs, () => confusion(pairs)],
+    ["errors", status.kind === "regression", scored, () => errors(scored)],
+  ]) {
+    $(`s-${id}`).hidden = !isShown;
+    if (isShown) fill($(id), key, () => key.length ? make() : empty("No prediction is scored yet."));
+  }
   define();
-  refused(status.shards.reduce((total, shard) => total + (shard.quarantined || 0), 0), has("quarantine") ? await read(path(task, "quarantine") + "?limit=20") : null);
+  refused(await read(path(task, "quarantine") + "?limit=6"));
   features();
 }
 
 function define() {
-  const shard = status.shards.find(one => one.definition), times = points.all.map(point => point.time), last = Math.max(...live?.shards.map(one => one.time ?? 0) ?? [0]);
-  if (!shard) return fill($("definition"), null, () => h("p", {class: "empty"}, "No definition is in the log yet."));
-  const first = Math.min(...times, ...found.map(event => event.time)), wanted = Object.keys(shard.wanted || {});
-  fill($("definition"), [shard.definition, wanted, Math.round(first), last], () => [
+  const shard = status.shards.find(one => one.definition), last = live ? lastOf(live.shards) : 0;
+  if (!shard) return fill($("definition"), null, () => empty("No definition is in the log yet."));
+  const wanted = Object.keys(shard.wanted || {});
+  fill($("definition"), [shard.definition, wanted, last], () => [
     facts([
       ["In force since", shard.definition.position === null ? "the beginning; the log has no record of it" : `position ${count(shard.definition.position)} of shard ${shard.partition}`],
-      ["First known point", Number.isFinite(first) ? when(first) : null], ["Last record", last ? `${when(last)}, log time` : null],
+      ["First known point", points.all.length ? moment(points.all[0].time) : null], ["Last record", last ? `${moment(last)}, log time` : null],
       ["Fingerprint", h("span", {class: "mono"}, shard.definition.fingerprint)],
       wanted.length > 0 && ["Settings differ in", h("span", {}, wanted.join(", "), "; ", h("code", {}, `headrace apply ${task}`), " would change it")],
     ]),
@@ -227,32 +215,33 @@ function define() {
   ]);
 }
 
-const VERDICTS = {a_better: ["good", row => `${row.a} is better`], b_better: ["good", row => `${row.b} is better`], equivalent: ["", () => "equivalent"], continue: ["warn", () => "goes on"], budget_exhausted: ["", () => "ended undecided"]};
+const DRAWN = 8;
+const VERDICTS = {
+  a_better: row => [`${row.a} is better`, "good"], b_better: row => [`${row.b} is better`, "good"], equivalent: () => ["equivalent"],
+  continue: () => ["too early to say", "warn"], budget_exhausted: () => ["ended undecided"],
+};
 
 async function experiments() {
-  if (!has("experiments")) return;
-  const {experiments: rows} = await read(path(task, "experiments"));
+  const {experiments: rows} = await read(path(task, "experiments")), verdict = row => pill(...VERDICTS[row.verdict](row));
   $("s-experiments").hidden = !rows.length;
-  fill($("experiments"), rows, () => rows.map(row => {
-    const [style, words] = VERDICTS[row.verdict] || ["", () => row.verdict];
-    return h("div", {class: "interval"},
-      h("div", {}, h("b", {}, `${row.a} against ${row.b}`), h("div", {class: "note"}, `shard ${row.partition}, ${count(row.count)} labels, ${row.loss.replaceAll("_", " ")} loss, margin ${number(row.margin)}`)),
-      h("div", {}, interval(row.low, row.high, row.difference, row.margin, "c0"), h("div", {class: "note"}, `${number(row.difference)}, between ${number(row.low)} and ${number(row.high)}`)),
-      h("div", {}, pill(words(row), style), h("div", {class: "note"}, row.decided_at === null ? `promotes by ${row.promote}` : `decided at label ${count(row.decided_at)}`)));
-  }));
+  fill($("experiments"), rows, () => [rows.slice(0, DRAWN).map(row => h("div", {class: "interval"},
+    h("div", {}, h("b", {}, `${row.a} against ${row.b}`), h("div", {class: "note"}, `shard ${row.partition}, ${row.loss.replaceAll("_", " ")} loss`), verdict(row),
+      h("div", {class: "note"}, row.decided_at === null ? `promotion by ${row.promote === "auto" ? "itself" : "hand"}` : `since position ${count(row.decided_at)}`)),
+    bounds(points.bounds(row), row))),
+  h("details", {class: "behind"}, h("summary", {}, "Table of experiments"), list("Experiments", [
+    ["Arms", false, row => `${row.a} against ${row.b}`], ["Shard", true, "partition"], ["Labels", true, row => count(row.count)], ["Difference", true, row => number(row.difference)],
+    ["At least", true, row => number(row.low)], ["At most", true, row => number(row.high)], ["Margin", true, row => number(row.margin)], ["Verdict", false, verdict],
+  ], rows))]);
 }
 
 async function history() {
-  if (!has("metrics")) return;
-  for (const point of (await read(path(task, "metrics"))).points) points.add(point.partition, point.time, point.arms);
+  points.add((await read(path(task, "metrics"))).points);
 }
 
-begin(async () => {
+begin(() => {
   for (const id of ["metric", "over", "span"]) $(id).addEventListener("change", () => { choices(); draw(); });
   $("points").closest("details").addEventListener("toggle", draw);
-  await history().catch(() => {});
-  await look().catch(() => {});
-  follow(`tasks/${encodeURIComponent(task)}/live`, take);
+  follow(`tasks/${encodeURIComponent(task)}/live`, () => Promise.allSettled([history(), look()]), take);
   every(10, overview);
   every(3, async () => predictions((await read(path(task, "predictions"))).answers));
   every(5, experiments);

@@ -1,7 +1,7 @@
 // The list of all tasks.
 
 import {$, count, figure, h, short, table} from "./dom.js";
-import {begin, every, feed, path, read} from "./http.js";
+import {begin, every, feed, lost, path, read} from "./http.js";
 
 const shards = row => Object.entries(row.shards).map(([state, number]) => `${number} ${state}`).join(", ");
 
@@ -16,13 +16,16 @@ const COLUMNS = [
   ["Lag", true, row => short(row.lag)],
 ];
 
+let last = null;
+
 begin(() => every(2, async () => {
   try {
     const {tasks} = await read(path());
     table($("tasks"), "Tasks of this worker", COLUMNS, tasks.map(({staleness_s, ...row}) => row), "This worker has no task.");
     feed("live", "Live");
+    last = Date.now() / 1000;
   } catch (error) {
-    feed(error.status === 401 ? "" : "lost", error.status === 401 ? "" : "Connecting again");
+    error.status === 401 ? feed("", "") : lost(last);
     throw error;
   }
 }));

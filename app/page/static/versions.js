@@ -1,6 +1,6 @@
 // The versions of a task, and going back to one.
 
-import {$, count, facts, h, number, panel, pill, table, when} from "./dom.js";
+import {$, count, facts, h, moment, number, panel, pill, table, when} from "./dom.js";
 import {path, post, task} from "./http.js";
 import {about, subject} from "./events.js";
 
@@ -10,7 +10,7 @@ export function show(versions, live, done) {
   table($("versions"), "Saved versions, newest first", [
     ["Version", false, row => h("button", {type: "button", class: "link", "data-key": row.id, onclick: () => panel(`Version ${row.id}`, about(row))}, row.id)],
     ["Saved", false, row => when(row.time)],
-    ["Shard", true, row => row.partition],
+    ["Shard", true, "partition"],
     ["Why", false, row => ({updates: "every so many labels", checkpoint: "by hand"})[row.reason] || `before ${row.reason}`],
     ["Learned", true, row => count(row.updates)],
     ["Recent error", true, row => number(row.error)],
@@ -24,7 +24,7 @@ function confirm(version, versions, live, done) {
   const from = versions.find(one => one.current && one.partition === version.partition);
   const go = h("button", {type: "button", class: "danger", id: "go-back", onclick: () => goBack(version, go, done)}, "Roll back");
   panel(`Roll back shard ${version.partition}?`, [
-    h("p", {}, `The champion of shard ${version.partition} of ${task} becomes ${version.id}, saved ${when(version.time)}.`),
+    h("p", {}, `The champion of shard ${version.partition} of ${task} becomes ${version.id}, saved ${moment(version.time)}.`),
     facts([
       champion && ["Now", `${count(champion.updates)} labels learned${from ? `, from ${from.id}` : ""}, recent error ${number(champion.window.mae ?? (champion.window.accuracy === null ? null : 1 - champion.window.accuracy))}`],
       ["Then", `${count(version.updates)} labels learned, recent error ${number(version.error)} when it was saved`],
