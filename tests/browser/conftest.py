@@ -68,8 +68,8 @@ def learning(broker, tmp_path_factory):
     try:
         worker.wait_ready()
         with Client(worker.address) as client:
-            for batch in itertools.batched(samples(1_000, 1), 200):  # of different log times
-                client.samples(name, list(batch))
+            for part in range(10, 15):  # of different log times
+                client.samples(name, list(samples(200, part)))
             client.samples(f"{name}-sorts", list(sorts(300)))
             client.samples(f"{name}-sizes", list(sizes(300)))
             harness.wait_for(lambda: client.status(name).shards[0].updates == 1_000, 30, "a thousand are learned")

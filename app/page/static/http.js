@@ -82,8 +82,8 @@ export const lost = last => feed("lost", last ? `Stale since ${when(last)}, conn
 
 const SILENT = 10000;
 
-/** Calls back with each event of the live feed, and connects again when it is lost or silent, after `before`. Nothing is asked for while the page is hidden. */
-export async function follow(where, before, take) {
+/** Calls back with each event of the live feed, and connects again when it is lost or silent, after it has read the past. Nothing is asked for while the page is hidden. */
+export async function follow(where, past, take) {
   let last = null;
   for (let wait = 500; ; wait = Math.min(wait * 2, 10000)) {
     await seen();
@@ -92,7 +92,7 @@ export async function follow(where, before, take) {
     const heard = () => { clearTimeout(silent); silent = setTimeout(() => stop.abort(), SILENT); };
     document.addEventListener("visibilitychange", hide);
     try {
-      await before();
+      if (last) await past();
       heard();
       const reader = (await ask(where, {signal: stop.signal})).body.pipeThrough(new TextDecoderStream()).getReader();
       for (let rest = ""; ;) {

@@ -1,6 +1,6 @@
 // The page of a task: what it reads, how often, and where it is shown.
 
-import {$, ZONE, count, empty, facts, figure, fill, h, list, moment, number, percent, pill, rate, short, span, state, table, text, title, when} from "./dom.js";
+import {$, ZONE, count, empty, facts, figure, fill, h, list, moment, number, percent, pill, rate, span, state, table, text, title, when} from "./dom.js";
 import {begin, every, follow, path, read, task} from "./http.js";
 import {Chart, Points, behind, color, css, lanes} from "./chart.js";
 import {bounds, calibration, confusion, errors, marks, spark} from "./small.js";
@@ -136,7 +136,7 @@ function speed() {
   $("speed").replaceChildren(
     spark("Messages folded", growth(event => sum(event, "position")), rate),
     spark("Questions answered", growth(event => event.predictions), rate, "c2"), spark("Answer, 99 % within", quantile("answers"), span, "c2"),
-    spark("Folded, 99 % within", quantile("updates"), span, "c3"), spark("Lag in messages", moves.map(lag), short, "c1"));
+    spark("Folded, 99 % within", quantile("updates"), span, "c3"));
 }
 
 function shards() {
@@ -224,7 +224,7 @@ const VERDICTS = {
 async function experiments() {
   const {experiments: rows} = await read(path(task, "experiments")), verdict = row => pill(...VERDICTS[row.verdict](row));
   $("s-experiments").hidden = !rows.length;
-  fill($("experiments"), rows, () => [rows.slice(0, DRAWN).map(row => h("div", {class: "interval"},
+  fill($("experiments"), [rows, points.all.length], () => [rows.slice(0, DRAWN).map(row => h("div", {class: "interval"},
     h("div", {}, h("b", {}, `${row.a} against ${row.b}`), h("div", {class: "note"}, `shard ${row.partition}, ${row.loss.replaceAll("_", " ")} loss`), verdict(row),
       h("div", {class: "note"}, row.decided_at === null ? `promotion by ${row.promote === "auto" ? "itself" : "hand"}` : `since position ${count(row.decided_at)}`)),
     bounds(points.bounds(row), row))),
@@ -238,10 +238,12 @@ async function history() {
   points.add((await read(path(task, "metrics"))).points);
 }
 
-begin(() => {
+begin(async () => {
   for (const id of ["metric", "over", "span"]) $(id).addEventListener("change", () => { choices(); draw(); });
   $("points").closest("details").addEventListener("toggle", draw);
-  follow(`tasks/${encodeURIComponent(task)}/live`, () => Promise.allSettled([history(), look()]), take);
+  const past = () => Promise.allSettled([history(), look()]);
+  await past();
+  follow(`tasks/${encodeURIComponent(task)}/live`, past, take);
   every(10, overview);
   every(3, async () => predictions((await read(path(task, "predictions"))).answers));
   every(5, experiments);
