@@ -50,7 +50,7 @@ IN_MEMORY := $(shell df -k /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 4000000 
 
 test test-all: .venv .moto # first what needs no broker; then the rest, whose files each start processes of their own: two at a time
 	$(IN_MEMORY) $(BIN)/pytest -n 2 --dist worksteal headrace $(PURE)
-	$(IN_MEMORY) $(BIN)/pytest -n 2 --dist loadfile --durations=20 tests $(addprefix --ignore=,$(PURE))
+	$(IN_MEMORY) $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=20 tests $(addprefix --ignore=,$(PURE))
 
 test-all: export THOROUGH := 1 # more kills and faults, all seeds and examples
 

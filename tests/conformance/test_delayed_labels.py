@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 from river import datasets, evaluate, linear_model, metrics, naive_bayes, optim, preprocessing, stream, tree
+from thorough import IS_THOROUGH
 
 from headrace.learning.fold.learner import Learner
 from headrace.learning.task import Task
@@ -34,13 +35,16 @@ def minutes(x, y):
     return dt.timedelta(minutes=uneven(x, y))
 
 
+ROWS = 1_200 if IS_THOROUGH else 600
+"""Three times the longest delay and more."""
+
 START = dt.datetime(2026, 1, 1)  # noqa: DTZ001 River compares what it is given
 
 
 def rows_of(name, delay):
     """The rows, with what the moment and the delay are read from where these are columns."""
     _, source, _ = MODELS[name]
-    for x, y in itertools.islice(source(), 1_200):
+    for x, y in itertools.islice(source(), ROWS):
         more = {"wait": float(uneven(x, y))} if delay == "wait" else {}
         yield x | more, y
 
