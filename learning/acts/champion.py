@@ -198,6 +198,13 @@ def restart_experiments(state: State, name: str) -> None:
             experiment.restart(state.clock)
 
 
+def drop_arm(state: State, name: str) -> None:
+    """Drop an arm, if there is one of this name, and give its traffic back to the champion."""
+    state.arms.pop(name, None)
+    state.traffic.leave(name)
+    restart_experiments(state, name)
+
+
 def promote_arm(state: State, turn: Turn, name: str) -> str:
     """Save the champion, then let a challenger take its place, with its metrics; say so.
 

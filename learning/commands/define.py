@@ -6,7 +6,16 @@ from typing import Any
 
 import msgspec
 
-from headrace.learning.acts.champion import Loaded, Spec, make, replace, save_version, task_of
+from headrace.learning.acts.champion import (
+    Loaded,
+    Spec,
+    drop_arm,
+    make,
+    replace,
+    restart_experiments,
+    save_version,
+    task_of,
+)
 from headrace.learning.acts.refusal import Refusal
 from headrace.learning.arms import Arm, check_arms
 from headrace.learning.commands.arms import ARM_KEYS, change_arms, change_decisions, change_experiments, declare_arms
@@ -102,7 +111,7 @@ def _watch_anew(state: State, before: Task, after: Task, changed: Container[str]
     if "guard" in changed:
         state.guards = guards_of(after)
         if "degraded" not in state.guards:
-            state.arms.pop(LAST_GOOD, None)
+            drop_arm(state, LAST_GOOD)
     elif baselines(before.kind, before.arms) != baselines(after.kind, after.arms):
         held = state.guards
         state.guards = {
@@ -207,10 +216,11 @@ def _check_labels(state: State, after: Task) -> None:
 def _add_model(state: State, turn: Turn, loaded: Loaded, *, cold: bool) -> None:
     if not cold:
         if loaded.task.model == state.arms["champion"].made_of:
-            state.arms.pop(NEXT, None)  # the change is taken back
+            drop_arm(state, NEXT)  # the change is taken back
         else:
             state.arms[NEXT] = Arm(loaded.task, role="challenger")
+            restart_experiments(state, NEXT)
         return
     saved = save_version(state, turn, "define")
     replace(state, loaded, saved.id, 0)
-    state.arms.pop(NEXT, None)
+    drop_arm(state, NEXT)

@@ -322,6 +322,27 @@ def test_an_arm_that_ends_gives_its_traffic_back():
     assert log.state.traffic.describe() == {"champion": 1.0}
 
 
+def test_a_changed_model_that_is_taken_back_gives_its_traffic_back():
+    log = log_of(model="majority")
+    log.samples(20)
+    redefined(log, model="logistic")
+    log.control("traffic", shares={"next": 0.5})
+    redefined(log, model="majority")
+    assert "next" not in log.state.arms
+    assert log.state.traffic.describe() == {"champion": 1.0}
+
+
+def test_another_changed_model_begins_its_experiment_anew():
+    log = log_of(model="majority")
+    log.samples(20)
+    redefined(log, model="logistic")
+    log.samples(200)
+    assert log.state.experiments["champion next"].difference.count == 200
+    redefined(log, model="hoeffding_tree")
+    assert log.state.experiments["champion next"].difference.count == 0
+    assert log.state.experiments["champion next"].verdict == "continue"
+
+
 def test_a_fixed_threshold_changes_the_label_and_not_the_probability():
     log, plain = log_of(threshold=0.9, predictions=True), log_of(predictions=True)
     log.samples(200)

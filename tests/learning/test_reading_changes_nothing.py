@@ -147,6 +147,9 @@ class Buffered:
     def update(self, label, value, p):
         self.told.append(p)
 
+    def update_many(self, scored):
+        self.told += [p for _, _, p in scored]
+
     def view(self):
         while self.told:
             self.sum += self.told.pop()
