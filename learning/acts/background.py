@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from headrace.learning.acts.champion import Loaded, replace, save_version, task_of
+from headrace.learning.acts.champion import Loaded, drop_arm, replace, save_version, task_of
 from headrace.learning.prediction import Prediction
 from headrace.learning.state import State
 from headrace.learning.task import BACKGROUND, Label
@@ -44,7 +44,8 @@ def compare_background(
     verdict = state.background.update(champion, challenger, label)
     if verdict == "continue":
         return None
-    arm = state.arms.pop(BACKGROUND)
+    arm = state.arms[BACKGROUND]
+    drop_arm(state, BACKGROUND)
     if verdict != "b_better":
         return Ended(f"the model in the background was dropped: {DROPPED[verdict]}", "")
     before = state.arms["champion"].digest

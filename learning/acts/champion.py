@@ -199,7 +199,7 @@ def restart_experiments(state: State, name: str) -> None:
 
 
 def drop_arm(state: State, name: str) -> None:
-    """Drop an arm, if there is one of this name, and give its traffic back to the champion."""
+    """Drop an arm, if there is one of this name: its traffic goes back to the champion, and its experiments begin again."""
     state.arms.pop(name, None)
     state.traffic.leave(name)
     restart_experiments(state, name)
@@ -221,8 +221,7 @@ def promote_arm(state: State, turn: Turn, name: str) -> str:
         before = state.arms[name] = state.arms[CHAMPION]
         before.watch_anew(state.task, "challenger")
     else:
-        del state.arms[name]
-        state.traffic.leave(name)
+        drop_arm(state, name)
     challenger.watch_anew(state.task, "champion")
     challenger.version = saved.id
     state.arms[CHAMPION] = challenger

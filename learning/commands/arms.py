@@ -1,6 +1,6 @@
 """What a changed definition changes about arms, experiments and decisions."""
 
-from headrace.learning.acts.champion import find_version, load_version, restart_experiments
+from headrace.learning.acts.champion import drop_arm, find_version, load_version, restart_experiments
 from headrace.learning.acts.refusal import Refusal
 from headrace.learning.arms import Arm, arms_beside
 from headrace.learning.errors import ModelError
@@ -30,8 +30,7 @@ def change_arms(state: State, turn: Turn, before: Task, after: Task, declared: d
     """Begin the arms that are new or have another model, and end those that are no longer there."""
     for name in list(state.arms):
         if name not in RESERVED and name not in declared and after.arms.get(name) != before.arms.get(name):
-            del state.arms[name]
-            state.traffic.leave(name)
+            drop_arm(state, name)
     for name, arm in declared.items():
         held = state.arms.get(name)
         is_changed = before.arms.get(name) != after.arms.get(name)

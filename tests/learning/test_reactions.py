@@ -134,6 +134,14 @@ def test_a_model_in_the_background_that_is_no_better_is_dropped():
     assert log.champion.model is champion
 
 
+def test_a_challenger_that_is_dropped_gives_its_traffic_back():
+    log, _ = drifted(auto("background", give_up=20), model="naive_bayes", steady=300)
+    assert log.control("traffic", shares={BACKGROUND: 0.5}) == "traffic: champion 0.5, background 0.5"
+    log.samples(60, -1)
+    assert BACKGROUND not in log.state.arms
+    assert log.state.traffic.describe() == {"champion": 1.0}
+
+
 def test_a_model_begins_in_the_background_at_a_warning_and_there_is_one_at_a_time():
     detectors = [{"use": "evidence", "between": 1_000}]
     log = Log(task_of(auto("background", ["warning", "error"], cooldown=0), detectors=detectors, model="naive_bayes"))
