@@ -154,11 +154,6 @@ def check_arms(
         raise ValueError(f"threshold is not for {kind} tasks")
 
 
-def reads_probabilities(loss: Loss | None) -> bool:
-    """Tell whether a loss depends on more than the label that is predicted."""
-    return loss in ("brier", "log")
-
-
 def baselines(kind: Kind, arms: dict[str, ArmSettings | bool]) -> list[str]:
     """List the baselines that a task has not left out."""
     return [name for name in BASELINES[kind] if name not in arms]

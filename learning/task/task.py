@@ -4,15 +4,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from headrace.learning.task.arms import (
-    ARMS_MAX,
-    ArmName,
-    ArmSettings,
-    Experiment,
-    Threshold,
-    check_arms,
-    reads_probabilities,
-)
+from headrace.learning.task.arms import ARMS_MAX, ArmName, ArmSettings, Experiment, Threshold, check_arms
 from headrace.learning.task.duration import seconds
 from headrace.learning.task.policies import DETECTORS, REACTIONS, Guard, LabelRate, Rehearsal, Row
 from headrace.learning.task.source import Source
@@ -329,7 +321,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     def compares_probabilities(self) -> bool:
         """Whether a guard or an experiment compares more of a baseline's answers than the labels."""
         losses = [self.guard.loss, *(row.loss for row in self.experiments or [])]
-        return any(map(reads_probabilities, losses))
+        return "brier" in losses or "log" in losses
 
     @property
     def model_name(self) -> str:
