@@ -16,7 +16,7 @@ from headrace.app.cli.mend import export_records, replay_records
 from headrace.app.cli.options import as_json, asking, task_of
 from headrace.app.cli.past import find_topic, telling_of_broker
 from headrace.app.cli.screen import Screen
-from headrace.app.cli.terminal import printable, say, say_json
+from headrace.app.cli.terminal import say, say_json, shortened
 from headrace.app.settings import Settings
 from headrace.learning.codes import REFUSALS, RefusalCode
 from headrace.learning.errors import BrokerError
@@ -26,9 +26,6 @@ from headrace.tables.refused import RefusedRecord
 
 READ_BYTES = 256 << 20
 """About how many bytes of records are read: no more are read from then on."""
-
-SHOWN = 300
-"""Characters of a record on a terminal; `--json` shows more, and `--export` writes all."""
 
 
 @click.command()
@@ -129,5 +126,4 @@ def _show(task: Task, counts: Counter[str], samples: Sequence[RefusedRecord], co
             say("", record.code, bold=True)
         when = f"{datetime.fromtimestamp(record.time, UTC):%Y-%m-%d %H:%M:%S}"
         say(f"{when} {record.topic} {record.partition}/{record.offset} {record.reason}")
-        text = printable(record.value.decode(errors="replace"))
-        say(f"  {text if len(text) <= SHOWN else text[: SHOWN - 3] + '...'}")
+        say(f"  {shortened(record.value.decode(errors='replace'))}")

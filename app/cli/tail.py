@@ -11,7 +11,7 @@ from aiokafka import ConsumerRecord
 
 from headrace.app.cli.options import as_json, asking, task_of
 from headrace.app.cli.past import find_topic, telling_of_broker
-from headrace.app.cli.terminal import printable, say, say_json
+from headrace.app.cli.terminal import say, say_json, shortened
 from headrace.app.effects import describe_effect, pairs, plain
 from headrace.app.settings import Settings
 from headrace.learning.errors import BrokerError
@@ -20,9 +20,6 @@ from headrace.tables.kafka.tail import tail as read_tail
 
 TOPICS = {"records": "events", "predictions": "predictions", "signals": "signals", "quarantine": "quarantine"}
 """What can be followed, with the last part of the topic's name."""
-
-SHOWN = 300
-"""Characters of a line on a terminal; `--json` shows all."""
 
 
 @click.command()
@@ -69,9 +66,7 @@ async def _tail(
 def _write_text(message: ConsumerRecord) -> None:
     when = f"{datetime.fromtimestamp(message.timestamp / 1000, UTC):%Y-%m-%d %H:%M:%S}"
     for line in describe(message.value or b"", _headers(message)):
-        text = printable(line)
-        shown = text if len(text) <= SHOWN else text[: SHOWN - 3] + "..."
-        say(f"{when} {message.partition}/{message.offset} {shown}")
+        say(f"{when} {message.partition}/{message.offset} {shortened(line)}")
 
 
 def _headers(message: ConsumerRecord) -> dict[str, str]:

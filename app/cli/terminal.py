@@ -4,6 +4,9 @@ import json
 
 import click
 
+SHOWN = 300
+"""The most characters of a record that are printed on a line; `--json` shows more."""
+
 
 def printable(text: str, *, keep: str = "") -> str:
     r"""Write the characters that a terminal would obey, not show, as escapes: anyone may have sent the text.
@@ -23,6 +26,12 @@ def printable(text: str, *, keep: str = "") -> str:
     if text.isprintable():
         return text
     return "".join(one if one.isprintable() or one in keep else one.encode("unicode_escape").decode() for one in text)
+
+
+def shortened(text: str) -> str:
+    """Write a text as `printable` does, and cut it off after `SHOWN` characters."""
+    shown = printable(text)
+    return shown if len(shown) <= SHOWN else shown[: SHOWN - 3] + "..."
 
 
 def say(*lines: str, fg: str | None = None, bold: bool = False, err: bool = False) -> None:
