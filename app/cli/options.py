@@ -15,19 +15,19 @@ Command = Callable[..., object]
 
 def with_settings(command: Command) -> Command:
     """Add the option `--config` to a command, and pass it the settings as `settings`; all models of the settings were made once."""
-    return _with_settings(command, makes=True)
+    return _with_settings(command, check_models=True)
 
 
 def asking(command: Command) -> Command:
     """Do the same for a command that only asks a worker or the broker: it starts sooner, since it makes no model."""
-    return _with_settings(command, makes=False)
+    return _with_settings(command, check_models=False)
 
 
-def _with_settings(command: Command, *, makes: bool) -> Command:
+def _with_settings(command: Command, *, check_models: bool) -> Command:
     @click.option("--config", metavar="FILE", help="Settings; otherwise HEADRACE_CONFIG or headrace.toml.")
     @click.pass_context
     def wrapped(context: click.Context, /, config: str | None, **options: object) -> object:
-        return context.invoke(command, settings=load(config, makes=makes), **options)
+        return context.invoke(command, settings=load(config, check_models=check_models), **options)
 
     wrapped.__doc__ = command.__doc__
     wrapped.__name__ = command.__name__

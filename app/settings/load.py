@@ -23,16 +23,16 @@ PORT_MAX = 65_535
 SECTIONS = ["broker", "worker", "features", "notify", "tasks"]
 
 
-def load(path: str | None = None, *, makes: bool = True) -> Settings:
+def load(path: str | None = None, *, check_models: bool = True) -> Settings:
     """Read the settings from a file: `path`, or else that of HEADRACE_CONFIG, or else `headrace.toml` in the working folder.
 
     Parameters
     ----------
     path
         The file.
-    makes
-        Whether models, detectors and reactions are made once, to find out what is wrong with them. It takes seconds, since it imports River.
-        Without, ONNX files and the user's own modules are not read: enough for who only asks a worker, which has made them all.
+    check_models
+        Whether to make each model, detector and reaction once, so that errors in their settings are found. This imports River, which takes
+        seconds. Otherwise ONNX files and the user's own modules are not read either. A command that only asks a worker needs none of it.
 
     Raises
     ------
@@ -48,11 +48,11 @@ def load(path: str | None = None, *, makes: bool = True) -> Settings:
         raise SettingsError(f"{file} cannot be read: {error}.", "Name a readable text file.") from None
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{file} is not TOML: {error}.", "Correct that line.") from None
-    return parse(raw, file, makes=makes)
+    return parse(raw, file, check_models=check_models)
 
 
-def parse(raw: dict[str, object], path: Path, *, makes: bool = True) -> Settings:
-    """Make settings from the parsed TOML of a file; `makes` and what it raises are those of `load`."""
+def parse(raw: dict[str, object], path: Path, *, check_models: bool = True) -> Settings:
+    """Make settings from the parsed TOML of a file; `check_models` and what it raises are those of `load`."""
     for key in raw:
         if key not in SECTIONS:
             raise unknown_key(path, "", key, SECTIONS)
@@ -65,14 +65,14 @@ def parse(raw: dict[str, object], path: Path, *, makes: bool = True) -> Settings
         raise wrong_value(path, "worker.snapshot_seconds", "is not finite", "Give a number of seconds.")
     features = read_section(path, "features", raw.get("features", {}), Features)
     _check_features(path, features)
-    if makes:
+    if check_models:
         _import_modules(path, worker.modules)
         for number, file in enumerate(worker.onnx):
             read_onnx(path, f"worker.onnx[{number}]", file)
     declared = raw.get("tasks", {})
     if not isinstance(declared, dict) or not declared:
         raise wrong_value(path, "tasks", "has no task", "Declare one: [tasks.NAME] with a kind.")
-    tasks = {name: read_task(path, name, table, makes=makes) for name, table in declared.items()}
+    tasks = {name: read_task(path, name, table, check_models=check_models) for name, table in declared.items()}
     notify = read_section(path, "notify", raw["notify"], Notify) if "notify" in raw else None
     if notify is not None:
         check_notify(path, notify, tasks)

@@ -22,8 +22,8 @@ ELSEWHERE = {
 """Keys that users often write into the table of a task although they belong elsewhere, each with its remedy."""
 
 
-def read_task(path: Path, name: str, raw: object, *, makes: bool) -> Task:
-    """Read the table of the task with this name; `makes` as for `load`. Raises SettingsError as `read_section` does."""
+def read_task(path: Path, name: str, raw: object, *, check_models: bool) -> Task:
+    """Read the table of the task with this name; `check_models` as for `load`. Raises SettingsError as `read_section` does."""
     where = f"tasks.{name}"
     if not isinstance(raw, dict):
         raise wrong_value(path, where, "is not a table", f"Write [{where}].")
@@ -40,7 +40,9 @@ def read_task(path: Path, name: str, raw: object, *, makes: bool) -> Task:
     if isinstance(sources := raw.get("sources"), list):
         for number, table in enumerate(sources):
             _check_source(path, f"{where}.sources[{number}]", table)
-    task = read_section(path, where, raw | {"name": name, **(_with_files(path, where, raw) if makes else {})}, Task)
+    task = read_section(
+        path, where, raw | {"name": name, **(_with_files(path, where, raw) if check_models else {})}, Task
+    )
     if task.labels is not None and task.kind != "multiclass":
         raise wrong_value(path, f"{where}.labels", f"is not for {task.kind} tasks", "Leave it out.")
     _check_stored(path, task)
@@ -48,7 +50,7 @@ def read_task(path: Path, name: str, raw: object, *, makes: bool) -> Task:
         raise wrong_value(
             path, f"{where}.sources", f"names {own.pop()}, a topic of this task", "Name a topic of others."
         )
-    if not makes:
+    if not check_models:
         return task
     if task.modules:  # the module of a user's own model may be in the folder of the settings
         import_from(str(path.resolve().parent))
