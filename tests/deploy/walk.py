@@ -1,4 +1,4 @@
-"""Walks through docs/tutorial.md as a reader does: runs every command in a shell, and compares what is printed with what the page says.
+"""Follows docs/tutorial.md as a reader does: types every command into a shell, and compares the output with that of the page.
 
     PYTHONPATH=tests .venv/bin/python tests/deploy/walk.py [--write] [--times]
 
@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -53,6 +53,14 @@ class Step(NamedTuple):
     prose: str
     command: str
     printed: tuple[int, int] | None
+
+
+class Output(NamedTuple):
+    """What a command printed, and the seconds that it took."""
+
+    step: Step
+    printed: str
+    seconds: float
 
 
 def read_steps(page: str) -> list[Step]:
@@ -108,25 +116,27 @@ class Reader:
             cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False, timeout=120,
         )  # fmt: skip
         if done.returncode:
-            raise AssertionError(f"{command}ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+            raise AssertionError(f"{command}\nended with {done.returncode}:\n{done.stdout}{done.stderr}")
         self.folder = Path((Path(self.environment["HOME"]) / ".folder").read_text().strip())
-        # A terminal shows neither blanks at the end of a line, nor the next prompt on the line of what curl prints.
-        printed = re.sub(r"\}(?=\{)", "}\n", done.stdout).rstrip("\n") + "\n"
-        printed = printed.replace(str(self.broker_port), "9092").replace(str(self.web_port), "6066")
+        # A terminal does not show blanks at the end of a line. What curl prints has no line end, and the next output begins a line all the same.
+        printed = done.stdout.replace(str(self.broker_port), "9092").replace(str(self.web_port), "6066")
         return "".join(f"{line.rstrip()}\n" for line in printed.splitlines())
 
     def start(self, name: str, *options: str) -> None:
         """Start the broker or the worker in a terminal of its own, and wait until it is ready."""
         log = self.folder / f"{name}.log"
         with log.open("ab") as out:
+            begun = out.tell()
             self.running[name] = subprocess.Popen(
                 ["headrace", name, *options], cwd=self.folder, env=self.environment, stdout=out, stderr=out, start_new_session=True
             )  # fmt: skip
-        begun, deadline = log.stat().st_size, time.monotonic() + 120
-        while (b"ready at" if name == "worker" else b"127.0.0.1:") not in log.read_bytes()[begun:]:
-            if self.running[name].poll() is not None or time.monotonic() > deadline:
-                raise AssertionError(f"the {name} is not ready:\n{log.read_text()[-3000:]}")
-            time.sleep(0.05)
+        line = b"ready at" if name == "worker" else b"127.0.0.1:"
+
+        def is_ready() -> bool:
+            assert self.running[name].poll() is None, f"the {name} has ended:\n{log.read_text()[-3000:]}"
+            return line in log.read_bytes()[begun:]
+
+        harness.wait_for(is_ready, 120, lambda: f"the {name} is ready:\n{log.read_text()[-3000:]}")
 
     def stop(self, name: str, by: signal.Signals) -> None:
         """Stop the broker or the worker by a signal."""
@@ -136,18 +146,15 @@ class Reader:
 
     def wait(self, task: str) -> None:
         """Wait until a task has folded all records that there are, as readers do who are slower than machines."""
-        deadline = time.monotonic() + 120
-        while time.monotonic() < deadline:
+
+        def is_at_end() -> bool:
             answer = harness.HTTP.get(f"http://127.0.0.1:{self.web_port}/v1/{task}").json()
             shards, sources = answer.get("shards", []), answer.get("sources", {})
             at_end = all(one.get("position") == one.get("end") for one in (*shards, *sources.get("partitions", [])))
             # The end of a log that is still being written is that of a moment ago.
-            if shards and at_end and sum(one["position"] for one in shards) > sources.get("mapped", 0):
-                return
-            time.sleep(0.1)
-        raise AssertionError(
-            f"{task} does not reach the end of its logs: {answer.get('shards')} {answer.get('sources')}"
-        )
+            return bool(shards) and at_end and sum(one["position"] for one in shards) > sources.get("mapped", 0)
+
+        harness.wait_for(is_at_end, 120, f"{task} has folded its log")
 
     def follow(self, step: Step) -> str:
         """Do what the page says before a command, and then the command; return what it prints."""
@@ -177,12 +184,14 @@ class Reader:
             return ""
         if command.startswith("make .venv"):
             command = command.splitlines()[-1] + "\n"
-        if task := re.search(r"headrace (?:status|predict) (\w+)", command):
-            *before, last = command.splitlines()
-            printed = self.type("\n".join(before)) if before and "send" in command else ""
+        if "<<" in command:  # a file is written, and its lines are no commands
+            return self.type(command)
+        return "".join(map(self._type_line, command.splitlines()))
+
+    def _type_line(self, line: str) -> str:
+        if task := re.match(r"headrace (?:status|predict) (\w+)", line):
             self.wait(task[1])
-            return printed + self.type(last + "\n" if printed else command)
-        return self.type(command)
+        return self.type(line)
 
     def _move_ports(self) -> None:
         """Have the settings say the other ports."""
@@ -197,31 +206,21 @@ class Reader:
         settings.write_text(text)
 
 
-def walk(home: Path, told: Callable[[Step, str, float], None]) -> Reader:
-    """Follow the whole page in an empty folder.
-
-    Parameters
-    ----------
-    home
-        The folder.
-    told
-        Is called after each command, with what it printed and the seconds that it took.
-    """
-    reader = Reader(home)
+def walk(reader: Reader) -> Iterator[Output]:
+    """Have a reader follow the whole page, and yield what each command printed."""
     try:
         for step in read_steps(PAGE.read_text()):
             begun = time.monotonic()
             printed = reader.follow(step)
-            told(step, printed, time.monotonic() - begun)
+            yield Output(step, printed, time.monotonic() - begun)
     finally:
         for name in reversed(list(reader.running)):
             reader.stop(name, signal.SIGKILL)
-    return reader
 
 
-def differences(page: str, found: list[tuple[Step, str]]) -> Iterator[str]:
+def differences(page: str, outputs: Iterable[Output]) -> Iterator[str]:
     """Say where what was printed differs from what the page says."""
-    for step, printed in found:
+    for step, printed, _ in outputs:
         if step.printed is not None and mask(printed) != mask(page[slice(*step.printed)]):
             yield f"{step.command}--- the page says\n{page[slice(*step.printed)]}--- it prints\n{printed}"
 
@@ -232,19 +231,16 @@ def main() -> None:
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--times", action="store_true")
     options = parser.parse_args()
-    page, found = PAGE.read_text(), []
-
-    def told(step: Step, printed: str, seconds: float) -> None:
-        found.append((step, printed))
-        if options.times:
-            print(f"{seconds:6.1f} s  {step.command.splitlines()[0][:90]}", flush=True)
-
+    page, outputs = PAGE.read_text(), []
     with tempfile.TemporaryDirectory() as home:
-        walk(Path(home), told)
-    for difference in differences(page, found):
+        for output in walk(Reader(Path(home))):
+            outputs.append(output)
+            if options.times:
+                print(f"{output.seconds:6.1f} s  {output.step.command.splitlines()[0][:90]}", flush=True)
+    for difference in differences(page, outputs):
         print(difference)
     if options.write:
-        for step, printed in reversed(found):
+        for step, printed, _ in reversed(outputs):
             if step.printed is not None:
                 start, end = step.printed
                 page = page[:start] + printed + page[end:]
