@@ -47,7 +47,7 @@ def demo(broker: str | None, *, stay: bool | None) -> None:
     stays = sys.stdin.isatty() and sys.stdout.isatty() if stay is None else stay
     fix_hash_seed()
     os.environ.pop("HEADRACE_KEYS", None)  # the demo's workers need no API keys
-    terminal = Terminal(Screen(highlight=False))
+    terminal = Terminal(Screen())
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="headrace-demo-")))
         if broker is None:
