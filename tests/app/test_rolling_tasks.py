@@ -8,6 +8,7 @@ import uuid
 
 import harness
 import pytest
+from scrape import Scrape
 
 from headrace.app.settings import parse
 from headrace.app.worker import group_of
@@ -65,6 +66,9 @@ def test_static_members_that_restart_fold_a_log_that_was_made_anew_meanwhile(bro
         answers = [worker.get(f"/v1/{task}") or {"shards": []} for worker in workers]
         return sorted(shard["state"] for each in answers for shard in each["shards"] if shard["state"] in owned)
 
+    def rebalances():
+        return [Scrape(worker).one("headrace_rebalances_total") for worker in workers]
+
     async def delete(*topics):
         admin = await connect(broker)
         await admin.delete_topics([f"{task}.{topic}" for topic in topics])
@@ -77,8 +81,13 @@ def test_static_members_that_restart_fold_a_log_that_was_made_anew_meanwhile(bro
         for worker in workers:
             worker.wait_ready()
         harness.wait_for(lambda: states() == ["live"] * PARTITIONS, 60, states)
+        before = rebalances()
         asyncio.run(delete("events"))
-        harness.wait_for(lambda: not states(), 60, states)  # the shards of what is gone were shared out: to nobody
+        # The shards of what is gone are shared out anew: to nobody. Until they come back, every worker shows all of them as stopped.
+        harness.wait_for(
+            lambda: all(now > then for now, then in zip(rebalances(), before, strict=True)), 60, rebalances
+        )
+        harness.wait_for(lambda: states() == ["stopped"] * PARTITIONS * len(workers), 60, states)
         for worker in workers:
             worker.stop("SIGKILL")
         asyncio.run(delete("snapshots", "pending"))
