@@ -30,7 +30,9 @@ def folded(learner: Learner, message: KafkaMessage) -> Iterator[list[Effect]]:
         except (StoreError, DefinitionError):
             raise
         except BaseException as error:
-            msg = f"the fold failed at offset {message.offset}: {error!r}"
+            raised = error.__cause__ or error  # a StopIteration becomes the cause of a RuntimeError
+            by = "".join(f", {note}" for note in getattr(raised, "__notes__", ()))
+            msg = f"the fold failed at offset {message.offset}: {error!r}{by}"
             raise RuntimeError(msg) from error
         if effects is None:
             return

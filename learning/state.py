@@ -28,7 +28,7 @@ PROBES = 32
 """The number of recent inputs in the state. A loaded snapshot must predict the same for them as when it was saved."""
 
 
-@tagged("state/2")
+@tagged("state/3")
 class State:
     """Everything that a learner keeps from one record to the next. A snapshot holds it, and equal states have equal digests.
 
@@ -92,8 +92,6 @@ class State:
         Ids of the jobs that are under way, each with its control record.
     left_out
         What was unlearned: jobs leave it out from then on. See `learning.recipe.Without`.
-    replaced_at
-        Log time at which the champion was replaced by another model; -1 if it never was.
     paused
         The id of the control record at which the shard waits to be resumed, or what has paused it; or None.
     watches
@@ -120,7 +118,6 @@ class State:
         self.position = 0
         self.last: Mark | None = None
         self.clock = 0
-        self.replaced_at = -1
         self.step = 0
         self.updates = 0
         self.quarantined = 0

@@ -133,7 +133,7 @@ class ServedTask:
         try:
             return arm.predict(question.features)
         except BaseException as error:
-            raise self._failed(error) from error
+            raise self._failed(arm, error) from error
 
     async def enrich(self, questions: Sequence[Question]) -> None:
         """Add the stored features that questions lack, with one look-up for all."""
@@ -142,15 +142,13 @@ class ServedTask:
             for question, features in zip(questions, await self.enricher.enrich(rows), strict=True):
                 question.features = features
 
-    def _failed(self, error: BaseException) -> RequestRefused:
+    def _failed(self, arm: Arm, error: BaseException) -> RequestRefused:
         """Make the refusal of a question for which the model has raised an error; log the whole error, at most once a minute."""
         raised = error.what if isinstance(error, ModelError) else f"{type(error).__name__}: {str(error)[:200]}"
         if (now := monotonic()) - self._failed_at >= FAILED_SECONDS:
             self._failed_at = now
-            log.error(
-                "a model failed when it was asked", task=self.task.name, model=self.task.model_name, exc_info=error
-            )
-        model = f"the model '{self.task.model_name}' of task '{self.task.name}'"
+            log.error("a model failed when it was asked", task=self.task.name, model=arm.model_name, exc_info=error)
+        model = f"the model '{arm.model_name}' of task '{self.task.name}'"
         remedy = (
             "Mend the model, or declare `features` in headrace.toml so that it is asked only with what it can take."
         )

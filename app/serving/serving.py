@@ -22,8 +22,9 @@ from headrace.app.serving.request_appender import RequestAppender
 from headrace.app.serving.served_task import Answered, ServedTask
 from headrace.app.serving.size_limit import ANSWERS_MAX, SizeLimit
 from headrace.app.settings import Settings
+from headrace.learning.arms import Arm
 from headrace.learning.errors import HeadraceError
-from headrace.learning.prediction import is_finite
+from headrace.learning.prediction import Prediction, is_finite
 from headrace.learning.task import CHAMPION, Json
 from headrace.tables.kafka.members import Members
 from headrace.tables.kafka.partitioner import partition_of
@@ -192,14 +193,12 @@ def answer_from(served: ServedTask, model: Model, question: Question) -> dict[st
     learner.reader.schema.check(question.features)
     arms = learner.state.arms
     name = learner.state.traffic.choose(shard_key(question)) if learner.state.traffic.shares else CHAMPION
-    if not (served.stays(arms[name]) and served.stays(arms[CHAMPION])):
+    if not all(served.stays(arms[one]) for one in (name, CHAMPION) if one in arms):
         served_copy = served.copies[model.partition]
         learner = served_copy.of(learner, 0 if question.min_position is UNSET else question.min_position)
         arms, lag = learner.state.arms, served_copy.age
-    prediction = served.predict(arms[name], question)
-    if name != CHAMPION and (
-        prediction is None or not is_finite(prediction)
-    ):  # the champion answers for an arm that cannot
+    prediction = None if name == CHAMPION else _ask_other(served, arms.get(name), question)
+    if prediction is None:
         name, prediction = CHAMPION, served.predict(arms[CHAMPION], question)
     if prediction is not None and not is_finite(prediction):
         what = "the model no longer predicts finite numbers."
@@ -215,6 +214,15 @@ def answer_from(served: ServedTask, model: Model, question: Question) -> dict[st
         "position": learner.state.position,
         "staleness_s": round(model.staleness + lag, 3),
     }
+
+
+def _ask_other(served: ServedTask, arm: Arm | None, question: Question) -> Prediction | None:
+    """Predict with an arm that has some of the traffic; None where the champion has to answer for it, since it is not there, is cold or fails."""
+    try:
+        prediction = None if arm is None else served.predict(arm, question)
+    except RequestRefused:  # its model has failed, which is in the log
+        return None
+    return prediction if prediction is not None and is_finite(prediction) else None
 
 
 def _not_yet(served: ServedTask, partition: int, seconds: float) -> RequestRefused:

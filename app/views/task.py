@@ -11,11 +11,11 @@ from headrace.agents.shards import Model, Shards
 from headrace.app.answers import InForce, MirrorStatus, OverallStatus, ShardState, Status, Waits
 from headrace.app.contract import contract
 from headrace.app.views.resource import Resource
-from headrace.learning.experiments import Segment
+from headrace.learning.experiments import Segment, merge_segments
 from headrace.learning.metrics import ServedScores
 from headrace.learning.metrics.overall import ArmFigures, Overall
 from headrace.learning.metrics.regret import regret
-from headrace.learning.task import CHAMPION, Json, Kind, define, differences, fingerprint
+from headrace.learning.task import Json, Kind, define, differences, fingerprint
 
 END_SECONDS = 2.0
 """How long the look-up of the log's end may take; then `end` is null. A status must not hang with the broker."""
@@ -62,7 +62,7 @@ class TaskStatus(Resource):
         partitions: list[int] = []
         arms: dict[str, Overall] = {}
         users = ServedScores(kind)
-        segments: dict[str, Segment] = {}
+        segments: dict[str, list[Segment]] = {}
         for partition, learner in shards.folded():
             partitions.append(partition)
             users.add(learner.state.served)
@@ -70,21 +70,19 @@ class TaskStatus(Resource):
                 overall = arms.setdefault(name, Overall(kind, of_labels=arm.role == "baseline"))
                 overall.add(arm.scoreboard)
             for feature, segment in learner.state.segments.items():
-                segments.setdefault(feature, Segment(kind)).add(segment)
+                segments.setdefault(feature, []).append(segment)
             await asyncio.sleep(0)
         described: dict[str, ArmFigures] = {}
         for name, scores in arms.items():
             described[name] = scores.describe()
             await asyncio.sleep(0)
-        scored, metrics = (
-            {name: getattr(arm, part) for name, arm in described.items()} for part in ("scored", "metrics")
-        )
+        metrics = {name: arm.metrics for name, arm in described.items()}
         return OverallStatus(
             partitions,
             described,
             users.values(),
-            regret(kind, CHAMPION, scored, metrics) if described else None,
-            {feature: segment.values() for feature, segment in segments.items()},
+            regret(kind, arms, metrics) if arms else None,
+            {feature: merge_segments(kind, each).values() for feature, each in segments.items()},
         )
 
     @staticmethod

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from headrace.learning.acts.champion import Loaded, drop_arm, replace, save_version, task_of
+from headrace.learning.acts.champion import drop_arm, promote_arm
 from headrace.learning.prediction import Prediction
 from headrace.learning.state import State
 from headrace.learning.task import BACKGROUND, Label
@@ -44,11 +44,9 @@ def compare_background(
     verdict = state.background.update(champion, challenger, label)
     if verdict == "continue":
         return None
-    arm = state.arms[BACKGROUND]
-    drop_arm(state, BACKGROUND)
     if verdict != "b_better":
+        drop_arm(state, BACKGROUND)
         return Ended(f"the model in the background was dropped: {DROPPED[verdict]}", "")
     before = state.arms["champion"].digest
-    saved = save_version(state, turn, "reaction")
-    replace(state, Loaded(task_of(state.task, turn, arm.made_of), arm.model), saved.id, arm.updates)
-    return Ended(f"the model in the background is better, and took the place of {saved.id}", before)
+    replaced = promote_arm(state, turn, BACKGROUND, "reaction")
+    return Ended(f"the model in the background is better, and took the place of {replaced.before.id}", before)

@@ -10,13 +10,14 @@ from headrace.learning.effects import Saved
 from headrace.learning.encoding import decode, encode
 from headrace.learning.errors import ModelError, SnapshotError, VersionError
 from headrace.learning.guards.degraded import Degraded
+from headrace.learning.metrics import Scoreboard
 from headrace.learning.models import build
 from headrace.learning.models.likeness import check_like
 from headrace.learning.models.named import require_named
 from headrace.learning.state import State
 from headrace.learning.task import CHAMPION, LAST_GOOD, Task, Value, made_for
 from headrace.learning.turn import Turn
-from headrace.learning.versions import Reason, Version
+from headrace.learning.versions import ENOUGH, Reason, Version
 
 Spec = str | dict[str, Value]
 """What a model is made of, as in a task's `model`."""
@@ -29,7 +30,7 @@ class Loaded(NamedTuple):
     model: Any
 
 
-def save_version(state: State, turn: Turn, reason: Reason, keep: str | None = None, *, is_new: bool = False) -> Version:
+def save_version(state: State, turn: Turn, reason: Reason, keep: str | None = None) -> Version:
     """Save the champion as a version, unless it is one as it stands; drop those that are not kept any more.
 
     Parameters
@@ -40,15 +41,14 @@ def save_version(state: State, turn: Turn, reason: Reason, keep: str | None = No
         Why.
     keep
         The id of a version that must not be dropped now.
-    is_new
-        Whether the model has answered nothing yet: the arm's figures are those of the model before.
 
     Raises
     ------
     SnapshotError
         The model cannot be saved.
     """
-    arm = state.arms["champion"]
+    arm = state.arms[CHAMPION]
+    board = arm.scoreboard
     state.versions.since = arm.updates
     data = encode(arm.model)
     digest = hashlib.sha256(data).hexdigest()
@@ -64,8 +64,8 @@ def save_version(state: State, turn: Turn, reason: Reason, keep: str | None = No
         time=turn.clock,
         digest=digest,
         model=arm.made_of,
-        metrics={} if is_new else arm.scoreboard.figures(),
-        error=None if is_new else arm.scoreboard.recent_error(),
+        metrics=board.recent_figures(),
+        error=board.recent_error() if len(board.window) >= ENOUGH else None,
         reason=reason,
         parent=arm.version,
     )
@@ -84,8 +84,7 @@ def _freeze_last_good(state: State, turn: Turn) -> None:
     if guard is None or good is None or (frozen is not None and frozen.version == good.id):
         return
     loaded = load_version(state, turn, good)
-    arm = state.arms[LAST_GOOD] = Arm(loaded.task, role="frozen")
-    arm.replace(loaded.task, loaded.model, good.id, good.updates)
+    put_frozen(state, LAST_GOOD, loaded, good)
     guard.restart()
 
 
@@ -99,9 +98,13 @@ def find_version(state: State, name: str) -> Version | None:
     if name == "last_good":
         return versions.last_good()
     found = versions.saved.get(arm.version or "") if name == "previous" else None
-    if found is not None and found.digest == arm.digest:
-        return versions.saved.get(found.parent or "")
-    return found
+    if found is None:
+        return None
+    parent = versions.saved.get(found.parent or "")
+    took_its_place = (
+        parent is not None and parent.position == found.position
+    )  # saved one after the other, as one replaced the other
+    return parent if took_its_place or found.digest == arm.digest else found
 
 
 def load_version(state: State, turn: Turn, version: Version) -> Loaded:
@@ -177,14 +180,33 @@ def load(state: State, turn: Turn, digest: str, made_of: Spec, made_for: str | N
 
 def replace(state: State, loaded: Loaded, version: str | None, updates: int) -> None:
     """Put another model in the place of the champion's."""
-    state.arms["champion"].replace(loaded.task, loaded.model, version, updates)
-    begin_anew(state, updates)
+    state.arms[CHAMPION].replace(loaded.task, loaded.model, version, updates, state.clock)
+    begin_anew(state)
 
 
-def begin_anew(state: State, updates: int) -> None:
-    """Note that the champion is another model, which has learned so many labels: guards and the test of a challenger begin again."""
-    state.versions.since = updates
-    state.replaced_at = state.clock
+class Replaced(NamedTuple):
+    """The version that the champion was saved as before another model took its place, and the version of that one."""
+
+    before: Version
+    after: Version
+
+
+def put_new(state: State, turn: Turn, loaded: Loaded, updates: int, reason: Reason) -> Replaced:
+    """Save the champion, put a model that is no version yet in its place, and save that too, so that answers name it.
+
+    Raises
+    ------
+    SnapshotError
+        The champion cannot be saved.
+    """
+    saved = save_version(state, turn, reason)
+    replace(state, loaded, saved.id, updates)
+    return Replaced(saved, save_version(state, turn, reason, keep=saved.id))
+
+
+def begin_anew(state: State) -> None:
+    """Note that the champion is another model: guards and the test of a challenger begin again."""
+    state.versions.since = state.arms[CHAMPION].updates
     for guard in state.guards.values():
         guard.restart()
     state.background.restart()
@@ -195,7 +217,21 @@ def restart_experiments(state: State, name: str) -> None:
     """Note that the arm of this name is another model now: its experiments begin again."""
     for experiment in state.experiments.values():
         if name in (experiment.a, experiment.b):
-            experiment.restart(state.clock)
+            experiment.restart()
+
+
+def put_arm(state: State, name: str, arm: Arm) -> None:
+    """Begin an arm, or put another one in its place: its experiments begin again."""
+    arm.since = state.clock
+    state.arms[name] = arm
+    restart_experiments(state, name)
+
+
+def put_frozen(state: State, name: str, loaded: Loaded, version: Version) -> None:
+    """Begin an arm with the model of a version, which learns no more."""
+    arm = Arm(loaded.task, role="frozen")
+    arm.replace(loaded.task, loaded.model, version.id, version.updates, state.clock)
+    put_arm(state, name, arm)
 
 
 def drop_arm(state: State, name: str) -> None:
@@ -205,29 +241,31 @@ def drop_arm(state: State, name: str) -> None:
     restart_experiments(state, name)
 
 
-def promote_arm(state: State, turn: Turn, name: str) -> str:
-    """Save the champion, then let a challenger take its place, with its metrics; say so.
+def promote_arm(state: State, turn: Turn, name: str, reason: Reason = "promote") -> Replaced:
+    """Save the champion, let a challenger take its place, and save that too.
 
-    A challenger of the settings changes places with the champion, which goes on as the challenger. Any other one leaves its place.
+    A challenger of the settings changes places with the champion, which goes on as the challenger. Any other one leaves its place. The metrics of
+    the champion over all of the log go on, since they count what was answered; those of the window are the promoted model's own.
 
     Raises
     ------
     SnapshotError
         The champion cannot be saved.
     """
-    challenger = state.arms[name]
-    saved = save_version(state, turn, "promote")
+    champion, challenger = state.arms[CHAMPION], state.arms[name]
+    saved = save_version(state, turn, reason)
+    challenger.scoreboard.take_over(champion.scoreboard)
+    challenger.version = saved.id
+    challenger.watch_anew(state.task, "champion")
     if name in state.task.arms:
-        before = state.arms[name] = state.arms[CHAMPION]
-        before.watch_anew(state.task, "challenger")
+        champion.watch_anew(state.task, "challenger")
+        champion.scoreboard = Scoreboard(state.task.kind)
+        put_arm(state, name, champion)
     else:
         drop_arm(state, name)
-    challenger.watch_anew(state.task, "champion")
-    challenger.version = saved.id
-    state.arms[CHAMPION] = challenger
-    restart_experiments(state, name)
-    begin_anew(state, challenger.updates)
-    return f"promoted {name}; before it was {saved.id}"
+    put_arm(state, CHAMPION, challenger)
+    begin_anew(state)
+    return Replaced(saved, save_version(state, turn, reason, keep=saved.id))
 
 
 def make(task: Task) -> Any:

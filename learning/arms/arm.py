@@ -1,13 +1,14 @@
 """An arm: a model with its detectors and its metrics."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
-from headrace.learning.arms.cutoff import EVERY, Cutoff
+from msgspec import Meta
+
+from headrace.learning.arms.cutoff import Cutoff
 from headrace.learning.arms.own_answers import OwnAnswers
 from headrace.learning.encoding import digest
 from headrace.learning.metrics import Scoreboard
-from headrace.learning.metrics.tallies import Probabilities
 from headrace.learning.models import build
 from headrace.learning.models.rate import Rate
 from headrace.learning.prediction import Prediction, number
@@ -19,7 +20,7 @@ from headrace.learning.waiting.batch import LabelledFeatures
 from headrace.learning.watch import Watch, watchings
 
 
-@tagged("arm/3")
+@tagged("arm/4", since=Annotated[int, Meta(ge=-1, le=2**63 - 1)])
 class Arm:
     """A model with its detectors and its metrics. It predicts, is scored on its prediction, and then learns, in that order.
 
@@ -37,6 +38,9 @@ class Arm:
         What the model was made of, as in the task's `model`; a task that changes its model does not change this.
     version
         The id of the version that the model comes from, None before the first one.
+    since
+        The log time in milliseconds at which the model got this place; -1: at the beginning of the log. What was predicted under the arm's name up
+        to then was predicted by another model.
     updates
         Labels that the model has learned, those of the version that it comes from included.
     errors, scores
@@ -63,6 +67,7 @@ class Arm:
         self.role: Role = role
         self.made_of = task.model
         self.version: str | None = None
+        self.since = -1
         self.updates = 0
         self.model = build(task.model, task.kind)
         self.scoreboard = Scoreboard(task.kind, of_labels=role == "baseline")
@@ -97,17 +102,15 @@ class Arm:
             return prediction
         return Prediction(self.cutoff.decide(prediction.probabilities.get(True, 0.0)), prediction.probabilities)
 
-    def score(
-        self, prediction: Prediction | None, label: Label, name: str = "champion", *, watched: bool = True
-    ) -> list[Notice]:
-        """Score a prediction against its label; return what the detectors of this arm, of that name, notice in its error."""
+    def score(self, prediction: Prediction | None, label: Label, name: str = "champion") -> list[Notice]:
+        """Score a prediction of the model against its label; return what the detectors of this arm, of that name, notice in its error."""
         if prediction is None:
             return []
         board = self.scoreboard
         board.update(label, prediction)
-        if self.cutoff is not None and self.cutoff.is_chosen and board.scored % EVERY == 0:
-            self.cutoff.choose(board.tallies[Probabilities.name].view())
-        if not self.errors or not watched:
+        if self.cutoff is not None:
+            self.cutoff.update(board.window[-1])
+        if not self.errors:
             return []
         # The squared errors of a diverging regression would make a detector's window infinite for ever.
         if self._regression:
@@ -154,8 +157,10 @@ class Arm:
         self.model.learn_mean(rows)
         self.rate.restore(self.model, usual)
 
-    def replace(self, task: Task, model: Any, version: str | None, updates: int) -> None:
-        """Put another model in the place of this arm's own. Its metrics go on, since they count what was answered; its detectors start anew.
+    def replace(self, task: Task, model: Any, version: str | None, updates: int, since: int) -> None:
+        """Put another model in the place of this arm's own.
+
+        Its metrics over all of the log go on, since they count what was answered; those of the window, detectors and cutoff start anew.
 
         Parameters
         ----------
@@ -163,10 +168,14 @@ class Arm:
             What the model was made for.
         model
             The model; it must not be anyone else's.
-        version, updates
+        version, updates, since
             As the attributes.
         """
         self.made_of, self.model, self.version, self.updates = task.model, model, version, updates
+        self.since = since
+        self.scoreboard.window.clear()
+        if self.cutoff is not None:
+            self.cutoff.restart()
         self.errors, self.scores = watches(task, self.role)
         self.rate = Rate()
         self.broken = False

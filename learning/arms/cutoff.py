@@ -2,17 +2,19 @@
 
 from itertools import accumulate
 
-from headrace.learning.metrics.tallies import Groups
+from headrace.learning.metrics.tallies import Probabilities, Scored
 from headrace.learning.tags import tagged
 from headrace.learning.task import Threshold
 
 EVERY = 500
-"""The cutoff is chosen again after so many scored predictions."""
+"""The cutoff is chosen again after so many scored predictions of its model."""
 
 
-@tagged("cutoff/1", precision=float | None)
+@tagged("cutoff/2", precision=float | None)
 class Cutoff:
-    """Decides between true and false by the probability of true. Which cutoff is best is read from the predictions that were scored so far.
+    """Decides between true and false by the probability of true. Which cutoff is best is read from the predictions of its model that were scored so far.
+
+    It is the lower edge of a cell of the tally `Probabilities`, so that what has come is counted exactly as it would be decided.
 
     Parameters
     ----------
@@ -23,21 +25,22 @@ class Cutoff:
     ----------
     at
         The probability from which on true is predicted; 0.5 before the first choice.
-    is_chosen
-        Whether it is chosen from what came.
+    tally
+        What it is chosen from; None for a fixed one.
     precision, false_positive, false_negative
         As for `Threshold`.
 
     Examples
     --------
     >>> cutoff = Cutoff(Threshold(false_positive=1, false_negative=5))
-    >>> cutoff.choose(Groups(positives=[2, 30, 60], negatives=[300, 80, 10], p=[0.1, 0.4, 0.8]))
+    >>> for number in range(500):
+    ...     cutoff.update((number % 10 < 3, True, (0.25, 0.5, 0.75)[number % 3]))
     >>> cutoff.at
-    0.4
+    0.25
     """
 
     def __init__(self, threshold: float | Threshold):
-        self.is_chosen = isinstance(threshold, Threshold)
+        self.tally = Probabilities() if isinstance(threshold, Threshold) else None
         self.at = 0.5
         self.precision: float | None = None
         self.false_positive = self.false_negative = 0.0
@@ -51,12 +54,25 @@ class Cutoff:
         """Tell whether true is predicted from its probability."""
         return p >= self.at
 
-    def choose(self, groups: Groups) -> None:
-        """Choose the cutoff again among the probabilities that came; it stays while true and false have not both come.
+    def update(self, scored: Scored) -> None:
+        """Count a scored prediction; choose the cutoff again when there are `EVERY` more."""
+        if self.tally is not None:
+            self.tally.update(*scored)
+            if self.tally.count % EVERY == 0:
+                self._choose(self.tally)
+
+    def restart(self) -> None:
+        """Count from the beginning: the model is another one now. What was chosen stays until there is enough to choose from."""
+        if self.tally is not None:
+            self.tally = Probabilities()
+
+    def _choose(self, tally: Probabilities) -> None:
+        """Choose the cutoff again among the cells that have predictions; it stays while true and false have not both come.
 
         Of several that meet the precision, that which finds the most true labels is chosen; where none does, the one with the highest
         precision. Of several with the lowest cost, the lowest is chosen.
         """
+        groups = tally.view()
         positives, negatives = sum(groups.positives), sum(groups.negatives)
         if not positives or not negatives:
             return
@@ -69,4 +85,4 @@ class Cutoff:
             else:
                 precision = found / (found + wrong)
                 ranks.append((0.0, missed) if precision >= self.precision else (1.0, -precision))
-        self.at = groups.p[min(range(len(ranks)), key=ranks.__getitem__)]
+        self.at = tally.edges()[min(range(len(ranks)), key=ranks.__getitem__)]

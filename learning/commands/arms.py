@@ -1,6 +1,6 @@
 """What a changed definition changes about arms, experiments and decisions."""
 
-from headrace.learning.acts.champion import drop_arm, find_version, load_version, restart_experiments
+from headrace.learning.acts.champion import drop_arm, find_version, load_version, put_arm, put_frozen
 from headrace.learning.acts.refusal import Refusal
 from headrace.learning.arms import Arm, arms_beside
 from headrace.learning.errors import ModelError
@@ -35,27 +35,21 @@ def change_arms(state: State, turn: Turn, before: Task, after: Task, declared: d
         held = state.arms.get(name)
         is_changed = before.arms.get(name) != after.arms.get(name)
         if held is None or is_changed or (arm.role == "frozen" and held.made_of != arm.made_of):
-            state.arms[name] = arm
-            restart_experiments(state, name)
+            put_arm(state, name, arm)
     for name, settings in after.named_arms.items():
         if settings.version is not None and name not in state.arms:
             version = find_version(state, settings.version)
             if version is not None:
-                loaded = load_version(state, turn, version)
-                arm = state.arms[name] = Arm(loaded.task, role="frozen")
-                arm.replace(loaded.task, loaded.model, version.id, version.updates)
-                restart_experiments(state, name)
+                put_frozen(state, name, load_version(state, turn, version), version)
 
 
 def change_experiments(state: State, before: Task, after: Task) -> None:
     """Begin the experiments that are new or compare in another way; the others go on."""
-    was, fresh = declared_experiments(before), experiments_of(after)
-    for name, row in declared_experiments(after).items():
-        if was.get(name) == row:
-            fresh[name] = state.experiments[name]
-        else:
-            fresh[name].begun_at = state.clock
-    state.experiments = fresh
+    was, now = declared_experiments(before), declared_experiments(after)
+    state.experiments = {
+        name: state.experiments[name] if was.get(name) == now[name] else fresh
+        for name, fresh in experiments_of(after).items()
+    }
 
 
 def change_decisions(state: State, before: Task, after: Task) -> None:

@@ -11,9 +11,8 @@ from headrace.learning.acts.champion import (
     Spec,
     drop_arm,
     make,
-    replace,
-    restart_experiments,
-    save_version,
+    put_arm,
+    put_new,
     task_of,
 )
 from headrace.learning.acts.refusal import Refusal
@@ -218,9 +217,7 @@ def _add_model(state: State, turn: Turn, loaded: Loaded, *, cold: bool) -> None:
         if loaded.task.model == state.arms["champion"].made_of:
             drop_arm(state, NEXT)  # the change is taken back
         else:
-            state.arms[NEXT] = Arm(loaded.task, role="challenger")
-            restart_experiments(state, NEXT)
+            put_arm(state, NEXT, Arm(loaded.task, role="challenger"))
         return
-    saved = save_version(state, turn, "define")
-    replace(state, loaded, saved.id, 0)
+    put_new(state, turn, loaded, 0, "define")
     drop_arm(state, NEXT)

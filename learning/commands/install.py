@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from headrace.learning.acts.champion import load, replace, save_version
+from headrace.learning.acts.champion import load, put_new
 from headrace.learning.acts.job import Job, decode_job
 from headrace.learning.acts.refusal import Refusal
 from headrace.learning.errors import LogError
@@ -33,14 +33,12 @@ def install(state: State, turn: Turn, arguments: Install) -> str:
     digest = digest.removeprefix("sha256:")
     model = state.arms["champion"].made_of if model is None else model
     loaded = load(state, turn, digest, model, made_for=arguments.id)
-    saved = save_version(state, turn, "install")
-    replace(state, loaded, saved.id, updates)
-    version = save_version(state, turn, "install", keep=saved.id, is_new=True)
+    replaced = put_new(state, turn, loaded, updates, "install")
     if arguments.pin:
-        state.versions.pin(version.id, pinned=True)
+        state.versions.pin(replaced.after.id, pinned=True)
     if arguments.recipe is not None and arguments.recipe.without is not None:
         _leave_out(state, arguments.recipe.without, forget)
-    return f"installed {version.id} in place of {saved.id}"
+    return f"installed {replaced.after.id} in place of {replaced.before.id}"
 
 
 def check(arguments: Install) -> None:

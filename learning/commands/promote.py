@@ -20,9 +20,10 @@ class Promote(Arguments, frozen=True, kw_only=True):
 
 
 def promote(state: State, turn: Turn, arguments: Promote) -> str:
-    """Save the champion, then let the challenger take its place, with its metrics. One of the settings changes places with it."""
+    """Save the champion, then let the challenger take its place, and save that too. One of the settings changes places with it."""
     challenger = state.arms.get(arguments.arm)
     if challenger is None or challenger.role != "challenger":
         others = ", ".join(name for name, arm in state.arms.items() if arm.role == "challenger")
         raise Refusal(f"there is no challenger '{arguments.arm[:80]}'. There are: {others or 'none'}.")
-    return promote_arm(state, turn, arguments.arm)
+    replaced = promote_arm(state, turn, arguments.arm)
+    return f"promoted {arguments.arm} as {replaced.after.id}; before it was {replaced.before.id}"

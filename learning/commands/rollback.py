@@ -21,7 +21,7 @@ class Rollback(Arguments, frozen=True, kw_only=True):
 
 
 def rollback(state: State, turn: Turn, arguments: Rollback) -> str:
-    """Save the champion, then serve and train the version's model. The metrics go on; the detectors start anew."""
+    """Save the champion, then serve and train the version's model. The metrics over all of the log go on; those of the window and the detectors start anew."""
     arm, version = state.arms["champion"], find_version(state, arguments.to)
     if version is None:
         known = ", ".join(state.versions.saved) or "none"

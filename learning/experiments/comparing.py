@@ -54,7 +54,7 @@ class ExperimentStatus(msgspec.Struct, frozen=True):
     decided_at: int | None
 
 
-@tagged("comparing/1", decided_at=Annotated[int, Meta(ge=0)] | None, begun_at=Annotated[int, Meta(ge=-1)])
+@tagged("comparing/2", decided_at=Annotated[int, Meta(ge=0)] | None)
 class Comparing:
     """Compares the losses of two arms, until the budget is used up.
 
@@ -72,8 +72,6 @@ class Comparing:
     ----------
     a, b
         The names of the arms.
-    begun_at
-        The log time at which it began, in milliseconds: what was asked before was answered by other models. -1: with the log.
     sum_a, sum_b
         The sums of their losses.
     verdict
@@ -85,7 +83,7 @@ class Comparing:
     --------
     >>> comparing = Comparing(Task(name="ads", kind="binary"), Experiment(b="tree", margin=0.1))
     >>> answers = {"champion": Prediction(False), "tree": Prediction(True)}
-    >>> next(at for at in range(1000) if comparing.update(answers, True, None))
+    >>> next(at for at in range(1000) if comparing.update(answers, True))
     15
     >>> comparing.verdict
     'b_better'
@@ -98,27 +96,24 @@ class Comparing:
         self.losses = PairedLoss(task.kind, settings.loss)
         self.difference = Difference(settings.alpha)
         self.sum_a = self.sum_b = 0.0
-        self.begun_at = -1
         self.verdict = "continue"
         self.decided_at: int | None = None
 
-    def update(self, predictions: Mapping[str, Prediction | None], label: Label, asked_at: int | None) -> bool:
+    def update(self, predictions: Mapping[str, Prediction | None], label: Label) -> bool:
         """Compare two predictions for a label; tell whether there is a new verdict.
 
         Parameters
         ----------
         predictions
-            What each arm had predicted.
+            What the model of each arm had predicted.
         label
             The label.
-        asked_at
-            The log time of the question; None for a sample.
         """
         second = predictions.get(self.b)
         if second is None or self.difference.count >= self.budget:
             return False
         first = predictions.get(self.a)
-        if first is None or (asked_at is not None and asked_at <= self.begun_at):
+        if first is None:
             return False
         losses = self.losses.of(first, second, label)
         if losses is None:
@@ -133,11 +128,11 @@ class Comparing:
             self.verdict = verdict
         return self.verdict != before
 
-    def restart(self, time: int) -> None:
-        """Begin again at a log time: an arm is another model now."""
+    def restart(self) -> None:
+        """Begin again: an arm is another model now."""
         self.difference = Difference(self.difference.alpha)
         self.sum_a = self.sum_b = 0.0
-        self.begun_at, self.verdict, self.decided_at = time, "continue", None
+        self.verdict, self.decided_at = "continue", None
 
     @property
     def means(self) -> tuple[float, float] | None:

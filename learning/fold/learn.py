@@ -1,6 +1,6 @@
 """Learning: predict, score, learn, in that order, for every arm."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from headrace.learning.arms import Arm
 from headrace.learning.effects import Effect, Predicted
@@ -42,7 +42,11 @@ def learn_sample(
 
 def predict(turn: Turn, name: str, arm: Arm, features: dict[str, Value]) -> Prediction | None:
     """Return the prediction of an arm; None if the arm is cold or its numbers are not finite. The first non-finite one raises an alert."""
-    prediction = arm.predict(features)
+    try:
+        prediction = arm.predict(features)
+    except BaseException as error:
+        blame(error, name, arm)
+        raise
     if prediction is None or is_finite(prediction):
         return prediction
     if not arm.broken:
@@ -79,20 +83,17 @@ def judge(
     sample
         The features, with the label that has come.
     asked_at
-        The log time of the question. What was predicted before the champion was replaced counts in the metrics alone: detectors and guards would
-        blame the new model for it. None for a sample.
+        The log time of the question; None for a sample. What the model before the champion's has predicted counts in the metrics over all of the
+        log alone: detectors, guards and experiments would blame the model of now for it.
     """
     state = parts.state
     arms = state.arms
     features, label = sample
-    is_ours = asked_at is None or asked_at > state.replaced_at
-    for name, prediction in predictions.items():
-        if (
-            prediction is not None
-            and name in arms
-            and (notices := arms[name].score(prediction, label, name, watched=is_ours))
-        ):
-            turn.noticed += notices
+    own = predictions if asked_at is None else of_models(arms, predictions, asked_at)
+    for name, prediction in own.items():
+        turn.noticed += arms[name].score(prediction, label, name)
+    if CHAMPION not in own and (answered := predictions.get(CHAMPION)) is not None:
+        arms[CHAMPION].scoreboard.count(label, answered)
     if state.segments and (served := predictions.get(CHAMPION)) is not None:
         for feature, segment in state.segments.items():
             segment.update(features.get(feature), label, served.value)
@@ -100,17 +101,23 @@ def judge(
         turn.noticed += state.watches.see_label(label)
     if parts.guards:
         if parts.is_compared(predictions):
-            compared = Compared(predictions if is_ours else {}, label, state.unseen)
+            compared = Compared(own, label, state.unseen)
             turn.noticed += [notice for guard in parts.guards if (notice := guard.compare(compared)) is not None]
             state.unseen.clear()
         else:
             state.unseen.append(label)
-    is_of_challenger = is_ours and (asked_at is None or asked_at > state.background.begun_at)
-    if is_of_challenger and BACKGROUND in predictions and BACKGROUND in arms:
-        end_background(state, turn, predictions, label)
-    for experiment in state.experiments.values():
-        if experiment.update(predictions, label, asked_at):
+    # A champion that is replaced begins other comparisons again, so all of them see this label first.
+    decided = [experiment for experiment in state.experiments.values() if experiment.update(own, label)]
+    if BACKGROUND in own:
+        end_background(state, turn, own, label)
+    for experiment in decided:
+        if experiment.verdict != "continue":
             end_experiment(state, turn, experiment)
+
+
+def of_models(arms: Mapping[str, Arm], predictions: Predictions, asked_at: int) -> Predictions:
+    """Choose the predictions for a question, asked at a log time, that were made by the models which the arms have now."""
+    return {name: one for name, one in predictions.items() if name in arms and asked_at > arms[name].since}
 
 
 def find_outlier(parts: LearnerParts, features: dict[str, Value]) -> str | None:
@@ -126,8 +133,8 @@ def learn(parts: LearnerParts, features: dict[str, Value], label: Label) -> None
     state = parts.state
     state.probes.append(features)
     if parts.batch is None:
-        for arm in state.arms.values():
-            arm.learn(features, label)
+        for name, arm in state.arms.items():
+            teach(name, arm, features, label)
         if parts.task.rehearsal is not None:
             rehearse(parts, features, label)
         state.updates += 1
@@ -135,13 +142,31 @@ def learn(parts: LearnerParts, features: dict[str, Value], label: Label) -> None
         parts.batch.collect(LabelledFeatures(features, label), state.clock)
 
 
+def teach(name: str, arm: Arm, features: dict[str, Value], label: Label) -> None:
+    """Let an arm learn a label; what its model raises tells of the arm."""
+    try:
+        arm.learn(features, label)
+    except BaseException as error:
+        blame(error, name, arm)
+        raise
+
+
+def blame(error: BaseException, name: str, arm: Arm) -> None:
+    """Note on an error which arm has raised it."""
+    error.add_note(f"raised by the model '{arm.model_name}' of the arm '{name}'")
+
+
 def rehearse(parts: LearnerParts, features: dict[str, Value], label: Label) -> None:
     """Learn past samples again, as often as the task says, and keep this one among them."""
     settings = parts.task.rehearsal
     assert settings is not None
     for row in parts.state.reservoir.add(features, label, settings):
-        for arm in parts.state.arms.values():
-            arm.rehearse(row.features, row.label)
+        for name, arm in parts.state.arms.items():
+            try:
+                arm.rehearse(row.features, row.label)
+            except BaseException as error:
+                blame(error, name, arm)
+                raise
 
 
 def learn_collected(parts: LearnerParts, turn: Turn) -> Iterator[list[Effect]]:
@@ -160,16 +185,17 @@ def learn_rows(parts: LearnerParts, turn: Turn, rows: list[LabelledFeatures]) ->
     if not rows:
         return
     state, update = parts.state, parts.task.update
-    each = list(state.arms.values())
+    each = dict(state.arms)
     if update is not None and update.gradient == "mean":
-        for arm in [arm for arm in each if arm.takes_means]:  # a champion that is to be replaced may not
-            arm.learn_mean(rows)
-            each.remove(arm)
+        for name in [
+            name for name, arm in each.items() if arm.takes_means
+        ]:  # a champion that is to be replaced may not
+            each.pop(name).learn_mean(rows)
     for start in range(0, len(rows), CHUNK):
         chunk = rows[start : start + CHUNK]
         for row in chunk:
-            for arm in each:
-                arm.learn(row.features, row.label)
+            for name, arm in each.items():
+                teach(name, arm, row.features, row.label)
             if parts.task.rehearsal is not None:
                 rehearse(parts, row.features, row.label)
         state.updates += len(chunk)

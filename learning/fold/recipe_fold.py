@@ -105,7 +105,7 @@ class RecipeFold(Learner):
         self.finish()
         arm = self.champion
         self.state = State(self.settings)
-        self.state.arms["champion"].replace(self._made_for, arm.model, None, arm.updates)
+        self.state.arms["champion"].replace(self._made_for, arm.model, None, arm.updates, self.state.clock)
         self.state.position = self.recipe.start
         self._questions, self._labels = {}, {}
         self.follow_definition()
@@ -139,7 +139,7 @@ class RecipeFold(Learner):
             )
         except Refusal:
             return  # the shard has refused it too
-        self.champion.replace(loaded.task, loaded.model, None, install.updates)
+        self.champion.replace(loaded.task, loaded.model, None, install.updates, self.state.clock)
 
     def _take(self, turn: Turn, record: Record | Control | Refused) -> None:
         if isinstance(record, Control):

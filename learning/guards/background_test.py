@@ -7,7 +7,7 @@ from headrace.learning.tags import tagged
 from headrace.learning.task import Label, Task
 
 
-@tagged("background-test/1")
+@tagged("background-test/2")
 class BackgroundTest:
     """Tells whether a challenger is better than the champion, by a confidence sequence for the mean difference of their losses.
 
@@ -19,8 +19,6 @@ class BackgroundTest:
         The labels after which a challenger that is not better has had its chance.
     signal
         The id of the signal at which the challenger began.
-    begun_at
-        The log time at which it began, in milliseconds. What was asked before was answered by an earlier one.
 
     Examples
     --------
@@ -30,9 +28,8 @@ class BackgroundTest:
     ('continue', 'b_better')
     """
 
-    def __init__(self, task: Task, give_up: int = 10_000, signal: str = "", begun_at: int = -1):
+    def __init__(self, task: Task, give_up: int = 10_000, signal: str = ""):
         self.signal = signal
-        self.begun_at = begun_at
         self.margin = task.guard.margin
         self.give_up = give_up
         self.losses = PairedLoss(task.kind, task.guard.loss)

@@ -123,6 +123,8 @@ def read_figures(kind: Kind, tallies: Mapping[str, Tally], scored: int) -> dict[
 class Scoreboard:
     """The scored predictions of an arm: tallies of the whole log, and the last ones as they were. Metrics are computed when they are read.
 
+    The tallies count what was answered under the arm's name, whatever model it had; the window has the last predictions of its model of now.
+
     Parameters
     ----------
     kind
@@ -147,7 +149,11 @@ class Scoreboard:
         self.window: deque[Scored] = deque(maxlen=WINDOW)
 
     def update(self, label: Label, prediction: Prediction) -> None:
-        """Score one prediction against its label."""
+        """Score one prediction of the arm's model against its label."""
+        self.window.append(self.count(label, prediction))
+
+    def count(self, label: Label, prediction: Prediction) -> Scored:
+        """Score one prediction that another model has made in this place: it counts among all, and not in the window; return what was scored."""
         self.scored += 1
         value, probabilities = prediction.value, prediction.probabilities
         p = (
@@ -160,7 +166,11 @@ class Scoreboard:
         for tally in self.tallies.values():
             tally.update(label, value, p)
         # Only the plain values that the metrics need, because every snapshot holds a thousand of them.
-        self.window.append((label, value, p))
+        return label, value, p
+
+    def take_over(self, other: "Scoreboard") -> None:
+        """Go on counting where another scoreboard is: its arm gives its place to this one. The windows stay with the models."""
+        self.scored, self.tallies = other.scored, other.tallies
 
     def figures(self) -> dict[str, float | None]:
         """Give every metric over all of the log, by name; None while there is no finite figure."""
@@ -199,10 +209,10 @@ class Scoreboard:
         """
         if not self.window or not any(tally.needs_probabilities for tally in self.tallies.values()):
             return None
-        is_binary = (
-            self.kind == "binary"
-        )  # the window has the probability of true for two classes, of the label for more
-        given = (1 - (p or 0.0) if is_binary and not label else p or 0.0 for label, _, p in self.window)
+        if self.kind == "binary":  # the window has the probability of true for two classes, of the label for more
+            given = (p or 0.0 if label else 1 - (p or 0.0) for label, _, p in self.window)
+        else:
+            given = (1.0 if p is None else p for _, _, p in self.window)
         return float(-np.log(np.fromiter(given, float).clip(LEAST, MOST)).mean())
 
     def recent_figures(self) -> dict[str, float | None]:

@@ -12,7 +12,7 @@ from headrace.learning.metrics.f1 import f_beta
 from headrace.learning.metrics.precision import precision
 from headrace.learning.metrics.quantile_loss import quantile_loss
 from headrace.learning.metrics.recall import recall
-from headrace.learning.metrics.tallies import Confusion, Errors, Groups, Probabilities
+from headrace.learning.metrics.tallies import Confusion, Errors, Groups, Probabilities, Scored
 from headrace.learning.task import Json, Kind, Label
 
 PAIRS_MAX = 400
@@ -84,6 +84,13 @@ class Overall:
     of_labels
         As for the scoreboards that are added.
 
+    Attributes
+    ----------
+    scored
+        The number of scored predictions.
+    windows
+        The moving window of each shard.
+
     Examples
     --------
     >>> from headrace.learning.prediction import Prediction
@@ -99,21 +106,22 @@ class Overall:
 
     def __init__(self, kind: Kind, *, of_labels: bool = False):
         self.kind = kind
-        self.scored = self.in_window = 0
+        self.scored = 0
+        self.windows: list[tuple[Scored, ...]] = []
         self.tallies = new_tallies(kind, of_labels=of_labels)
         self.recent = exact_tallies(self.tallies)
 
     def add(self, board: Scoreboard) -> None:
         """Add the scores of the arm on one more shard; the shard's own stay as they are."""
         self.scored += board.scored
-        self.in_window += len(board.window)
+        self.windows.append(tuple(board.window))
         add_tallies(self.tallies, board.tallies)
         add_tallies(self.recent, board.recent())
 
     def values(self) -> dict[str, Json]:
         """Return every metric by name, and those of the moving windows together as `window`."""
         figures: dict[str, Json] = read_figures(self.kind, self.tallies, self.scored)
-        return figures | {"window": read_figures(self.kind, self.recent, self.in_window)}
+        return figures | {"window": read_figures(self.kind, self.recent, sum(map(len, self.windows)))}
 
     def confusion(self) -> list[Pair]:
         """Return the pairs of labels that came, the most frequent first."""

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from headrace.learning.acts.champion import make, task_of
+from headrace.learning.acts.champion import make, put_arm, task_of
 from headrace.learning.arms import Arm
 from headrace.learning.guards.background_test import BackgroundTest
 from headrace.learning.parameters import Count
@@ -38,6 +38,6 @@ class Background:
         """Begin the challenger."""
         task = task_of(state.task, turn, state.arms["champion"].made_of)
         make(task)
-        state.arms[BACKGROUND] = Arm(task, role="challenger")
-        state.background = BackgroundTest(state.task, self.give_up, signal.id, state.clock)
+        put_arm(state, BACKGROUND, Arm(task, role="challenger"))
+        state.background = BackgroundTest(state.task, self.give_up, signal.id)
         return f"a new model learns beside the champion, for {self.give_up} labels at most"

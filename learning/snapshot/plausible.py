@@ -51,8 +51,6 @@ CONTENTS: dict[tuple[str, str], Any] = {
     ("State", "left_out"): bytes,
     ("State", "signals"): list[SignalParts],
     ("State", "unseen"): list[Plain],
-    ("State", "replaced_at"): Annotated[int, Meta(ge=-1, le=2**63 - 1)],
-    ("BackgroundTest", "begun_at"): Annotated[int, Meta(ge=-1, le=2**63 - 1)],
     ("State", "acts"): dict[str, list[Count]],
     ("Arm", "made_of"): str | dict[str, Plain],
     ("Arm", "role"): Role,

@@ -25,6 +25,9 @@ BETTER = 1.1
 NOISE = 2.0
 """Standard deviations of a share of wrong classes that are taken for noise."""
 
+ENOUGH = 30
+"""A recent error is taken from so many predictions, or from none: a model that has been right ten times is not the best one yet."""
+
 RECENT = 1_000
 """The predictions of which the recent error is a share."""
 
@@ -48,9 +51,9 @@ class Version(NamedTuple):
     model
         What it was made of, as in the task's `model`.
     metrics
-        Those of its arm when it was saved.
+        Those of its last predictions, at most 1,000, when it was saved.
     error
-        The arm's recent error: 1 - accuracy, or the mean absolute error; None before the first score.
+        The error of these predictions: 1 - accuracy, or the mean absolute error; None before it has made 30.
     reason
         Why it was saved.
     parent

@@ -541,6 +541,7 @@ def test_whatever_a_model_raises_stops_its_shard_and_nothing_is_folded_twice(wor
         at.log.grow(0, 10)
         await until(lambda: shard.status == "stopped")
         assert type(raised).__name__ in shard.error
+        assert "raised by the model 'logistic' of the arm 'champion'" in shard.error
         assert shard.position == 12
         for _ in range(3):
             await shard.deliver(at.log.all[0][12:20])

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import sys
 from types import ModuleType, SimpleNamespace
 
@@ -20,7 +21,7 @@ from headrace.app.serving.serving import Serving
 from headrace.app.views.resource import Resource
 from headrace.learning.errors import ModelError
 from headrace.learning.fold.learner import Learner
-from headrace.learning.task import Task
+from headrace.learning.task import ArmSettings, Task
 
 
 class Says(base.Classifier):
@@ -66,7 +67,7 @@ def served(monkeypatch):
         own.make = lambda: (SaysNumber if kind == "regression" else Says)(answer)
         monkeypatch.setitem(sys.modules, "own_says", own)
         task = Task(name="t", kind=kind, model="own_says:make", **more)
-        model = SimpleNamespace(learner=Learner(task, 0), status="live", position=0, staleness=0.0)
+        model = SimpleNamespace(learner=Learner(task, 0), partition=0, status="live", position=0, staleness=0.0)
         around = SimpleNamespace(own_modules=(), telemetry=Telemetry())
         shards = SimpleNamespace(
             task=task, answering=lambda partition: model, owned={}, pace=Pace(), collaborators=around
@@ -107,6 +108,32 @@ def test_whatever_a_model_raises_is_a_problem_that_names_it(serving, served, rai
     assert "'own_says:make' of task 't'" in refused.value.what
     assert type(raised).__name__ in refused.value.what
     assert refused.value.remedy
+
+
+@pytest.mark.parametrize("trouble", ["is not there", "raises", "is cold", "is not finite"])
+def test_the_champion_answers_for_an_arm_that_cannot(serving, served, monkeypatch, trouble):
+    other = ModuleType("own_other")
+    other.make = lambda: Says({"raises": KeyError("price"), "is not finite": {True: math.nan}}.get(trouble, {}))
+    monkeypatch.setitem(sys.modules, "own_other", other)
+    arms = {} if trouble == "is not there" else {"tree": ArmSettings(model="own_other:make")}
+    task = served({True: 0.75, False: 0.25}, arms=arms)
+    task.stays = lambda arm: True
+    task.shards.answering(0).learner.state.traffic.shares = {"tree": 1.0}
+    answered = json.loads(serving_bytes(ask(serving, task)))
+    assert (answered["arm"], answered["prediction"]) == ("champion", True)
+
+
+def test_an_arm_that_fails_is_named_in_the_log(serving, served, monkeypatch):
+    other = ModuleType("own_other")
+    other.make = lambda: Says(KeyError("price"))
+    monkeypatch.setitem(sys.modules, "own_other", other)
+    task = served({True: 0.75, False: 0.25}, arms={"tree": ArmSettings(model="own_other:make")})
+    task.stays = lambda arm: True
+    task.shards.answering(0).learner.state.traffic.shares = {"tree": 1.0}
+    logged = []
+    monkeypatch.setattr(module, "log", SimpleNamespace(error=lambda *a, **more: logged.append(more)))
+    ask(serving, task)
+    assert [line["model"] for line in logged] == ["own_other:make"]
 
 
 @pytest.mark.parametrize(

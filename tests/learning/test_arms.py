@@ -11,10 +11,9 @@ import written_log
 from river import dummy
 from river import metrics as river_metrics
 
-from headrace.learning.arms.cutoff import Cutoff
+from headrace.learning.arms.cutoff import EVERY, Cutoff
 from headrace.learning.effects import Alert, Drift, Predicted, Quarantined, Reacted
-from headrace.learning.experiments import Segment, Traffic
-from headrace.learning.metrics.tallies import Groups
+from headrace.learning.experiments import Segment, Traffic, merge_segments
 from headrace.learning.models import build, onnx
 from headrace.learning.models.onnx import OnnxClassifier, enter_file
 from headrace.learning.prediction import Prediction
@@ -187,6 +186,75 @@ def test_questions_asked_before_a_promotion_do_not_count_in_the_new_experiment()
     assert log.state.experiments["champion tree"].difference.count == 0
     log.fold({"features": {"x": 1.0, "bias": 1.0}, "label": True}, clock=4_000)
     assert log.state.experiments["champion tree"].difference.count == 1
+
+
+def test_an_answer_of_the_model_before_counts_as_answered_and_not_as_the_promoted_ones():
+    log = weak()
+    log.samples(100)
+    for number in range(50):
+        log.fold({"id": f"q{number}", "features": {"x": 1.0, "bias": 1.0}}, clock=1_000)
+    scored, window = log.champion.scoreboard.scored, list(log.state.arms["tree"].scoreboard.window)
+    log.fold({"control": "promote", "arm": "tree"}, clock=2_000)
+    board, other = log.champion.scoreboard, log.state.arms["tree"].scoreboard
+    assert (board.scored, other.scored) == (scored, 0)
+    for number in range(50):
+        log.fold({"id": f"q{number}", "label": True}, clock=3_000)
+    assert (board.scored, list(board.window)) == (scored + 50, window)
+    assert (other.scored, len(other.window)) == (0, 0)
+    log.fold({"features": {"x": 1.0, "bias": 1.0}, "label": True}, clock=4_000)
+    assert (board.scored, len(board.window), other.scored) == (scored + 51, len(window) + 1, 1)
+
+
+def test_versions_have_the_recent_error_of_their_own_model():
+    """Of a model that guesses, of the one that was promoted, and of the first again after a roll back."""
+    log = weak()
+    log.samples(400)
+    log.control("promote", arm="tree")
+    guess, learned = log.saved()
+    assert (guess.model, learned.model, learned.parent) == ("majority", "logistic", guess.id)
+    assert learned.error < 0.1 < 0.3 < guess.error
+    log.control("rollback", to=guess.id)
+    log.samples(20)
+    log.control("checkpoint")
+    assert log.saved()[-1].error is None, "twenty predictions say too little"
+    log.samples(200)
+    log.control("checkpoint")
+    assert log.saved()[-1].error > 0.3
+    assert log.control("rollback", to="best").endswith(f"to {learned.id}")
+
+
+def test_a_promoted_model_is_a_version_and_a_roll_back_goes_to_the_one_before():
+    log = weak()
+    log.samples(100)
+    log.control("promote", arm="tree")
+    before, after = log.saved()
+    assert (log.champion.version, log.champion.digest, after.updates) == (after.id, after.digest, 100)
+    log.samples(10)
+    assert log.control("rollback").endswith(f"to {before.id}")
+    assert (log.champion.version, log.champion.digest) == (before.id, before.digest)
+
+
+def test_the_label_at_which_an_arm_is_promoted_counts_in_no_experiment_that_begins_again():
+    log = weak(
+        experiments=[
+            Experiment(b="tree", promote="auto"),
+            Experiment(b="no_change"),
+            Experiment(a="tree", b="majority"),
+        ]
+    )
+    while log.champion.model_name == "majority":
+        log.samples(1)
+    assert {one.difference.count for one in log.state.experiments.values()} == {0}
+
+
+def test_the_answer_of_a_changed_model_is_not_scored_on_the_next_changed_model():
+    log = log_of(model="majority")
+    log.samples(20)
+    redefined(log, model="logistic")
+    log.fold({"id": "q", "features": {"x": 1.0, "bias": 1.0}}, clock=1_000)
+    log.fold({"control": "define", "task": json.loads(define(task(model="alma")))}, clock=2_000)
+    log.fold({"id": "q", "label": True}, clock=3_000)
+    assert log.state.arms["next"].scoreboard.scored == 0
 
 
 @pytest.mark.parametrize("arm", ["no_change", "last", "nobody"])
@@ -380,21 +448,39 @@ def test_a_threshold_by_costs_is_near_the_one_that_theory_says():
 
 def test_the_cutoff_is_the_best_of_all_candidates():
     rng = random.Random(1)
-    for _ in range(200):
-        p = sorted({round(rng.random(), 2) for _ in range(8)})
-        positives, negatives = ([rng.randrange(9) for _ in p] for _ in range(2))
+    for _ in range(50):
+        labels = [rng.random() < rng.choice([0.1, 0.5]) for _ in range(EVERY)]
+        rows = [(label, True, rng.choice([0.02, 0.2, 0.43, 0.5, 0.8]) ** (0.5 if label else 1.0)) for label in labels]
         cutoff = Cutoff(Threshold(false_positive=2.0, false_negative=3.0))
-        cutoff.choose(Groups(positives, negatives, p))
-        if not sum(positives) or not sum(negatives):
-            assert cutoff.at == 0.5
-            continue
+        for row in rows:
+            cutoff.update(row)
 
         def cost(at):
-            wrong = sum(count for count, one in zip(negatives, p, strict=True) if one >= at)  # noqa: B023
-            missed = sum(count for count, one in zip(positives, p, strict=True) if one < at)  # noqa: B023
-            return 2 * wrong + 3 * missed
+            return sum(0 if (p >= at) == label else 3 if label else 2 for label, _, p in rows)  # noqa: B023
 
-        assert cost(cutoff.at) == min(map(cost, p))
+        assert cost(cutoff.at) == min(cost(at) for _, _, at in rows)
+
+
+def test_a_cutoff_counts_every_probability_of_its_cell():
+    """True labels at the lower end of a cell count for the precision, so they must be predicted."""
+    cutoff = Cutoff(Threshold(precision=0.9))
+    rows = [(number % 20 != 0, True, 0.5 if number % 20 else 0.515) for number in range(EVERY)]
+    for row in rows:
+        cutoff.update(row)
+    assert cutoff.at == 0.5
+    found = [label for label, _, p in rows if cutoff.decide(p)]
+    assert sum(found) / len(found) == 0.95
+
+
+def test_a_threshold_is_chosen_from_the_predictions_of_the_model_that_it_is_for():
+    log = weak(threshold=Threshold(precision=0.9))
+    log.samples(700)
+    ours = log.state.arms["tree"].cutoff
+    log.control("promote", arm="tree")
+    assert log.champion.cutoff is ours
+    version = log.saved()[0]
+    log.control("rollback", to=version.id)
+    assert (log.champion.cutoff, ours.tally.count) == (ours, 0)
 
 
 def test_segments_add_up_to_the_champion_and_are_bounded():
@@ -410,10 +496,52 @@ def test_segments_add_up_to_the_champion_and_are_bounded():
     assert sum(one.scored for one in segment.scores.values()) == board.scored
     right = sum(one.values()["accuracy"] * one.scored for one in segment.scores.values())
     assert right == pytest.approx(board.figures()["accuracy"] * board.scored)
-    merged = Segment("binary")
-    for _ in range(2):
-        merged.add(segment)
+    merged = merge_segments("binary", [segment, segment])
     assert sum(one.scored for one in merged.scores.values()) == 2 * board.scored
+
+
+def test_the_figures_of_a_segment_over_all_shards_are_of_all_its_records():
+    def shard(values):
+        segment = Segment("binary")
+        for value in values:
+            segment.update(value, True, True)
+        return segment
+
+    whole = Counter()
+    shards = []
+    for start in (0, 20, 40):
+        values = [f"c{number % 80}" for number in range(start, start + 400)]
+        whole.update(values)
+        shards.append(shard(values))
+    merged = {value: scores.scored for value, scores in merge_segments("binary", shards).scores.items()}
+    assert sum(merged.values()) == 1200
+    assert len(merged) > 5
+    assert all(count == whole[value] for value, count in merged.items() if value != "(others)")
+
+
+def test_values_of_other_types_and_long_strings_are_segments_of_their_own():
+    segment = Segment("binary")
+    values = [
+        1,
+        "1",
+        True,
+        "true",
+        "(missing)",
+        None,
+        "(others)",
+        '"1"',
+        1.5,
+        "1.5",
+        "nan",
+        "PT",
+        "x" * 200 + "a",
+        "x" * 200 + "b",
+    ]
+    for value in values:
+        segment.update(value, True, True)
+    assert [scores.scored for scores in segment.scores.values()] == [1] * len(values)
+    assert list(segment.scores)[:6] == ["1", '"1"', "true", '"true"', '"(missing)"', "(missing)"]
+    assert "PT" in segment.scores
 
 
 @pytest.fixture(scope="module")

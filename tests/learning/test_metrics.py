@@ -21,6 +21,7 @@ from headrace.learning.metrics.overall import PAIRS_MAX, Overall
 from headrace.learning.metrics.precision import precision
 from headrace.learning.metrics.quantile_loss import quantile_loss
 from headrace.learning.metrics.recall import recall
+from headrace.learning.metrics.regret import regret
 from headrace.learning.metrics.tallies import Confusion, Errors, Probabilities
 from headrace.learning.metrics.tallies.probabilities import CELLS, EDGES, UNIT, ExactProbabilities
 from headrace.learning.prediction import Prediction
@@ -546,3 +547,59 @@ def test_the_most_frequent_pairs_of_many_labels_are_told():
     overall.add(board)
     counts = [pair.count for pair in overall.confusion()]
     assert counts == [2] * 225 + [1] * 175
+
+
+@pytest.mark.parametrize("kind", ["binary", "multiclass"])
+def test_the_recent_loss_is_the_metric_of_the_window(kind):
+    """Also for a label that the model did not know, and for an answer without the true label's probability."""
+    board, labels = Scoreboard(kind), (True, False) if kind == "binary" else ("a", "b", "c")
+    rng = random.Random(3)
+    for number in range(50):
+        known = labels[: 1 + number % len(labels)]
+        shares = [rng.random() for _ in known]
+        board.update(
+            rng.choice(labels),
+            Prediction.of_classes({one: p / sum(shares) for one, p in zip(known, shares, strict=True)}),
+        )
+    assert board.recent_loss() == pytest.approx(board.recent_figures()["log_loss"], rel=1e-3)
+
+
+def overall(kind, *boards):
+    summed = Overall(kind)
+    for rows in boards:
+        board = Scoreboard(kind)
+        for label, value in rows:
+            board.update(label, Prediction(value))
+        summed.add(board)
+    return summed
+
+
+def regret_of(kind, **arms):
+    return regret(kind, arms, {name: arm.values() for name, arm in arms.items()})
+
+
+def test_regret_is_over_the_records_that_both_arms_were_scored_on():
+    labels = [number % 3 == 0 for number in range(400)]
+    champion = [(label, False) for label in labels]
+    cold = overall("binary", champion[2:])
+    late = [(label, label) for label in labels[-60:]]  # an arm that has just begun, and is right
+    sampled = [(label, label) for label in labels[::8]]  # one that answers each eighth record
+    right = [(label, label) for label in labels]
+    alone = regret_of("binary", champion=cold, late=overall("binary", late), sampled=overall("binary", sampled))
+    assert (alone.best, alone.all, alone.best_recent, alone.window) == ("champion", 0.0, "champion", 0.0)
+    found = regret_of("binary", champion=cold, right=overall("binary", right))
+    wrong = sum(labels[2:]) / len(labels[2:])
+    assert (found.best, found.best_recent) == ("right", "right")
+    assert found.window == pytest.approx(wrong, abs=1e-12), (
+        "the two records that the champion did not answer do not count"
+    )
+    assert found.all == pytest.approx(wrong, abs=1e-12)
+    assert regret_of("binary", champion=overall("binary"), right=overall("binary", right)) is None
+
+
+def test_regret_of_an_arm_that_a_shard_lacks_is_not_told():
+    rows = [(1.0, 2.0), (3.0, 3.5)] * 20
+    both = overall("regression", rows, [])
+    assert regret_of("regression", champion=both, other=overall("regression", rows)).best_recent == "champion"
+    better = overall("regression", [(label, label) for label, _ in rows], [(1.0, 1.0)])
+    assert regret_of("regression", champion=both, other=better).window == 0.75

@@ -117,8 +117,9 @@ def test_a_model_in_the_background_takes_the_champions_place_once_it_is_better()
     assert begun.did == "a new model learns beside the champion, for 400 labels at most"
     assert log.state.arms[BACKGROUND].updates == 0
     ended = log.until(Reacted)
-    version = log.saved()[-1]
+    version, taught = log.saved()[-2:]
     assert ended.did == f"the model in the background is better, and took the place of {version.id}"
+    assert (log.champion.version, taught.digest, taught.parent) == (taught.id, ended.after, version.id)
     assert (ended.signal, version.digest, version.reason) == (begun.signal, ended.before, "reaction")
     assert BACKGROUND not in log.state.arms
     assert 0 < log.champion.updates < 400
@@ -164,7 +165,7 @@ def test_an_answer_of_an_earlier_model_in_the_background_says_nothing_of_the_nex
     begun = log.until(Reacted, sign=1)
     assert begun.did.startswith("a new model learns beside the champion")
     log.fold({"id": "q", "label": True}, clock=2_000)
-    assert (log.state.background.begun_at, log.state.background.difference.count) == (1_000, 0)
+    assert (log.state.arms[BACKGROUND].since, log.state.background.difference.count) == (1_000, 0)
     later = dict(asked, id="r")
     log.fold(later, clock=3_000)
     log.fold({"id": "r", "label": True}, clock=4_000)

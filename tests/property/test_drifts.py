@@ -117,7 +117,7 @@ class Watched:
         self.by = None
 
     def compare(self, compared):
-        if compared.predictions and self.by is not None:
+        if "champion" in compared.predictions and self.by is not None:
             self.given += 1
             self.wrong += self.by is not self.learner.champion.model
         return
@@ -145,10 +145,10 @@ def test_guards_get_no_prediction_of_a_champion_that_was_replaced_and_guards_tha
     assert all(given > 200 and not wrong for given, wrong in results), results
     begin_anew = champion.begin_anew
 
-    def forget(state, updates):
+    def forget(state):
         """Mutant: does not note when the champion was replaced."""
-        begin_anew(state, updates)
-        state.replaced_at = -1
+        begin_anew(state)
+        state.arms["champion"].since = -1
 
     monkeypatch.setattr(champion, "begin_anew", forget)
     noticed = sum(judged_of_others(seed)[1] > 0 for seed in range(SEEDS))

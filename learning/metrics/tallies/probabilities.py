@@ -142,6 +142,11 @@ class Probabilities(Tally):
             self.squared / self.count if self.count else 0.0,
         )
 
+    def edges(self) -> list[float]:
+        """Return the lower edge of each cell that has predictions, in the order of the view."""
+        pairs = zip([0.0, *EDGES], self.positives, self.negatives, strict=True)
+        return [edge for edge, ones, zeros in pairs if ones or zeros]
+
 
 class ExactProbabilities(Probabilities):
     """Keeps each probability of True in place of cells, by label. It grows with the predictions, so it is used for those of a window.
