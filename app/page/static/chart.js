@@ -48,7 +48,7 @@ export class Chart {
   describe(series) {
     const line = css("--line"), axis = {stroke: css("--soft"), font: "12px system-ui, sans-serif", grid: {stroke: line, width: 1}, ticks: {stroke: line, width: 1, size: 4}};
     const part = {hour: "2-digit", minute: "2-digit"}, day = {day: "numeric", month: "short", ...part};
-    const label = (plot, splits, at, room, step) => splits.map(split => new Date(split * 1000).toLocaleString("en-GB", step >= 21600 ? day : step >= 60 ? part : {timeStyle: "medium"}));
+    const label = (plot, splits, at, room, step) => splits.map(split => new Date(split * 1000).toLocaleString("en-GB", step >= 21600 ? day : step >= 60 ? part : step >= 1 ? {timeStyle: "medium"} : {minute: "2-digit", second: "2-digit", fractionalSecondDigits: 2}));
     return {
       ...this.size(), legend: {show: false}, padding: [8, 12, 0, 0],
       cursor: {y: false, points: {size: 7}, drag: {x: false, y: false}, sync: {key: "time", setSeries: false}},

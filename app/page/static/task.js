@@ -42,7 +42,7 @@ function grown(low, high) {
 function range() {
   const times = [points.all[0]?.time ?? Infinity, ...found.map(event => event.time)], end = Math.max(points.all.at(-1)?.time ?? 0, ...found.map(event => event.time), live ? lastOf(live.shards) : 0);
   const spans = Number($("span").value), start = spans ? end - spans : Math.min(...times);
-  return [Math.min(start, end - 10), end + (end - start) * .01];
+  return [Math.min(start, end - .1), end + (end - start) * .01];
 }
 
 const lines = () => arms.map(([name, role], at) => ({
