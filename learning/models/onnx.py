@@ -3,14 +3,17 @@
 import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
+from random import Random
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from river import base
 
 from headrace.learning.errors import ModelError
+from headrace.learning.models.onnx_outputs import place_of, read_class, read_number, read_probabilities
 from headrace.learning.tags import tagged
 from headrace.learning.task import Feature, Kind, Label, Task, Value
 
@@ -21,6 +24,13 @@ FILES: dict[str, bytes] = {}
 
 DECIMALS = 6
 """Answers are rounded to so many decimals: the last bits of 32-bit floats differ from one processor to another, and the fold must not."""
+
+SCALES = (1.0, 10.0, 100.0)
+ROWS = 20
+"""A file is checked with so many random rows of numbers of each of these sizes."""
+
+CLEAR = 0.6
+"""A row tells the order of the columns if one is so probable."""
 
 TYPES: Mapping[str, type[np.generic]] = {
     "tensor(float)": np.float32,
@@ -169,24 +179,16 @@ class OnnxClassifier(Onnx, base.Classifier):
         self.labels = labels
 
     def predict_proba_one(self, x: dict[str, Value]) -> dict[Label, float]:
-        """Return the probability of each label; empty if the model cannot take the features."""
+        """Return the probability of each label; empty if the model cannot take the features, or what it gives are no probabilities."""
         outputs = self.run(x)
         if outputs is None:
             return {}
         labels = _labels(self.labels)
-        last = outputs[-1]
-        if isinstance(last, list):  # the form of a classifier of scikit-learn: a dict of labels for each row
-            given = {_plain(label): p for label, p in last[0].items()}
-            shares = [
-                given.get(label, given.get(int(label)) if isinstance(label, bool) else 0.0) or 0.0 for label in labels
-            ]
-        else:
-            shares = np.asarray(last, float).ravel().tolist()
-            if len(labels) == 2 and len(shares) == 1:
-                shares = [1.0 - shares[0], shares[0]]
-        if len(shares) != len(labels):
+        try:
+            shares = read_probabilities(outputs, labels)
+        except ModelError:  # `check_file` has not seen such a row
             return {}
-        return {label: round(p, DECIMALS) for label, p in zip(labels, shares, strict=True)}
+        return {} if shares is None else {label: round(p, DECIMALS) for label, p in zip(labels, shares, strict=True)}
 
 
 @tagged("onnx-regressor/1")
@@ -197,9 +199,13 @@ class OnnxRegressor(Onnx, base.Regressor):
         super().__init__(digest, features)
 
     def predict_one(self, x: dict[str, Value]) -> float | None:
-        """Return the number; None if the model cannot take the features."""
+        """Return the number; None if the model cannot take the features, or what it gives is not one finite number."""
         outputs = self.run(x)
-        return None if outputs is None else round(float(np.asarray(outputs[0]).ravel()[0]), DECIMALS)
+        try:
+            value = None if outputs is None else read_number(outputs)
+        except ModelError:
+            return None
+        return None if value is None else round(value, DECIMALS)
 
 
 FROZEN: Mapping[Kind, type[Onnx]] = {
@@ -210,12 +216,12 @@ FROZEN: Mapping[Kind, type[Onnx]] = {
 
 
 def check_file(task: Task, digest: str) -> None:
-    """Ask the model of a file once with features that the task declares.
+    """Ask the model of a file with features that the task declares, and look at what it answers.
 
     Raises
     ------
     ModelError
-        The model cannot be loaded, does not fit the task, or has no answer.
+        The model cannot be loaded, does not fit the task, has no answer, or answers what is no answer to this task.
     """
     if task.features is None or (task.kind == "multiclass" and not task.labels):
         what = "a model in the format of ONNX needs the task's features, and for several classes its labels, in their order."
@@ -229,13 +235,61 @@ def check_file(task: Task, digest: str) -> None:
         )
     made_of = {name: str(value) for name, value in spec_of(task, digest).items() if name != "use"}
     model = FROZEN[task.kind](**made_of)
-    x = {name: _example(feature) for name, feature in task.features.items()}
-    answer = model.predict_one(x) if isinstance(model, OnnxRegressor) else model.predict_proba_one(x)  # type: ignore[attr-defined]
-    if answer in (None, {}):
-        what = f"the ONNX file {digest[:16]} has no answer to features of this task"
-        raise ModelError(
-            f"{what}: one row of {len(task.features)} numbers, or one input for each.", "Export it for these features."
+    labels = _labels(made_of.get("labels", "[]"))
+    agreeing = Counter[
+        int
+    ]()  # for each column: the rows for which its label is predicted, less those for which another one is
+    for row, x in enumerate(_examples(task.features)):
+        outputs = model.run(x)
+        try:
+            answer = None if outputs is None else _read(outputs, labels)
+        except ModelError as error:
+            raise ModelError(f"the ONNX file {digest[:16]} does not fit the task: {error.what}", error.remedy) from None
+        if answer is None and row == 0:
+            what = f"the ONNX file {digest[:16]} has no answer to features of this task"
+            raise ModelError(
+                f"{what}: one row of {len(task.features)} numbers, or one input for each.",
+                "Export it for these features.",
+            )
+        if outputs is not None and answer and max(answer) >= CLEAR and (said := read_class(outputs)) is not None:
+            column = answer.index(max(answer))
+            agreeing[column] += 1 if place_of(said, labels) == column else -1
+    if (
+        task.kind == "multiclass" and min(agreeing.values(), default=0) < 0
+    ):  # for two classes it is a threshold of its own
+        what = (
+            f"the ONNX file {digest[:16]} does not fit the task: its columns are not in the order {json.dumps(labels)}"
         )
+        raise ModelError(f"{what}, since it predicts other classes.", "Declare the labels in the order of its classes.")
+
+
+def _read(outputs: Sequence[Any], labels: Sequence[Label]) -> list[float] | None:
+    """Read the probabilities of these labels; where there are none, a number."""
+    if labels:
+        return read_probabilities(outputs, labels)
+    value = read_number(outputs)
+    return None if value is None else [value]
+
+
+def _examples(features: Mapping[str, Feature]) -> Iterator[dict[str, Value]]:
+    """Make rows of features: of zeros, and then at random, of several sizes, so that logits and other classes show."""
+    yield {name: _example(feature) for name, feature in features.items()}
+    dice = Random(0)
+    for scale in SCALES:
+        for _ in range(ROWS):
+            yield {name: _random_example(feature, dice, scale) for name, feature in features.items()}
+
+
+def _random_example(feature: Feature, dice: Random, scale: float) -> Value:
+    if feature.type == "string":
+        return dice.choice(feature.values) if feature.values else ""
+    if feature.type == "bool":
+        return dice.random() < 0.5
+    low, high = (bound if bound is not None and math.isfinite(bound) else None for bound in (feature.min, feature.max))
+    if low is None:
+        low = -scale if high is None else min(-scale, high - scale)
+    value = dice.uniform(low, max(scale, low + scale) if high is None else high)
+    return round(value) if feature.type == "int" else value
 
 
 def _example(feature: Feature) -> Value:
@@ -259,8 +313,3 @@ def _cell(value: Value | None, dtype: Any) -> Any:
     if value is None:
         value = "" if dtype is np.object_ else math.nan
     return np.array([[str(value) if dtype is np.object_ else value]], dtype)
-
-
-def _plain(label: Any) -> Label:
-    plain: Label = label.item() if isinstance(label, np.generic) else label
-    return plain
