@@ -40,12 +40,14 @@ from headrace.app.peers import is_loopback
 from headrace.app.request_id import identify
 from headrace.app.serving.requests import answering
 from headrace.app.settings import Settings
+from headrace.app.settings.onnx_files import read_again
 from headrace.app.stores import make_mirror, make_store
 from headrace.app.tracing import make_tracing, tracer_of
 from headrace.app.trial import try_models
 from headrace.app.views import ROUTES, add_views
 from headrace.app.views.health import announce_ready
 from headrace.app.wiring import Wiring
+from headrace.learning.models.onnx import LOOK_AGAIN
 from headrace.tables.enricher import Enricher
 from headrace.tables.kafka.clients import Brokers
 from headrace.tables.kafka.metadata import TopicDescription
@@ -109,6 +111,7 @@ def wire(settings: Settings, instance: str | None, impure: Collection[str] = fro
     impure
         The names of the tasks whose models change when they predict.
     """
+    LOOK_AGAIN[str(settings.path)] = partial(read_again, settings.path)
     doors = doors_of(settings, operations(ROUTES))
     host, port, brokers = settings.web_host, settings.web_port, settings.brokers
     pace, tracing = Pace(), make_tracing()

@@ -11,10 +11,11 @@ from urllib.parse import urlsplit
 from headrace.app.credentials import BrokerTls, Sasl, WebTls
 from headrace.app.peers import Address, PeerEntry
 from headrace.app.settings.notify import Notify, check_notify
+from headrace.app.settings.onnx_files import read_onnx
 from headrace.app.settings.section import read_section, unknown_key, wrong_value
 from headrace.app.settings.settings import Settings
 from headrace.app.settings.tables import Broker, Features, Worker
-from headrace.app.settings.task import import_from, read_onnx, read_task
+from headrace.app.settings.task import import_from, read_task
 from headrace.learning.errors import SettingsError
 
 DEFAULT = "headrace.toml"

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from headrace.agents.expressions import compile_expression
+from headrace.app.settings.onnx_files import read_onnx
 from headrace.app.settings.section import read_section, wrong_value
 from headrace.learning.errors import DetectorError, ModelError, ReactionError, RecordError
 from headrace.learning.records.schema import find_bad_feature
@@ -71,18 +72,6 @@ def _with_files(path: Path, where: str, raw: dict[str, object]) -> dict[str, obj
         if isinstance(file := arm.get("onnx"), str):
             named[name] = arm | {"onnx": f"sha256:{read_onnx(path, f'{where}.arms.{name}.onnx', file)}"}
     return {"arms": named}
-
-
-def read_onnx(path: Path, key: str, file: str) -> str:
-    """Read a batch model from a file beside the settings, and make it known; return its digest. SettingsError if it cannot be read."""
-    from headrace.learning.models.onnx import enter_file  # imports River, which takes a second
-
-    try:
-        return enter_file((path.parent / file).read_bytes())
-    except OSError as error:
-        raise wrong_value(
-            path, key, f"names a file that cannot be read: {error}", "Name a file of ONNX beside it."
-        ) from None
 
 
 def _check_makings(path: Path, where: str, task: Task) -> None:

@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from random import Random
 from typing import Any, NamedTuple, Protocol
@@ -21,6 +21,9 @@ USE = "onnx"
 
 FILES: dict[str, bytes] = {}
 """The files that the settings name, by digest. A state names a model by its digest alone."""
+
+LOOK_AGAIN: dict[str, Callable[[], object]] = {}
+"""Functions that make further files known, by where they look. They are called when a digest is not known: a file may have come since."""
 
 DECIMALS = 6
 """Answers are rounded to so many decimals: the last bits of 32-bit floats differ from one processor to another, and the fold must not."""
@@ -97,12 +100,14 @@ def load(digest: str) -> Session:
     """
     if digest in SESSIONS:
         return SESSIONS[digest]
+    if digest not in FILES:
+        for look in LOOK_AGAIN.values():
+            look()
     data = FILES.get(digest)
     if data is None:
-        what = f"there is no ONNX file with the digest {digest[:16]}."
-        raise ModelError(
-            what, "Put the file back that the definition names, and name it in headrace.toml or in worker.onnx."
-        )
+        what = f"there is no ONNX file with the digest {digest[:16]} here."
+        remedy = "Put the file that the definition names where each worker runs, and name it in its headrace.toml: as an arm, or in worker.onnx."
+        raise ModelError(what, remedy)
     try:
         import onnxruntime
     except ImportError:

@@ -96,11 +96,15 @@ def test_a_batch_model_is_trained_by_the_command_applied_and_compared(worker, tm
     said = command(worker, "baseline", "--from", str(history))
     assert "accuracy" in said
     assert f'onnx = "{worker.task}-batch.onnx"' in said
-    worker.stop()
+    shard = worker.get(f"/v1/{worker.task}")["shards"][0]
+    arms = {"batch": {"onnx": f"sha256:{'0' * 64}"}}
+    record = {"control": "define", "task": shard["definition"]["task"] | {"arms": arms}}
+    status, refused = worker.post(f"/v1/{worker.task}/control", record)
+    assert (status, "no ONNX file with the digest 0000" in refused["detail"]) == (422, True)
     with worker.config.open("a") as settings:
         settings.write(BATCH.replace("TASK", worker.task))
-    worker.start().wait_ready()
-    assert "changed arms" in command(worker, "apply")
+    assert "changed arms" in command(worker, "apply"), "the worker that runs finds the new file"
+    assert worker.get(f"/v1/{worker.task}")["shards"][0]["end"] == shard["end"] + 1, "the refused one is not in the log"
     with Client(worker.address) as client:
         client.samples(worker.task, list(rows(300, 3)))
         harness.wait_for(lambda: client.status(worker.task).shards[0].updates == 300, 30, "all learned")
