@@ -96,6 +96,8 @@ class ArmStatus(msgspec.Struct, frozen=True):
         The probability from which on true is predicted, if the task has a `threshold`.
     digest
         SHA-256 of the model alone: equal models have equal digests. None while it takes too long to compute.
+    made_of
+        What the model was made of, with its parameters, as in a task's `model`.
     """
 
     role: Role
@@ -105,6 +107,7 @@ class ArmStatus(msgspec.Struct, frozen=True):
     metrics: dict[str, Json]
     threshold: float | None = None
     digest: str | None = None
+    made_of: Json = None
 
 
 class Waits(msgspec.Struct, frozen=True, rename={"why": "for"}):

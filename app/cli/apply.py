@@ -12,7 +12,7 @@ from headrace.app.cli.control import append_control, controlling, lacking, send_
 from headrace.app.cli.options import task_of
 from headrace.app.cli.terminal import say, say_json
 from headrace.app.settings import Settings
-from headrace.learning.task import Json, Task, define, differences
+from headrace.learning.task import NEXT, Json, Task, define, differences
 
 EFFECTS = {
     "kind": "refused: make a new task, and fill it with headrace replay --into",
@@ -30,8 +30,17 @@ MODEL_EFFECTS = {
     "challenger": "learns beside the champion as the challenger next; headrace promote serves it",
     "cold": "takes the champion's place at once, untaught; the champion is saved as a version before",
     "retrain": "a job teaches it the log, and it takes the champion's place then",
+    "taken_back": "it is what the champion is made of, so no challenger begins",
 }
-"""What a changed model does, by how it is applied."""
+"""What a changed model does, by how it is applied; `taken_back`: by default, where the champion is made of it already."""
+
+NEXT_EFFECTS = {
+    "challenger": "the challenger next that is there now is dropped for it",
+    "cold": "the challenger next is dropped",
+    "retrain": "the challenger next learns on meanwhile",
+    "taken_back": "the challenger next is dropped",
+}
+"""What becomes of the challenger `next` that a shard has."""
 
 
 @click.command()
@@ -60,10 +69,9 @@ def apply(
     changes = find_changes(status, wanted, partitions)
     is_untaught = retrain and "model" not in changes and has_another_model(status, wanted, partitions)
     way = "cold" if cold else "retrain" if retrain else "challenger"
-    effects = {
-        key: MODEL_EFFECTS[way] if key == "model" else EFFECTS.get(key, "holds from the next record on")
-        for key in changes
-    }
+    effects = {key: EFFECTS.get(key, "holds from the next record on") for key in changes}
+    if "model" in changes:
+        effects["model"] = say_of_model(status, msgspec.json.decode(define(wanted))["model"], way, partitions)
     if as_json and dry_run:
         say_json({key: [*changes[key], effects[key]] for key in changes})
     elif not as_json:
@@ -116,6 +124,29 @@ def has_another_model(status: Mapping[str, Json], task: Task, partitions: tuple[
     """Tell whether a shard has not the model that its definition says: the job that was to make it has failed, or was cancelled."""
     known = [one for one in status["shards"] if not partitions or one["partition"] in partitions]
     return any(one["arms"]["champion"]["model"] != task.model_name for one in known if "arms" in one)
+
+
+def say_of_model(status: Mapping[str, Json], model: Json, way: str, partitions: tuple[int, ...]) -> str:
+    """Say what a changed model does, and what becomes of the challenger `next`: where shards differ, for each of them.
+
+    Examples
+    --------
+    >>> arms = {"champion": {"made_of": "logistic"}, "next": {"made_of": "alma"}}
+    >>> say_of_model({"shards": [{"partition": 0, "arms": arms}]}, "logistic", "challenger", ())
+    'it is what the champion is made of, so no challenger begins; the challenger next is dropped'
+    """
+    said: dict[str, list[str]] = {}
+    for shard in status["shards"]:
+        arms = shard.get("arms")
+        if arms is None or (partitions and shard["partition"] not in partitions):
+            continue
+        is_back = way == "challenger" and arms["champion"].get("made_of") == model
+        here = "taken_back" if is_back else way
+        parts = [MODEL_EFFECTS[here], *([NEXT_EFFECTS[here]] if NEXT in arms else [])]
+        said.setdefault("; ".join(parts), []).append(str(shard["partition"]))
+    if len(said) < 2:
+        return next(iter(said), MODEL_EFFECTS[way])
+    return "; ".join(f"shard {', '.join(shards)}: {what}" for what, shards in said.items())
 
 
 def find_changes(status: Mapping[str, Json], task: Task, partitions: tuple[int, ...]) -> dict[str, tuple[Json, Json]]:

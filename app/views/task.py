@@ -112,6 +112,7 @@ class TaskStatus(Resource):
             digests = None
         for name, arm in described["arms"].items():
             arm["digest"] = digests.arms.get(name) if digests else None
+            arm["made_of"] = learner.state.arms[name].made_of
         fields["staleness_s"] = round(model.staleness, 3)
         fields["definition"] = InForce(
             fingerprint(learner.definition), learner.state.defined_at, msgspec.json.decode(learner.definition)

@@ -92,6 +92,34 @@ def test_without_a_change_the_json_is_empty(headrace, config, worker):
         assert json.loads(headrace("apply", "ads", "--json", "--config", config, *more).out) == {}
 
 
+NEXT = {"next": {"model": "bayes", "made_of": "bayes"}}
+BACK = "it is what the champion is made of, so no challenger begins"
+
+
+@pytest.mark.parametrize(
+    ("champion", "more", "arms", "said"),
+    [
+        ("logistic", [], {}, "learns beside the champion as the challenger next; headrace promote serves it"),
+        ("logistic", [], NEXT, "the challenger next that is there now is dropped for it"),
+        ("alma", [], {}, BACK),
+        ("alma", [], NEXT, f"{BACK}; the challenger next is dropped"),
+        ({"use": "alma", "C": 2.0}, [], NEXT, "headrace promote serves it; the challenger next that is there now"),
+        ("logistic", ["--cold"], NEXT, "is saved as a version before; the challenger next is dropped"),
+        ("logistic", ["--retrain"], NEXT, "takes the champion's place then; the challenger next learns on meanwhile"),
+    ],
+)
+def test_what_becomes_of_the_challenger_is_said(headrace, config, worker, champion, more, arms, said):
+    for shard in worker.shards:
+        shard["arms"] = {"champion": {"model": "?", "made_of": champion}} | arms
+    out = headrace("apply", "ads", "--dry-run", "--config", config, *more).out
+    assert said in out
+    assert len(out.splitlines()) == 2
+    worker.shards[1]["arms"] = {"champion": {"model": "alma", "made_of": "alma"}}
+    worker.shards[0]["arms"] = {"champion": {"model": "logistic", "made_of": "logistic"}}
+    out = headrace("apply", "ads", "--dry-run", "--config", config).out
+    assert f"serves it; shard 1: {BACK}" in out
+
+
 def test_another_number_of_partitions_is_refused_with_the_way_out(headrace, config, worker):
     worker.partitions = 4
     called = headrace("apply", "ads", "--config", config)

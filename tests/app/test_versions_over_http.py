@@ -115,7 +115,7 @@ def test_a_model_is_changed_retrained_and_cleaned_without_a_stop(pair, broker, t
         learn(client, name, rows(200, seed=3))
         both = settle(pair)
         arms = [arm for shard in both.values() for arm in shard["arms"].values() if arm["role"] != "baseline"]
-        assert {arm["model"] for arm in arms} == {"logistic", "alma"}
+        assert {arm["model"] for arm in arms} == {arm["made_of"] for arm in arms} == {"logistic", "alma"}
         assert command(first, "promote").count("promoted next") == 2
         told = command(first, "retrain", "--passes", "2")
         assert told.count("installed v") == 2, told
