@@ -9,18 +9,30 @@ from headrace.app.report.markup import Html, el
 
 WIDTH, HEIGHT = 760, 260
 LEFT, RIGHT, TOP, BOTTOM = 56, 16, 14, 30
-COLOURS = 4
-"""The number of colours that the style of the page has."""
+COLOURS, DASHES = 8, 4
+"""The numbers of colours and of dashes that the style of the page has: together they tell more arms apart than a task may have."""
 
 SQUARE = 300
 
 
 class Curve(NamedTuple):
-    """A curve: the name under which it stands in the legend, the number of its colour, 1 to `COLOURS`, and its points (x, y)."""
+    """A curve: the name under which it stands in the legend, the number of its look, from 0 on, and its points (x, y)."""
 
     name: str
-    colour: int
+    look: int
     points: Sequence[tuple[float, float]]
+
+    @property
+    def style(self) -> str:
+        """Name the classes of its look: a colour, and a dash once each colour was used.
+
+        Examples
+        --------
+        >>> Curve("champion", 0, []).style, Curve("tree", 9, []).style
+        ('s1 d0', 's2 d1')
+        """
+        dash, colour = divmod(self.look % (COLOURS * DASHES), COLOURS)
+        return f"s{colour + 1} d{dash}"
 
 
 class Scale(NamedTuple):
@@ -65,9 +77,9 @@ def over_time(title: str, curves: Sequence[Curve], marks: Mapping[float, str], m
     for curve in curves:
         if len(curve.points) == 1:
             (at, value) = curve.points[0]
-            parts.append(el("circle", cx=x(at), cy=y(value), r=3, class_=f"dot s{curve.colour}"))
+            parts.append(el("circle", cx=x(at), cy=y(value), r=3, class_=f"dot {curve.style}"))
         points = " ".join(f"{x(at)},{y(value)}" for at, value in curve.points)
-        parts.append(el("polyline", points=points, class_=f"curve s{curve.colour}"))
+        parts.append(el("polyline", points=points, class_=f"curve {curve.style}"))
     return el("figure", _svg(title, WIDTH, HEIGHT, parts), legend(curves))
 
 
@@ -98,19 +110,19 @@ def reliability(title: str, curves: Sequence[Curve], weights: Sequence[Sequence[
     for curve, counts in zip(curves, weights, strict=True):
         largest = max(counts)
         points = " ".join(f"{x(predicted)},{y(observed)}" for predicted, observed in curve.points)
-        parts.append(el("polyline", points=points, class_=f"curve s{curve.colour}"))
+        parts.append(el("polyline", points=points, class_=f"curve {curve.style}"))
         for (predicted, observed), count in zip(curve.points, counts, strict=True):
             radius = round(2 + 6 * math.sqrt(count / largest), 1)
-            dot = el("circle", cx=x(predicted), cy=y(observed), r=radius, class_=f"dot s{curve.colour}")
+            dot = el("circle", cx=x(predicted), cy=y(observed), r=radius, class_=f"dot {curve.style}")
             what = f"{curve.name}: {count:,} predictions near {predicted:.3f}, of which {observed:.1%} were true"
             parts.append(el("g", el("title", what), dot))
     return el("figure", _svg(title, size, height, parts), legend(curves), class_="square")
 
 
 def legend(curves: Sequence[Curve]) -> Html:
-    """Name the colours, each once."""
-    colours = {curve.name: curve.colour for curve in curves}
-    entries = (el("span", el("i", class_=f"key s{colour}"), name) for name, colour in colours.items())
+    """Name the looks, each once."""
+    styles = {curve.name: curve.style for curve in curves}
+    entries = (el("span", el("i", class_=f"key {style}"), name) for name, style in styles.items())
     return el("figcaption", *entries)
 
 

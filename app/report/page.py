@@ -27,9 +27,9 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 STYLE = """
 :root { color-scheme: light dark; --page: #fbfbfa; --card: #fff; --ink: #1c1e21; --soft: #5c6370; --line: #dfe1e5;
-  --s1: #1f6feb; --s2: #d9480f; --s3: #0b7a55; --s4: #7c4dcc; --right: 31 111 235; --wrong: 217 72 15; }
+  --s1: #1f6feb; --s2: #d9480f; --s3: #0b7a55; --s4: #7c4dcc; --s5: #c2255c; --s6: #0c8599; --s7: #8f6200; --s8: #5c5f66; --right: 31 111 235; --wrong: 217 72 15; }
 @media (prefers-color-scheme: dark) { :root { --page: #15171a; --card: #1d2024; --ink: #e6e8eb; --soft: #9aa2ad; --line: #353a41;
-  --s1: #6ea8fe; --s2: #ff9a62; --s3: #4cc38a; --s4: #b794f6; --right: 110 168 254; --wrong: 255 154 98; } }
+  --s1: #6ea8fe; --s2: #ff9a62; --s3: #4cc38a; --s4: #b794f6; --s5: #f783ac; --s6: #66d9e8; --s7: #ffd43b; --s8: #ced4da; --right: 110 168 254; --wrong: 255 154 98; } }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--page); color: var(--ink); font: 15px/1.5 system-ui, -apple-system, "Segoe UI", sans-serif; }
 main { max-width: 62rem; margin: 0 auto; padding: 2.5rem 1.25rem 3rem; }
@@ -71,17 +71,20 @@ svg text { fill: var(--soft); font-size: 12px; }
 .grid { stroke: var(--line); }
 .ideal { stroke: var(--soft); stroke-dasharray: 4 4; }
 .mark { stroke: var(--soft); stroke-dasharray: 3 3; opacity: .7; }
-.curve { fill: none; stroke-width: 1.8; stroke-linejoin: round; }
-.curve.s1 { stroke: var(--s1); } .curve.s2 { stroke: var(--s2); } .curve.s3 { stroke: var(--s3); } .curve.s4 { stroke: var(--s4); }
-.dot.s1, .key.s1 { fill: var(--s1); background: var(--s1); } .dot.s2, .key.s2 { fill: var(--s2); background: var(--s2); }
-.dot.s3, .key.s3 { fill: var(--s3); background: var(--s3); } .dot.s4, .key.s4 { fill: var(--s4); background: var(--s4); }
-.dot { fill-opacity: .75; }
+.s1 { --c: var(--s1); } .s2 { --c: var(--s2); } .s3 { --c: var(--s3); } .s4 { --c: var(--s4); }
+.s5 { --c: var(--s5); } .s6 { --c: var(--s6); } .s7 { --c: var(--s7); } .s8 { --c: var(--s8); }
+.curve { fill: none; stroke: var(--c); stroke-width: 1.8; stroke-linejoin: round; }
+.curve.d1 { stroke-dasharray: 8 4; } .curve.d2 { stroke-dasharray: 2 3; } .curve.d3 { stroke-dasharray: 9 3 2 3; }
+.dot { fill: var(--c); fill-opacity: .75; stroke: var(--c); } .dot.d1, .dot.d2, .dot.d3 { fill-opacity: 0; }
 figcaption { font-size: .85rem; margin-top: .4rem; }
 figcaption span { margin-right: 1.2rem; white-space: nowrap; }
-.key { display: inline-block; width: .8em; height: .8em; border-radius: 2px; margin-right: .45em; }
+.key { display: inline-block; width: 27px; height: 4px; margin-right: .45em; vertical-align: middle; background: var(--c); }
+.key.d1 { background: repeating-linear-gradient(90deg, var(--c) 0 8px, transparent 8px 12px); }
+.key.d2 { background: repeating-linear-gradient(90deg, var(--c) 0 2px, transparent 2px 5px); }
+.key.d3 { background: repeating-linear-gradient(90deg, var(--c) 0 9px, transparent 9px 12px, var(--c) 12px 14px, transparent 14px 17px); }
 footer { font-size: .85rem; margin-top: 1.5rem; }
 @media print { :root { color-scheme: light; --page: #fff; --card: #fff; --ink: #000; --soft: #444; --line: #ccc; --s1: #1f6feb; --s2: #d9480f;
-  --s3: #0b7a55; --s4: #7c4dcc; --right: 31 111 235; --wrong: 217 72 15; }
+  --s3: #0b7a55; --s4: #7c4dcc; --s5: #c2255c; --s6: #0c8599; --s7: #8f6200; --s8: #5c5f66; --right: 31 111 235; --wrong: 217 72 15; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; } body { font-size: 11px; } main { max-width: none; padding: 0; }
   section { padding: .8rem 1rem; } h2, h3 { break-after: avoid; } tr, figure, .tiles { break-inside: avoid; } .frame { overflow: visible; } }
 """

@@ -7,7 +7,7 @@ from typing import cast
 from msgspec import UnsetType
 
 from headrace.app.answers import InForce, ShardStatus, Waits
-from headrace.app.report.charts import COLOURS, Curve, moment, over_time, reliability
+from headrace.app.report.charts import Curve, moment, over_time, reliability
 from headrace.app.report.markup import Content, Html, el, join, table
 from headrace.app.report.run import Run
 from headrace.learning.codes import REFUSALS, RefusalCode
@@ -31,12 +31,11 @@ def main_metric(run: Run) -> str:
     return "mae" if run.status.kind == "regression" else "accuracy"
 
 
-def colours_of(run: Run) -> dict[str, int]:
-    """Number the colour of each arm, the champion first, so that an arm has the same colour in each chart. Many arms share the last one."""
+def looks_of(run: Run) -> dict[str, int]:
+    """Number the look of each arm, the champion first, so that an arm looks the same in each chart, and none as another one."""
     names = {name for one in run.status.shards if not isinstance(one.arms, UnsetType) for name in one.arms}
     names |= {*run.status.overall.arms, *(name for point in run.points or () for name in point["arms"])}
-    ranked = sorted(names, key=lambda name: _rank(name, 0))
-    return {name: min(rank, COLOURS) for rank, name in enumerate(ranked, 1)}
+    return {name: look for look, name in enumerate(sorted(names, key=lambda name: _rank(name, 0)))}
 
 
 def number(value: Json) -> str:
@@ -102,7 +101,7 @@ def definition(run: Run) -> Html | None:
 
 def over_log_time(run: Run) -> Html | None:
     """Draw the main metric of each arm over time, with the signals as marks."""
-    colours = colours_of(run)
+    looks = looks_of(run)
     metric, curves = main_metric(run), dict[tuple[str, int], list[tuple[float, float]]]()
     for point in run.points or ():
         for name, arm in point["arms"].items():
@@ -112,7 +111,7 @@ def over_log_time(run: Run) -> Html | None:
     if not curves:
         return None
     drawn = [
-        Curve(name, colours[name], sorted(points))
+        Curve(name, looks[name], sorted(points))
         for (name, _), points in sorted(curves.items(), key=lambda one: _rank(*one[0]))
     ]
     marks = {one.time: f"{one.detector}, {one.watched} {one.direction}" for one in run.signals}
@@ -191,13 +190,13 @@ def _errors_of(name: str, arm: ArmFigures) -> Html | None:
 
 def calibration(run: Run) -> Html | None:
     """Draw the reliability curve of each arm, with its calibration error."""
-    colours = colours_of(run)
+    looks = looks_of(run)
     curves, weights, rows = list[Curve](), list[list[int]](), list[tuple[str, str, str, str]]()
     for name, arm in sorted(run.status.overall.arms.items(), key=lambda one: _rank(one[0], 0)):
         if arm.calibration is None or not arm.calibration["equal_width"].bins:
             continue
         curve = arm.calibration["equal_width"]
-        curves.append(Curve(name, colours[name], [(one.predicted, one.observed) for one in curve.bins]))
+        curves.append(Curve(name, looks[name], [(one.predicted, one.observed) for one in curve.bins]))
         weights.append([one.count for one in curve.bins])
         rows.append((name, number(curve.ece), number(curve.murphy.reliability), number(curve.murphy.resolution)))
     if not curves:

@@ -14,8 +14,10 @@ import pytest
 from headrace import Client
 from headrace.app.report.charts import ticks
 from headrace.app.report.markup import VOID, Html, el
+from headrace.app.report.page import STYLE
 from headrace.app.report.run import collect
 from headrace.app.report.sections import experiments, over_log_time
+from headrace.learning.task.arms import ARMS_MAX, RESERVED
 
 NAME = f"report-{uuid.uuid4().hex[:8]}"
 HOSTILE = "<script>alert(1)</script>\"'&"
@@ -145,6 +147,21 @@ def test_history_and_experiments_are_shown_when_the_worker_has_them(worker):
     assert "a better" in told
     assert "1,200" in told
     assert "<script>" not in told
+
+
+def test_every_arm_of_a_task_has_a_look_of_its_own(worker):
+    with Client(worker.address) as client:
+        run = collect(client, NAME)
+    names = ["champion", *RESERVED[1:], "no_change", "majority", *(f"arm{at}" for at in range(ARMS_MAX))]
+    arms = {name: {"window": {"accuracy": 0.9}} for name in names}
+    drawn = str(
+        over_log_time(run._replace(points=[{"partition": 0, "time": 100.0 + at, "arms": arms} for at in (0, 1)]))
+    )
+    curves, keys = re.findall(r'class="curve ([^"]*)"', drawn), re.findall(r'class="key ([^"]*)"', drawn)
+    assert len(set(curves)) == len(curves) == len(names)
+    assert curves == keys
+    for style in {part for curve in curves for part in curve.split()} - {"d0"}:
+        assert re.search(rf"\.{style}\b", STYLE), "the page has each colour and each dash"
 
 
 def test_a_caller_who_may_not_see_the_quarantine_gets_a_report_without_it(broker, tmp_path, monkeypatch):
