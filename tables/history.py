@@ -107,7 +107,7 @@ def is_point(key: bytes, value: bytes) -> bool:
 
 
 def sort_out(points: Iterable[Measured]) -> list[Measured]:
-    """Sort points, and leave out those that are another log's.
+    """Sort points, and leave out those that are another log's, and those that say nothing, about a single prediction or none.
 
     A log that was made anew has its own points, from number 0 on. Until they have taken all slots, those left have points of the log before, with
     higher numbers than the newest point has.
@@ -117,7 +117,15 @@ def sort_out(points: Iterable[Measured]) -> list[Measured]:
         point for _, ring in groupby(rings, key=lambda point: (point.partition, point.ring)) for point in _of_log(ring)
     ]
     once = {(point.partition, point.time, point.position, point.updates): point for point in held}
-    return [once[place] for place in sorted(once)]
+    return [once[place] for place in sorted(once) if is_telling(once[place])]
+
+
+def is_telling(point: Measured) -> bool:
+    """Say whether an arm has scored more than one prediction.
+
+    The first definition of a log that was empty has the timestamp 0, so that an hour of log time ends at the first label.
+    """
+    return any(arm.scored > 1 for arm in point.arms.values())
 
 
 def _of_log(points: Iterable[Measured]) -> Iterator[Measured]:

@@ -16,6 +16,7 @@ from headrace import Client
 from headrace.app.answers import HistoryPoint
 from headrace.learning.effects import Measured
 from headrace.learning.task import ArmSettings, Task
+from headrace.tables.history import is_telling
 
 KEYS = {0: "k1", 1: "k0"}
 
@@ -70,7 +71,7 @@ def fold(worker):
     for partition in range(2):
         learner, effects = harness.fold(task, partition, asyncio.run(harness.read_all(broker, task.events, partition)))
         updates += learner.state.updates
-        measured = [effect for effect in effects if isinstance(effect, Measured)]
+        measured = [effect for effect in effects if isinstance(effect, Measured) and is_telling(effect)]
         points += {(one.position, one.updates): given(one) for one in measured}.values()
     return Folded(points, updates)
 

@@ -8,11 +8,14 @@ import pytest
 from fakes.changelog import Changelog
 from worlds import until
 
+from headrace.agents.first_definition import write
 from headrace.agents.outlet import encode
 from headrace.learning.effects import ArmMeasured, Measured
 from headrace.learning.rings import SIZES
+from headrace.learning.task import Task
 from headrace.tables import history as module
 from headrace.tables.history import POINT, History, slot_key, sort_out
+from headrace.testing import MemoryLog
 
 
 @pytest.fixture(autouse=True)
@@ -21,7 +24,7 @@ def quick(monkeypatch):
 
 
 def point(number, *, ring="labels", partition=0, time=None, accuracy=0.5):
-    arm = ArmMeasured(number, {"accuracy": accuracy}, {"accuracy": accuracy, "roc_auc": None})
+    arm = ArmMeasured(number + 2, {"accuracy": accuracy}, {"accuracy": accuracy, "roc_auc": None})
     return Measured(
         id=f"ads/{partition}/{number}/0/0",
         ring=ring,
@@ -189,3 +192,15 @@ def test_a_point_is_read_as_it_was_written():
     one = point(7)
     assert module.read_point(encode(one)) == one
     assert msgspec.json.decode(encode(one))["effect"] == "measured"
+
+
+@pytest.mark.parametrize("model", ["logistic", "hoeffding_tree"])
+def test_a_point_at_the_first_label_is_not_told(model):
+    """The first definition of an empty log has the timestamp 0, so that an hour of log time ends at the first label, which says nothing."""
+    log = MemoryLog(Task(name="ads", kind="binary", model=model))
+    log.append(msgspec.json.decode(write(log.fold().learner.state)), timestamp=0)
+    for number in range(101):
+        log.append({"features": {"x": 1.0}, "label": True}, timestamp=1_700_000_000_000 + number)
+    measured = [effect for effect in log.fold().effects if isinstance(effect, Measured)]
+    assert [one.updates for one in measured] == [1, 100]
+    assert [one.updates for one in sort_out(measured)] == [100]
