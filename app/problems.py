@@ -6,6 +6,7 @@ from typing import Literal, get_args
 from headrace.learning.codes import REFUSALS, Meaning, RefusalCode
 
 OwnCode = Literal[
+    "arm",
     "body",
     "broker",
     "defect",
@@ -130,6 +131,7 @@ ROWS: dict[tuple[int, ProblemCode], Meaning] = {
         "The body is compressed, but not with gzip or deflate.", "Compress it with one of these, or not at all."
     ),
     **{(422, code): REFUSALS[code] for code in OF_RECORDS},
+    (422, "arm"): Meaning("The task has, and had, no arm of this name.", "Use one of the arms that `remedy` names."),
     (422, "fresh"): Meaning("`fresh` is neither true nor false.", "Send `?fresh=true`, or nothing."),
     (422, "key"): Meaning(
         "The key of a sample or of an entity is not a string of 1 to 256 characters.", "Send such a string."

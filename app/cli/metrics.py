@@ -48,12 +48,34 @@ def metrics(
         say_json(answer)
         return
     if not answer["points"]:
-        say("There is no point yet: the first one comes after 100 labels.")
+        earlier = [] if since is None else _all_points(settings, wanted.name, arm)
+        say(_say_none(earlier, since, arm))
         return
     table = Table("shard", Column("arm", no_wrap=True), "from", Column(shown, no_wrap=True), "last 1,000", "all")
     for row in describe(answer["points"], shown):
         table.add_row(*row)
     Screen().print(table)
+
+
+def _all_points(settings: Settings, task: str, arm: str | None) -> Sequence[dict[str, Json]]:
+    given = "" if arm is None else f"?{urlencode({'arm': arm})}"
+    points: Sequence[dict[str, Json]] = ask(settings, "GET", f"/v1/{task}/metrics{given}")["points"]
+    return points
+
+
+def _say_none(earlier: Sequence[dict[str, Json]], since: str | None, arm: str | None) -> str:
+    """Say why there is nothing to show.
+
+    Examples
+    --------
+    >>> _say_none([{"time": 60.0}], "2999-01-01", None)
+    'There is no point since 2999-01-01. The last one is of 1970-01-01 00:01:00 UTC.'
+    """
+    of_arm = "" if arm is None else f" of the arm {arm}"
+    if earlier:
+        last = datetime.fromtimestamp(max(point["time"] for point in earlier), UTC)
+        return f"There is no point{of_arm} since {since}. The last one is of {last:%Y-%m-%d %H:%M:%S} UTC."
+    return f"There is no point{of_arm} yet: the first one comes after 100 labels."
 
 
 def describe(points: Sequence[dict[str, Json]], metric: str) -> Iterator[list[str]]:

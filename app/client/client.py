@@ -268,7 +268,7 @@ class Client:
         Raises
         ------
         ClientError
-            A task of this kind has no such metric, or the worker gives no answer; see the class.
+            The task has no such arm, one of this kind has no such metric, or the worker gives no answer; see the class.
         """
         return self.ask(calls.metrics(task, since, arm, metric)).points
 

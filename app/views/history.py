@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 import msgspec
 from aiohttp import web
@@ -14,7 +14,7 @@ from headrace.app.views.resource import Resource
 from headrace.learning.effects import ArmMeasured, Measured
 from headrace.learning.errors import StoreError
 from headrace.learning.metrics import METRICS
-from headrace.learning.task import Kind
+from headrace.learning.task import CHAMPION, Kind, baselines
 from headrace.tables.history import History as Table
 
 WANTED = {"since": float, "arm": str, "metric": TaskMetric}
@@ -31,8 +31,11 @@ class History(Resource):
         query = request.query
         since, metric = read_since(query.get("since")), query.get("metric")
         check_metric(served.task.kind, metric)
+        arms = {name for _, learner in served.shards.folded() for name in learner.state.arms}
+        arms |= {CHAMPION, *baselines(served.task.kind, served.task.arms), *served.task.named_arms}
+        table, arm = served.shards.collaborators.history, query.get("arm")
         try:
-            body = await asyncio.to_thread(_write, served.shards.collaborators.history, since, query.get("arm"), metric)
+            body = await asyncio.to_thread(_write, table, since, arm, metric, arms)
         except (KeyError, StoreError) as error:
             detail = f"the history of task '{task}' cannot be read: {type(error).__name__}."
             raise Problem(503, "history", detail, "Ask again in a second.", {"Retry-After": "1"}) from error
@@ -64,6 +67,13 @@ def check_metric(kind: Kind, metric: str | None) -> None:
     if metric is not None and metric not in known:
         detail = f"a {kind} task has no metric '{metric[:80]}'."
         raise Problem(422, "metric", detail, f"Use one of {', '.join(known)}.")
+
+
+def check_arm(arm: str | None, known: Collection[str]) -> None:
+    """Raise Problem 422 if none of these arms has this name."""
+    if arm is not None and arm not in known:
+        names = sorted(known, key=lambda name: (name != CHAMPION, name))
+        raise Problem(422, "arm", f"the task has no arm '{arm[:80]}'.", f"Use one of {', '.join(names)}.")
 
 
 def choose(points: Iterable[Measured], since: float, arm: str | None, metric: str | None) -> Iterator[HistoryPoint]:
@@ -103,6 +113,11 @@ def _only(figures: Mapping[str, float | None], metric: str) -> dict[str, float |
     return {metric: figures[metric]} if metric in figures else {}
 
 
-def _write(table: Table, since: float, arm: str | None, metric: str | None) -> bytes:
-    """Read, choose and encode the points. It is called in a thread, so that requests are answered meanwhile."""
-    return msgspec.json.encode(HistoryPoints(list(choose(table.points(), since, arm, metric))))
+def _write(table: Table, since: float, arm: str | None, metric: str | None, arms: Collection[str]) -> bytes:
+    """Read, choose and encode the points. It is called in a thread, so that requests are answered meanwhile.
+
+    `arms` are those that there are; the points have those that there were, too.
+    """
+    points = table.points()
+    check_arm(arm, {*arms, *(name for point in points for name in point.arms)})
+    return msgspec.json.encode(HistoryPoints(list(choose(points, since, arm, metric))))

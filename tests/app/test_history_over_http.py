@@ -5,6 +5,7 @@ import json
 import random
 import uuid
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import harness
 import httpx
@@ -113,7 +114,7 @@ def test_since_arm_and_metric_choose(workers):
         assert client.metrics(name, since=times[-1] + 1) == []
         alone = [msgspec.structs.replace(point, arms={"champion": point.arms["champion"]}) for point in whole]
         assert client.metrics(name, arm="champion") == alone
-        assert client.metrics(name, arm="nobody") == []
+        assert client.metrics(name, arm="champion", since=times[-1] + 1) == []
         chosen = client.metrics(name, metric="accuracy")
     assert [point.position for point in chosen] == [point.position for point in whole]
     for one, point in zip(chosen, whole, strict=True):
@@ -133,6 +134,9 @@ def test_since_arm_and_metric_choose(workers):
         ("metric=mae", "metric"),
         ("metric=", "metric"),
         ("metric=%00&since=1", "metric"),
+        ("arm=nobody", "arm"),
+        ("arm=", "arm"),
+        ("arm=nobody&since=9999999999", "arm"),
     ],
 )
 def test_what_cannot_be_chosen_is_a_problem_with_a_remedy(workers, query, code):
@@ -155,7 +159,15 @@ def test_the_command_draws_a_line_for_each_shard_and_prints_json(workers):
     points = json.loads(command(workers[0], "metrics", "--metric", "roc_auc", "--arm", "champion", "--json"))["points"]
     assert {*points[0]["arms"]["champion"]["metrics"]} == {"roc_auc"}
     assert json.loads(command(workers[0], "metrics", "--since", "2999-01-01T00:00:00+00:00", "--json"))["points"] == []
-    assert "no point" in command(workers[0], "metrics", "--since", "2999-01-01")
+    last = datetime.fromtimestamp(max(point["time"] for point in points), UTC)
+    said = command(workers[0], "metrics", "--since", "2999-01-01", "--arm", "champion")
+    assert said == (
+        f"There is no point of the arm champion since 2999-01-01. The last one is of {last:%Y-%m-%d %H:%M:%S} UTC.\n"
+    )
+    refused = workers[0].run("metrics", workers[0].task, "--arm", "nobody")
+    assert refused.returncode == 1
+    wanted = "the task has no arm 'nobody'. Use one of champion, majority, no_change, tree."
+    assert wanted in " ".join(refused.stderr.split())
 
 
 def test_a_worker_that_was_killed_gives_the_same_history_and_goes_on(workers):
