@@ -21,6 +21,7 @@ from headrace.agents.saver import Saver
 from headrace.agents.sealer import Digests
 from headrace.agents.teller import Teller
 from headrace.agents.ticker import Ticker
+from headrace.learning.arms import absent_arms, say_absent
 from headrace.learning.codes import AlertCode, ErrorCode
 from headrace.learning.errors import DefinitionError, HeadraceError, ReplacedError, StoreError
 from headrace.learning.fold.learner import Learner
@@ -184,6 +185,13 @@ class Shard(OrderedPartition):
         await self._definition.write_if_missing(self.learner)
         if self.status == "opening":
             self.status, self.error = "live", None
+        for name, version in absent_arms(self.learner.task, self.partition, self.learner.state.arms).items():
+            log.warning(
+                "an arm is not there",
+                task=self.task.name,
+                partition=self.partition,
+                why=say_absent(self.task.name, name, version),
+            )
 
     def _make_saver(self, predecessor: Saver | None = None) -> Saver:
         return Saver(

@@ -159,6 +159,7 @@ class MirrorStatus(msgspec.Struct, frozen=True):
 class ShardStatus(msgspec.Struct, frozen=True):
     """The status of a shard. A shard that is being opened has only `partition` and `state`.
 
+    `absent` has the arms of saved versions that the shard has not, each with a sentence that says why and what to do.
     `end` is None while the broker does not tell it, and `digest` while the shard stands in the middle of a message, or takes too long
     to compute. `waits` says why a shard is `waiting`. `definition` is the one in force, and `wanted` has the keys in which the settings of
     this worker differ from it, with both values. `traffic` is the share of each arm that answers. `notice` says what was amiss when the shard was opened, and what was done. `state_bytes` and `seal_s` are the size of the
@@ -184,6 +185,7 @@ class ShardStatus(msgspec.Struct, frozen=True):
     batch: dict[str, Position] | UnsetType = UNSET
     digest: str | UnsetType | None = UNSET
     arms: dict[str, ArmStatus] | UnsetType = UNSET
+    absent: dict[str, str] | UnsetType = UNSET
     waits: Waits | UnsetType = UNSET
     definition: InForce | UnsetType = UNSET
     wanted: dict[str, tuple[Json, Json]] | UnsetType = UNSET

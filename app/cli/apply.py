@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import click
 import msgspec
@@ -13,6 +13,7 @@ from headrace.app.cli.options import task_of
 from headrace.app.cli.terminal import say, say_json
 from headrace.app.settings import Settings
 from headrace.learning.task import NEXT, Json, Task, define, differences
+from headrace.learning.versions import FOUND, shard_of
 
 EFFECTS = {
     "kind": "refused: make a new task, and fill it with headrace replay --into",
@@ -81,6 +82,10 @@ def apply(
         say(
             "{}" if as_json and not dry_run else f"The settings of {wanted.name} are in force.", err=as_json and dry_run
         )
+    if "arms" in changes:
+        versions = ask(settings, "GET", f"/v1/{wanted.name}/versions")["versions"]
+        for note in find_absent(changes["arms"][0] or {}, wanted, partitions or range(wanted.partitions), versions):
+            say(note, err=as_json)
     if dry_run or not (changes or is_untaught):
         return
     definition = msgspec.json.decode(define(wanted))
@@ -147,6 +152,33 @@ def say_of_model(status: Mapping[str, Json], model: Json, way: str, partitions: 
     if len(said) < 2:
         return next(iter(said), MODEL_EFFECTS[way])
     return "; ".join(f"shard {', '.join(shards)}: {what}" for what, shards in said.items())
+
+
+def find_absent(
+    before: Mapping[str, Json], task: Task, partitions: Iterable[int], versions: Iterable[Mapping[str, Json]]
+) -> Iterator[str]:
+    """Yield a note on each new arm of a saved version that some shards have not: there it will not be.
+
+    Raises
+    ------
+    AnswerError
+        No shard has the version.
+    """
+    kept: dict[int, set[str]] = {partition: set() for partition in partitions}
+    for version in versions:
+        if version["partition"] in kept:
+            kept[version["partition"]] |= {version["id"], *(FOUND if version["error"] is not None else ["previous"])}
+    for name, arm in task.named_arms.items():
+        if arm.version is None or before.get(name) == msgspec.to_builtins(arm):
+            continue
+        lacking = [partition for partition, names in kept.items() if arm.version not in names]
+        if len(lacking) == len(kept):
+            has = f"no shard {'has' if arm.version in FOUND else 'keeps'} a version {arm.version}"
+            remedy = f"Name one that headrace versions {task.name} shows. best and last_good need one with an error."
+            raise AnswerError(f"the arm '{name}' would never be there, and nothing was sent: {has}.", remedy)
+        if lacking and shard_of(arm.version) is None:
+            which = ", ".join(map(str, lacking))
+            yield f"shard {which} has no version {arm.version}, and will not have the arm '{name}': apply once each shard has one."
 
 
 def find_changes(status: Mapping[str, Json], task: Task, partitions: tuple[int, ...]) -> dict[str, tuple[Json, Json]]:

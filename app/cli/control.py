@@ -11,6 +11,7 @@ from headrace.app.cli.options import as_json, task_of, with_settings
 from headrace.app.cli.terminal import say, say_json
 from headrace.app.settings import Settings
 from headrace.learning.task import Json, Task
+from headrace.learning.versions import shard_of
 
 WAIT_SECONDS = 30.0
 """How long to wait for the shards."""
@@ -119,7 +120,7 @@ def pin(
 ) -> None:
     """Keep VERSION of TASK for good, or with --off no longer than others."""
     record = {"control": "pin", "version": version, "pinned": not off}
-    send_control(settings, task_of(settings, task), record, partitions=partitions or shard_of(version), **options)
+    send_control(settings, task_of(settings, task), record, partitions=partitions or partitions_of(version), **options)
 
 
 @click.command()
@@ -131,7 +132,7 @@ def rollback(settings: Settings, task: str, to: str, partitions: tuple[int, ...]
     A version is one shard's, and only that shard goes back to it. previous, best and last_good are found in every shard.
     """
     record = {"control": "rollback", "to": to}
-    send_control(settings, task_of(settings, task), record, partitions=partitions or shard_of(to), **options)
+    send_control(settings, task_of(settings, task), record, partitions=partitions or partitions_of(to), **options)
 
 
 @click.command()
@@ -167,13 +168,13 @@ def react(settings: Settings, task: str, signal: str, partitions: tuple[int, ...
     send_control(settings, task_of(settings, task), record, partitions=partitions or shard, **options)
 
 
-def shard_of(version: str) -> tuple[int, ...]:
+def partitions_of(version: str) -> tuple[int, ...]:
     """Give the shard of a version's id, by itself; empty for what is no id.
 
     Examples
     --------
-    >>> shard_of("v500-2-1234"), shard_of("best")
+    >>> partitions_of("v500-2-1234"), partitions_of("best")
     ((2,), ())
     """
-    parts = version.split("-")
-    return (int(parts[1]),) if len(parts) >= 3 and version.startswith("v") and parts[1].isdigit() else ()
+    shard = shard_of(version)
+    return () if shard is None else (shard,)

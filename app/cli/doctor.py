@@ -261,6 +261,10 @@ def check_worker(settings: Settings) -> Iterator[Finding]:
             if differing := sorted({key for shard in status.get("shards", ()) for key in shard.get("wanted", ())}):
                 what = f"the task '{task}' goes by the log, and its settings differ: {', '.join(differing)}"
                 yield Finding("definition", "note", what, f"headrace apply {task} puts the settings in force.")
+            for shard in status.get("shards", ()):
+                for what in shard.get("absent", {}).values():
+                    sentence, _, remedy = what.partition(". ")
+                    yield Finding("arms", "note", f"shard {shard['partition']} of '{task}': {sentence}", remedy)
             for source in status.get("sources", {}).get("partitions", ()):
                 if error := source["error"]:
                     stopped = True

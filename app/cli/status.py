@@ -108,7 +108,7 @@ def describe_arms(arms: dict[str, dict[str, Json]]) -> Iterator[str]:
 
 
 def describe_control(shard: dict[str, Json], task: str) -> Iterator[str]:
-    """A line each on what the shard waits for, the keys in which the settings differ from the log, and its jobs.
+    """A line each on what the shard waits for, the keys in which the settings differ from the log, the arms that it lacks, and its jobs.
 
     Examples
     --------
@@ -123,6 +123,7 @@ def describe_control(shard: dict[str, Json], task: str) -> Iterator[str]:
         yield f"waits for {what} since {waits['seconds']:.0f} s; answers go on"
     if wanted := shard.get("wanted"):
         yield f"the worker's settings are not in force: {', '.join(wanted)}. See headrace apply {task} --dry-run."
+    yield from shard.get("absent", {}).values()
     for job in shard.get("jobs", ()):
         left = "" if job["left_s"] is None else f", {job['left_s']:.0f} s left"
         failed = f", attempt {job['attempts']} after: {job['error']}" if job["error"] else ""

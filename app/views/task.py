@@ -11,6 +11,7 @@ from headrace.agents.shards import Model, Shards
 from headrace.app.answers import InForce, MirrorStatus, OverallStatus, ShardState, Status, Waits
 from headrace.app.contract import contract
 from headrace.app.views.resource import Resource
+from headrace.learning.arms import absent_arms, say_absent
 from headrace.learning.experiments import Segment, merge_segments
 from headrace.learning.metrics import ServedScores
 from headrace.learning.metrics.overall import ArmFigures, Overall
@@ -118,4 +119,6 @@ class TaskStatus(Resource):
             fingerprint(learner.definition), learner.state.defined_at, msgspec.json.decode(learner.definition)
         )
         fields["wanted"] = differences(learner.definition, define(learner.settings))
+        if absent := absent_arms(learner.task, shard.partition, learner.state.arms):
+            fields["absent"] = {name: say_absent(learner.task.name, name, version) for name, version in absent.items()}
         return fields | described | {"digest": digests.state if digests else None}

@@ -1,5 +1,6 @@
 """The index of versions: which models of a shard were saved, where each comes from, and which of them are kept."""
 
+import re
 from collections.abc import Collection
 from math import sqrt
 from typing import Annotated, Any, Literal, NamedTuple
@@ -28,8 +29,25 @@ NOISE = 2.0
 ENOUGH = 30
 """A recent error is taken from so many predictions, or from none: a model that has been right ten times is not the best one yet."""
 
+FOUND = ("best", "last_good", "previous")
+"""The words by which a version is found in every shard, in place of an id."""
+
+ID = re.compile(r"v[0-9]{1,19}-([0-9]{1,9})-[0-9]{1,19}(-[0-9]{1,9})?")
+
 RECENT = 1_000
 """The predictions of which the recent error is a share."""
+
+
+def shard_of(version: str) -> int | None:
+    """Return the shard that an id names; None for what is no id.
+
+    Examples
+    --------
+    >>> shard_of("v500-2-1234"), shard_of("best")
+    (2, None)
+    """
+    match = ID.fullmatch(version)
+    return int(match[1]) if match else None
 
 
 @tagged("version/1")

@@ -119,6 +119,45 @@ def test_a_batch_model_is_trained_by_the_command_applied_and_compared(worker, tm
     harness.wait_for(lambda: client_digest(worker) == digest, 30, "the same state after a kill")
 
 
+def test_an_arm_of_a_version_that_is_not_there_is_told_with_what_to_do(worker):
+    def shard():
+        return worker.get(f"/v1/{worker.task}")["shards"][0]
+
+    end, settings = shard()["end"], worker.config.read_text()
+    for version, why in (("v9-0-7", "no shard keeps a version v9-0-7"), ("best", "no shard has a version best")):
+        worker.config.write_text(settings + f'arms.then = {{ version = "{version}" }}\n')
+        for more in ([], ["--dry-run"]):
+            done = worker.run("apply", worker.task, *more)
+            said = " ".join(done.stderr.split())
+            assert (done.returncode, f"the arm 'then' would never be there, and nothing was sent: {why}" in said) == (
+                1,
+                True,
+            )
+            assert f"headrace versions {worker.task} shows. best and last_good need one with an error." in said
+    assert shard()["end"] == end
+    arms = shard()["definition"]["task"]["arms"] | {"then": {"version": "v9-0-7"}}
+    record = {"control": "define", "task": shard()["definition"]["task"] | {"arms": arms}}
+    assert worker.post(f"/v1/{worker.task}/control", record)[0] == 200
+    sentence = (
+        "the arm 'then' is not there: the shard had no version v9-0-7 when it came to the definition. Name a version"
+    )
+    assert shard()["absent"]["then"].startswith(sentence)
+    for words in (["status", worker.task], ["doctor"]):
+        assert "the arm 'then' is not there" in " ".join(worker.run(*words).stdout.split()), words
+    worker.config.write_text(settings)
+    worker.stop()
+    worker.start().wait_ready()
+    assert sentence in (worker.folder / "worker.log").read_text()
+    with Client(worker.address) as client:
+        client.samples(worker.task, list(rows(20, 4)))
+        harness.wait_for(lambda: client.status(worker.task).shards[0].updates == 20, 30, "all learned")
+    command(worker, "checkpoint")
+    worker.config.write_text(settings + 'arms.then = { version = "best" }\n')
+    assert "changed arms" in command(worker, "apply")
+    assert "absent" not in shard()
+    assert shard()["arms"]["then"]["role"] == "frozen"
+
+
 def client_digest(worker):
     shards = worker.get(f"/v1/{worker.task}")["shards"]
     return shards[0]["digest"] if shards else None

@@ -66,6 +66,16 @@ def test_all_that_the_design_shows_is_read(tmp_path):
 
 
 WRONG = {
+    "an arm of a version that is none": (
+        f"{TASK}arms.then = {{ version = 'yesterday' }}",
+        "'tasks.ads.arms' is wrong: the arm 'then' is of the version 'yesterday', which is no id",
+        "headrace versions ads shows, or best, last_good, previous",
+    ),
+    "an arm of a version of a shard that is none": (
+        f"{TASK}arms.then = {{ version = 'v9-1-7' }}",
+        "the arm 'then' is of the version v9-1-7 of shard 1, and the task has 1",
+        "Write an id that headrace versions ads shows.",
+    ),
     "no task": ("", "'tasks' has no task", "[tasks.NAME]"),
     "unknown section": (f"[brokr]\n{TASK}", "unknown key 'brokr'", "Did you mean 'broker'?"),
     "unknown key of the broker": (f"[broker]\nuri = 'x'\n{TASK}", "unknown key 'broker.uri'", "Did you mean 'url'?"),
