@@ -1,5 +1,7 @@
 """`headrace compare` and `headrace traffic`: which of two arms is better, and which arm answers whom."""
 
+from collections import Counter
+
 import click
 
 from headrace.app.cli.client import ask
@@ -76,7 +78,10 @@ def traffic(settings: Settings, task: str, shares: tuple[str, ...], salt: str, *
 
     Without shares the champion answers all.
     """
-    record = {"control": "traffic", "shares": dict(map(read_share, shares)), "salt": salt}
+    read = list(map(read_share, shares))
+    if twice := [arm for arm, count in Counter(arm for arm, _ in read).items() if count > 1]:
+        raise click.UsageError(f"the arm '{twice[0]}' stands twice. Give each arm one share.")
+    record = {"control": "traffic", "shares": dict(read), "salt": salt}
     send_control(settings, task_of(settings, task), record, **options)
 
 

@@ -19,7 +19,7 @@ from headrace.learning.acts.job import Job
 from headrace.learning.commands import COMMANDS
 from headrace.learning.commands.define import Define, check_model, check_spec
 from headrace.learning.promises import Install
-from headrace.learning.records import Id
+from headrace.learning.records import Id, refuse_duplicate_keys
 from headrace.learning.task import Json, Task
 
 WAIT_SECONDS = 10.0
@@ -59,6 +59,7 @@ class Control(Resource):
             raise Problem(
                 400, "not_json", f"the body is not JSON: {str(error).rstrip('.')}.", "Send an object."
             ) from None
+        refuse_duplicate_keys(body)
         partitions = self._choose(served.task, asked)
         record = {name: value for name, value in loose.items() if name not in ("partitions", "wait_s")}
         record["id"] = name = f"c-{uuid4().hex}" if asked.id is UNSET else asked.id

@@ -65,6 +65,14 @@ def test_arms_are_compared_split_and_promoted(worker):
         assert json.loads(command(worker, "compare", "champion", "learner", "--json"))["experiments"] == found
         assert "learner is better" in " ".join(command(worker, "compare").split())
 
+        end = client.status(worker.task).shards[0].end
+        done = worker.run("traffic", worker.task, "learner=30%", "learner=40%")
+        assert (done.returncode, "the arm 'learner' stands twice" in done.stderr) == (2, True)
+        twice = b'{"control": "traffic", "shares": {"learner": 0.3, "learner": 0.4}}'
+        status, refused = worker.post(f"/v1/{worker.task}/control", twice)
+        assert (status, refused["code"]) == (422, "duplicate_key")
+        assert "'learner' stands twice" in refused["detail"]
+        assert client.status(worker.task).shards[0].end == end, "nothing is in the log"
         command(worker, "traffic", "learner=30%", "--salt", "spring")
         assert client.status(worker.task).shards[0].traffic == {"champion": 0.7, "learner": 0.3}
         traffic = Traffic()
