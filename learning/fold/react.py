@@ -97,9 +97,8 @@ def _promote(state: State, turn: Turn, signal: Signal, experiment: Comparing) ->
     if not experiment.promotes:
         tell(state, turn, signal.id, reaction="promote", mode="recommend", did=f"recommended: promote {experiment.b}")
         what = f"the arm {experiment.b} is better than the champion, over {experiment.difference.count:,} labels."
-        turn.alert(
-            "recommended", f"{what} Recommended: headrace promote TASK {experiment.b}, for the signal {signal.id}."
-        )
+        command = f"headrace promote {turn.shard.rpartition('/')[0]} {experiment.b}"
+        turn.alert("recommended", f"{what} Recommended: {command}, for the signal {signal.id}.")
         return f"recommended: promote {experiment.b}"
     before = state.arms[CHAMPION].digest
     try:

@@ -141,7 +141,9 @@ def test_a_challenger_that_is_better_is_recommended_and_promoted_by_hand_changes
     assert verdict.before > verdict.after + 0.2
     (recommended,) = log.of(Reacted)
     assert (recommended.reaction, recommended.mode, recommended.acted) == ("promote", "recommend", False)
-    assert [one.code for one in log.of(Alert)] == ["recommended"]
+    (alert,) = log.of(Alert)
+    assert alert.code == "recommended"
+    assert "Recommended: headrace promote ads tree, for the signal " in alert.detail
     assert log.champion.model_name == "majority"
     experiment = log.state.experiments["champion tree"]
     assert (experiment.verdict, experiment.decided_at) == ("b_better", int(verdict.id.split("/")[2]))
