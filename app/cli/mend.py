@@ -59,49 +59,60 @@ class Mended(NamedTuple):
 
 
 def export_records(settings: Settings, task: Task, target: Path, reason: RefusalCode | None) -> None:
-    """Write all records of the quarantine, or those of one code, to a new file."""
+    """Write all records of the quarantine, or those of one code, to a new file; control records are left out, since no file sends them."""
 
-    async def write() -> int:
-        count, topic = 0, f"{task.name}.quarantine"
+    async def write() -> tuple[int, int]:
+        count, left_out, topic = 0, 0, f"{task.name}.quarantine"
         with target.open("x", encoding="utf-8") as file:
             async for message in read_whole(settings.brokers, topic, range(task.partitions)):
                 record = RefusedRecord.of(message)
                 if reason in (None, record.code):
                     for line in export_lines(record):
-                        file.write(line + "\n")
-                        count += 1
-        return count
+                        if is_control(line["record"]):
+                            left_out += 1
+                        else:
+                            file.write(json.dumps(line) + "\n")
+                            count += 1
+        return count, left_out
 
     try:
-        count = asyncio.run(write())
+        count, left_out = asyncio.run(write())
     except FileExistsError:
         raise click.UsageError(f"{target} is there already. Name a new file.") from None
     say(f"{count:,} records are in {target}. Mend the 'record' of each line, or delete the line. Then:")
     say(f"  headrace quarantine {task.name} --replay {target}")
+    if left_out:
+        say(
+            f"{left_out:,} control records are left out, since a file cannot send them. headrace quarantine {task.name} shows why they were "
+            f"refused: give the command again, such as headrace apply, or send it to POST /v1/{task.name}/control."
+        )
 
 
-def export_lines(record: RefusedRecord) -> Iterator[str]:
-    r"""Yield a line of the file for each record in a value of the quarantine. What is no JSON object is text.
+def is_control(record: Json) -> bool:
+    """Say whether a refused record is a control record, which a command sends."""
+    return isinstance(record, dict) and "control" in record
+
+
+def export_lines(record: RefusedRecord) -> Iterator[dict[str, Json]]:
+    r"""Yield a line of the file, as JSON, for each record in a value of the quarantine. What is no JSON object is text.
 
     Examples
     --------
     >>> fields = {"id": "", "reason": "it says why.", "topic": "ads.events", "partition": 0, "offset": 7, "row": 0}
     >>> place = {"stored_in": 0, "stored_at": 3, "time": 0.0, "key": b"u1"}
-    >>> print(*export_lines(RefusedRecord(code="label", value=b'{"label": 3}', **fields, **place)))
-    {"stored": "0/3/0", "code": "label", "reason": "it says why.", "topic": "ads.events", "key": "u1", "record": {"label": 3}}
+    >>> list(export_lines(RefusedRecord(code="label", value=b'{"label": 3}', **fields, **place)))
+    [{'stored': '0/3/0', 'code': 'label', 'reason': 'it says why.', 'topic': 'ads.events', 'key': 'u1', 'record': {'label': 3}}]
     """
     key = None if record.key is None else record.key.decode(errors="surrogateescape")
     for row, value in record.lines():
-        yield json.dumps(
-            {
-                "stored": f"{record.stored_in}/{record.stored_at}/{row}",
-                "code": record.code,
-                "reason": record.reason,
-                "topic": record.topic,
-                "key": key,
-                "record": _decode(value),
-            }
-        )
+        yield {
+            "stored": f"{record.stored_in}/{record.stored_at}/{row}",
+            "code": record.code,
+            "reason": record.reason,
+            "topic": record.topic,
+            "key": key,
+            "record": _decode(value),
+        }
 
 
 def replay_records(
@@ -183,7 +194,7 @@ def read_line(task: Task, reader: Reader, number: int, text: str) -> Mended:
         raise ValueError("it is no line of an export.") from None
     if place is None or code not in REFUSALS or not (key is None or isinstance(key, str)):
         raise ValueError("its 'stored', 'code' or 'key' is not that of an export.")
-    if not isinstance(record, dict) or "control" in record:
+    if not isinstance(record, dict) or is_control(record):
         raise ValueError("its 'record' is not a JSON object, or is a control record, which has its own command.")
     stored_in, stored_at, row = map(int, place.groups())
     if stored_in >= task.partitions:

@@ -65,7 +65,7 @@ def quarantine(
     """Show how many records of TASK were refused for each reason, what to do, and the newest of them.
 
     --export writes the refused records to a file, one JSON object a line. Mend the `record` of each line, and delete the lines that cannot
-    be mended. --replay sends the records of such a file again, each under its place in the quarantine: the shards learn none twice, so the
+    be mended; control records are left out, since their commands send them. --replay sends the records of such a file again, each under its place in the quarantine: the shards learn none twice, so the
     command can be interrupted and run again. It asks a worker how far records were sent before, which takes the role admin. Those of one
     code are sent in their order: a line that was deleted is passed over for good once a later one of its code was sent.
     """

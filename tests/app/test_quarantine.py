@@ -228,6 +228,23 @@ def test_what_is_refused_again_can_be_exported_and_sent_again(refusing, tmp_path
         assert "1 records sent again; 1 were sent before" in run(refusing, "--replay", again)
 
 
+def test_control_records_are_left_out_of_an_export_which_says_what_sends_them(refusing, tmp_path):
+    task, path = refusing.task, tmp_path / "all.ndjson"
+    bad = [json.dumps({"control": "traffic", "shares": {"nobody": 0.5}}), '{"control": "no such command"}']
+    asyncio.run(harness.append(refusing.broker, f"{task}.events", [(0, line.encode()) for line in bad]))
+    with Client(refusing.address) as client:
+        harness.wait_for(lambda: client.quarantine(task).counted == 14, 20, "both are refused")
+    said = " ".join(run(refusing, "--export", path).split())
+    assert "12 records are in" in said
+    assert (
+        f"2 control records are left out, since a file cannot send them. headrace quarantine {task} shows why" in said
+    )
+    assert f"POST /v1/{task}/control" in said
+    mend(path, label=True, features={"x": 1})
+    run(refusing, "--replay", path)
+    harness.wait_for(lambda: counts(refusing)[0] == 12, 20, "the rest of the file is sent")
+
+
 def test_an_export_overwrites_nothing(refusing, tmp_path):
     path = tmp_path / "kept.ndjson"
     path.write_text("mine")
