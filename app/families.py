@@ -18,7 +18,7 @@ from headrace.app.serving.serving import Serving
 from headrace.learning.arms import Arm
 from headrace.learning.codes import ALERTS, REFUSALS
 from headrace.learning.reactions import BREAKER
-from headrace.learning.signals import Direction
+from headrace.learning.signals import Direction, SignalKind
 from headrace.learning.state import State
 
 Type = Literal["counter", "gauge", "histogram"]
@@ -27,6 +27,8 @@ Values = tuple[str, ...]
 """The values of labels, in the order of their names."""
 
 PERCENTILES = (50, 90, 99)
+
+KINDS: tuple[SignalKind, ...] = get_args(SignalKind)
 
 
 class Process(NamedTuple):
@@ -135,7 +137,7 @@ def _delays(owned: Owned) -> Iterator[tuple[Values, float]]:
 
 
 def _signals(owned: Owned) -> Iterator[tuple[Values, int]]:
-    """Yield the count of each series of signals, also of those that the detectors and guards of the shard may still begin."""
+    """Yield the count of each series of signals, also of those that the detectors, guards and experiments of the shard may still begin."""
     partition, counted = owned.shard.partition, owned.shard.telemetry.signals
     series = {one for one in counted if one.partition == partition} | set(_expected(partition, owned.state))
     for one in sorted(series):
@@ -159,6 +161,9 @@ def _expected(partition: int, state: State) -> Iterator[SignalSeries]:
             yield SignalSeries(partition, "guard", "", guard.name, "label_rate", "changed")
         else:
             yield SignalSeries(partition, "guard", "champion", guard.name, "error", "worse")
+    for experiment in state.experiments.values():
+        for direction in get_args(Direction):
+            yield SignalSeries(partition, "experiment", experiment.b, "experiment", "error", direction)
 
 
 def _arms(
@@ -282,7 +287,8 @@ OF_SHARD: Sequence[Family[Owned]] = (
     Family("headrace_rollbacks_total", "counter", "Rollbacks that the worker has made, by a control record or as a reaction.",
            lambda one: one.shard.telemetry.rollbacks[one.shard.partition]),
     Family("headrace_signals_total", "counter",
-           "Signals of detectors and guards. The kind is drift, oscillation, warning or guard; all features count as one that is watched.",
+           "Signals of detectors and guards, and verdicts of experiments. "
+           f"The kind is {', '.join(KINDS[:-1])} or {KINDS[-1]}; all features count as one that is watched.",
            _signals, ("kind", "arm", "detector", "watched", "direction")),
     Family("headrace_accuracy_ratio", "gauge",
            "The share of right predictions, 0 to 1, over the whole log (all) or the last 1,000 scored ones (recent).",

@@ -2,6 +2,7 @@
 
 import re
 from types import SimpleNamespace
+from typing import get_args
 
 import harness
 import pytest
@@ -9,8 +10,12 @@ from promtool import needs_promtool, promtool
 from scrape import Scrape
 from served import AMOUNTS, METRICS
 
+from headrace import Learner, Task
 from headrace.agents.background import BackgroundStatus
-from headrace.app.families import FAMILIES, OF_PROCESS, Process
+from headrace.agents.telemetry import Telemetry
+from headrace.app.families import FAMILIES, OF_PROCESS, Owned, Process
+from headrace.learning.signals import SignalKind
+from headrace.learning.task import ArmSettings
 from headrace.tables.kafka.partitioner import partition_of
 
 KEYS = {partition_of(f"k{number}", 2): f"k{number}" for number in range(20)}
@@ -239,6 +244,18 @@ def test_signals_begin_at_zero(worker):
     values = Scrape(worker).of("headrace_signals_total", **series, direction="worse")
     assert len(values) >= 2  # a detector, and guards
     assert set(values) == {0}
+
+
+def test_every_kind_of_signal_is_named_and_the_verdicts_of_experiments_begin_at_zero():
+    _, family = DECLARED["headrace_signals_total"]
+    assert all(kind in family.meaning for kind in get_args(SignalKind)), family.meaning
+    task = Task(name="ads", kind="binary", detectors=[], arms={"tree": ArmSettings(model="hoeffding_tree")})
+    learner, telemetry = Learner(task, 0), Telemetry()
+    owned = Owned(SimpleNamespace(partition=0, telemetry=telemetry), learner.state)
+    series = {labels: count for labels, count in family.values(owned) if labels[0] == "experiment"}
+    told = [("experiment", "tree", "experiment", "error", direction) for direction in ("worse", "better", "changed")]
+    assert series.keys() >= set(told)
+    assert set(series.values()) == {0}
 
 
 def test_reading_metrics_changes_no_digest(worker):
