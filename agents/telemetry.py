@@ -4,7 +4,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from headrace.agents.tracing import UNTRACED, Tracer
 from headrace.learning.effects import Acted, Alert, Drift, Effect, Predicted, Quarantined, Reacted, Saved
@@ -12,6 +12,10 @@ from headrace.learning.effects import Acted, Alert, Drift, Effect, Predicted, Qu
 UPDATE_SECONDS = (0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 INFERENCE_SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 SNAPSHOT_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+
+Promoted = Literal["hand", "auto"]
+"""How a challenger was promoted: by a control record, or by itself."""
 
 
 class Histogram:
@@ -95,6 +99,8 @@ class Telemetry:
         Signals for the hook: sent; tried again; failed for good; dropped because too many waited.
     versions, rollbacks
         Versions saved and rollbacks made, by partition.
+    promotions
+        Promotions made, by partition and by how: `hand` or `auto`.
     """
 
     def __init__(self) -> None:
@@ -114,6 +120,7 @@ class Telemetry:
         self.notifications: Counter[str] = Counter(sent=0, retried=0, failed=0, dropped=0)
         self.versions: Counter[int] = Counter()
         self.rollbacks: Counter[int] = Counter()
+        self.promotions: Counter[tuple[int, Promoted]] = Counter()
 
     def count(self, partition: int, effects: Iterable[Effect]) -> None:
         """Count effects that were published.
@@ -138,6 +145,8 @@ class Telemetry:
                 self.versions[partition] += 1
             elif is_rollback(effect):
                 self.rollbacks[partition] += 1
+            elif (how := promoted_by(effect)) is not None:
+                self.promotions[partition, how] += 1
 
 
 def is_rollback(effect: Effect) -> bool:
@@ -145,3 +154,15 @@ def is_rollback(effect: Effect) -> bool:
     if isinstance(effect, Acted):
         return effect.command == "rollback" and effect.before != effect.after
     return isinstance(effect, Reacted) and effect.reaction == "rollback" and effect.before != effect.after
+
+
+def promoted_by(effect: Effect) -> Promoted | None:
+    """Say whether a challenger has taken the champion's place by a control record, or by itself; None if an effect tells of neither.
+
+    An experiment and the reaction `background` promote by themselves.
+    """
+    if isinstance(effect, Acted):
+        return "hand" if effect.command == "promote" and effect.before != effect.after else None
+    if not isinstance(effect, Reacted) or effect.reaction not in ("promote", "background"):
+        return None
+    return "auto" if effect.acted and effect.before != effect.after else None

@@ -11,7 +11,7 @@ from typing import Generic, Literal, NamedTuple, TypeVar, get_args
 from headrace.agents.learn import LearningApp
 from headrace.agents.shard import Shard
 from headrace.agents.shards import Model
-from headrace.agents.telemetry import Histogram, SignalSeries
+from headrace.agents.telemetry import Histogram, Promoted, SignalSeries
 from headrace.app.answers import ShardState
 from headrace.app.serving.served_task import ServedTask
 from headrace.app.serving.serving import Serving
@@ -286,6 +286,9 @@ OF_SHARD: Sequence[Family[Owned]] = (
            lambda one: one.shard.telemetry.versions[one.shard.partition]),
     Family("headrace_rollbacks_total", "counter", "Rollbacks that the worker has made, by a control record or as a reaction.",
            lambda one: one.shard.telemetry.rollbacks[one.shard.partition]),
+    Family("headrace_promotions_total", "counter",
+           "Challengers that the worker has put in the champion's place: by hand, or auto, as an experiment or the reaction background decided.",
+           lambda one: [((how,), one.shard.telemetry.promotions[one.shard.partition, how]) for how in get_args(Promoted)], ("how",)),
     Family("headrace_signals_total", "counter",
            "Signals of detectors and guards, and verdicts of experiments. "
            f"The kind is {', '.join(KINDS[:-1])} or {KINDS[-1]}; all features count as one that is watched.",

@@ -152,6 +152,8 @@ ROWS: Sequence[tuple[str, Sequence[Panel]]] = (
               [Query(happened("headrace_versions_saved_total", SHARD, "task"), "{{task}}")], draw="bars"),
         Panel("Rollbacks", "Rollbacks, by a control record or as a reaction.", "short",
               [Query(happened("headrace_rollbacks_total", SHARD, "task"), "{{task}}")], (1, None), "bars"),
+        Panel("Promotions", "Challengers that took the champion's place, by hand or by themselves.", "short",
+              [Query(happened("headrace_promotions_total", SHARD, "task, how"), "{{task}} {{how}}")], (1, None), "bars"),
         Panel("Paused", "1 while a shard is paused, by an operator or by a breaker.", "short",
               [Query(f"max by (task, partition, by) (headrace_paused{{{SHARD}}})", "{{task}}/{{partition}} by {{by}}")], (1, None)),
         Panel("Versions kept", "Saved versions that can be gone back to.", "short",

@@ -70,6 +70,25 @@ def test_a_rollback_counts_if_it_has_changed_the_champion(effect, rollbacks):
     assert telemetry.rollbacks[0] == rollbacks
 
 
+@pytest.mark.parametrize(
+    ("effect", "promotions"),
+    [
+        (acted("promote"), {(0, "hand"): 1}),
+        (acted("promote", after="a"), {}),
+        (acted("rollback"), {}),
+        (reacted("promote"), {(0, "auto"): 1}),
+        (reacted("background"), {(0, "auto"): 1}),
+        (reacted("background", "", ""), {}),
+        (reacted("rollback"), {}),
+    ],
+    ids=["control", "refused", "rollback", "experiment", "background", "background begins", "reaction"],
+)
+def test_a_promotion_counts_by_how_if_it_has_changed_the_champion(effect, promotions):
+    telemetry = Telemetry()
+    telemetry.count(0, [effect])
+    assert telemetry.promotions == promotions
+
+
 def test_effects_that_the_outlet_does_not_take_are_counted_when_it_does():
     telemetry, failures = Telemetry(), [KafkaConnectionError("away")]
 

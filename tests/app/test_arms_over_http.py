@@ -7,6 +7,7 @@ import uuid
 import harness
 import pytest
 from called import command
+from scrape import Scrape
 
 from headrace import Client
 from headrace.learning.experiments import Traffic
@@ -20,6 +21,8 @@ threshold = 0.4
 features = { x = {}, country = { type = "string" } }
 arms.learner = { model = "logistic" }
 """
+
+HOW = ("hand", "auto")
 
 BATCH = 'arms.batch = { onnx = "TASK-batch.onnx" }\n'
 
@@ -92,7 +95,11 @@ def test_arms_are_compared_split_and_promoted(worker):
         looked_up = worker.get(f"/v1/{worker.task}/predictions/{logged['id']}?key=user%20199")
         assert looked_up["served"]["arm"] == logged["arm"]
 
+        promotions = [Scrape(worker).one("headrace_promotions_total", task=worker.task, how=how) for how in HOW]
+        assert promotions == [0, 0]
         assert "promoted learner" in command(worker, "promote", "learner")
+        promotions = [Scrape(worker).one("headrace_promotions_total", task=worker.task, how=how) for how in HOW]
+        assert promotions == [1, 0]
         arms = client.status(worker.task).shards[0].arms
         assert (arms["champion"].model, arms["learner"].model) == ("logistic", "majority")
 
