@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 
 from headrace.agents.learn import LearningApp
 from headrace.agents.telemetry import Histogram
-from headrace.app.families import OF_MODEL, OF_PROCESS, OF_SHARD, OF_TASK, Family, Owned, Process, Values
+from headrace.app.families import OF_MODEL, OF_PROCESS, OF_SHARD, OF_TASK, Answering, Family, Owned, Process, Values
 from headrace.app.serving.serving import Serving
 
 Metric = CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily
@@ -46,7 +46,7 @@ class WorkerCollector(Collector):
             if shard.learner is not None
         ]
         models = [
-            ((served.task.name, str(partition)), model)
+            ((served.task.name, str(partition)), Answering(model, served.state_of(model)))
             for served in tasks
             for partition in served.shards.known()
             if (model := served.shards.answering(partition)) is not None

@@ -50,6 +50,13 @@ class Owned(NamedTuple):
         return max(self.shard.progress.end, self.state.position)
 
 
+class Answering(NamedTuple):
+    """A model that the worker answers from, and the state of its shard here: a task that is stopped has only stopped ones."""
+
+    model: Model
+    state: ShardState
+
+
 Subject = TypeVar("Subject")
 Read = float | Histogram | Iterable[tuple[Values, float | Histogram | None]] | None
 """A value, None where there is none, or a value for each combination of the family's own labels."""
@@ -244,12 +251,12 @@ OF_TASK: Sequence[Family[ServedTask]] = (
 )  # fmt: skip
 """What is counted for a task on the worker."""
 
-OF_MODEL: Sequence[Family[Model]] = (
+OF_MODEL: Sequence[Family[Answering]] = (
     Family("headrace_staleness_seconds", "gauge",
            "At most so many seconds of the log are missing in the model that the worker answers from, by the state of the shard here.",
-           lambda one: [((one.status,), max(0.0, one.staleness))], ("state",)),
+           lambda one: [((one.state,), max(0.0, one.model.staleness))], ("state",)),
     Family("headrace_model_position_offset", "gauge", "The position of the model that the worker answers from, also of a replica.",
-           lambda one: one.position),
+           lambda one: one.model.position),
 )  # fmt: skip
 """What there is for each model that the worker answers from: its own shards, and replicas of others."""
 
@@ -307,7 +314,10 @@ OF_SHARD: Sequence[Family[Owned]] = (
 FAMILIES: Sequence[
     tuple[
         Values,
-        Sequence[Family[Process]] | Sequence[Family[ServedTask]] | Sequence[Family[Model]] | Sequence[Family[Owned]],
+        Sequence[Family[Process]]
+        | Sequence[Family[ServedTask]]
+        | Sequence[Family[Answering]]
+        | Sequence[Family[Owned]],
     ]
 ] = (
     ((), OF_PROCESS),

@@ -56,5 +56,7 @@ def test_a_deleted_log_shows_as_stopped_shards_everywhere(worker):
     scrape = Scrape(worker)
     assert scrape.one("headrace_shards", task=TASK, state="stopped") == 2
     assert scrape.of("headrace_shards", task=TASK, state="stale") == [0]
+    staleness = scrape.families["headrace_staleness_seconds"].samples
+    assert [one.labels["state"] for one in staleness] == ["stopped", "stopped"]
     assert worker.get("/v1")["tasks"][0]["shards"] == {"stopped": 2}
     assert worker.get("/readyz") is None
