@@ -44,6 +44,7 @@ class Pass(msgspec.Struct):
 @click.option("--to", "end", metavar=PLACE, help="Log: the range ends before this offset, or with this time.")
 @click.option("--label", metavar="COLUMN", help="File: a CSV's column of the label ('label' unless given).")
 @click.option("--id", "identity", metavar="COLUMN", help="File: a CSV's column of the id.")
+@click.option("--key", metavar="COLUMN", help="File: a CSV's column of the key, which is no feature.")
 @click.option(
     "--passes",
     type=click.IntRange(1, 1000),
@@ -65,6 +66,7 @@ def warm_start(
     limit_s: float | None,
     label: str | None,
     identity: str | None,
+    key: str | None,
     passes: int,
     skip_invalid: bool,
     partitions: tuple[int, ...],
@@ -86,8 +88,10 @@ def warm_start(
     """
     wanted = task_of(settings, task)
     if start is not None or end is not None:
-        if files or label or identity or skip_invalid:
-            raise click.UsageError("Name files or a range of the log. --label, --id and --skip-invalid go with files.")
+        if files or label or identity or key or skip_invalid:
+            raise click.UsageError(
+                "Name files or a range of the log. --label, --id, --key and --skip-invalid go with files."
+            )
         ranges = find_ranges(settings, wanted, shards_of(wanted, partitions), start, end)
         recipe = {"why": "warm_start", "passes": passes}
         how: dict[str, Any] = {"detach": detach, "limit_s": limit_s, "dry_run": dry_run, "as_json": as_json}
@@ -100,7 +104,7 @@ def warm_start(
             "--detach and --limit go with --from or --to: nothing waits while files are learned here."
         )
     shards_of(wanted, partitions)  # before the work, not after it
-    training = Training(wanted, files, Columns(label, identity), skip_invalid=skip_invalid)
+    training = Training(wanted, files, Columns(label, identity, key), skip_invalid=skip_invalid)
     started = time.monotonic()
     with _progress() as progress:
         results = training.run(passes, progress)

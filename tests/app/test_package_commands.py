@@ -244,6 +244,20 @@ def test_a_bad_row_ends_it_with_its_place_or_is_left_out(cli, tmp_path):
     assert "4 rows, 3 labels learned, 1 left out" in called.out
 
 
+def test_the_columns_of_id_and_key_are_no_features(cli, tmp_path):
+    plain, keyed = tmp_path / "plain.csv", tmp_path / "keyed.csv"
+    plain.write_text("x,label\n1,true\n2,false\n")
+    keyed.write_text("x,visit,label,user\n1,v1,true,u1\n2,v2,false,u2\n")
+    digests = [
+        json.loads(cli("warm-start", WARM, *words, "--dry-run", "--json").out)["digest"]
+        for words in ([plain], [keyed, "--id", "visit", "--key", "user"])
+    ]
+    assert digests[0] == digests[1]
+    called = cli("warm-start", WARM, keyed, "--key", "person")
+    assert (called.status, "there is no column 'person' (--key)" in called.err) == (2, True)
+    assert cli("warm-start", WARM, "--from", "1", "--key", "user").status == 2
+
+
 def test_a_history_without_labels_is_told(cli, tmp_path):
     path = tmp_path / "rows.ndjson"
     path.write_text('{"id": "a", "features": {"x": 1}}\n')
