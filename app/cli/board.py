@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from headrace.app.answers import ArmStatus, ShardStatus, Status, StoredSignal
-from headrace.app.cli.screen import styled
+from headrace.app.cli.screen import needed_width, styled
 from headrace.learning.task import Json
 
 SAMPLES = 6
@@ -32,6 +32,9 @@ COLUMNS = (
     "version",
     "last signal",
 )
+
+DROPPED = ("version", "last signal", "position", "answers/s", "updates/s", "overall", "lag", "shard")
+"""The columns that a narrow terminal has no room for, the least important first. State and recent metric stay; signals become lines."""
 
 
 class Sample(NamedTuple):
@@ -91,33 +94,52 @@ class TaskBoard:
         return (counts[-1][1] - counts[0][1]) / (counts[-1][0] - counts[0][0])
 
 
-def as_table(boards: dict[str, TaskBoard], address: str, now: datetime) -> RenderableType:
-    """Show all tasks as one table, with a line above it that says when, and lines below it for what is wrong."""
+def as_table(boards: dict[str, TaskBoard], address: str, now: datetime, width: int) -> RenderableType:
+    """Show all tasks as one table of at most so many characters, with a line above it that says when, and lines below it for what is wrong."""
     failures = {board.failure for board in boards.values() if board.failure}
     head = styled(f"{address}  {now:%Y-%m-%d %H:%M:%S} UTC", "bold")
-    table = Table()
-    for column in COLUMNS:
-        table.add_column(column, justify="left" if column in LEFT else "right", no_wrap=column != "last signal")
+    columns, dropped = list(COLUMNS), list[str]()
+    table = _table(boards, columns)
+    for name in DROPPED:
+        if needed_width(table) <= width:
+            break
+        dropped.append(name)
+        columns.remove(name)
+        table = _table(boards, columns)
     notes = [styled(failure, "bold red") for failure in sorted(failures)]
     for name, board in boards.items():
-        if board.status is None:
-            table.add_row(name, "", styled("unknown", "dim"))
-            continue
-        for number, shard in enumerate(board.status.shards):
-            table.add_row(*row_of(board, shard, is_first=number == 0), style="dim" if board.failure else "")
+        for shard in () if board.status is None else board.status.shards:
+            if "last signal" in dropped and (signal := last_signal(board.signals, shard.partition)):
+                notes.append(styled(f"{name}, shard {shard.partition}: {signal}", ""))
             if isinstance(shard.error, str):
                 notes.append(styled(f"{name}, shard {shard.partition}: {shard.error}", "red"))
     return Group(head, table, *notes)
 
 
-def row_of(board: TaskBoard, shard: ShardStatus, *, is_first: bool) -> list[str | Text]:
-    """Return the cells of a shard. The name of the task and its answers stand in its first row alone."""
+def _table(boards: dict[str, TaskBoard], columns: Sequence[str]) -> Table:
+    table = Table()
+    for column in columns:
+        table.add_column(column, justify="left" if column in LEFT else "right", no_wrap=column != "last signal")
+    for name, board in boards.items():
+        if board.status is None:
+            cells: dict[str, str | Text] = {"task": name, "state": styled("unknown", "dim")}
+            table.add_row(*(cells.get(column, "") for column in columns))
+            continue
+        for number, shard in enumerate(board.status.shards):
+            cells = row_of(board, shard, is_first=number == 0)
+            table.add_row(*(cells[column] for column in columns), style="dim" if board.failure else "")
+    return table
+
+
+def row_of(board: TaskBoard, shard: ShardStatus, *, is_first: bool) -> dict[str, str | Text]:
+    """Return the cells of a shard by their columns. The name of the task and its answers stand in its first row alone."""
     assert board.status is not None
     champion = None if isinstance(shard.arms, UnsetType) else shard.arms.get("champion")
     name = "mae" if board.status.kind == "regression" else "accuracy"
-    cells = {
+    return {
         "task": board.status.task if is_first else "",
         "shard": str(shard.partition),
+        "state": styled(shard.state, STYLES.get(shard.state, "")),
         "position": "" if shard.position is UNSET else f"{shard.position:,}",
         "lag": lag_of(shard),
         "updates/s": _rounded(board.updates_per_second(shard.partition)),
@@ -127,8 +149,6 @@ def row_of(board: TaskBoard, shard: ShardStatus, *, is_first: bool) -> list[str 
         "version": (champion.version or "") if champion else "",
         "last signal": last_signal(board.signals, shard.partition),
     }
-    state = styled(shard.state, STYLES.get(shard.state, ""))
-    return [state if column == "state" else cells[column] for column in COLUMNS]
 
 
 def lag_of(shard: ShardStatus) -> str:

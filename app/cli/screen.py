@@ -3,6 +3,8 @@
 from typing import Any
 
 from rich.console import Console
+from rich.measure import Measurement
+from rich.table import Table
 from rich.text import Text
 
 from headrace.app.cli.terminal import printable
@@ -38,3 +40,9 @@ class Screen(Console):
     def render_str(self, text: str, **options: Any) -> Text:
         """Make the text of a string. rich calls this for every string that it prints."""
         return super().render_str(printable(text), **options)
+
+
+def needed_width(table: Table) -> int:
+    """Return the width of a table, in characters, if none of its cells is cut."""
+    unbounded = Screen(width=10_000)
+    return Measurement.get(unbounded, unbounded.options, table).maximum

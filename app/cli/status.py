@@ -4,12 +4,11 @@ from collections.abc import Iterator, Sequence
 
 import click
 from rich.console import Group
-from rich.measure import Measurement
 from rich.table import Table
 
 from headrace.app.cli.client import ask
 from headrace.app.cli.options import as_json, asking, task_of
-from headrace.app.cli.screen import Screen
+from headrace.app.cli.screen import Screen, needed_width
 from headrace.app.cli.terminal import say_json
 from headrace.app.settings import Settings
 from headrace.learning.task import Json
@@ -71,7 +70,7 @@ def as_table(answer: dict[str, Json], width: int) -> Group:
         notes.append("This worker knows no shard of the task yet.")
     title, folded = f"{answer['task']} ({answer['kind']})", list[str]()
     table = _table(title, rows, COLUMNS)
-    while _needed(table) > width and len(folded) < len(FOLDED):
+    while needed_width(table) > width and len(folded) < len(FOLDED):
         folded.append(FOLDED[len(folded)])
         table = _table(title, rows, [column for column in COLUMNS if column not in folded])
     for row in rows if folded else ():
@@ -137,12 +136,6 @@ def _table(title: str, rows: list[dict[str, str]], columns: Sequence[str]) -> Ta
     for row in rows:
         table.add_row(*(row.get(column, "") for column in columns))
     return table
-
-
-def _needed(table: Table) -> int:
-    """Return the width of a table, in characters, if none of its cells is cut."""
-    unbounded = Screen(width=10_000)
-    return Measurement.get(unbounded, unbounded.options, table).maximum
 
 
 def describe_sources(sources: dict[str, Json]) -> Iterator[str]:

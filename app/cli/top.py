@@ -48,14 +48,14 @@ def top(settings: Settings, tasks: tuple[str, ...], *, once: bool) -> None:
             failure = next((board.failure for board in boards.values() if board.failure), None)
             if failure is not None:
                 raise AnswerError(failure)
-            console.print(as_table(boards, settings.address, datetime.now(UTC)))
+            console.print(as_table(boards, settings.address, datetime.now(UTC), console.width))
             return
         with unbuffered_keys(), Live(console=console, screen=True, auto_refresh=False) as live:
             looks, is_quit = 0, False
             while not is_quit:
                 begun = time.monotonic()
                 look(client, boards, with_signals=looks % SIGNAL_LOOKS == 0)
-                live.update(as_table(boards, settings.address, datetime.now(UTC)), refresh=True)
+                live.update(as_table(boards, settings.address, datetime.now(UTC), console.width), refresh=True)
                 looks += 1
                 is_quit = quits_within(begun + SECONDS - time.monotonic())
 

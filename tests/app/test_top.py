@@ -1,6 +1,7 @@
 """`headrace top`: one table without a terminal; on a terminal a live one, which outlives the worker and ends at a key."""
 
 import contextlib
+import io
 import os
 import pty
 import re
@@ -9,13 +10,17 @@ import signal
 import subprocess
 import time
 import uuid
+from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import harness
 import msgspec
 import pytest
 
 from headrace import Client
-from headrace.app.cli.board import TaskBoard
+from headrace.app.answers import Status
+from headrace.app.cli.board import TaskBoard, as_table
+from headrace.app.cli.screen import Screen
 
 NAME = f"top-{uuid.uuid4().hex[:8]}"
 TOML = f"""
@@ -127,6 +132,44 @@ def test_without_a_terminal_it_prints_one_table_and_ends(worker):
     only = worker.run("top", "--once", f"{NAME}-amounts").stdout
     assert "accuracy" not in only
     assert worker.run("top", "none").returncode == 2
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120, 200])
+def test_a_narrow_terminal_shows_state_and_accuracy_of_each_shard_uncut(worker, columns):
+    done = subprocess.run(
+        [*worker.command, "top", "--config", str(worker.config), NAME],
+        env=worker.environment() | {"COLUMNS": str(columns)}, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    with Client(worker.address) as client:
+        status = client.status(NAME)
+    rows = [line for line in done.stdout.splitlines() if "live" in line]
+    assert len(rows) == 2
+    for row, shard in zip(rows, status.shards, strict=True):
+        assert f"accuracy {shard.arms['champion'].metrics['window']['accuracy']:.4f}" in row
+    assert max(map(len, done.stdout.splitlines())) <= columns
+    assert "…" not in done.stdout
+    assert ("version" in done.stdout) == (columns == 200)
+
+
+def test_a_signal_stays_where_its_column_has_no_room():
+    signal = SimpleNamespace(partition=0, time=0.0, detector="adwin", watched="error", direction="worse")
+    board = TaskBoard()
+    board.signals = [signal]
+    status = {
+        "task": "ads",
+        "kind": "binary",
+        "partitions": 1,
+        "logging": {},
+        "shards": [{"partition": 0, "state": "live"}],
+    }
+    board.status = msgspec.convert(status | {"overall": {"shards": [], "arms": {}, "served": {}}}, Status)
+    for width in (200, 40):
+        screen = Screen(width=width, file=io.StringIO())
+        screen.print(as_table({"ads": board}, "http://mill:6066", datetime(2026, 1, 1, tzinfo=UTC), width))
+        shown = " ".join(screen.file.getvalue().split())
+        assert "01-01 00:00:00 adwin: error worse" in shown
+        assert ("last signal" in shown) == (width == 200)
 
 
 def test_without_a_worker_it_says_so_and_fails(worker, tmp_path):
