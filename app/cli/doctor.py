@@ -24,6 +24,7 @@ from headrace.app.cli.options import as_json as json_option
 from headrace.app.cli.screen import Screen, styled
 from headrace.app.cli.terminal import say_json
 from headrace.app.doors import doors_of
+from headrace.app.hook_check import check_hook
 from headrace.app.limits import descriptor_limit, needed_descriptors
 from headrace.app.settings import Settings, import_from, load
 from headrace.learning.errors import BrokerError, HeadraceError
@@ -302,6 +303,7 @@ CHECKS: list[Callable[[Settings], Iterator[Finding]]] = [
     check_descriptors,
     check_broker,
     check_features,
+    check_hook,
     check_worker,
     check_optional,
 ]
