@@ -11,6 +11,6 @@ only_thorough = pytest.mark.skipif(not IS_THOROUGH, reason="make test-all runs i
 """Marks a test, or a row of parameters, that `make test` skips."""
 
 
-def some(count: int) -> int:
-    """So many, or a quarter of them in `make test`."""
-    return count if IS_THOROUGH else math.ceil(count / 4)
+def some(count: int, of: int = 4) -> int:
+    """So many, or in `make test` one in four of them, or in `of`."""
+    return count if IS_THOROUGH else math.ceil(count / of)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from river import drift
 from river._river_rust.drift import AdaptiveWindowing
+from thorough import only_thorough
 
 from headrace.learning.drift import DETECTORS, Adwin, Change, make_detector
 from headrace.learning.errors import DetectorError
@@ -94,7 +95,9 @@ def test_nothing_is_seen_where_nothing_changes(name):
     assert signals(make_detector(spec), series) == []
 
 
-@pytest.mark.parametrize("share", [0.01, 0.4, 0.499, 0.55])
+@pytest.mark.parametrize(
+    "share", [pytest.param(0.01, marks=only_thorough), pytest.param(0.4, marks=only_thorough), 0.499, 0.55]
+)
 @pytest.mark.parametrize("name", CASES)
 def test_a_detector_from_bytes_goes_on_as_the_one_that_was_written(name, share):
     spec, series, *_ = CASES[name]

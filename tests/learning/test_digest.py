@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from river import compose, linear_model, preprocessing, proba, tree
+from thorough import IS_THOROUGH
 
 from headrace.learning.errors import SnapshotError
 from headrace.learning.snapshot import decode, digest, encode
@@ -309,7 +310,7 @@ def test_it_is_the_same_in_every_process_whatever_its_hash_seed():
         )
         return done.stdout
 
-    assert run("0") == run("1") == run("77")
+    assert {run(seed) for seed in (["0", "1", "77"] if IS_THOROUGH else ["0", "77"])} == {run("1")}
 
 
 def test_a_model_differs_after_one_more_row_and_after_the_last_bit_of_a_weight():

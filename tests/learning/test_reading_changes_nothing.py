@@ -17,8 +17,8 @@ from headrace.learning.snapshot import digest
 from headrace.learning.task import Task
 
 EVERY = [(kind, name) for kind in ("binary", "multiclass", "regression") for name in names_for(kind)]
-LEARNED, GO_ON = 300, 60  # rows before the requests, and after
-REQUESTS = some(1_000)
+LEARNED, GO_ON = some(300, of=2), 60  # rows before the requests, and after
+REQUESTS = some(1_000, of=8)
 
 EXTREMES = [0.0, -0.0, 5e-324, -5e-324, LARGEST, -LARGEST, 2**63 - 1, -(2**63), 2**53 + 1]
 TEXTS = ["PT", "ES", "never seen", "", "ä\u0000=", "x" * 4096]

@@ -11,7 +11,7 @@ from headrace.learning.supplies import InMemory
 
 
 @given(logs(), st.data())
-@settings(max_examples=some(300), deadline=None)
+@settings(max_examples=some(300, of=10), deadline=None)
 def test_any_log_is_folded_to_its_end_under_any_policies_and_from_any_snapshot(log, data):
     task, messages = log
     middle = data.draw(st.integers(0, len(messages)))

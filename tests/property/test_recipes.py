@@ -32,7 +32,7 @@ def logs(draw):
 
 
 @given(logs())
-@settings(max_examples=some(150), deadline=None)
+@settings(max_examples=some(150, of=8), deadline=None)
 def test_a_recipe_that_leaves_nothing_out_makes_the_model_of_the_fold(log):
     task, messages = log
     job = Message(messages[-1].offset + 1, b'{"control": "job", "job": "j", "recipe": {}}', messages[-1].timestamp)
