@@ -89,9 +89,16 @@ class Forked:
 
 
 class Server:
-    """The server, started with the first worker of this process, and ended with it."""
+    """The server, started with the first worker of this process, and ended with it.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    script
+        What it runs; left out, this module.
+    """
+
+    def __init__(self, script: str = __file__) -> None:
+        self.script = script
         self._folder: str | None = None
 
     def start(self, arguments: list[str], environment: dict[str, str], folder: Path, out: Path, err: Path) -> Forked:
@@ -112,7 +119,7 @@ class Server:
     def _begin(self) -> str:
         folder = tempfile.mkdtemp(prefix="workers-")
         process = subprocess.Popen(
-            [sys.executable, __file__, f"{folder}/socket"],
+            [sys.executable, self.script, f"{folder}/socket"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,

@@ -556,11 +556,20 @@ def begin():
     """Called after the warm-up, before the first case: a mutant changes something here."""
 
 
-def child(options):
-    """Read cases until they are done; the case that is being read stands in the shared file."""
+def warmed_up(kinds):
+    """A reader that has imported what is imported where it is first used."""
     gc.disable()
     os.environ["RUST_BACKTRACE"] = "0"
     reading = Reading()
+    for kind in kinds:
+        for number in range(300):
+            reading.run(kind, random.Random(f"warm {kind} {number}"))
+    return reading
+
+
+def child(options, reading):
+    """Read cases until they are done; the case that is being read stands in the shared file."""
+    reading.outcomes.clear()
     kinds = options.only.split(",")
     with Path(options.shared).open("r+b") as file:
         shared = mmap.mmap(file.fileno(), 16)
@@ -572,9 +581,6 @@ def child(options):
             told.append(f"{event} {str(arguments)[:200]}")
 
     sys.addaudithook(watch)
-    for kind in kinds:  # what is imported where it is first used
-        for number in range(300):
-            reading.run(kind, random.Random(f"warm {kind} {number}"))
     begin()
     gc.collect()
     gc.freeze()
@@ -620,16 +626,22 @@ def child(options):
 # --- the parent
 
 
-def run(options) -> bool:
-    """Have the cases read; whether nothing was wrong."""
+def start(words, out):
+    """Start a child with these options; its output goes to a file."""
+    with out.open("wb") as file:
+        environment = os.environ | {"PYTHONHASHSEED": "0"}
+        return subprocess.Popen([sys.executable, __file__, *words], stdout=file, env=environment)
+
+
+def run(options, start=start) -> bool:
+    """Have the cases read by a child that `start` starts; whether nothing was wrong."""
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
         shared = Path(folder) / "shared"
         shared.write_bytes(struct.pack("qq", -1, 0))  # no case is being read yet
-        command = [sys.executable, __file__, "--child", "--shared", str(shared), "--cases", str(options.cases),
-                   "--seed", str(options.seed), "--only", options.only, "--start", str(options.start), "--step", str(options.step)]  # fmt: skip
+        words = ["--child", "--shared", str(shared), "--cases", str(options.cases), "--seed", str(options.seed),
+                 "--only", options.only, "--start", str(options.start), "--step", str(options.step)]  # fmt: skip
         started = time.monotonic()
-        environment = os.environ | {"PYTHONHASHSEED": "0"}
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True)
+        process = start(words, Path(folder) / "out")
         case, since = -1, time.monotonic() + 120  # it imports and warms up first
         while process.poll() is None:
             time.sleep(0.2)
@@ -641,7 +653,7 @@ def run(options) -> bool:
                 process.wait()
                 print(f"case {case} did not end within {STUCK_SECONDS:.0f} s")
                 return False
-        out = process.stdout.read() if process.stdout else ""
+        out = (Path(folder) / "out").read_text()
         if process.returncode != 0:
             print(f"the child ended with status {process.returncode} in case {case}\n{out}")
             return False
@@ -655,8 +667,8 @@ def run(options) -> bool:
         return not told["wrong"]
 
 
-def main() -> None:
-    """Parse the options and run."""
+def parse():
+    """Parse the options."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cases", type=int, default=100_000)
     parser.add_argument("--start", type=int, default=0, help="the first case")
@@ -665,9 +677,14 @@ def main() -> None:
     parser.add_argument("--only", default=",".join(KINDS))
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--shared", help=argparse.SUPPRESS)
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Parse the options and run."""
+    options = parse()
     if options.child:
-        child(options)
+        child(options, warmed_up(options.only.split(",")))
     else:
         sys.exit(not run(options))
 

@@ -1,14 +1,18 @@
 """Some of `make fuzz-states`, and its mutants."""
 
 import argparse
+import os
 import re
+from pathlib import Path
 
 import fuzz_states
 import pytest
+from fork_server import Server
+from thorough import some
 
 
 def options(**changes):
-    default = {"cases": 20_000, "start": 0, "step": 1, "seed": 5, "only": ",".join(fuzz_states.KINDS)}
+    default = {"cases": some(20_000), "start": 0, "step": 1, "seed": 5, "only": ",".join(fuzz_states.KINDS)}
     return argparse.Namespace(**default | changes)
 
 
@@ -23,7 +27,7 @@ MUTANTS = {
     "a changed class": (READER, "_fill = lambda made, shape, names, values: setattr(shape.kind, 'mark', made)", "a class or a function was changed", 1),
     "an error of another kind": (READER, "Reader.read = lambda self: sys.exit(3)", r"raised SystemExit\(3\)", 6),
     "memory": (READER, "Reader.read = lambda self: bytearray(4 << 30)", "MemoryError", 6),
-    "time": (READER, "Reader.read = lambda self: sum(range(5 * 10**7))", r"took \d+\.\d s", 6),
+    "time": (READER, "fuzz_states.CASE_SECONDS = 0.05; Reader.read = lambda self: spin(0.1)", r"took \d+\.\d s", 6),
     "a state that is none": (SEALED, "check = lambda *_: None", r"\(state\) raised", 6),
     "a signature that is not looked at": (SEALED, "hmac = __import__('types').SimpleNamespace(new=hmac.new, compare_digest=lambda *_: True)", r"\(snapshot\) raised AssertionError", 6),
     "a signal": (READER, "table.find = lambda tag, own=None: __import__('os').abort()", "ended with status -6", 1),
@@ -31,17 +35,25 @@ MUTANTS = {
 """The module that is changed and how, what must be said of it, and how often: the child stops after its sixth wrong case."""
 
 
+@pytest.fixture(scope="module")
+def forking():
+    """What forks children, for `start` of `fuzz_states.run`, as a function of their environment."""
+    server = Server(str(Path(fuzz_states.__file__).with_name("fuzz_forks.py")))
+
+    def start_in(environment):
+        def start(words, out):
+            return server.start(["fuzz_states", *words], dict(os.environ) | environment, out.parent, out, out)
+
+        return start
+
+    return start_in
+
+
 @pytest.mark.parametrize("mutant", MUTANTS)
-def test_what_does_more_is_noticed(mutant, tmp_path, monkeypatch, capsys):
+def test_what_does_more_is_noticed(mutant, forking, capsys):
     module, change, said, floor = MUTANTS[mutant]
-    script = tmp_path / "mutant.py"
-    script.write_text(
-        f"import sys\nsys.path[:0] = {[str(fuzz_states.ROOT), str(fuzz_states.ROOT / 'tests'), str(fuzz_states.ROOT / 'tests/crash')]!r}\n"
-        f"import fuzz_states\nimport {module} as module\n"
-        f"fuzz_states.begin = lambda: exec({change!r}, vars(module) | {{'sys': sys}}, vars(module))\nfuzz_states.main()\n"
-    )
-    monkeypatch.setattr(fuzz_states, "__file__", str(script))
+    start = forking({"MUTANT_MODULE": module, "MUTANT_CHANGE": change})
     kind = {"a state that is none": "state", "a signature that is not looked at": "snapshot"}.get(mutant, "encoding")
-    assert not fuzz_states.run(options(cases=1_500, only=kind))
+    assert not fuzz_states.run(options(cases=1_500, only=kind), start)
     out = capsys.readouterr().out
     assert len(re.findall(said, out)) >= floor, out
