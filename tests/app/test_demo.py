@@ -2,17 +2,20 @@
 
 import asyncio
 import io
+import os
 import re
 import sys
+import time
 import uuid
 
 import aiohttp
 import pytest
+from fork_server import SERVER
 from rich.console import Console
-from thorough import only_thorough
 
 import headrace.app.demo.later
 from headrace.app.broker import free_port
+from headrace.app.command import HEADRACE
 from headrace.app.demo.act import Act, play
 from headrace.app.demo.changed import Changed
 from headrace.app.demo.compared import Compared
@@ -21,6 +24,18 @@ from headrace.app.demo.process import Worker
 from headrace.app.demo.screen import Terminal
 from headrace.app.demo.stage import Stage, meanwhile
 from headrace.learning.errors import HeadraceError
+
+
+@pytest.fixture
+def forked(monkeypatch):
+    """Workers of the demo are forked from a process that has imported all."""
+
+    def start(worker):
+        worker.started = time.monotonic()
+        arguments, environment = ["headrace", *worker.command[len(HEADRACE) :]], dict(os.environ)
+        worker.process = SERVER.start(arguments, environment, worker.log.parent, worker.log, worker.log)
+
+    monkeypatch.setattr(Worker, "start", start)
 
 
 def stage_at(folder, broker, **options):
@@ -39,8 +54,7 @@ def test_a_broker_that_cannot_be_reached_is_named_at_once(headrace):
     assert "leave --broker out" in called.err
 
 
-@only_thorough  # the whole demo runs in tests/deploy/test_wheel.py
-def test_no_question_fails_while_a_worker_is_killed_and_the_accuracy_is_rivers(tmp_path, broker, monkeypatch):
+def test_no_question_fails_while_a_worker_is_killed_and_the_accuracy_is_rivers(tmp_path, broker, forked, monkeypatch):
     monkeypatch.setattr(headrace.app.demo.later, "QUESTIONS", 150)
     monkeypatch.setattr(LaterLabels, "ready_seconds", 180.0)  # tests may run on a busy machine
     stage, started, killed = stage_at(tmp_path, broker, embedded=False, prefix=f"demo-{uuid.uuid4().hex[:8]}"), [], []
@@ -54,8 +68,7 @@ def test_no_question_fails_while_a_worker_is_killed_and_the_accuracy_is_rivers(t
     assert max(len(line) for line in shown(stage).splitlines()) <= 80
 
 
-@only_thorough  # the whole demo runs in tests/deploy/test_wheel.py
-def test_a_drift_is_noticed_and_flipped_labels_are_rolled_back_and_unlearned(tmp_path, broker, monkeypatch):
+def test_a_drift_is_noticed_and_flipped_labels_are_rolled_back_and_unlearned(tmp_path, broker, forked, monkeypatch):
     monkeypatch.setattr(Changed, "ready_seconds", 180.0)  # tests may run on a busy machine
     stage = stage_at(tmp_path, broker, embedded=False, prefix=f"demo-{uuid.uuid4().hex[:8]}")
     assert asyncio.run(play([Changed], stage)), shown(stage)
@@ -158,8 +171,7 @@ def test_an_error_in_what_goes_on_meanwhile_ends_the_act():
         asyncio.run(asyncio.wait_for(act(), 5))
 
 
-@only_thorough  # the whole demo runs in tests/deploy/test_wheel.py
-def test_a_challenger_is_promoted_and_the_page_goes_on_until_a_key_is_pressed(tmp_path, broker, monkeypatch):
+def test_a_challenger_is_promoted_and_the_page_goes_on_until_a_key_is_pressed(tmp_path, broker, forked, monkeypatch):
     monkeypatch.setattr(Compared, "ready_seconds", 180.0)  # tests may run on a busy machine
     stage, positions = stage_at(tmp_path, broker, embedded=False, prefix=f"demo-{uuid.uuid4().hex[:8]}"), []
 

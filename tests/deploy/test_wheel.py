@@ -10,6 +10,7 @@ import zipfile
 
 import pytest
 from harness import ROOT, Worker
+from thorough import IS_THOROUGH
 
 BUILT_OF = ("headrace", "app", "agents", "tables", "learning", "typings", "pyproject.toml", "README.md", "LICENSE")
 DECOY = "raise ImportError('this is another project')\n"
@@ -114,9 +115,20 @@ def test_a_model_of_ones_own_lies_in_an_app_of_ones_own(installed, tmp_path, bro
         worker.stop("SIGKILL")
 
 
+FIRST_ACT = """
+import headrace.app.cli.demo as demo
+demo.ACTS = demo.ACTS[:1]
+demo.demo()
+"""
+
+
 def test_the_demo_runs(installed, tmp_path, broker):
-    told = run(installed, "headrace", "demo", "--broker", broker, cwd=tmp_path)
+    """In `make test` the first act alone: tests/app/test_demo.py has the others."""
+    command = ["headrace", "demo"] if IS_THOROUGH else ["python", "-c", FIRST_ACT]
+    told = run(installed, *command, "--broker", broker, cwd=tmp_path)
     assert "0.887200" in told
     text = " ".join(told.split())
-    for said in ("Equal, and no question failed.", "the guard 'degraded': rolled back from", "Equal to the last bit."):
-        assert said in text
+    assert "Equal to the last bit." in text
+    if IS_THOROUGH:
+        for said in ("Equal, and no question failed.", "the guard 'degraded': rolled back from"):
+            assert said in text
