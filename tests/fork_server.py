@@ -5,6 +5,7 @@
 It listens on a Unix socket, one connection for each command: it reads a line of JSON (`arguments`, `environment`, `folder`, `out`, `err`),
 answers the process id, and at its end the exit status, as `subprocess.Popen` has it. It ends when its standard input does. What a command does
 is the same as that of `python -m headrace` or `faust`: nothing of the command line, its settings or its loop has run before the fork.
+Commands that a command starts are forked too: `forked_headrace.py` asks for them, gives them its own standard streams, and ends with them.
 """
 
 import atexit
@@ -39,6 +40,12 @@ IMPORTED = (
 
 PROGRAMS = {"headrace": "headrace.app.cli:main", "faust": "faust.cli.faust:cli"}
 """The function that each program calls."""
+
+ADDRESS = "FORK_SERVER"
+"""The environment variable of a forked command that says where the server listens."""
+
+FORKED_HEADRACE = [sys.executable, "-IS", str(Path(__file__).with_name("forked_headrace.py"))]
+"""The command of `headrace` within a forked command."""
 
 APPENDING = os.O_WRONLY | os.O_APPEND | os.O_CREAT
 
@@ -151,6 +158,7 @@ def serve(path: str) -> dict[str, Any]:
     for one in (sys.stdin, listening, ended):
         selector.register(one, selectors.EVENT_READ)
     running: dict[int, socket.socket] = {}
+    watched: dict[socket.socket, int] = {}
     print("ready", flush=True)
     while True:
         ready = {key.fileobj for key, _ in selector.select()}
@@ -164,10 +172,18 @@ def serve(path: str) -> dict[str, Any]:
                 if not pid:
                     break
                 with running.pop(pid) as connection, contextlib.suppress(OSError):
+                    if watched.pop(connection, None):
+                        selector.unregister(connection)
                     connection.sendall(b"%d\n" % os.waitstatus_to_exitcode(status))
+        for connection in ready & watched.keys():  # the process that a command stands for was killed
+            selector.unregister(connection)
+            os.kill(watched.pop(connection), signal.SIGKILL)
         if listening in ready:
             connection, _ = listening.accept()
-            request = json.loads(connection.makefile("rb").readline())
+            line, streams, _, _ = socket.recv_fds(connection, 1 << 16, 3)
+            while not line.endswith(b"\n"):
+                line += connection.recv(1 << 16)
+            request = json.loads(line) | {"streams": streams}
             pid = os.fork()
             if not pid:
                 signal.set_wakeup_fd(-1)
@@ -175,8 +191,14 @@ def serve(path: str) -> dict[str, Any]:
                 selector.close()
                 for one in (listening, ended, woken, connection, *running.values()):
                     one.close()
+                request["environment"][ADDRESS] = path
                 return request
             running[pid] = connection
+            if streams:
+                watched[connection] = pid
+                selector.register(connection, selectors.EVENT_READ)
+                for one in streams:
+                    os.close(one)
             connection.sendall(b"%d\n" % pid)
 
 
@@ -188,12 +210,16 @@ def become(request: dict[str, Any]) -> None:
     os.environ.update(request["environment"])
     given = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry and entry != str(ROOT)]
     sys.path[1:1] = given
-    modes = {os.devnull: os.O_RDONLY, request["out"]: APPENDING, request["err"]: APPENDING}
-    for number, name in enumerate((os.devnull, request["out"], request["err"])):
-        opened = os.open(name, modes[name])
+    streams = request["streams"] or [
+        os.open(os.devnull, os.O_RDONLY),
+        os.open(request["out"], APPENDING),
+        os.open(request["err"], APPENDING),
+    ]
+    for number, opened in enumerate(streams):
         os.dup2(opened, number)
         os.close(opened)
     sys.argv = request["arguments"]
+    importlib.import_module("headrace.app.command").HEADRACE[:] = FORKED_HEADRACE
 
 
 if __name__ == "__main__":
