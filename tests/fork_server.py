@@ -110,11 +110,16 @@ class Server:
 
     def start(self, arguments: list[str], environment: dict[str, str], folder: Path, out: Path, err: Path) -> Forked:
         """Start a command: a program of `PROGRAMS` and its arguments. Its output is appended to two files, which may be one."""
-        if self._folder is None:
-            self._folder = self._begin()
         request = {"arguments": arguments, "environment": environment}
         request |= {"folder": str(folder), "out": str(out), "err": str(err)}
-        return Forked(f"{self._folder}/socket", request)
+        return Forked(self.address, request)
+
+    @property
+    def address(self) -> str:
+        """Where it listens. It is started unless it runs."""
+        if self._folder is None:
+            self._folder = self._begin()
+        return f"{self._folder}/socket"
 
     def run(self, arguments: list[str], environment: dict[str, str], folder: Path) -> subprocess.CompletedProcess[str]:
         """Run a command to its end, as `subprocess.run` does."""

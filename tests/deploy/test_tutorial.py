@@ -1,10 +1,28 @@
 """The tutorial, followed by a reader who types every command."""
 
+import pytest
+from fork_server import ADDRESS, FORKED_HEADRACE, SERVER
+from thorough import IS_THOROUGH
 from walk import PAGE, Output, Reader, differences, read_steps, walk
 
 
-def test_every_command_of_the_tutorial_prints_what_the_page_says(tmp_path):
-    reader = Reader(tmp_path)
+@pytest.fixture
+def scripts(tmp_path, monkeypatch):
+    """The folder of the `headrace` that the reader types. In `make test` it is forked, but for the broker and the workers."""
+    (tmp_path / "home").mkdir()
+    if IS_THOROUGH:
+        return None
+    folder = tmp_path / "scripts"
+    folder.mkdir()
+    interpreter, *words = FORKED_HEADRACE
+    (folder / "headrace").write_text(f'#!/bin/sh\nexec {interpreter} {" ".join(words)} "$@"\n')
+    (folder / "headrace").chmod(0o755)
+    monkeypatch.setenv(ADDRESS, SERVER.address)
+    return folder
+
+
+def test_every_command_of_the_tutorial_prints_what_the_page_says(tmp_path, scripts):
+    reader = Reader(tmp_path / "home", scripts)
     outputs = list(walk(reader))
     assert not list(differences(PAGE.read_text(), outputs))
     assert reader.did == {"killed", "opened /tasks/visits", "started after the kill", "started after Ctrl-C"}

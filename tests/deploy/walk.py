@@ -91,6 +91,8 @@ class Reader:
     ----------
     home
         The folder, which is empty.
+    scripts
+        The folder of the `headrace` that is typed; left out, that of this interpreter.
 
     Attributes
     ----------
@@ -98,9 +100,9 @@ class Reader:
         What the reader did beside typing commands.
     """
 
-    def __init__(self, home: Path):
+    def __init__(self, home: Path, scripts: Path | None = None):
         self.broker_port, self.web_port = harness.free_port(), harness.free_port()
-        scripts = Path(sys.executable).parent
+        scripts = scripts or Path(sys.executable).parent
         self.environment = os.environ | {
             "HOME": str(home), "PATH": f"{scripts}:{os.environ['PATH']}", "COLUMNS": "80", "PYTHONPATH": str(harness.ROOT),
         }  # fmt: skip
@@ -128,7 +130,7 @@ class Reader:
         with log.open("ab") as out:
             begun = out.tell()
             self.running[name] = subprocess.Popen(
-                ["headrace", name, *options], cwd=self.folder, env=self.environment, stdout=out, stderr=out, start_new_session=True
+                [Path(sys.executable).parent / "headrace", name, *options], cwd=self.folder, env=self.environment, stdout=out, stderr=out, start_new_session=True
             )  # fmt: skip
         line = b"ready at" if name == "worker" else b"127.0.0.1:"
 
