@@ -190,6 +190,17 @@ def test_a_regression_shows_how_far_predictions_were_too_high_and_too_low(learni
     assert float(over) - float(under) == pytest.approx(float(bias), abs=2e-3 * mae)
 
 
+def test_where_nothing_is_scored_a_sentence_stands_in_place_of_the_choices(learning, visit):
+    page = visit(f"{learning.url}-empty")
+    page.wait_for_selector("#t-waiting:text-matches('[0-9]')")  # the live feed has come
+    assert page.inner_text("#no-metric") == "Metrics to choose from come with the first scored labels."
+    assert not page.is_visible("#metric")
+    page = visit(learning.url)
+    page.wait_for_selector("#metric")
+    assert "Accuracy" in page.locator("#metric option").all_inner_texts()
+    assert not page.is_visible("#no-metric")
+
+
 def test_axe_finds_a_fault_that_is_put_in(learning, visit):
     page = visit(learning.worker.address)
     page.evaluate("document.querySelector('#main').append(document.createElement('select'))")

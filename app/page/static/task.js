@@ -76,6 +76,7 @@ function legend(at) {
 
 function choices() {
   const names = points.metrics(), shown = metric();
+  $("choices").hidden = !($("no-metric").hidden = names.length > 0);
   fill($("metric"), names, () => names.map(name => h("option", {value: name}, title(name))));
   if (names.includes(shown)) $("metric").value = shown;
   if (names.length) text("metric-name", title(metric()));
