@@ -9,6 +9,7 @@ import uuid
 import harness
 import pytest
 from scrape import Scrape
+from thorough import some
 
 from headrace.app.settings import parse
 from headrace.app.worker import group_of
@@ -163,7 +164,7 @@ def test_tasks_change_one_worker_after_the_other_under_load_and_kills(broker, de
     old, new, workers = deployment
     for name in (old, new):
         harness.make_topics(broker, Task(name=name, kind="binary", partitions=PARTITIONS))
-    count, appended = 6_000, {}
+    count, rate, appended = some(6_000, of=2), some(150, of=2), {}
 
     def samples():
         return [
@@ -176,7 +177,7 @@ def test_tasks_change_one_worker_after_the_other_under_load_and_kills(broker, de
             appended[name] = count
 
     async def fill(name):
-        await harness.append(broker, f"{name}.events", samples(), rate=150)
+        await harness.append(broker, f"{name}.events", samples(), rate=rate)
         return name
 
     def step(what, task, owner):

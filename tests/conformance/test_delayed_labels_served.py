@@ -8,6 +8,7 @@ import uuid
 import harness
 import pytest
 from test_delayed_labels import END, METRICS, MODELS, by_river, events, out_of_order, uneven
+from thorough import only_thorough
 
 RUN = uuid.uuid4().hex[:8]
 ROWS = 250
@@ -43,8 +44,14 @@ def rows_of(name, delay="fixed"):
     return rows
 
 
-@pytest.mark.parametrize("delay", DELAYS)
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize(
+    ("name", "delay"),
+    [
+        pytest.param(name, delay, marks=[] if turn % len(DELAYS) == number else only_thorough)
+        for turn, name in enumerate(MODELS)
+        for number, delay in enumerate(DELAYS)
+    ],
+)
 def test_what_is_asked_and_told_later_is_scored_as_in_river(worker, broker, name, delay):
     kind, task, rows = MODELS[name][0], named(name, delay), rows_of(name, delay)
     records = list(events(rows, None, DELAYS[delay]))
