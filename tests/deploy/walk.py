@@ -104,7 +104,7 @@ class Reader:
         self.broker_port, self.web_port = harness.free_port(), harness.free_port()
         scripts = scripts or Path(sys.executable).parent
         self.environment = os.environ | {
-            "HOME": str(home), "PATH": f"{scripts}:{os.environ['PATH']}", "COLUMNS": "80", "PYTHONPATH": str(harness.ROOT),
+            "HOME": str(home), "PATH": f"{scripts}:{Path(sys.executable).parent}:{os.environ['PATH']}", "COLUMNS": "80", "PYTHONPATH": str(harness.ROOT),
         }  # fmt: skip
         self.folder = home
         self.running: dict[str, subprocess.Popen[bytes]] = {}
