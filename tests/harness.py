@@ -158,8 +158,8 @@ def running_broker(*, real: bool | None = None) -> Iterator[str]:
     """A broker of its own on a free port, gone afterwards: real Kafka where it can be run, otherwise the embedded one."""
     if real is None:
         real = has_kafka()
-    port = free_port(2)
     if not real:
+        port = free_port()
         process = embedded.start(f"127.0.0.1:{port}")
         try:
             yield f"127.0.0.1:{port}"
@@ -168,7 +168,7 @@ def running_broker(*, real: bool | None = None) -> Iterator[str]:
             process.wait()
         return
     with tempfile.TemporaryDirectory(prefix="kafka-") as folder:
-        kafka = Kafka(Path(folder), port)
+        kafka = Kafka(Path(folder))
         try:
             yield kafka.start().address
         finally:
