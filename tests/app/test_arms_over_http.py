@@ -164,8 +164,8 @@ def test_an_arm_of_a_version_that_is_not_there_is_told_with_what_to_do(worker):
     worker.start().wait_ready()
     assert sentence in (worker.folder / "worker.log").read_text()
     with Client(worker.address) as client:
-        client.samples(worker.task, list(rows(20, 4)))
-        harness.wait_for(lambda: client.status(worker.task).shards[0].updates == 20, 30, "all learned")
+        client.samples(worker.task, list(rows(50, 4)))
+        harness.wait_for(lambda: client.status(worker.task).shards[0].updates == 50, 30, "all learned")
     command(worker, "checkpoint")
     worker.config.write_text(settings + 'arms.then = { version = "best" }\n')
     assert "changed arms" in command(worker, "apply")

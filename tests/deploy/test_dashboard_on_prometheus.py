@@ -79,6 +79,7 @@ model = "frail:Frail"
 
 [tasks.AMOUNTS]
 kind = "regression"
+arms.other = { model = "hoeffding_regressor" }
 """
 FRAIL = """
 from river import dummy
@@ -169,6 +170,12 @@ class Happening:
         asyncio.run(harness.append(self.broker, f"{self.names['LOSES']}.events", [(0, b"no JSON")] * 50))
         asyncio.run(harness.append(self.broker, self.names["TOPIC"], [(0, row) for row in rows]))
 
+    def promote(self):
+        """Put a challenger in the champion's place."""
+        record = {"control": "promote", "arm": "other", "id": "c1"}
+        status, done = self.worker.post(f"/v1/{self.names['AMOUNTS']}/control", record)
+        assert (status, done["shards"][0]["did"].startswith("promoted other")) == (200, True), done
+
     def stop_one(self):
         """Send the sample behind which a model cannot go on: its shard stops."""
         self.send("STOPS", [(1e6, True)])
@@ -186,6 +193,7 @@ class Happening:
         self.question()
         self.refuse()
         self.be_late()
+        self.promote()
         for _ in range(50):
             assert self.ask("ROLLS")[0] == 200
         self.stop_one()
