@@ -65,6 +65,13 @@ topic = "TOPIC"
 label = "y"
 features = "x"
 
+[tasks.DRIFTS]
+kind = "binary"
+model = { use = "logistic", learning_rate = 0.1 }
+guard = { against = [], label_rate = false }
+detectors = [{ use = "evidence", between = 1000 }]
+reactions = [{ do = "alert" }]
+
 [tasks.LOSES]
 kind = "binary"
 guard = { against = ["baselines"], every = 1, label_rate = false }
@@ -92,7 +99,7 @@ class Frail(dummy.NoChangeClassifier):
 """
 """A model that cannot go on behind a sample."""
 
-TASKS = ("ROLLS", "LOSES", "PAUSES", "STOPS", "AMOUNTS")
+TASKS = ("ROLLS", "DRIFTS", "LOSES", "PAUSES", "STOPS", "AMOUNTS")
 
 
 class Happening:
@@ -137,12 +144,15 @@ class Happening:
         return self.worker.post(f"/v1/{self.names[task]}/predict", body)
 
     def drift(self):
-        """Learn, and then the contrary: detectors signal, and a guard goes back to the last good version."""
-
-        for count, flipped in ((2_000, False), (400, True), (500, False)):
-            xs = [self.dice.gauss(0, 1) for _ in range(count)]
-            end = self.send("ROLLS", [(x, (x > 0) != flipped) for x in xs])
-        self.wait_folded("ROLLS", end)
+        """Learn, and then the contrary: detectors signal, and a guard goes back to the last good version; where there is none, errors are more."""
+        for task, parts in (
+            ("ROLLS", ((2_000, False), (400, True), (500, False))),
+            ("DRIFTS", ((2_000, False), (400, True))),
+        ):
+            for count, flipped in parts:
+                xs = [self.dice.gauss(0, 1) for _ in range(count)]
+                end = self.send(task, [(x, (x > 0) != flipped) for x in xs])
+            self.wait_folded(task, end)
 
     def question(self):
         """Ask questions that are logged; some get their labels, one is refused, and one waits on."""
