@@ -1,21 +1,26 @@
-"""What it costs to be seen: the worker's processor time for each row while Prometheus and browsers look, beside while nobody does.
+"""What it costs to be seen: the worker's processor time for each row while Prometheus and browsers look or traces are sent, beside while nobody does.
 
     PYTHONPATH=tests .venv/bin/python benchmarks/sight.py [--rate 5000] [--seconds 20] [--rounds 3]
 
 A worker on a real Kafka learns rows at a steady rate. In turns of so many seconds nobody looks, and then `/metrics` is scraped every 5 s, a
-page with its live feed is open, and `GET /v1/{task}/metrics` is asked every 5 s. It prints the processor time of the worker for each row,
-the lowest of the rounds, and their ratio. The history is measured in the fold, always; its share is printed from a fold in this process.
+page with its live feed is open, and `GET /v1/{task}/metrics` is asked every 5 s. A second worker sends all its traces to a collector, which
+takes them and does nothing, while nobody looks. It prints the processor time of the worker for each row, the lowest of the rounds, and their
+ratio. The history is measured in the fold, always; its share is printed from a fold in this process.
 """
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import random
 import statistics
 import tempfile
+import threading
 import time
 import uuid
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import aiohttp
@@ -72,6 +77,30 @@ async def look(worker: harness.Worker, task: str) -> None:
         group.create_task(ask(http, f"/v1/{task}/metrics"))
 
 
+@contextlib.contextmanager
+def collecting() -> Iterator[str]:
+    """A collector of OTLP over HTTP, which takes what comes: its address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+
+
 def cpu(pid: int) -> float:
     """The processor time of a process so far, in seconds."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
@@ -122,25 +151,35 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
-    task = f"sight-{uuid.uuid4().hex[:6]}"
-    with harness.running_broker() as broker, tempfile.TemporaryDirectory() as folder:
-        worker = harness.Worker(Path(folder), broker, f'[tasks.{task}]\nkind = "binary"\n')
-        worker.start().wait_ready()
+    name = f"sight-{uuid.uuid4().hex[:6]}"
+    with harness.running_broker() as broker, tempfile.TemporaryDirectory() as folder, collecting() as collector:
+        workers: dict[str, harness.Worker] = {}
+        for task in (name, f"{name}-traced"):
+            workers[task] = harness.Worker(Path(folder, task), broker, f'[tasks.{task}]\nkind = "binary"\n')
         try:
-            asyncio.run(turn(worker, broker, task, options.rate, 5.0, seen=False))
-            costs: dict[bool, list[float]] = {False: [], True: []}
+            for task, worker in workers.items():
+                if task != name:
+                    os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = collector
+                worker.start().wait_ready()
+                asyncio.run(turn(worker, broker, task, options.rate, 5.0, seen=False))
+            turns = {
+                "nobody looks": (name, False),
+                "/metrics, a page and the history": (name, True),
+                "all traces": (f"{name}-traced", False),
+            }
+            costs: dict[str, list[float]] = {what: [] for what in turns}
             for _ in range(options.rounds):
-                for seen, measured in costs.items():
-                    measured.append(asyncio.run(turn(worker, broker, task, options.rate, options.seconds, seen=seen)))
+                for what, (task, seen) in turns.items():
+                    cost = asyncio.run(turn(workers[task], broker, task, options.rate, options.seconds, seen=seen))
+                    costs[what].append(cost)
         finally:
-            worker.stop()
-    alone, seen = min(costs[False]), min(costs[True])
+            for worker in workers.values():
+                worker.stop()
+    alone = min(costs["nobody looks"])
     print(f"{options.rate:,.0f} rows/s, {options.rounds} rounds of {options.seconds:g} s\n")
     print("| | us of the worker's processor for each row | of that alone |\n|---|---|---|")
-    print(f"| nobody looks | {alone:.1f} (median {statistics.median(costs[False]):.1f}) | 1 |")
-    print(
-        f"| /metrics, a page and the history | {seen:.1f} (median {statistics.median(costs[True]):.1f}) | {seen / alone:.3f} |"
-    )
+    for what, each in costs.items():
+        print(f"| {what} | {min(each):.1f} (median {statistics.median(each):.1f}) | {min(each) / alone:.3f} |")
     print(f"\nPoints of the history take {history_share():.1%} of the fold of {ROWS:,} rows from the first one on.")
 
 
