@@ -43,7 +43,7 @@ def task():
 def test_aborted_samples_are_not_learned_and_the_position_moves_past_them(broker, task, tmp_path):
     harness.make_topics(broker, task)
     toml = f'[tasks.{task.name}]\nkind = "binary"\n'
-    worker = harness.Worker(tmp_path, broker, toml).start()
+    worker = harness.Worker(tmp_path, broker, toml, instance="one").start()
     end = 1 + COMMITTED * EACH * 2  # a definition; each transaction has a record and a marker
 
     def folded():
@@ -60,7 +60,7 @@ def test_aborted_samples_are_not_learned_and_the_position_moves_past_them(broker
         learner.pass_over(end)
         assert harness.digest_of(learner) == served
         worker.stop("SIGKILL")
-        other = harness.Worker(tmp_path / "other", broker, toml)  # which has to read it all again
+        other = harness.Worker(tmp_path / "other", broker, toml, instance="one")  # which has to read it all again
         other.start().wait_ready()
         try:
             assert shard_of(other, task.name)["digest"] == served

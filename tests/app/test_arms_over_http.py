@@ -37,7 +37,7 @@ def rows(count, seed):
 @pytest.fixture
 def worker(broker, tmp_path):
     name = f"arms-{uuid.uuid4().hex[:8]}"
-    started = harness.Worker(tmp_path / "one", broker, SETTINGS.replace("TASK", name))
+    started = harness.Worker(tmp_path / "one", broker, SETTINGS.replace("TASK", name), instance="one")
     started.task = name
     started.start().wait_ready()
     yield started

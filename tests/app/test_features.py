@@ -170,7 +170,7 @@ def test_a_sample_is_logged_with_what_is_stored_at_that_time(worker, client, bro
 
 def test_a_restarted_worker_has_what_was_stored(broker, tmp_path):
     name = f"again-{uuid.uuid4().hex[:8]}"
-    worker = harness.Worker(tmp_path, broker, toml(name, partitions=1)).start()
+    worker = harness.Worker(tmp_path, broker, toml(name, partitions=1), instance="one").start()
     try:
         with Client(worker.wait_ready().address) as client:
             put(client, name, "u1", {"clicks": 5})
