@@ -145,7 +145,7 @@ def test_the_page_fits_and_axe_finds_no_serious_fault(learning, visit, shots, pa
     for width, scheme, is_checked in LOOKS if part in ("", None) else LOOKS[::2]:
         page.set_viewport_size({"width": width, "height": 900})
         page.emulate_media(color_scheme=scheme)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        wait_for(page, "width => document.documentElement.scrollWidth <= width", width)  # charts are drawn anew
         page.screenshot(
             path=shots / f"{'tasks' if part is None else 'task' + part}-{width}-{scheme}.png", full_page=True
         )
@@ -161,8 +161,8 @@ def test_the_evidence_is_there_for_the_time_before_the_page_was_opened(learning,
     page.click("text=Table of points and events")
     wait_for(page, "n => document.querySelectorAll('#weights tbody tr').length >= n", len(moments))
     assert {"evidence", "below_baseline, majority"} <= set(page.locator("#weights thead th").all_inner_texts())
-    page.wait_for_selector("#experiments polyline")
-    assert page.locator("#experiments polyline").get_attribute("points").count(" ") + 1 >= len(moments)
+    drawn = "document.querySelector('#experiments polyline')?.getAttribute('points').split(' ').length"
+    wait_for(page, f"n => {drawn} >= n", len(moments))  # it is read every five seconds
 
 
 def test_a_multiclass_task_shows_which_labels_are_confused_and_the_rare_ones_as_one(learning, visit):
