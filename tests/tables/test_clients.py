@@ -50,14 +50,14 @@ def secured(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         ports = {}
 
-        def free_port(count):
+        def steady_port(count):
             ports["first"] = first = harness_port(5)
             text = PROPERTIES.format(*range(first, first + 5), keystore=keystore, ca=files.ca)
             (folder / "more.properties").write_text(text)
             return first
 
-        harness_port = harness.free_port
-        patch.setattr(harness, "free_port", free_port)
+        harness_port = harness.steady_port
+        patch.setattr(harness, "steady_port", steady_port)
         patch.setenv("KAFKA_PROPERTIES", str(folder / "more.properties"))
         patch.setenv("KAFKA_SCRAM", "SCRAM-SHA-512=[name=mill,password=grain]")
         with harness.running_broker(real=True):
