@@ -48,9 +48,9 @@ PURE := tests/learning tests/property
 # Tests wait for the disk two thirds of the time: they are given one in memory, where there is one with 4 GB left.
 IN_MEMORY := $(shell df -k /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 4000000 { print "TMPDIR=/dev/shm" }')
 
-test test-all: .venv .moto # first what needs no broker; then the rest, whose files each start processes of their own: two at a time
+test test-all: .venv .moto # first what needs no broker; then the rest, whose files wait half of the time: three at a time
 	$(IN_MEMORY) $(BIN)/pytest -n 2 --dist worksteal headrace $(PURE)
-	$(IN_MEMORY) $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=20 tests $(addprefix --ignore=,$(PURE))
+	$(IN_MEMORY) $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder --durations=20 tests $(addprefix --ignore=,$(PURE))
 
 test-all: export THOROUGH := 1 # more kills and faults, all seeds and examples
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import harness
 import pytest
+from thorough import only_thorough
 
 from headrace.learning.snapshot import digest
 from headrace.learning.task import Task
@@ -108,7 +109,7 @@ def make():
 '''
 
 
-@pytest.mark.parametrize("poison", [1, 2])
+@pytest.mark.parametrize("poison", [pytest.param(1, marks=only_thorough), 2])  # tests/agents/test_ground.py has more
 def test_a_model_that_raises_stops_its_shard_alone_whatever_it_raises(broker, tmp_path, poison):
     run = uuid.uuid4().hex[:8]
     (tmp_path / f"fragile_{run}.py").write_text(MODEL)

@@ -64,7 +64,9 @@ def context(browser):
 def learning(broker, tmp_path_factory):
     """A worker with a task that has learned a thousand samples, and tasks of other kinds; and a client of it."""
     name = f"seen-{uuid.uuid4().hex[:8]}"
-    worker = harness.Worker(tmp_path_factory.mktemp("seen"), broker, (TASK + MORE).format(name=name), instance="one").start()
+    worker = harness.Worker(
+        tmp_path_factory.mktemp("seen"), broker, (TASK + MORE).format(name=name), instance="one"
+    ).start()
     try:
         worker.wait_ready()
         with Client(worker.address) as client:
