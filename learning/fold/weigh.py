@@ -48,6 +48,6 @@ def _weighed(arm: str, detector: str, watched: str, tested: EDetector) -> Weighe
 
 
 def _bounds(experiment: Comparing) -> ExperimentMeasured:
-    count, (low, high) = experiment.difference.count, experiment.difference.bounds()
-    difference = (experiment.sum_a - experiment.sum_b) / count
-    return ExperimentMeasured(experiment.a, experiment.b, count, difference, low, high)
+    one = experiment.describe(0)
+    assert one.difference is not None  # there is a label
+    return ExperimentMeasured(one.a, one.b, one.count, one.difference, one.low, one.high)
