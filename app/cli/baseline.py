@@ -62,13 +62,17 @@ def baseline(
     """
     wanted = task_of(settings, task)
     _check(wanted)
+    path = Path(out) if out is not None else settings.folder / f"{wanted.name}-batch.onnx"
+    if path.exists():
+        raise click.ClickException(
+            f"{path} is there already, and the log may name it. Keep it, and name another: --out FILE."
+        )
     opened = open_source(source, wanted, Columns(label, identity, key))
     rows, labels = read(islice(opened.samples, limit))
     if len(rows) < ROWS_MIN:
         raise click.ClickException(
             f"{source} has {len(rows)} rows that can be used. A batch model needs {ROWS_MIN} or more."
         )
-    path = Path(out) if out is not None else settings.folder / f"{wanted.name}-batch.onnx"
     try:
         score, data = train(wanted, rows, labels)
     except ImportError:

@@ -111,6 +111,8 @@ def test_a_batch_model_is_trained_by_the_command_applied_and_compared(worker, tm
     said = command(worker, "baseline", "--from", str(history))
     assert "accuracy" in said
     assert f'onnx = "{worker.task}-batch.onnx"' in said
+    again = worker.run("baseline", worker.task, "--from", str(history))
+    assert (again.returncode, "is there already" in " ".join(again.stderr.split())) == (1, True), "the log may name it"
     shard = worker.get(f"/v1/{worker.task}")["shards"][0]
     arms = {"batch": {"onnx": f"sha256:{'0' * 64}"}}
     record = {"control": "define", "task": shard["definition"]["task"] | {"arms": arms}}
