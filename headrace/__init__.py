@@ -29,6 +29,8 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from headrace import arithmetic
+
 if TYPE_CHECKING:
     from headrace import testing as testing
     from headrace.app.client import AsyncClient as AsyncClient
@@ -41,6 +43,8 @@ if TYPE_CHECKING:
     from headrace.learning.snapshot import seal as seal
     from headrace.learning.snapshot import unseal as unseal
     from headrace.learning.task import Task as Task
+
+arithmetic.set_up()
 
 __version__ = version("headrace")
 
