@@ -6,7 +6,6 @@ from typing import Literal, get_args
 from headrace.learning.codes import REFUSALS, Meaning, RefusalCode
 
 OwnCode = Literal[
-    "arm",
     "body",
     "broker",
     "defect",
@@ -47,6 +46,7 @@ OwnCode = Literal[
     "store",
     "too_large",
     "too_many",
+    "unknown_arm",
     "unknown_entity",
     "unknown_id",
     "unknown_key",
@@ -95,6 +95,9 @@ ROWS: dict[tuple[int, ProblemCode], Meaning] = {
         "The task declares no stored features.", "Declare them: `[tasks.NAME.stored]`."
     ),
     (404, "not_found"): Meaning("There is no such route.", 'See "Routes" in docs/reference.md.'),
+    (404, "unknown_arm"): Meaning(
+        "The task has, and had, no arm of this name.", "Use one of the arms that `remedy` names."
+    ),
     (404, "unknown_entity"): Meaning(
         "The entity has no stored features, or has none any more.", "Store its features, or check the key."
     ),
@@ -131,7 +134,6 @@ ROWS: dict[tuple[int, ProblemCode], Meaning] = {
         "The body is compressed, but not with gzip or deflate.", "Compress it with one of these, or not at all."
     ),
     **{(422, code): REFUSALS[code] for code in OF_RECORDS},
-    (422, "arm"): Meaning("The task has, and had, no arm of this name.", "Use one of the arms that `remedy` names."),
     (422, "fresh"): Meaning("`fresh` is neither true nor false.", "Send `?fresh=true`, or nothing."),
     (422, "key"): Meaning(
         "The key of a sample or of an entity is not a string of 1 to 256 characters.", "Send such a string."

@@ -70,10 +70,10 @@ def check_metric(kind: Kind, metric: str | None) -> None:
 
 
 def check_arm(arm: str | None, known: Collection[str]) -> None:
-    """Raise Problem 422 if none of these arms has this name."""
+    """Raise Problem 404 if none of these arms has this name."""
     if arm is not None and arm not in known:
         names = sorted(known, key=lambda name: (name != CHAMPION, name))
-        raise Problem(422, "arm", f"the task has no arm '{arm[:80]}'.", f"Use one of {', '.join(names)}.")
+        raise Problem(404, "unknown_arm", f"the task has no arm '{arm[:80]}'.", f"Use one of {', '.join(names)}.")
 
 
 def choose(points: Iterable[Measured], since: float, arm: str | None, metric: str | None) -> Iterator[HistoryPoint]:
