@@ -37,6 +37,7 @@ from headrace.learning.models import MODELS
 from headrace.learning.reactions import REACTIONS
 from headrace.learning.task import (
     ArmSettings,
+    Columns,
     Duration,
     Experiment,
     Feature,
@@ -81,6 +82,7 @@ SETTINGS: dict[str, type[msgspec.Struct]] = {
     "notify": Notify,
     "tasks": Task,
     "tasks.features": Feature,
+    "tasks.columns": Columns,
     "tasks.stored": Stored,
     "tasks.unanswered": Unanswered,
     "tasks.update": Update,

@@ -12,13 +12,16 @@ from headrace.app.settings.section import read_section, wrong_value
 from headrace.learning.errors import DetectorError, ModelError, ReactionError, RecordError
 from headrace.learning.records.schema import find_bad_feature
 from headrace.learning.records.stored import StoredSchema
-from headrace.learning.task import ArmSettings, Task
+from headrace.learning.task import ArmSettings, Columns, Task
 from headrace.learning.task.source import Source
 from headrace.tables.kafka.topics import topics_of
 
 ELSEWHERE = {
     "name": "The table's own name is the task's.",
-    "label": "Leave it out, and name the label's column when you send: headrace send --label COLUMN.",
+    **{
+        name: f"Write it into the table of the columns: [tasks.TASK.columns] with {name} = ..."
+        for name in ("label", "id", "key", "time", "positive", "negative", "decimal", "encoding", "missing", "dates")
+    },
 }
 """Keys that users often write into the table of a task although they belong elsewhere, each with its remedy."""
 
@@ -38,9 +41,7 @@ def read_task(path: Path, name: str, raw: object, *, check_models: bool) -> Task
     if isinstance(features, dict):
         for feature, table in features.items():
             _check_feature(path, f"{where}.features.{feature}", table)
-    if isinstance(sources := raw.get("sources"), list):
-        for number, table in enumerate(sources):
-            _check_source(path, f"{where}.sources[{number}]", table)
+    _check_tables(path, where, raw)
     task = read_section(
         path, where, raw | {"name": name, **(_with_files(path, where, raw) if check_models else {})}, Task
     )
@@ -99,6 +100,15 @@ def import_from(folder: str) -> None:
     if folder not in sys.path:
         installed = (at for at, entry in enumerate(sys.path) if entry.endswith(("site-packages", "dist-packages")))
         sys.path.insert(next(installed, len(sys.path)), folder)
+
+
+def _check_tables(path: Path, where: str, raw: dict[str, object]) -> None:
+    """Check the tables of columns and of sources, so that their errors name a key."""
+    if "columns" in raw:
+        read_section(path, f"{where}.columns", raw["columns"], Columns)
+    if isinstance(sources := raw.get("sources"), list):
+        for number, table in enumerate(sources):
+            _check_source(path, f"{where}.sources[{number}]", table)
 
 
 def _check_source(path: Path, where: str, raw: object) -> None:

@@ -13,6 +13,7 @@ from headrace.learning.task.arms import (
     Threshold,
     baselines,
 )
+from headrace.learning.task.columns import Columns, DateForm
 from headrace.learning.task.definition import define, differences, fingerprint, under
 from headrace.learning.task.policies import Guard, LabelRate, Mode, Outlier, Rehearsal, Row
 from headrace.learning.task.task import (
@@ -48,6 +49,8 @@ __all__ = [
     "NEXT",
     "RESERVED",
     "ArmSettings",
+    "Columns",
+    "DateForm",
     "Duration",
     "Experiment",
     "Feature",

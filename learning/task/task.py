@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from headrace.learning.task.arms import ARMS_MAX, ArmName, ArmSettings, Experiment, Threshold, check_arms
+from headrace.learning.task.columns import Columns
 from headrace.learning.task.duration import seconds
 from headrace.learning.task.policies import DETECTORS, REACTIONS, Guard, LabelRate, Rehearsal, Row
 from headrace.learning.task.source import Source
@@ -211,6 +212,9 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         folded, so the model needs no change.
     sources
         Your own topics, whose messages are brought into the event log: see "Learn from your own topic" in docs/how-to/own-topic.md.
+    columns
+        What the columns of your files are for, and how their cells are read. `headrace init` writes it, and `headrace send` needs no option
+        then. It is not part of the definition.
 
     Examples
     --------
@@ -249,6 +253,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     segments: Annotated[list[Annotated[str, msgspec.Meta(max_length=256)]], msgspec.Meta(max_length=5)] = []
     stored: dict[str, Stored] | None = None
     sources: list[Source] | None = None
+    columns: Columns | None = None
 
     def __post_init__(self) -> None:
         if self.wait_ms == 0:

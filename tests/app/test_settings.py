@@ -200,7 +200,7 @@ WRONG = {
     "a label's column": (
         f"{TASK}label = 'bought'",
         "'tasks.ads.label' is not a setting",
-        "headrace send --label COLUMN",
+        "[tasks.TASK.columns] with label",
     ),
     "brokers without kafka://": (
         f"[broker]\nurl = '127.0.0.1:9092'\n{TASK}",
@@ -309,6 +309,14 @@ def test_stored_features_do_not_change_how_a_task_folds(tmp_path):
     stored = settings_of(tmp_path, f"{TASK}[tasks.ads.stored]\nclicks = {{ default = 0 }}").tasks["ads"]
     assert stored.stored["clicks"].default == 0
     assert define(stored) == define(plain)
+
+
+def test_what_columns_are_for_does_not_change_how_a_task_folds(tmp_path):
+    bare = settings_of(tmp_path, TASK).tasks["ads"]
+    columns = '[tasks.ads.columns]\nlabel = "sold"\npositive = "yes"\ndecimal = ","\ndates = { when = "d/m/y" }\n'
+    with_columns = settings_of(tmp_path, TASK + columns).tasks["ads"]
+    assert (with_columns.columns.label, with_columns.columns.dates) == ("sold", {"when": "d/m/y"})
+    assert define(with_columns) == define(bare)
 
 
 def test_a_file_that_is_not_there_is_named_with_how_to_make_one(tmp_path):
