@@ -22,7 +22,7 @@ class CommandRow(NamedTuple):
 
 COMMANDS = {
     "demo": CommandRow("demo", "Watch a model learn, be killed, come back equal, and answer all along."),
-    "init": CommandRow("init", "Write settings to begin with, from a CSV file or a template."),
+    "init": CommandRow("init", "Look at a file, and write settings to begin with."),
     "broker": CommandRow("broker", "Run the embedded broker, which keeps everything in memory."),
     "worker": CommandRow("worker", "Learn from the event logs and answer over HTTP."),
     "send": CommandRow("send", "Append samples from a file to a task's event log."),

@@ -9,8 +9,9 @@ import click
 import msgspec
 
 from headrace.app.cli.options import task_of, with_settings
-from headrace.app.cli.sources import Columns, Sample, open_source
 from headrace.app.cli.terminal import say
+from headrace.app.files.sample import Sample
+from headrace.app.files.sources import Named, open_source
 from headrace.app.settings import Settings
 from headrace.learning.task import Label, Task, Value
 
@@ -33,9 +34,9 @@ EXTRA = "It needs scikit-learn and skl2onnx: pip install 'headrace[onnx]'."
     metavar="SOURCE",
     help="A file of labelled samples, or river:NAME, as for headrace send.",
 )
-@click.option("--label", metavar="COLUMN", help="CSV: the column of the label ('label' unless given).")
-@click.option("--id", "identity", metavar="COLUMN", help="CSV: the column of the id.")
-@click.option("--key", metavar="COLUMN", help="CSV: the column of the key.")
+@click.option("--label", metavar="COLUMN", help="The column of the label; otherwise that of the settings, or 'label'.")
+@click.option("--id", "identity", metavar="COLUMN", help="The column of the id; otherwise that of the settings.")
+@click.option("--key", metavar="COLUMN", help="The column of the key; otherwise that of the settings.")
 @click.option("--limit", type=click.IntRange(ROWS_MIN), metavar="N", help="Take the first N rows only.")
 @click.option(
     "--out",
@@ -67,7 +68,9 @@ def baseline(
         raise click.ClickException(
             f"{path} is there already, and the log may name it. Keep it, and name another: --out FILE."
         )
-    opened = open_source(source, wanted, Columns(label, identity, key))
+    opened = open_source(source, wanted, Named(label, identity, key))
+    for note in opened.notes:
+        say(note, fg="yellow", err=True)
     rows, labels = read(islice(opened.samples, limit))
     if len(rows) < ROWS_MIN:
         raise click.ClickException(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from headrace.app.cli.sources import Sample
+from headrace.app.files.sample import Sample
 from headrace.learning.task import Json
 
 

@@ -24,10 +24,10 @@ from headrace.tables.kafka.topics import connect
 NEXT = """
 Go on with your own data:
 
-  .venv/bin/headrace init --csv FILE --label COLUMN        writes headrace.toml
+  .venv/bin/headrace init FILE --label COLUMN              writes headrace.toml
   .venv/bin/headrace broker                                in a second terminal
   .venv/bin/headrace worker                                in a third
-  .venv/bin/headrace send TASK FILE --label COLUMN         and watch it learn:
+  .venv/bin/headrace send TASK FILE                        and watch it learn:
   .venv/bin/headrace status"""
 
 

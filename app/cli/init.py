@@ -1,106 +1,180 @@
-"""`headrace init`: writes a first settings file."""
+"""`headrace init`: looks at a file, says what it saw, and writes settings to begin with."""
 
-import json
 import os
 import re
 import secrets
 import shlex
 import tomllib
-from itertools import islice
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import click
+import msgspec
 
-from headrace.app.cli.columns import BOOLEANS, WHOLE, Type, infer_type, read_rows
-from headrace.app.cli.sources import Columns, check_header
+from headrace.app.cli.declaring import HEAD, as_toml, example
+from headrace.app.cli.seen import show
 from headrace.app.cli.terminal import say
+from headrace.app.files.doubts import find_doubts
+from headrace.app.files.formats import read_stream
+from headrace.app.files.json_lines import Records, as_table
+from headrace.app.files.look import first_cell, look
+from headrace.app.files.opening import STDIN, Stream, expand
+from headrace.app.files.sources import Named
+from headrace.app.files.table import read_text_table
+from headrace.app.files.unpacking import DAMAGED
 from headrace.app.proof import SECRET_MIN
 from headrace.app.settings import parse
 from headrace.learning.task import Kind
 
 KEY = "snapshot.key"
 
-ROWS_READ = 100_000
-"""The number of rows of a CSV that are read."""
-
-CLASSES_MAX = 50
-"""Labels with more different whole numbers than this are quantities and not classes."""
-
-
-class Guess(NamedTuple):
-    """A guess from a CSV: the task's kind, each feature's type and whether it has empty cells, and the first cells as an example."""
-
-    kind: Kind
-    features: dict[str, tuple[Type, bool]]
-    first: dict[str, str]
+EXAMPLES = 4
+"""The features that the example of a prediction has."""
 
 
 @click.command()
+@click.argument("files", nargs=-1, metavar="[FILE...]")
 @click.option("--config", default="headrace.toml", show_default=True, metavar="FILE", help="The file to write.")
-@click.option(
-    "--csv", "table", type=click.Path(exists=True, dir_okay=False), metavar="FILE", help="Samples to begin with."
-)
-@click.option("--label", metavar="COLUMN", help="The column to predict ('label' unless given).")
+@click.option("--csv", "table", metavar="FILE", help="The same as FILE.")
+@click.option("--label", metavar="COLUMN", help="The column to predict; otherwise one called label, target, class, ...")
 @click.option("--id", "identity", metavar="COLUMN", help="The column that identifies a row, which is no feature.")
 @click.option("--key", metavar="COLUMN", help="The column of the entity's key, which is no feature.")
+@click.option("--time", metavar="COLUMN", help="The column of the event time, which is no feature.")
 @click.option(
     "--kind", type=click.Choice(["binary", "multiclass", "regression"]), help="Otherwise the label's cells say it."
 )
-@click.option("--task", metavar="NAME", help="The task's name; otherwise that of the CSV file.")
+@click.option("--positive", metavar="LABEL", help="The label that means true: the task is binary.")
+@click.option("--task", metavar="NAME", help="The task's name; otherwise that of the file.")
+@click.option("--add", is_flag=True, help="Add the task to a headrace.toml that is there.")
 def init(
     *,
+    files: tuple[str, ...],
     config: str,
     table: str | None,
     label: str | None,
     identity: str | None,
     key: str | None,
+    time: str | None,
     kind: Kind | None,
+    positive: str | None,
     task: str | None,
+    add: bool,
 ) -> None:
-    """Write a headrace.toml: for a CSV file of labelled samples (--csv, --label), or for an example.
+    """Look at FILE, say what is in it, and write a headrace.toml for it; without FILE, for an example.
+
+    FILE holds labelled samples, and is whatever headrace send takes: CSV, JSON lines, Parquet, packed or not. Of several the first is looked
+    at. What was found out of the columns (label, id, key, time, decimal sign, missing values, dates) stands in the table
+    [tasks.NAME.columns], so that headrace send needs no option.
 
     Also writes a key that signs snapshots. It asks nothing and overwrites nothing. The settings are a guess from the first 100,000 rows of the file: check them.
     """
     path = Path(config)
-    if path.exists():
-        raise click.ClickException(f"{path} is there already. Move it away, or name another file: --config FILE.")
-    if not path.parent.is_dir():
-        raise click.ClickException(
-            f"the folder {path.parent} is not there. Make it, or name another file: --config FILE."
-        )
-    columns = Columns(label, identity, key)
-    if table is None:
-        if label or identity or key or kind:
-            raise click.UsageError("--label, --id, --key and --kind are about a CSV file: name it with --csv FILE.")
+    before = _read_before(path, add=add)
+    names = [*files, *([table] if table is not None else [])]
+    if positive is not None and kind not in (None, "binary"):
+        raise click.UsageError(f"--positive is for binary tasks, and --kind says {kind}.")
+    if not names:
+        if label or identity or key or kind or time or positive:
+            raise click.UsageError("--label, --id, --key, --time, --kind and --positive are about a file: name it.")
         name = task or "phishing"
-        text = HEAD + EXAMPLE.replace("phishing]", f"{name}]")
-        send, features = "river:Phishing", "long_url=1 is_popular=0.5"
+        text, send, features = example(name), "river:Phishing", "long_url=1 is_popular=0.5"
     else:
-        name = task or re.sub(r"[^a-z0-9]+", "-", Path(table).stem.lower()).strip("-")[:40] or "task"
-        guess = guess_task(Path(table), columns, kind)
-        text = HEAD + as_toml(name, guess, Path(table).name)
-        options = {"--label": label, "--id": identity, "--key": key}
-        send = " ".join(
-            [shlex.quote(table), *(f"{option} {shlex.quote(value)}" for option, value in options.items() if value)]
-        )
-        pairs = [f"{feature}={cell}" for feature, cell in guess.first.items()]
-        features = " ".join(map(shlex.quote, pairs))
+        name = task or name_of(names[0])
+        text, features = _look(names, Named(label, identity, key, time), kind, positive, name)
+        send = " ".join(map(shlex.quote, names))
+    text = (HEAD if before is None else before.rstrip("\n") + "\n\n") + text
+    if before is not None and name in tomllib.loads(before).get("tasks", {}):
+        raise click.ClickException(f"{path} has a task '{name}' already. Give this one another name: --task NAME.")
     parse(tomllib.loads(text), path)
+    _write(path, text, is_new=before is None)
+    named = "" if config == "headrace.toml" else f" --config {shlex.quote(config)}"
+    if before is None:
+        say(f"Read {path} through; then, each in a terminal of its own:", "")
+        say("  headrace broker               # or set broker.url to your Kafka", f"  headrace worker{named}")
+    else:
+        say(f"Read [tasks.{name}] through, and start the workers again; then:", "")
+    say(f"  headrace send{named} {name} {send}", f"  headrace status{named} {name}")
+    say(f"  headrace predict{named} {name} {features}")
+
+
+def name_of(file: str) -> str:
+    """Make a name for a task from that of a file.
+
+    Examples
+    --------
+    >>> name_of("data/My table.csv.gz"), name_of("-")
+    ('my-table', 'task')
+    """
+    stem = re.sub(
+        r"(?i)(\.(csv|tsv|txt|dat|data|json|jsonl|ndjson|parquet|pq|arrow|feather|gz|bz2|xz|zst))+$",
+        "",
+        Path(file).name,
+    )
+    return re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-")[:40].rstrip("-") or "task"
+
+
+def _read_before(path: Path, *, add: bool) -> str | None:
+    """Return the settings to which a task is added; None if a file is to be written."""
+    if not add:
+        if path.exists():
+            what = f"{path} is there already. Add the task to it: --add. Or move it away, or name another file: --config FILE."
+            raise click.ClickException(what)
+        if not path.parent.is_dir():
+            raise click.ClickException(
+                f"the folder {path.parent} is not there. Make it, or name another file: --config FILE."
+            )
+        return None
+    try:
+        text = path.read_text(encoding="utf-8")
+        tomllib.loads(text)
+    except FileNotFoundError:
+        raise click.ClickException(f"{path} is not there. Leave --add out, and it is written.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise click.ClickException(f"{path} cannot be read: {error}. Grant the right to.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise click.ClickException(f"{path} is not TOML: {error}. Correct that line.") from None
+    return text
+
+
+def _look(names: Sequence[str], named: Named, kind: Kind | None, positive: str | None, name: str) -> tuple[str, str]:
+    """Look at the first of these files, and say what is there; return the tables of the task, and features as an example."""
+    file = expand(names)[0]
+    stream, encoding, notes = Stream(file), None, list[str]()
+    try:
+        read = read_stream(stream)
+        table = as_table(read) if isinstance(read, Records) else read
+        seen = look(table, file, named, kind, positive)
+        if file != STDIN and table.has_stray(seen.rows):  # after the first bytes, by whose looks its encoding was found
+            encoding, stream = "cp1252", Stream(file)
+            table = read_text_table(stream, encoding)
+            seen = look(table, file, named, kind, positive)
+            notes = [f"{file} is not UTF-8, and is read as cp1252 (Western European)."]
+    except DAMAGED as error:
+        raise stream.damaged(error) from None
+    show(seen, "standard input" if file == STDIN else file, [*notes, *find_doubts(seen, table)])
+    features = {feature: one.feature for feature, one in seen.seen.items() if one.feature is not None}
+    columns = None if isinstance(read, Records) else seen.columns
+    if columns is not None and encoding is not None:
+        columns = msgspec.structs.replace(columns, encoding=encoding)
+    text = as_toml(name, seen.kind, features, columns, Path(file).name)
+    pairs = [f"{feature}={first_cell(seen, feature, table)}" for feature in list(features)[:EXAMPLES]]
+    return text, " ".join(map(shlex.quote, pairs))
+
+
+def _write(path: Path, text: str, *, is_new: bool) -> None:
+    """Write the settings, and a key beside new ones."""
     secret = path.parent / KEY
     try:
-        made = make_key(secret)
+        made = make_key(secret) if is_new else False
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         what = f"{error.filename} cannot be read or written: {error.strerror}."
         raise click.ClickException(f"{what} Grant the right to, or name another file: --config FILE.") from None
-    named = "" if config == "headrace.toml" else f" --config {shlex.quote(config)}"
+    if not is_new:
+        say(f"Added the task to {path}.")
+        return
     say(f"Wrote {path} and {secret}." if made else f"Wrote {path}. It uses the {secret} that is there.")
     say(f"{secret} is secret: give all workers the same, keep a copy, and do not commit it.")
-    say(f"Read {path} through; then, each in a terminal of its own:", "")
-    say("  headrace broker               # or set broker.url to your Kafka", f"  headrace worker{named}")
-    say(f"  headrace send{named} {name} {send}", f"  headrace status{named} {name}")
-    say(f"  headrace predict{named} {name} {features}")
 
 
 def make_key(path: Path) -> bool:
@@ -116,92 +190,3 @@ def make_key(path: Path) -> bool:
     with open(file, "w", encoding="ascii") as key:  # noqa: PTH123 a descriptor
         key.write(f"{secrets.token_hex(32)}\n")
     return True
-
-
-def guess_task(path: Path, columns: Columns, kind: Kind | None) -> Guess:
-    """Guess the kind and the features of a task from the rows of a CSV."""
-    with path.open("rb") as lines:
-        rows = read_rows(lines)
-        first = next(rows, None)
-        if first is None:
-            raise click.UsageError(f"{path} is empty.")
-        header = first.cells
-        label = check_header(header, columns)
-        read = [row.cells for row in islice(rows, ROWS_READ) if len(row.cells) == len(header)]
-    try:
-        for row in (header, *read):
-            "".join(row).encode()
-    except UnicodeEncodeError:
-        raise click.UsageError(f"{path} is not UTF-8. Convert it: iconv -f LATIN1 -t UTF-8.") from None
-    if not read:
-        raise click.UsageError(f"{path} has no rows under its header.")
-    cells = {name: [row[place] for row in read] for place, name in enumerate(header)}
-    labels = set(cells[label])
-    excluded = {label, columns.id, columns.key}
-    features = {name: (infer_type(column), "" in column) for name, column in cells.items() if name not in excluded}
-    if not features:
-        raise click.UsageError(f"{path} has no column beside the label to learn from.")
-    shown = {name: next((cell for cell in cells[name] if cell), "") for name in islice(features, 4)}
-    return Guess(kind or _guess_kind(labels - {""}), features, shown)
-
-
-def _guess_kind(labels: set[str]) -> Kind:
-    if labels and all(label.lower() in BOOLEANS for label in labels):
-        return "binary"
-    if infer_type(labels) != "float":
-        return "multiclass"
-    whole = all(WHOLE.fullmatch(label) for label in labels)
-    return "multiclass" if whole and len(labels) <= CLASSES_MAX else "regression"
-
-
-def as_toml(name: str, guess: Guess, file: str) -> str:
-    """Return the TOML tables of the task."""
-    head = f"{f'[tasks.{name}]':<39}# as {json.dumps(file, ensure_ascii=False)} shows it"
-    lines = [head, KINDS[guess.kind], PARTITIONS, ""]
-    lines += ['# What is not declared here is refused. Ranges and values can be declared too: min = 0, max = 1, values = ["a", "b"].',
-              f"[tasks.{name}.features]"]  # fmt: skip
-    for feature, (type_, optional) in guess.features.items():
-        bare = re.fullmatch(r"[A-Za-z0-9_-]+", feature)
-        written = feature if bare else json.dumps(feature, ensure_ascii=False)
-        lines.append(f'{written} = {{ type = "{type_}"{", optional = true" if optional else ""} }}')
-    return "\n".join(lines) + "\n"
-
-
-HEAD = """\
-# Settings of Headrace. All that is commented out shows the default.
-
-[broker]
-# url = "kafka://127.0.0.1:9092"       # left out: the embedded broker, in memory only, which `headrace broker` runs
-
-[worker]
-# datadir = "data"                     # databases; beside this file
-# web = "127.0.0.1:6066"               # where predictions are served
-# snapshot_records = 10000             # a snapshot after so many messages
-# snapshot_seconds = 1.0               # or so many seconds
-snapshot_key_file = "snapshot.key"     # signs them, so that no other writer's are taken up: give all workers the same, and keep it secret
-
-"""
-
-PARTITIONS = (
-    "partitions = 1                         # shards, each with a model of its own; keys decide which one a row goes to"
-)
-
-KINDS: dict[Kind, str] = {
-    "binary": 'kind = "binary"                        # binary | multiclass | regression\n'
-    'model = "logistic"                     # or alma, pa, naive_bayes, hoeffding_tree, hat, mondrian_forest, arf, ...',
-    "multiclass": 'kind = "multiclass"                    # binary | multiclass | regression\n'
-    'model = "softmax"                      # or naive_bayes, hoeffding_tree, hat, mondrian_forest, arf, ...',
-    "regression": 'kind = "regression"                    # binary | multiclass | regression\n'
-    'model = "linear"                       # or hoeffding_regressor, mondrian_regressor, online_linear, ...',
-}
-
-EXAMPLE = f"""\
-[tasks.phishing]                       # the data set of web pages that comes with River
-{KINDS["binary"]}
-{PARTITIONS}
-
-# What a sample may hold. Without this table any name goes, with a number, a string or a boolean.
-# [tasks.phishing.features]
-# long_url = {{ type = "float", min = 0, max = 1 }}
-# is_popular = {{ type = "float", optional = true }}
-"""

@@ -17,8 +17,8 @@ import click
 import msgspec
 
 from headrace.app.cli.client import ask
-from headrace.app.cli.sources import find_reason
 from headrace.app.cli.terminal import say
+from headrace.app.files.sample import find_reason
 from headrace.app.settings import Settings
 from headrace.learning.codes import REFUSALS, RefusalCode
 from headrace.learning.errors import BrokerError, HeadraceError, RecordError

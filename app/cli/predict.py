@@ -5,11 +5,11 @@ import json
 import click
 
 from headrace.app.cli.client import AnswerError, ask
-from headrace.app.cli.columns import InvalidCellError, infer_type, read_cell
 from headrace.app.cli.options import as_json, asking, task_of
 from headrace.app.cli.terminal import say, say_json
+from headrace.app.files.cells import InvalidCellError, Missing, infer, make_reader
 from headrace.app.settings import Settings
-from headrace.learning.task import Json, Task
+from headrace.learning.task import Columns, Json, Task
 from headrace.tables.kafka.partitioner import partition_of
 
 STALE_SECONDS = 10.0
@@ -38,7 +38,8 @@ def predict(
 
         headrace predict phishing long_url=1.0 is_popular=0.5
 
-    A VALUE has the type that the settings declare for the feature. Without a declared type it is a number, true or false, or else a string.
+    A VALUE is written as in your files. It has the type that the settings declare for the feature. Without a declared type it is a number,
+    a date, true or false, or else a string. A missing one, such as NAME=, is left out.
     """
     wanted = task_of(settings, task)
     question: dict[str, Json] = {"features": parse_features(features, document, wanted)}
@@ -77,7 +78,8 @@ def find_stopped(settings: Settings, task: Task, key: str | None) -> list[int]:
 
 def parse_features(pairs: tuple[str, ...], document: str | None, task: Task) -> dict[str, Json]:
     """Read features from a JSON object and from NAME=VALUE pairs; a usage error if either is wrong."""
-    declared = task.features or {}
+    declared, columns = task.features or {}, task.columns or Columns()
+    missing, decimal = Missing(columns.missing), columns.decimal or "."
     try:
         features = json.loads(document) if document else {}
     except ValueError as error:
@@ -89,7 +91,11 @@ def parse_features(pairs: tuple[str, ...], document: str | None, task: Task) -> 
         if not equals:
             raise click.UsageError(f"'{pair}' is not NAME=VALUE.")
         try:
-            features[name] = read_cell(name, declared[name].type if name in declared else infer_type([value]), value)
+            column = infer("", missing.known([value]), decimal)  # without its name: a number is a number
+            type_ = declared[name].type if name in declared else column.type
+            read = make_reader(name, type_, missing, decimal, columns.dates.get(name) or column.form)
+            if (cell := read(value)) is not None:
+                features[name] = cell
         except InvalidCellError as error:
             raise click.UsageError(str(error)) from None
     return features

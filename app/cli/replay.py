@@ -15,8 +15,8 @@ from headrace.app.cli.options import as_json, task_of, with_settings
 from headrace.app.cli.past import check_log, choose_partition, look_back, reading, replay_of
 from headrace.app.cli.places import PLACE, find_position, is_position
 from headrace.app.cli.screen import Screen
-from headrace.app.cli.sources import Columns, open_source
 from headrace.app.cli.terminal import say, say_json
+from headrace.app.files.sources import Named, open_source
 from headrace.app.settings import Settings
 from headrace.learning.snapshot import digest
 from headrace.learning.task import Json, Task, Value, fingerprint
@@ -125,8 +125,8 @@ def _show(shard: dict[str, Json]) -> None:
 @click.argument("a")
 @click.argument("b")
 @click.option("--partition", type=click.IntRange(0), help="The shard of the positions; a version names its own.")
-@click.option("--rows", metavar="FILE", help="Ask both what they predict for these rows (.csv, .tsv, .ndjson, .jsonl).")
-@click.option("--label", metavar="COLUMN", help="CSV: the column of the label ('label' unless given).")
+@click.option("--rows", metavar="FILE", help="Ask both what they predict for these rows: a file as for headrace send.")
+@click.option("--label", metavar="COLUMN", help="The column of the label; otherwise that of the settings, or 'label'.")
 @as_json
 def diff(
     settings: Settings,
@@ -181,7 +181,7 @@ def _read_rows(name: str | None, task: Task, label: str | None) -> list[dict[str
     if name is None:
         return None
     rows = []
-    for sample in open_source(name, task, Columns(label)).samples:
+    for sample in open_source(name, task, Named(label)).samples:
         if sample.reason:
             raise ReplayError(f"{name}, line {sample.line}: {sample.reason}", "Correct it.")
         record = msgspec.json.decode(sample.value)

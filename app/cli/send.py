@@ -2,10 +2,10 @@
 
 import asyncio
 import sys
-import time
 from collections import deque
 from collections.abc import Iterator
 from itertools import islice
+from time import monotonic
 
 import click
 from aiokafka import AIOKafkaProducer
@@ -16,8 +16,9 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from headrace.app.cli.delay import delayed
 from headrace.app.cli.options import asking, task_of
 from headrace.app.cli.screen import Screen
-from headrace.app.cli.sources import SAMPLE_MAX, Columns, Sample, SampleSource, open_source
 from headrace.app.cli.terminal import say
+from headrace.app.files.sample import SAMPLE_MAX, Sample, SampleSource
+from headrace.app.files.sources import Named, open_source
 from headrace.app.settings import Settings
 from headrace.learning.errors import BrokerError
 from headrace.learning.records import ROWS_MAX
@@ -37,9 +38,10 @@ SHOWN_MAX = 20
 @click.command()
 @asking
 @click.argument("task")
-@click.argument("source")
-@click.option("--label", metavar="COLUMN", help="CSV: the column of the label ('label' unless given).")
-@click.option("--id", "identity", metavar="COLUMN", help="CSV: the column of the id.")
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
+@click.option("--label", metavar="COLUMN", help="The column of the label; otherwise that of the settings, or 'label'.")
+@click.option("--id", "identity", metavar="COLUMN", help="The column of the id; otherwise that of the settings.")
+@click.option("--time", metavar="COLUMN", help="The column of the event time; otherwise that of the settings.")
 @click.option(
     "--key", metavar="COLUMN", help="The column or feature whose value is the message key: it decides the shard."
 )
@@ -59,9 +61,10 @@ def send(
     *,
     settings: Settings,
     task: str,
-    source: str,
+    sources: tuple[str, ...],
     label: str | None,
     identity: str | None,
+    time: str | None,
     key: str | None,
     limit: int | None,
     rate: float | None,
@@ -71,12 +74,14 @@ def send(
 ) -> None:
     """Append the samples of SOURCE to the event log of TASK.
 
-    SOURCE is a CSV file with a header (.csv, .tsv), a file of one record a line (.ndjson, .jsonl), or river:NAME, a data set of
-    River (river:Phishing).
+    SOURCE is a text table with a header (CSV, TSV, any delimiter), JSON with one row or record a line, a Parquet or Arrow file; a glob
+    of such files; - for standard input; or river:NAME, a data set of River (river:Phishing). Files packed by gzip, bz2, xz or zstd are
+    unpacked.
 
-    A CSV column has one type: the type that the settings declare for the feature, or the type of its first 1,000 rows: numbers,
-    true/false, or strings (also numbers with leading zeros). An empty cell is a missing feature. The columns of label, id and key are
-    not features, unless declared. A binary label is true/false or 1/0.
+    Encoding, delimiter and decimal sign are found by looks, and what is a guess is said. A column has one type: the type that the settings
+    declare for the feature, or the type of its first 1,000 rows: numbers, dates, true/false, or strings (also numbers with leading
+    zeros). A date becomes seconds. Empty cells, NA, NaN, null, none, ? and - are missing features. The columns of label, id, key and time
+    are not features, unless declared. The table [tasks.TASK.columns] of the settings says what an option does not.
 
     Rows with the same key go to the same shard; without --key, messages go to the shards in turn. --pack puts consecutive rows with the
     same key into one message.
@@ -87,23 +92,26 @@ def send(
     Every row is checked before it is sent. The exit status is 0 only if every row was acknowledged by the broker.
     """
     wanted = task_of(settings, task)
-    opened = open_source(source, wanted, Columns(label, identity, key))
-    if opened.note:
-        say(opened.note, fg="yellow", err=True)
+    opened = open_source(sources, wanted, Named(label, identity, key, time))
+    for note in opened.notes:
+        say(note, fg="yellow", err=True)
     sender = Sender(settings.brokers, wanted, rate, pack, delay, skip_invalid=skip_invalid)
-    started = time.monotonic()
+    started = monotonic()
     try:
         with _progress(opened, limit, parts=1 if delay is None else 2) as progress:
             asyncio.run(sender.send_all(opened, limit, progress))
     except KeyboardInterrupt:
         say(f"Stopped: {sender.summary} were acknowledged.", fg="red", err=True)
         sys.exit(130)
-    seconds = time.monotonic() - started
+    seconds = monotonic() - started
     rate_of = f"{sender.acknowledged / max(seconds, 1e-9):,.0f} {'rows' if delay is None else 'records'}/s"
     say(f"{sender.summary} acknowledged in {seconds:.1f} s ({rate_of}).")
     if sender.refused:
         for sample in sender.shown:
-            say(f"line {sample.line}: {sample.reason}", fg="red", err=True)
+            where = (
+                f"{sample.file}, line" if len({one.file for one in sender.shown}) > 1 or len(sources) > 1 else "line"
+            )
+            say(f"{where} {sample.line}: {sample.reason}", fg="red", err=True)
         more = f" The first {SHOWN_MAX} are shown." if sender.refused > len(sender.shown) else ""
         end = (
             f"{sender.refused:,} rows left out.{more}"
@@ -165,7 +173,7 @@ class Sender:
 
         await prepare(self.brokers, topics_of(self.task))
         async with producing(self.brokers, linger_ms=5, max_batch_size=1 << 18) as producer:
-            started = shown = time.monotonic()
+            started = shown = monotonic()
             taken = 0
             try:
                 samples: Iterator[Sample] = islice(self._valid(source.samples), limit)
@@ -173,10 +181,10 @@ class Sender:
                     samples = delayed(samples, self.delay, self.task.partitions)
                 for rows in packed(samples, self.pack):
                     if self.rate is not None:
-                        await asyncio.sleep(started + taken / self.rate - time.monotonic())
+                        await asyncio.sleep(started + taken / self.rate - monotonic())
                     await self._append(producer, rows)
                     taken += len(rows)
-                    now = time.monotonic()
+                    now = monotonic()
                     if now < shown + SHOW_SECONDS:
                         continue
                     shown, done = now, source.done() if source.done and limit is None else taken
@@ -253,7 +261,7 @@ def _progress(source: SampleSource, limit: int | None, parts: int) -> Progress:
         disable=not console.is_terminal,
     )
     counted = limit is not None or source.done is None
-    total = limit if limit is not None and source.done else min(source.total, limit or source.total)
+    total = limit if limit is not None and source.done else min(source.total, limit or source.total) or None
     if counted and total is not None:
         total *= parts
     progress.add_task("send", total=total, rows=0, speed=0.0)

@@ -13,8 +13,10 @@ from headrace.app.cli.jobs import asking, run_job
 from headrace.app.cli.options import task_of
 from headrace.app.cli.places import PLACE, find_ranges
 from headrace.app.cli.screen import Screen
-from headrace.app.cli.sources import Columns, Sample, open_source
 from headrace.app.cli.terminal import say, say_json
+from headrace.app.files.opening import STDIN
+from headrace.app.files.sample import Sample
+from headrace.app.files.sources import Named, open_source
 from headrace.app.settings import Settings
 from headrace.learning.encoding import encode
 from headrace.learning.errors import RecordError
@@ -42,9 +44,9 @@ class Pass(msgspec.Struct):
 @click.argument("files", nargs=-1, metavar="[FILE...]")
 @click.option("--from", "start", metavar=PLACE, help="Log: the range begins at this offset, or time.")
 @click.option("--to", "end", metavar=PLACE, help="Log: the range ends before this offset, or with this time.")
-@click.option("--label", metavar="COLUMN", help="File: a CSV's column of the label ('label' unless given).")
-@click.option("--id", "identity", metavar="COLUMN", help="File: a CSV's column of the id.")
-@click.option("--key", metavar="COLUMN", help="File: a CSV's column of the key, which is no feature.")
+@click.option("--label", metavar="COLUMN", help="File: the column of the label; otherwise that of the settings.")
+@click.option("--id", "identity", metavar="COLUMN", help="File: the column of the id; otherwise that of the settings.")
+@click.option("--key", metavar="COLUMN", help="File: the column of the key; otherwise that of the settings.")
 @click.option(
     "--passes",
     type=click.IntRange(1, 1000),
@@ -77,7 +79,7 @@ def warm_start(
 
     The history is in files, or it is a range of the task's own log.
 
-    Of FILE... one model is made here and installed in every shard, pinned, because the log cannot make it again. FILE is what headrace send takes: .csv, .tsv, .ndjson, .jsonl or river:NAME; several are read one after the other. The rows are checked
+    Of FILE... one model is made here and installed in every shard, pinned, because the log cannot make it again. FILE is what headrace send takes; several are read one after the other. The rows are checked
     and learned here, by the settings of the task, as if they stood in a log; nothing is appended to the event log but the control record.
 
     With --from or --to a job of each shard goes over that range of its log so often, and once over what has come after it. So it is up to date
@@ -103,8 +105,10 @@ def warm_start(
         raise click.UsageError(
             "--detach and --limit go with --from or --to: nothing waits while files are learned here."
         )
+    if passes > 1 and STDIN in files:
+        raise click.UsageError("standard input can be read once: --passes goes with files.")
     shards_of(wanted, partitions)  # before the work, not after it
-    training = Training(wanted, files, Columns(label, identity, key), skip_invalid=skip_invalid)
+    training = Training(wanted, files, Named(label, identity, key), skip_invalid=skip_invalid)
     started = time.monotonic()
     with _progress() as progress:
         results = training.run(passes, progress)
@@ -130,14 +134,14 @@ class Training:
     ----------
     task
         Whose model is trained.
-    files, columns
+    files, named
         What is read, as by `headrace send`.
     skip_invalid
         Whether to go on after a row that is refused.
     """
 
-    def __init__(self, task: Task, files: Sequence[str], columns: Columns, *, skip_invalid: bool):
-        self.task, self.files, self.columns, self.skip_invalid = task, files, columns, skip_invalid
+    def __init__(self, task: Task, files: Sequence[str], named: Named, *, skip_invalid: bool):
+        self.task, self.files, self.named, self.skip_invalid = task, files, named, skip_invalid
         self.fold = HistoryFold(task)
         self._shown = 0
 
@@ -149,26 +153,24 @@ class Training:
         RecordError
             A row is refused and must not be skipped, or there was nothing to learn.
         """
-        bar = progress.add_task("", total=passes * len(self.files), rows=0, speed=0.0)
+        bar = progress.add_task("", total=passes, rows=0, speed=0.0)
         started, rows, results = time.monotonic(), 0, list[Pass]()
         for number in range(passes):
             if number:
                 self.fold.begin_again()
             before, result = self.fold.champion.updates, Pass()
-            for place, name in enumerate(self.files):
-                source = open_source(name, self.task, self.columns)
-                if source.note and not number:
-                    say(source.note, fg="yellow", err=True)
-                shown = 0.0
-                for at, sample in enumerate(source.samples, 1):
-                    self._learn(name, sample, result)
-                    now = time.monotonic()
-                    if now >= shown + SHOW_SECONDS:
-                        part = (source.done() if source.done else at) / max(source.total, 1)
-                        done = number * len(self.files) + place + part
-                        speed = (rows + result.rows) / max(now - started, 1e-9)
-                        progress.update(bar, completed=done, rows=rows + result.rows, speed=speed)
-                        shown = now
+            source = open_source(self.files, self.task, self.named)
+            for note in [] if number else source.notes:
+                say(note, fg="yellow", err=True)
+            shown = 0.0
+            for at, sample in enumerate(source.samples, 1):
+                self._learn(sample, result)
+                now = time.monotonic()
+                if now >= shown + SHOW_SECONDS:
+                    part = (source.done() if source.done else at) / max(source.total, 1)
+                    speed = (rows + result.rows) / max(now - started, 1e-9)
+                    progress.update(bar, completed=number + part, rows=rows + result.rows, speed=speed)
+                    shown = now
             for refused in self.fold.end():
                 self._leave_out("at the end", refused.reason, result)
             rows += result.rows
@@ -179,11 +181,11 @@ class Training:
                 raise RecordError("there was no label to learn.", "Name a file with labels; for a CSV see --label.")
         return results
 
-    def _learn(self, name: str, sample: Sample, result: Pass) -> None:
+    def _learn(self, sample: Sample, result: Pass) -> None:
         result.rows += 1
         reasons = [sample.reason] if sample.reason else [one.reason for one in self.fold.learn(sample.value)]
         for reason in reasons:
-            self._leave_out(f"{name}, line {sample.line}", reason, result)
+            self._leave_out(f"{sample.file}, line {sample.line}", reason, result)
 
     def _leave_out(self, where: str, reason: str, result: Pass) -> None:
         result.left_out += 1

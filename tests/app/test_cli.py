@@ -188,20 +188,25 @@ def test_init_declares_each_column_and_says_the_commands_to_go_on_with(headrace,
         "weekend": {"type": "bool"},
         "gap": {"type": "float", "optional": True},
     }
-    assert f"send --config {config} shop {table} --label bought --id id --key user" in called.out
+    assert tomllib.loads(config.read_text())["tasks"]["shop"]["columns"] == {
+        "label": "bought", "id": "id", "key": "user", "positive": "1", "negative": "0", "decimal": ".",
+    }  # fmt: skip
+    assert f"send --config {config} shop {table}\n" in called.out
     assert "amount=1.5 'post code=01234'" in called.out
 
 
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["--label", "y"], "name it with --csv"),
+        (["--label", "y"], "are about a file: name it"),
         (["--csv", "table.csv", "--label", "x"], "there is no column 'x'"),
         (["--csv", "table.csv", "--label", "label", "--id", "nr"], "there is no column 'nr'"),
-        (["--csv", "nowhere.csv"], "does not exist"),
+        (["--csv", "nowhere.csv"], "there is no such file"),
         (["--csv", "empty.csv"], "no rows"),
         (["--csv", "nothing.csv"], "is empty"),
-        (["--csv", "latin.csv"], "is not UTF-8"),
+        (["two.csv"], "stands twice"),
+        (["table.csv", "--positive", "yes"], "no label is 'yes'"),
+        (["table.csv", "--positive", "1", "--kind", "regression"], "--positive is for binary tasks"),
     ],
 )
 def test_init_refuses_what_it_cannot_use(headrace, tmp_path, monkeypatch, arguments, reason):
@@ -209,7 +214,7 @@ def test_init_refuses_what_it_cannot_use(headrace, tmp_path, monkeypatch, argume
     write_csv(tmp_path / "table.csv", ["a", "label"], [["1", "1"]])
     write_csv(tmp_path / "empty.csv", ["a", "label"], [])
     (tmp_path / "nothing.csv").touch()
-    (tmp_path / "latin.csv").write_bytes("größe,label\n1,1\n".encode("latin1"))
+    write_csv(tmp_path / "two.csv", ["a", "a", "label"], [["1", "2", "1"]])
     called = headrace("init", *arguments)
     assert called.status == 2
     assert reason in called.err

@@ -13,7 +13,7 @@ from harness import free_port, read_all
 from river import datasets
 
 from headrace.app.cli.delay import delayed
-from headrace.app.cli.sources import Sample
+from headrace.app.files.sample import Sample
 from headrace.learning.fold.learner import Learner
 from headrace.learning.models import names_for
 from headrace.learning.task import Task
@@ -152,13 +152,13 @@ def test_it_stops_at_the_first_row_that_must_not_be_sent_and_says_which_and_why(
     called = headrace("send", ads.task, source, "--config", ads.config)
     assert called.status == 1
     assert "2 rows acknowledged" in called.out
-    assert "line 4: label 'maybe' is not one of true, false, 1, 0." in called.err
+    assert "line 4: label 'maybe' is not one of true, false, 1, 0, yes, no." in called.err
     assert [row["features"]["amount"] for row in ads.rows()] == [1.0, 2.0]
 
 
 HOSTILE = b"""\
 amount,town,label
-1,Porto,1
+1,S\xc3\xa3o Jo\xc3\xa3o,1
 abc,Porto,1
 2,Po\xffrto,1
 3,Porto
@@ -176,7 +176,7 @@ def test_with_skip_invalid_every_valid_row_is_sent_and_every_other_one_is_named(
     called = headrace("send", ads.task, write(tmp_path, "ads.csv", HOSTILE), "--config", ads.config, "--skip-invalid")
     assert called.status == 1
     assert [(row["features"]["amount"], row["features"]["town"]) for row in ads.rows()] == [
-        (1.0, "Porto"),
+        (1.0, "São João"),
         (5.0, "Por\nto"),
         (6.0, "Porto"),
     ]
@@ -184,9 +184,9 @@ def test_with_skip_invalid_every_valid_row_is_sent_and_every_other_one_is_named(
         "line 3: 'amount' holds numbers, and 'abc' is none.",
         "line 4: the row is not UTF-8.",
         "line 5: the row has 2 cells and the header has 3.",
-        "line 6: feature 'amount'",
-        "line 7: label '' is not one of",
-        "line 8: 'amount' holds numbers, and 'NaN' is none.",
+        "line 6: 'amount' holds numbers, and '1e999' is none.",
+        "line 7: the label is missing.",
+        "line 8: feature 'amount' is missing.",
         "6 rows left out.",
     ):
         assert reason in called.err
@@ -246,7 +246,7 @@ def test_labels_are_of_the_tasks_kind(headrace, log, tmp_path, kind, cells, labe
         ("river:Phising", "", "Did you mean 'Phishing'?"),
         ("river:Elec2000", "", "no data set"),
         ("nowhere.csv", None, "cannot be read"),
-        ("ads.parquet", "", "is no source"),
+        ("ads.parquet", "", "is no Parquet file"),
         ("ads.csv", "a,lable\n1,1\n", "Did you mean 'lable'?"),
         ("ads.csv", "a,a,label\n1,1,1\n", "stands twice"),
         ("ads.csv", "", "there is no column 'label'"),

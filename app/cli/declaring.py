@@ -1,0 +1,108 @@
+"""Writes the tables of a task in TOML, for `headrace init`."""
+
+import json
+import re
+from collections.abc import Mapping
+
+import msgspec
+
+from headrace.learning.task import Columns, Feature, Kind
+
+COLUMNS = {
+    "decimal": "the decimal sign of numbers",
+    "positive": "the label that means true",
+    "negative": "the label that means false",
+    "missing": "cells that mean: no value",
+    "dates": "how dates are written; they become seconds",
+}
+"""What the keys of the table `columns` mean, as far as their names do not say it."""
+
+HEAD = """\
+# Settings of Headrace. All that is commented out shows the default.
+
+[broker]
+# url = "kafka://127.0.0.1:9092"       # left out: the embedded broker, in memory only, which `headrace broker` runs
+
+[worker]
+# datadir = "data"                     # databases; beside this file
+# web = "127.0.0.1:6066"               # where predictions are served
+# snapshot_records = 10000             # a snapshot after so many messages
+# snapshot_seconds = 1.0               # or so many seconds
+snapshot_key_file = "snapshot.key"     # signs them, so that no other writer's are taken up: give all workers the same, and keep it secret
+
+"""
+
+PARTITIONS = (
+    "partitions = 1                         # shards, each with a model of its own; keys decide which one a row goes to"
+)
+
+KINDS: dict[Kind, str] = {
+    "binary": 'kind = "binary"                        # binary | multiclass | regression\n'
+    'model = "logistic"                     # or alma, pa, naive_bayes, hoeffding_tree, hat, mondrian_forest, arf, ...',
+    "multiclass": 'kind = "multiclass"                    # binary | multiclass | regression\n'
+    'model = "softmax"                      # or naive_bayes, hoeffding_tree, hat, mondrian_forest, arf, ...',
+    "regression": 'kind = "regression"                    # binary | multiclass | regression\n'
+    'model = "linear"                       # or hoeffding_regressor, mondrian_regressor, online_linear, ...',
+}
+
+EXAMPLE = f"""\
+[tasks.phishing]                       # the data set of web pages that comes with River
+{KINDS["binary"]}
+{PARTITIONS}
+
+# What a sample may hold. Without this table any name goes, with a number, a string or a boolean.
+# [tasks.phishing.features]
+# long_url = {{ type = "float", min = 0, max = 1 }}
+# is_popular = {{ type = "float", optional = true }}
+"""
+
+
+def example(name: str) -> str:
+    """Write the tables of the example, under another name."""
+    return EXAMPLE.replace("phishing]", f"{name}]")
+
+
+def as_toml(name: str, kind: Kind, features: Mapping[str, Feature], columns: Columns | None, file: str) -> str:
+    """Write the tables of a task."""
+    head = f"{f'[tasks.{name}]':<39}# as {quote(file)} shows it"
+    lines = [head, KINDS[kind], PARTITIONS, ""]
+    if columns is not None:
+        lines += [
+            "# What the columns of your files are for. An option of headrace send overrides it.",
+            f"[tasks.{name}.columns]",
+        ]
+        for key, value in msgspec.structs.asdict(columns).items():
+            if value not in (None, [], {}):
+                line = f"{key} = {write(value)}"
+                lines.append(f"{line:<39}# {COLUMNS[key]}" if key in COLUMNS else line)
+        lines.append("")
+    lines += ['# What is not declared here is refused. Ranges and values can be declared too: min = 0, max = 1, values = ["a", "b"].',
+              f"[tasks.{name}.features]"]  # fmt: skip
+    for feature, one in features.items():
+        lines.append(f'{write_key(feature)} = {{ type = "{one.type}"{", optional = true" if one.optional else ""} }}')
+    return "\n".join(lines) + "\n"
+
+
+def write(value: object) -> str:
+    r"""Write a value in TOML.
+
+    Examples
+    --------
+    >>> write({"a b": "iso"}), write(["x", "y"]), write('a "b"')
+    ('{ "a b" = "iso" }', '["x", "y"]', '"a \\"b\\""')
+    """
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{write_key(key)} = {write(one)}" for key, one in value.items()) + " }"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(write, value)) + "]"
+    return quote(str(value))
+
+
+def write_key(key: str) -> str:
+    """Write a key in TOML, in quotes where it needs them."""
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else quote(key)
+
+
+def quote(text: str) -> str:
+    """Write a string in TOML."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

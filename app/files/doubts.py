@@ -1,0 +1,87 @@
+"""Doubts about a table: what a person would look at before a model learns from it."""
+
+from collections.abc import Iterator
+
+from headrace.app.files.cells import Missing, make_reader, text_of
+from headrace.app.files.labels import ROWS_MIN, all_differ
+from headrace.app.files.leakage import predicts_alone
+from headrace.app.files.look import Look
+from headrace.app.files.table import Table
+from headrace.learning.task import Value
+
+RARE = 0.05
+"""A class with a smaller share is rare."""
+
+CATEGORIES = 1_000
+"""A string feature with more values than this makes a large model."""
+
+LINES = 3
+"""The lines that are named of a spoilt column."""
+
+
+def find_doubts(seen: Look, table: Table) -> Iterator[str]:
+    """Yield what is doubtful, each as one or two sentences."""
+    yield from _of_label(seen)
+    for name, one in seen.seen.items():
+        if one.column.spoilt and (one.feature or name == seen.columns.label):
+            place, spoilt = table.places[name], set(one.column.spoilt)
+            lines = [row.line for row in seen.rows if text_of(row.cells[place]) in spoilt]
+            where = ", ".join(map(str, lines[:LINES])) + (
+                f" and {len(lines) - LINES:,} more" if len(lines) > LINES else ""
+            )
+            cells = ", ".join(f"'{text[:20]}'" for text in one.column.spoilt[:LINES])
+            yield (
+                f"'{name}' holds numbers, but {cells} in line {where}. send stops there: mend the cells, or add them to missing."
+            )
+        if one.column.is_open:
+            yield f"'{name}' may hold dates, but day and month cannot be told apart. Say which: dates = {{ {name!r} = \"d/m/y\" }}."
+        if one.feature and one.column.type == "string" and one.distinct > CATEGORIES:
+            yield f"'{name}' has {one.distinct:,} values, and a linear model has a weight for each. Leave it out unless it says much."
+        if one.feature and one.distinct == 1 and not one.missing and one.rows >= ROWS_MIN:
+            yield f"'{name}' is always {one.shown}, so it says nothing."
+    yield from _of_leakage(seen, table)
+
+
+def _of_label(seen: Look) -> Iterator[str]:
+    name, counts = seen.columns.label or "label", seen.label
+    total = sum(counts.values())
+    if lacking := len(seen.rows) - total:
+        yield f"{lacking:,} rows have no label. send stops at the first: --skip-invalid leaves them out."
+    if len(counts) == 1:
+        yield f"The label is always '{next(iter(counts))}': there is nothing to learn."
+        return
+    if seen.kind == "regression" or not counts:
+        return
+    if all_differ(len(counts), total):
+        yield f"The label has {len(counts):,} values in {total:,} rows: is '{name}' an id, or is it a regression (--kind regression)?"
+        return
+    rarest, most = min(counts, key=lambda one: counts[one]), max(counts, key=lambda one: counts[one])
+    if seen.kind == "binary" and total >= ROWS_MIN and counts[rarest] < RARE * total:
+        share = 100 * counts[rarest] / total
+        yield f"Only {share:.2g} % of the labels are '{rarest}'. Judge by f1 or log loss, not by accuracy; see threshold."
+    elif seen.kind == "multiclass" and total >= ROWS_MIN and counts[most] > (1 - RARE) * total:
+        yield f"{100 * counts[most] / total:.3g} % of the labels are '{most}'. Judge by macro_f1, not by accuracy."
+    if seen.kind == "multiclass" and len(counts) == 2:
+        yield f"The label has two values. --positive {rarest!r} makes it a binary task, with probabilities of '{rarest}'."
+
+
+def _of_leakage(seen: Look, table: Table) -> Iterator[str]:
+    columns = seen.columns
+    missing = Missing(columns.missing)
+    decimal = columns.decimal or "."
+    place = table.places[columns.label or "label"]
+    rows = [row for row in seen.rows if not missing(text_of(row.cells[place]))]
+    labels: list[Value] = [text_of(row.cells[place]) for row in rows]
+    if seen.kind == "regression":
+        spoilt = set(seen.seen[columns.label or "label"].column.spoilt)
+        rows = [row for row, label in zip(rows, labels, strict=True) if label not in spoilt]
+        read = make_reader("label", "float", missing, decimal)
+        labels = [read(str(label)) or 0.0 for label in labels if label not in spoilt]
+    for name, one in seen.seen.items():
+        if one.feature is None:
+            continue
+        read = make_reader(name, one.column.type, missing, decimal, one.column.form)
+        at, spoilt = table.places[name], set(one.column.spoilt)
+        values = [None if (text := text_of(row.cells[at])) in spoilt else read(text) for row in rows]
+        if predicts_alone(values, labels, seen.kind):
+            yield f"'{name}' predicts the label alone. Was it written down after the label? Then take it out of the features."

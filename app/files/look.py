@@ -1,0 +1,271 @@
+"""A look at a table: what each of its columns holds, and what it becomes in a task."""
+
+import datetime as dt
+import re
+from itertools import islice
+from typing import NamedTuple
+
+import click
+
+from headrace.app.files.cells import Cell, Column, Missing, infer, make_reader, text_of
+from headrace.app.files.labels import find_pair, guess_kind
+from headrace.app.files.numbers import Decimal, find_decimal, read_number
+from headrace.app.files.sources import Named
+from headrace.app.files.table import Row, Table
+from headrace.learning.task import Feature, Kind
+from headrace.learning.task.columns import Columns, DateForm
+
+ROWS_READ = 100_000
+"""The number of rows that are looked at."""
+
+ROWS_MIN = 20
+"""The fewest rows from which strings can be nearly unique."""
+
+LABELS = ("label", "target", "class", "y", "outcome", "response", "result")
+"""Names of columns that are taken for the label, the likeliest first."""
+
+TIMES = ("time", "timestamp", "datetime", "event_time", "date", "ts", "created_at")
+"""Names of columns that are taken for the event time, if they hold nothing but dates."""
+
+IDENTITY = re.compile(r"(?i:^|[\s_.-])(?i:id|ids|uuid|guid|index|rownames|row)$|[a-z](?:Id|ID)$")
+"""Names of columns that identify a row or an entity."""
+
+UNIQUE = 0.9
+"""Strings are nearly unique if so many of them are different."""
+
+ENTITIES = 50
+"""A column that is named like an id, with more values than this, is an entity's."""
+
+WORD_MIN = 5
+"""A word among numbers is taken for a missing value if there are so many different cells."""
+
+TEXT = 40
+"""Strings that have more characters on average are text."""
+
+
+EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+
+
+class Seen(NamedTuple):
+    """What was seen of a column: what it holds, its distinct values, missing cells and cells in all, and what it becomes.
+
+    `feature` is None for a column that becomes none.
+    """
+
+    name: str
+    column: Column
+    distinct: int
+    missing: int
+    rows: int
+    shown: str
+    becomes: str
+    feature: Feature | None
+
+
+class Look(NamedTuple):
+    """A look at a table: the rows, the columns, and what follows for the task. `label` has the distinct labels and their counts."""
+
+    rows: list[Row]
+    seen: dict[str, Seen]
+    columns: Columns
+    kind: Kind
+    label: dict[str, int]
+    notes: list[str]
+
+
+def look(table: Table, file: str, named: Named, kind: Kind | None = None, positive: str | None = None) -> Look:
+    """Look at the first rows of a table.
+
+    Raises
+    ------
+    click.UsageError
+        The table has no rows, no feature, or no column of that name; or the label is not named and cannot be guessed.
+    """
+    if not table.header:
+        raise click.UsageError(f"{file} is empty.")
+    table.check(file)
+    for option, name in (("--label", named.label), ("--id", named.id), ("--key", named.key), ("--time", named.time)):
+        if name is not None:
+            table.find(name, option)
+    width = len(table.header)
+    rows = [row for row in islice(table.rows, ROWS_READ) if not row.error and len(row.cells) == width]
+    if not rows:
+        raise click.UsageError(f"{file} has no rows under its header.")
+    return _Looking(table, rows, named).look(file, kind, positive)
+
+
+class _Looking:
+    """Decides what the columns of a table become."""
+
+    def __init__(self, table: Table, rows: list[Row], named: Named):
+        self.table, self.rows, self.named = table, rows, named
+        self.missing, self.notes = Missing(), list(table.notes)
+        self.known = {name: self.missing.known(self._cells(name)) for name in table.places}
+        self.decimal: Decimal = "."
+        if table.is_text:
+            self.decimal, is_guess = find_decimal([list(known) for known in self.known.values()], table.delimiter)
+            if is_guess:
+                meant = (
+                    "1,234 and 1.234 as 1234 and 1.234" if self.decimal == "." else "1.234 and 1,234 as 1234 and 1.234"
+                )
+                self.notes.append(
+                    f'Reads {meant}. If that is wrong, set decimal = "{"," if self.decimal == "." else "."}".'
+                )
+        self.held = {name: infer(name, known, self.decimal) for name, known in self.known.items()}
+        self.words = self._find_words()
+
+    def _cells(self, name: str) -> list[Cell]:
+        place = self.table.places[name]
+        return [row.cells[place] for row in self.rows]
+
+    def _find_words(self) -> list[str]:
+        """Take the one word that spoils a column of numbers for a missing value."""
+        words = []
+        for name, column in self.held.items():
+            word = self._find_word(name, column)
+            if word is not None:
+                words.append(word)
+                self.notes.append(f"'{word}' in '{name}' is taken for a missing value, as all else there are numbers.")
+        words = list(dict.fromkeys(words))
+        if words:
+            self.missing = Missing(words)
+            self.known = {name: {text: n for text, n in known.items() if not self.missing(text)} for name, known in self.known.items()}  # fmt: skip
+            self.held = {name: infer(name, known, self.decimal) for name, known in self.known.items()}
+        return words
+
+    def _find_word(self, name: str, column: Column) -> str | None:
+        """Return the one word in a column of numbers; None if there is none, or several, or if it has a digit or is a single letter."""
+        if column.type not in ("float", "string"):
+            return None
+        known = self.known[name]
+        others = list(islice((text for text in known if read_number(text, self.decimal) is None), 2))
+        if len(others) != 1 or len(known) < WORD_MIN:
+            return None
+        word = others[0]
+        is_word = not re.search(r"\d", word) and (len(word) > 1 or not word.isalpha())
+        return word if is_word and known[word] * 2 <= sum(known.values()) else None
+
+    def look(self, file: str, kind: Kind | None, positive: str | None) -> Look:
+        label = self.named.label or self._find_label(file)
+        labels = self.known[label]
+        kind = kind or guess_kind(list(labels), sum(labels.values()), self.decimal, positive)
+        identity = self.named.id or self._find_id(label)
+        time = self.named.time or self._find_time(label, identity)
+        roles = {label: "the label", identity: "the id", self.named.key: "the key", time: "the event time"}
+        seen = {name: self._see(name, roles.get(name)) for name in self.table.places}
+        if not any(one.feature for one in seen.values()):
+            raise click.UsageError(f"{file} has no column beside the label to learn from.")
+        pair = self._find_pair(list(labels), positive) if kind == "binary" else (None, None)
+        dates: dict[str, DateForm] = {
+            name: column.form
+            for name, column in self.held.items()
+            if column.form is not None and (seen[name].feature or name == time)
+        }
+        columns = Columns(
+            label,
+            identity,
+            self.named.key,
+            time,
+            *pair,
+            self.decimal if self.table.is_text else None,
+            self.table.encoding,
+            self.words,
+            dates,
+        )
+        return Look(self.rows, seen, columns, kind, labels, self.notes)
+
+    def _find_pair(self, labels: list[str], positive: str | None) -> tuple[str | None, str | None]:
+        """Return the cells that mean true and false, as far as they are known."""
+        if positive is None:
+            return find_pair(labels) or (None, None)
+        others = [label for label in labels if label.lower() != positive.lower()]
+        if len(others) == len(labels):
+            raise click.UsageError(f"no label is '{positive}' (--positive). Labels: {', '.join(labels[:10])}.")
+        return positive, others[0] if len(others) == 1 else None
+
+    def _find_label(self, file: str) -> str:
+        by_name = {name.lower(): name for name in reversed(self.table.places)}
+        found = next((by_name[name] for name in LABELS if name in by_name), None)
+        if found is not None:
+            return found
+        names = list(self.table.places)
+        could = [name for name in names if find_pair(self.known[name])]
+        few = [name for name in names if self.known[name] and len(self.known[name]) <= min(20, len(self.rows) / 2)]
+        best = next((name for name in (names[-1], *could, *reversed(few)) if name in could or name in few), names[-1])
+        values = list(self.known[best])
+        shown = f"with the values {', '.join(values[:4])}" if len(values) <= 4 else f"with {len(values):,} values"
+        what = f"which column of {file} is to be predicted? None is called {', '.join(LABELS[:5])}"
+        raise click.UsageError(f"{what}. It may be '{best}', {shown}: add --label {best!r}.")
+
+    def _find_id(self, label: str) -> str | None:
+        for name, known in self.known.items():
+            if name in (label, self.named.key) or not IDENTITY.search(name) or self.held[name].type == "time":
+                continue
+            is_whole = self.held[name].type != "float" or all((read_number(text) or 0.0).is_integer() for text in known)
+            if is_whole and len(known) == len(self.rows) > 1 and all(len(text) <= 256 for text in known):
+                return name
+        return None
+
+    def _find_time(self, label: str, identity: str | None) -> str | None:
+        for name, known in self.known.items():
+            form = self.held[name].form
+            if name in (label, identity, self.named.key) or name.lower() not in TIMES or form in (None, "h:m"):
+                continue
+            read = make_reader(name, "time", self.missing, self.decimal, form)
+            is_whole = sum(known.values()) == len(self.rows)
+            if is_whole and all(isinstance(moment := read(text), float) and moment >= 0 for text in known):
+                return name
+        return None
+
+    def _see(self, name: str, role: str | None) -> Seen:
+        column, known = self.held[name], self.known[name]
+        count = sum(known.values())
+        lacking = len(self.rows) - count
+        becomes, feature = (role, None) if role else self._decide(name, column, known, lacking)
+        return Seen(
+            name, column, len(known), lacking, len(self.rows), self._show(name, column, known), becomes, feature
+        )
+
+    def _decide(self, name: str, column: Column, known: dict[str, int], lacking: int) -> tuple[str, Feature | None]:
+        """Decide what a column becomes that has no other role: a feature, or nothing."""
+        count = sum(known.values())
+        if not known:
+            return "left out: empty", None
+        is_identity = bool(IDENTITY.search(name)) and len(known) > ENTITIES
+        if is_identity and column.type in ("string", "float"):
+            if len(known) < UNIQUE * count:
+                self.notes.append(
+                    f"'{name}' looks like the id of an entity, and is left out. Is it the key? Then add --key {name!r}."
+                )
+            return "left out: an id", None
+        if column.type == "string" and count >= ROWS_MIN and len(known) >= UNIQUE * count:
+            if sum(map(len, known)) > TEXT * len(known):
+                return "left out: text", None
+            return "left out: unique", None
+        optional = lacking > 0
+        if column.type == "time":
+            return "seconds", Feature(type="float", optional=optional)
+        what = {"float": "a number", "bool": "true or false", "string": "a category"}[column.type]
+        return what, Feature(type=column.type, optional=optional)
+
+    def _show(self, name: str, column: Column, known: dict[str, int]) -> str:
+        """Show the range of numbers and dates, or the most frequent string."""
+        if not known:
+            return ""
+        if column.type == "string":
+            return max(known, key=lambda text: known[text])
+        if column.type == "bool":
+            return ", ".join(sorted({text.lower() for text in known}))
+        read = make_reader(name, column.type, self.missing, self.decimal, column.form)
+        numbers = [float(read(text) or 0.0) for text in known if text not in column.spoilt]
+        low, high = min(numbers), max(numbers)
+        if column.type == "time" and column.form != "h:m":
+            return "..".join((EPOCH + dt.timedelta(seconds=moment)).strftime("%Y-%m") for moment in (low, high))
+        return f"{low:g} to {high:g}" if low < high else f"{low:g}"
+
+
+def first_cell(seen: Look, name: str, table: Table) -> str:
+    """Return the first known cell of a column, as an example."""
+    missing = Missing(seen.columns.missing)
+    texts = (text_of(row.cells[table.places[name]]) for row in seen.rows)
+    return next((text for text in texts if not missing(text)), "")

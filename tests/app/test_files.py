@@ -1,0 +1,450 @@
+"""Files as people have them: from `init` to the samples that `send` sends, without an option; every value is what a person reads there."""
+
+import bz2
+import csv
+import gzip
+import io
+import json
+import lzma
+import random
+import tomllib
+
+import pytest
+import zstandard
+
+from headrace.app.files.sources import open_source
+from headrace.app.settings import load
+
+ROWS = 60
+
+
+class Walk:
+    """`headrace init` for a file, and then what `headrace send` would send of it."""
+
+    def __init__(self, headrace, folder, name, data, *options):
+        self.path = folder / name
+        self.path.write_bytes(data if isinstance(data, bytes) else data.encode())
+        config = folder / "headrace.toml"
+        self.init = headrace("init", "--config", config, self.path, *options)
+        assert self.init.status == 0, self.init.err
+        self.settings = load(str(config))
+        ((self.name, self.task),) = self.settings.tasks.items()
+        self.declared = {name: feature.type for name, feature in self.task.features.items()}
+        self.optional = {name for name, feature in self.task.features.items() if feature.optional}
+        self.source = open_source([str(self.path)], self.task)
+        self.samples = list(self.source.samples)
+        self.reasons = [f"{sample.line}: {sample.reason}" for sample in self.samples if sample.reason]
+        self.records = [json.loads(sample.value) for sample in self.samples if not sample.reason]
+
+    def features(self, at=0):
+        return self.records[at]["features"]
+
+    def row(self, column):
+        """The row of the table that `init` printed for a column, without its name."""
+        lines = [line for line in self.init.out.splitlines() if line.startswith(f"{column} ")]
+        return " ".join(lines[0].removeprefix(column).split())
+
+
+@pytest.fixture
+def walk(headrace, tmp_path):
+    return lambda name, data, *options: Walk(headrace, tmp_path, name, data, *options)
+
+
+def auto_mpg():
+    """As UCI's: `?` for six unknown numbers, and a name that is nearly unique."""
+    rows = ["mpg,cylinders,horsepower,weight,car name"]
+    for number in range(ROWS):
+        power = "?" if number % 10 == 3 else f"{100 + number}.0"
+        rows.append(f"{15 + number / 7:.1f},{4 + number % 3},{power},{2000 + number},model {number}")
+    return "\n".join(rows) + "\n"
+
+
+def test_a_question_mark_is_a_missing_number_and_no_category(walk):
+    seen = walk("auto-mpg.csv", auto_mpg(), "--label", "mpg")
+    assert seen.task.kind == "regression"
+    assert seen.declared == {"cylinders": "float", "horsepower": "float", "weight": "float"}
+    assert seen.optional == {"horsepower"}
+    assert seen.row("car name") == "strings 60 0 % model 0 left out: unique"
+    assert seen.row("horsepower") == "numbers 54 10 % 100 to 159 a number"
+    assert not seen.reasons
+    assert [at for at, row in enumerate(seen.records) if "horsepower" not in row["features"]] == [3, 13, 23, 33, 43, 53]
+    assert seen.records[0] == {"features": {"cylinders": 4.0, "horsepower": 100.0, "weight": 2000.0}, "label": 15.0}
+
+
+def adult():
+    """As UCI's: a blank after each comma, `?` for unknown strings."""
+    rows = ["age, workclass, education, income"]
+    for number in range(ROWS):
+        work = "?" if number % 9 == 4 else ["Private", "State-gov"][number % 2]
+        rows.append(
+            f"{20 + number}, {work}, {['HS-grad', 'Masters'][number % 2]}, {['<=50K', '>50K'][number // 3 % 2]}"
+        )
+    return "\n".join(rows) + "\n"
+
+
+def test_blanks_after_commas_are_no_part_of_a_value(walk):
+    seen = walk("adult.csv", adult(), "--label", "income", "--positive", ">50K")
+    assert seen.task.kind == "binary"
+    assert (seen.task.columns.positive, seen.task.columns.negative) == (">50K", "<=50K")
+    assert seen.declared == {"age": "float", "workclass": "string", "education": "string"}
+    assert seen.optional == {"workclass"}
+    assert {row["features"].get("workclass") for row in seen.records} == {"Private", "State-gov", None}
+    assert [row["label"] for row in seen.records[:6]] == [False] * 3 + [True] * 3
+
+
+def telco():
+    """As Telco's churn: totals that are blank for new customers, yes and no."""
+    rows = ["customerID,gender,tenure,TotalCharges,Churn"]
+    for number in range(ROWS):
+        total = " " if number % 20 == 7 else f"{number * 29.85:.2f}"
+        rows.append(
+            f"7590-{number:04},{['Female', 'Male'][number % 2]},{number},{total},{['No', 'Yes'][number % 4 == 1]}"
+        )
+    return "\n".join(rows) + "\n"
+
+
+def test_blank_totals_stay_numbers_and_yes_and_no_are_two_classes(walk):
+    seen = walk("telco.csv", telco(), "--label", "Churn")
+    assert seen.task.kind == "binary"
+    assert seen.task.columns.id == "customerID"
+    assert seen.declared == {"gender": "string", "tenure": "float", "TotalCharges": "float"}
+    assert seen.optional == {"TotalCharges"}
+    assert not seen.reasons
+    assert seen.records[1] == {
+        "id": "7590-0001", "features": {"gender": "Male", "tenure": 1.0, "TotalCharges": 29.85}, "label": True,
+    }  # fmt: skip
+    assert "TotalCharges" not in seen.features(7)
+
+
+def german():
+    """An export of a German Excel: `sep=;`, Latin-1, decimal comma, points between thousands, euros, per cent, day before month."""
+    rows = ["sep=;", "Kunde;Größe;Preis;Rabatt;Menge;Bestellt am;PLZ;gekauft"]
+    for number in range(ROWS):
+        price = f"{1000 + number * 37:,}".replace(",", ".") + f",{number:02} €"
+        count = "k. A." if number % 6 == 5 else number % 5
+        day = f"{number % 28 + 1:02}.{number % 12 + 1:02}.2026"
+        row = (
+            ["Müller", "Maß", "Özil"][number % 3],
+            f"{number % 9},5",
+            price,
+            f"{number % 20},5 %",
+            count,
+            day,
+            f"0{1234 + number % 4}",
+        )
+        rows.append(";".join(map(str, [*row, ["nein", "ja"][number % 2]])))
+    return ("\r\n".join(rows) + "\r\n").encode("cp1252")
+
+
+def test_a_german_export_of_excel(walk):
+    seen = walk("bestellungen.csv", german(), "--label", "gekauft", "--positive", "ja")
+    assert "read as cp1252" in seen.init.out
+    assert "'k. A.' in 'Menge' is taken for a missing value" in " ".join(seen.init.out.replace("\n ", "").split())
+    columns = seen.task.columns
+    assert (columns.decimal, columns.encoding, columns.missing, columns.dates) == (
+        ",",
+        "cp1252",
+        ["k. A."],
+        {"Bestellt am": "d/m/y"},
+    )
+    assert seen.declared == {"Kunde": "string", "Größe": "float", "Preis": "float", "Rabatt": "float", "Menge": "float",
+                             "Bestellt am": "float", "PLZ": "string"}  # fmt: skip
+    assert not seen.source.notes
+    assert not seen.reasons
+    assert seen.records[1] == {
+        "features": {"Kunde": "Maß", "Größe": 1.5, "Preis": 1037.01, "Rabatt": 1.5, "Menge": 1.0, "Bestellt am": 1769990400.0,
+                     "PLZ": "01235"},
+        "label": True,
+    }  # fmt: skip
+    assert "Menge" not in seen.features(5)
+
+
+def r_frame():
+    """What R's write.csv writes: quoted names, row names without a name, NA without quotes."""
+    rows = ['"","Ozone","Wind","Month","y"']
+    rows += [
+        f'"{n + 1}",{"NA" if n % 7 == 2 else n % 50},{n / 10 + 1.1:.1f},"m{n % 5}",{2.5 * (n % 50) + n / 9:.3f}'
+        for n in range(ROWS)
+    ]
+    return "\n".join(rows) + "\n"
+
+
+def test_rs_na_is_missing_and_its_row_names_are_left_out(walk):
+    seen = walk("airquality.csv", r_frame())
+    assert seen.task.kind == "regression"
+    assert seen.task.columns.label == "y"
+    assert seen.declared == {"Ozone": "float", "Wind": "float", "Month": "string"}
+    assert seen.optional == {"Ozone"}
+    assert "looks like the index of a data frame" in seen.init.out.replace("\n ", "")
+    assert seen.features(2) == {"Wind": 1.3, "Month": "m2"}
+
+
+def test_a_table_of_r_whose_header_is_one_name_short(walk):
+    rows = ["a b y", *(f'"row {n}" {n} {n / 2} {n % 2}' for n in range(ROWS))]
+    seen = walk("table.txt", "\n".join(rows) + "\n")
+    assert seen.declared == {"a": "float", "b": "float"}
+    assert seen.records[3] == {"features": {"a": 3.0, "b": 1.5}, "label": True}
+
+
+def test_the_index_of_pandas_is_left_out(walk):
+    rows = [",price,sold,label", *(f"{n},{n * 1.5},{['True', 'False'][n % 2]},{n % 2}.0" for n in range(ROWS))]
+    seen = walk("frame.csv", "\n".join(rows) + "\n")
+    assert seen.task.kind == "binary"
+    assert seen.declared == {"price": "float", "sold": "bool"}
+    assert seen.records[1] == {"features": {"price": 1.5, "sold": False}, "label": True}
+    again = walk_again(seen, seen.path.read_text().replace(",price", "Unnamed: 0,price", 1))
+    assert again == seen.records
+
+
+def walk_again(seen, data):
+    """The records of other data under the same settings."""
+    seen.path.write_bytes(data if isinstance(data, bytes) else data.encode())
+    return [json.loads(sample.value) for sample in open_source([str(seen.path)], seen.task).samples]
+
+
+PLAIN = "town,price,label\n" + "".join(
+    f"{['Évora', 'Málaga'][n % 2]},{n}.25,{['no', 'yes'][n // 2 % 2]}\n" for n in range(ROWS)
+)
+FIRST = {"features": {"town": "Évora", "price": 0.25}, "label": False}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        PLAIN.replace(",", "\t").encode("utf-16"),
+        PLAIN.replace(",", "\t").encode("utf-16-le"),
+        PLAIN.encode("utf-8-sig"),
+        PLAIN.replace("\n", "\r\n").encode(),
+        PLAIN.replace("\n", "\r").encode(),
+        PLAIN.replace(",", "|").encode(),
+        PLAIN.replace(",", "   ").encode(),
+        PLAIN.replace(",", ";").encode(),
+        PLAIN.replace(",", " , ").encode(),
+        PLAIN.replace("\n", ",\n").encode(),
+        PLAIN.encode("latin-1"),
+        gzip.compress(PLAIN.encode()),
+        bz2.compress(PLAIN.encode()),
+        lzma.compress(PLAIN.encode()),
+        zstandard.compress(PLAIN.encode()),
+        zstandard.compress(PLAIN[:500].encode()) + zstandard.compress(PLAIN[500:].encode()),
+    ],
+    ids=["UTF-16 with a mark", "UTF-16", "BOM", "CRLF", "CR", "pipes", "blanks", "semicolons", "blanks around", "delimiter at the end",
+         "Latin-1", "gzip", "bz2", "xz", "zstd", "zstd in two frames"],
+)  # fmt: skip
+def test_one_table_in_many_forms_gives_the_same_samples(walk, data):
+    seen = walk("towns.dat", data)
+    assert seen.declared == {"town": "string", "price": "float"}
+    assert not seen.reasons
+    assert seen.records[0] == FIRST
+    assert len(seen.records) == ROWS
+
+
+def test_a_quoted_cell_may_have_delimiters_quotes_and_line_ends(walk):
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(["note", "price", "label"])
+    writer.writerows([["one,\ntwo", 'say ""no""', "three;"][n % 3], n, n // 3 % 2] for n in range(ROWS))
+    seen = walk("notes.csv", text.getvalue())
+    assert [row["features"]["note"] for row in seen.records[:3]] == ["one,\ntwo", 'say ""no""', "three;"]
+    assert len(seen.records) == ROWS
+    assert seen.samples[1].line == 4  # the first row has two lines
+
+
+ROWS_OF_JSON = [
+    {"visit": f"v{n}", "user": f"u{n % 4}", "at": f"2026-03-01T00:{n:02}:00Z", "pages": n if n % 5 else None, "vip": n % 2 == 0, "bought": n % 3 == 0}
+    for n in range(ROWS)
+]  # fmt: skip
+
+
+def test_plain_rows_of_json(walk):
+    lines = "\n".join(map(json.dumps, ROWS_OF_JSON))
+    seen = walk("visits.jsonl", lines, "--label", "bought", "--id", "visit", "--key", "user", "--time", "at")
+    assert seen.declared == {"pages": "float", "vip": "bool"}
+    assert seen.optional == {"pages"}
+    assert seen.samples[1].key == "u1"
+    assert seen.records[1] == {"id": "v1", "time": 1772323260.0, "features": {"pages": 1, "vip": False}, "label": False}
+    assert seen.features() == {"vip": True}
+    assert not seen.reasons
+
+
+def test_records_are_looked_at_too_and_bring_their_key(walk):
+    lines = [{"features": {"a": n, "b": "xy"[n % 2]}, "label": n % 2 == 0, "key": f"k{n % 3}"} for n in range(ROWS)]
+    seen = walk("records.ndjson", "\n".join(map(json.dumps, lines)))
+    assert seen.declared == {"a": "float", "b": "string"}
+    assert [sample.key for sample in seen.samples[:4]] == ["k0", "k1", "k2", "k0"]
+    assert seen.records[1] == {"features": {"a": 1, "b": "y"}, "label": False}
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b'{"features":{"a":1},"label":true,"key":5}', "the key is not a string"),
+        (b'{"features":{"a":1},"label":true,"key":"x","key":"y"}', "the key 'key' stands twice"),
+    ],
+)
+def test_a_record_with_a_wrong_key_is_refused(tmp_path, line, reason):
+    path = tmp_path / "a.ndjson"
+    path.write_bytes(line)
+    config = tmp_path / "headrace.toml"
+    config.write_text('[tasks.a]\nkind = "binary"\n')
+    (sample,) = open_source([str(path)], load(str(config)).tasks["a"]).samples
+    assert reason in sample.reason
+
+
+def test_parquet_and_arrow(walk, tmp_path):
+    pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed: pip install 'headrace[parquet]'")
+    import datetime as dt
+    import decimal
+
+    import pyarrow.feather
+    import pyarrow.parquet
+
+    table = pa.table({
+        "town": pa.array(["Porto", "Paris"] * 30).dictionary_encode(),
+        "price": pa.array([decimal.Decimal(n) / 4 for n in range(ROWS)], pa.decimal128(9, 2)),
+        "pages": pa.array([None if n % 5 == 0 else n for n in range(ROWS)]),
+        "joined": pa.array([dt.datetime(2026, 1, 1 + n % 28, tzinfo=dt.UTC) for n in range(ROWS)], pa.timestamp("ns", "UTC")),
+        "tags": pa.array([["a"]] * ROWS),
+        "__index_level_0__": pa.array(range(ROWS)),
+        "label": pa.array([n % 3 == 0 for n in range(ROWS)]),
+    })  # fmt: skip
+    expected = {"features": {"town": "Paris", "price": 0.25, "pages": 1, "joined": 1767312000.0}, "label": False}
+    pyarrow.parquet.write_table(table, tmp_path / "x.parquet")
+    pyarrow.feather.write_feather(table, tmp_path / "x.feather")
+    with pa.OSFile(str(tmp_path / "x.arrows"), "wb") as sink, pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    for name in ("x.parquet", "x.feather", "x.arrows"):
+        data = (tmp_path / name).read_bytes()
+        (tmp_path / "headrace.toml").unlink(missing_ok=True)
+        seen = walk(f"towns-{name}", data)
+        assert seen.declared == {"town": "string", "price": "float", "pages": "float", "joined": "float"}
+        assert seen.optional == {"pages"}
+        assert "which hold lists, objects or bytes: tags." in seen.init.out.replace("\n ", "")
+        assert not seen.reasons
+        assert seen.records[1] == expected
+        assert seen.source.done() == seen.source.total or name != "x.parquet"
+
+
+# what init says
+
+
+def test_the_table_of_init_fits_80_columns_and_says_what_each_column_becomes(walk):
+    header = "a very long name of a column that goes on and on,when,empty,user_id,story,amount,always,class\n"
+    rows = "".join(
+        f"{'x' * 50}{n % 3},2026-01-0{n % 9 + 1},,user {n % 55},{f'a long story number {n} ' * 4},{n},5,{'abc'[n % 3]}\n"
+        for n in range(110)
+    )
+    seen = walk("wide.csv", header + rows)
+    assert max(map(len, seen.init.out.split("Wrote")[0].splitlines())) <= 80
+    assert seen.row("a very long ...") == "strings 3 0 % xxxxxxxxxxxxx... a category"
+    assert seen.row("when").endswith("2026-01..2026-01 seconds")
+    assert seen.row("empty") == "nothing 0 100 % left out: empty"
+    assert seen.row("user_id").endswith("left out: an id")
+    assert seen.row("story").endswith("left out: text")
+    assert seen.row("class").endswith("the label")
+    said = " ".join(seen.init.out.replace("\n ", "").split())
+    assert "Is it the key? Then add --key 'user_id'." in said
+    assert "'always' is always 5, so it says nothing." in said
+
+
+def numbers(cells, labels=None, name="amount"):
+    rows = [f"{cell},{n % 7},{labels[n] if labels else n // 2 % 2}" for n, cell in enumerate(cells)]
+    return f"{name},other,label\n" + "\n".join(rows) + "\n"
+
+
+def test_a_column_of_numbers_that_a_few_cells_spoil_stays_one_and_its_lines_are_named(walk):
+    cells = [str(n) for n in range(100)]
+    cells[10], cells[50] = "12 apples", "x1"
+    seen = walk("spoilt.csv", numbers(cells))
+    assert seen.declared["amount"] == "float"
+    assert "'amount' holds numbers, but '12 apples', 'x1' in line 12, 52." in seen.init.out.replace("\n ", "")
+    assert seen.reasons == [
+        "12: 'amount' holds numbers, and '12 apples' is none. Correct it, or leave it out.",
+        "52: 'amount' holds numbers, and 'x1' is none. Correct it, or leave it out.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("labels", "options", "kind", "said"),
+    [
+        (["1"] * 100, [], "binary", "The label is always '1': there is nothing to learn."),
+        (["0"] * 97 + ["1"] * 3, [], "binary", "Only 3 % of the labels are '1'."),
+        (
+            [f"l{n}" for n in range(100)],
+            [],
+            "multiclass",
+            "is 'label' an id, or is it a regression (--kind regression)?",
+        ),
+        ([str(n) for n in range(100)], [], "regression", ""),
+        (["cat", "dog"] * 50, [], "multiclass", "--positive 'cat' makes it a binary task"),
+        (["cat", "dog"] * 50, ["--positive", "dog"], "binary", ""),
+        (["1", "2"] * 50, [], "binary", ""),
+        (["-1", "1"] * 50, [], "binary", ""),
+        (["0.0", "1.0"] * 50, [], "binary", ""),
+        (["Y", "N"] * 50, [], "binary", ""),
+        (["1", "2"] * 50, ["--kind", "multiclass"], "multiclass", ""),
+        (["yes", ""] * 50, [], "binary", "50 rows have no label."),
+    ],
+)
+def test_init_says_what_is_doubtful_of_the_label(walk, labels, options, kind, said):
+    rng = random.Random(1)
+    seen = walk("labels.csv", numbers([rng.randint(0, 5) for _ in labels], labels), *options)
+    assert seen.task.kind == kind
+    assert said in " ".join(seen.init.out.replace("\n ", "").split())
+    if kind == "binary" and len(set(labels)) == 2 and "" not in labels:
+        assert {row["label"] for row in seen.records} == {True, False}
+    positive = {"1": True, "2": True, "dog": True, "Y": True, "1.0": True}.get(labels[1])
+    if kind == "binary" and positive and labels[0] != labels[1]:
+        assert seen.records[1]["label"] is True
+
+
+def test_init_warns_of_a_feature_that_predicts_the_label_alone(walk):
+    rng = random.Random(2)
+    labels = [str(rng.randint(0, 1)) for _ in range(200)]
+    paid = [f"{rng.random() + 2 * int(label):.3f}" for label in labels]
+    seen = walk("leak.csv", numbers(paid, labels, "refund"))
+    assert "'refund' predicts the label alone." in seen.init.out
+    assert "'other' predicts" not in seen.init.out
+
+
+def test_init_says_which_column_it_would_take_for_the_label(headrace, tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("a,b,churn\n1,2,yes\n3,4,no\n")
+    called = headrace("init", "--config", tmp_path / "headrace.toml", path)
+    assert called.status == 2
+    assert "It may be 'churn', with the values yes, no: add --label 'churn'." in called.err
+
+
+def test_init_adds_a_task_to_settings_that_are_there(headrace, tmp_path):
+    config = tmp_path / "headrace.toml"
+    (tmp_path / "one.csv").write_text(PLAIN)
+    (tmp_path / "two.csv").write_text(PLAIN)
+    assert headrace("init", "--config", config, tmp_path / "one.csv").status == 0
+    before = config.read_text()
+    called = headrace("init", "--config", config, "--add", tmp_path / "two.csv")
+    assert called.status == 0, called.err
+    assert config.read_text().startswith(before)
+    assert list(tomllib.loads(config.read_text())["tasks"]) == ["one", "two"]
+    again = headrace("init", "--config", config, "--add", tmp_path / "two.csv")
+    assert again.status == 1
+    assert "has a task 'two' already" in again.err
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "reason"),
+    [
+        ("book.xlsx", b"PK\x03\x04rest", "Save the sheet as CSV"),
+        ("rows.json", b'[{"a": 1, "label": true}]', "jq -c '.[]'"),
+        ("cut.csv.gz", gzip.compress(PLAIN.encode())[:-30], "it ends too early"),
+        ("broken.csv.zst", zstandard.compress(PLAIN.encode())[:30] + b"\0" * 40, "cannot be unpacked"),
+        ("no.csv", b"39,77516.5,13,0\n50,83311.1,13,1\n", "has no header"),
+        ("image.csv", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "is no text"),
+    ],
+)
+def test_a_file_that_is_no_table_is_named_with_what_to_do(headrace, tmp_path, name, data, reason):
+    path = tmp_path / name
+    path.write_bytes(data)
+    called = headrace("init", "--config", tmp_path / "headrace.toml", path, "--label", "label")
+    assert called.status == 2, called.out
+    assert reason in called.err
+    assert "Traceback" not in called.err
