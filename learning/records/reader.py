@@ -12,6 +12,7 @@ from headrace.learning.codes import RefusalCode
 from headrace.learning.errors import RecordError
 from headrace.learning.prediction import Served
 from headrace.learning.records.schema import CheckedFeatures, Number, Schema, Text, Whole, find_bad_feature
+from headrace.learning.records.words import find_bad_part, show
 from headrace.learning.task import Json, Label, Task, Value
 
 ROWS_MAX = 1_000
@@ -194,11 +195,13 @@ class Reader:
         if "features" in loose and (bad := find_bad_feature(loose["features"])):
             bad.code = "feature"
             raise bad
+        if found := find_bad_part(loose):
+            raise _error("shape", f"the record is not of the right shape: {found[0]}", found[1])
         shown = str(error)[:200]  # it may quote a key of any length
         raise _error("shape", f"the record is not of the right shape: {shown}.", 'See "Records" in docs/formats.md.')
 
     def _refuse_label(self, label: object) -> NoReturn:
-        shown = repr(label)[:80]
+        shown = show(label)
         if self.task.kind == "binary":
             raise _error("label", f"label {shown} is not one of true, false.", "Send true or false.")
         if self.task.kind == "regression":

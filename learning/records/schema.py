@@ -5,6 +5,7 @@ from typing import Annotated
 import msgspec
 
 from headrace.learning.errors import RecordError
+from headrace.learning.records.words import near, show
 from headrace.learning.task import Feature, Task, Value
 
 # Squares of this number, and sums of millions of such squares, are finite. It is the largest count in 64 bits, so real data has room.
@@ -53,7 +54,10 @@ class Schema:
         for name, value in features.items():
             feature = self.declared.get(name)
             if feature is None:
-                raise RecordError(f"feature '{name}' is not declared.", "Leave it out, or declare it in headrace.toml.")
+                raise RecordError(
+                    f"feature '{name}' is not declared.{near(name, self.declared)}",
+                    "Leave it out, or declare it in headrace.toml.",
+                )
             check_value(name, value, feature)
         if len(features) < len(self.declared):
             for name, feature in self.declared.items():
@@ -66,27 +70,23 @@ def check_value(name: str, value: Value, feature: Feature) -> None:
     wanted = feature.type
     if wanted == "string":
         if type(value) is not str:
-            raise RecordError(f"feature '{name}' is {_show(value)}, not a string.", "Send a string.")
+            raise RecordError(f"feature '{name}' is {show(value)}, not a string.", "Send a string.")
         if feature.values is not None and value not in feature.values:
             known = ", ".join(feature.values)
-            raise RecordError(f"feature '{name}' is {_show(value)}, not one of {known}.", "Send one of these.")
+            raise RecordError(f"feature '{name}' is {show(value)}, not one of {known}.", "Send one of these.")
         return
     if wanted == "bool":
         if type(value) is not bool:
-            raise RecordError(f"feature '{name}' is {_show(value)}, not true or false.", "Send true or false.")
+            raise RecordError(f"feature '{name}' is {show(value)}, not true or false.", "Send true or false.")
         return
     if type(value) is not int and (wanted == "int" or type(value) is not float):
         noun = "a whole number" if wanted == "int" else "a number"
-        raise RecordError(f"feature '{name}' is {_show(value)}, not {noun}.", f"Send {noun}.")
+        raise RecordError(f"feature '{name}' is {show(value)}, not {noun}.", f"Send {noun}.")
     remedy = "Send a value in the range, or widen it in headrace.toml."
     if feature.min is not None and value < feature.min:
         raise RecordError(f"feature '{name}' is {value}; declared are values from {feature.min:g}.", remedy)
     if feature.max is not None and value > feature.max:
         raise RecordError(f"feature '{name}' is {value}; declared are values up to {feature.max:g}.", remedy)
-
-
-def _show(value: object) -> str:
-    return repr(value)[:80]
 
 
 def find_bad_feature(features: object) -> RecordError | None:
@@ -100,5 +100,5 @@ def find_bad_feature(features: object) -> RecordError | None:
             msgspec.convert({name: value}, CheckedFeatures)
         except msgspec.ValidationError:
             remedy = "Send a finite number within 2^64 of zero (whole numbers within 2^63), a string of up to 4,096 characters or a boolean."
-            return RecordError(f"feature '{name}' is {_show(value)}.", remedy)
+            return RecordError(f"feature '{name}' is {show(value)}.", remedy)
     return None

@@ -1,9 +1,11 @@
 import json
+import re
 
 import msgspec
 import pytest
 from msgspec import UNSET
 
+from headrace.learning.errors import RecordError
 from headrace.learning.records import DEPTH_MAX, ROWS_MAX, Control, Reader, Record, Refused, is_deeper
 from headrace.learning.task import Feature, Task
 
@@ -222,3 +224,32 @@ def test_a_control_record_is_read_down_to_the_greatest_depth():
 def test_a_record_that_was_encoded_by_msgspec_is_read_back():
     record = Record(id="a", features={"x": 0.1, "y": "z"}, label=True, time=1.5)
     assert msgspec.structs.asdict(read(msgspec.json.encode(record))) == msgspec.structs.asdict(record)
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ({"id": 5, "features": {}}, "'id' is 5, a whole number, and not a string."),
+        ({"id": "", "features": {}}, "'id' has 0 characters."),
+        (
+            {"features": {}, "label": True, "time": 1767225600000},
+            "'time' is 1767225600000, which looks like milliseconds.",
+        ),
+        ({"features": {}, "label": True, "time": "now"}, "'time' is 'now', and not a number."),
+        ({"features": {}, "lable": True}, "a record has no key 'lable'. Did you mean 'label'?"),
+        ({"features": {"a": None}, "label": True}, "feature 'a' is null."),
+        ({"features": {"a": 1}, "label": None}, "label null is not one of true, false."),
+        ({"features": {}, "label": True, "source": 5}, "'source' is a whole number, and not a string."),
+    ],
+)
+def test_the_reason_is_in_plain_words(line, reason):
+    with pytest.raises(RecordError) as refused:
+        Reader(Task(name="ads", kind="binary")).read_record(json.dumps(line).encode())
+    assert reason in str(refused.value)
+    assert not re.search("`|None|True|regex", str(refused.value))
+
+
+def test_an_undeclared_feature_is_refused_with_the_nearest_name():
+    reader = Reader(Task(name="ads", kind="binary", features={"seconds": Feature(optional=True)}))
+    with pytest.raises(RecordError, match="feature 'secnds' is not declared. Did you mean 'seconds'?"):
+        reader.read_record(b'{"features": {"secnds": 1}, "label": true}')

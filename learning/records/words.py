@@ -1,0 +1,103 @@
+"""Says in plain words what is wrong with a record, for people who know JSON and not Python."""
+
+import difflib
+from collections.abc import Iterable
+
+import msgspec
+
+SHOWN = 80
+"""The most characters of a value that are shown."""
+
+NEAR_NAMES = 100
+"""Names beyond so many, or longer than `SHOWN`, are not searched for a near one: a sender could make that dear."""
+
+TIME_MAX = 253_402_300_799
+"""The end of the year 9999, in seconds since the epoch."""
+
+KEYS = ("id", "features", "label", "time", "served", "source")
+
+
+def show(value: object) -> str:
+    """Show a value as JSON has it, but a string in single quotes; a long one is cut.
+
+    Examples
+    --------
+    >>> show(None), show(True), show("maybe"), show([1, None])
+    ('null', 'true', "'maybe'", '[1,null]')
+    """
+    if isinstance(value, str):
+        return repr(value)[:SHOWN]
+    try:
+        return msgspec.json.encode(value).decode()[:SHOWN]
+    except (msgspec.MsgspecError, TypeError, ValueError, OverflowError, RecursionError):
+        return noun(value)  # a number of any length
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """Return a question after the nearest known name, to stand after a sentence; an empty string if none is near.
+
+    Examples
+    --------
+    >>> near("secs", ["seconds", "pages"]), near("x", ["seconds"])
+    (" Did you mean 'seconds'?", '')
+    """
+    names = list(known)
+    if len(name) > SHOWN or len(names) > NEAR_NAMES:
+        return ""
+    found = difflib.get_close_matches(name, names, 1, 0.7)
+    return f" Did you mean '{found[0]}'?" if found else ""
+
+
+def noun(value: object) -> str:
+    """Name the type of a JSON value.
+
+    Examples
+    --------
+    >>> noun(5), noun(None), noun({})
+    ('a whole number', 'null', 'an object')
+    """
+    nouns = {type(None): "null", bool: "true or false", int: "a whole number", float: "a number", str: "a string"}
+    return nouns.get(type(value), "an object" if isinstance(value, dict) else "a list")
+
+
+def find_bad_part(record: dict[str, object]) -> tuple[str, str] | None:
+    """Find the part of a record that is not of its type or that no record has: what is wrong, and what to do; None if another is wrong.
+
+    Examples
+    --------
+    >>> find_bad_part({"id": 5, "features": {}})
+    ("'id' is 5, a whole number, and not a string.", 'Send a string of 1 to 256 characters.')
+    >>> find_bad_part({"features": {}, "lable": True})
+    ("a record has no key 'lable'. Did you mean 'label'?", 'Send id, features, label, time, served and source alone.')
+    """
+    for name in record:
+        if name not in KEYS:
+            return (
+                f"a record has no key '{name[:SHOWN]}'.{near(name, KEYS)}",
+                "Send id, features, label, time, served and source alone.",
+            )
+    if "id" in record and (bad := _bad_id(record["id"])):
+        return bad, "Send a string of 1 to 256 characters."
+    if "time" in record and (bad := _bad_time(record["time"])):
+        return bad, "Send seconds since the epoch."
+    if not isinstance(record.get("source", ""), str):
+        return f"'source' is {noun(record['source'])}, and not a string.", "Send topic/partition/offset."
+    return None
+
+
+def _bad_id(value: object) -> str:
+    if not isinstance(value, str):
+        return f"'id' is {show(value)}, {noun(value)}, and not a string."
+    return "" if 1 <= len(value) <= 256 else f"'id' has {len(value)} characters."
+
+
+def _bad_time(value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return f"'time' is {show(value)}, and not a number."
+    if 0 <= value <= TIME_MAX:
+        return ""
+    units = {"milliseconds": 1_000, "microseconds": 1_000_000, "nanoseconds": 1_000_000_000}
+    unit = next((unit for unit, factor in units.items() if 0 <= value <= factor * TIME_MAX), None)
+    return f"'time' is {show(value)}, which " + (
+        f"looks like {unit}." if unit else "is before 1970 or after the year 9999."
+    )
