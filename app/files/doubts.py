@@ -6,6 +6,7 @@ from headrace.app.files.cells import Missing, make_reader, text_of
 from headrace.app.files.labels import ROWS_MIN, all_differ
 from headrace.app.files.leakage import predicts_alone
 from headrace.app.files.look import Look
+from headrace.app.files.numbers import read_number
 from headrace.app.files.table import Table
 from headrace.learning.task import Value
 
@@ -50,6 +51,10 @@ def _of_label(seen: Look) -> Iterator[str]:
     if len(counts) == 1:
         yield f"The label is always '{next(iter(counts))}': there is nothing to learn."
         return
+    if seen.kind == "regression":
+        words = [label for label in counts if read_number(label, seen.columns.decimal or ".") is None]
+        if words:
+            yield f"{len(words):,} labels are no numbers, such as '{words[0][:20]}', and a regression takes no others."
     if seen.kind == "regression" or not counts:
         return
     if all_differ(len(counts), total):
@@ -73,10 +78,9 @@ def _of_leakage(seen: Look, table: Table) -> Iterator[str]:
     rows = [row for row in seen.rows if not missing(text_of(row.cells[place]))]
     labels: list[Value] = [text_of(row.cells[place]) for row in rows]
     if seen.kind == "regression":
-        spoilt = set(seen.seen[columns.label or "label"].column.spoilt)
-        rows = [row for row, label in zip(rows, labels, strict=True) if label not in spoilt]
-        read = make_reader("label", "float", missing, decimal)
-        labels = [read(str(label)) or 0.0 for label in labels if label not in spoilt]
+        numbers = [read_number(str(label), decimal) for label in labels]
+        rows = [row for row, number in zip(rows, numbers, strict=True) if number is not None]
+        labels = [number for number in numbers if number is not None]
     for name, one in seen.seen.items():
         if one.feature is None:
             continue

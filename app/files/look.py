@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import click
 
-from headrace.app.files.cells import Cell, Column, Missing, infer, make_reader, text_of
-from headrace.app.files.labels import find_pair, guess_kind
+from headrace.app.files.cells import BOOLEANS, Cell, Column, Missing, infer, make_reader, text_of
+from headrace.app.files.labels import find_pair, guess_kind, normal
 from headrace.app.files.numbers import Decimal, find_decimal, read_number
 from headrace.app.files.sources import Named
 from headrace.app.files.table import Row, Table
@@ -177,6 +177,9 @@ class _Looking:
     def _find_pair(self, labels: list[str], positive: str | None) -> tuple[str | None, str | None]:
         """Return the cells that mean true and false, as far as they are known."""
         if positive is None:
+            if not all(normal(label) in BOOLEANS for label in labels) and not find_pair(labels):
+                shown = ", ".join(f"'{label}'" for label in labels[:4])
+                raise click.UsageError(f"which label means true? There are {shown}. Add --positive LABEL.")
             return find_pair(labels) or (None, None)
         others = [label for label in labels if label.lower() != positive.lower()]
         if len(others) == len(labels):

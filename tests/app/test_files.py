@@ -8,11 +8,13 @@ import json
 import lzma
 import random
 import tomllib
+from pathlib import Path
 
+import click
 import pytest
 import zstandard
 
-from headrace.app.files.sources import open_source
+from headrace.app.files.sources import Named, open_source
 from headrace.app.settings import load
 
 ROWS = 60
@@ -448,3 +450,114 @@ def test_a_file_that_is_no_table_is_named_with_what_to_do(headrace, tmp_path, na
     assert called.status == 2, called.out
     assert reason in called.err
     assert "Traceback" not in called.err
+
+
+# several files, standard input, and options
+
+
+def task_of(folder, more="", kind="binary"):
+    config = folder / "headrace.toml"
+    config.write_text(f'[tasks.ads]\nkind = "{kind}"\n{more}')
+    return load(str(config)).tasks["ads"]
+
+
+def samples_of(task, *names, **named):
+    source = open_source([str(name) for name in names], task, Named(**named))
+    return source, list(source.samples)
+
+
+def test_several_files_are_read_one_after_the_other_each_by_its_own_header_and_delimiter(tmp_path):
+    (tmp_path / "b.csv").write_text("label;town\n1;Porto\n")
+    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(b"town,label\nParis,0\nLyon,oops\n"))
+    (tmp_path / "c.jsonl").write_text('{"town": "Rome", "label": true}\n')
+    source, samples = samples_of(task_of(tmp_path), tmp_path / "*.csv*", tmp_path / "c.jsonl")
+    assert [(Path(sample.file).name, sample.line, bool(sample.reason)) for sample in samples] == [
+        ("a.csv.gz", 2, False), ("a.csv.gz", 3, True), ("b.csv", 2, False), ("c.jsonl", 1, False),
+    ]  # fmt: skip
+    assert [json.loads(one.value) for one in samples if not one.reason] == [
+        {"features": {"town": town}, "label": label} for town, label in (("Paris", False), ("Porto", True), ("Rome", True))
+    ]  # fmt: skip
+    assert source.done() == source.total == sum(path.stat().st_size for path in tmp_path.glob("?.*"))
+
+
+def test_a_later_file_without_a_column_is_named(tmp_path):
+    (tmp_path / "a.csv").write_text("town,label\nParis,0\n")
+    (tmp_path / "b.csv").write_text("town,lable\nParis,0\n")
+    source = open_source([str(tmp_path / "a.csv"), str(tmp_path / "b.csv")], task_of(tmp_path))
+    with pytest.raises(click.UsageError, match="Did you mean 'lable'?"):
+        list(source.samples)
+
+
+def test_standard_input_is_read_like_a_file(tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(gzip.compress(b"town,label\nParis,yes\n"))))
+    source, (sample,) = samples_of(task_of(tmp_path), "-")
+    assert json.loads(sample.value) == {"features": {"town": "Paris"}, "label": True}
+    assert source.total == 0
+    with pytest.raises(click.UsageError, match="can be read once"):
+        open_source(["-", "-"], task_of(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["none*.csv", "none.csv", "."])
+def test_what_is_no_file_is_named(tmp_path, monkeypatch, name):
+    task = task_of(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(click.UsageError, match="cannot be read"):
+        open_source([name], task)
+
+
+def test_an_option_overrides_the_columns_of_the_task(tmp_path):
+    (tmp_path / "a.csv").write_text("a,b,sold,bought,at\n1,x,no,yes,1767225600000\n")
+    task = task_of(tmp_path, '[tasks.ads.columns]\nlabel = "sold"\nkey = "b"\n')
+    _, (sample,) = samples_of(task, tmp_path / "a.csv")
+    assert (sample.key, json.loads(sample.value)["label"]) == ("x", False)
+    _, (sample,) = samples_of(task, tmp_path / "a.csv", label="bought", key="a")
+    assert (sample.key, json.loads(sample.value)["label"]) == ("1", True)
+
+
+def test_epoch_times_are_times_only_where_the_name_says_so(tmp_path):
+    (tmp_path / "a.csv").write_text("created_at,views,label\n1767225600000,1767225600000,1\n")
+    _, (sample,) = samples_of(task_of(tmp_path), tmp_path / "a.csv")
+    assert json.loads(sample.value)["features"] == {"created_at": 1767225600.0, "views": 1767225600000.0}
+
+
+def test_a_row_of_json_with_a_new_key_is_refused_unless_features_are_declared(tmp_path):
+    lines = ['{"a": 1, "label": true}'] * 1000 + ['{"a": 1, "b": 2, "label": true}']
+    (tmp_path / "a.jsonl").write_text("\n".join(lines))
+    _, samples = samples_of(task_of(tmp_path), tmp_path / "a.jsonl")
+    assert [sample.reason for sample in samples if sample.reason] == [
+        "the key 'b' is new: the first 1,000 rows lack it. Declare the features."
+    ]
+    declared = 'features = { a = { type = "float" }, b = { type = "float", optional = true } }'
+    _, samples = samples_of(task_of(tmp_path, declared), tmp_path / "a.jsonl")
+    assert json.loads(samples[-1].value)["features"] == {"a": 1, "b": 2}
+
+
+def test_a_row_of_json_that_holds_a_list_is_refused_and_a_column_of_lists_left_out(tmp_path):
+    lines = ['{"a": 1, "tags": [1], "label": true}'] * 1000 + ['{"a": [1], "tags": [], "label": true}']
+    (tmp_path / "a.jsonl").write_text("\n".join(lines))
+    source, samples = samples_of(task_of(tmp_path), tmp_path / "a.jsonl")
+    assert "which hold objects or lists: tags." in source.notes[0]
+    assert json.loads(samples[0].value)["features"] == {"a": 1}
+    assert samples[-1].reason.startswith("'a' holds an object or a list.")
+
+
+def test_bytes_that_are_no_utf8_far_down_in_a_file_are_found_by_init(headrace, tmp_path):
+    path = tmp_path / "far.csv"
+    rows = [f"{'plain ' * 10}{n % 5},{n % 2}" for n in range(6000)]
+    path.write_bytes(("town,label\n" + "\n".join([*rows, "Évora,1", ""])).encode("latin-1"))
+    called = headrace("init", "--config", tmp_path / "headrace.toml", path)
+    assert called.status == 0
+    assert "far.csv is not UTF-8, and is read as cp1252" in " ".join(called.out.split())
+    task = load(str(tmp_path / "headrace.toml")).tasks["far"]
+    assert task.columns.encoding == "cp1252"
+    assert json.loads(list(open_source([str(path)], task).samples)[-1].value)["features"] == {"town": "Évora"}
+
+
+@pytest.mark.parametrize("kind", ["regression", "binary", "multiclass"])
+@pytest.mark.parametrize("cells", [["a", "b"], ["1", "x"], ["", "NA"], ["2026-01-01", "2026-02-01"], ["true", "false"]])
+def test_no_label_and_no_kind_break_init(headrace, tmp_path, kind, cells):
+    (tmp_path / "a.csv").write_text(numbers(list(range(100)), cells * 50))
+    called = headrace("init", "--config", tmp_path / "headrace.toml", tmp_path / "a.csv", "--kind", kind)
+    is_open = kind == "binary" and cells not in (["", "NA"], ["true", "false"])
+    assert called.status == (2 if is_open else 0), called.err
+    assert ("which label means true?" in called.err) == is_open
