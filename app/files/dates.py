@@ -7,7 +7,9 @@ from functools import lru_cache
 
 from headrace.learning.task.columns import DateForm
 
-ISO = re.compile(r"\d{4}[-/]\d\d[-/]\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?:\s?(?:Z|UTC|[+-]\d\d:?\d\d))?)?")
+ISO = re.compile(
+    r"\d{4}-\d\d|\d{4}[-/]\d\d[-/]\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?:\s?(?:Z|UTC|[+-]\d\d:?\d\d))?)?"
+)
 DAYS = re.compile(
     r"(\d{1,2})([./-])(\d{1,2})\2(\d{4}|\d\d)(?:[,T]?\s*(\d{1,2}):(\d\d)(?::(\d\d)(?:[.,]\d+)?)?\s*([AaPp][Mm])?)?"
 )
@@ -81,6 +83,7 @@ def _is(text: str, form: DateForm) -> bool:
 def _read_iso(text: str) -> float | None:
     if not ISO.fullmatch(text):
         return None
+    text = f"{text}-01" if len(text) == 7 else text  # a month
     try:
         moment = dt.datetime.fromisoformat(
             text.replace("/", "-").replace("UTC", "Z").replace(" Z", "Z").replace(" +", "+")

@@ -153,6 +153,8 @@ class _Looking:
         time = self.named.time or self._find_time(label, identity)
         roles = {label: "the label", identity: "the id", self.named.key: "the key", time: "the event time"}
         seen = {name: self._see(name, roles.get(name)) for name in self.table.places}
+        if time is not None and self.named.time is None and not any(one.feature for one in seen.values()):
+            seen[time], time = self._see(time, None), None  # it is all there is to learn from
         if not any(one.feature for one in seen.values()):
             raise click.UsageError(f"{file} has no column beside the label to learn from.")
         pair = self._find_pair(list(labels), positive) if kind == "binary" else (None, None)
@@ -264,7 +266,13 @@ class _Looking:
         low, high = min(numbers), max(numbers)
         if column.type == "time" and column.form != "h:m":
             return "..".join((EPOCH + dt.timedelta(seconds=moment)).strftime("%Y-%m") for moment in (low, high))
-        return f"{low:g} to {high:g}" if low < high else f"{low:g}"
+        return f"{_figure(low)} to {_figure(high)}" if low < high else _figure(low)
+
+
+def _figure(value: float) -> str:
+    """Write a number with four digits, or as a whole number if it is large."""
+    text = f"{value:.4g}"
+    return f"{value:.0f}" if "e" in text and 1 <= abs(value) < 1e8 else text
 
 
 def first_cell(seen: Look, name: str, table: Table) -> str:

@@ -72,14 +72,14 @@ class Table:
 
     def check(self, file: str) -> None:
         """Raise a usage error if a column is there twice, or if the first line is no header."""
-        twice = next((name for name in self.places if self.header.count(name) > 1), None)
-        if twice is not None:
-            raise click.UsageError(f"the column '{twice}' stands twice in the header of {file}. Rename one.")
         numbers = [read_number(name) for name in self.places]
         is_counted = numbers == list(range(len(numbers))) or numbers == list(range(1, len(numbers) + 1))
         if len(numbers) > 1 and not is_counted and sum(one is not None for one in numbers) * 2 > len(numbers):
             shown = ", ".join(list(self.places)[:5])
             raise click.UsageError(f"{file} has no header: its first line is {shown}. Put a line of names first.")
+        twice = next((name for name in self.places if self.header.count(name) > 1), None)
+        if twice is not None:
+            raise click.UsageError(f"the column '{twice}' stands twice in the header of {file}. Rename one.")
 
     def has_stray(self, rows: Iterable[Row]) -> bool:
         """Return whether rows of a text table have bytes that are not of its encoding."""
@@ -116,6 +116,8 @@ def read_text_table(stream: Stream, encoding: str | None = None) -> Table:
     if table.header and not table.header[0] and len(table.header) > 1:
         note = "its first column has no name and is left out; it looks like the index of a data frame."
         table.notes.append(f"{stream.name}: {note}")
+    if unnamed := [place for place, one in enumerate(table.header[1:-1], 2) if not one]:
+        table.notes.append(f"{stream.name}: columns without a name are left out: {', '.join(map(str, unnamed))}.")
     return table
 
 

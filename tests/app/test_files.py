@@ -417,6 +417,26 @@ def test_init_says_which_column_it_would_take_for_the_label(headrace, tmp_path):
     assert "It may be 'churn', with the values yes, no: add --label 'churn'." in called.err
 
 
+def test_a_time_is_the_feature_where_there_is_no_other(walk):
+    rows = ["month,passengers", *(f"{1949 + n // 12}-{n % 12 + 1:02},{112 + n * 7 % 50}.5" for n in range(ROWS))]
+    seen = walk("airline.csv", "\n".join(rows), "--label", "passengers")
+    assert seen.records[1] == {"features": {"month": -660009600.0}, "label": 119.5}
+    seen.path.unlink()
+    (seen.path.parent / "headrace.toml").unlink()
+    seen = walk("flow.csv", "\n".join(rows).replace("month", "time"), "--label", "passengers")
+    assert (seen.task.columns.time, seen.declared) == (None, {"time": "float"})
+    (seen.path.parent / "headrace.toml").unlink()
+    more = (
+        "\n".join(f"{row},{n % 5}" for n, row in enumerate(rows))
+        .replace("month", "time")
+        .replace("passengers,0", "passengers,pages")
+        .replace("19", "20")
+    )
+    seen = walk("flow.csv", more, "--label", "passengers")
+    assert (seen.task.columns.time, seen.declared) == ("time", {"pages": "float"})
+    assert seen.records[1] == {"time": 2495750400.0, "features": {"pages": 2.0}, "label": seen.records[1]["label"]}
+
+
 def test_init_adds_a_task_to_settings_that_are_there(headrace, tmp_path):
     config = tmp_path / "headrace.toml"
     (tmp_path / "one.csv").write_text(PLAIN)
