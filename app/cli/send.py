@@ -108,10 +108,8 @@ def send(
     say(f"{sender.summary} acknowledged in {seconds:.1f} s ({rate_of}).")
     if sender.refused:
         for sample in sender.shown:
-            where = (
-                f"{sample.file}, line" if len({one.file for one in sender.shown}) > 1 or len(sources) > 1 else "line"
-            )
-            say(f"{where} {sample.line}: {sample.reason}", fg="red", err=True)
+            file = f"{sample.file}, " if opened.files > 1 else ""
+            say(f"{file}line {sample.line}: {sample.reason}", fg="red", err=True)
         more = f" The first {SHOWN_MAX} are shown." if sender.refused > len(sender.shown) else ""
         end = (
             f"{sender.refused:,} rows left out.{more}"

@@ -53,6 +53,8 @@ class Missing:
     ----------
     words
         Cells that mean it beside the usual ones.
+    but
+        Usual ones that do not mean it here.
 
     Examples
     --------
@@ -61,8 +63,8 @@ class Missing:
     [True, True, True, False]
     """
 
-    def __init__(self, words: Iterable[str] = ()):
-        self.words = MISSING | {word.strip().lower() for word in words}
+    def __init__(self, words: Iterable[str] = (), *, but: Iterable[str] = ()):
+        self.words = (MISSING - set(but)) | {word.strip().lower() for word in words}
 
     def __call__(self, cell: str) -> bool:
         """Return whether the text of a cell means that the value is missing."""

@@ -75,7 +75,7 @@ def _of_leakage(seen: Look, table: Table) -> Iterator[str]:
     missing = Missing(columns.missing)
     decimal = columns.decimal or "."
     place = table.places[columns.label or "label"]
-    rows = [row for row in seen.rows if not missing(text_of(row.cells[place]))]
+    rows = [row for row in seen.rows if text_of(row.cells[place]) in seen.label]
     labels: list[Value] = [text_of(row.cells[place]) for row in rows]
     if seen.kind == "regression":
         numbers = [read_number(str(label), decimal) for label in labels]

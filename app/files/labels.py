@@ -2,13 +2,16 @@
 
 from collections.abc import Callable, Iterable
 
-from headrace.app.files.cells import BOOLEANS, InvalidCellError, Missing, make_reader, text_of
+from headrace.app.files.cells import BOOLEANS, Cell, InvalidCellError, Missing, make_reader, text_of
 from headrace.app.files.numbers import Decimal, read_number
 from headrace.learning.task import Kind, Task, Value
 from headrace.learning.task.columns import Columns
 
-PAIRS = [("true", "false"), ("1", "0"), ("yes", "no"), ("y", "n"), ("t", "f"), ("2", "1"), ("1", "-1")]
+PAIRS = [("true", "false"), ("1", "0"), ("yes", "no"), ("y", "n"), ("t", "f"), ("2", "1"), ("1", "-1"), ("+", "-")]
 """Cells that mean true and false. Of numbers the larger one is true."""
+
+CLASSES = ("-", "none")
+"""Cells that mean a missing value, and may be a class among words: `+` and `-`, `none` and `some`."""
 
 CLASSES_MAX = 50
 """Labels with more different whole numbers than this are quantities and not classes."""
@@ -40,6 +43,19 @@ def find_pair(labels: Iterable[str]) -> tuple[str, str] | None:
     """
     written = {normal(label): label for label in labels}
     return next(((written[true], written[false]) for true, false in PAIRS if written.keys() == {true, false}), None)
+
+
+def missing_labels(words: Iterable[str], cells: Iterable[Cell]) -> Missing:
+    """Return which cells of a column of labels are missing: among words fewer than among numbers.
+
+    Examples
+    --------
+    >>> [missing_labels([], cells)("-") for cells in (["+", "-"], ["1.5", "-"])]
+    [False, True]
+    """
+    usual = Missing(words)
+    known = usual.known(cells)
+    return usual if known and all(read_number(one) is not None for one in known) else Missing(words, but=CLASSES)
 
 
 def guess_kind(known: list[str], rows: int, decimal: Decimal = ".", positive: object = None) -> Kind:
@@ -77,7 +93,8 @@ def label_reader(task: Task, columns: Columns, cells: Iterable[str], decimal: De
     >>> label_reader(Task(name="digits", kind="multiclass"), Columns(), ["3", "7"])("5")
     5
     """
-    missing = Missing(columns.missing)
+    cells = list(cells)
+    missing = Missing(columns.missing) if task.kind == "regression" else missing_labels(columns.missing, cells)
     known = list(missing.known(cells))
     read: Callable[[str], Value]
     if task.kind == "binary":

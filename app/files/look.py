@@ -8,7 +8,7 @@ from typing import NamedTuple
 import click
 
 from headrace.app.files.cells import BOOLEANS, Cell, Column, Missing, infer, make_reader, text_of
-from headrace.app.files.labels import find_pair, guess_kind, normal
+from headrace.app.files.labels import find_pair, guess_kind, missing_labels, normal
 from headrace.app.files.numbers import Decimal, find_decimal, read_number
 from headrace.app.files.sources import Named
 from headrace.app.files.table import Row, Table
@@ -147,7 +147,7 @@ class _Looking:
 
     def look(self, file: str, kind: Kind | None, positive: str | None) -> Look:
         label = self.named.label or self._find_label(file)
-        labels = self.known[label]
+        labels = self.known[label] = missing_labels(self.words, self._cells(label)).known(self._cells(label))
         kind = kind or guess_kind(list(labels), sum(labels.values()), self.decimal, positive)
         identity = self.named.id or self._find_id(label)
         time = self.named.time or self._find_time(label, identity)

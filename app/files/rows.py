@@ -63,7 +63,8 @@ class Rows:
         known = {name: self.missing.known(table.column(name, table.first)) for name in (*names, self.label)}
         self.decimal: Decimal = columns.decimal or self._find_decimal(names, known, table)
         self.kept = [self._keep(name, known[name]) for name in names]
-        self.read_label = label_reader(task, columns, known[self.label], self.decimal)
+        labels = map(text_of, table.column(self.label, table.first))
+        self.read_label = label_reader(task, columns, labels, self.decimal)
         self.left_out = [name for name in table.places if name not in excluded and name not in names]
         self._check = Reader(task)
         self._time: Accept | None = None

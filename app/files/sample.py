@@ -42,6 +42,8 @@ class SampleSource:
         Returns how far reading is; if left out, the number of samples taken counts.
     notes
         What the user should know.
+    files
+        The number of files.
     """
 
     def __init__(
@@ -50,8 +52,9 @@ class SampleSource:
         total: int,
         done: Callable[[], int] | None = None,
         notes: Sequence[str] = (),
+        files: int = 1,
     ):
-        self.samples, self.total, self.done, self.notes = samples, total, done, notes
+        self.samples, self.total, self.done, self.notes, self.files = samples, total, done, notes, files
 
 
 def find_reason(check: Reader, value: bytes) -> str:

@@ -89,7 +89,9 @@ class _Files:
         if self.rows is not None and self.rows.left_out and self.task.features is not None:
             self.notes.append(f"Columns left out, not being declared in the settings: {', '.join(self.rows.left_out)}.")
         total = 0 if STDIN in self.files else self._total
-        return SampleSource(self._all(first), total, lambda: self._before + self._stream.bytes, self.notes)
+        return SampleSource(
+            self._all(first), total, lambda: self._before + self._stream.bytes, self.notes, len(self.files)
+        )
 
     def _all(self, first: Iterator[Sample]) -> Iterator[Sample]:
         samples = first

@@ -13,7 +13,10 @@ from pathlib import Path
 import click
 import pytest
 import zstandard
+from rich.progress import Progress
 
+from headrace.app.cli.baseline import read
+from headrace.app.cli.warm_start import Training
 from headrace.app.files.sources import Named, open_source
 from headrace.app.settings import load
 
@@ -384,6 +387,8 @@ def test_a_column_of_numbers_that_a_few_cells_spoil_stays_one_and_its_lines_are_
         (["-1", "1"] * 50, [], "binary", ""),
         (["0.0", "1.0"] * 50, [], "binary", ""),
         (["Y", "N"] * 50, [], "binary", ""),
+        (["-", "+"] * 50, [], "binary", ""),
+        (["none", "some", "many"] * 40, [], "multiclass", ""),
         (["1", "2"] * 50, ["--kind", "multiclass"], "multiclass", ""),
         (["yes", ""] * 50, [], "binary", "50 rows have no label."),
     ],
@@ -395,7 +400,7 @@ def test_init_says_what_is_doubtful_of_the_label(walk, labels, options, kind, sa
     assert said in " ".join(seen.init.out.replace("\n ", "").split())
     if kind == "binary" and len(set(labels)) == 2 and "" not in labels:
         assert {row["label"] for row in seen.records} == {True, False}
-    positive = {"1": True, "2": True, "dog": True, "Y": True, "1.0": True}.get(labels[1])
+    positive = {"1": True, "2": True, "dog": True, "Y": True, "1.0": True, "+": True}.get(labels[1])
     if kind == "binary" and positive and labels[0] != labels[1]:
         assert seen.records[1]["label"] is True
 
@@ -498,6 +503,20 @@ def test_several_files_are_read_one_after_the_other_each_by_its_own_header_and_d
         {"features": {"town": town}, "label": label} for town, label in (("Paris", False), ("Porto", True), ("Rome", True))
     ]  # fmt: skip
     assert source.done() == source.total == sum(path.stat().st_size for path in tmp_path.glob("?.*"))
+
+
+def test_training_and_a_batch_model_read_the_same_files(tmp_path):
+    (tmp_path / "a.csv").write_text("town;price;sold\n" + "Porto;1,5;yes\nParis;NA;no\n" * 30)
+    (tmp_path / "b.csv").write_text("town;price;sold\nPorto;x;yes\nParis;2,5;no\n")
+    features = 'features = { town = { type = "string" }, price = { type = "float", optional = true } }\n'
+    task = task_of(tmp_path, features + '[tasks.ads.columns]\nlabel = "sold"\n')
+    training = Training(task, [str(tmp_path / "*.csv")], Named(), skip_invalid=True)
+    first, second = training.run(2, Progress(disable=True))
+    assert (first.rows, first.learned, first.left_out) == (62, 61, 1)
+    assert (second.rows, second.left_out) == (62, 1)
+    rows, labels = read(open_source(str(tmp_path / "a.csv"), task).samples)
+    assert rows[:2] == [{"town": "Porto", "price": 1.5}, {"town": "Paris"}]
+    assert labels[:2] == [True, False]
 
 
 def test_a_later_file_without_a_column_is_named(tmp_path):
