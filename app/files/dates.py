@@ -58,6 +58,17 @@ def _find_epoch(known: list[str]) -> DateForm | None:
     return "milliseconds" if SECONDS[0] <= low / 1000 and high / 1000 <= SECONDS[1] else None
 
 
+def looks_like_date(text: str) -> bool:
+    """Return whether a cell is written like a date or a time, of whatever form.
+
+    Examples
+    --------
+    >>> looks_like_date("1/2/2026"), looks_like_date("soon")
+    (True, False)
+    """
+    return any(form.fullmatch(text) for form in (ISO, DAYS, CLOCK))
+
+
 def is_ambiguous(cells: Iterable[str]) -> bool:
     """Return whether all cells are dates whose day and month cannot be told apart."""
     known = list(cells)

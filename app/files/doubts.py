@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from headrace.app.files.cells import Missing, make_reader, text_of
+from headrace.app.files.dates import looks_like_date
 from headrace.app.files.labels import ROWS_MIN, all_differ
 from headrace.app.files.leakage import predicts_alone
 from headrace.app.files.look import Look
@@ -40,7 +41,25 @@ def find_doubts(seen: Look, table: Table) -> Iterator[str]:
             yield f"'{name}' has {one.distinct:,} values, and a linear model has a weight for each. Leave it out unless it says much."
         if one.feature and one.distinct == 1 and not one.missing and one.rows >= ROWS_MIN:
             yield f"'{name}' is always {one.shown}, so it says nothing."
+        if one.column.type == "string" and name not in (seen.columns.label, seen.columns.id, seen.columns.key):
+            yield from _of_strings(seen, table, name)
     yield from _of_leakage(seen, table)
+
+
+def _of_strings(seen: Look, table: Table, name: str) -> Iterator[str]:
+    """Yield that most cells of a column of strings are numbers or dates, as the rest may be mistakes."""
+    place, missing = table.places[name], Missing(seen.columns.missing)
+    known = missing.known(row.cells[place] for row in seen.rows)
+    decimal, count = seen.columns.decimal or ".", sum(known.values())
+    looks = {
+        "numbers": lambda text: read_number(text, decimal) is not None,
+        "dates": looks_like_date,
+    }
+    for noun, is_one in looks.items():
+        others = [text for text in known if not is_one(text)]
+        if others and count >= ROWS_MIN and 2 * sum(known[text] for text in others) <= count:
+            shown = ", ".join(f"'{text[:20]}'" for text in others[:LINES])
+            yield f"Most cells of '{name}' are {noun}, but {shown} are none, so all are taken for strings. Mend them, or add them to missing."
 
 
 def _of_label(seen: Look) -> Iterator[str]:

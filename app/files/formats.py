@@ -41,7 +41,11 @@ def read_stream(
             raise click.UsageError(f"{stream.name} is no {COLUMNAR[suffix]} file.")
     begin = head.lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n\0")
     is_text = any(suffix in (".csv", ".tsv") for suffix in suffixes[-2:])
-    if any(suffix in JSON for suffix in suffixes[-2:]) or (begin.startswith((b"{", b"[{")) and not is_text):
+    if (
+        any(suffix in JSON for suffix in suffixes[-2:])
+        or begin.startswith((b'{"', b"[{"))
+        or (begin.startswith(b"{") and not is_text)
+    ):
         return read_json_lines(stream, wanted, is_open=is_open)
     if b"\0" in head and not head.startswith((b"\xff\xfe", b"\xfe\xff")) and head.count(0) < len(head) / 5:
         raise click.UsageError(f"{stream.name} is no text. Name a text table, JSON lines, Parquet or Arrow file.")

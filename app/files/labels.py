@@ -7,7 +7,8 @@ from headrace.app.files.numbers import Decimal, read_number
 from headrace.learning.task import Kind, Task, Value
 from headrace.learning.task.columns import Columns
 
-PAIRS = [("true", "false"), ("1", "0"), ("yes", "no"), ("y", "n"), ("t", "f"), ("2", "1"), ("1", "-1"), ("+", "-")]
+PAIRS = [("true", "false"), ("1", "0"), ("yes", "no"), ("y", "n"), ("t", "f"), ("2", "1"), ("1", "-1"), ("+", "-"),
+         ("ja", "nein"), ("oui", "non"), ("si", "no"), ("sim", "não")]  # fmt: skip
 """Cells that mean true and false. Of numbers the larger one is true."""
 
 CLASSES = ("-", "none")

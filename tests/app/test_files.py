@@ -369,6 +369,17 @@ def test_a_column_of_numbers_that_a_few_cells_spoil_stays_one_and_its_lines_are_
     ]
 
 
+def test_a_column_is_no_silent_category_because_of_words_or_broken_dates(walk):
+    cells = [["1", "2", "5 km", "9 km"][n % 4] if n % 3 else str(n) for n in range(100)]
+    seen = walk("km.csv", numbers(cells))
+    said = " ".join(seen.init.out.replace("\n ", "").split())
+    assert seen.declared["amount"] == "string"
+    assert "Most cells of 'amount' are numbers, but '5 km', '9 km' are none" in said
+    (seen.path.parent / "headrace.toml").unlink()
+    seen = walk("days.csv", numbers([f"2026-01-{n % 28 + 1:02}" if n % 9 else "soon" for n in range(100)], name="day"))
+    assert "Most cells of 'day' are dates, but 'soon' are none" in " ".join(seen.init.out.replace("\n ", "").split())
+
+
 @pytest.mark.parametrize(
     ("labels", "options", "kind", "said"),
     [
@@ -388,6 +399,7 @@ def test_a_column_of_numbers_that_a_few_cells_spoil_stays_one_and_its_lines_are_
         (["0.0", "1.0"] * 50, [], "binary", ""),
         (["Y", "N"] * 50, [], "binary", ""),
         (["-", "+"] * 50, [], "binary", ""),
+        (["nein", "ja"] * 50, [], "binary", ""),
         (["none", "some", "many"] * 40, [], "multiclass", ""),
         (["1", "2"] * 50, ["--kind", "multiclass"], "multiclass", ""),
         (["yes", ""] * 50, [], "binary", "50 rows have no label."),
@@ -400,7 +412,7 @@ def test_init_says_what_is_doubtful_of_the_label(walk, labels, options, kind, sa
     assert said in " ".join(seen.init.out.replace("\n ", "").split())
     if kind == "binary" and len(set(labels)) == 2 and "" not in labels:
         assert {row["label"] for row in seen.records} == {True, False}
-    positive = {"1": True, "2": True, "dog": True, "Y": True, "1.0": True, "+": True}.get(labels[1])
+    positive = {"1": True, "2": True, "dog": True, "Y": True, "1.0": True, "+": True, "ja": True}.get(labels[1])
     if kind == "binary" and positive and labels[0] != labels[1]:
         assert seen.records[1]["label"] is True
 
