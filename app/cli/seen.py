@@ -4,7 +4,6 @@ import io
 import textwrap
 from pathlib import Path
 
-import click
 from rich.table import Table as Grid
 
 from headrace.app.cli.screen import Screen
@@ -22,8 +21,9 @@ NAME, SHOWN = 15, 16
 
 def show(seen: Look, file: str, doubts: list[str]) -> None:
     """Print what was seen of each column, and the doubts."""
-    click.echo(
-        f"{printable(cut(Path(file).name, 40))}: {len(seen.rows):,} rows{' were read' if len(seen.rows) >= 100_000 else ''}, {len(seen.seen)} columns.\n"
+    say(
+        f"{printable(cut(Path(file).name, 40))}: {len(seen.rows):,} rows{' were read' if len(seen.rows) >= 100_000 else ''}, {len(seen.seen)} columns.",
+        "",
     )
     grid = Grid(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     grid.add_column("column", no_wrap=True)
@@ -45,7 +45,7 @@ def show(seen: Look, file: str, doubts: list[str]) -> None:
     Screen(width=WIDTH, file=text).print(grid)
     for line in text.getvalue().splitlines():
         say(line.rstrip())
-    click.echo()
+    say("")
     for doubt in [*seen.notes, *doubts]:
         for line in textwrap.wrap(
             printable(doubt),
@@ -57,7 +57,7 @@ def show(seen: Look, file: str, doubts: list[str]) -> None:
         ):
             say(line, fg="yellow")
     if seen.notes or doubts:
-        click.echo()
+        say("")
 
 
 def cut(text: str, width: int) -> str:

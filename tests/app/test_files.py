@@ -16,6 +16,7 @@ import zstandard
 from rich.progress import Progress
 
 from headrace.app.cli.baseline import read
+from headrace.app.cli.predict import parse_features
 from headrace.app.cli.warm_start import Training
 from headrace.app.files.sources import Named, open_source
 from headrace.app.settings import load
@@ -612,3 +613,13 @@ def test_no_label_and_no_kind_break_init(headrace, tmp_path, kind, cells):
     is_open = kind == "binary" and cells not in (["", "NA"], ["true", "false"])
     assert called.status == (2 if is_open else 0), called.err
     assert ("which label means true?" in called.err) == is_open
+
+
+def test_a_question_is_written_like_the_files(tmp_path):
+    features = 'features = { price = { type = "float" }, day = { type = "float" }, town = { type = "string", optional = true } }\n'
+    task = task_of(tmp_path, features + '[tasks.ads.columns]\ndecimal = ","\ndates = { day = "d/m/y" }\n')
+    asked = parse_features(("price=1.234,50 €", "day=1.1.2026", "town=NA"), None, task)
+    assert asked == {"price": 1234.5, "day": 1767225600.0}
+    assert parse_features(("a=1.5", "b=x", "c=true"), None, task_of(tmp_path)) == {"a": 1.5, "b": "x", "c": True}
+    with pytest.raises(click.UsageError, match="'price' holds numbers, and 'much' is none"):
+        parse_features(("price=much",), None, task)
