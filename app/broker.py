@@ -1,8 +1,11 @@
 """Runs the embedded broker for the demo and for users without Kafka: Tansu, which is Kafka-compatible and keeps everything in memory."""
 
 import asyncio
+import ctypes
+import signal
 import socket
 import subprocess
+import sys
 import time
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,6 +15,9 @@ from headrace.tables.kafka.clients import Brokers
 from headrace.tables.kafka.ends import EMBEDDED_CLUSTER
 
 READY_SECONDS = 20.0
+
+PR_SET_PDEATHSIG = 1
+"""Of `prctl(2)`."""
 
 
 def binary() -> Path:
@@ -43,6 +49,7 @@ def start(address: str) -> subprocess.Popen[bytes]:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
+        preexec_fn=_end_with_parent,  # noqa: PLW1509 it takes no lock
     )
     deadline = time.monotonic() + READY_SECONDS
     while not is_listening(host, int(port)):
@@ -51,6 +58,12 @@ def start(address: str) -> subprocess.Popen[bytes]:
             raise BrokerError(f"the embedded broker did not start on {address}.", "Try another port: set broker.url.")
         time.sleep(0.05)
     return process
+
+
+def _end_with_parent() -> None:
+    """Ask Linux to end this process when its parent has ended, however that was: a broker left behind would hold its address."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def is_listening(host: str, port: int) -> bool:

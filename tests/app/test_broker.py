@@ -1,12 +1,15 @@
 """The embedded broker: it starts, serves and stops, and an error says why it cannot start."""
 
 import asyncio
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
-from harness import free_port, read_all
+from harness import free_port, read_all, wait_for
 
 from headrace.app import broker as embedded
 from headrace.learning.errors import BrokerError
@@ -113,6 +116,17 @@ def test_it_answers_once_started_and_not_once_stopped(running):
     process.terminate()
     process.wait(10)
     assert not embedded.is_listening(host, int(port))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere only a signal that can be caught ends it")
+@pytest.mark.parametrize("by", [signal.SIGHUP, signal.SIGKILL])
+def test_no_broker_is_left_behind_by_a_terminal_that_is_closed_or_a_command_that_is_killed(by):
+    port = free_port()
+    command = subprocess.Popen([sys.executable, "-m", "headrace", "broker", "--listen", f"127.0.0.1:{port}"])
+    wait_for(lambda: embedded.is_listening("127.0.0.1", port), 30, "it listens")
+    command.send_signal(by)
+    command.wait(10)
+    wait_for(lambda: not embedded.is_listening("127.0.0.1", port), 10, "nothing listens there")
 
 
 def test_it_listens_on_the_loopback_only(running):
