@@ -24,7 +24,7 @@ WANTED = {"since": float, "arm": str, "metric": TaskMetric}
 class History(Resource):
     """The points of the history of all shards of a task, as `<task>.history` has them: the same from every worker."""
 
-    @contract(role="predict", gives=HistoryPoints, problems=(422, 503), parameters=WANTED)
+    @contract(role="predict", gives=HistoryPoints, problems=(404, 422, 503), parameters=WANTED)
     async def get(self, request: web.Request, task: str) -> web.Response:
         """List the points of all shards since a log time, with the metrics of all arms or of one, all metrics or one."""
         served = self.serving.task(task)
