@@ -23,6 +23,8 @@ from prediction import feed
 from headrace.learning.task import Task
 
 ROWS = 1_250
+END = ROWS + 1
+"""Behind the rows is the definition, which the first owner appends."""
 SECONDS_MAX = 60
 """How long a worker may take to be ready."""
 
@@ -77,13 +79,13 @@ def main() -> None:
                     start("first start", worker)
                     continue
                 worker.start().wait_ready()
-                harness.wait_for(lambda: position(worker, task) == ROWS, 30, "all rows learned")  # noqa: B023
+                harness.wait_for(lambda: position(worker, task) == END, 30, "all rows learned")  # noqa: B023
                 for _ in range(options.rounds):
                     time.sleep(1.5)  # a snapshot is due after one second
                     worker.stop("SIGKILL")
                     start(f"killed, {name}", worker)
-                    if position(worker, task) != ROWS:
-                        raise RuntimeError(f"ready at {position(worker, task)}, not at {ROWS}, where it was killed")
+                    if position(worker, task) != END:
+                        raise RuntimeError(f"ready at {position(worker, task)}, not at {END}, where it was killed")
             finally:
                 worker.stop("SIGKILL")
     figures = {
