@@ -69,9 +69,9 @@ def check_metric(kind: Kind, metric: str | None) -> None:
         raise Problem(422, "metric", detail, f"Use one of {', '.join(known)}.")
 
 
-def check_arm(arm: str | None, known: Collection[str]) -> None:
+def check_arm(arm: str, known: Collection[str]) -> None:
     """Raise Problem 404 if none of these arms has this name."""
-    if arm is not None and arm not in known:
+    if arm not in known:
         names = sorted(known, key=lambda name: (name != CHAMPION, name))
         raise Problem(404, "unknown_arm", f"the task has no arm '{arm[:80]}'.", f"Use one of {', '.join(names)}.")
 
@@ -119,5 +119,6 @@ def _write(table: Table, since: float, arm: str | None, metric: str | None, arms
     `arms` are those that there are; the points have those that there were, too.
     """
     points = table.points()
-    check_arm(arm, {*arms, *(name for point in points for name in point.arms)})
+    if arm is not None:
+        check_arm(arm, {*arms, *(name for point in points for name in point.arms)})
     return msgspec.json.encode(HistoryPoints(list(choose(points, since, arm, metric))))

@@ -30,6 +30,17 @@ class Loaded(NamedTuple):
     model: Any
 
 
+class Replaced(NamedTuple):
+    """The version that the champion was saved as before another model took its place, and the version of that one."""
+
+    before: Version
+    after: Version
+
+    def say_promoted(self, name: str) -> str:
+        """Say that the arm of this name was promoted."""
+        return f"promoted {name} as {self.after.id}; before it was {self.before.id}"
+
+
 def save_version(state: State, turn: Turn, reason: Reason, keep: str | None = None) -> Version:
     """Save the champion as a version, unless it is one as it stands; drop those that are not kept any more.
 
@@ -101,9 +112,8 @@ def find_version(state: State, name: str) -> Version | None:
     if found is None:
         return None
     parent = versions.saved.get(found.parent or "")
-    took_its_place = (
-        parent is not None and parent.position == found.position
-    )  # saved one after the other, as one replaced the other
+    # A model that replaced another one was saved right after it.
+    took_its_place = parent is not None and parent.position == found.position
     return parent if took_its_place or found.digest == arm.digest else found
 
 
@@ -182,13 +192,6 @@ def replace(state: State, loaded: Loaded, version: str | None, updates: int) -> 
     """Put another model in the place of the champion's."""
     state.arms[CHAMPION].replace(loaded.task, loaded.model, version, updates, state.clock)
     begin_anew(state)
-
-
-class Replaced(NamedTuple):
-    """The version that the champion was saved as before another model took its place, and the version of that one."""
-
-    before: Version
-    after: Version
 
 
 def put_new(state: State, turn: Turn, loaded: Loaded, updates: int, reason: Reason) -> Replaced:

@@ -25,5 +25,4 @@ def promote(state: State, turn: Turn, arguments: Promote) -> str:
     if challenger is None or challenger.role != "challenger":
         others = ", ".join(name for name, arm in state.arms.items() if arm.role == "challenger")
         raise Refusal(f"there is no challenger '{arguments.arm[:80]}'. There are: {others or 'none'}.")
-    replaced = promote_arm(state, turn, arguments.arm)
-    return f"promoted {arguments.arm} as {replaced.after.id}; before it was {replaced.before.id}"
+    return promote_arm(state, turn, arguments.arm).say_promoted(arguments.arm)

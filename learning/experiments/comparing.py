@@ -140,6 +140,12 @@ class Comparing:
         count = self.difference.count
         return (self.sum_a / count, self.sum_b / count) if count else None
 
+    @property
+    def mean_difference(self) -> float | None:
+        """The mean loss of `a` less that of `b`; None before the first label."""
+        means = self.means
+        return None if means is None else means[0] - means[1]
+
     def describe(self, partition: int) -> ExperimentStatus:
         """Describe the experiment on a shard."""
         low, high = self.difference.bounds()
@@ -156,7 +162,7 @@ class Comparing:
             count=self.difference.count,
             mean_a=mean_a,
             mean_b=mean_b,
-            difference=None if mean_a is None or mean_b is None else mean_a - mean_b,
+            difference=self.mean_difference,
             low=low,
             high=high,
             verdict=self.verdict,

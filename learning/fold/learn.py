@@ -142,10 +142,10 @@ def learn(parts: LearnerParts, features: dict[str, Value], label: Label) -> None
         parts.batch.collect(LabelledFeatures(features, label), state.clock)
 
 
-def teach(name: str, arm: Arm, features: dict[str, Value], label: Label) -> None:
-    """Let an arm learn a label; what its model raises tells of the arm."""
+def teach(name: str, arm: Arm, features: dict[str, Value], label: Label, *, again: bool = False) -> None:
+    """Let an arm learn a label, or learn it again; an error of its model gets a note that names the arm."""
     try:
-        arm.learn(features, label)
+        (arm.rehearse if again else arm.learn)(features, label)
     except BaseException as error:
         blame(error, name, arm)
         raise
@@ -162,11 +162,7 @@ def rehearse(parts: LearnerParts, features: dict[str, Value], label: Label) -> N
     assert settings is not None
     for row in parts.state.reservoir.add(features, label, settings):
         for name, arm in parts.state.arms.items():
-            try:
-                arm.rehearse(row.features, row.label)
-            except BaseException as error:
-                blame(error, name, arm)
-                raise
+            teach(name, arm, row.features, row.label, again=True)
 
 
 def learn_collected(parts: LearnerParts, turn: Turn) -> Iterator[list[Effect]]:
@@ -187,9 +183,8 @@ def learn_rows(parts: LearnerParts, turn: Turn, rows: list[LabelledFeatures]) ->
     state, update = parts.state, parts.task.update
     each = dict(state.arms)
     if update is not None and update.gradient == "mean":
-        for name in [
-            name for name, arm in each.items() if arm.takes_means
-        ]:  # a champion that is to be replaced may not
+        takers = [name for name, arm in each.items() if arm.takes_means]  # a champion that is to be replaced may not
+        for name in takers:
             each.pop(name).learn_mean(rows)
     for start in range(0, len(rows), CHUNK):
         chunk = rows[start : start + CHUNK]

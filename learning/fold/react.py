@@ -102,9 +102,8 @@ def _promote(state: State, turn: Turn, signal: Signal, experiment: Comparing) ->
         return f"recommended: promote {experiment.b}"
     before = state.arms[CHAMPION].digest
     try:
-        replaced = promote_arm(state, turn, experiment.b)
+        did = promote_arm(state, turn, experiment.b).say_promoted(experiment.b)
     except SnapshotError as reason:
         return f"not promoted: {reason}"
-    did = f"promoted {experiment.b} as {replaced.after.id}; before it was {replaced.before.id}"
     tell(state, turn, signal.id, reaction="promote", mode="auto", did=did, before=before)
     return did

@@ -48,6 +48,6 @@ def _weighed(arm: str, detector: str, watched: str, tested: EDetector) -> Weighe
 
 
 def _bounds(experiment: Comparing) -> ExperimentMeasured:
-    one = experiment.describe(0)
-    assert one.difference is not None  # there is a label
-    return ExperimentMeasured(one.a, one.b, one.count, one.difference, one.low, one.high)
+    difference, (low, high) = experiment.mean_difference, experiment.difference.bounds()
+    assert difference is not None  # there is a label
+    return ExperimentMeasured(experiment.a, experiment.b, experiment.difference.count, difference, low, high)

@@ -241,9 +241,8 @@ def check_file(task: Task, digest: str) -> None:
     made_of = {name: str(value) for name, value in spec_of(task, digest).items() if name != "use"}
     model = FROZEN[task.kind](**made_of)
     labels = _labels(made_of.get("labels", "[]"))
-    agreeing = Counter[
-        int
-    ]()  # for each column: the rows for which its label is predicted, less those for which another one is
+    # For each column: the rows for which its label is predicted, less those for which another one is.
+    agreeing = Counter[int]()
     for row, x in enumerate(_examples(task.features)):
         outputs = model.run(x)
         try:
@@ -259,12 +258,10 @@ def check_file(task: Task, digest: str) -> None:
         if outputs is not None and answer and max(answer) >= CLEAR and (said := read_class(outputs)) is not None:
             column = answer.index(max(answer))
             agreeing[column] += 1 if place_of(said, labels) == column else -1
-    if (
-        task.kind == "multiclass" and min(agreeing.values(), default=0) < 0
-    ):  # for two classes it is a threshold of its own
-        what = (
-            f"the ONNX file {digest[:16]} does not fit the task: its columns are not in the order {json.dumps(labels)}"
-        )
+    # A model of two classes may have a threshold of its own.
+    if task.kind == "multiclass" and min(agreeing.values(), default=0) < 0:
+        order = json.dumps(labels)
+        what = f"the ONNX file {digest[:16]} does not fit the task: its columns are not in the order {order}"
         raise ModelError(f"{what}, since it predicts other classes.", "Declare the labels in the order of its classes.")
 
 
