@@ -1,4 +1,4 @@
-"""The answer to a question, and what is appended to the log."""
+"""The answers to prediction requests, and the log positions of appended records."""
 
 from typing import Annotated
 

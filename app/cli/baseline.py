@@ -69,8 +69,7 @@ def baseline(
             f"{path} is there already, and the log may name it. Keep it, and name another: --out FILE."
         )
     opened = open_source(source, wanted, Named(label, identity, key))
-    for note in opened.notes:
-        say(note, fg="yellow", err=True)
+    say(*opened.notes, fg="yellow", err=True)
     rows, labels = read(islice(opened.samples, limit))
     if len(rows) < ROWS_MIN:
         raise click.ClickException(

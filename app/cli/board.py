@@ -95,7 +95,7 @@ class TaskBoard:
 
 
 def as_table(boards: dict[str, TaskBoard], address: str, now: datetime, width: int) -> RenderableType:
-    """Show all tasks as one table of at most so many characters, with a line above it that says when, and lines below it for what is wrong."""
+    """Show all tasks in one table, at most `width` characters wide, with the time in a line above it and errors in lines below it."""
     failures = {board.failure for board in boards.values() if board.failure}
     head = styled(f"{address}  {now:%Y-%m-%d %H:%M:%S} UTC", "bold")
     columns, dropped = list(COLUMNS), list[str]()

@@ -60,7 +60,7 @@ def init(
     task: str | None,
     add: bool,
 ) -> None:
-    """Look at FILE, say what is in it, and write a headrace.toml for it; without FILE, for an example.
+    """Inspect FILE, print what it contains, and write a headrace.toml for it; without FILE, for an example.
 
     FILE holds labelled samples, and is whatever headrace send takes: CSV, JSON lines, Parquet, packed or not. Of several the first is looked
     at. What was found out of the columns (label, id, key, time, decimal sign, missing values, dates) stands in the table
@@ -137,7 +137,7 @@ def _read_before(path: Path, *, add: bool) -> str | None:
 
 
 def _look(names: Sequence[str], named: Named, kind: Kind | None, positive: str | None, name: str) -> tuple[str, str]:
-    """Look at the first of these files, and say what is there; return the tables of the task, and features as an example."""
+    """Inspect the first of these files and print what it contains; return the tables of the task, and features for an example of a prediction."""
     file = expand(names)[0]
     stream, encoding, notes = Stream(file), None, list[str]()
     try:
@@ -162,7 +162,7 @@ def _look(names: Sequence[str], named: Named, kind: Kind | None, positive: str |
 
 
 def _write(path: Path, text: str, *, is_new: bool) -> None:
-    """Write the settings, and a key beside new ones."""
+    """Write the settings file; with a new one, also a snapshot key beside it."""
     secret = path.parent / KEY
     try:
         made = make_key(secret) if is_new else False

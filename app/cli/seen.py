@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.table import Table as Grid
 
 from headrace.app.cli.screen import Screen
-from headrace.app.cli.terminal import printable, say
+from headrace.app.cli.terminal import printable, say, shortened
 from headrace.app.files.look import Look, Seen
 
 WIDTH = 80
@@ -22,7 +22,7 @@ NAME, SHOWN = 15, 16
 def show(seen: Look, file: str, doubts: list[str]) -> None:
     """Print what was seen of each column, and the doubts."""
     say(
-        f"{printable(cut(Path(file).name, 40))}: {len(seen.rows):,} rows{' were read' if len(seen.rows) >= 100_000 else ''}, {len(seen.seen)} columns.",
+        f"{shortened(Path(file).name, 40)}: {len(seen.rows):,} rows{' were read' if len(seen.rows) >= 100_000 else ''}, {len(seen.seen)} columns.",
         "",
     )
     grid = Grid(box=None, pad_edge=False, padding=(0, 2, 0, 0))
@@ -34,11 +34,11 @@ def show(seen: Look, file: str, doubts: list[str]) -> None:
     grid.add_column("becomes", no_wrap=True)
     for one in seen.seen.values():
         grid.add_row(
-            cut(one.name, NAME),
+            shortened(one.name, NAME),
             TYPES[one.column.type] if one.distinct else "nothing",
             f"{one.distinct:,}",
             share(one),
-            cut(one.shown, SHOWN),
+            shortened(one.shown, SHOWN),
             one.becomes,
         )
     text = io.StringIO()
@@ -58,17 +58,6 @@ def show(seen: Look, file: str, doubts: list[str]) -> None:
             say(line, fg="yellow")
     if seen.notes or doubts:
         say("")
-
-
-def cut(text: str, width: int) -> str:
-    """Shorten a text to so many characters.
-
-    Examples
-    --------
-    >>> cut("a long name of a column", 10)
-    'a long ...'
-    """
-    return text if len(text) <= width else text[: width - 3] + "..."
 
 
 def share(one: Seen) -> str:

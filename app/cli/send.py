@@ -93,8 +93,7 @@ def send(
     """
     wanted = task_of(settings, task)
     opened = open_source(sources, wanted, Named(label, identity, key, time))
-    for note in opened.notes:
-        say(note, fg="yellow", err=True)
+    say(*opened.notes, fg="yellow", err=True)
     sender = Sender(settings.brokers, wanted, rate, pack, delay, skip_invalid=skip_invalid)
     started = monotonic()
     try:

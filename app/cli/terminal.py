@@ -28,10 +28,16 @@ def printable(text: str, *, keep: str = "") -> str:
     return "".join(one if one.isprintable() or one in keep else one.encode("unicode_escape").decode() for one in text)
 
 
-def shortened(text: str) -> str:
-    """Write a text as `printable` does, and cut it off after `SHOWN` characters."""
+def shortened(text: str, width: int = SHOWN) -> str:
+    """Write a text as `printable` does, and cut it off after so many characters.
+
+    Examples
+    --------
+    >>> shortened("a long name of a column", 10)
+    'a long ...'
+    """
     shown = printable(text)
-    return shown if len(shown) <= SHOWN else shown[: SHOWN - 3] + "..."
+    return shown if len(shown) <= width else shown[: width - 3] + "..."
 
 
 def say(*lines: str, fg: str | None = None, bold: bool = False, err: bool = False) -> None:

@@ -160,8 +160,8 @@ class Training:
                 self.fold.begin_again()
             before, result = self.fold.champion.updates, Pass()
             source = open_source(self.files, self.task, self.named)
-            for note in [] if number else source.notes:
-                say(note, fg="yellow", err=True)
+            if not number:
+                say(*source.notes, fg="yellow", err=True)
             shown = 0.0
             for at, sample in enumerate(source.samples, 1):
                 self._learn(sample, result)

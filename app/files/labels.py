@@ -21,7 +21,7 @@ ROWS_MIN = 20
 """The fewest rows from which it can be told that labels are all different."""
 
 
-def normal(cell: object) -> str:
+def normal(cell: Cell) -> str:
     """Return the form in which cells are compared: lower case, `1.0` as `1`.
 
     Examples
@@ -29,7 +29,7 @@ def normal(cell: object) -> str:
     >>> normal(" Yes "), normal("1.0"), normal(True), normal("-1")
     ('yes', '1', 'true', '-1')
     """
-    text = (cell if isinstance(cell, str) else text_of(cell)).strip().lower()  # type: ignore[arg-type]
+    text = text_of(cell).lower()
     number = None if text.isalpha() else read_number(text)
     return str(int(number)) if number is not None and number.is_integer() else text
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import click
 
 from headrace.app.files.cells import BOOLEANS, Cell, Column, Missing, infer, make_reader, text_of
+from headrace.app.files.dates import EPOCH
 from headrace.app.files.labels import find_pair, guess_kind, missing_labels, normal
 from headrace.app.files.numbers import Decimal, find_decimal, read_number
 from headrace.app.files.sources import Named
@@ -41,9 +42,6 @@ WORD_MIN = 5
 
 TEXT = 40
 """Strings that have more characters on average are text."""
-
-
-EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
 class Seen(NamedTuple):
@@ -84,9 +82,7 @@ def look(table: Table, file: str, named: Named, kind: Kind | None = None, positi
     if not table.header:
         raise click.UsageError(f"{file} is empty.")
     table.check(file)
-    for option, name in (("--label", named.label), ("--id", named.id), ("--key", named.key), ("--time", named.time)):
-        if name is not None:
-            table.find(name, option)
+    table.check_named(named.label, named.id, named.key, named.time)
     width = len(table.header)
     rows = [row for row in islice(table.rows, ROWS_READ) if not row.error and len(row.cells) == width]
     if not rows:

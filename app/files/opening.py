@@ -31,7 +31,7 @@ def expand(names: Sequence[str]) -> list[str]:
     found: list[str] = []
     for name in names:
         path = Path(name)
-        if name == STDIN or name.startswith("river:") or path.is_file():
+        if name == STDIN or path.is_file():
             found.append(name)
         elif path.is_dir():
             raise click.UsageError(f"{name} cannot be read: it is a folder. Name its files: '{name.rstrip('/')}/*'.")

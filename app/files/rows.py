@@ -52,7 +52,7 @@ class Rows:
         self.task, self.columns = task, columns
         self.label = columns.label or "label"
         self.missing = Missing(columns.missing)
-        self._check_named(table)
+        table.check_named(self.label, columns.id, columns.key, columns.time)
         excluded = {self.label, columns.id, columns.key, columns.time}
         declared = task.features
         names = [
@@ -97,16 +97,11 @@ class Rows:
             form = infer(name, known, self.decimal).form
         return Kept(name, type_, form)
 
-    def _check_named(self, table: Table) -> None:
-        columns = self.columns
-        for option, name in (("--label", self.label), ("--id", columns.id), ("--key", columns.key), ("--time", columns.time)):  # fmt: skip
-            if name is not None:
-                table.find(name, option)
-
     def samples(self, table: Table, file: str) -> Iterable[Sample]:
         """Yield a sample for each row of a table."""
         table.check(file)
-        self._check_named(table)
+        columns = self.columns
+        table.check_named(self.label, columns.id, columns.key, columns.time)
         make = self._maker(table, file)
         return map(make, table.rows)
 

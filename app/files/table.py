@@ -90,13 +90,13 @@ class Table:
         place, width = self.places[name], len(self.header)
         return (row.cells[place] for row in rows if not row.error and len(row.cells) == width)
 
-    def find(self, name: str, option: str) -> int:
-        """Return the place of a column; a usage error, which names the nearest one, if there is none of this name."""
-        if name not in self.places:
-            near = difflib.get_close_matches(name, self.places, 1)
-            hint = f"Did you mean '{near[0]}'?" if near else f"Columns: {', '.join(list(self.places)[:50])}."
-            raise click.UsageError(f"there is no column '{name}' ({option}). {hint}")
-        return self.places[name]
+    def check_named(self, label: str | None, id_: str | None, key: str | None, time: str | None) -> None:
+        """Raise a usage error, which names the nearest column, if a column that has a role is not there. None: no column has it."""
+        for option, name in (("--label", label), ("--id", id_), ("--key", key), ("--time", time)):
+            if name is not None and name not in self.places:
+                near = difflib.get_close_matches(name, self.places, 1)
+                hint = f"Did you mean '{near[0]}'?" if near else f"Columns: {', '.join(list(self.places)[:50])}."
+                raise click.UsageError(f"there is no column '{name}' ({option}). {hint}")
 
 
 def read_text_table(stream: Stream, encoding: str | None = None) -> Table:
