@@ -99,7 +99,7 @@ function take(event) {
   shards();
   showVersions(versions, () => live, look);
   const ids = JSON.stringify(event.shards.map(shard => [shard.signals, shard.versions, shard.arms?.champion?.role]));
-  if (ids !== seenIds) { seenIds = ids; look(); }
+  if (ids !== seenIds) { seenIds = ids; look().catch(() => { seenIds = ""; }); } // the next event tries again
 }
 
 const sum = (event, name) => event.shards.reduce((total, shard) => total + (shard[name] ?? 0), 0);
