@@ -2,7 +2,7 @@
 
     PYTHONHASHSEED=0 PYTHONPATH=. .venv/bin/python benchmarks/experiments.py [--runs 10000] [--records 20000] [--budget 200000]
 
-Two arms err at random; each label is one pair of losses. Every run looks at its verdict at each eighth label, as the fold does. First A/A: both
+Two arms err at random; each label is one pair of losses. Every run looks at its verdict at each label, as the fold does. First A/A: both
 err equally often, so every `b_better` is a false promotion, and their share must be at most `alpha`. Beside it a z-test of 5 % that is made
 for one look at the end, and is looked at as often. Then A/B: arm b errs less. It prints the share of the runs that say so, and the labels
 until then, median and the middle 80 %.
@@ -17,7 +17,6 @@ import time
 import numpy as np
 from scipy import special, stats
 
-from headrace.learning.experiments.comparing import LOOK
 from headrace.learning.sequential import Difference
 from headrace.learning.sequential.difference import RANGE, TIGHTEST
 
@@ -83,8 +82,6 @@ def run(runs: int, records: int, gain: float, margin: float, seed: int) -> tuple
         side.update(differences)
         for number, one in enumerate(kept):
             one.update(float(differences[number]))
-        if at % LOOK:
-            continue
         a, b, alike = side.verdicts(margin)
         for number, one in enumerate(kept):
             if said[number] == "continue":
@@ -107,7 +104,7 @@ def main() -> None:
     options = parser.parse_args()
     started = time.monotonic()
     print(
-        f"A/A, {options.runs:,} experiments of {options.records:,} labels, alpha {ALPHA}, each looked at every {LOOK} labels\n"
+        f"A/A, {options.runs:,} experiments of {options.records:,} labels, alpha {ALPHA}, each looked at after every label\n"
     )
     print("| Margin | False promotions, 95 % interval | By a z-test that is looked at as often |\n|---|---|---|")
     for margin in (0.0, 0.005):

@@ -1,5 +1,6 @@
 """A turn: the message that is being folded, its current row, and the effects of that row."""
 
+from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
 from headrace.learning.codes import AlertCode, RefusalCode
@@ -18,6 +19,21 @@ class Origin(NamedTuple):
     row: int
     key: bytes | None
     line: bytes
+
+
+class Noticed(NamedTuple):
+    """What was noticed, and about which model.
+
+    Parameters
+    ----------
+    notice
+        What was noticed.
+    since
+        The step at which the model that it is about got its place; 0 where it is about the records.
+    """
+
+    notice: Notice
+    since: int
 
 
 class Refusals(Protocol):
@@ -75,7 +91,7 @@ class Turn:
         self.row = 0
         self.clock = clock
         self.held: Origin | None = None
-        self.noticed: list[Notice] = []
+        self.noticed: list[Noticed] = []
         self._refusals = refusals
         self._effects: list[Effect] = []
         self._ids = 0
@@ -104,6 +120,10 @@ class Turn:
     def emit(self, effect: Effect) -> None:
         """Add an effect to be published."""
         self._effects.append(effect)
+
+    def notice(self, notices: Iterable[Notice], since: int = 0) -> None:
+        """Note what was noticed, about the model that got its place at a step, or about the records."""
+        self.noticed += [Noticed(notice, since) for notice in notices]
 
     def alert(self, code: AlertCode, detail: str) -> None:
         """Emit an alert for an operator; `code` is stable, `detail` is for people."""

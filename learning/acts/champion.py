@@ -10,7 +10,6 @@ from headrace.learning.effects import Saved
 from headrace.learning.encoding import decode, encode
 from headrace.learning.errors import ModelError, SnapshotError, VersionError
 from headrace.learning.guards.degraded import Degraded
-from headrace.learning.metrics import Scoreboard
 from headrace.learning.models import build
 from headrace.learning.models.likeness import check_like
 from headrace.learning.models.named import require_named
@@ -41,7 +40,9 @@ class Replaced(NamedTuple):
         return f"promoted {name} as {self.after.id}; before it was {self.before.id}"
 
 
-def save_version(state: State, turn: Turn, reason: Reason, keep: str | None = None) -> Version:
+def save_version(
+    state: State, turn: Turn, reason: Reason, keep: str | None = None, replaces: Version | None = None
+) -> Version:
     """Save the champion as a version, unless it is one as it stands; drop those that are not kept any more.
 
     Parameters
@@ -52,6 +53,8 @@ def save_version(state: State, turn: Turn, reason: Reason, keep: str | None = No
         Why.
     keep
         The id of a version that must not be dropped now.
+    replaces
+        The version in whose place the champion was just put; it is not dropped now either.
 
     Raises
     ------
@@ -79,12 +82,13 @@ def save_version(state: State, turn: Turn, reason: Reason, keep: str | None = No
         error=board.recent_error() if len(board.window) >= ENOUGH else None,
         reason=reason,
         parent=arm.version,
+        replaces=None if replaces is None else replaces.id,
     )
     state.versions.add(version)
     arm.version = version.id
     turn.supplies.artefacts.put(digest, data, position=turn.message.offset)
     turn.emit(Saved(id=turn.next_id(), version=version, time=turn.clock / 1000))
-    state.versions.retain(state.task.versions.keep, {arm.version, keep})
+    state.versions.retain(state.task.versions.keep, {arm.version, keep, version.replaces})
     _freeze_last_good(state, turn)
     return version
 
@@ -111,10 +115,9 @@ def find_version(state: State, name: str) -> Version | None:
     found = versions.saved.get(arm.version or "") if name == "previous" else None
     if found is None:
         return None
-    parent = versions.saved.get(found.parent or "")
-    # A model that replaced another one was saved right after it.
-    took_its_place = parent is not None and parent.position == found.position
-    return parent if took_its_place or found.digest == arm.digest else found
+    if found.replaces in versions.saved:
+        return versions.saved[found.replaces]
+    return versions.saved.get(found.parent or "") if found.digest == arm.digest else found
 
 
 def load_version(state: State, turn: Turn, version: Version) -> Loaded:
@@ -190,7 +193,7 @@ def load(state: State, turn: Turn, digest: str, made_of: Spec, made_for: str | N
 
 def replace(state: State, loaded: Loaded, version: str | None, updates: int) -> None:
     """Put another model in the place of the champion's."""
-    state.arms[CHAMPION].replace(loaded.task, loaded.model, version, updates, state.clock)
+    state.arms[CHAMPION].replace(loaded.task, loaded.model, version, updates, state.step)
     begin_anew(state)
 
 
@@ -204,7 +207,7 @@ def put_new(state: State, turn: Turn, loaded: Loaded, updates: int, reason: Reas
     """
     saved = save_version(state, turn, reason)
     replace(state, loaded, saved.id, updates)
-    return Replaced(saved, save_version(state, turn, reason, keep=saved.id))
+    return Replaced(saved, save_version(state, turn, reason, replaces=saved))
 
 
 def begin_anew(state: State) -> None:
@@ -225,7 +228,13 @@ def restart_experiments(state: State, name: str) -> None:
 
 def put_arm(state: State, name: str, arm: Arm) -> None:
     """Begin an arm, or put another one in its place: its experiments begin again."""
-    arm.since = state.clock
+    arm.since = arm.scoreboard.since = state.step
+    _place(state, name, arm)
+
+
+def _place(state: State, name: str, arm: Arm) -> None:
+    """Give an arm a place: its experiments begin again."""
+    arm.since = state.step
     state.arms[name] = arm
     restart_experiments(state, name)
 
@@ -233,7 +242,7 @@ def put_arm(state: State, name: str, arm: Arm) -> None:
 def put_frozen(state: State, name: str, loaded: Loaded, version: Version) -> None:
     """Begin an arm with the model of a version, which learns no more."""
     arm = Arm(loaded.task, role="frozen")
-    arm.replace(loaded.task, loaded.model, version.id, version.updates, state.clock)
+    arm.replace(loaded.task, loaded.model, version.id, version.updates, state.step)
     put_arm(state, name, arm)
 
 
@@ -247,8 +256,8 @@ def drop_arm(state: State, name: str) -> None:
 def promote_arm(state: State, turn: Turn, name: str, reason: Reason = "promote") -> Replaced:
     """Save the champion, let a challenger take its place, and save that too.
 
-    A challenger of the settings changes places with the champion, which goes on as the challenger. Any other one leaves its place. The metrics of
-    the champion over all of the log go on, since they count what was answered; those of the window are the promoted model's own.
+    A challenger of the settings changes places with the champion, which goes on as the challenger. Any other one leaves its place. The metrics over
+    all of the log go on under each name, since they count what was answered; those of the windows go with the models.
 
     Raises
     ------
@@ -257,18 +266,17 @@ def promote_arm(state: State, turn: Turn, name: str, reason: Reason = "promote")
     """
     champion, challenger = state.arms[CHAMPION], state.arms[name]
     saved = save_version(state, turn, reason)
-    challenger.scoreboard.take_over(champion.scoreboard)
+    challenger.scoreboard.change_places(champion.scoreboard)
     challenger.version = saved.id
     challenger.watch_anew(state.task, "champion")
     if name in state.task.arms:
         champion.watch_anew(state.task, "challenger")
-        champion.scoreboard = Scoreboard(state.task.kind)
-        put_arm(state, name, champion)
+        _place(state, name, champion)
     else:
         drop_arm(state, name)
-    put_arm(state, CHAMPION, challenger)
+    _place(state, CHAMPION, challenger)
     begin_anew(state)
-    return Replaced(saved, save_version(state, turn, reason, keep=saved.id))
+    return Replaced(saved, save_version(state, turn, reason, replaces=saved))
 
 
 def make(task: Task) -> Any:

@@ -1,9 +1,7 @@
 """An arm: a model with its detectors and its metrics."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any
-
-from msgspec import Meta
+from typing import Any
 
 from headrace.learning.arms.cutoff import Cutoff
 from headrace.learning.arms.own_answers import OwnAnswers
@@ -20,7 +18,7 @@ from headrace.learning.waiting.batch import LabelledFeatures
 from headrace.learning.watch import Watch, watchings
 
 
-@tagged("arm/4", since=Annotated[int, Meta(ge=-1, le=2**63 - 1)])
+@tagged("arm/5")
 class Arm:
     """A model with its detectors and its metrics. It predicts, is scored on its prediction, and then learns, in that order.
 
@@ -39,8 +37,8 @@ class Arm:
     version
         The id of the version that the model comes from, None before the first one.
     since
-        The log time in milliseconds at which the model got this place; -1: at the beginning of the log. What was predicted under the arm's name up
-        to then was predicted by another model.
+        The step of the log at which the model got this place; 0: at the beginning. What was predicted under the arm's name up to then was predicted
+        by another model.
     updates
         Labels that the model has learned, those of the version that it comes from included.
     errors, scores
@@ -67,7 +65,7 @@ class Arm:
         self.role: Role = role
         self.made_of = task.model
         self.version: str | None = None
-        self.since = -1
+        self.since = 0
         self.updates = 0
         self.model = build(task.model, task.kind)
         self.scoreboard = Scoreboard(task.kind, of_labels=role == "baseline")

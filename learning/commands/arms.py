@@ -53,7 +53,7 @@ def change_experiments(state: State, before: Task, after: Task) -> None:
 
 
 def change_decisions(state: State, before: Task, after: Task) -> None:
-    """Score the segments that are wanted now, and decide by the threshold that is wanted now."""
+    """Score the segments that are wanted now, decide by the threshold that is wanted now, and answer with probabilities where something compares them."""
     state.segments = {name: state.segments.get(name, segment) for name, segment in segments_of(after).items()}
     for arm in state.arms.values():
         arm.answer_as(after)

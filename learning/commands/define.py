@@ -93,8 +93,7 @@ def redefine(state: State, turn: Turn, arguments: Define) -> str:
         change_arms(state, turn, before, after, declared)
     if changed.keys() & {"arms", "experiments"}:
         change_experiments(state, before, after)
-    if changed.keys() & {"threshold", "segments"}:
-        change_decisions(state, before, after)
+    change_decisions(state, before, after)
     if changed.keys() & {"detectors", "guard", "arms"}:
         _watch_anew(state, before, after, changed)
     state.definition, state.defined_at = wanted, turn.message.offset

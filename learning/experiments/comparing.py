@@ -12,9 +12,6 @@ from headrace.learning.sequential.loss import PairedLoss
 from headrace.learning.tags import tagged
 from headrace.learning.task import NEXT, Experiment, Label, Task
 
-LOOK = 8
-"""A verdict is looked for at each eighth label: the bounds hold at any time, and so at these."""
-
 
 class ExperimentStatus(msgspec.Struct, frozen=True):
     """An experiment of a shard, as `GET /v1/{task}/experiments` shows it.
@@ -121,8 +118,6 @@ class Comparing:
         self.sum_a += losses[0]
         self.sum_b += losses[1]
         self.difference.update(losses[0] - losses[1])
-        if self.difference.count % LOOK and self.difference.count < self.budget:
-            return False
         verdict, before = self.difference.verdict(self.margin, self.budget), self.verdict
         if verdict in ("a_better", "b_better", "equivalent") or before == "continue":
             self.verdict = verdict

@@ -19,10 +19,10 @@ def pass_time(parts: LearnerParts, turn: Turn) -> Iterator[list[Effect]]:
     if parts.order is not None and (parts.order.due_at or math.inf) <= state.clock:
         parts.order.wait_no_longer()
     yield from settle(parts, turn)
-    for record_id, entry in parts.join.expire(state.step + 1, state.clock):
+    for step, record_id, entry in parts.join.expire(state.step + 1, state.clock):
         yield turn.take()
         if isinstance(entry, WaitingQuestion):
-            give_up(parts, turn, record_id, entry)
+            give_up(parts, turn, step, record_id, entry)
         else:
             turn.held = Origin(*entry.origin)
             turn.refuse("orphan", "no question with this id came while the label waited.")
@@ -31,12 +31,12 @@ def pass_time(parts: LearnerParts, turn: Turn) -> Iterator[list[Effect]]:
     yield turn.take()
 
 
-def give_up(parts: LearnerParts, turn: Turn, record_id: str, question: WaitingQuestion) -> None:
-    """Drop a question whose label did not come, or learn from it, as the task's `unanswered` says."""
+def give_up(parts: LearnerParts, turn: Turn, step: int, record_id: str, question: WaitingQuestion) -> None:
+    """Drop a question, asked at a step, whose label did not come, or learn from it, as the task's `unanswered` says."""
     policy, delay = parts.task.unanswered, parts.state.clock - question.time
     if isinstance(policy, Unanswered) and not parts.state.is_forgotten(record_id, question.time):
         if policy.assume is not None:
-            resolve(parts, turn, record_id, question, policy.assume, delay=delay, how="assumed")
+            resolve(parts, turn, record_id, question, policy.assume, step=step, delay=delay, how="assumed")
             return
         frozen = question.predictions.get("champion")
         assert policy.self_train is not None

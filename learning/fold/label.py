@@ -29,4 +29,4 @@ def answer(parts: LearnerParts, turn: Turn, record: Record) -> None:
         if state.is_forgotten(record_id, question.time):
             turn.refuse("forgotten", "its question was taken out by unlearn, and must not be learned.")
         else:
-            resolve(parts, turn, record_id, question, label, delay=delay)
+            resolve(parts, turn, record_id, question, label, step=step, delay=delay)

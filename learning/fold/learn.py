@@ -1,6 +1,6 @@
 """Learning: predict, score, learn, in that order, for every arm."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from headrace.learning.arms import Arm
 from headrace.learning.effects import Effect, Predicted
@@ -36,7 +36,7 @@ def learn_sample(
         if parts.task.predictions and arm.role != "baseline":
             turn.emit(Predicted(id=turn.next_id(), record=record_id, arm=name, prediction=prediction, label=label))
     see_features(turn, parts.state, features, predictions)
-    judge(parts, turn, predictions, LabelledFeatures(features, label))
+    judge(parts, turn, predictions, LabelledFeatures(features, label), parts.state.step)
     learn(parts, features, label)
 
 
@@ -59,10 +59,11 @@ def predict(turn: Turn, name: str, arm: Arm, features: dict[str, Value]) -> Pred
 def see_features(turn: Turn, state: State, features: dict[str, Value], predictions: Predictions) -> None:
     """Give the features of a question or a sample, and what the arms answer, to the detectors that need no label."""
     if state.watches.features:
-        turn.noticed += state.watches.see_features(features)
+        turn.notice(state.watches.see_features(features))
     for name, prediction in predictions.items():
-        if prediction is not None and state.arms[name].scores:
-            turn.noticed += state.arms[name].watch_score(prediction, name)
+        arm = state.arms[name]
+        if prediction is not None and arm.scores:
+            turn.notice(arm.watch_score(prediction, name), arm.since)
 
 
 def judge(
@@ -70,7 +71,7 @@ def judge(
     turn: Turn,
     predictions: Predictions,
     sample: LabelledFeatures,
-    asked_at: int | None = None,
+    step: int,
 ) -> None:
     """Score what each arm had predicted, before the label is learned, and show it to detectors, guards and experiments.
 
@@ -82,27 +83,32 @@ def judge(
         What each arm had predicted; None where it was cold.
     sample
         The features, with the label that has come.
-    asked_at
-        The log time of the question; None for a sample. What the model before the champion's has predicted counts in the metrics over all of the
+    step
+        The step at which they had predicted. What an earlier model has predicted in the place of an arm counts in that arm's metrics over all of the
         log alone: detectors, guards and experiments would blame the model of now for it.
     """
     state = parts.state
     arms = state.arms
     features, label = sample
-    own = predictions if asked_at is None else of_models(arms, predictions, asked_at)
-    for name, prediction in own.items():
-        turn.noticed += arms[name].score(prediction, label, name)
-    if CHAMPION not in own and (answered := predictions.get(CHAMPION)) is not None:
-        arms[CHAMPION].scoreboard.count(label, answered)
+    own: Predictions = {}
+    for name, prediction in predictions.items():
+        arm = arms.get(name)
+        if arm is not None and step > arm.since:
+            own[name] = prediction
+            if notices := arm.score(prediction, label, name):
+                turn.notice(notices, arm.since)
+        elif arm is not None and prediction is not None and step > arm.scoreboard.since:
+            arm.scoreboard.count(label, prediction)
     if state.segments and (served := predictions.get(CHAMPION)) is not None:
         for feature, segment in state.segments.items():
             segment.update(features.get(feature), label, served.value)
     if state.watches.labels:
-        turn.noticed += state.watches.see_label(label)
+        turn.notice(state.watches.see_label(label))
     if parts.guards:
         if parts.is_compared(predictions):
             compared = Compared(own, label, state.unseen)
-            turn.noticed += [notice for guard in parts.guards if (notice := guard.compare(compared)) is not None]
+            notices = [notice for guard in parts.guards if (notice := guard.compare(compared)) is not None]
+            turn.notice(notices, arms[CHAMPION].since)
             state.unseen.clear()
         else:
             state.unseen.append(label)
@@ -113,11 +119,6 @@ def judge(
     for experiment in decided:
         if experiment.verdict != "continue":
             end_experiment(state, turn, experiment)
-
-
-def of_models(arms: Mapping[str, Arm], predictions: Predictions, asked_at: int) -> Predictions:
-    """Choose the predictions for a question, asked at a log time, that were made by the models which the arms have now."""
-    return {name: one for name, one in predictions.items() if name in arms and asked_at > arms[name].since}
 
 
 def find_outlier(parts: LearnerParts, features: dict[str, Value]) -> str | None:

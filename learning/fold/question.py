@@ -41,7 +41,7 @@ def ask(parts: LearnerParts, turn: Turn, record: Record) -> None:
         if state.is_forgotten(record_id, early.time):
             turn.refuse("forgotten", "its label was taken out by unlearn, and must not be learned.")
             return
-        resolve(parts, turn, record_id, question, early.label, delay=0)
+        resolve(parts, turn, record_id, question, early.label, step=state.step, delay=0)
 
 
 def refuse_large(turn: Turn, kind: str) -> None:

@@ -16,10 +16,18 @@ from headrace.learning.turn import Turn
 
 
 def react(parts: LearnerParts, turn: Turn) -> None:
-    """Emit what was noticed at the current record as signals, and try the reactions on each, in the order of the task."""
+    """Emit what was noticed at the current record as signals, and try the reactions on each, in the order of the task.
+
+    What was noticed about a model that is no longer there, since it was replaced at this record, says nothing of the one that took its place.
+    """
     noticed, turn.noticed = turn.noticed, []
-    for notice in noticed:
-        parts.state.signals.append(_try_all(parts, turn, _signal(turn, notice)))
+    for notice, since in noticed:
+        signal, arm = _signal(turn, notice), parts.state.arms.get(notice.arm or "")
+        if notice.arm is None or (arm is not None and arm.since == since):
+            signal = _try_all(parts, turn, signal)
+        else:
+            signal = signal._replace(action="none: the model was replaced at this record")
+        parts.state.signals.append(signal)
 
 
 def _signal(turn: Turn, notice: Notice) -> Signal:

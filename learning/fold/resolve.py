@@ -20,6 +20,7 @@ def resolve(
     question: WaitingQuestion,
     label: Label,
     *,
+    step: int,
     delay: int,
     how: ResolvedBy = "label",
 ) -> None:
@@ -35,13 +36,15 @@ def resolve(
         The question.
     label
         The label against which the question is scored, and which is learned.
+    step
+        The step of the question.
     delay
         The time from the question to its label, in milliseconds of log time.
     how
         The origin of the label.
     """
     predictions = {name: frozen and Prediction(*frozen) for name, frozen in question.predictions.items()}
-    judge(parts, turn, predictions, LabelledFeatures(question.features, label), asked_at=question.time)
+    judge(parts, turn, predictions, LabelledFeatures(question.features, label), step)
     answer = None if question.served is None else question.served.prediction
     # A question from before the shard's first label may claim to have been served a label of the other type.
     if answer is not None and not (parts.is_multiclass and type_of(answer) != type_of(label)):

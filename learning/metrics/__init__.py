@@ -119,7 +119,7 @@ def read_figures(kind: Kind, tallies: Mapping[str, Tally], scored: int) -> dict[
     return {name: figure if math.isfinite(figure) else None for name, figure in figures.items()}
 
 
-@tagged("scoreboard/2")
+@tagged("scoreboard/3")
 class Scoreboard:
     """The scored predictions of an arm: tallies of the whole log, and the last ones as they were. Metrics are computed when they are read.
 
@@ -131,6 +131,8 @@ class Scoreboard:
         The kind of task, which decides the metrics.
     of_labels
         Whether only the predicted labels are scored, not their probabilities.
+    since
+        The step of the log from which on the predictions under the arm's name count.
 
     Examples
     --------
@@ -141,9 +143,10 @@ class Scoreboard:
     (0.5, 0.5)
     """
 
-    def __init__(self, kind: Kind, *, of_labels: bool = False):
+    def __init__(self, kind: Kind, *, of_labels: bool = False, since: int = 0):
         self.kind = kind
         self.of_labels = of_labels
+        self.since = since
         self.scored = 0
         self.tallies = new_tallies(kind, of_labels=of_labels)
         self.window: deque[Scored] = deque(maxlen=WINDOW)
@@ -168,9 +171,12 @@ class Scoreboard:
         # Only the plain values that the metrics need, because every snapshot holds a thousand of them.
         return label, value, p
 
-    def take_over(self, other: "Scoreboard") -> None:
-        """Go on counting where another scoreboard is: its arm gives its place to this one. The windows stay with the models."""
-        self.scored, self.tallies = other.scored, other.tallies
+    def change_places(self, other: "Scoreboard") -> None:
+        """Go on counting where the other scoreboard is, and have it go on here: their arms change places. The windows stay with the models."""
+        for name in ("since", "scored", "tallies"):
+            ours, theirs = getattr(self, name), getattr(other, name)
+            setattr(self, name, theirs)
+            setattr(other, name, ours)
 
     def figures(self) -> dict[str, float | None]:
         """Give every metric over all of the log, by name; None while there is no finite figure."""

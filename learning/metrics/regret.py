@@ -70,11 +70,11 @@ def regret(kind: Kind, arms: Mapping[str, Overall], metrics: Mapping[str, Mappin
 
 
 def _above(less: float) -> float:
-    return round(max(-less, 0.0), 12)
+    return round(-less, 12) if less < 0.0 else 0.0
 
 
 def _recent(kind: Kind, champion: Overall, other: Overall) -> float | None:
-    """Return by how much the mean error of an arm is above the champion's, over the last records of both; None if these are not the same."""
+    """Return by how much the mean error of an arm is above the champion's, over the last records of both; None if their labels show that these are not the same."""
     if len(champion.windows) != len(other.windows):
         return None
     difference, count = 0.0, 0

@@ -16,7 +16,18 @@ Sum = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 Plain = bool | int | float | str
 
 VersionParts = tuple[
-    str, Count, Count, Count, Sum, str | dict[str, Plain], dict[str, float | None], float | None, str, str | None, bool
+    str,
+    Count,
+    Count,
+    Count,
+    Sum,
+    str | dict[str, Plain],
+    dict[str, float | None],
+    float | None,
+    str,
+    str | None,
+    bool,
+    str | None,
 ]
 """A `Version` as a plain tuple, as a snapshot may hold it."""
 
@@ -50,7 +61,7 @@ def shard_of(version: str) -> int | None:
     return int(match[1]) if match else None
 
 
-@tagged("version/1")
+@tagged("version/2")
 class Version(NamedTuple):
     """A model that was saved.
 
@@ -78,6 +89,8 @@ class Version(NamedTuple):
         The id of the version that it comes from, or None.
     pinned
         Whether it is kept for good.
+    replaces
+        The id of the version in whose place its model was put, by a promotion for example; None if it only learned on from its parent.
     """
 
     id: str
@@ -91,9 +104,10 @@ class Version(NamedTuple):
     reason: Reason
     parent: str | None
     pinned: bool = False
+    replaces: str | None = None
 
 
-@tagged("versions/1", saved=dict[str, VersionParts])
+@tagged("versions/2", saved=dict[str, VersionParts])
 class VersionIndex:
     """What the state carries of the versions: one entry each, the oldest first.
 

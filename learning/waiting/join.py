@@ -196,8 +196,8 @@ class Join:
         state.answered += 1
         state.delays.append(delay)
 
-    def expire(self, step: int, clock: int) -> Iterator[tuple[str, WaitingQuestion | EarlyLabel]]:
-        """Yield the id and content of each question and label that expires without a match, in the order in which they came.
+    def expire(self, step: int, clock: int) -> Iterator[tuple[int, str, WaitingQuestion | EarlyLabel]]:
+        """Yield the step, id and content of each question and label that expires without a match, in the order in which they came.
 
         Raises
         ------
@@ -222,7 +222,7 @@ class Join:
                 else:
                     state.early -= 1
                     state.orphans += 1
-                yield entry.id, content
+                yield entry.step, entry.id, content
 
     def describe(self) -> dict[str, Json]:
         """Describe the join for `GET /v1/{task}`."""

@@ -14,6 +14,8 @@ from river import metrics as river_metrics
 from headrace.learning.arms.cutoff import EVERY, Cutoff
 from headrace.learning.effects import Alert, Drift, Predicted, Quarantined, Reacted
 from headrace.learning.experiments import Segment, Traffic, merge_segments
+from headrace.learning.metrics.overall import Overall
+from headrace.learning.metrics.regret import regret
 from headrace.learning.models import build, onnx
 from headrace.learning.models.onnx import OnnxClassifier, enter_file
 from headrace.learning.prediction import Prediction
@@ -196,15 +198,117 @@ def test_an_answer_of_the_model_before_counts_as_answered_and_not_as_the_promote
     for number in range(50):
         log.fold({"id": f"q{number}", "features": {"x": 1.0, "bias": 1.0}}, clock=1_000)
     scored, window = log.champion.scoreboard.scored, list(log.state.arms["tree"].scoreboard.window)
+    of_name, of_guess = log.state.arms["tree"].scoreboard.scored, list(log.champion.scoreboard.window)
     log.fold({"control": "promote", "arm": "tree"}, clock=2_000)
     board, other = log.champion.scoreboard, log.state.arms["tree"].scoreboard
-    assert (board.scored, other.scored) == (scored, 0)
+    assert (board.scored, other.scored) == (scored, of_name), "each name goes on with what it has answered"
     for number in range(50):
         log.fold({"id": f"q{number}", "label": True}, clock=3_000)
     assert (board.scored, list(board.window)) == (scored + 50, window)
-    assert (other.scored, len(other.window)) == (0, 0)
+    assert (other.scored, list(other.window)) == (of_name + 50, of_guess)
     log.fold({"features": {"x": 1.0, "bias": 1.0}, "label": True}, clock=4_000)
-    assert (board.scored, len(board.window), other.scored) == (scored + 51, len(window) + 1, 1)
+    assert (board.scored, len(board.window), other.scored) == (scored + 51, len(window) + 1, of_name + 51)
+
+
+@pytest.mark.parametrize("clock", [0, 10**9], ids=["stands still", "is ahead"])
+def test_questions_asked_after_a_promotion_count_whatever_the_clock_says(clock):
+    log = weak(detectors=[{"use": "ddm"}])
+    log.samples(50)
+    log.fold({"control": "tick"}, clock=clock)
+    log.control("promote", arm="tree")
+    log.fold({"id": "q", "features": {"x": 1.0, "bias": 1.0}})
+    log.fold({"id": "q", "label": True})
+    assert log.state.experiments["champion tree"].difference.count == 1
+    assert log.champion.scoreboard.window[-1][:2] == (True, True)
+
+
+@pytest.mark.parametrize("questions", [False, True])
+def test_an_alarm_about_the_champion_of_before_does_not_undo_the_promotion_that_came_with_it(questions):
+    """At the record of the promotion, a guard notices that the champion is worse than a baseline."""
+    log = weak(
+        reactions=[{"on": ["guard"], "do": "rollback", "mode": "auto"}],
+        guard=Guard(against=["baselines"], every=1, margin=0.1, label_rate=False),
+        experiments=[Experiment(b="tree", promote="auto", alpha=0.00025, margin=0.0)],
+    )
+
+    def give(x, label):
+        if questions:
+            log.fold({"id": f"{log.state.step}", "features": {"x": x}})
+            log.fold({"id": f"{log.state.step - 1}", "label": label})
+        else:
+            log.fold({"features": {"x": x}, "label": label})
+
+    for _ in range(130):
+        give(1.0, True)
+    log.control("checkpoint")
+    for number in range(400):
+        side = (number // 20) % 2 == 1
+        give(1.0 if side else -1.0, side)
+    (alarm,) = [one for one in log.state.signals if one.kind == "guard"]
+    promoted = next(one for one in log.state.signals if "promoted tree" in one.action)
+    assert alarm.position == promoted.position, "else this test shows nothing"
+    assert alarm.action == "none: the model was replaced at this record"
+    assert [one.reaction for one in log.of(Reacted)] == ["promote"]
+    assert log.champion.model_name == "logistic"
+
+
+def test_a_loss_that_is_compared_from_now_on_is_compared_with_baselines_too():
+    log = log_of()
+    log.samples(20)
+    of_labels = json.loads(define(task()))
+    log.control("define", task=of_labels | {"guard": {"against": ["baselines"], "loss": "log", "every": 1}})
+    guard = log.state.guards["below_baseline"].comparisons["majority"]
+    log.samples(20)
+    assert guard.detector.count == 20
+    log.control("define", task=of_labels | {"experiments": [{"a": "champion", "b": "majority", "loss": "brier"}]})
+    log.samples(20)
+    assert log.state.experiments["champion majority"].difference.count == 20
+    assert not log.state.arms["majority"].is_brief
+    log.control("define", task=of_labels)
+    assert log.state.arms["majority"].is_brief
+
+
+def test_the_former_champion_is_told_apart_right_after_a_promotion():
+    log = weak()
+    log.samples(400)
+    log.control("promote", arm="tree")
+    log.samples(100)
+    overall = {}
+    for name, arm in log.state.arms.items():
+        overall[name] = Overall("binary", of_labels=arm.role == "baseline")
+        overall[name].add(arm.scoreboard)
+    found = regret("binary", overall, {name: one.values() for name, one in overall.items()})
+    assert found.best == "tree", "the name under which the model answered that is the champion now"
+    assert found.all > 0.2
+    assert found.best_recent == "champion"
+    assert str(found.window) == "0.0"
+
+
+@pytest.mark.parametrize("act", ["promote", "install", "define"])
+def test_a_roll_back_goes_to_the_model_that_was_replaced_even_if_that_was_a_version_already(act):
+    log = weak()
+    log.samples(100)
+    log.control("checkpoint")
+    (replaced,) = log.saved()
+    if act == "promote":
+        log.control("promote", arm="tree")
+    elif act == "install":
+        log.give("j", log.state.arms["tree"])
+        artefact = f"sha256:{log.state.arms['tree'].digest}"
+        log.control("install", id="j", artefact=artefact, model="logistic", updates=100)
+    else:
+        log.control("define", task=json.loads(define(task(model="logistic"))), cold=True)
+    assert log.saved()[-1].replaces == replaced.id
+    log.samples(1)
+    assert log.control("rollback").endswith(f"to {replaced.id}")
+
+
+def test_a_roll_back_goes_to_the_last_version_of_a_message_that_saved_several():
+    log = log_of(versions=Versions(every=100))
+    log.fold(*({"features": {"x": number % 7}, "label": number % 7 > 3} for number in range(350)))
+    log.samples(1)
+    assert [one.updates for one in log.saved()] == [100, 200, 300]
+    assert log.control("rollback").endswith(f"to {log.saved()[2].id}")
 
 
 def test_versions_have_the_recent_error_of_their_own_model():

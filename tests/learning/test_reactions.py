@@ -165,7 +165,7 @@ def test_an_answer_of_an_earlier_model_in_the_background_says_nothing_of_the_nex
     begun = log.until(Reacted, sign=1)
     assert begun.did.startswith("a new model learns beside the champion")
     log.fold({"id": "q", "label": True}, clock=2_000)
-    assert (log.state.arms[BACKGROUND].since, log.state.background.difference.count) == (1_000, 0)
+    assert log.state.background.difference.count == 0
     later = dict(asked, id="r")
     log.fold(later, clock=3_000)
     log.fold({"id": "r", "label": True}, clock=4_000)

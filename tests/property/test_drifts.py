@@ -49,7 +49,7 @@ def learn_first(parts, turn, features, label, record_id):
             turn.emit(Predicted(id=turn.next_id(), record=record_id, arm=name, prediction=prediction, label=label))
     learn.learn(parts, features, label)
     predictions = {name: arm.predict(features) for name, arm in parts.state.arms.items()}
-    learn.judge(parts, turn, predictions, LabelledFeatures(features, label))
+    learn.judge(parts, turn, predictions, LabelledFeatures(features, label), parts.state.step)
 
 
 def test_detectors_get_the_errors_made_before_learning_and_one_that_gets_later_ones_is_noticed(monkeypatch):
@@ -149,7 +149,7 @@ def test_guards_get_no_prediction_of_a_champion_that_was_replaced_and_guards_tha
     def forget(state):
         """Mutant: does not note when the champion was replaced."""
         begin_anew(state)
-        state.arms["champion"].since = -1
+        state.arms["champion"].since = 0
 
     monkeypatch.setattr(champion, "begin_anew", forget)
     noticed = sum(judged_of_others(seed)[1] > 0 for seed in range(SEEDS))
