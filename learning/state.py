@@ -28,7 +28,7 @@ PROBES = 32
 """The number of recent inputs in the state. A loaded snapshot must predict the same for them as when it was saved."""
 
 
-@tagged("state/3")
+@tagged("state/4")
 class State:
     """Everything that a learner keeps from one record to the next. A snapshot holds it, and equal states have equal digests.
 
@@ -40,6 +40,8 @@ class State:
         The offset of the next message to fold.
     last
         The mark of the last message folded, which identifies the log; None before the first message.
+    begun_at
+        Log time in milliseconds of the first message; None before it.
     clock
         Log time in milliseconds: the largest timestamp folded so far.
     step
@@ -117,6 +119,7 @@ class State:
     def __init__(self, task: Task):
         self.position = 0
         self.last: Mark | None = None
+        self.begun_at: int | None = None
         self.clock = 0
         self.step = 0
         self.updates = 0

@@ -97,7 +97,8 @@ class ShardStatus(msgspec.Struct, frozen=True):
     `end` is None while the broker does not tell it, and `digest` while the shard stands in the middle of a message, or takes too long
     to compute. `waits` says why a shard is `waiting`. `definition` is the one in force, and `wanted` has the keys in which the settings of
     this worker differ from it, with both values. `traffic` is the share of each arm that answers. `notice` says what was amiss when the shard was opened, and what was done. `state_bytes` and `seal_s` are the size of the
-    last snapshot before compression, and the seconds that it took to make.
+    last snapshot before compression, and the seconds that it took to make. `begun_at` is the log time of the first record, in seconds since
+    the epoch; None before it.
     """
 
     partition: Position
@@ -107,6 +108,7 @@ class ShardStatus(msgspec.Struct, frozen=True):
     state_bytes: Position | UnsetType = UNSET
     seal_s: float | UnsetType = UNSET
     position: Position | UnsetType = UNSET
+    begun_at: float | UnsetType | None = UNSET
     end: Position | UnsetType | None = UNSET
     staleness_s: float | UnsetType = UNSET
     updates: Position | UnsetType = UNSET

@@ -84,21 +84,12 @@ def judge(
     sample
         The features, with the label that has come.
     step
-        The step at which they had predicted. What an earlier model has predicted in the place of an arm counts in that arm's metrics over all of the
-        log alone: detectors, guards and experiments would blame the model of now for it.
+        The step at which they had predicted.
     """
     state = parts.state
     arms = state.arms
     features, label = sample
-    own: Predictions = {}
-    for name, prediction in predictions.items():
-        arm = arms.get(name)
-        if arm is not None and step > arm.since:
-            own[name] = prediction
-            if notices := arm.score(prediction, label, name):
-                turn.notice(notices, arm.since)
-        elif arm is not None and prediction is not None and step > arm.scoreboard.since:
-            arm.scoreboard.count(label, prediction)
+    own = score(state, turn, predictions, label, step)
     if state.segments and (served := predictions.get(CHAMPION)) is not None:
         for feature, segment in state.segments.items():
             segment.update(features.get(feature), label, served.value)
@@ -119,6 +110,26 @@ def judge(
     for experiment in decided:
         if experiment.verdict != "continue":
             end_experiment(state, turn, experiment)
+
+
+def score(state: State, turn: Turn, predictions: Predictions, label: Label, step: int) -> Predictions:
+    """Score what was predicted at a step; return what the models predicted that the arms have now.
+
+    What an earlier model has predicted in the place of an arm counts in that arm's metrics over all of the log alone: detectors, guards and
+    experiments would blame the model of now for it.
+    """
+    own: Predictions = {}
+    for name, prediction in predictions.items():
+        arm = state.arms.get(name)
+        if arm is None:
+            continue
+        if step > arm.since:
+            own[name] = prediction
+            if notices := arm.score(prediction, label, name):
+                turn.notice(notices, arm.since)
+        elif prediction is not None and step > arm.scoreboard.since:
+            arm.scoreboard.count(label, prediction)
+    return own
 
 
 def find_outlier(parts: LearnerParts, features: dict[str, Value]) -> str | None:

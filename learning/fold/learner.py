@@ -63,7 +63,7 @@ class Learner(LearnerParts):
         self._shard = f"{task.name}/{partition}"
         self._collects = self.order is not None or self.batch is not None
 
-    def fold(self, message: KafkaMessage) -> Iterator[list[Effect]]:  # noqa: PLR0912 a call for each row costs more than a branch
+    def fold(self, message: KafkaMessage) -> Iterator[list[Effect]]:  # noqa: C901, PLR0912 a call for each row costs more than a branch
         """Fold one message row by row, and yield the effects of each row. The position moves after the last row.
 
         Until then the state belongs to no position (`between_messages` is False): do not save it, and do not compare its digest.
@@ -83,6 +83,8 @@ class Learner(LearnerParts):
         self.between_messages = False
         if message.timestamp > state.clock:  # noqa: PLR1730 half the cost of max(), at every message
             state.clock = message.timestamp
+        if state.begun_at is None:
+            state.begun_at = state.clock
         turn = Turn(self._shard, message, state.clock, state, self.supplies)
         if self.due_at <= state.clock:
             yield from pass_time(self, turn)

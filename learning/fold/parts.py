@@ -139,6 +139,7 @@ class LearnerParts:
         state = self.state
         described = {
             "position": state.position,
+            "begun_at": None if state.begun_at is None else state.begun_at / 1000,
             "updates": state.updates,
             "quarantined": state.quarantined,
             "skipped": state.skipped,

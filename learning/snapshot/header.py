@@ -11,7 +11,7 @@ import river
 from headrace.learning.errors import DamagedError, SnapshotError
 from headrace.learning.task import Task
 
-FORMAT = 10
+FORMAT = 11
 """The version of the format; it goes up by one when the state, the header or the snapshot changes its layout."""
 
 MAGIC = b"HEADRACE"

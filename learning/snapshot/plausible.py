@@ -37,6 +37,7 @@ PART = 1_000
 
 CONTENTS: dict[tuple[str, str], Any] = {
     ("State", "last"): tuple[Count, int, Sum] | None,
+    ("State", "begun_at"): Count | None,
     ("State", "sources"): dict[str, tuple[Count, Count]],
     ("State", "probes"): list[dict[str, Plain]],
     ("State", "label_type"): LabelType | None,

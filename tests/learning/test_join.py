@@ -178,7 +178,8 @@ def test_a_tick_moves_the_clock_and_nothing_else():
     learner, other = Learner(task(), 0), Learner(task(), 0)
     assert fold(learner, message(0, {"control": "tick", "by": "someone"}, at=9)) == []
     fold(other, message(0, {"control": "tick"}))
-    learner.state.clock, learner.state.last = 0, other.state.last  # the mark of another message
+    learner.state.clock = learner.state.begun_at = 0
+    learner.state.last = other.state.last  # the mark of another message
     assert digest(learner.state) == digest(other.state)
 
 

@@ -208,7 +208,7 @@ function define() {
   fill($("definition"), [shard.definition, wanted, last], () => [
     facts([
       ["In force since", shard.definition.position === null ? "the beginning; the log has no record of it" : `position ${count(shard.definition.position)} of shard ${shard.partition}`],
-      ["First known point", points.all.length ? moment(points.all[0].time) : null], ["Last record", last ? `${moment(last)}, log time` : null],
+      ["First record", shard.begun_at ? `${moment(shard.begun_at)}, log time` : null], ["Last record", last ? `${moment(last)}, log time` : null],
       ["Fingerprint", h("span", {class: "mono"}, shard.definition.fingerprint)],
       wanted.length > 0 && ["Settings differ in", h("span", {}, wanted.join(", "), "; ", h("code", {}, `headrace apply ${task}`), " would change it")],
     ]),
