@@ -66,6 +66,11 @@ def test_neither_a_url_nor_a_command_is_a_fault_and_so_is_a_wrong_url_of_the_env
 def test_a_host_that_does_not_answer_takes_no_longer_than_the_bound(found, monkeypatch):
     """Neither the look-up of its name, which has no timeout, nor the connection."""
     monkeypatch.setattr(hook_check, "CONNECT_SECONDS", 0.2)
-    monkeypatch.setattr(hook_check.socket, "create_connection", lambda *_, **__: time.sleep(5))
+
+    def connect(*_, **__):
+        time.sleep(5)
+        raise OSError("too late")
+
+    monkeypatch.setattr(hook_check.socket, "create_connection", connect)
     (late,) = found({"url": "https://slow.example/hook"})
     assert (late.status, late.what) == ("fault", "slow.example:443 cannot be reached: no answer within 0.2 s")
