@@ -139,7 +139,7 @@ class RecipeFold(Learner):
             )
         except Refusal:
             return  # the shard has refused it too
-        self.champion.replace(loaded.task, loaded.model, None, install.updates, self.state.clock)
+        self.champion.replace(loaded.task, loaded.model, None, install.updates, self.state.step)
 
     def _take(self, turn: Turn, record: Record | Control | Refused) -> None:
         if isinstance(record, Control):
