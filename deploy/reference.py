@@ -31,6 +31,7 @@ from headrace.learning.codes import ALERTS, ERRORS, REFUSALS, Meaning
 from headrace.learning.commands import COMMANDS as CONTROLS
 from headrace.learning.control_record import Arguments
 from headrace.learning.drift import DETECTORS
+from headrace.learning.features import FEATURES, FILLS
 from headrace.learning.guards import GUARDS
 from headrace.learning.metrics import METRICS
 from headrace.learning.models import MODELS
@@ -398,6 +399,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "models": lambda: print_catalogue(MODELS, has_parameters=True),
     "metrics": print_metrics,
     "detectors": print_detectors,
+    "steps": lambda: print_made(FEATURES),
+    "fills": lambda: print_made(FILLS),
     "reactions": lambda: print_made(REACTIONS),
     "guards": lambda: print_names(GUARDS),
     "controls": print_controls,

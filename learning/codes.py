@@ -164,7 +164,7 @@ REFUSALS: Mapping[RefusalCode, Meaning] = {
         "The label is new, and the shard knows 1,000 already.", "Send fewer labels, or declare `labels`."
     ),
     "too_many_names": Meaning(
-        "The record brings a new name of a feature, or a new value of a string feature, and the shard knows `name_limit` already.",
+        "The record brings a new name of a feature (with a model of your own, or a new value of a string), and the shard knows `name_limit` already.",
         "Send no ids as features, declare `features` with `values`, or raise `name_limit`.",
     ),
     "too_many_rows": Meaning("A message has more than 1,000 rows.", "Send up to 1,000 in one message."),

@@ -10,7 +10,7 @@ from headrace.learning.control_record import Arguments
 from headrace.learning.recipe import LEFT_OUT_BYTES, LEFT_OUT_MAX, Recipe, decode_without, find_fault
 from headrace.learning.records import Id
 from headrace.learning.state import State
-from headrace.learning.task import Value
+from headrace.learning.task import Value, with_model
 from headrace.learning.turn import Turn
 
 JOBS_MAX = 8
@@ -77,5 +77,5 @@ def note_job(state: State, turn: Turn, arguments: Job) -> Job:
     recipe = msgspec.structs.replace(recipe, without=without if without.size else None)
     if recipe.passes > 1 and recipe.repeat_to is None:
         recipe = msgspec.structs.replace(recipe, repeat_to=here)
-    model = state.arms["champion"].made_of if arguments.model is None else arguments.model
+    model = state.arms["champion"].made_of if arguments.model is None else with_model(state.task, arguments.model).model
     return msgspec.structs.replace(arguments, recipe=recipe, model=model)

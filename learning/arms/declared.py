@@ -5,7 +5,7 @@ from collections.abc import Container
 from headrace.learning.arms.arm import Arm
 from headrace.learning.errors import ModelError
 from headrace.learning.models.onnx import USE, check_file, spec_of
-from headrace.learning.task import ArmSettings, Task, baselines, made_for
+from headrace.learning.task import ArmSettings, Task, baselines, made_for, with_model
 from headrace.learning.versions import FOUND, shard_of
 
 
@@ -33,7 +33,7 @@ def arms_beside(task: Task) -> dict[str, Arm]:
 def declared_arm(task: Task, settings: ArmSettings) -> Arm | None:
     """Make an arm of the settings; None for a saved version."""
     if settings.model is not None:
-        return Arm(made_for(task, settings.model), role="challenger")
+        return Arm(with_model(task, settings.model), role="challenger")
     if settings.onnx is not None:
         return Arm(made_for(task, spec_of(task, settings.onnx.removeprefix("sha256:"))), role="frozen")
     return None

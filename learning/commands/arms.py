@@ -7,10 +7,10 @@ from headrace.learning.errors import ModelError
 from headrace.learning.experiments import declared_experiments, experiments_of, segments_of
 from headrace.learning.models.named import require_named
 from headrace.learning.state import State
-from headrace.learning.task import RESERVED, Task
+from headrace.learning.task import RESERVED, Task, with_model
 from headrace.learning.turn import Turn
 
-ARM_KEYS = frozenset(["arms", "features", "labels"])
+ARM_KEYS = frozenset(["arms", "features", "crosses", "labels"])
 """The keys of a definition that decide which arms there are: a batch model takes features in the order in which they are declared."""
 
 
@@ -33,7 +33,7 @@ def change_arms(state: State, turn: Turn, before: Task, after: Task, declared: d
             drop_arm(state, name)
     for name, arm in declared.items():
         held = state.arms.get(name)
-        is_changed = before.arms.get(name) != after.arms.get(name)
+        is_changed = before.arms.get(name) != after.arms.get(name) or _features_changed(before, after, name)
         if held is None or is_changed or (arm.role == "frozen" and held.made_of != arm.made_of):
             put_arm(state, name, arm)
     for name, settings in after.named_arms.items():
@@ -41,6 +41,13 @@ def change_arms(state: State, turn: Turn, before: Task, after: Task, declared: d
             version = find_version(state, settings.version)
             if version is not None:
                 put_frozen(state, name, load_version(state, turn, version), version)
+
+
+def _features_changed(before: Task, after: Task, name: str) -> bool:
+    """Tell whether the model of an arm gets other features than before. What the arm has now may be another model, since a promotion."""
+    settings = after.named_arms.get(name)
+    model = None if settings is None else settings.model
+    return model is not None and with_model(before, model).model != with_model(after, model).model
 
 
 def change_experiments(state: State, before: Task, after: Task) -> None:

@@ -94,7 +94,7 @@ class LearnerParts:
         self.join = Join(state.join, self._pending, task.wait_ms)
         self.order = Order(state.order, task.lateness_ms) if task.order == "event_time" else None
         self.batch = Batch(state.batch, task.update) if task.update else None
-        self.names = None if is_bounded(task) else Names(task.name_limit, state.names)
+        self.names = None if is_bounded(task) else Names(task.name_limit, state.names, values=bool(task.modules))
         self.is_multiclass = task.kind == "multiclass"
         self.guards = tuple(state.guards.values())
         self.admitting = tuple(guard for guard in self.guards if guard.admits)

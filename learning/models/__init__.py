@@ -9,6 +9,7 @@ from river import base
 
 from headrace.learning.catalogue import KindCatalogue
 from headrace.learning.errors import ModelError
+from headrace.learning.features import Steps, steps_of
 from headrace.learning.models.adaptive_forest import arf
 from headrace.learning.models.alma import alma
 from headrace.learning.models.baseline import majority, mean, no_change, no_change_regressor
@@ -20,9 +21,10 @@ from headrace.learning.models.naive_bayes import naive_bayes
 from headrace.learning.models.online_linear import online_linear_classifier, online_linear_regressor
 from headrace.learning.models.onnx import FROZEN, USE
 from headrace.learning.models.passive_aggressive import pa
+from headrace.learning.models.preparing import AsIs, Prepared, Stepped
 from headrace.learning.models.softmax import softmax
 from headrace.learning.parameters import build_with
-from headrace.learning.task import Kind, Value
+from headrace.learning.task import Kind, Value, without_steps
 
 Maker = Callable[..., Any]
 
@@ -72,7 +74,7 @@ def build(spec: str | dict[str, Value], kind: Kind) -> Any:
     Parameters
     ----------
     spec
-        A name of the catalogue; a table with the name as `use` and the model's parameters; or `"module:function"`, a function that
+        A name of the catalogue; a table with the name as `use`, the model's parameters, and the steps of features; or `"module:function"`, a function that
         returns a River estimator.
     kind
         The kind of task.
@@ -91,7 +93,9 @@ def build(spec: str | dict[str, Value], kind: Kind) -> Any:
     ...
     headrace.learning.errors.ModelError: there is no model 'logstic'. Did you mean 'logistic'?
     """
-    parameters = {} if isinstance(spec, str) else {name: value for name, value in spec.items() if name != "use"}
+    parameters = (
+        {} if isinstance(spec, str) else {name: one for name, one in without_steps(spec).items() if name != "use"}
+    )
     name = spec if isinstance(spec, str) else spec.get("use")
     if not isinstance(name, str):
         raise ModelError("the model has no name.", f"Set use to one of {', '.join(names_for(kind))}.")
@@ -99,7 +103,15 @@ def build(spec: str | dict[str, Value], kind: Kind) -> Any:
     model = build_with(f"the model '{name}'", make, parameters, ModelError)
     if ":" in name:
         _check_model(name, model, kind)
-    return model
+    steps = None if isinstance(spec, str) else steps_of(spec)
+    return model if steps is None else _with_steps(model, steps)
+
+
+def _with_steps(model: Any, steps: Steps) -> Prepared:
+    """Put the declared steps of the features before a model."""
+    if isinstance(model, Prepared):
+        return Prepared(Stepped(steps, model.step), model.model)
+    return Prepared(Stepped(steps, AsIs()), model)
 
 
 def _look_up(name: str, kind: Kind) -> Maker:

@@ -1,4 +1,4 @@
-"""The names that a shard has learned: of features, and of the values of string features."""
+"""The names that a shard has learned: of features and, with models of a user's own, of the values of string features."""
 
 from headrace.learning.task import Task, Value
 
@@ -9,8 +9,9 @@ KnownNames = dict[str, dict[str, None] | None]
 class Names:
     """Counts the names that models have learned, and admits new names until a limit is reached.
 
-    A model keeps a weight, a mean or a split for each feature name and for each value of a string feature, and never forgets one. Without
-    a limit, a sender that puts ids into features would make the model grow for ever. A record whose names are all known is always admitted.
+    A model keeps a weight, a mean or a split for each feature name, and never forgets one. Without a limit, a sender that makes up names would
+    make the model grow for ever; with a model that has no limit of its own, so would one that puts ids into features. A record whose names are
+    all known is always admitted.
 
     Parameters
     ----------
@@ -18,10 +19,12 @@ class Names:
         The number of names that may be known: `Task.name_limit`.
     known
         The names learned so far; new names are added to this dict.
+    values
+        Whether the values of string features count too. The models of the catalogue need no such limit: they hash what is too much.
 
     Examples
     --------
-    >>> names = Names(limit=3, known={})
+    >>> names = Names(limit=3, known={}, values=True)
     >>> names.admit({"price": 3.5, "country": "PT"})
     >>> names.admit({"price": 1.0, "country": "ES"})
     "feature 'country' is 'ES', a new name, and 3 are known already. Declare `features`, or raise name_limit in headrace.toml."
@@ -29,8 +32,9 @@ class Names:
     {'price': None, 'country': {'PT': None}}
     """
 
-    def __init__(self, limit: int, known: KnownNames):
+    def __init__(self, limit: int, known: KnownNames, *, values: bool):
         self.limit = limit
+        self._values = values
         self.known = known
         self._room = limit - len(known) - sum(map(len, filter(None, known.values())))
 
@@ -38,7 +42,7 @@ class Names:
         """Add the names of features that are about to be learned; if there is no room for all, add none and return the reason."""
         known = self.known
         for name, value in features.items():  # the fast path: as a rule all are known
-            if name not in known or (type(value) is str and value not in (known[name] or ())):
+            if name not in known or (self._values and type(value) is str and value not in (known[name] or ())):
                 break
         else:
             return None
@@ -57,20 +61,22 @@ class Names:
 
     def _count_new(self, name: str, value: Value) -> int:
         if name not in self.known:
-            return 1 + (type(value) is str)
-        return int(type(value) is str and value not in (self.known[name] or ()))
+            return 1 + (self._values and type(value) is str)
+        return int(self._values and type(value) is str and value not in (self.known[name] or ()))
 
     def _add(self, features: dict[str, Value]) -> None:
         known = self.known
         for name, value in features.items():
             values = known.setdefault(name, None)
-            if type(value) is str:
+            if self._values and type(value) is str:
                 if values is None:
                     values = known[name] = {}
                 values[value] = None
 
 
 def is_bounded(task: Task) -> bool:
-    """Return whether the task's schema alone limits the names: it declares all features, and the values of all string features."""
+    """Return whether the task's schema alone limits the names: it declares all features and, for a user's own model, the values of strings."""
     declared = task.features
-    return declared is not None and all(one.type != "string" or one.values is not None for one in declared.values())
+    if declared is None:
+        return False
+    return not task.modules or all(one.type != "string" or one.values is not None for one in declared.values())

@@ -15,13 +15,13 @@ from headrace.learning.task.arms import (
 )
 from headrace.learning.task.columns import Columns, DateForm
 from headrace.learning.task.definition import define, differences, fingerprint, under
+from headrace.learning.task.features import CROSSES, FEATURE, MISSING, Feature, Making, without_steps
 from headrace.learning.task.policies import Guard, LabelRate, Mode, Outlier, Rehearsal, Row
 from headrace.learning.task.task import (
     BATCH_MAX,
     LABELS_MAX,
     MEANS,
     Duration,
-    Feature,
     Json,
     Kind,
     Label,
@@ -36,6 +36,7 @@ from headrace.learning.task.task import (
     milliseconds,
     modules_of,
     name_of,
+    with_model,
 )
 
 __all__ = [
@@ -43,9 +44,12 @@ __all__ = [
     "BASELINES",
     "BATCH_MAX",
     "CHAMPION",
+    "CROSSES",
+    "FEATURE",
     "LABELS_MAX",
     "LAST_GOOD",
     "MEANS",
+    "MISSING",
     "NEXT",
     "RESERVED",
     "ArmSettings",
@@ -60,6 +64,7 @@ __all__ = [
     "Label",
     "LabelRate",
     "Loss",
+    "Making",
     "Mode",
     "Outlier",
     "Rehearsal",
@@ -81,4 +86,6 @@ __all__ = [
     "modules_of",
     "name_of",
     "under",
+    "with_model",
+    "without_steps",
 ]

@@ -15,6 +15,7 @@ KEYS = (
     "kind",
     "model",
     "features",
+    "crosses",
     "labels",
     "feature_limit",
     "name_limit",

@@ -7,6 +7,7 @@ import msgspec
 from headrace.learning.task.arms import ARMS_MAX, ArmName, ArmSettings, Experiment, Threshold, check_arms
 from headrace.learning.task.columns import Columns
 from headrace.learning.task.duration import seconds
+from headrace.learning.task.features import CROSSES_MAX, Cross, Feature, with_steps
 from headrace.learning.task.policies import DETECTORS, REACTIONS, Guard, LabelRate, Rehearsal, Row
 from headrace.learning.task.source import Source
 
@@ -19,30 +20,6 @@ Role = Literal["champion", "challenger", "baseline", "frozen"]
 
 Json = Any
 """A value that is read from JSON or written as JSON."""
-
-
-class Feature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The declared type and range of one feature.
-
-    Parameters
-    ----------
-    type
-        `"float"` accepts any number.
-    min
-        The smallest value of a `"float"` or `"int"` that is accepted.
-    max
-        The largest value that is accepted.
-    values
-        The strings that are accepted. Left out: any string.
-    optional
-        Whether a record may leave the feature out.
-    """
-
-    type: Literal["float", "int", "bool", "string"] = "float"
-    min: float | None = None
-    max: float | None = None
-    values: list[str] | None = None
-    optional: bool = False
 
 
 class Stored(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -163,10 +140,12 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         `"multiclass"` only: the labels allowed, all strings or all whole numbers, up to 1,000. Left out: the first label of a shard
         decides the type, and labels of the other type are quarantined, because JSON has one key for 1 and "1". New labels beyond the first
         1,000 of a shard are quarantined too.
+    crosses
+        Pairs or triples of features that count together as one more feature, such as `[["country", "device"]]`; at most 20.
     feature_limit
         The most features of a record or a question, if `features` declares none.
     name_limit
-        The most names that a shard learns: names of features, and values of string features. A sample with a new name beyond the limit is
+        The most names of features that a shard learns. With a model of your own, the values of string features count too. A sample with a new name beyond the limit is
         quarantined; samples with known names are still learned.
     predictions
         Whether the prediction for each sample and question, and the end of each question, are published to `<task>.predictions`.
@@ -229,6 +208,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     partitions: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 1
     features: dict[str, Feature] | None = None
     labels: Annotated[list[str | int], msgspec.Meta(max_length=LABELS_MAX)] | None = None
+    crosses: Annotated[list[Cross], msgspec.Meta(max_length=CROSSES_MAX)] = []
     feature_limit: Annotated[int, msgspec.Meta(ge=1)] = 10_000
     name_limit: Annotated[int, msgspec.Meta(ge=1)] = 1_000_000
     predictions: bool = False
@@ -285,9 +265,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
                 self._check_assumed(self.unanswered.assume)
             elif self.kind == "regression":
                 raise ValueError("self_train is not for regression: there is no probability to go by")
-        if self.model == "":
-            default = {"binary": "logistic", "multiclass": "softmax", "regression": "linear"}[self.kind]
-            msgspec.structs.force_setattr(self, "model", default)
+        self._complete_model()
         for name in ("model", "detectors", "reactions", "arms"):  # the order of their keys must not be seen in a state
             msgspec.structs.force_setattr(self, name, _sorted(getattr(self, name)))
 
@@ -333,6 +311,14 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         """The catalogue name or `module:function` of the champion."""
         return name_of(self.model)
 
+    def _complete_model(self) -> None:
+        """Choose the default model if none is named, and add what becomes of the features before it sees them."""
+        model = self.model or {"binary": "logistic", "multiclass": "softmax", "regression": "linear"}[self.kind]
+        features = self.features or {}
+        if self.crosses or any(one.step is not None or one.missing is not None for one in features.values()):
+            model = with_steps(model, features, self.crosses)
+        msgspec.structs.force_setattr(self, "model", model)
+
     def _check_assumed(self, label: Label) -> None:
         fits = {
             "binary": type(label) is bool,
@@ -351,13 +337,26 @@ def _sorted(value: Json) -> Json:
 
 
 def made_for(task: Task, model: str | dict[str, Value]) -> Task:
-    """Give a task another model; how the task learns is not the model's affair.
+    """Give a task the model that something is made of, with the steps of features that it was made with.
+
+    How the task learns, and what its features become now, is not that model's affair.
 
     Examples
     --------
     >>> made_for(Task(name="ads", kind="binary", update=Update(batch=8)), "alma").update is None
     True
+    >>> task = Task(name="ads", kind="binary", features={"price": Feature(step="log")})
+    >>> made_for(task, "alma").model, with_model(task, "alma").model
+    ('alma', {'feature.price': 'log', 'use': 'alma'})
     """
+    features = task.features and {
+        name: msgspec.structs.replace(one, step=None, missing=None) for name, one in task.features.items()
+    }
+    return msgspec.structs.replace(task, model=model, features=features, crosses=[], update=None)
+
+
+def with_model(task: Task, model: str | dict[str, Value]) -> Task:
+    """Give a task another model, which gets the features as the task declares them."""
     return msgspec.structs.replace(task, model=model, update=None)
 
 

@@ -34,22 +34,25 @@ def sample(**features):
     return {"features": features, "label": True}
 
 
-FULL = sample(price=1.0, country="PT", shop=2.0)
-"""Price, country, PT and shop: four names."""
+FULL = sample(price=1.0, country="PT", shop=2.0, age=3.0)
+"""Four names of features."""
+
+OWN = "users_models:Half"
 
 
 @pytest.mark.parametrize("snapshot", [False, True])
 @pytest.mark.parametrize(
-    ("new", "shown"),
+    ("new", "shown", "model", "full"),
     [
-        (sample(price=1.0, colour=1.0), "feature 'colour' is 1.0"),
-        (sample(country="ES"), "feature 'country' is 'ES'"),
-        (sample(price="much"), "feature 'price' is 'much'"),
+        (sample(price=1.0, colour=1.0), "feature 'colour' is 1.0", "", FULL),
+        (sample(price=1.0, colour=1.0), "feature 'colour' is 1.0", OWN, sample(price=1.0, country="PT", shop=2.0)),
+        (sample(country="ES"), "feature 'country' is 'ES'", OWN, sample(price=1.0, country="PT", shop=2.0)),
+        (sample(price="much"), "feature 'price' is 'much'", OWN, sample(price=1.0, country="PT", shop=2.0)),
     ],
 )
-def test_a_new_name_beyond_the_limit_is_refused_and_changes_nothing_of_the_model(new, shown, snapshot):
-    learner = Learner(task(), 0)
-    assert fold(learner, FULL) == []
+def test_a_new_name_beyond_the_limit_is_refused_and_changes_nothing_of_the_model(new, shown, model, full, snapshot):
+    learner = Learner(task(model=model), 0)
+    assert fold(learner, full) == []
     if snapshot:
         learner = Learner(learner.task, 0, unseal(seal(learner.state, learner.task, 0, writer="test"), learner.task, 0))
     before = digest(learner.champion)
@@ -58,8 +61,15 @@ def test_a_new_name_beyond_the_limit_is_refused_and_changes_nothing_of_the_model
     assert f"{shown}, a new name, and 4 are known already." in refused.reason
     assert json.loads(refused.value) == new
     assert digest(learner.champion) == before
-    assert fold(learner, FULL, sample(country="PT"), sample(country=1.0)) == []
+    assert fold(learner, full, sample(country="PT"), sample(country=1.0)) == []
     assert learner.state.updates == 4
+
+
+def test_new_values_of_strings_are_no_new_names_for_models_that_hash_them():
+    learner = Learner(task(), 0)
+    assert fold(learner, FULL, *(sample(country=f"c{number}") for number in range(1_100))) == []
+    assert learner.state.names == dict.fromkeys(FULL["features"])
+    assert len(learner.champion.model.step.strings.known["country"]) == 1_000
 
 
 def test_a_question_is_counted_when_it_is_learned_and_refused_as_a_sample_when_there_is_no_room():
@@ -87,7 +97,7 @@ def test_the_limits_are_part_of_what_decides_the_fold():
 
 def test_names_are_counted_exactly():
     rng = random.Random(5)
-    names, known = Names(60, {}), set()
+    names, known = Names(60, {}, values=True), set()
     for _ in range(500):
         features = {rng.choice("abcdefgh"): rng.choice([1.0, True, *"uvwxyz"]) for _ in range(rng.randrange(4))}
         met = known | {(name,) for name in features}
@@ -99,14 +109,16 @@ def test_names_are_counted_exactly():
         found = {(name,) for name in names.known}
         found |= {(name, value) for name, values in names.known.items() for value in values or ()}
         assert found == known
-    assert len(Names(60, names.known).known) == 8
-    assert Names(60, names.known)._room == names._room == 60 - len(known)
+    assert len(Names(60, names.known, values=True).known) == 8
+    assert Names(60, names.known, values=True)._room == names._room == 60 - len(known)
 
 
 def test_where_the_declaration_limits_the_names_none_are_kept():
     text = Feature(type="string")
     closed = {"price": Feature(), "country": Feature(type="string", values=["PT"])}
-    assert [is_bounded(task(features=features)) for features in (None, closed, {"x": text})] == [False, True, False]
+    declared = (None, closed, {"x": text})
+    assert [is_bounded(task(features=features)) for features in declared] == [False, True, True]
+    assert [is_bounded(task(features=features, model=OWN)) for features in declared] == [False, True, False]
     learner = Learner(task(features=closed), 0)
     assert fold(learner, sample(price=1.0, country="PT")) == []
     assert learner.state.names == {}

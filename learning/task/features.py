@@ -1,0 +1,84 @@
+"""The declared features of a task, and what becomes of them before a model sees them, as part of what the model is made of."""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+import msgspec
+
+Value = bool | int | float | str
+
+Making = str | dict[str, Value]
+"""A name of a table, or a table with the name as `use` and parameters."""
+
+CROSSES_MAX = 20
+
+Cross = Annotated[
+    list[Annotated[str, msgspec.Meta(min_length=1, max_length=256)]], msgspec.Meta(min_length=2, max_length=3)
+]
+
+FEATURE, MISSING, CROSSES = "feature.", "missing.", "crosses"
+"""What the keys begin with that a model's making has for the steps of features; no parameter of a model has a dot in its name."""
+
+
+class Feature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The declared type and range of one feature, and what becomes of it before a model sees it.
+
+    Parameters
+    ----------
+    type
+        `"float"` accepts any number.
+    min
+        The smallest value of a `"float"` or `"int"` that is accepted.
+    max
+        The largest value that is accepted.
+    values
+        The strings that are accepted. Left out: any string.
+    optional
+        Whether a record may leave the feature out.
+    step
+        What it becomes: a step such as `"log"` or `"text"`, or a table with the step as `use` and its parameters. Left out: numbers are scaled
+        for linear models, and each value of a string has a column, up to 1,000 of them.
+    missing
+        What stands in if a record leaves it out: `"indicator"`, `"mean"`, or `{use = "last", by = FEATURE}`. Left out: nothing.
+    """
+
+    type: Literal["float", "int", "bool", "string"] = "float"
+    min: float | None = None
+    max: float | None = None
+    values: list[str] | None = None
+    optional: bool = False
+    step: Making | None = None
+    missing: Making | None = None
+
+
+def with_steps(model: Making, features: Mapping[str, Feature], crosses: list[list[str]]) -> Making:
+    """Say what a model is made of, together with the steps of the features that it gets.
+
+    Examples
+    --------
+    >>> with_steps("logistic", {"price": Feature(step="log"), "age": Feature()}, [])
+    {'use': 'logistic', 'feature.price': 'log'}
+    """
+    table: dict[str, Value] = {"use": model} if isinstance(model, str) else without_steps(model)
+    for name, feature in features.items():
+        for prefix, making in ((FEATURE, feature.step), (MISSING, feature.missing)):
+            if making is not None:
+                table[prefix + name] = making if isinstance(making, str) else _text(making)
+    if crosses:
+        table[CROSSES] = _text(crosses)
+    return table
+
+
+def without_steps(table: Mapping[str, Value]) -> dict[str, Value]:
+    """Leave the steps of features out of what a model is made of.
+
+    Examples
+    --------
+    >>> without_steps({"use": "logistic", "learning_rate": 0.1, "feature.price": "log"})
+    {'use': 'logistic', 'learning_rate': 0.1}
+    """
+    return {name: value for name, value in table.items() if not name.startswith((FEATURE, MISSING)) and name != CROSSES}
+
+
+def _text(making: object) -> str:
+    return msgspec.json.encode(making, order="deterministic").decode()
