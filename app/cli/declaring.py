@@ -79,7 +79,8 @@ def as_toml(name: str, kind: Kind, features: Mapping[str, Feature], columns: Col
     lines += ['# What is not declared here is refused. Ranges and values can be declared too: min = 0, max = 1, values = ["a", "b"].',
               f"[tasks.{name}.features]"]  # fmt: skip
     for feature, one in features.items():
-        lines.append(f'{write_key(feature)} = {{ type = "{one.type}"{", optional = true" if one.optional else ""} }}')
+        said = {name: getattr(one, name) for name in ("type", "optional", "step", "missing")}
+        lines.append(f"{write_key(feature)} = {write({name: value for name, value in said.items() if value})}")
     return "\n".join(lines) + "\n"
 
 
@@ -88,13 +89,15 @@ def write(value: object) -> str:
 
     Examples
     --------
-    >>> write({"a b": "iso"}), write(["x", "y"]), write('a "b"')
-    ('{ "a b" = "iso" }', '["x", "y"]', '"a \\"b\\""')
+    >>> write({"a b": "iso"}), write(["x", "y"]), write('a "b"'), write(True), write(3600)
+    ('{ "a b" = "iso" }', '["x", "y"]', '"a \\"b\\""', 'true', '3600')
     """
     if isinstance(value, dict):
         return "{ " + ", ".join(f"{write_key(key)} = {write(one)}" for key, one in value.items()) + " }"
     if isinstance(value, list):
         return "[" + ", ".join(map(write, value)) + "]"
+    if isinstance(value, bool | int | float):
+        return json.dumps(value)
     return quote(str(value))
 
 

@@ -14,9 +14,6 @@ from headrace.learning.task import Value
 RARE = 0.05
 """A class with a smaller share is rare."""
 
-CATEGORIES = 1_000
-"""A string feature with more values than this makes a large model."""
-
 LINES = 3
 """The lines that are named of a spoilt column."""
 
@@ -37,8 +34,6 @@ def find_doubts(seen: Look, table: Table) -> Iterator[str]:
             )
         if one.column.is_open:
             yield f"'{name}' may hold dates, but day and month cannot be told apart. Say which: dates = {{ {name!r} = \"d/m/y\" }}."
-        if one.feature and one.column.type == "string" and one.distinct > CATEGORIES:
-            yield f"'{name}' has {one.distinct:,} values, and a linear model has a weight for each. Leave it out unless it says much."
         if one.feature and one.distinct == 1 and not one.missing and one.rows >= ROWS_MIN:
             yield f"'{name}' is always {one.shown}, so it says nothing."
         if one.column.type == "string" and name not in (seen.columns.label, seen.columns.id, seen.columns.key):

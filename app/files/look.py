@@ -13,7 +13,7 @@ from headrace.app.files.labels import find_pair, guess_kind, missing_labels, nor
 from headrace.app.files.numbers import Decimal, find_decimal, read_number
 from headrace.app.files.sources import Named
 from headrace.app.files.table import Row, Table
-from headrace.learning.task import Feature, Kind
+from headrace.learning.task import Feature, Kind, Making
 from headrace.learning.task.columns import Columns, DateForm
 
 ROWS_READ = 100_000
@@ -40,8 +40,19 @@ ENTITIES = 50
 WORD_MIN = 5
 """A word among numbers is taken for a missing value if there are so many different cells."""
 
-TEXT = 40
-"""Strings that have more characters on average are text."""
+TEXT, BLANKS = 40, 3
+"""Strings that have more characters on average, and so many blanks, are texts."""
+
+KNOWN = 0.99
+"""A column with fewer of its cells tells whether a cell is missing, too."""
+
+CATEGORIES = 1_000
+"""A column of strings with more values is hashed."""
+
+HASHED: Making = {"use": "hashed", "bits": 14}
+
+BY_HOUR: Making = {"use": "binned", "width": 3600}
+"""Seconds since midnight become hours."""
 
 
 class Seen(NamedTuple):
@@ -229,25 +240,33 @@ class _Looking:
 
     def _decide(self, name: str, column: Column, known: dict[str, int], lacking: int) -> tuple[str, Feature | None]:
         """Decide what a column becomes that has no other role: a feature, or nothing."""
-        count = sum(known.values())
         if not known:
             return "left out: empty", None
-        is_identity = bool(IDENTITY.search(name)) and len(known) > ENTITIES
-        if is_identity and column.type in ("string", "float"):
-            if len(known) < UNIQUE * count:
+        if bool(IDENTITY.search(name)) and len(known) > ENTITIES and column.type in ("string", "float"):
+            if len(known) < UNIQUE * sum(known.values()):
                 self.notes.append(
                     f"'{name}' looks like the id of an entity, and is left out. Is it the key? Then add --key {name!r}."
                 )
             return "left out: an id", None
-        if column.type == "string" and count >= ROWS_MIN and len(known) >= UNIQUE * count:
-            if sum(map(len, known)) > TEXT * len(known):
-                return "left out: text", None
+        what, step = self._prepare(column, known)
+        if what == "unique":
             return "left out: unique", None
-        optional = lacking > 0
+        missing = "indicator" if lacking > (1 - KNOWN) * len(self.rows) else None
+        type_ = "float" if column.type == "time" else column.type
+        return what, Feature(type=type_, optional=lacking > 0, step=step, missing=missing)
+
+    def _prepare(self, column: Column, known: dict[str, int]) -> tuple[str, Making | None]:
+        """Decide what becomes of the cells of a feature: in a word, and as its step."""
         if column.type == "time":
-            return "seconds", Feature(type="float", optional=optional)
-        what = {"float": "a number", "bool": "true or false", "string": "a category"}[column.type]
-        return what, Feature(type=column.type, optional=optional)
+            return ("an hour", BY_HOUR) if column.form == "h:m" else ("hour, day, month", "date")
+        if column.type != "string":
+            return ("a number" if column.type == "float" else "true or false"), None
+        if _is_text(known):
+            return "words", "text"
+        count = sum(known.values())
+        if count >= ROWS_MIN and len(known) >= UNIQUE * count:
+            return "unique", None
+        return ("hashed", HASHED) if len(known) > CATEGORIES else ("a category", None)
 
     def _show(self, name: str, column: Column, known: dict[str, int]) -> str:
         """Show the range of numbers and dates, or the most frequent string."""
@@ -263,6 +282,11 @@ class _Looking:
         if column.type == "time" and column.form != "h:m":
             return "..".join((EPOCH + dt.timedelta(seconds=moment)).strftime("%Y-%m") for moment in (low, high))
         return f"{_figure(low)} to {_figure(high)}" if low < high else _figure(low)
+
+
+def _is_text(known: dict[str, int]) -> bool:
+    """Tell whether the strings of a column are texts, on average."""
+    return sum(map(len, known)) > TEXT * len(known) and sum(text.count(" ") for text in known) >= BLANKS * len(known)
 
 
 def _figure(value: float) -> str:

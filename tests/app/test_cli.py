@@ -186,7 +186,7 @@ def test_init_declares_each_column_and_says_the_commands_to_go_on_with(headrace,
         "post code": {"type": "string"},
         'a "quoted" ü': {"type": "string"},
         "weekend": {"type": "bool"},
-        "gap": {"type": "float", "optional": True},
+        "gap": {"type": "float", "optional": True, "missing": "indicator"},
     }
     assert tomllib.loads(config.read_text())["tasks"]["shop"]["columns"] == {
         "label": "bought", "id": "id", "key": "user", "positive": "1", "negative": "0", "decimal": ".",

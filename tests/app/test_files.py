@@ -15,6 +15,7 @@ import pytest
 import zstandard
 from rich.progress import Progress
 
+from headrace import Learner, Message
 from headrace.app.cli.baseline import read
 from headrace.app.cli.predict import parse_features
 from headrace.app.cli.warm_start import Training
@@ -334,6 +335,34 @@ def test_parquet_and_arrow(walk, tmp_path):
 # what init says
 
 
+def test_init_declares_what_becomes_of_texts_dates_many_values_and_missing_cells(walk):
+    header = "review,at,clock,shop,price,bought\n"
+    rows = "".join(
+        f"it was a very {'good' if n % 2 else 'bad'} product indeed number {n},2026-0{n % 9 + 1}-01 10:00,{n % 24:02}:30,"
+        f"shop {n % 1_200},{'' if n % 5 == 0 else n},{'yes' if n % 2 else 'no'}\n"
+        for n in range(2_400)
+    )
+    seen = walk("shop.csv", header + rows, "--label", "bought")
+    steps = {name: (feature.step, feature.missing) for name, feature in seen.task.features.items()}
+    assert steps == {
+        "review": ("text", None),
+        "at": ("date", None),
+        "clock": ({"use": "binned", "width": 3600}, None),
+        "shop": ({"use": "hashed", "bits": 14}, None),
+        "price": (None, "indicator"),
+    }
+    assert not seen.reasons
+    learner = Learner(seen.task, 0)
+    right = 0
+    for offset, record in enumerate(seen.records[:500]):
+        prediction = learner.champion.predict(record["features"])
+        right += prediction is not None and prediction.value == record["label"]
+        for _ in learner.fold(Message(offset, json.dumps(record).encode(), 0)):
+            pass
+    assert right > 450, "the words tell it"
+    assert learner.state.quarantined == 0
+
+
 def test_the_table_of_init_fits_80_columns_and_says_what_each_column_becomes(walk):
     header = "a very long name of a column that goes on and on,when,empty,user_id,story,amount,always,class\n"
     rows = "".join(
@@ -343,10 +372,10 @@ def test_the_table_of_init_fits_80_columns_and_says_what_each_column_becomes(wal
     seen = walk("wide.csv", header + rows)
     assert max(map(len, seen.init.out.split("Wrote")[0].splitlines())) <= 80
     assert seen.row("a very long ...") == "strings 3 0 % xxxxxxxxxxxxx... a category"
-    assert seen.row("when").endswith("2026-01..2026-01 seconds")
+    assert seen.row("when").endswith("2026-01..2026-01 hour, day, month")
     assert seen.row("empty") == "nothing 0 100 % left out: empty"
     assert seen.row("user_id").endswith("left out: an id")
-    assert seen.row("story").endswith("left out: text")
+    assert seen.row("story").endswith("words")
     assert seen.row("class").endswith("the label")
     said = " ".join(seen.init.out.replace("\n ", "").split())
     assert "Is it the key? Then add --key 'user_id'." in said
