@@ -22,6 +22,7 @@ Level = Annotated[float, Meta(gt=0, lt=1)]
 Count = Annotated[int, Meta(ge=1, le=10**9)]
 Passes = Annotated[int, Meta(ge=1, le=100)]
 Trees = Annotated[int, Meta(ge=1, le=1_000)]
+SeveralTrees = Annotated[int, Meta(ge=2, le=1_000)]
 Seed = Annotated[int, Meta(ge=0, le=2**32 - 1)]
 Window = Annotated[int, Meta(ge=10, le=100_000)]
 """The number of values in a window that a state holds."""

@@ -38,9 +38,9 @@ PARTITIONS = (
 
 KINDS: dict[Kind, str] = {
     "binary": 'kind = "binary"                        # binary | multiclass | regression\n'
-    'model = "logistic"                     # or alma, pa, naive_bayes, hoeffding_tree, hat, mondrian_forest, arf, ...',
+    'model = "logistic"                     # or alma, pa, naive_bayes, hoeffding_tree, hat, mondrian_forest, arf, experts, ...',
     "multiclass": 'kind = "multiclass"                    # binary | multiclass | regression\n'
-    'model = "softmax"                      # or naive_bayes, hoeffding_tree, hat, mondrian_forest, arf, ...',
+    'model = "softmax"                      # or naive_bayes, hoeffding_tree, hat, mondrian_forest, arf, experts, ...',
     "regression": 'kind = "regression"                    # binary | multiclass | regression\n'
     'model = "linear"                       # or hoeffding_regressor, mondrian_regressor, online_linear, ...',
 }

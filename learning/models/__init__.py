@@ -12,8 +12,11 @@ from headrace.learning.errors import ModelError
 from headrace.learning.features import Steps, steps_of
 from headrace.learning.models.adaptive_forest import arf
 from headrace.learning.models.alma import alma
+from headrace.learning.models.bagging import bagging, bagging_regressor
 from headrace.learning.models.baseline import majority, mean, no_change, no_change_regressor
-from headrace.learning.models.hoeffding import hat, hoeffding_regressor, hoeffding_tree
+from headrace.learning.models.experts import experts_binary, experts_multiclass, experts_regression
+from headrace.learning.models.ftrl import ftrl
+from headrace.learning.models.hoeffding import efdt, hat, hoeffding_regressor, hoeffding_tree
 from headrace.learning.models.linear import linear
 from headrace.learning.models.logistic import logistic
 from headrace.learning.models.mondrian import mondrian_forest, mondrian_regressor
@@ -22,6 +25,7 @@ from headrace.learning.models.online_linear import online_linear_classifier, onl
 from headrace.learning.models.onnx import FROZEN, USE
 from headrace.learning.models.passive_aggressive import pa
 from headrace.learning.models.preparing import AsIs, Prepared, Stepped
+from headrace.learning.models.random_patches import srp
 from headrace.learning.models.softmax import softmax
 from headrace.learning.parameters import build_with
 from headrace.learning.task import Kind, Value, without_steps
@@ -52,6 +56,11 @@ MODELS: KindCatalogue[Maker] = KindCatalogue(
         "mean": {"regression": mean},
         "online_linear": {"binary": online_linear_classifier, "regression": online_linear_regressor},
         "majority": _for_classes(majority),
+        "ftrl": {"binary": ftrl},
+        "experts": {"binary": experts_binary, "multiclass": experts_multiclass, "regression": experts_regression},
+        "efdt": _for_classes(efdt),
+        "bagging": {**_for_classes(bagging), "regression": bagging_regressor},
+        "srp": _for_classes(srp),
     },
 )
 """Each model that a task may name, with the function that makes it for a kind of task."""
@@ -63,7 +72,7 @@ def names_for(kind: Kind) -> list[str]:
     Examples
     --------
     >>> names_for("regression")
-    ['linear', 'hoeffding_regressor', 'mondrian_regressor', 'no_change', 'mean', 'online_linear']
+    ['linear', 'hoeffding_regressor', 'mondrian_regressor', 'no_change', 'mean', 'online_linear', 'experts', 'bagging']
     """
     return list(MODELS.of_kind(kind))
 

@@ -38,6 +38,15 @@ class AdaptiveTreeClassifier(BoundedTree, LastingClasses, tree.HoeffdingAdaptive
     """River's adaptive tree, with classes whose order survives a restart."""
 
 
+@tagged("fast-tree-classifier/1")
+class FastTreeClassifier(BoundedTree, LastingClasses, tree.ExtremelyFastDecisionTreeClassifier):
+    """River's extremely fast decision tree, for labels of mixed types too."""
+
+    def predict_proba_one(self, x: Numbers) -> dict[Label, float]:
+        """Return the class probabilities of the leaf for these features."""
+        return leaf_probabilities(self, self.classes, x)
+
+
 @tagged("tree-regressor/1")
 class TreeRegressor(BoundedTree, tree.HoeffdingTreeRegressor):
     """River's Hoeffding tree for regression."""
@@ -105,6 +114,39 @@ def hat(
     Bifet and Gavalda, "Adaptive learning from evolving data streams", 2009; `river.tree.HoeffdingAdaptiveTreeClassifier`.
     """
     tree = AdaptiveTreeClassifier(grace_period=grace_period, delta=delta, max_depth=max_depth, seed=seed)
+    return Prepared(OneHot(), tree)
+
+
+def efdt(
+    grace_period: Count = 200,
+    delta: PositiveShare = 1e-7,
+    min_samples_reevaluate: Count = 20,
+    max_depth: Count | None = None,
+) -> Prepared:
+    """Make an extremely fast decision tree, which splits early and takes a split back when a better one is seen.
+
+    Parameters
+    ----------
+    grace_period, delta, max_depth
+        As for `hoeffding_tree`.
+    min_samples_reevaluate
+        The number of records between two looks at a split that was made.
+
+    Examples
+    --------
+    >>> model = efdt()
+    >>> for number in range(500):
+    ...     model.learn_one({"size": float(number % 10)}, number % 10 > 4)
+    >>> model.predict_one({"size": 7.0})
+    True
+
+    References
+    ----------
+    Manapragada, Webb and Salehi, "Extremely fast decision tree", 2018; `river.tree.ExtremelyFastDecisionTreeClassifier`.
+    """
+    tree = FastTreeClassifier(
+        grace_period=grace_period, delta=delta, min_samples_reevaluate=min_samples_reevaluate, max_depth=max_depth
+    )
     return Prepared(OneHot(), tree)
 
 

@@ -12,6 +12,7 @@ from river import (
     compose,
     datasets,
     dummy,
+    ensemble,
     evaluate,
     forest,
     linear_model,
@@ -29,6 +30,7 @@ from headrace.learning.effects import Predicted
 from headrace.learning.fold.learner import Learner
 from headrace.learning.models import MODELS, names_for
 from headrace.learning.models.baseline import NoChangeRegressor
+from headrace.learning.models.experts import experts_binary, experts_multiclass, experts_regression
 from headrace.learning.models.online_linear import OnlineLinearClassifier, OnlineLinearRegressor
 from headrace.learning.task import Task
 
@@ -72,7 +74,13 @@ DATA = {
 }
 """Left out are only the sets that River downloads."""
 
-ROWS = {"mondrian_forest": some(400), "mondrian_regressor": some(400), "arf": some(1_000)}
+ROWS = {
+    "mondrian_forest": some(400),
+    "mondrian_regressor": some(400),
+    "arf": some(1_000),
+    "srp": some(1_000),
+    "bagging": some(2_000),
+}
 """The forests take a millisecond and more a row, so they see the start of a set alone."""
 
 LONGEST = None if IS_THOROUGH else WINDOW * 3 // 2
@@ -125,6 +133,10 @@ RIVER = {
     "no_change": lambda: (one_hot, dummy.NoChangeClassifier()),
     "majority": lambda: (one_hot, dummy.PriorClassifier()),
     "mean": lambda: (one_hot, dummy.StatisticRegressor(stats.Mean())),
+    "ftrl": lambda: (scaled, linear_model.LogisticRegression(optim.FTRLProximal(), intercept_lr=0.05)),
+    "efdt": lambda: (one_hot, tree.ExtremelyFastDecisionTreeClassifier()),
+    "bagging": lambda: (one_hot, ensemble.BaggingClassifier(tree.HoeffdingTreeClassifier(), 10, seed=42)),
+    "srp": lambda: (one_hot, ensemble.SRPClassifier(tree.HoeffdingTreeClassifier(), n_models=10, seed=42)),
 }
 OURS = {
     ("online_linear", "binary"): lambda: (
@@ -133,6 +145,10 @@ OURS = {
     ),  # River has none: only its surroundings are compared
     ("online_linear", "regression"): lambda: (scaled, OnlineLinearRegressor()),
     ("no_change", "regression"): lambda: (one_hot, NoChangeRegressor()),
+    ("experts", "binary"): lambda: (scaled, experts_binary().model),
+    ("experts", "multiclass"): lambda: (scaled, experts_multiclass().model),
+    ("experts", "regression"): lambda: (scaled, experts_regression().model),
+    ("bagging", "regression"): lambda: (scaled, ensemble.BaggingRegressor(tree.HoeffdingTreeRegressor(), 10, seed=42)),
 }
 
 

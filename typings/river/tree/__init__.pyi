@@ -1,3 +1,6 @@
+from river.tree.extremely_fast_decision_tree import (
+    ExtremelyFastDecisionTreeClassifier as ExtremelyFastDecisionTreeClassifier,
+)
 from river.tree.hoeffding_adaptive_tree_classifier import (
     HoeffdingAdaptiveTreeClassifier as HoeffdingAdaptiveTreeClassifier,
 )
