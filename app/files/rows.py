@@ -1,6 +1,7 @@
 """Samples from rows: the columns of a table become the features, label, id, key and time of a record."""
 
 from collections.abc import Callable, Iterable
+from math import isfinite
 from typing import Any, NamedTuple
 
 import msgspec
@@ -115,7 +116,7 @@ class Rows:
             if one.name in places
         ]
         label_place = places[self.label]
-        read_label = self.read_label if text else _native_label(self.read_label)
+        read_label = self.read_label if text else _accept_label(self.read_label, self.task, columns)
         id_place, key_place, time_place = (
             None if name is None else places[name] for name in (columns.id, columns.key, columns.time)
         )
@@ -168,5 +169,18 @@ def _reader(kept: Kept, missing: Missing, decimal: Decimal, *, is_text: bool) ->
     return read if is_text else accept_values(read, kept.type, kept.form)
 
 
-def _native_label(read: Callable[[str], Any]) -> Accept:
+def _accept_label(read: Callable[[str], Any], task: Task, columns: Columns) -> Accept:
+    """Read labels that may be values already: a number of a regression and a boolean of two classes are not read as texts of a file.
+
+    Examples
+    --------
+    >>> columns = Columns(positive="Yes", decimal=",")
+    >>> accept = _accept_label(label_reader(Task(name="ads", kind="binary"), columns, ["Yes"]), Task(name="ads", kind="binary"), columns)
+    >>> accept(True), accept("Yes"), accept("No")
+    (True, True, False)
+    """
+    if task.kind == "regression":
+        return lambda cell: float(cell) if type(cell) in (int, float) and isfinite(cell) else read(text_of(cell))
+    if task.kind == "binary" and not isinstance(columns.positive, bool):
+        return lambda cell: cell if type(cell) is bool else read(text_of(cell))
     return lambda cell: read(text_of(cell))

@@ -21,6 +21,7 @@ from headrace.app.cli.predict import parse_features
 from headrace.app.cli.warm_start import Training
 from headrace.app.files.sources import Named, open_source
 from headrace.app.settings import load
+from headrace.learning.task import Columns, Task
 
 ROWS = 60
 
@@ -296,6 +297,23 @@ def test_a_record_with_a_wrong_key_is_refused(tmp_path, line, reason):
     config.write_text('[tasks.a]\nkind = "binary"\n')
     (sample,) = open_source([str(path)], load(str(config)).tasks["a"]).samples
     assert reason in sample.reason
+
+
+@pytest.mark.parametrize(
+    ("kind", "labels"),
+    [("binary", [True, False, None]), ("regression", [1.234, 2.0, None])],
+    ids=["binary", "regression"],
+)
+def test_labels_of_parquet_are_no_texts(tmp_path, kind, labels):
+    """The task's columns say how texts are read: with a decimal comma 1.234 would be 1234, and only `Yes` would be true."""
+    pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed: pip install 'headrace[parquet]'")
+    import pyarrow.parquet
+
+    pyarrow.parquet.write_table(pa.table({"x": [1, 2, 3], "label": labels}), tmp_path / "x.parquet")
+    task = Task(name="x", kind=kind, columns=Columns(positive="Yes", decimal=","))
+    samples = list(open_source(str(tmp_path / "x.parquet"), task).samples)
+    assert [json.loads(sample.value)["label"] for sample in samples[:2]] == labels[:2]
+    assert samples[2].reason.startswith("the label is missing")
 
 
 def test_parquet_and_arrow(walk, tmp_path):
