@@ -1,6 +1,7 @@
 """The answers of a worker over HTTP, for its views and for clients. Nothing here imports the web server."""
 
 from headrace.app.answers.answer import Answer, Appended, At, Position
+from headrace.app.answers.declared import read_settings, tell_settings
 from headrace.app.answers.done import Controlled, Done
 from headrace.app.answers.history import HistoryPoint, HistoryPoints
 from headrace.app.answers.predictions import ArmAnswer, AskedQuestion, ServedAnswer
@@ -50,4 +51,6 @@ __all__ = [
     "StoredVersion",
     "StoredVersions",
     "Waits",
+    "read_settings",
+    "tell_settings",
 ]

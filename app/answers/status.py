@@ -156,6 +156,7 @@ class OverallStatus(msgspec.Struct, frozen=True):
 class Status(msgspec.Struct, frozen=True):
     """The status of a task on this worker.
 
+    `settings` are those of the task in this worker's `headrace.toml`: the keys of its definition, `partitions`, `columns` and `stored`.
     `answered` counts the questions that this worker has answered since it started. `error` says why the whole task is stopped: its topics cannot be used. `background` lists the background tasks of the worker, for all of
     its tasks, that have failed and were started again.
     """
@@ -167,6 +168,7 @@ class Status(msgspec.Struct, frozen=True):
     shards: list[ShardStatus]
     overall: OverallStatus
     answered: Position = 0
+    settings: dict[str, Json] | UnsetType = UNSET
     error: str | UnsetType = UNSET
     sources: dict[str, Json] | UnsetType = UNSET
     stored: dict[str, Position] | UnsetType = UNSET

@@ -8,7 +8,7 @@ from aiokafka.errors import KafkaError
 
 from headrace.agents.shard import Shard
 from headrace.agents.shards import Model, Shards
-from headrace.app.answers import InForce, MirrorStatus, OverallStatus, ShardState, Status, Waits
+from headrace.app.answers import InForce, MirrorStatus, OverallStatus, ShardState, Status, Waits, tell_settings
 from headrace.app.contract import contract
 from headrace.app.views.resource import Resource
 from headrace.learning.arms import absent_arms, say_absent
@@ -45,6 +45,7 @@ class TaskStatus(Resource):
         appender = self.serving.appender
         logging = {"appended": appender.appended, "failed": appender.failed, "refused": appender.refused}
         status: dict[str, Json] = {"task": task, "kind": served.task.kind, "partitions": served.task.partitions}
+        status["settings"] = tell_settings(served.task)
         status["answered"] = served.telemetry.predictions
         status |= {"logging": logging, "shards": described, "overall": await self._overall(served.task.kind, shards)}
         if shards.trouble is not None:

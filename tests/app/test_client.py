@@ -122,6 +122,7 @@ def test_samples_are_learned_and_the_model_is_asked(client):
 
     status = client.status(TASK)
     assert (status.task, status.kind) == (TASK, "binary")
+    assert (status.settings["features"]["clicks"]["min"], status.settings["stored"]) == (0, {"clicks": {"default": 0}})
     (shard,) = status.shards
     assert (shard.partition, shard.state) == (0, "live")
     assert shard.position == shard.end == last.offset + 1
