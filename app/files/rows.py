@@ -41,6 +41,8 @@ class Rows:
         The first table.
     file
         Its name.
+    labelled
+        Whether the rows have labels. Otherwise they are questions: the columns of label and time are no features, and are not read.
 
     Raises
     ------
@@ -48,23 +50,27 @@ class Rows:
         A column that is named is not there.
     """
 
-    def __init__(self, task: Task, columns: Columns, table: Table, file: str):
+    def __init__(self, task: Task, columns: Columns, table: Table, file: str, *, labelled: bool = True):
         table.check(file)
-        self.task, self.columns = task, columns
+        self.task, self.labelled = task, labelled
         self.label = columns.label or "label"
         self.missing = Missing(columns.missing)
-        table.check_named(self.label, columns.id, columns.key, columns.time)
         excluded = {self.label, columns.id, columns.key, columns.time}
+        if not labelled:
+            columns = msgspec.structs.replace(columns, time=None)
+        self.columns = columns
+        self._check_named(table)
         declared = task.features
         names = [
             name
             for name in table.places
             if name != self.label and (name in declared if declared is not None else name not in excluded)
         ]
-        known = {name: self.missing.known(table.column(name, table.first)) for name in (*names, self.label)}
+        judged = (*names, self.label) if labelled else names
+        known = {name: self.missing.known(table.column(name, table.first)) for name in judged}
         self.decimal: Decimal = columns.decimal or self._find_decimal(names, known, table)
         self.kept = [self._keep(name, known[name]) for name in names]
-        labels = map(text_of, table.column(self.label, table.first))
+        labels = map(text_of, table.column(self.label, table.first)) if labelled else ()
         self.read_label = label_reader(task, columns, labels, self.decimal)
         self.left_out = [name for name in table.places if name not in excluded and name not in names]
         self._check = Reader(task)
@@ -76,12 +82,16 @@ class Rows:
             self._form = form
             self._time = make_reader(columns.time, "time" if form else "float", self.missing, self.decimal, form)
 
+    def _check_named(self, table: Table) -> None:
+        columns = self.columns
+        table.check_named(self.label if self.labelled else None, columns.id, columns.key, columns.time)
+
     def _find_decimal(self, names: list[str], known: dict[str, dict[str, int]], table: Table) -> Decimal:
         declared = self.task.features or {}
         numeric = [
             list(known[name]) for name in names if name not in declared or declared[name].type in ("float", "int")
         ]
-        if self.task.kind == "regression":
+        if self.task.kind == "regression" and self.labelled:
             numeric.append(list(known[self.label]))
         decimal, is_guess = find_decimal(numeric, table.delimiter) if table.is_text else (".", False)
         if is_guess and decimal == ",":
@@ -101,8 +111,7 @@ class Rows:
     def samples(self, table: Table, file: str) -> Iterable[Sample]:
         """Yield a sample for each row of a table."""
         table.check(file)
-        columns = self.columns
-        table.check_named(self.label, columns.id, columns.key, columns.time)
+        self._check_named(table)
         make = self._maker(table, file)
         return map(make, table.rows)
 
@@ -115,7 +124,7 @@ class Rows:
             for one in self.kept
             if one.name in places
         ]
-        label_place = places[self.label]
+        label_place = places[self.label] if self.labelled else None
         read_label = self.read_label if text else _accept_label(self.read_label, self.task, columns)
         id_place, key_place, time_place = (
             None if name is None else places[name] for name in (columns.id, columns.key, columns.time)
@@ -153,13 +162,16 @@ class Rows:
                     value = read(cells[place])
                     if value is not None:
                         values[name] = value
-                record["label"] = read_label(cells[label_place])
+                if label_place is not None:
+                    record["label"] = read_label(cells[label_place])
                 line_of_log = encode(record)
+                # A question needs an id only in the log.
+                checked = line_of_log if self.labelled else encode({"id": "question"} | record)
             except InvalidCellError as problem:
                 return Sample(line, b"", reason=str(problem), file=file)
             except UnicodeEncodeError:
                 return Sample(line, b"", reason=NOT_UTF8, file=file)
-            return Sample(line, line_of_log, key, find_reason(check, line_of_log), False, file)
+            return Sample(line, line_of_log, key, find_reason(check, checked), False, file)
 
         return sample
 

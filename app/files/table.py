@@ -44,6 +44,8 @@ class Table:
         What separates the cells of a text table.
     encoding
         The encoding of a text table, where it is a guess.
+    dashes
+        How the options that name columns begin in errors; empty where they are arguments of a method.
 
     Attributes
     ----------
@@ -62,19 +64,25 @@ class Table:
         is_text: bool = True,
         delimiter: str = "",
         encoding: str | None = None,
+        dashes: str = "--",
     ):
         rows = iter(rows)
         self.header, self.notes, self.is_text, self.delimiter = list(header), list(notes), is_text, delimiter
-        self.encoding = encoding
+        self.encoding, self.dashes = encoding, dashes
         self.first = list(islice(rows, SAMPLED))
         self.rows = chain(self.first, rows)
         self.places = {name: place for place, name in enumerate(self.header) if name}
 
     def check(self, file: str) -> None:
-        """Raise a usage error if a column is there twice, or if the first line is no header."""
+        """Raise a usage error if a column is there twice, or if the first line of a text is no header."""
         numbers = [read_number(name) for name in self.places]
         is_counted = numbers == list(range(len(numbers))) or numbers == list(range(1, len(numbers) + 1))
-        if len(numbers) > 1 and not is_counted and sum(one is not None for one in numbers) * 2 > len(numbers):
+        if (
+            self.is_text
+            and len(numbers) > 1
+            and not is_counted
+            and sum(one is not None for one in numbers) * 2 > len(numbers)
+        ):
             shown = ", ".join(list(self.places)[:5])
             raise click.UsageError(f"{file} has no header: its first line is {shown}. Put a line of names first.")
         twice = next((name for name in self.places if self.header.count(name) > 1), None)
@@ -92,11 +100,11 @@ class Table:
 
     def check_named(self, label: str | None, id_: str | None, key: str | None, time: str | None) -> None:
         """Raise a usage error, which names the nearest column, if a column that has a role is not there. None: no column has it."""
-        for option, name in (("--label", label), ("--id", id_), ("--key", key), ("--time", time)):
+        for option, name in (("label", label), ("id", id_), ("key", key), ("time", time)):
             if name is not None and name not in self.places:
                 near = difflib.get_close_matches(name, self.places, 1)
                 hint = f"Did you mean '{near[0]}'?" if near else f"Columns: {', '.join(list(self.places)[:50])}."
-                raise click.UsageError(f"there is no column '{name}' ({option}). {hint}")
+                raise click.UsageError(f"there is no column '{name}' ({self.dashes}{option}). {hint}")
 
 
 def read_text_table(stream: Stream, encoding: str | None = None) -> Table:
