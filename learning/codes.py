@@ -57,6 +57,7 @@ ErrorCode = Literal[
     "detector",
     "error",
     "fold",
+    "frame",
     "job",
     "log",
     "missing_partitions",
@@ -227,6 +228,10 @@ ERRORS: Mapping[ErrorCode, Meaning] = {
     "fold": Meaning(
         "The fold of a message raised an exception: most often a model does.",
         'See "A stopped shard" in docs/how-to/stopped-shard.md.',
+    ),
+    "frame": Meaning(
+        "A data frame cannot become records: it is none, a column that is named is not there or stands twice, or the task is not known.",
+        "Do what the error says.",
     ),
     "job": Meaning("A job ended without a model.", "The error says why; mend that, and ask for it again."),
     "log": Meaning(

@@ -16,6 +16,7 @@ from headrace.app.client.errors import (
     AccessError,
     ClientError,
     ConflictError,
+    FrameError,
     InvalidRequestError,
     NotFoundError,
     RateError,
@@ -24,6 +25,7 @@ from headrace.app.client.errors import (
     UnexpectedAnswerError,
     UnreachableError,
 )
+from headrace.app.client.sent import RefusedRow, Sent
 
 __all__ = [
     "AccessError",
@@ -35,10 +37,13 @@ __all__ = [
     "Client",
     "ClientError",
     "ConflictError",
+    "FrameError",
     "InvalidRequestError",
     "NotFoundError",
     "RateError",
     "RefusedError",
+    "RefusedRow",
+    "Sent",
     "ShardStatus",
     "Status",
     "StoredEntity",

@@ -3,7 +3,7 @@
 import ssl
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Self, Unpack
+from typing import Any, Self, Unpack, overload
 
 import httpx
 
@@ -21,9 +21,11 @@ from headrace.app.answers import (
     StoredVersion,
 )
 from headrace.app.client import calls
-from headrace.app.client.calls import Result
+from headrace.app.client.calls import Result, Steps
+from headrace.app.client.errors import ClientError
 from headrace.app.client.exchange import ADDRESS, TIMEOUT, Exchange
-from headrace.learning.task import Json, Label, Value
+from headrace.app.client.sent import Sent
+from headrace.learning.task import Json, Label, Task, Value
 
 
 class AsyncClient:
@@ -67,11 +69,41 @@ class AsyncClient:
         self._exchange = Exchange(address, key, tls)
         self._http = httpx.AsyncClient(**self._exchange.options(timeout), transport=transport)
 
+    @overload
     async def predict(
         self, task: str, features: Mapping[str, Value], *, fresh: bool = False, **options: Unpack[calls.QuestionOptions]
-    ) -> Answer:
-        """Ask for a prediction from some features."""
-        return await self.ask(calls.predict(task, features, options, fresh=fresh))
+    ) -> Answer: ...
+
+    @overload
+    async def predict(
+        self,
+        task: str | Task,
+        features: calls.Frame,
+        *,
+        fresh: bool = False,
+        **options: Unpack[calls.QuestionOptions],
+    ) -> calls.Frame: ...
+
+    @overload
+    async def predict(
+        self,
+        task: str | Task,
+        features: Sequence[Mapping[str, Any]],
+        *,
+        fresh: bool = False,
+        **options: Unpack[calls.QuestionOptions],
+    ) -> list[dict[str, Any]]: ...
+
+    async def predict(
+        self, task: str | Task, features: Any, *, fresh: bool = False, **options: Unpack[calls.QuestionOptions]
+    ) -> Any:
+        """Ask for a prediction from some features, or for one for each row of a data frame."""
+        if isinstance(features, Mapping):
+            name = task.name if isinstance(task, Task) else task
+            return await self.ask(calls.predict(name, features, options, fresh=fresh))
+        from headrace.app.client.frames import predicting
+
+        return await self._take(predicting(task, features, fresh=fresh, options=options))
 
     async def batch(self, task: str, questions: Sequence[Mapping[str, Json]], *, fresh: bool = False) -> list[Answer]:
         """Ask up to a thousand questions, each like `{"features": {...}, "key": "u1"}`, and return the answers in that order."""
@@ -96,6 +128,24 @@ class AsyncClient:
     async def samples(self, task: str, samples: Sequence[Mapping[str, Json]]) -> Appended:
         """Append up to a thousand samples, each like `{"features": {...}, "label": True}`, and return their places in the log."""
         return await self.ask(calls.samples(task, samples))
+
+    async def send(
+        self,
+        task: str | Task,
+        frame: calls.DataFrame | Sequence[Mapping[str, Any]],
+        **columns: Unpack[calls.ColumnOptions],
+    ) -> Sent:
+        """Append a sample for each row of a data frame, and return what became of the rows."""
+        from headrace.app.client.frames import sending
+        from headrace.app.files.sources import Named
+
+        return await self._take(sending(task, frame, Named(**columns)))
+
+    async def task(self, name: str) -> Task:
+        """Ask for a task as the settings of the worker declare it, to fold a data frame by the same definition."""
+        from headrace.app.client.frames import knowing
+
+        return await self._take(knowing(name))
 
     async def get_features(self, task: str, key: str) -> StoredEntity:
         """Look up the stored features of an entity, with the age of each."""
@@ -148,6 +198,21 @@ class AsyncClient:
         except httpx.RequestError as error:
             raise self._exchange.unreachable(error) from error
         return self._exchange.read(call, response)
+
+    async def _take(self, steps: Steps[Result]) -> Result:
+        """Make one call after the other, and return the result of all."""
+        try:
+            call = next(steps)
+            while True:
+                try:
+                    answer = await self.ask(call)
+                except ClientError as error:
+                    call = steps.throw(error)
+                else:
+                    call = steps.send(answer)
+        except StopIteration as done:
+            result: Result = done.value
+            return result
 
     async def close(self) -> None:
         """Close the connections."""

@@ -1,7 +1,7 @@
 """Builds the calls of both clients: the method, path, query and body of a request, and the type of its answer."""
 
-from collections.abc import Mapping, Sequence
-from typing import Generic, Literal, TypedDict, TypeVar
+from collections.abc import Generator, Mapping, Sequence
+from typing import Any, Generic, Literal, Protocol, TypedDict, TypeVar
 from urllib.parse import quote
 
 import msgspec
@@ -45,12 +45,28 @@ class Call(msgspec.Struct, Generic[Result], frozen=True):
     query: dict[str, str] = {}
 
 
+Steps = Generator[Call[Any], Any, Result]
+"""Calls that are made one after the other: a client hands back the answer or the error of each, and returns the result."""
+
+
+class DataFrame(Protocol):
+    """A frame of pandas or polars, a table of pyarrow, or what else offers Arrow's C stream."""
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """Give the columns in Arrow's form. The clients use it for frames that they do not recognise."""
+        ...
+
+
+Frame = TypeVar("Frame", bound=DataFrame)
+
+
 class QuestionOptions(TypedDict, total=False):
     """The options of a question.
 
     `id` is the id of the question, which its answer repeats. `key` is the entity's key, which decides the shard. `log` appends the question
     to the event log, where its label may join it: with "durable" (or True) the answer comes when the broker has the question, with "async"
-    at once. `min_position` is a position that the model must have folded, and `wait_s` is how many seconds to wait for it, up to 10.
+    at once. `min_position` is a position that the model must have folded, and `wait_s` is how many seconds to wait for it, up to 10. For a
+    data frame, `id` and `key` are the names of columns.
     """
 
     id: str
@@ -72,6 +88,15 @@ class SampleOptions(LabelOptions, total=False):
     """The options of a sample: an id, its time in epoch seconds, its source (`topic/partition/offset`), and the entity's key."""
 
     id: str
+
+
+class ColumnOptions(TypedDict, total=False):
+    """The columns of a data frame that are no features: of the label, the id, the time and the key. Left out: those of the task's settings."""
+
+    label: str
+    id: str
+    key: str
+    time: str
 
 
 def predict(task: str, features: Mapping[str, Value], options: QuestionOptions, *, fresh: bool) -> Call[Answer]:

@@ -3,7 +3,7 @@
 import ssl
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Self, Unpack
+from typing import Any, Self, Unpack, overload
 
 import httpx
 
@@ -21,9 +21,11 @@ from headrace.app.answers import (
     StoredVersion,
 )
 from headrace.app.client import calls
-from headrace.app.client.calls import Result
+from headrace.app.client.calls import Result, Steps
+from headrace.app.client.errors import ClientError
 from headrace.app.client.exchange import ADDRESS, TIMEOUT, Exchange
-from headrace.learning.task import Json, Label, Value
+from headrace.app.client.sent import Sent
+from headrace.learning.task import Json, Label, Task, Value
 
 
 class Client:
@@ -83,28 +85,64 @@ class Client:
         self._exchange = Exchange(address, key, tls)
         self._http = httpx.Client(**self._exchange.options(timeout), transport=transport)
 
+    @overload
     def predict(
         self, task: str, features: Mapping[str, Value], *, fresh: bool = False, **options: Unpack[calls.QuestionOptions]
-    ) -> Answer:
-        """Ask for a prediction from some features.
+    ) -> Answer: ...
+
+    @overload
+    def predict(
+        self,
+        task: str | Task,
+        features: calls.Frame,
+        *,
+        fresh: bool = False,
+        **options: Unpack[calls.QuestionOptions],
+    ) -> calls.Frame: ...
+
+    @overload
+    def predict(
+        self,
+        task: str | Task,
+        features: Sequence[Mapping[str, Any]],
+        *,
+        fresh: bool = False,
+        **options: Unpack[calls.QuestionOptions],
+    ) -> list[dict[str, Any]]: ...
+
+    def predict(
+        self, task: str | Task, features: Any, *, fresh: bool = False, **options: Unpack[calls.QuestionOptions]
+    ) -> Any:
+        """Ask for a prediction from some features, or for one for each row of a data frame.
 
         Parameters
         ----------
         task
-            The name of the task.
+            The name of the task. For a data frame, a `Task` does too; then the worker is not asked for its settings.
         features
-            The features, by name.
+            The features, by name; or a frame of pandas, polars or pyarrow, or a list of dicts.
         fresh
             Whether only the owner of the shard may answer, and only when it has caught up with the log.
         options
-            `id`, `key`, `log`, `min_position` and `wait_s`; see `QuestionOptions`.
+            `id`, `key`, `log`, `min_position` and `wait_s`; see `QuestionOptions`. For a data frame, `id` and `key` name columns.
+
+        Returns
+        -------
+        The answer; or a frame of the same library with as many rows, in the same order and with the same index: `prediction`, a column
+        `probability_<label>` for each class, and `error`, with the reason where a row was refused. With `log`, the column `id` has the ids
+        of the questions. The label's column is no feature, if the frame has it.
 
         Raises
         ------
         ClientError
             The worker gives no answer; see the class.
         """
-        return self.ask(calls.predict(task, features, options, fresh=fresh))
+        if isinstance(features, Mapping):
+            name = task.name if isinstance(task, Task) else task
+            return self.ask(calls.predict(name, features, options, fresh=fresh))
+        from headrace.app.client.frames import predicting
+
+        return self._take(predicting(task, features, fresh=fresh, options=options))
 
     def batch(self, task: str, questions: Sequence[Mapping[str, Json]], *, fresh: bool = False) -> list[Answer]:
         """Ask up to a thousand questions, each like `{"features": {...}, "key": "u1"}`, and return the answers in that order.
@@ -179,6 +217,61 @@ class Client:
             The records may not be in the log. If one of them is wrong, the worker appends none.
         """
         return self.ask(calls.samples(task, samples))
+
+    def send(
+        self,
+        task: str | Task,
+        frame: calls.DataFrame | Sequence[Mapping[str, Any]],
+        **columns: Unpack[calls.ColumnOptions],
+    ) -> Sent:
+        """Append a sample for each row of a data frame, in batches of up to a thousand, and return what became of the rows.
+
+        Rows become samples as those of a file do in `headrace send`: a missing value is a feature that the sample lacks, and a date is a
+        number of seconds. A row that is no sample of the task, or that has no label yet, is refused, and the others are appended.
+
+        Parameters
+        ----------
+        task
+            The name of the task. With a `Task` in its place the worker is not asked for its settings, which needs the role `predict`.
+        frame
+            A frame of pandas, polars or pyarrow, or a list of dicts. The index of a frame of pandas is no column.
+        columns
+            `label`, `id`, `key` and `time`, the names of columns; see `ColumnOptions`. Left out: those that the worker's settings name, and
+            `label` for the label.
+
+        Raises
+        ------
+        ClientError
+            A `FrameError` if the frame cannot be read or lacks a column. Otherwise a request has failed: `sent` of the error says what had
+            become of the rows before, and `frame[error.sent.rows:]` is the rest.
+
+        Examples
+        --------
+        >>> import json
+        >>> def worker(request):
+        ...     places = [{"partition": 0, "offset": offset} for offset, _ in enumerate(json.loads(request.content))]
+        ...     return httpx.Response(202, json={"positions": places})
+        >>> rows = [{"price": 3.5, "bought": "yes"}, {"price": None, "bought": "no"}, {"price": 2.5, "bought": None}]
+        >>> with Client(transport=httpx.MockTransport(worker)) as client:
+        ...     print(client.send(Task(name="ads", kind="binary"), rows, label="bought"))
+        2 of 3 rows appended, 1 refused. Row 2: the label is missing. Send the row when its label is known.
+        """
+        from headrace.app.client.frames import sending
+        from headrace.app.files.sources import Named
+
+        return self._take(sending(task, frame, Named(**columns)))
+
+    def task(self, name: str) -> Task:
+        """Ask for a task as the settings of the worker declare it, to fold a data frame by the same definition.
+
+        Raises
+        ------
+        ClientError
+            The worker gives no status, or is of another version.
+        """
+        from headrace.app.client.frames import knowing
+
+        return self._take(knowing(name))
 
     def get_features(self, task: str, key: str) -> StoredEntity:
         """Look up the stored features of an entity, with the age of each.
@@ -308,6 +401,21 @@ class Client:
         except httpx.RequestError as error:
             raise self._exchange.unreachable(error) from error
         return self._exchange.read(call, response)
+
+    def _take(self, steps: Steps[Result]) -> Result:
+        """Make one call after the other, and return the result of all."""
+        try:
+            call = next(steps)
+            while True:
+                try:
+                    answer = self.ask(call)
+                except ClientError as error:
+                    call = steps.throw(error)
+                else:
+                    call = steps.send(answer)
+        except StopIteration as done:
+            result: Result = done.value
+            return result
 
     def close(self) -> None:
         """Close the connections."""

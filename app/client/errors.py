@@ -2,14 +2,28 @@
 
 import msgspec
 
+from headrace.app.client.sent import Sent
 from headrace.learning.errors import HeadraceError
 from headrace.learning.task import Json
 
 
 class ClientError(HeadraceError):
-    """A client did not get the answer that it asked for. All other errors of a client are subclasses of this one."""
+    """A client did not get the answer that it asked for. All other errors of a client are subclasses of this one.
+
+    Attributes
+    ----------
+    sent
+        If `send` was stopped by the error: what had become of the rows before. Those of the request that failed may be in the log.
+    """
 
     code = "client"
+    sent: Sent | None = None
+
+
+class FrameError(ClientError):
+    """A data frame cannot become records: it is none, a column that is named is not there or stands twice, or the task is not known."""
+
+    code = "frame"
 
 
 class UnreachableError(ClientError):

@@ -1,6 +1,5 @@
 """The HTTP clients, blocking and async, against a worker with keys and stored features, and against servers with other answers."""
 
-import asyncio
 import hashlib
 import inspect
 import pickle
@@ -12,8 +11,9 @@ from typing import get_args
 import harness
 import httpx
 import pytest
+from blocking import Blocking
 
-from headrace import AsyncClient, Client
+from headrace import AsyncClient, Client, Task
 from headrace.agents.shard import OwnedState
 from headrace.app.answers import ShardState
 from headrace.app.client import (
@@ -29,6 +29,7 @@ from headrace.app.client import (
     UnexpectedAnswerError,
     UnreachableError,
 )
+from headrace.learning.task import Feature, Stored, define
 
 TASK = f"client-{uuid.uuid4().hex[:8]}"
 SECRETS = {"admin": "grain-of-the-client", "predict": "grain-of-the-phone"}
@@ -43,26 +44,6 @@ clicks = {{ default = 0 }}
 [tasks.{TASK}-plain]
 kind = "binary"
 """
-
-
-class Blocking:
-    """An async client with the methods of the blocking one: each call runs in the same event loop."""
-
-    def __init__(self, *arguments, **options):
-        self.runner = asyncio.Runner()
-        self.client = AsyncClient(*arguments, **options)
-
-    def __getattr__(self, name):
-        method = getattr(self.client, name)
-        return lambda *arguments, **options: self.runner.run(method(*arguments, **options))
-
-    def __enter__(self):
-        assert self.runner.run(self.client.__aenter__()) is self.client
-        return self
-
-    def __exit__(self, *raised):
-        self.runner.run(self.client.__aexit__(*raised))
-        self.runner.close()
 
 
 both = pytest.mark.parametrize("kind", [Client, Blocking], ids=["sync", "async"])
@@ -123,6 +104,10 @@ def test_samples_are_learned_and_the_model_is_asked(client):
     status = client.status(TASK)
     assert (status.task, status.kind) == (TASK, "binary")
     assert (status.settings["features"]["clicks"]["min"], status.settings["stored"]) == (0, {"clicks": {"default": 0}})
+    declared = {"x": Feature(), "clicks": Feature(type="int", min=0.0)}
+    task = client.task(TASK)
+    assert define(task) == define(Task(name=TASK, kind="binary", features=declared))
+    assert (task.name, task.stored) == (TASK, {"clicks": Stored(default=0)})
     (shard,) = status.shards
     assert (shard.partition, shard.state) == (0, "live")
     assert shard.position == shard.end == last.offset + 1
