@@ -1,15 +1,19 @@
 """Tools to test your own tasks and models without Kafka.
 
-`MemoryLog` is an event log in memory: append records, fold them, restart anywhere, compare digests. `check_model` checks that a
+`MemoryLog` is an event log in memory: append records or data frames, fold them, restart anywhere, compare digests. `check_model` checks that a
 model does what the fold needs. `random_records` yields records that a task accepts.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
-from typing import NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 import msgspec
 
+from headrace.app.client.calls import ColumnOptions, DataFrame
+from headrace.app.client.frames import samples_of
+from headrace.app.client.sent import Sent, Tally
+from headrace.app.files.sources import Named
 from headrace.app.model_check import Report, check_model
 from headrace.learning.effects import Effect
 from headrace.learning.fold.finding import Finding
@@ -49,6 +53,11 @@ class Folded(NamedTuple):
     def digest(self) -> str:
         """Return the digest of the learner's state, as 64 hex digits."""
         return digest(self.learner.state)
+
+    @property
+    def models(self) -> dict[str, str]:
+        """Return the digest of each arm's model alone, as `GET /v1/{task}` has them: they depend on what was learned, and on no offset."""
+        return {name: arm.digest for name, arm in self.learner.state.arms.items()}
 
     def snapshot(self) -> bytes:
         """Return a snapshot of the state. `MemoryLog.fold` can go on from it, as a worker does after a restart."""
@@ -127,6 +136,50 @@ class MemoryLog:
         value = b"\n".join(record if isinstance(record, bytes) else msgspec.json.encode(record) for record in records)
         messages.append(Message(len(messages), value, timestamp, None if key is None else key.encode()))
         return partition, len(messages) - 1
+
+    def send(
+        self,
+        frame: DataFrame | Sequence[Mapping[str, Any]],
+        *,
+        timestamp: int | None = None,
+        **columns: Unpack[ColumnOptions],
+    ) -> Sent:
+        """Append a message for each row of a data frame, with the bytes that `Client.send` has a worker append.
+
+        Parameters
+        ----------
+        frame, columns
+            As for `Client.send`.
+        timestamp
+            The timestamp of the messages, as for `append`.
+
+        Returns
+        -------
+        What became of the rows.
+
+        Raises
+        ------
+        ClientError
+            A `FrameError` if the frame cannot be read or lacks a column.
+
+        Examples
+        --------
+        >>> log = MemoryLog(Task(name="ads", kind="binary"))
+        >>> print(log.send([{"price": 3.5, "bought": "yes"}, {"price": None, "bought": "no"}], label="bought"))
+        2 of 2 rows appended, 0 refused.
+        >>> log.messages[0][1].value
+        b'{"features":{},"label":false}'
+        >>> log.fold().learner.state.updates
+        2
+        """
+        samples, left_out = samples_of(frame, self.task, Named(**columns))
+        tally = Tally(left_out)
+        for sample in samples:
+            if sample.reason:
+                tally.refuse(sample.line, sample.reason)
+            else:
+                tally.append(*self.append(sample.value, key=sample.key, timestamp=timestamp))
+        return tally.sent
 
     def fold(self, partition: int = 0, *, to: int | None = None, snapshot: bytes | None = None) -> Folded:
         """Fold a partition.

@@ -1,5 +1,8 @@
 """What `headrace.testing` gives to those who test a task or a model of their own."""
 
+import json
+
+import msgspec
 import pytest
 import users_models
 
@@ -123,3 +126,28 @@ def test_a_model_that_does_not_survive_a_restart_is_noticed(monkeypatch):
         log.check_restarts()
     monkeypatch.setattr(users_models.Hidden, "learn_one", users_models.Half.learn_one)
     log.check_restarts(every=7)
+
+
+def test_a_frame_is_appended_row_by_row_to_the_partition_of_its_key():
+    log = MemoryLog(Task(name="ads", kind="binary", partitions=3))
+    rows = [{"x": n / 3, "n": f"r{n}", "who": f"u{n % 5}", "label": n % 2} for n in range(30)]
+    sent = log.send([*rows, {"x": 1.0, "n": "r30", "who": "u1"}], id="n", key="who", timestamp=5_000)
+    assert [one.row for one in sent.reasons] == [30]
+    assert sent.positions == {number: len(messages) for number, messages in enumerate(log.messages)}
+    placed = [(number, message) for number, messages in enumerate(log.messages) for message in messages]
+    assert len(placed) == sent.appended == 30
+    for partition, message in placed:
+        assert partition == partition_of(message.key.decode(), 3)
+        row = rows[int(json.loads(message.value)["id"][1:])]
+        record = {"id": row["n"], "features": {"x": row["x"]}, "label": row["label"] == 1}
+        assert (message.value, message.timestamp) == (msgspec.json.encode(record), 5_000)
+
+
+def test_models_have_the_digests_of_what_they_learned_and_not_of_where():
+    log, other = filled(), MemoryLog(Task(name="ads", kind="binary"))
+    other.append({"features": {"x": 1.0}, "label": "refused"})
+    for record in random_records(log.task, 40):
+        other.append(record, timestamp=7)
+    assert log.fold().models == other.fold().models
+    assert log.fold().digest != other.fold().digest
+    assert log.fold().models != log.fold(to=39).models
