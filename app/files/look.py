@@ -28,7 +28,7 @@ LABELS = ("label", "target", "class", "y", "outcome", "response", "result")
 TIMES = ("time", "timestamp", "datetime", "event_time", "date", "ts", "created_at")
 """Names of columns that are taken for the event time, if they hold nothing but dates."""
 
-IDENTITY = re.compile(r"(?i:^|[\s_.-])(?i:id|ids|uuid|guid|index|rownames|row)$|[a-z](?:Id|ID)$")
+IDENTITY = re.compile(r"(?i:^|[\s_.-])(?i:id|ids|uuid|guid)$|[a-z](?:Id|ID)$|(?i:^(?:index|rownames|row)$)")
 """Names of columns that identify a row or an entity."""
 
 UNIQUE = 0.9

@@ -14,6 +14,7 @@ from headrace.learning.models.adaptive_forest import arf
 from headrace.learning.models.alma import alma
 from headrace.learning.models.bagging import bagging, bagging_regressor
 from headrace.learning.models.baseline import majority, mean, no_change, no_change_regressor
+from headrace.learning.models.committee import committee_binary, committee_multiclass, committee_regression
 from headrace.learning.models.experts import experts_binary, experts_multiclass, experts_regression
 from headrace.learning.models.ftrl import ftrl
 from headrace.learning.models.hoeffding import efdt, hat, hoeffding_regressor, hoeffding_tree
@@ -61,6 +62,11 @@ MODELS: KindCatalogue[Maker] = KindCatalogue(
         "efdt": _for_classes(efdt),
         "bagging": {**_for_classes(bagging), "regression": bagging_regressor},
         "srp": _for_classes(srp),
+        "committee": {
+            "binary": committee_binary,
+            "multiclass": committee_multiclass,
+            "regression": committee_regression,
+        },
     },
 )
 """Each model that a task may name, with the function that makes it for a kind of task."""

@@ -15,7 +15,7 @@ from headrace.learning.task import Label
 RATES = (0.001, 0.005, 0.02, 0.1, 0.5)
 """The learning rates of the experts."""
 
-LEAST = 1e-9
+LEAST = 0.01
 """A probability below it counts as this one, so that no expert is lost for good by a single record."""
 
 WORST = 10.0
@@ -65,11 +65,13 @@ class ExpertsClassifier(_Experts, base.Classifier):
             model.learn_one(x, y)
 
     def predict_proba_one(self, x: Numbers) -> dict[Label, float]:
-        """Return the weighted mean of the probabilities; empty while the experts are cold."""
+        """Return the weighted mean of the probabilities of those who have an answer; empty while all are cold."""
+        answers = [model.predict_proba_one(x) for model in self.models]
+        heard = sum(weight for weight, answer in zip(self.weights, answers, strict=True) if answer)
         mean: dict[Label, float] = {}
-        for weight, model in zip(self.weights, self.models, strict=True):
-            for label, p in model.predict_proba_one(x).items():
-                mean[label] = mean.get(label, 0.0) + weight * p
+        for weight, answer in zip(self.weights, answers, strict=True):
+            for label, p in answer.items():
+                mean[label] = mean.get(label, 0.0) + weight / heard * p
         return mean
 
 
@@ -97,16 +99,34 @@ class ExpertsRegressor(_Experts, base.Regressor):
         self.mean += off / self.count
         self.variance += (off * (label - self.mean) - self.variance) / self.count
         if self.variance > 0.0:
-            errors = (label - number(model.predict_one(x)) for model in self.models)
+            answers = [model.predict_one(x) for model in self.models]
+            errors = [label - (self.mean if one is None else number(one)) for one in answers]
             self._update([min(error * error / self.variance, WORST) / 2.0 for error in errors])
         for model in self.models:
             model.learn_one(x, y)
 
     def predict_one(self, x: Numbers) -> float:
-        """Return the weighted mean of the numbers."""
+        """Return the weighted mean of the numbers; that of the labels where an expert is cold."""
+        answers = [model.predict_one(x) for model in self.models]
         return sum(
-            weight * number(model.predict_one(x)) for weight, model in zip(self.weights, self.models, strict=True)
+            weight * (self.mean if one is None else number(one))
+            for weight, one in zip(self.weights, answers, strict=True)
         )
+
+
+def logistic_experts() -> list[linear_model.LogisticRegression]:
+    """Make a logistic regression with each rate."""
+    return [linear_model.LogisticRegression(optim.SGD(rate)) for rate in RATES]
+
+
+def softmax_experts() -> list[linear_model.SoftmaxRegression]:
+    """Make a softmax regression with each rate."""
+    return [linear_model.SoftmaxRegression(optim.SGD(rate)) for rate in RATES]
+
+
+def linear_experts() -> list[linear_model.LinearRegression]:
+    """Make a linear regression with each rate."""
+    return [linear_model.LinearRegression(optim.SGD(rate), intercept_lr=rate, clip_gradient=100.0) for rate in RATES]
 
 
 def experts_binary(share: Share = 0.001) -> Prepared:
@@ -125,9 +145,7 @@ def experts_binary(share: Share = 0.001) -> Prepared:
     >>> model.predict_one({"size": 7.0}), max(zip(model.model.weights, RATES))[1]
     (True, 0.5)
     """
-    return Prepared(
-        Scale(), ExpertsClassifier([linear_model.LogisticRegression(optim.SGD(rate)) for rate in RATES], share)
-    )
+    return Prepared(Scale(), ExpertsClassifier(logistic_experts(), share))
 
 
 def experts_multiclass(share: Share = 0.001) -> Prepared:
@@ -141,9 +159,7 @@ def experts_multiclass(share: Share = 0.001) -> Prepared:
     >>> model.predict_one({"size": 2.0})
     'c'
     """
-    return Prepared(
-        Scale(), ExpertsClassifier([linear_model.SoftmaxRegression(optim.SGD(rate)) for rate in RATES], share)
-    )
+    return Prepared(Scale(), ExpertsClassifier(softmax_experts(), share))
 
 
 def experts_regression(share: Share = 0.001) -> Prepared:
@@ -157,5 +173,4 @@ def experts_regression(share: Share = 0.001) -> Prepared:
     >>> round(model.predict_one({"size": 4.0}))
     17
     """
-    models = [linear_model.LinearRegression(optim.SGD(rate), intercept_lr=rate, clip_gradient=100.0) for rate in RATES]
-    return Prepared(Scale(), ExpertsRegressor(models, share))
+    return Prepared(Scale(), ExpertsRegressor(linear_experts(), share))

@@ -1,7 +1,7 @@
 """Preparing steps of the catalogue's models: strings become numbers, numbers are scaled, and predicting changes nothing."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from river import base
 
@@ -197,7 +197,16 @@ class Stepped(base.Transformer):
         return numbers
 
 
-PreparingStep = OneHot | Scale | AsIs | Stepped
+class PreparingStep(Protocol):
+    """What makes features into numbers before a model."""
+
+    def transform_one(self, x: Features) -> Numbers:
+        """Return the numbers of a record; nothing changes."""
+        ...
+
+    def learn_transform_one(self, x: Features, y: Label | None = None) -> Numbers:
+        """Learn a record with its label, and return its numbers."""
+        ...
 
 
 @tagged("prepared/2")

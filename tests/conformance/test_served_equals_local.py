@@ -30,6 +30,7 @@ from headrace.learning.effects import Predicted
 from headrace.learning.fold.learner import Learner
 from headrace.learning.models import MODELS, names_for
 from headrace.learning.models.baseline import NoChangeRegressor
+from headrace.learning.models.committee import committee_binary, committee_multiclass, committee_regression
 from headrace.learning.models.experts import experts_binary, experts_multiclass, experts_regression
 from headrace.learning.models.online_linear import OnlineLinearClassifier, OnlineLinearRegressor
 from headrace.learning.task import Task
@@ -79,6 +80,7 @@ ROWS = {
     "mondrian_regressor": some(400),
     "arf": some(1_000),
     "srp": some(1_000),
+    "committee": some(400),
     "bagging": some(2_000),
 }
 """The forests take a millisecond and more a row, so they see the start of a set alone."""
@@ -117,6 +119,10 @@ def scaled(model, numeric):
     return compose.Pipeline(preprocessing.StandardScaler() if numeric else Scaled(), model)
 
 
+def as_it_is(model, numeric):
+    return model
+
+
 RIVER = {
     "logistic": lambda: (scaled, linear_model.LogisticRegression(optim.SGD(0.005))),
     "linear": lambda: (scaled, linear_model.LinearRegression()),
@@ -145,6 +151,9 @@ OURS = {
     ),  # River has none: only its surroundings are compared
     ("online_linear", "regression"): lambda: (scaled, OnlineLinearRegressor()),
     ("no_change", "regression"): lambda: (one_hot, NoChangeRegressor()),
+    ("committee", "binary"): lambda: (as_it_is, committee_binary()),
+    ("committee", "multiclass"): lambda: (as_it_is, committee_multiclass()),
+    ("committee", "regression"): lambda: (as_it_is, committee_regression()),
     ("experts", "binary"): lambda: (scaled, experts_binary().model),
     ("experts", "multiclass"): lambda: (scaled, experts_multiclass().model),
     ("experts", "regression"): lambda: (scaled, experts_regression().model),
