@@ -9,16 +9,8 @@ from headrace.app.cli.control import acting, send_control
 from headrace.app.cli.options import as_json, asking, task_of
 from headrace.app.cli.terminal import say, say_json
 from headrace.app.settings import Settings
+from headrace.app.verdicts import say_verdict
 from headrace.learning.task import Json
-
-SAID = {
-    "a_better": "{a} is better",
-    "b_better": "{b} is better",
-    "equivalent": "equivalent",
-    "budget_exhausted": "not told apart",
-    "continue": "too early to say",
-}
-"""The verdicts in words."""
 
 
 @click.command()
@@ -61,7 +53,7 @@ def describe(row: dict[str, Json]) -> str:
     shard 0, champion against tree: tree is better
       zero_one loss over 800 labels: 0.2500 and 0.1250; difference +0.1250, between +0.0700 and +0.1800 with 95 %
     """
-    head = f"shard {row['partition']}, {row['a']} against {row['b']}: {SAID[row['verdict']].format(**row)}"
+    head = f"shard {row['partition']}, {row['a']} against {row['b']}: {say_verdict(row)}"
     if row["difference"] is None:
         return f"{head}\n  no label yet"
     losses = f"{row['loss']} loss over {row['count']:,} labels: {row['mean_a']:.4f} and {row['mean_b']:.4f}"

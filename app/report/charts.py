@@ -1,7 +1,7 @@
 """Draws the charts of a report as SVG: a metric over time, and the reliability curve."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -49,17 +49,29 @@ class Scale(NamedTuple):
         return round(self.start + share * (self.end - self.start), 1)
 
 
-def over_time(title: str, curves: Sequence[Curve], marks: Mapping[float, str], most: float | None = None) -> Html:
-    """Draw curves over log time.
+class Mark(NamedTuple):
+    """Something that happened: a vertical line at an x, with words that a pointer shows. A verdict has a line of its own kind."""
+
+    x: float
+    what: str
+    is_verdict: bool = False
+
+
+def over_run(
+    title: str, curves: Sequence[Curve], marks: Sequence[Mark], *, by_labels: bool, most: float | None = None
+) -> Html:
+    """Draw curves over the course of a run.
 
     Parameters
     ----------
     title
         What is shown, for those who cannot see it.
     curves
-        The curves; x is in seconds since the epoch.
+        The curves; x is in seconds since the epoch, or in labels learned.
     marks
-        What happened at which time: a vertical line each, if it is within the curves.
+        What happened; a mark is drawn if it is within the curves.
+    by_labels
+        Whether x is in labels learned.
     most
         The largest value that is possible, such as 1 of an accuracy.
     """
@@ -69,11 +81,12 @@ def over_time(title: str, curves: Sequence[Curve], marks: Mapping[float, str], m
     x = Scale(min(xs), max(xs), LEFT, WIDTH - RIGHT)
     y = Scale(steps[0], steps[-1], HEIGHT - BOTTOM, TOP)
     parts = [_grid_line(y(step), f"{step:g}") for step in steps]
-    parts += [_time_label(x, at) for at in _times(x.low, x.high)]
-    for at, what in marks.items():
-        if x.low <= at <= x.high:
-            line = el("line", x1=x(at), x2=x(at), y1=TOP, y2=HEIGHT - BOTTOM, class_="mark")
-            parts.append(el("g", el("title", f"{moment(at)}: {what}"), line))
+    parts += [_label_below(x, at, f"{at:,.0f}" if by_labels else _time(x, at)) for at in _quarters(x.low, x.high)]
+    for mark in marks:
+        if x.low <= mark.x <= x.high:
+            look = "mark verdict" if mark.is_verdict else "mark"
+            line = el("line", x1=x(mark.x), x2=x(mark.x), y1=TOP, y2=HEIGHT - BOTTOM, class_=look)
+            parts.append(el("g", el("title", mark.what), line))
     for curve in curves:
         if len(curve.points) == 1:
             (at, value) = curve.points[0]
@@ -159,14 +172,18 @@ def _grid_line(at: float, text: str, end: float = WIDTH - RIGHT) -> Html:
     return el("g", line, el("text", text, x=LEFT - 8, y=at + 4, text_anchor="end"))
 
 
-def _times(low: float, high: float) -> list[float]:
+def _quarters(low: float, high: float) -> list[float]:
     return [low] if high == low else [low + (high - low) * part / 4 for part in range(5)]
 
 
-def _time_label(x: Scale, at: float) -> Html:
+def _time(x: Scale, at: float) -> str:
     span = x.high - x.low
     form = (
         "%H:%M:%S" if span < 600 else "%H:%M" if span < 86_400 else "%m-%d %H:%M" if span < 5 * 86_400 else "%Y-%m-%d"
     )
+    return f"{datetime.fromtimestamp(at, UTC):{form}}"
+
+
+def _label_below(x: Scale, at: float, text: str) -> Html:
     anchor = "start" if at == x.low else "end" if at == x.high else "middle"
-    return el("text", f"{datetime.fromtimestamp(at, UTC):{form}}", x=x(at), y=HEIGHT - 10, text_anchor=anchor)
+    return el("text", text, x=x(at), y=HEIGHT - 10, text_anchor=anchor)

@@ -9,11 +9,11 @@ from headrace.app.report.markup import Html, el, join
 from headrace.app.report.run import Run
 
 SECTIONS: dict[str, Callable[[Run], Html | None]] = {
-    "Over time": sections.over_log_time,
+    "Over time": sections.over_time,
+    "Experiments": sections.experiments,
     "Figures": sections.figures,
     "Errors": sections.errors,
     "Calibration": sections.calibration,
-    "Experiments": sections.experiments,
     "Signals and reactions": sections.signals,
     "Versions": sections.versions,
     "Refused records": sections.refused,
@@ -71,6 +71,7 @@ svg text { fill: var(--soft); font-size: 12px; }
 .grid { stroke: var(--line); }
 .ideal { stroke: var(--soft); stroke-dasharray: 4 4; }
 .mark { stroke: var(--soft); stroke-dasharray: 3 3; opacity: .7; }
+.mark.verdict { stroke: var(--ink); stroke-dasharray: none; }
 .s1 { --c: var(--s1); } .s2 { --c: var(--s2); } .s3 { --c: var(--s3); } .s4 { --c: var(--s4); }
 .s5 { --c: var(--s5); } .s6 { --c: var(--s6); } .s7 { --c: var(--s7); } .s8 { --c: var(--s8); }
 .curve { fill: none; stroke: var(--c); stroke-width: 1.8; stroke-linejoin: round; }

@@ -1,15 +1,17 @@
 """Writes the sections of a report. A section without anything to show is None."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import cast
 
+import numpy as np
 from msgspec import UnsetType
 
-from headrace.app.answers import InForce, ShardStatus, Waits
-from headrace.app.report.charts import Curve, moment, over_time, reliability
+from headrace.app.answers import InForce, ShardStatus, StoredSignal, Waits
+from headrace.app.report.charts import Curve, Mark, moment, over_run, reliability
 from headrace.app.report.markup import Content, Html, el, join, table
 from headrace.app.report.run import Run
+from headrace.app.verdicts import say_verdict
 from headrace.learning.codes import REFUSALS, RefusalCode
 from headrace.learning.metrics.overall import ArmFigures
 from headrace.learning.task import Json
@@ -24,6 +26,9 @@ LABELS_MAX = 12
 """Up to so many labels, errors are shown as a matrix; otherwise as the most frequent pairs."""
 
 SHADES = 5
+
+AT_ONCE_SECONDS = 10.0
+"""What comes within so many seconds may be a file that was sent: its log time tells nothing."""
 
 
 def main_metric(run: Run) -> str:
@@ -99,26 +104,64 @@ def definition(run: Run) -> Html | None:
     return join([note, table(("setting", "value"), rows)])
 
 
-def over_log_time(run: Run) -> Html | None:
-    """Draw the main metric of each arm over time, with the signals as marks."""
+def over_time(run: Run) -> Html | None:
+    """Draw the main metric of each arm over log time, or over labels where much of the log came at once; with the signals as marks."""
     looks = looks_of(run)
+    by_shard = dict[int, list[dict[str, Json]]]()
+    for point in sorted(run.points or (), key=lambda one: (one["partition"], one["position"])):
+        by_shard.setdefault(point["partition"], []).append(point)
+    by_labels = any(map(_came_at_once, by_shard.values()))
     metric, curves = main_metric(run), dict[tuple[str, int], list[tuple[float, float]]]()
-    for point in run.points or ():
-        for name, arm in point["arms"].items():
-            value = (arm.get("window") or {}).get(metric)
-            if isinstance(value, int | float):
-                curves.setdefault((name, point["partition"]), []).append((point["time"], float(value)))
+    for partition, points in by_shard.items():
+        for point in points:
+            for name, arm in point["arms"].items():
+                value = (arm.get("window") or {}).get(metric)
+                if isinstance(value, int | float):
+                    at = point["updates" if by_labels else "time"]
+                    curves.setdefault((name, partition), []).append((at, float(value)))
     if not curves:
         return None
     drawn = [
-        Curve(name, looks[name], sorted(points))
-        for (name, _), points in sorted(curves.items(), key=lambda one: _rank(*one[0]))
+        Curve(name, looks[name], points) for (name, _), points in sorted(curves.items(), key=lambda one: _rank(*one[0]))
     ]
-    marks = {one.time: f"{one.detector}, {one.watched} {one.direction}" for one in run.signals}
-    title = f"{NAMES.get(metric, metric).capitalize()} of the last 1,000 scored predictions, over log time (UTC)"
-    several = " Each shard has a curve of its own." if len({partition for _, partition in curves}) > 1 else ""
-    note = f"{title}.{several}" + (" A dashed line is a signal." if marks else "")
-    return join([el("p", note), over_time(title, drawn, marks, None if metric == "mae" else 1.0)])
+    marks = [
+        Mark(_labels_at(by_shard[one.partition], one.position) if by_labels else one.time, _told(one), one.kind == "experiment")
+        for one in run.signals
+        if one.partition in by_shard
+    ]  # fmt: skip
+    axis = "labels learned, since much of the log came at once" if by_labels else "log time (UTC)"
+    title = f"{NAMES.get(metric, metric).capitalize()} of the last 1,000 scored predictions, over {axis}"
+    several = " Each shard has a curve of its own." if len(by_shard) > 1 else ""
+    note = f"{title}.{several}" + (" A dashed line is a signal, a solid one a verdict on two arms." if marks else "")
+    chart = over_run(title, drawn, marks, by_labels=by_labels, most=None if metric == "mae" else 1.0)
+    return join([el("p", note), chart])
+
+
+def _came_at_once(points: Sequence[dict[str, Json]]) -> bool:
+    """Tell whether a quarter of a shard's labels came within some seconds or a hundredth of its log time, as when a file is sent.
+
+    Over log time, their curve would be one vertical line.
+    """
+    times, labels = [point["time"] for point in points], [point["updates"] for point in points]
+    brief, many, start = max((times[-1] - times[0]) / 100, AT_ONCE_SECONDS), (labels[-1] - labels[0]) / 4, 0
+    for end, time in enumerate(times):
+        while time - times[start] > brief:
+            start += 1
+        if labels[end] - labels[start] > many:
+            return True
+    return False
+
+
+def _labels_at(points: Sequence[dict[str, Json]], position: int) -> float:
+    """Tell how many labels a shard had learned at a position, between those of two points in proportion."""
+    positions, labels = [point["position"] for point in points], [point["updates"] for point in points]
+    return float(np.interp(position, positions, labels))
+
+
+def _told(signal: StoredSignal) -> str:
+    """Say in words what a mark stands for."""
+    what = signal.action if signal.kind == "experiment" else f"{signal.detector}, {signal.watched} {signal.direction}"
+    return f"{moment(signal.time)}: {what}"
 
 
 def figures(run: Run) -> Html | None:
@@ -229,24 +272,35 @@ def versions(run: Run) -> Html | None:
 
 
 def experiments(run: Run) -> Html | None:
-    """Write the comparisons of arms."""
+    """Write the comparisons of arms: the verdict in words, and the losses and bounds that it comes from."""
     rows = [
-        (f"{one.get('a')} / {one.get('b')}", str(one.get("partition")), str(one.get("loss")), number(one.get("count")), number(one.get("mean_a")),
-         number(one.get("mean_b")), f"{number(one.get('difference'))} ({number(one.get('low'))} to {number(one.get('high'))})",
-         str(one.get("verdict")).replace("_", " "))
+        (f"{one['a']} against {one['b']}", one["partition"], el("b", say_verdict(one)), number(one["count"]), one["loss"], number(one["mean_a"]),
+         number(one["mean_b"]), _with_bounds(one), number(one["margin"]))
         for one in run.experiments or ()
     ]  # fmt: skip
+    note = (
+        "An arm is better if the bounds of the difference lie beyond the margin, and two arms are equivalent if they lie "
+        "within it. The difference is the loss of the first less that of the second."
+    )
     head = (
         "arms",
         "shard",
-        "loss",
-        "compared",
-        "mean of the first",
-        "of the second",
-        "difference (interval)",
         "verdict",
+        "labels",
+        "loss",
+        "of the first",
+        "of the second",
+        "difference (bounds)",
+        "margin",
     )
-    return table(head, rows, numbers=(3, 4, 5)) if rows else None
+    return join([el("p", note), table(head, rows, numbers=(1, 3, 5, 6, 8))]) if rows else None
+
+
+def _with_bounds(experiment: dict[str, Json]) -> str:
+    if experiment["difference"] is None:
+        return "-"
+    bounds = f"{experiment['low']:+.4f} to {experiment['high']:+.4f}, {100 - 100 * experiment['alpha']:.4g} %"
+    return f"{experiment['difference']:+.4f} ({bounds})"
 
 
 def refused(run: Run) -> Html | None:

@@ -9,14 +9,16 @@ import uuid
 from html.parser import HTMLParser
 
 import harness
+import msgspec
 import pytest
 
 from headrace import Client
+from headrace.app.answers import StoredSignal
 from headrace.app.report.charts import ticks
 from headrace.app.report.markup import VOID, Html, el
 from headrace.app.report.page import STYLE
 from headrace.app.report.run import collect
-from headrace.app.report.sections import experiments, over_log_time
+from headrace.app.report.sections import experiments, over_time
 from headrace.learning.task.arms import ARMS_MAX, RESERVED
 
 NAME = f"report-{uuid.uuid4().hex[:8]}"
@@ -137,16 +139,62 @@ def test_history_and_experiments_are_shown_when_the_worker_has_them(worker):
     with Client(worker.address) as client:
         run = collect(client, NAME)
     arms = {"champion": {"window": {"accuracy": 0.9}}, "next": {"window": {"accuracy": None}}}
-    points = [{"partition": at % 2, "time": 100.0 + at, "arms": arms} for at in range(6)]
-    drawn = str(over_log_time(run._replace(points=points)))
+    drawn = str(over_time(run._replace(points=[point(at % 2, at, arms) for at in range(6)])))
     assert drawn.count("<polyline") == 2, "a curve for each shard, and none for an arm without figures"
     assert "champion" in drawn
-    assert over_log_time(run._replace(points=None)) is None
-    one = {"a": "champion", "b": HOSTILE, "verdict": "a_better", "count": 1200, "difference": -0.02, "low": None}
-    told = str(experiments(run._replace(experiments=[one])))
-    assert "a better" in told
+    assert over_time(run._replace(points=None)) is None
+    one = {
+        "partition": 0,
+        "a": "champion",
+        "b": HOSTILE,
+        "loss": "brier",
+        "margin": 0.005,
+        "alpha": 0.05,
+        "count": 1200,
+    }
+    early = {"mean_a": None, "mean_b": None, "difference": None, "low": -1.0, "high": 1.0, "verdict": "continue"}
+    late = {"mean_a": 0.25, "mean_b": 0.5, "difference": -0.25, "low": -0.3, "high": -0.2, "verdict": "a_better"}
+    told = str(experiments(run._replace(experiments=[one | early, one | late])))
+    assert "<b>champion is better</b>" in told
+    assert "<b>too early to say</b>" in told
+    assert "-0.2500 (-0.3000 to -0.2000, 95 %)" in told
     assert "1,200" in told
     assert "<script>" not in told
+
+
+def point(partition, number, arms, time=None):
+    """A point of the history, after a hundred labels more than the one before."""
+    at = 100.0 + number if time is None else time
+    return {"partition": partition, "position": 200 * number, "updates": 100 * number, "time": at, "arms": arms}
+
+
+@pytest.mark.parametrize(
+    ("times", "over"),
+    [
+        ([0.0, 900.0, 1800.0, 2700.0, 3600.0], "log time (UTC)"),
+        ([5.0, 5.0, 5.0, 5.01, 5.01], "labels learned"),
+        ([5.0, 6.0, 7.0, 8.0, 9.0], "labels learned"),
+        ([0.0, 0.1, 0.2, 1000.0, 2000.0], "labels learned"),  # a file, and then what came over the day
+    ],
+)
+def test_labels_that_came_at_once_are_drawn_over_their_number_and_not_as_one_line(worker, times, over):
+    with Client(worker.address) as client:
+        run = collect(client, NAME)
+    arms = {"champion": {"window": {"accuracy": 0.9}}}
+    points = [point(0, number, arms, time) for number, time in enumerate(times)]
+    signal = StoredSignal(
+        "s", 0, 300, "drift", "champion", "adwin", "error", "worse", 0.1, 0.2, 9, 9, "none", False, 900.0
+    )
+    verdict = msgspec.structs.replace(signal, kind="experiment", position=700, time=2700.0, action="a verdict")
+    drawn = str(over_time(run._replace(points=points, signals=[signal, verdict])))
+    assert f"over {over}" in drawn
+    curve = re.search(r'points="([^"]*)"', drawn)[1].split()
+    quarters = [f"{56 + 172 * quarter:.1f}" for quarter in range(5)]
+    assert [x_y.split(",")[0] for x_y in curve] == quarters
+    if over == "labels learned":
+        assert re.findall(r'<line x1="([^"]*)"[^>]*class="(mark[^"]*)"', drawn) == [("314.0", "mark"), ("658.0", "mark verdict")]  # fmt: skip
+        assert "a verdict" in drawn
+        assert ">400</text>" in drawn
 
 
 def test_every_arm_of_a_task_has_a_look_of_its_own(worker):
@@ -154,9 +202,7 @@ def test_every_arm_of_a_task_has_a_look_of_its_own(worker):
         run = collect(client, NAME)
     names = ["champion", *RESERVED[1:], "no_change", "majority", *(f"arm{at}" for at in range(ARMS_MAX))]
     arms = {name: {"window": {"accuracy": 0.9}} for name in names}
-    drawn = str(
-        over_log_time(run._replace(points=[{"partition": 0, "time": 100.0 + at, "arms": arms} for at in (0, 1)]))
-    )
+    drawn = str(over_time(run._replace(points=[point(0, at, arms) for at in (0, 1)])))
     curves, keys = re.findall(r'class="curve ([^"]*)"', drawn), re.findall(r'class="key ([^"]*)"', drawn)
     assert len(set(curves)) == len(curves) == len(names)
     assert curves == keys
