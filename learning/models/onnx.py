@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
@@ -45,6 +46,15 @@ TYPES: Mapping[str, type[np.generic]] = {
 }
 
 
+ELSEWHERE = re.compile(rb"\x6a[\x80-\xff]{0,2}[\x00-\x7f]\n\x08location\x12", re.DOTALL)
+"""How the place of a tensor outside of the file begins: `TensorProto.external_data`, and its key `location`.
+
+onnxruntime would look for it where the worker happens to run, and two files of the same digest would be two models.
+"""
+
+ONE_FILE = "Export it as one file: torch.onnx.export(..., external_data=False), or onnx.save(onnx.load(FILE), ANOTHER)."
+
+
 class Runner(Protocol):
     """Runs a model: `onnxruntime.InferenceSession`."""
 
@@ -53,16 +63,47 @@ class Runner(Protocol):
         ...
 
 
+class Input(NamedTuple):
+    """An input of a model: the type of its values and its sizes, the last one that of a row. None is any size."""
+
+    dtype: type[np.generic]
+    shape: tuple[int | None, ...]
+
+    @property
+    def width(self) -> int | None:
+        """The number of values in a row; None if that is open."""
+        return self.shape[-1] if self.shape else None
+
+    @property
+    def rows(self) -> int:
+        """The number of rows that it takes at once; 1 if it takes any number."""
+        return math.prod(size or 1 for size in self.shape[:-1])
+
+    def fill(self, row: Sequence[Any]) -> np.ndarray[Any, Any]:
+        """Put one row into an array with as many dimensions as it has; exporters leave out that of the rows if their example had none.
+
+        Examples
+        --------
+        >>> Input(np.float32, (None, 2)).fill([1, 2]).shape, Input(np.float32, (2,)).fill([1, 2]).shape
+        ((1, 2), (2,))
+        """
+        dimensions = len(self.shape) or 2
+        return np.array(row, self.dtype).reshape((1,) * (dimensions - 1) + (len(row),))
+
+
 class Session(NamedTuple):
-    """A model that is loaded: what runs it, its inputs by name with the type of each, and the names of its outputs."""
+    """A model that is loaded: what runs it, its inputs by name, and the names of its outputs."""
 
     runner: Runner
-    inputs: dict[str, type[np.generic]]
+    inputs: dict[str, Input]
     outputs: list[str]
 
     def takes_row(self, features: Sequence[str]) -> bool:
-        """Tell whether it takes the features as one row: it has one input, which has the name of none of them."""
-        return len(self.inputs) == 1 and not self.inputs.keys() & set(features)
+        """Tell whether it takes the features as one row: it has one input, which is as wide, or has the name of none of them."""
+        if len(self.inputs) != 1:
+            return False
+        ((name, only),) = self.inputs.items()
+        return name not in features or only.width == len(features) > 1
 
 
 def enter_file(data: bytes) -> str:
@@ -108,6 +149,10 @@ def load(digest: str) -> Session:
         what = f"there is no ONNX file with the digest {digest[:16]} here."
         remedy = "Put the file that the definition names where each worker runs, and name it in its headrace.toml: as an arm, or in worker.onnx."
         raise ModelError(what, remedy)
+    if ELSEWHERE.search(data):
+        raise ModelError(
+            f"the ONNX file {digest[:16]} has its weights in another file, which no digest names.", ONE_FILE
+        )
     try:
         import onnxruntime
     except ImportError:
@@ -123,7 +168,10 @@ def load(digest: str) -> Session:
         ) from None
     if unknown := [one.type for one in session.get_inputs() if one.type not in TYPES]:
         raise ModelError(f"an input of the ONNX file {digest[:16]} is a {unknown[0]}.", f"Use {', '.join(TYPES)}.")
-    inputs = {one.name: TYPES[one.type] for one in session.get_inputs()}
+    inputs = {
+        one.name: Input(TYPES[one.type], tuple(size if isinstance(size, int) else None for size in one.shape))
+        for one in session.get_inputs()
+    }
     SESSIONS[digest] = Session(session, inputs, [one.name for one in session.get_outputs()])
     return SESSIONS[digest]
 
@@ -156,11 +204,10 @@ class Onnx(base.Estimator):
         session, features = load(self.digest), _names(self.features)
         try:
             if session.takes_row(features):
-                ((name, dtype),) = session.inputs.items()
-                row = [float(x.get(feature, math.nan)) for feature in features]
-                feed = {name: np.array([row], dtype)}
+                ((name, only),) = session.inputs.items()
+                feed = {name: only.fill([float(x.get(feature, math.nan)) for feature in features])}
             else:
-                feed = {name: _cell(x.get(name), dtype) for name, dtype in session.inputs.items()}
+                feed = {name: one.fill([_cell(x.get(name), one.dtype)]) for name, one in session.inputs.items()}
             outputs: list[Any] = session.runner.run(session.outputs, feed)
         except Exception:  # noqa: BLE001 a string where a number should be; onnxruntime raises errors of many classes
             return None
@@ -231,13 +278,8 @@ def check_file(task: Task, digest: str) -> None:
     if task.features is None or (task.kind == "multiclass" and not task.labels):
         what = "a model in the format of ONNX needs the task's features, and for several classes its labels, in their order."
         raise ModelError(what, "Declare them in headrace.toml.")
-    session = load(digest)
-    if not session.takes_row(list(task.features)) and (
-        strange := [name for name in session.inputs if name not in task.features]
-    ):
-        raise ModelError(
-            f"the ONNX file {digest[:16]} takes '{strange[0]}', which is no feature of the task.", "Export it again."
-        )
+    if (misfit := find_misfit(load(digest), list(task.features))) is not None:
+        raise ModelError(f"the ONNX file {digest[:16]} does not fit the task: {misfit.what}", misfit.remedy)
     made_of = {name: str(value) for name, value in spec_of(task, digest).items() if name != "use"}
     model = FROZEN[task.kind](**made_of)
     labels = _labels(made_of.get("labels", "[]"))
@@ -263,6 +305,35 @@ def check_file(task: Task, digest: str) -> None:
         order = json.dumps(labels)
         what = f"the ONNX file {digest[:16]} does not fit the task: its columns are not in the order {order}"
         raise ModelError(f"{what}, since it predicts other classes.", "Declare the labels in the order of its classes.")
+
+
+def find_misfit(session: Session, features: Sequence[str]) -> ModelError | None:
+    """Find out why the inputs of a model cannot take features, from their names and sizes; None if they can.
+
+    Examples
+    --------
+    >>> row = Session(None, {"input": Input(np.float32, (8, 3))}, ["probabilities"])
+    >>> print(find_misfit(row, ["a", "b", "c"]))
+    its input 'input' takes 8 rows at once, not one. Export it with an example of one row, or for any number of rows.
+    """
+    takes_row = session.takes_row(features)
+    for name, one in session.inputs.items():
+        if not takes_row and name not in features:
+            what = f"it takes '{name}', which is no feature of the task."
+            return ModelError(
+                what, "Export it with one input for a row of all features, or an input of each feature's name."
+            )
+        if one.rows > 1:
+            what = f"its input '{name}' takes {one.rows} rows at once, not one."
+            return ModelError(what, "Export it with an example of one row, or for any number of rows.")
+        wanted = len(features) if takes_row else 1
+        if one.width is not None and one.width != wanted:
+            row, has = ("a row of ", f"the task declares {wanted}") if takes_row else ("", "a feature is one")
+            what = f"its input '{name}' takes {row}{one.width} values, and {has}."
+            return ModelError(
+                what, "Declare the features that it was trained with, in their order, or export it for these."
+            )
+    return None
 
 
 def _read(outputs: Sequence[Any], labels: Sequence[Label]) -> list[float] | None:
@@ -310,8 +381,8 @@ def _labels(text: str) -> tuple[bool | int | str, ...]:
     return tuple(json.loads(text))
 
 
-def _cell(value: Value | None, dtype: Any) -> Any:
-    """Put a value into an array of one row and one column."""
-    if value is None:
-        value = "" if dtype is np.object_ else math.nan
-    return np.array([[str(value) if dtype is np.object_ else value]], dtype)
+def _cell(value: Value | None, dtype: type[np.generic]) -> Value:
+    """Make a value one of the type; what a record lacks is NaN, or an empty string."""
+    if dtype is np.object_:
+        return "" if value is None else str(value)
+    return math.nan if value is None else value

@@ -103,14 +103,20 @@ def place_of(said: Label, labels: Sequence[Label]) -> int | None:
 
 
 def _by_label(last: list[Any], labels: Sequence[Label]) -> list[float]:
-    """Read a dict of probabilities by label, as the step ZipMap of scikit-learn's exports makes it. A label without rows has no entry."""
+    """Read a dict of probabilities by label, or by the place of a label: what ZipMap makes, the last step of exports of scikit-learn and LightGBM.
+
+    A label without rows has no entry.
+    """
     if len(last) != 1 or not isinstance(last[0], dict):
         raise ModelError(f"its last output is {_form(last)}, not a dict of probabilities for one row.", SOFTMAX)
-    given = {_plain(label): float(share) for label, share in last[0].items()}
-    if strange := [label for label in given if label not in labels]:
-        has = ", ".join(repr(_number_if_bool(label)) for label in labels)
-        raise ModelError(f"it has the class {strange[0]!r}, and the task has {has}.", CLASSES)
-    return [given.get(label, 0.0) for label in labels]
+    shares = [0.0] * len(labels)
+    for label, share in last[0].items():
+        place = place_of(_plain(label), labels)
+        if place is None:
+            has = ", ".join(repr(_number_if_bool(label)) for label in labels)
+            raise ModelError(f"it has the class {_plain(label)!r}, and the task has {has}.", CLASSES)
+        shares[place] = float(share)
+    return shares
 
 
 def _by_column(last: Any, labels: Sequence[Label]) -> list[float]:
