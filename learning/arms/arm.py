@@ -5,6 +5,7 @@ from typing import Any
 
 from headrace.learning.arms.cutoff import Cutoff
 from headrace.learning.arms.own_answers import OwnAnswers
+from headrace.learning.arms.sampling import Sampling
 from headrace.learning.encoding import digest
 from headrace.learning.metrics import Scoreboard
 from headrace.learning.models import build
@@ -43,6 +44,8 @@ class Arm:
         Labels that the model has learned, those of the version that it comes from included.
     errors, scores
         The detectors that watch the error, and those that watch the predictions, by name.
+    sampling
+        Chooses which records with the label false are learned, if the model is made so.
     rate
         The change of the learning rate that a reaction has made.
     cutoff
@@ -71,6 +74,7 @@ class Arm:
         self.scoreboard = Scoreboard(task.kind, of_labels=role == "baseline")
         self.errors, self.scores = watches(task, role)
         self.rate = Rate()
+        self.sampling = Sampling.of(task.model)
         self.cutoff: Cutoff | None = None
         self.decide_by(task.threshold)
         self.broken = False  # True once a prediction was not finite, so that only the first one raises an alert
@@ -96,6 +100,9 @@ class Arm:
         else:
             probabilities = self.model.predict_proba_one(features)
             prediction = Prediction.of_classes(probabilities) if probabilities else None
+        if self.sampling is not None and prediction is not None and prediction.probabilities is not None:
+            p = self.sampling.correct(prediction.probabilities.get(True, 0.0))
+            prediction = Prediction.of_classes({False: 1.0 - p, True: p})
         if self.cutoff is None or prediction is None or prediction.probabilities is None:
             return prediction
         return Prediction(self.cutoff.decide(prediction.probabilities.get(True, 0.0)), prediction.probabilities)
@@ -139,6 +146,8 @@ class Arm:
             self._learn(features, label)
 
     def _learn(self, features: dict[str, Value], label: Label) -> None:
+        if self.sampling is not None and not self.sampling.takes(label):
+            return
         if self.rate.left:
             usual = self.rate.apply(self.model)
             self.model.learn_one(features, label)
@@ -152,7 +161,10 @@ class Arm:
             return
         self.updates += len(rows)
         usual = self.rate.apply(self.model) if self.rate.left else None
-        self.model.learn_mean(rows)
+        if self.sampling is not None:
+            rows = [row for row in rows if self.sampling.takes(row.label)]
+        if rows:
+            self.model.learn_mean(rows)
         self.rate.restore(self.model, usual)
 
     def replace(self, task: Task, model: Any, version: str | None, updates: int, since: int) -> None:
@@ -176,6 +188,7 @@ class Arm:
             self.cutoff.restart()
         self.errors, self.scores = watches(task, self.role)
         self.rate = Rate()
+        self.sampling = Sampling.of(task.model)
         self.broken = False
         self._own = OwnAnswers(task) if ":" in task.model_name else None
 

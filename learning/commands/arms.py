@@ -10,7 +10,7 @@ from headrace.learning.state import State
 from headrace.learning.task import RESERVED, Task, with_model
 from headrace.learning.turn import Turn
 
-ARM_KEYS = frozenset(["arms", "features", "crosses", "labels"])
+ARM_KEYS = frozenset(["arms", "features", "crosses", "negatives", "labels"])
 """The keys of a definition that decide which arms there are: a batch model takes features in the order in which they are declared."""
 
 

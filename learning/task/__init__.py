@@ -15,7 +15,7 @@ from headrace.learning.task.arms import (
 )
 from headrace.learning.task.columns import Columns, DateForm
 from headrace.learning.task.definition import define, differences, fingerprint, under
-from headrace.learning.task.features import CROSSES, FEATURE, MISSING, Feature, Making, without_steps
+from headrace.learning.task.features import CROSSES, FEATURE, MISSING, NEGATIVES, Feature, Making, without_steps
 from headrace.learning.task.policies import Guard, LabelRate, Mode, Outlier, Rehearsal, Row
 from headrace.learning.task.task import (
     BATCH_MAX,
@@ -50,6 +50,7 @@ __all__ = [
     "LAST_GOOD",
     "MEANS",
     "MISSING",
+    "NEGATIVES",
     "NEXT",
     "RESERVED",
     "ArmSettings",

@@ -16,6 +16,7 @@ KEYS = (
     "model",
     "features",
     "crosses",
+    "negatives",
     "labels",
     "feature_limit",
     "name_limit",

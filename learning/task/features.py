@@ -16,8 +16,9 @@ Cross = Annotated[
     list[Annotated[str, msgspec.Meta(min_length=1, max_length=256)]], msgspec.Meta(min_length=2, max_length=3)
 ]
 
-FEATURE, MISSING, CROSSES = "feature.", "missing.", "crosses"
-"""What the keys begin with that a model's making has for the steps of features; no parameter of a model has a dot in its name."""
+FEATURE, MISSING, CROSSES, NEGATIVES = "feature.", "missing.", "crosses", "negatives"
+"""The keys that a model's making has for what is done to records before it learns them: the first two are followed by the name of a feature. No
+parameter of a model has such a name."""
 
 
 class Feature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -51,8 +52,10 @@ class Feature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     missing: Making | None = None
 
 
-def with_steps(model: Making, features: Mapping[str, Feature], crosses: list[list[str]]) -> Making:
-    """Say what a model is made of, together with the steps of the features that it gets.
+def with_steps(
+    model: Making, features: Mapping[str, Feature], crosses: list[list[str]], negatives: float | None = None
+) -> Making:
+    """Say what a model is made of, together with the steps of the features that it gets, and the share of false labels that it learns.
 
     Examples
     --------
@@ -66,6 +69,8 @@ def with_steps(model: Making, features: Mapping[str, Feature], crosses: list[lis
                 table[prefix + name] = making if isinstance(making, str) else _text(making)
     if crosses:
         table[CROSSES] = _text(crosses)
+    if negatives is not None:
+        table[NEGATIVES] = negatives
     return table
 
 
@@ -77,7 +82,11 @@ def without_steps(table: Mapping[str, Value]) -> dict[str, Value]:
     >>> without_steps({"use": "logistic", "learning_rate": 0.1, "feature.price": "log"})
     {'use': 'logistic', 'learning_rate': 0.1}
     """
-    return {name: value for name, value in table.items() if not name.startswith((FEATURE, MISSING)) and name != CROSSES}
+    return {
+        name: value
+        for name, value in table.items()
+        if not name.startswith((FEATURE, MISSING)) and name not in (CROSSES, NEGATIVES)
+    }
 
 
 def _text(making: object) -> str:

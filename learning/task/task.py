@@ -142,6 +142,9 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         1,000 of a shard are quarantined too.
     crosses
         Pairs or triples of features that count together as one more feature, such as `[["country", "device"]]`; at most 20.
+    negatives
+        For two classes of which true is rare: the share of the records with the label false that is learned, above 0 and up to 1. Probabilities
+        are corrected for it, and all records are scored. Left out: all are learned.
     feature_limit
         The most features of a record or a question, if `features` declares none.
     name_limit
@@ -209,6 +212,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     features: dict[str, Feature] | None = None
     labels: Annotated[list[str | int], msgspec.Meta(max_length=LABELS_MAX)] | None = None
     crosses: Annotated[list[Cross], msgspec.Meta(max_length=CROSSES_MAX)] = []
+    negatives: Annotated[float, msgspec.Meta(gt=0, le=1)] | None = None
     feature_limit: Annotated[int, msgspec.Meta(ge=1)] = 10_000
     name_limit: Annotated[int, msgspec.Meta(ge=1)] = 1_000_000
     predictions: bool = False
@@ -257,6 +261,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             raise ValueError(f"gradient = 'mean' is for the model {MEANS} alone")
         if self.guard.loss is not None and (self.guard.loss == "absolute") != (self.kind == "regression"):
             raise ValueError(f"guard.loss = '{self.guard.loss}' is not for {self.kind} tasks")
+        if self.negatives is not None and self.kind != "binary":
+            raise ValueError(f"negatives is not for {self.kind} tasks")
         check_arms(self.kind, self.arms, self.experiments or [], self.threshold)
         if len(set(map(type, self.labels or ()))) > 1:
             raise ValueError("labels has strings and whole numbers, and 1 and '1' have one key in JSON: use one type")
@@ -315,8 +321,9 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         """Choose the default model if none is named, and add what becomes of the features before it sees them."""
         model = self.model or {"binary": "logistic", "multiclass": "softmax", "regression": "linear"}[self.kind]
         features = self.features or {}
-        if self.crosses or any(one.step is not None or one.missing is not None for one in features.values()):
-            model = with_steps(model, features, self.crosses)
+        has_steps = any(one.step is not None or one.missing is not None for one in features.values())
+        if has_steps or self.crosses or self.negatives is not None:
+            model = with_steps(model, features, self.crosses, self.negatives)
         msgspec.structs.force_setattr(self, "model", model)
 
     def _check_assumed(self, label: Label) -> None:
@@ -352,7 +359,7 @@ def made_for(task: Task, model: str | dict[str, Value]) -> Task:
     features = task.features and {
         name: msgspec.structs.replace(one, step=None, missing=None) for name, one in task.features.items()
     }
-    return msgspec.structs.replace(task, model=model, features=features, crosses=[], update=None)
+    return msgspec.structs.replace(task, model=model, features=features, crosses=[], negatives=None, update=None)
 
 
 def with_model(task: Task, model: str | dict[str, Value]) -> Task:

@@ -702,3 +702,42 @@ def test_features_that_a_batch_model_cannot_take_get_no_answer(batch):
     assert isinstance(model, OnnxClassifier)
     assert model.predict_proba_one({"x": "text", "bias": 1.0}) == {}
     assert set(model.predict_proba_one({"x": 1.0, "bias": 1.0})) == {False, True}
+
+
+def test_a_part_of_the_negatives_is_learned_and_probabilities_are_corrected_for_it():
+    """Two logs of the same records: one learns all, and one learns a tenth of those that are false."""
+    figures = {}
+    for share in (None, 0.1):
+        log = log_of(negatives=share, model={"use": "logistic", "learning_rate": 0.05})
+        chance = random.Random(5)
+        for _ in range(6_000):
+            x = chance.gauss(0, 1)
+            log.fold({"features": {"x": x}, "label": chance.random() < 0.3 / (1 + math.exp(3 - 2 * x))})
+        window = log.champion.scoreboard.window
+        mean = sum(p for _, _, p in window) / len(window)
+        figures[share] = mean, log.champion.scoreboard.figures()["roc_auc"], log.champion.updates
+        true = sum(label for label, _, _ in window) / len(window)
+        assert 0.5 < mean / true < 2, "probabilities are of all records"
+    assert figures[0.1][2] == figures[None][2] == 6_000
+    assert figures[0.1][1] > figures[None][1] - 0.03
+    assert log.champion.made_of == {"use": "logistic", "learning_rate": 0.05, "negatives": 0.1}
+    again = unseal(seal(log.state, log.learner.task, 0, writer="test"), log.learner.task, 0)
+    assert digest(again) == digest(log.state)
+
+
+def test_a_version_that_learned_all_records_is_not_corrected_after_a_roll_back():
+    log = log_of()
+    log.samples(100)
+    log.control("checkpoint")
+    before = log.champion.predict({"x": 0.3, "bias": 1.0})
+    log.control("define", task=json.loads(define(task(negatives=0.1))), cold=True)
+    log.samples(100)
+    assert log.champion.sampling.share == 0.1
+    log.control("rollback", to=log.saved()[0].id)
+    assert log.champion.sampling is None
+    assert log.champion.predict({"x": 0.3, "bias": 1.0}) == before
+
+
+def test_negatives_are_for_two_classes_alone():
+    with pytest.raises(ValueError, match="negatives is not for multiclass tasks"):
+        task(kind="multiclass", negatives=0.1)
