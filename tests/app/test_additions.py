@@ -1,4 +1,4 @@
-"""A model, a metric, a detector, a control command, a view and a command of `headrace` are each added by one file and one row of a table.
+"""A model, a metric, a feature step, a detector, a control command, a view and a command of `headrace` are each added by one file and one row of a table.
 
 They are added to a copy of the package as CONTRIBUTING.md says, and driven there the whole way of a record and of a request: by a worker on
 a real broker, over HTTP, through a snapshot and a restart.
@@ -90,6 +90,34 @@ def labels_seen(counts):
         "from headrace.learning.metrics.labels_seen import LabelCounts, labels_seen",
         '        "r2": {"regression": Metric(Errors, r2)},\n',
         '        "r2": {"regression": Metric(Errors, r2)},\n        "labels_seen": {"binary": Metric(LabelCounts, labels_seen)},\n',
+    ),
+    Addition(
+        "learning/features/rounded.py",
+        '''
+"""A number becomes the nearest multiple of another one."""
+
+from headrace.learning.features.step import NUMBERS, Step
+from headrace.learning.tags import tagged
+
+
+@tagged("feature-rounded/1")
+class Rounded(Step):
+    takes = NUMBERS
+
+    def __init__(self, to: float = 1.0):
+        self.to = to
+        self.learned = 0
+
+    def transform(self, name, value, x):
+        return {name: round(value / self.to) * self.to}
+
+    def learn(self, value, x, y):
+        self.learned += 1
+''',
+        "learning/features/__init__.py",
+        "from headrace.learning.features.rounded import Rounded",
+        '        "since": Since,\n',
+        '        "since": Since,\n        "rounded": Rounded,\n',
     ),
     Addition(
         "learning/drift/every_third.py",
@@ -244,9 +272,11 @@ def tasks(settings):
 ]
 
 RESTARTS = """
+from headrace.learning.task import Feature
 from headrace.testing import MemoryLog, Task, check_model
 detectors, reactions = [{"use": "every_third"}], [{"do": "wave", "on": ["error", "guard:suspicious"], "times": 2}]
-log = MemoryLog(Task(name="ads", kind="binary", model="often", detectors=detectors, reactions=reactions))
+features = {"x": Feature(step={"use": "rounded", "to": 0.5})}
+log = MemoryLog(Task(name="ads", kind="binary", model="often", features=features, detectors=detectors, reactions=reactions))
 for number in range(9):
     log.append({"features": {"x": 1.0}, "label": number % 4 == 0})
 log.append({"control": "name", "called": "blue"})
@@ -293,7 +323,7 @@ def test_what_was_added_survives_a_restart_at_every_position(run):
 def test_each_addition_goes_the_whole_way_of_a_record_and_of_a_request(tree, run, broker, tmp_path):
     tasks = (
         '[tasks.added]\nkind = "binary"\nmodel = "often"\npredictions = true\n[[tasks.added.detectors]]\nuse = "every_third"\n'
-        '[[tasks.added.reactions]]\ndo = "wave"\non = "guard:suspicious"\ntimes = 2\n'
+        '[[tasks.added.reactions]]\ndo = "wave"\non = "guard:suspicious"\ntimes = 2\n[tasks.added.features]\nx = { step = { use = "rounded", to = 0.5 } }\n'
     )
     worker = Worker(tmp_path / "worker", broker, tasks)
     worker.path = str(tree)
@@ -314,6 +344,7 @@ def test_each_addition_goes_the_whole_way_of_a_record_and_of_a_request(tree, run
         before = at(11)
         champion = before["arms"]["champion"]
         assert (champion["model"], champion["version"]) == ("often", "blue")
+        assert champion["made_of"] == {"use": "often", "feature.x": '{"to":0.5,"use":"rounded"}'}
         assert champion["metrics"]["labels_seen"] == champion["metrics"]["window"]["labels_seen"] == 2
 
         assert worker.get("/v1/added/arms") == ["champion blue", "no_change None", "majority None"]
