@@ -6,7 +6,7 @@ from typing import Any, Protocol
 from river import base
 
 from headrace.learning.features import Steps
-from headrace.learning.features.strings import Strings
+from headrace.learning.features.strings import NONE, Strings
 from headrace.learning.tags import tagged
 from headrace.learning.task import Label, Value
 
@@ -112,11 +112,14 @@ class Scale(base.Transformer):
         """Return the features with numbers scaled; a number that has not varied yet becomes 0."""
         if "=" in "".join(x):
             x = mark_equals(x)
-        seen = self.seen
+        seen, known = self.seen, self.strings.known
         scaled: Numbers = {}
         for name, value in x.items():
             if isinstance(value, str):
-                self.strings.put(scaled, name, value)
+                if value in known.get(name, NONE):
+                    scaled[f"{name}={value}"] = 1.0
+                else:
+                    self.strings.put(scaled, name, value)
             elif name in seen:
                 _, mean, variance = seen[name]
                 scaled[name] = (value - mean) / variance**0.5 if variance else 0.0
@@ -128,12 +131,15 @@ class Scale(base.Transformer):
         """Do `learn_one` and then `transform_one`, in one pass over the features."""
         if "=" in "".join(x):
             x = mark_equals(x)
-        seen = self.seen
+        seen, known = self.seen, self.strings.known
         scaled: Numbers = {}
         for name, value in x.items():
             if isinstance(value, str):
-                self.strings.learn(name, value)
-                self.strings.put(scaled, name, value)
+                if value in known.get(name, NONE):  # as a rule it is
+                    scaled[f"{name}={value}"] = 1.0
+                else:
+                    self.strings.learn(name, value)
+                    self.strings.put(scaled, name, value)
             elif name in seen:
                 count, mean, variance = seen[name]
                 count += 1
