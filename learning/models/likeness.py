@@ -36,6 +36,8 @@ def check_like(model: Any, fresh: Any, depth: int = 20) -> None:
         given, wanted = getattr(model, name, None), getattr(fresh, name, None)
         if isinstance(wanted, Base):
             check_like(given, wanted, depth - 1)
+        elif isinstance(wanted, dict | list):
+            _check_parts(given, wanted, f"{type(fresh).__name__}.{name}", depth)
         # River's forest puts a number in the place of a text; a text in the place of anything else is nobody's.
         elif isinstance(given, str) and given != wanted:
             raise ValueError(f"{type(fresh).__name__}.{name} is another text")
@@ -43,6 +45,16 @@ def check_like(model: Any, fresh: Any, depth: int = 20) -> None:
         for name, step in steps.items():
             if isinstance(step, Base):
                 check_like(model.steps.get(name), step, depth - 1)
+
+
+def _check_parts(given: Any, wanted: dict[str, Any] | list[Any], place: str, depth: int) -> None:
+    """Compare the estimators in a dict or a list, such as the steps of features, or the members of a committee."""
+    keys = wanted.keys() if isinstance(wanted, dict) else range(len(wanted))
+    parts = {key: wanted[key] for key in keys if isinstance(wanted[key], Base)}  # type: ignore[index]
+    if parts and (type(given) is not type(wanted) or len(given) != len(wanted)):
+        raise ValueError(f"{place} has other parts")
+    for key, part in parts.items():
+        check_like(given.get(key) if isinstance(given, dict) else given[key], part, depth - 1)
 
 
 @cache

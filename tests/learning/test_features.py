@@ -23,6 +23,7 @@ from headrace.learning.features.last import ENTITIES_MAX
 from headrace.learning.features.one_hot import LIMIT
 from headrace.learning.features.strings import COLUMNS_MAX, Strings
 from headrace.learning.models import build
+from headrace.learning.models.likeness import check_like
 from headrace.learning.models.preparing import AsIs, Scale
 from headrace.learning.task import ArmSettings, Feature, Guard, Task, Versions, define, made_for, with_model
 
@@ -327,3 +328,27 @@ def test_plain_numbers_are_scaled_as_rivers_scaler_does():
         numbers = {"x": x["x"]}
         theirs.learn_one(numbers)
         assert ours.learn_transform_one(numbers) == theirs.transform_one(numbers)
+
+
+def test_a_model_read_with_other_steps_or_members_is_no_such_model():
+    def of(**spec):
+        return build({"use": "logistic", **spec}, "binary")
+
+    wanted = of(**{"feature.city": "hashed", "missing.age": "mean"})
+    check_like(decode(encode(wanted)), wanted)
+    for other in (
+        {"feature.city": "target", "missing.age": "mean"},
+        {"feature.city": "hashed", "missing.age": "indicator"},
+        {},
+    ):
+        with pytest.raises(ValueError, match="in the place of|other parts"):
+            check_like(of(**other), wanted)
+    with pytest.raises(ValueError, match="another text"):
+        check_like(
+            of(**{"missing.age": '{"by":"user","use":"last"}'}), of(**{"missing.age": '{"by":"shop","use":"last"}'})
+        )
+    committee, other = build("committee", "binary"), build("committee", "binary")
+    check_like(other, committee)
+    other.model.models.pop()
+    with pytest.raises(ValueError, match="ExpertsClassifier.models has other parts"):
+        check_like(other, committee)
