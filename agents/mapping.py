@@ -48,7 +48,7 @@ class Rejected(NamedTuple):
 
 
 class LeftOut(NamedTuple):
-    """A row that the source's expression `when` leaves out."""
+    """A row that the source's expression `when` leaves out, or a message whose value is null: a tombstone."""
 
     row: int
 
@@ -87,16 +87,19 @@ class Mapping:
     def map(self, partition: int, message: KafkaMessage) -> Iterator[Mapped | Rejected | LeftOut]:
         """Yield the outcome of each row of a message of this partition, numbered from 0 in their order."""
         value, row = message.value, 0
+        if value is None:
+            yield LeftOut(0)
+            return
         try:
             document = decode(value)
         except RecordError as error:
-            yield Rejected(0, error.code, str(error), value or b"")
+            yield Rejected(0, error.code, str(error), value)
             return
         for rules in self._rules:
             try:
                 rows = rules.rows_of(document)
             except RecordError as error:
-                yield Rejected(row, error.code, str(error), value or b"")
+                yield Rejected(row, error.code, str(error), value)
                 row += 1
                 continue
             for each in rows:
@@ -229,26 +232,45 @@ class Rules:
 
     def features_of(self, document: Json) -> dict[str, Json] | None:
         """Return the features of a row without those that are null, or None if the row has no features."""
+        if self.features is None and not self.by_feature:
+            return None
         if self.features is None:
-            if not self.by_feature:
-                return None
-            features = {
+            found: Json = {
                 name: self.find(f"features.{name}", expression, document)
                 for name, expression in self.by_feature.items()
             }
         else:
-            features = self.find("features", self.features, document)
-            if features is None:
-                return None
-            if not isinstance(features, dict):
+            found = self.find("features", self.features, document)
+            if not isinstance(found, dict | None):
                 raise _error(
-                    f"'features' of the mapping finds {_show(features)}, not an object.",
+                    f"'features' of the mapping finds {_show(found)}, not an object.",
                     "Correct the message or the mapping.",
                 )
-        return {name: value for name, value in features.items() if value is not None}
+        features = None if found is None else {name: value for name, value in found.items() if value is not None}
+        if not features and (after := find_deleted(document)):
+            raise _error(
+                f"this is a delete of Debezium (op = 'd', {after} = null), in which the mapping finds no feature.",
+                f'Leave such messages out: when = "{after}".',
+            )
+        return features
 
 
-def decode(value: bytes | None) -> Json:
+def find_deleted(document: Json) -> str | None:
+    """Return where a message of Debezium that tells of a deleted row would have the row, or None if it is another message.
+
+    Examples
+    --------
+    >>> find_deleted({"payload": {"op": "d", "before": {"id": 7}, "after": None}}), find_deleted({"op": "d", "after": None})
+    ('payload.after', 'after')
+    """
+    envelope, where = document, "after"
+    if isinstance(document, dict) and isinstance(document.get("payload"), dict):
+        envelope, where = document["payload"], "payload.after"
+    is_delete = isinstance(envelope, dict) and envelope.get("op") == "d" and "after" in envelope
+    return where if is_delete and envelope["after"] is None else None
+
+
+def decode(value: bytes) -> Json:
     """Decode the JSON of a message; RecordError if the message is not JSON."""
     if not value:
         raise _error("the message is empty.", "Send JSON.", "empty")

@@ -24,7 +24,10 @@ class Enricher(Protocol):
 
 
 class Counts(msgspec.Struct):
-    """Counts the rows that this worker has mapped and appended, left out by `when`, and rejected to the quarantine."""
+    """Counts the rows that this worker has mapped and appended, left out, and rejected to the quarantine.
+
+    Left out are the rows that the source's `when` leaves out, and messages whose value is null.
+    """
 
     mapped: int = 0
     left_out: int = 0

@@ -212,7 +212,7 @@ OF_PROCESS: Sequence[Family[Process]] = (
            _restarts, ("background",)),
     Family("headrace_questions_logged_total", "counter", "Questions with log = async, by what became of them.",
            lambda one: [((name,), getattr(one.serving.appender, name)) for name in ("appended", "failed", "refused")], ("outcome",)),
-    Family("headrace_source_rows_total", "counter", "Rows of sources: mapped to records, left out by when, or rejected to quarantine.",
+    Family("headrace_source_rows_total", "counter", "Rows of sources: mapped to records, left out by when or as tombstones, or rejected to quarantine.",
            _source_rows, ("task", "outcome")),
     Family("headrace_source_lag_messages", "gauge", "Messages of a source that are not mapped yet.",
            _source_lags, ("task", "topic", "partition")),

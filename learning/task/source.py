@@ -13,7 +13,8 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """A topic whose messages are read, mapped to records and appended to the task's event log.
 
     Expressions are JMESPath and apply to the JSON of a message. If the expression of a field is left out or gives null, the record lacks
-    that field; `id`, `key` and `time` have a default from the Kafka message instead.
+    that field; `id`, `key` and `time` have a default from the Kafka message instead. A message whose value is null, a tombstone, is left
+    out and counted.
 
     Parameters
     ----------

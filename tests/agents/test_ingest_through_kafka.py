@@ -77,6 +77,20 @@ def test_a_record_that_the_event_log_does_not_take_is_quarantined_and_holds_noth
         worker.stop("SIGKILL")
 
 
+def test_tombstones_are_left_out_and_counted_and_nothing_is_refused(broker, names, tmp_path):
+    task, topic = names
+    asyncio.run(harness.append(broker, topic, [(0, row(0)), (0, None), (0, row(1)), (0, None)]))
+    worker = harness.Worker(tmp_path, broker, toml_of(task, topic)).start()
+    try:
+        worker.wait_ready()
+        wait_mapped(worker, task, 4)
+        told = sources(worker, task)
+        assert (told["mapped"], told["left_out"], told["rejected"]) == (2, 2, 0)
+        assert "2 mapped, 2 left out, 0 rejected" in worker.run("status", task).stdout
+    finally:
+        worker.stop("SIGKILL")
+
+
 def test_a_task_that_comes_to_the_worker_does_not_make_it_map_anew_what_it_has_mapped(broker, names, tmp_path):
     task, topic = names
     asyncio.run(harness.append(broker, topic, [(0, row(number)) for number in range(50)]))

@@ -1,15 +1,18 @@
 """The mapping: what each part of a record comes from, what is left out and what is rejected, and that it is a pure function."""
 
 import json
+import re
 from types import SimpleNamespace
 
 import msgspec
 import pytest
+from harness import ROOT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headrace.agents.expressions import compile_expression
 from headrace.agents.mapping import LeftOut, Mapped, Mapping, Rejected
+from headrace.app.settings import load
 from headrace.learning.errors import RecordError
 from headrace.learning.records import Reader
 from headrace.learning.task import Feature, Task
@@ -104,6 +107,55 @@ def test_rows_are_numbered_by_their_place_and_those_left_out_keep_theirs():
     assert sealed(how, {"items": None}) == []
 
 
+def test_a_tombstone_is_left_out_and_not_refused():
+    (found,) = mapping(PLAIN, {"label": "y", "features": "x"}).map(2, message(None))
+    assert type(found) is LeftOut
+
+
+ROW = {"id": 7, "total": 9.5, "fraud": 1}
+CHANGES = [("c", None, ROW), ("u", ROW, ROW), ("r", None, ROW), ("d", ROW, None)]
+"""The messages of Debezium: a row is created, changed, read as it stood, deleted."""
+
+
+@pytest.mark.parametrize("wrap", [lambda change: change, lambda change: {"schema": {}, "payload": change}])
+@pytest.mark.parametrize("as_object", [True, False])
+def test_changes_of_debezium_are_mapped_and_deletes_are_left_out(wrap, as_object):
+    at = "after" if wrap({}) == {} else "payload.after"
+    features = f"{at}.{{total: total}}" if as_object else {"total": f"{at}.total"}
+    source = {"id": f"{at}.id", "label": f"{at}.fraud == `1`", "features": features}
+    changes = [wrap({"op": op, "before": before, "after": after}) for op, before, after in CHANGES]
+    with_when, without = mapping(source | {"when": at}), mapping(source)
+    for change in changes[:3]:
+        (record,) = sealed(with_when, change)
+        assert (record["id"], record["features"], record["label"]) == ("7", {"total": 9.5}, True)
+    assert sealed(with_when, changes[3]) == [None]
+    (refused,) = without.map(2, message(changes[3]))
+    assert refused.code == "mapping", "a sample without features would be learned, with the label false"
+    assert "this is a delete of Debezium (op = 'd'" in refused.reason
+    assert f'Leave such messages out: when = "{at}".' in refused.reason
+
+
+def test_the_example_of_debezium_in_the_documents_is_mapped(tmp_path):
+    section = (ROOT / "docs/how-to/own-topic.md").read_text().partition("## Changes of a database: Debezium\n")[2]
+    blocks = dict(re.findall(r"```(json|toml)\n(.*?)```", section.partition("\n## ")[0], re.DOTALL))
+    change, toml = blocks["json"], blocks["toml"]
+    (tmp_path / "headrace.toml").write_text(toml)
+    (task,) = load(str(tmp_path / "headrace.toml")).tasks.values()
+    how = Mapping(task, "shop.public.payments")
+    (found,) = how.map(0, message(json.loads(change)))
+    record = json.loads(how.seal(found))
+    assert (record["id"], found.key, record["time"]) == ("7", b"u1", 1767225600.123)
+    assert (record["features"], record["label"]) == ({"total": 90.0}, False)
+    deleted = json.loads(change)["payload"] | {"op": "d", "after": None}
+    assert sealed(how, {"payload": deleted}) == [None]
+
+
+def test_a_delete_of_which_the_mapping_finds_features_is_mapped():
+    how = mapping({"label": "op == 'd'", "features": {"total": "before.total"}})
+    (record,) = sealed(how, {"op": "d", "before": ROW, "after": None})
+    assert (record["features"], record["label"]) == ({"total": 9.5}, True)
+
+
 def test_one_topic_can_give_questions_and_labels_of_the_same_messages():
     how = mapping(
         {"id": "n", "when": "type == 'shown'", "features": {"price": "price"}},
@@ -123,7 +175,6 @@ def test_one_topic_can_give_questions_and_labels_of_the_same_messages():
 @pytest.mark.parametrize(
     ("source", "document", "code"),
     [
-        (PLAIN, None, "empty"),
         (PLAIN, b"", "empty"),
         (PLAIN, b"{", "not_json"),
         (PLAIN, b'{"clicked": NaN}', "not_json"),
