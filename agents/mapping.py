@@ -9,7 +9,7 @@ import msgspec
 from headrace.agents.expressions import Expression, compile_expression
 from headrace.learning.codes import RefusalCode
 from headrace.learning.errors import RecordError
-from headrace.learning.records import DEPTH_MAX, ROWS_MAX, Reader, is_deeper
+from headrace.learning.records import DEPTH_MAX, ROWS_MAX, Reader, framed, is_deeper, recognise
 from headrace.learning.records.mark import KafkaMessage
 from headrace.learning.records.schema import LARGEST
 from headrace.learning.task import Json, Task
@@ -271,16 +271,28 @@ def find_deleted(document: Json) -> str | None:
 
 
 def decode(value: bytes) -> Json:
-    """Decode the JSON of a message; RecordError if the message is not JSON."""
+    r"""Decode the JSON of a message, which may stand behind the prefix of a schema registry; RecordError if the message is not JSON.
+
+    Examples
+    --------
+    >>> decode(b'\x00\x00\x00\x00\x07{"a": 1}')
+    {'a': 1}
+    """
     if not value:
         raise _error("the message is empty.", "Send JSON.", "empty")
+    in_frame = framed(value)
+    text = in_frame.body if in_frame and in_frame.is_text else value
     # A decoder's own limit is what is left of the call stack, which is not the same everywhere.
-    if is_deeper(value, DEPTH_MAX):
+    if is_deeper(text, DEPTH_MAX):
         raise _error(f"the message is nested more than {DEPTH_MAX} deep.", "Send flatter JSON.", "not_json")
     try:
-        return msgspec.json.decode(value)
+        return msgspec.json.decode(text)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise _error(f"the message is not JSON: {str(error).rstrip('.')}.", "Send JSON.", "not_json") from None
+        hint = recognise(value, flat=False) or (
+            f"the message is not JSON: {str(error).rstrip('.')}.",
+            "Send one JSON document.",
+        )
+        raise _error(*hint, "not_json") from None
 
 
 def _show(value: object) -> str:

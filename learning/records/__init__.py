@@ -1,5 +1,6 @@
 """Records: lines of the event log, decoded and checked before a model learns from them."""
 
+from headrace.learning.records.foreign import framed, recognise
 from headrace.learning.records.reader import (
     DEPTH_MAX,
     LABELS,
@@ -26,6 +27,8 @@ __all__ = [
     "Refused",
     "SourcePosition",
     "Time",
+    "framed",
     "is_deeper",
+    "recognise",
     "refuse_duplicate_keys",
 ]

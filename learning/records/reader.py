@@ -11,6 +11,7 @@ from msgspec import UNSET, UnsetType
 from headrace.learning.codes import RefusalCode
 from headrace.learning.errors import RecordError
 from headrace.learning.prediction import Served
+from headrace.learning.records.foreign import recognise
 from headrace.learning.records.schema import CheckedFeatures, Number, Schema, Text, Whole, find_bad_feature
 from headrace.learning.records.words import find_bad_part, show
 from headrace.learning.task import Json, Label, Task, Value
@@ -125,13 +126,21 @@ class Reader:
         lines = value.split(b"\n")
         if value.endswith(b"\n"):
             lines.pop()
-        return [self._read_line(line) for line in lines]
-
-    def _read_line(self, line: bytes) -> Record | Control | Refused:
-        try:
-            return self.read_record(line)
-        except RecordError as error:
-            return Refused(error.code, str(error), line)
+        records: list[Record | Control | Refused] = []
+        is_foreign = False
+        for line in lines:
+            try:
+                records.append(self.read_record(line))
+            except RecordError as error:
+                is_foreign |= error.code == "not_json"
+                records.append(Refused(error.code, str(error), line))
+        # The reasons alone differ: which lines are refused, and as what, is part of the fold.
+        if is_foreign and (hint := recognise(value, flat=len(lines) > 1 and not is_deeper(value, DEPTH_MAX))):
+            reason = " ".join(hint)
+            for at, record in enumerate(records):
+                if isinstance(record, Refused) and record.code == "not_json":
+                    records[at] = Refused("not_json", reason, record.value)
+        return records
 
     def read_record(self, line: bytes) -> Record | Control:
         """Decode and check one record.

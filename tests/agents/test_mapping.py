@@ -150,6 +150,18 @@ def test_the_example_of_debezium_in_the_documents_is_mapped(tmp_path):
     assert sealed(how, {"payload": deleted}) == [None]
 
 
+def test_json_behind_the_prefix_of_a_schema_registry_is_mapped_and_avro_is_refused_with_its_schema_id():
+    prefix = b"\0\0\0\1\x02"
+    assert sealed(mapping(PLAIN), prefix + json.dumps(GOOD).encode()) == sealed(mapping(PLAIN), GOOD)
+    for body in (b"\x02\x06abc", b"{\x02\x06abc", b""):
+        (refused,) = mapping(PLAIN).map(2, message(prefix + body))
+        assert refused.code == "not_json"
+        assert refused.value == prefix + body, "the whole message is quarantined"
+        assert not body or "a schema registry, with schema id 258" in refused.reason
+    (deep,) = mapping(PLAIN).map(2, message(prefix + b"[" * 2_000 + b"]" * 2_000))
+    assert "nested more than 64 deep" in deep.reason
+
+
 def test_a_delete_of_which_the_mapping_finds_features_is_mapped():
     how = mapping({"label": "op == 'd'", "features": {"total": "before.total"}})
     (record,) = sealed(how, {"op": "d", "before": ROW, "after": None})

@@ -253,3 +253,49 @@ def test_an_undeclared_feature_is_refused_with_the_nearest_name():
     reader = Reader(Task(name="ads", kind="binary", features={"seconds": Feature(optional=True)}))
     with pytest.raises(RecordError, match="feature 'secnds' is not declared. Did you mean 'seconds'?"):
         reader.read_record(b'{"features": {"secnds": 1}, "label": true}')
+
+
+REGISTRY = b"\0\0\0\0\x07"
+PRETTY = json.dumps({"features": {"x": 1}, "label": True}, indent=1).encode()
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (
+            REGISTRY + b'{"features": {"x": 1}, "label": true}',
+            "a schema registry, with schema id 7, in JSON. Publish plain",
+        ),
+        (
+            REGISTRY + b"\x02\x06abc\n\x04",
+            "a schema registry, with schema id 7, in Avro or Protobuf. Publish it as JSON",
+        ),
+        (b"\0\0\0\x0a\x0a\x02\x04", "with schema id 2570, in Avro"),
+        (b"Obj\x01\x04\x14avro", "the message is an Avro file."),
+        (b"\x1f\x8b\x08gzip", "compressed with gzip. Leave the compression to the producer"),
+        (b'\xef\xbb\xbf{"label": true}', "begins with a byte order mark. Send UTF-8 without one."),
+        ('{"label": true}'.encode("utf-16"), "is UTF-16. Send UTF-8."),
+        (PRETTY, "one JSON object over several lines, and each line is read as a record. Write it on one line."),
+        (PRETTY + b"\n", "one JSON object over several lines"),
+        (b"[\n" + PRETTY + b"\n]", "one JSON list over several lines"),
+    ],
+)
+def test_a_message_of_another_program_is_recognised_and_as_many_lines_are_refused_as_before(value, reason):
+    found = BINARY.read(value)
+    assert len(found) == len(value.removesuffix(b"\n").split(b"\n")), "the fold counts them"
+    assert [one.value for one in found] == value.removesuffix(b"\n").split(b"\n")
+    assert {one.code for one in found} == {"not_json"}
+    assert all(reason in one.reason for one in found)
+
+
+def test_good_lines_beside_a_bad_one_are_read_and_the_bad_one_has_its_own_reason():
+    good, bad = b'{"features": {"x": 1}, "label": true}', b'{"features": {"x": 1}, "label"'
+    first, second, third = BINARY.read(good + b"\n" + bad + b"\n" + good)
+    assert isinstance(first, Record)
+    assert isinstance(third, Record)
+    assert second.reason.startswith("the record is not JSON")
+
+
+def test_a_deep_message_of_several_lines_is_not_decoded_as_a_whole():
+    deep = b"[" * 5_000 + b"\n" + b"]" * 5_000
+    assert {one.code for one in BINARY.read(deep)} == {"not_json"}
