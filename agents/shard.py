@@ -15,6 +15,7 @@ from headrace.agents.jobs.status import JobStatus
 from headrace.agents.lookahead import Lookahead, Waiting
 from headrace.agents.mirroring import ShardMirror
 from headrace.agents.ordered_partition import OrderedPartition
+from headrace.agents.placement import Placement
 from headrace.agents.progress import Progress
 from headrace.agents.resume import Held, Resumption
 from headrace.agents.saver import Saver
@@ -79,6 +80,11 @@ class Shard(OrderedPartition):
         )
         self.jobs: ShardJobs | None = None
         self.mirroring: ShardMirror | None = predecessor.mirroring if predecessor else None
+        self.placement: Placement | None = None
+        if task.partitions > 1:
+            self.placement = (predecessor and predecessor.placement) or Placement(
+                partition, task.partitions, collaborators.wall()
+            )
         self.waiting: Waiting | None = None
         self._waiting_since = 0.0
         self.teller = Teller(task.name, partition, collaborators.outlet, collaborators.telemetry)
@@ -327,6 +333,8 @@ class Shard(OrderedPartition):
         learner, clock, pace = self.learner, self.collaborators.budget.clock, self.collaborators.pace
         latency = self.telemetry.update_seconds
         assert learner is not None
+        if self.placement is not None:
+            self.placement.look(messages)
         await self.teller.publish()  # first the effects that could not be published before, so that they stay few
         now = resumed_at = clock()
         epoch = self.collaborators.wall() - now  # read once: the clock is read at each row anyway

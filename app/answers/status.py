@@ -90,6 +90,25 @@ class MirrorStatus(msgspec.Struct, frozen=True):
     error: str | None
 
 
+class PlacementStatus(msgspec.Struct, frozen=True):
+    """Whether the messages of a shard lie where their keys belong, by a sample of those that its owner has folded.
+
+    Parameters
+    ----------
+    since
+        When this worker began to look, in seconds since the epoch.
+    looked_at, misplaced
+        The keys that were looked at, and those of them that Kafka's default partitioner, murmur2, puts into another shard.
+    by_crc32
+        Those of the misplaced ones that lie where librdkafka's default partitioner puts them.
+    """
+
+    since: float
+    looked_at: Position
+    misplaced: Position
+    by_crc32: Position
+
+
 class ShardStatus(msgspec.Struct, frozen=True):
     """The status of a shard. A shard that is being opened has only `partition` and `state`.
 
@@ -97,7 +116,7 @@ class ShardStatus(msgspec.Struct, frozen=True):
     `end` is None while the broker does not tell it, and `digest` while the shard stands in the middle of a message, or takes too long
     to compute. `waits` says why a shard is `waiting`. `definition` is the one in force, and `wanted` has the keys in which the settings of
     this worker differ from it, with both values. `traffic` is the share of each arm that answers. `notice` says what was amiss when the shard was opened, and what was done. `state_bytes` and `seal_s` are the size of the
-    last snapshot before compression, and the seconds that it took to make. `begun_at` is the log time of the first record, in seconds since
+    last snapshot before compression, and the seconds that it took to make. `placement` is there if the task has several shards. `begun_at` is the log time of the first record, in seconds since
     the epoch; None before it.
     """
 
@@ -127,6 +146,7 @@ class ShardStatus(msgspec.Struct, frozen=True):
     wanted: dict[str, tuple[Json, Json]] | UnsetType = UNSET
     jobs: list[JobStatus] | UnsetType = UNSET
     mirror: MirrorStatus | UnsetType = UNSET
+    placement: PlacementStatus | UnsetType = UNSET
 
 
 class OverallStatus(msgspec.Struct, frozen=True):

@@ -8,7 +8,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import get_args
 
@@ -29,7 +29,7 @@ from headrace.app.limits import descriptor_limit, needed_descriptors
 from headrace.app.settings import Settings, import_from, load
 from headrace.learning.errors import BrokerError, HeadraceError
 from headrace.learning.fold.finding import Finding
-from headrace.learning.task import Kind
+from headrace.learning.task import Json, Kind
 from headrace.tables.kafka.clients import Brokers
 
 DISK_MIN = 1 << 30
@@ -266,6 +266,7 @@ def check_worker(settings: Settings) -> Iterator[Finding]:
                 for what in shard.get("absent", {}).values():
                     sentence, _, remedy = what.partition(". ")
                     yield Finding("arms", "note", f"shard {shard['partition']} of '{task}': {sentence}", remedy)
+            yield from find_misplaced(task, status.get("shards", ()))
             for source in status.get("sources", {}).get("partitions", ()):
                 if error := source["error"]:
                     stopped = True
@@ -277,6 +278,22 @@ def check_worker(settings: Settings) -> Iterator[Finding]:
     except HeadraceError as error:
         if not stopped:
             yield Finding("worker", "note", error.what, error.remedy)
+
+
+def find_misplaced(task: str, shards: Sequence[dict[str, Json]]) -> Iterator[Finding]:
+    """Yield a finding if a producer puts keys into other shards than Headrace does: a label then misses its question."""
+    placed = [shard["placement"] for shard in shards if "placement" in shard]
+    misplaced = sum(one["misplaced"] for one in placed)
+    if not misplaced:
+        return
+    what = f"{misplaced} of {sum(one['looked_at'] for one in placed)} keys of '{task}' lie in another shard than theirs"
+    remedy = "Set partitioner=murmur2_random on producers with librdkafka (confluent-kafka, kcat, node-rdkafka): "
+    if sum(one["by_crc32"] for one in placed) == misplaced:
+        what += ", where librdkafka's default partitioner (crc32) puts them"
+        remedy += "a question and its label then meet."
+    else:
+        remedy += "theirs is crc32. Others need Java's murmur2 as well. Keys move too if partitions were added later."
+    yield Finding("keys", "note", f"{what}: a question and a label may miss each other", remedy)
 
 
 def check_optional(settings: Settings) -> Iterator[Finding]:

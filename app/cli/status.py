@@ -1,6 +1,7 @@
 """`headrace status`: shows the status of the shards."""
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 
 import click
 from rich.console import Group
@@ -127,6 +128,22 @@ def describe_control(shard: dict[str, Json], task: str) -> Iterator[str]:
         left = "" if job["left_s"] is None else f", {job['left_s']:.0f} s left"
         failed = f", attempt {job['attempts']} after: {job['error']}" if job["error"] else ""
         yield f"{job['kind']} {job['id']}: {job['state']}, {job['percent']:g} %{left}{failed}"
+    if what := describe_placement(shard.get("placement")):
+        yield f"{what} See headrace doctor."
+
+
+def describe_placement(placement: dict[str, Json] | None) -> str:
+    """Say how many keys of a shard belong to another one; an empty string if none was found.
+
+    Examples
+    --------
+    >>> describe_placement({"since": 1767225600.0, "looked_at": 50, "misplaced": 37, "by_crc32": 37})
+    '37 of 50 keys looked at since 2026-01-01 00:00:00 UTC belong to another shard.'
+    """
+    if not placement or not placement["misplaced"]:
+        return ""
+    since = f"{datetime.fromtimestamp(placement['since'], UTC):%Y-%m-%d %H:%M:%S}"
+    return f"{placement['misplaced']} of {placement['looked_at']} keys looked at since {since} UTC belong to another shard."
 
 
 def _table(title: str, rows: list[dict[str, str]], columns: Sequence[str]) -> Table:

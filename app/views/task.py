@@ -8,7 +8,16 @@ from aiokafka.errors import KafkaError
 
 from headrace.agents.shard import Shard
 from headrace.agents.shards import Model, Shards
-from headrace.app.answers import InForce, MirrorStatus, OverallStatus, ShardState, Status, Waits, tell_settings
+from headrace.app.answers import (
+    InForce,
+    MirrorStatus,
+    OverallStatus,
+    PlacementStatus,
+    ShardState,
+    Status,
+    Waits,
+    tell_settings,
+)
 from headrace.app.contract import contract
 from headrace.app.views.resource import Resource
 from headrace.learning.arms import absent_arms, say_absent
@@ -101,6 +110,8 @@ class TaskStatus(Resource):
             fields |= {"state_bytes": shard.saver.sealer.size, "seal_s": round(shard.saver.sealer.seconds, 6)}
             if jobs := shard.describe_jobs():
                 fields["jobs"] = jobs
+            if (keys := shard.placement) is not None:
+                fields["placement"] = PlacementStatus(keys.since, keys.looked_at, keys.misplaced, keys.by_crc32)
             if (copies := shard.mirroring) is not None:
                 fields["mirror"] = MirrorStatus(
                     copies.copied, len(copies.waiting), copies.missed, copies.errands.failures, copies.error
