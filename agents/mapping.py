@@ -8,10 +8,11 @@ import msgspec
 
 from headrace.agents.expressions import Expression, compile_expression
 from headrace.learning.codes import RefusalCode
-from headrace.learning.errors import RecordError
+from headrace.learning.errors import MissingFeatureError, RecordError
 from headrace.learning.records import DEPTH_MAX, ROWS_MAX, Reader, framed, is_deeper, recognise
 from headrace.learning.records.mark import KafkaMessage
 from headrace.learning.records.schema import LARGEST
+from headrace.learning.records.words import TIME_MAX
 from headrace.learning.task import Json, Task
 from headrace.learning.task.source import Source
 from headrace.tables.kafka.partitioner import partition_of
@@ -115,7 +116,11 @@ class Mapping:
             line = msgspec.json.encode(mapped.parts)
         except (TypeError, ValueError, OverflowError, RecursionError) as error:
             raise _error(f"the record is nothing that JSON can hold: {error}.", "Correct the mapping.") from None
-        self.reader.read_record(line)
+        try:
+            self.reader.read_record(line)
+        except MissingFeatureError as error:
+            remedy = f"The mapping finds nothing for it: was a field of the source renamed? {error.remedy}"
+            raise RecordError(error.what, remedy, error.code) from None
         return line
 
     def _map_row(self, rules: "Rules", partition: int, message: KafkaMessage, row: int, each: Json) -> Mapped | LeftOut:
@@ -220,7 +225,11 @@ class Rules:
             if moment is not None:
                 return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
         elif unit != "iso8601" and type(time) in (int, float) and -LARGEST <= time <= LARGEST:
-            return float(time / UNITS[unit])
+            seconds = float(time / UNITS[unit])
+            if seconds > TIME_MAX and (fits := next((one for one, by in UNITS.items() if time / by <= TIME_MAX), None)):
+                what = f"'time' of the mapping finds {time:.0f}, which looks like {fits} and not {unit}."
+                raise _error(what, f'Set time_unit = "{fits}".')
+            return seconds
         wanted = "a time of ISO 8601" if unit == "iso8601" else f"a number of {unit}"
         raise _error(
             f"'time' of the mapping finds {_show(time)}, not {wanted}.", "Correct the message, or set time_unit."

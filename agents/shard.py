@@ -1,13 +1,15 @@
 """A shard on the worker that owns it: folds the messages of its partition in order, publishes their effects and saves its state."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from typing import Literal
 
 import structlog
 
 from headrace.agents.breaker import Breaker
 from headrace.agents.collaborators import Collaborators
+from headrace.agents.feature_changes import FeatureChanges
 from headrace.agents.first_definition import FirstDefinition
 from headrace.agents.folding import folded
 from headrace.agents.jobs.runner import ShardJobs
@@ -27,7 +29,7 @@ from headrace.learning.codes import AlertCode, ErrorCode
 from headrace.learning.errors import DefinitionError, HeadraceError, ReplacedError, StoreError
 from headrace.learning.fold.learner import Learner
 from headrace.learning.records.mark import KafkaMessage
-from headrace.learning.task import Task
+from headrace.learning.task import Task, Value
 from headrace.tables.pending import ShardPending
 from headrace.tables.versions import ShardVersions
 
@@ -85,6 +87,8 @@ class Shard(OrderedPartition):
             self.placement = (predecessor and predecessor.placement) or Placement(
                 partition, task.partitions, collaborators.wall()
             )
+        self.feature_changes: FeatureChanges = predecessor.feature_changes if predecessor else FeatureChanges()
+        self._last_sample: Mapping[str, Value] | None = None
         self.waiting: Waiting | None = None
         self._waiting_since = 0.0
         self.teller = Teller(task.name, partition, collaborators.outlet, collaborators.telemetry)
@@ -327,6 +331,16 @@ class Shard(OrderedPartition):
             "fold", task=self.task.name, partition=self.partition, messages=len(messages), position=self.position
         ):
             await self._take(messages)
+        if self.learner is not None:
+            self._look_at_samples(self.learner)
+
+    def _look_at_samples(self, learner: Learner) -> None:
+        """Look at the features of the last samples, of which the state keeps some."""
+        probes = learner.state.probes
+        samples = [*takewhile(lambda one: one is not self._last_sample, reversed(probes))][::-1]
+        if samples:
+            self._last_sample = samples[-1]
+            self.feature_changes.look(samples, learner.state.clock)
 
     async def _take(self, messages: Sequence[KafkaMessage]) -> None:
         """Fold messages and publish their effects, and yield to the event loop now and then."""

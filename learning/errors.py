@@ -85,6 +85,10 @@ class RecordError(HeadraceError):
         self.code = code
 
 
+class MissingFeatureError(RecordError):
+    """A record lacks a declared feature, which a mapping may have failed to find."""
+
+
 class SnapshotError(HeadraceError):
     """A snapshot was refused: it is damaged, not authentic, or made by another configuration or other library versions."""
 

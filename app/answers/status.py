@@ -6,6 +6,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from headrace.agents.background import BackgroundStatus
+from headrace.agents.feature_changes import FeatureChange
 from headrace.agents.jobs.status import JobStatus
 from headrace.app.answers.answer import Position
 from headrace.learning.metrics.overall import ArmFigures
@@ -116,7 +117,8 @@ class ShardStatus(msgspec.Struct, frozen=True):
     `end` is None while the broker does not tell it, and `digest` while the shard stands in the middle of a message, or takes too long
     to compute. `waits` says why a shard is `waiting`. `definition` is the one in force, and `wanted` has the keys in which the settings of
     this worker differ from it, with both values. `traffic` is the share of each arm that answers. `notice` says what was amiss when the shard was opened, and what was done. `state_bytes` and `seal_s` are the size of the
-    last snapshot before compression, and the seconds that it took to make. `placement` is there if the task has several shards. `begun_at` is the log time of the first record, in seconds since
+    last snapshot before compression, and the seconds that it took to make. `placement` is there if the task has several shards, and `changes` if
+    features of the last samples have come, gone or changed their type. `begun_at` is the log time of the first record, in seconds since
     the epoch; None before it.
     """
 
@@ -147,6 +149,7 @@ class ShardStatus(msgspec.Struct, frozen=True):
     jobs: list[JobStatus] | UnsetType = UNSET
     mirror: MirrorStatus | UnsetType = UNSET
     placement: PlacementStatus | UnsetType = UNSET
+    changes: list[FeatureChange] | UnsetType = UNSET
 
 
 class OverallStatus(msgspec.Struct, frozen=True):

@@ -267,6 +267,7 @@ def check_worker(settings: Settings) -> Iterator[Finding]:
                     sentence, _, remedy = what.partition(". ")
                     yield Finding("arms", "note", f"shard {shard['partition']} of '{task}': {sentence}", remedy)
             yield from find_misplaced(task, status.get("shards", ()))
+            yield from find_changed(task, status.get("shards", ()))
             for source in status.get("sources", {}).get("partitions", ()):
                 if error := source["error"]:
                     stopped = True
@@ -294,6 +295,16 @@ def find_misplaced(task: str, shards: Sequence[dict[str, Json]]) -> Iterator[Fin
     else:
         remedy += "theirs is crc32. Others need Java's murmur2 as well. Keys move too if partitions were added later."
     yield Finding("keys", "note", f"{what}: a question and a label may miss each other", remedy)
+
+
+def find_changed(task: str, shards: Sequence[dict[str, Json]]) -> Iterator[Finding]:
+    """Yield a finding for each feature that has come, gone or changed its type, once for all shards."""
+    changes = {(one["feature"], one["kind"]): one for shard in shards for one in shard.get("changes", ())}
+    for (_, kind), change in changes.items():
+        remedy = "Nothing, if it is meant. Otherwise correct the sender, or a source's mapping."
+        if kind == "type":
+            remedy += " Where features are declared, such records are refused."
+        yield Finding("features", "note", f"'{task}': {change['text']}", remedy)
 
 
 def check_optional(settings: Settings) -> Iterator[Finding]:

@@ -128,6 +128,7 @@ def describe_control(shard: dict[str, Json], task: str) -> Iterator[str]:
         left = "" if job["left_s"] is None else f", {job['left_s']:.0f} s left"
         failed = f", attempt {job['attempts']} after: {job['error']}" if job["error"] else ""
         yield f"{job['kind']} {job['id']}: {job['state']}, {job['percent']:g} %{left}{failed}"
+    yield from (f"feature {change['text']}" for change in shard.get("changes", ()))
     if what := describe_placement(shard.get("placement")):
         yield f"{what} See headrace doctor."
 

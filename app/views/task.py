@@ -112,6 +112,8 @@ class TaskStatus(Resource):
                 fields["jobs"] = jobs
             if (keys := shard.placement) is not None:
                 fields["placement"] = PlacementStatus(keys.since, keys.looked_at, keys.misplaced, keys.by_crc32)
+            if changes := list(shard.feature_changes.find()):
+                fields["changes"] = changes
             if (copies := shard.mirroring) is not None:
                 fields["mirror"] = MirrorStatus(
                     copies.copied, len(copies.waiting), copies.missed, copies.errands.failures, copies.error

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import msgspec
 
-from headrace.learning.errors import RecordError
+from headrace.learning.errors import MissingFeatureError, RecordError
 from headrace.learning.records.words import near, show
 from headrace.learning.task import Feature, Task, Value
 
@@ -62,7 +62,7 @@ class Schema:
         if len(features) < len(self.declared):
             for name, feature in self.declared.items():
                 if name not in features and not feature.optional:
-                    raise RecordError(f"feature '{name}' is missing.", "Send it, or declare it optional.")
+                    raise MissingFeatureError(f"feature '{name}' is missing.", "Send it, or declare it optional.")
 
 
 def check_value(name: str, value: Value, feature: Feature) -> None:

@@ -162,6 +162,28 @@ def test_json_behind_the_prefix_of_a_schema_registry_is_mapped_and_avro_is_refus
     assert "nested more than 64 deep" in deep.reason
 
 
+def test_a_declared_feature_that_the_mapping_does_not_find_is_refused_as_the_sources_matter():
+    how = mapping(PLAIN, features={"price": Feature(), "country": Feature(type="string")})
+    (found,) = how.map(2, message({"clicked": True, "offer": {"cost": 3.5}, "geo": {"country": "PT"}}))
+    with pytest.raises(RecordError) as refused:
+        how.seal(found)
+    assert refused.value.code == "record"
+    assert str(refused.value) == (
+        "feature 'price' is missing. The mapping finds nothing for it: was a field of the source renamed? "
+        "Send it, or declare it optional."
+    )
+
+
+@pytest.mark.parametrize(("found", "fits"), [(1_767_225_600_123, "ms"), (1_767_225_600_123_456, "us")])
+def test_a_time_in_another_unit_is_refused_with_the_unit_that_fits(found, fits):
+    (refused,) = mapping(PLAIN | {"time": "at"}).map(2, message(GOOD | {"at": found}))
+    assert refused.code == "mapping"
+    assert (
+        refused.reason
+        == f"'time' of the mapping finds {found}, which looks like {fits} and not s. Set time_unit = \"{fits}\"."
+    )
+
+
 def test_a_delete_of_which_the_mapping_finds_features_is_mapped():
     how = mapping({"label": "op == 'd'", "features": {"total": "before.total"}})
     (record,) = sealed(how, {"op": "d", "before": ROW, "after": None})
