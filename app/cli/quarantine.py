@@ -31,7 +31,14 @@ READ_BYTES = 256 << 20
 @click.command()
 @asking
 @click.argument("task")
-@click.option("--reason", type=click.Choice(get_args(RefusalCode)), metavar="CODE", help="Records of this code only.")
+@click.option(
+    "--reason",
+    "--code",
+    "reason",
+    type=click.Choice(get_args(RefusalCode)),
+    metavar="CODE",
+    help="Records of this code only.",
+)
 @click.option("--limit", type=click.IntRange(0), default=3, show_default=True, help="How many records of each code.")
 @click.option(
     "--last",

@@ -6,7 +6,8 @@ from typing import NamedTuple
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
-from headrace.tables.kafka.clients import Brokers, consuming, fetched
+from headrace.tables.kafka.clients import Brokers, ask_cluster, consuming, fetched
+from headrace.tables.kafka.ends import Ends, ends_of
 
 CHUNK = 200
 """The number of offsets of a partition that are read at once, before it is known whether earlier messages are needed."""
@@ -51,9 +52,10 @@ async def read_latest(brokers: Brokers, topic: str, partitions: Iterable[int], l
         The broker failed, or the topic is gone.
     """
     shards = [TopicPartition(topic, partition) for partition in partitions]
+    asks = ends_of(await ask_cluster(brokers))
     async with consuming(brokers, auto_offset_reset="earliest") as consumer:
         consumer.assign(shards)
-        begins, ends = await consumer.beginning_offsets(shards), await consumer.end_offsets(shards)
+        begins, ends = await consumer.beginning_offsets(shards), await asks.of(consumer, shards)
         unread = dict(ends)
         found: list[ConsumerRecord] = []
         size, oldest = 0, dict[TopicPartition, int]()
@@ -64,7 +66,7 @@ async def read_latest(brokers: Brokers, topic: str, partitions: Iterable[int], l
                 break
             until = {shard: unread[shard] for shard in behind}
             unread |= {shard: max(begins[shard], until[shard] - CHUNK) for shard in behind}
-            for message in await _read_ranges(consumer, {one: (unread[one], until[one]) for one in behind}):
+            for message in await _read_ranges(consumer, asks, {one: (unread[one], until[one]) for one in behind}):
                 found.append(message)
                 size += len(message.value or b"")
                 shard = TopicPartition(topic, message.partition)
@@ -82,17 +84,18 @@ async def read_whole(brokers: Brokers, topic: str, partitions: Iterable[int]) ->
         The broker failed, or the topic is gone.
     """
     shards = [TopicPartition(topic, partition) for partition in partitions]
+    asks = ends_of(await ask_cluster(brokers))
     async with consuming(brokers, auto_offset_reset="earliest") as consumer:
         consumer.assign(shards)
-        begins, ends = await consumer.beginning_offsets(shards), await consumer.end_offsets(shards)
+        begins, ends = await consumer.beginning_offsets(shards), await asks.of(consumer, shards)
         for shard in shards:
             for start in range(begins[shard], ends[shard], CHUNK):
-                for message in await _read_ranges(consumer, {shard: (start, min(start + CHUNK, ends[shard]))}):
+                for message in await _read_ranges(consumer, asks, {shard: (start, min(start + CHUNK, ends[shard]))}):
                     yield message
 
 
 async def _read_ranges(
-    consumer: AIOKafkaConsumer, ranges: dict[TopicPartition, tuple[int, int]]
+    consumer: AIOKafkaConsumer, asks: Ends, ranges: dict[TopicPartition, tuple[int, int]]
 ) -> list[ConsumerRecord]:
     """Read the messages of a range of offsets [start, end) of each partition."""
     for shard in consumer.assignment():
@@ -108,8 +111,7 @@ async def _read_ranges(
         for shard, messages in by_shard.items():
             found += [message for message in messages if message.offset < ranges[shard][1]]
         unread = {shard for shard in unread if await consumer.position(shard) < ranges[shard][1]}
-        if unread and not by_shard:
-            ends = await consumer.end_offsets(list(unread))
-            if any(ends[shard] < ranges[shard][1] for shard in unread):
+        for shard in unread if not by_shard else ():
+            if await asks.is_behind(consumer, shard, ranges[shard][1] - 1):
                 raise KafkaError("the topic has become shorter: it was deleted, or made anew")
     return found

@@ -4,7 +4,8 @@ from collections.abc import AsyncGenerator
 
 from aiokafka import ConsumerRecord, TopicPartition
 
-from headrace.tables.kafka.clients import Brokers, consuming, fetched
+from headrace.tables.kafka.clients import Brokers, ask_cluster, consuming, fetched
+from headrace.tables.kafka.ends import ends_of
 
 FETCH_MS = 500
 
@@ -34,12 +35,13 @@ async def read_moment(
         The broker failed.
     """
     shard = TopicPartition(topic, partition)
+    asks = ends_of(await ask_cluster(brokers))
     async with consuming(brokers, auto_offset_reset="earliest") as consumer:
         consumer.assign([shard])
         first = (await consumer.offsets_for_times({shard: time}))[shard]
         if first is None:
             return
-        end = (await consumer.end_offsets([shard]))[shard]
+        end = (await asks.of(consumer, [shard]))[shard]
         consumer.seek(shard, first.offset)
         left = most
         while left and await consumer.position(shard) < end:

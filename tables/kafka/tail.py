@@ -5,7 +5,8 @@ from collections.abc import AsyncGenerator
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
-from headrace.tables.kafka.clients import Brokers, consuming, fetched
+from headrace.tables.kafka.clients import Brokers, ask_cluster, consuming, fetched
+from headrace.tables.kafka.ends import ends_of
 
 IDLE_MS = 500
 """How long one look for new messages waits."""
@@ -31,9 +32,10 @@ async def tail(brokers: Brokers, topic: str, partitions: int, last: int) -> Asyn
         The broker failed, or the topic is gone.
     """
     shards = [TopicPartition(topic, partition) for partition in range(partitions)]
+    asks = ends_of(await ask_cluster(brokers))
     async with consuming(brokers, auto_offset_reset="earliest") as consumer:
         consumer.assign(shards)
-        begins, ends = await consumer.beginning_offsets(shards), await consumer.end_offsets(shards)
+        begins, ends = await consumer.beginning_offsets(shards), await asks.of(consumer, shards)
         for shard in shards:
             consumer.seek(shard, max(begins[shard], ends[shard] - last))
         before: list[ConsumerRecord] = []
@@ -44,9 +46,9 @@ async def tail(brokers: Brokers, topic: str, partitions: int, last: int) -> Asyn
                 for message in messages:
                     (before if message.offset < ends[shard] else after).append(message)
             unread = {shard for shard in unread if await consumer.position(shard) < ends[shard]}
-            now = await consumer.end_offsets(list(unread)) if unread else {}
-            if any(now[shard] < ends[shard] for shard in unread):
-                raise KafkaError(f"{topic} has become shorter: it was deleted, or made anew")
+            for shard in unread:
+                if await asks.is_behind(consumer, shard, ends[shard] - 1):
+                    raise KafkaError(f"{topic} has become shorter: it was deleted, or made anew")
         before.sort(key=lambda message: message.timestamp)
         for message in before[-last:] if last else ():
             yield message
