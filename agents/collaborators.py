@@ -85,7 +85,7 @@ class Collaborators:
         self.own_modules: Sequence[str] = (*modules, *task.modules)
         self.launch: Launch | None = launch
         self.wall: Callable[[], float] = time.time
-        self.telemetry = Telemetry()
+        self.telemetry = Telemetry(task.name)
         self._changelog = KafkaChangelog(f"{task.name}.snapshots", brokers)
         self._segments = KafkaChangelog(f"{task.name}.pending", brokers)
         self._log = KafkaEventLog(task.events, brokers)

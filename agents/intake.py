@@ -233,7 +233,9 @@ class Intake(OrderedPartition):
         counts.mapped += len(rows) - len(too_large)
         counts.left_out += outcomes.left_out
         counts.rejected += len(rejected)
-        self.telemetry.quarantined.update(row.code for _, row in rejected)
+        for message, refused in rejected:
+            place = f"{self.context.task.name}/{self.topic}/{self.partition}/{message.offset}/{refused.row}"
+            self.telemetry.refusals.note(refused.code, refused.reason, place)
         self.position, self.mark = last.offset + 1, Mark.of(last)
 
     async def _enrich(self, rows: Sequence[Mapped]) -> None:

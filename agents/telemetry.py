@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 from typing import Literal, NamedTuple
 
+from headrace.agents.refusal_log import RefusalLog
 from headrace.agents.tracing import UNTRACED, Tracer
 from headrace.learning.effects import Acted, Alert, Drift, Effect, Predicted, Quarantined, Reacted, Saved
 
@@ -75,6 +76,11 @@ class Telemetry:
     Everything that the state of a shard holds is read from there, and not counted again. An effect that is published again after a crash is
     counted again, by the worker that publishes it.
 
+    Parameters
+    ----------
+    task
+        The name of the task.
+
     Attributes
     ----------
     tracer
@@ -91,7 +97,9 @@ class Telemetry:
         Questions answered; questions refused, by code.
     gaps, gap_messages
         How often messages that were not delivered were read again, and how many offsets that were, by the log that was read: `log` or `source`.
-    quarantined, alerts
+    refusals
+        The refused records by code, and their lines in the log.
+    alerts
         By code.
     signals
         By series.
@@ -103,7 +111,7 @@ class Telemetry:
         Promotions made, by partition and by how: `hand` or `auto`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, task: str = "") -> None:
         self.tracer: Tracer = UNTRACED
         self.update_seconds = Histogram(UPDATE_SECONDS)
         self.inference_seconds = Histogram(INFERENCE_SECONDS)
@@ -114,13 +122,18 @@ class Telemetry:
         self.refused: Counter[str] = Counter()
         self.gaps: Counter[str] = Counter(log=0, source=0)
         self.gap_messages: Counter[str] = Counter(log=0, source=0)
-        self.quarantined: Counter[str] = Counter()
+        self.refusals = RefusalLog(task)
         self.alerts: Counter[str] = Counter()
         self.signals: Counter[SignalSeries] = Counter()
         self.notifications: Counter[str] = Counter(sent=0, retried=0, failed=0, dropped=0)
         self.versions: Counter[int] = Counter()
         self.rollbacks: Counter[int] = Counter()
         self.promotions: Counter[tuple[int, Promoted]] = Counter()
+
+    @property
+    def quarantined(self) -> Counter[str]:
+        """Return the refused records by code."""
+        return self.refusals.counts
 
     def count(self, partition: int, effects: Iterable[Effect]) -> None:
         """Count effects that were published.
@@ -136,7 +149,7 @@ class Telemetry:
             if isinstance(effect, Predicted):
                 continue  # most effects, if the task publishes its predictions
             if isinstance(effect, Quarantined):
-                self.quarantined[effect.code] += 1
+                self.refusals.note(effect.code, effect.reason, effect.id)
             elif isinstance(effect, Alert):
                 self.alerts[effect.code] += 1
             elif isinstance(effect, Drift):

@@ -36,7 +36,7 @@ START_SECONDS = 30.0
 STARTING = ("GroupCoordinatorNotAvailable", "Marking the coordinator dead")
 """Texts in aiokafka's lines about these errors, which are logged after START_SECONDS."""
 
-IDENTITY = ("task", "partition", "source", "topic", "part", "name")
+IDENTITY = ("task", "partition", "source", "topic", "part", "name", "code")
 """The fields that distinguish causes of the same event: a second shard that stops is another cause. Offsets and times always differ, and do not."""
 
 

@@ -176,11 +176,19 @@ class OverallStatus(msgspec.Struct, frozen=True):
     segments: dict[str, dict[str, Json]] = {}
 
 
+class QuarantinedStatus(msgspec.Struct, frozen=True):
+    """The records that this worker has sent to the quarantine, since when in seconds since the epoch, by code."""
+
+    since: float
+    codes: dict[str, Position]
+
+
 class Status(msgspec.Struct, frozen=True):
     """The status of a task on this worker.
 
     `settings` are those of the task in this worker's `headrace.toml`: the keys of its definition, `partitions`, `columns` and `stored`.
-    `answered` counts the questions that this worker has answered since it started. `error` says why the whole task is stopped: its topics cannot be used. `background` lists the background tasks of the worker, for all of
+    `answered` counts the questions that this worker has answered since it started. `error` says why the whole task is stopped: its topics cannot be used. `quarantined` counts what this
+    worker has refused since it started, from the event log and from sources; that of a shard counts all that its log held. `background` lists the background tasks of the worker, for all of
     its tasks, that have failed and were started again.
     """
 
@@ -195,4 +203,5 @@ class Status(msgspec.Struct, frozen=True):
     error: str | UnsetType = UNSET
     sources: dict[str, Json] | UnsetType = UNSET
     stored: dict[str, Position] | UnsetType = UNSET
+    quarantined: QuarantinedStatus | UnsetType = UNSET
     background: list[BackgroundStatus] | UnsetType = UNSET

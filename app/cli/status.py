@@ -66,6 +66,7 @@ def as_table(answer: dict[str, Json], width: int) -> Group:
         roles = {name: arm["role"] for shard in answer["shards"] for name, arm in shard.get("arms", {}).items()}
         shown = {name: arm for name, arm in overall["arms"].items() if roles.get(name) != "baseline"}
         notes += [f"overall, {name}: {_figures(arm['metrics'])}" for name, arm in shown.items()]
+    notes += describe_quarantined(answer)
     notes += describe_sources(answer.get("sources", {}))
     if not answer["shards"]:
         notes.append("This worker knows no shard of the task yet.")
@@ -131,6 +132,21 @@ def describe_control(shard: dict[str, Json], task: str) -> Iterator[str]:
     yield from (f"feature {change['text']}" for change in shard.get("changes", ()))
     if what := describe_placement(shard.get("placement")):
         yield f"{what} See headrace doctor."
+
+
+def describe_quarantined(status: dict[str, Json]) -> Iterator[str]:
+    """Yield a line with the refused records by code, if there are any.
+
+    Examples
+    --------
+    >>> quarantined = {"since": 1767225600.0, "codes": {"label": 3, "feature": 1}}
+    >>> list(describe_quarantined({"task": "ads", "quarantined": quarantined}))
+    ['quarantined since 2026-01-01 00:00:00 UTC: 3 label, 1 feature. See headrace quarantine ads.']
+    """
+    quarantined = status.get("quarantined") or {"codes": {}}
+    if codes := ", ".join(f"{count} {code}" for code, count in quarantined["codes"].items()):
+        since = f"{datetime.fromtimestamp(quarantined['since'], UTC):%Y-%m-%d %H:%M:%S} UTC"
+        yield f"quarantined since {since}: {codes}. See headrace quarantine {status['task']}."
 
 
 def describe_placement(placement: dict[str, Json] | None) -> str:

@@ -13,6 +13,7 @@ from headrace.app.answers import (
     MirrorStatus,
     OverallStatus,
     PlacementStatus,
+    QuarantinedStatus,
     ShardState,
     Status,
     Waits,
@@ -61,6 +62,8 @@ class TaskStatus(Resource):
             status["error"] = str(shards.trouble)
         if ingest := self.wiring.app.ingesting.get(task):
             status["sources"] = ingest.describe()
+        refusals = served.telemetry.refusals
+        status["quarantined"] = QuarantinedStatus(refusals.since, dict(refusals.counts.most_common()))
         if served.enricher is not None:
             status["stored"] = msgspec.structs.asdict(served.enricher.counts)
         if failed := [part for part in self.wiring.app.describe_background() if part.failures]:
