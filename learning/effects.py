@@ -96,9 +96,12 @@ class ArmMeasured(msgspec.Struct, frozen=True):
 
 
 class Weighed(msgspec.Struct, frozen=True):
-    """The evidence that a detector or a guard has for a change, and the threshold at which it raises an alarm."""
+    """The evidence that a detector or a guard has for a change, and the threshold at which it raises an alarm.
 
-    arm: str
+    `arm` is None where the records are watched and not what an arm answers: the labels and the features.
+    """
+
+    arm: str | None
     detector: str
     watched: str
     statistic: float

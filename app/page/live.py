@@ -13,7 +13,7 @@ from headrace.app.families import PERCENTILES
 from headrace.app.serving.served_task import ServedTask
 from headrace.learning.arms import Arm
 from headrace.learning.effects import ExperimentMeasured, Weighed
-from headrace.learning.fold.weigh import measure_experiments, weigh
+from headrace.learning.fold.weigh import bound, measure_experiments, weigh_each
 from headrace.learning.state import State
 
 
@@ -96,7 +96,7 @@ class Live(msgspec.Struct, frozen=True):
 
 
 async def tell(served: ServedTask) -> Live:
-    """Read the figures of a task. Other requests run between two shards and two arms."""
+    """Read the figures of a task. Other requests run between two shards, two arms and two detectors."""
     shards = [
         await _read(known, served.shards.answering(partition), served.state_of(known))
         for partition, known in served.shards.known().items()
@@ -119,6 +119,10 @@ async def _read(known: Model, model: Model | None, state_here: ShardState) -> Li
     for name, arm in list(model.learner.state.arms.items()):
         arms[name] = read_arm(arm)
         await asyncio.sleep(0)
+    weighed: list[Weighed] = []
+    for one in weigh_each(model.learner.state):
+        weighed.append(one)
+        await asyncio.sleep(0)
     state = model.learner.state
     return LiveShard(
         known.partition,
@@ -134,7 +138,7 @@ async def _read(known: Model, model: Model | None, state_here: ShardState) -> Li
         versions=next(reversed(state.versions.saved), None),
         signals=state.signals[-1].id if state.signals else None,
         arms=arms,
-        evidence=weigh(state),
+        evidence=bound(weighed),
         experiments=measure_experiments(state),
     )
 

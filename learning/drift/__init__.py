@@ -4,7 +4,7 @@ from headrace.learning.drift.adwin import Adwin
 from headrace.learning.drift.change import Change
 from headrace.learning.drift.chi_square import ChiSquare
 from headrace.learning.drift.ddm import Ddm
-from headrace.learning.drift.detector import Detector, Series
+from headrace.learning.drift.detector import Detector, Series, Weighing, Weight
 from headrace.learning.drift.error_rise import ErrorRise
 from headrace.learning.drift.evidence import Evidence
 from headrace.learning.drift.hddm_a import HddmA
@@ -17,7 +17,7 @@ from headrace.learning.drift.page_hinkley import PageHinkley
 from headrace.learning.drift.psi import Psi
 from headrace.learning.drift.vote import Vote
 
-__all__ = ["DETECTORS", "Adwin", "Change", "Detector", "Series", "make_detector"]
+__all__ = ["DETECTORS", "Adwin", "Change", "Detector", "Series", "Weighing", "Weight", "make_detector"]
 
 DETECTORS.update(
     {

@@ -5,9 +5,9 @@ from typing import Any, ClassVar
 
 from scipy.special import chdtri
 
-from headrace.learning.drift.cells import most_changed, pair_counts
+from headrace.learning.drift.cells import CELL_MIN, most_changed, pair_counts
 from headrace.learning.drift.change import Change
-from headrace.learning.drift.detector import Series
+from headrace.learning.drift.detector import Series, Weight
 from headrace.learning.drift.two_windows import TwoWindows
 from headrace.learning.parameters import Count, Level, Window
 from headrace.learning.tags import tagged
@@ -58,16 +58,19 @@ class ChiSquare(TwoWindows):
     def _learn(self, values: list[Any]) -> None:
         self._counts = dict(Counter(values))
 
-    def _compare(self, values: list[Any]) -> Change | None:
-        cells = pair_counts(self._counts, Counter(values))
+    def _compare(self, values: list[Any]) -> Weight | None:
+        cells, before, after = pair_counts(self._counts, Counter(values)), self.window, len(values)
+        if after < before:  # in a part of a window, a rare category would be a change as soon as it comes once
+            cells = [cell for cell in cells if (cell.before + cell.after) * after >= CELL_MIN / 2 * (before + after)]
         if len(cells) < 2:
             return None
-        # With as many values in both windows, the expected count of a cell is the mean of its two counts.
-        statistic = sum((cell.after - cell.before) ** 2 / (cell.after + cell.before) for cell in cells)
-        threshold = float(chdtri(len(cells) - 1, self.level))
-        if statistic <= threshold:
-            return None
-        most = most_changed(cells)
-        return Change(
-            most.before / self.window, most.after / self.window, self.window, self.window, statistic, threshold
+        # The expected counts of a cell are its count in both windows, divided as the windows are.
+        statistic = sum(
+            (cell.after * before - cell.before * after) ** 2 / (before * after * (cell.after + cell.before))
+            for cell in cells
         )
+        return Weight(statistic, float(chdtri(len(cells) - 1, self.level)))
+
+    def _describe(self, values: list[Any]) -> tuple[float, float]:
+        most = most_changed(pair_counts(self._counts, Counter(values)))
+        return most.before / self.window, most.after / self.window

@@ -1,6 +1,6 @@
 """The interface of a drift detector."""
 
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol, runtime_checkable
 
 from headrace.learning.drift.change import Change
 
@@ -29,4 +29,20 @@ class Detector(Protocol):
 
     def update(self, value: Any, /) -> Change | None:
         """Add one value, of a kind in `takes`; return the change if this value revealed one, or a warning of one."""
+        ...
+
+
+class Weight(NamedTuple):
+    """The evidence of a detector at one moment: its statistic, near 0 without a change, and the threshold at which it signals."""
+
+    statistic: float
+    threshold: float
+
+
+@runtime_checkable
+class Weighing(Protocol):
+    """A detector that can say at any time how far it is from a signal."""
+
+    def weigh(self) -> Weight | None:
+        """Compute the evidence from the values so far, and change nothing; None while there are too few values."""
         ...

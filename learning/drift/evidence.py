@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 from msgspec import Meta
 
 from headrace.learning.drift.change import Change
-from headrace.learning.drift.detector import Series
+from headrace.learning.drift.detector import Series, Weight
 from headrace.learning.parameters import NotNegative
 from headrace.learning.sequential import EDetector, SettledMean
 from headrace.learning.tags import tagged
@@ -92,10 +92,9 @@ class Evidence:
         self._suspicious = SUSPICIOUS * self._evidence.threshold
         self._is_testing, self._has_warned = False, False
 
-    @property
-    def tested(self) -> EDetector:
-        """The e-detector, with the evidence so far and its threshold."""
-        return self._evidence
+    def weigh(self) -> Weight:
+        """Return the evidence so far; 0 while scale and reference are learned."""
+        return Weight(self._evidence.statistic, self._evidence.threshold)
 
     def update(self, error: float, /) -> Change | None:
         """Add one error, at least 0; return the change if this error revealed one, or a warning of one."""

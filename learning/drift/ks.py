@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from headrace.learning.drift.change import Change
-from headrace.learning.drift.detector import Series
+from headrace.learning.drift.detector import Series, Weight
 from headrace.learning.drift.two_windows import TwoWindows
 from headrace.learning.parameters import Count, Level, Window
 from headrace.learning.tags import tagged
@@ -59,13 +59,13 @@ class Ks(TwoWindows):
     def _learn(self, values: list[Any]) -> None:
         self._reference = sorted(values)
 
-    def _compare(self, values: list[Any]) -> Change | None:
+    def _compare(self, values: list[Any]) -> Weight:
         before, after = np.array(self._reference), np.array(sorted(values))
         both = np.concatenate([before, after])
-        ranks = before.searchsorted(both, "right") - after.searchsorted(both, "right")
-        statistic = float(abs(ranks).max()) / self.window
+        ranks = before.searchsorted(both, "right") * len(after) - after.searchsorted(both, "right") * len(before)
+        statistic = int(abs(ranks).max()) / (len(before) * len(after))
         # The chance of a statistic D with n values in each window is at most 2 exp(-n D^2).
-        threshold = sqrt(log(2 / self.level) / self.window)
-        if statistic <= threshold:
-            return None
-        return Change(fmean(self._reference), fmean(values), self.window, self.window, statistic, threshold)
+        return Weight(statistic, sqrt(log(2 / self.level) / self._paired(values)))
+
+    def _describe(self, values: list[Any]) -> tuple[float, float]:
+        return fmean(self._reference), fmean(values)

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 from river.drift import PageHinkley as RiverPageHinkley
 
 from headrace.learning.drift.change import Change
-from headrace.learning.drift.detector import Series
+from headrace.learning.drift.detector import Series, Weight
 from headrace.learning.parameters import Count, NotNegative, Positive, PositiveShare
 from headrace.learning.tags import tagged
 
@@ -86,3 +86,11 @@ class PageHinkley:
         width = int(mean.n) - count
         after = (mean.get() * mean.n - before * count) / width
         return Change(before, after, count, width, statistic, self.threshold)
+
+    def weigh(self) -> Weight | None:
+        """Return how far the sum is from its lowest or highest value, where `mode` looks; None before the first test."""
+        river = self._river
+        if river._x_mean.n < self.min_instances:  # noqa: SLF001
+            return None
+        rise, fall = river._sum_increase - river._min_increase, river._max_decrease - river._sum_decrease  # noqa: SLF001
+        return Weight({"up": rise, "down": fall, "both": max(rise, fall)}[self.mode], self.threshold)

@@ -10,7 +10,7 @@ from scipy.special import chdtri
 
 from headrace.learning.drift.cells import Cell, most_changed, pair_counts
 from headrace.learning.drift.change import Change
-from headrace.learning.drift.detector import Series
+from headrace.learning.drift.detector import Series, Weight
 from headrace.learning.drift.two_windows import TwoWindows
 from headrace.learning.parameters import Count, Level, Positive, Window
 from headrace.learning.tags import tagged
@@ -90,25 +90,26 @@ class Psi(TwoWindows):
             return Counter(values)
         return Counter(str(bisect_left(self._edges, value)) for value in values)
 
-    def _compare(self, values: list[Any]) -> Change | None:
+    def _cells(self, values: list[Any]) -> list[Cell]:
         counts = self._count(values)
         if self._is_text:
-            cells = pair_counts(self._counts, counts)
-        else:
-            names = map(str, range(len(self._edges) + 1))
-            cells = [Cell(name, self._counts.get(name, 0), counts[name]) for name in names]
-        total = self.window + len(cells) / 2
-        shares = [((cell.before + 0.5) / total, (cell.after + 0.5) / total) for cell in cells]
+            return pair_counts(self._counts, counts)
+        names = map(str, range(len(self._edges) + 1))
+        return [Cell(name, self._counts.get(name, 0), counts[name]) for name in names]
+
+    def _compare(self, values: list[Any]) -> Weight:
+        cells = self._cells(values)
+        total_before, total_after = self.window + len(cells) / 2, len(values) + len(cells) / 2
+        shares = [((cell.before + 0.5) / total_before, (cell.after + 0.5) / total_after) for cell in cells]
         index = sum((after - before) * log(after / before) for before, after in shares)
-        noise = float(chdtri(max(len(cells) - 1, 1), self.level)) * 2 / self.window
-        threshold = max(self.bound, noise)
-        if index <= threshold:
-            return None
-        most = most_changed(cells)
-        before, after = (
-            (most.before / self.window, most.after / self.window) if self._is_text else (self._mean, fmean(values))
-        )
-        return Change(before, after, self.window, self.window, index, threshold)
+        noise = float(chdtri(max(len(cells) - 1, 1), self.level)) * 2 / self._paired(values)
+        return Weight(index, max(self.bound, noise))
+
+    def _describe(self, values: list[Any]) -> tuple[float, float]:
+        if not self._is_text:
+            return self._mean, fmean(values)
+        most = most_changed(self._cells(values))
+        return most.before / self.window, most.after / self.window
 
 
 def cut_edges(values: list[float]) -> list[float]:

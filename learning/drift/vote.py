@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar
 from msgspec import Meta
 
 from headrace.learning.drift.change import Change
-from headrace.learning.drift.detector import Detector, Series
+from headrace.learning.drift.detector import Detector, Series, Weight
 from headrace.learning.drift.making import make_detector
 from headrace.learning.parameters import Count
 from headrace.learning.tags import tagged
@@ -75,7 +75,7 @@ class Vote:
                 decisive = decisive or change
         if decisive is None:
             return None
-        valid = sum(self._count - at < self.within for at in self._voted_at.values())
+        valid = self._valid()
         if valid < self.votes:
             return None
         self._voted_at = {}
@@ -88,3 +88,10 @@ class Vote:
             float(self.votes),
             is_oscillation=decisive.is_oscillation,
         )
+
+    def weigh(self) -> Weight:
+        """Return the number of votes that count now, and the number needed."""
+        return Weight(float(self._valid()), float(self.votes))
+
+    def _valid(self) -> int:
+        return sum(self._count - at < self.within for at in self._voted_at.values())

@@ -9,7 +9,7 @@ from river import drift
 from river._river_rust.drift import AdaptiveWindowing
 from thorough import only_thorough
 
-from headrace.learning.drift import DETECTORS, Adwin, Change, make_detector
+from headrace.learning.drift import DETECTORS, Adwin, Change, Weighing, make_detector
 from headrace.learning.errors import DetectorError
 from headrace.learning.snapshot import decode, digest, encode
 from headrace.learning.snapshot.plausible import _check_attributes
@@ -93,6 +93,63 @@ def test_a_planted_change_is_seen_soon(name):
 def test_nothing_is_seen_where_nothing_changes(name):
     spec, _, series, _ = CASES[name]
     assert signals(make_detector(spec), series) == []
+
+
+WEIGHING = [name for name, (spec, *_) in CASES.items() if isinstance(make_detector(spec), Weighing)]
+
+
+def shares(detector, series):
+    """The evidence as a share of the threshold, now and then, and at last after the last value."""
+    for at, value in enumerate(series, 1):
+        detector.update(value)
+        if (at % 29 == 0 or at == len(series)) and (weight := detector.weigh()):
+            yield weight.statistic / weight.threshold
+
+
+@pytest.mark.parametrize("name", WEIGHING)
+def test_evidence_is_below_the_threshold_without_a_change_and_near_it_before_a_signal(name):
+    spec, series, steady, _ = CASES[name]
+    assert max(shares(make_detector(spec), steady)) < 1
+    (at, change), *_ = signals(make_detector(spec), series)
+    assert max(shares(make_detector(spec), series[: len(series) // 2])) < 1
+    *_, last = shares(make_detector(spec), series[:at])
+    assert last >= 0.5
+    if name.split()[0] in ("ks", "psi", "chi_square", "page_hinkley"):
+        assert last == pytest.approx(change.statistic / change.threshold, rel=0.1)
+
+
+@pytest.mark.parametrize("name", WEIGHING)
+def test_to_weigh_changes_nothing(name):
+    spec, series, *_ = CASES[name]
+    asked, other = make_detector(spec), make_detector(spec)
+    for value in series[:1_700]:
+        asked.update(value)
+        other.update(value)
+        asked.weigh()
+    assert digest(asked) == digest(other)
+
+
+def test_detectors_that_compute_a_statistic_of_what_can_be_a_feature_weigh_it():
+    assert {CASES[name][0] if isinstance(CASES[name][0], str) else CASES[name][0]["use"] for name in WEIGHING} == {
+        *("page_hinkley", "ks", "psi", "chi_square", "evidence", "vote")
+    }
+
+
+def test_a_rare_category_in_the_beginning_of_a_window_is_no_evidence():
+    detector = make_detector("chi_square")
+    for value in [*["a", "b"] * 498, *"cdef", *["a", "b"] * 50, *"cccc"]:
+        detector.update(value)
+    statistic, threshold = detector.weigh() or (0.0, 1.0)
+    assert statistic < threshold
+
+
+@pytest.mark.parametrize("mode", ["up", "down"])
+def test_page_hinkley_weighs_the_direction_that_it_looks_in(mode):
+    detector = make_detector({"use": "page_hinkley", "mode": mode, "threshold": 90})
+    for value in amounts(1, 0.0, 0.3, each=300):
+        assert detector.update(value) is None
+    statistic, threshold = detector.weigh()
+    assert (statistic > threshold / 2) == (mode == "up")
 
 
 @pytest.mark.parametrize(

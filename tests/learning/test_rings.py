@@ -9,7 +9,7 @@ import pytest
 from headrace.learning import rings as module
 from headrace.learning.effects import Measured
 from headrace.learning.fold.recipe_fold import RecipeFold
-from headrace.learning.fold.weigh import measure_experiments, weigh
+from headrace.learning.fold.weigh import FEATURES_MAX, measure_experiments, weigh
 from headrace.learning.recipe import Recipe
 from headrace.learning.records.message import Message
 from headrace.learning.rings import HOUR, LABELS_MAX, MINUTE, SIZES, Rings
@@ -102,6 +102,27 @@ def test_a_point_has_the_evidence_and_the_bounds_of_its_moment():
     widths = [one.high - one.low for point in measured for one in point.experiments]
     assert widths == sorted(widths, reverse=True)
     log.check_restarts(every=400)
+
+
+def test_a_point_has_the_evidence_of_the_features_with_the_most_of_it():
+    rows = [
+        {"use": "ks", "watch": ["features", "label_rate"], "window": 120},
+        {"use": "page_hinkley", "watch": "score"},
+    ]
+    log, dice = MemoryLog(Task(name="ads", kind="regression", detectors=rows)), random.Random(7)
+    for number in range(360):
+        features = {f"f{at}": dice.gauss(at == 30 and number >= 200, 1) for at in range(40)}
+        log.append({"features": features, "label": dice.random()}, timestamp=number)
+    measured = points(log.fold().effects)
+    before, after = ([one for one in measured[at].evidence if one.watched != "error"] for at in (0, -1))
+    assert [one.watched for one in before] == ["score"]  # the first window is the reference
+    assert [(one.arm, one.watched) for one in after[:2]] == [("champion", "score"), (None, "label_rate")]
+    features = after[2:]
+    assert len(features) == FEATURES_MAX
+    assert {(one.arm, one.detector) for one in features} == {(None, "ks")}
+    given = [one.statistic / one.threshold for one in features]
+    assert given == sorted(given, reverse=True)
+    log.check_restarts(every=90)
 
 
 def test_a_point_of_an_earlier_release_is_read_without_evidence():
