@@ -1,6 +1,7 @@
 """The files of the page: read once, when a worker starts, and named by one digest of them all."""
 
 import hashlib
+import re
 from collections.abc import Mapping
 from importlib.resources import files
 from typing import NamedTuple
@@ -22,6 +23,12 @@ HEADERS: Mapping[str, str] = {
     "Referrer-Policy": "no-referrer",
 }
 
+VENDORED = "uplot.js"
+"""The script that is not ours: it is sent as it was published."""
+
+COMMENT = re.compile(rb"^ *(?://|/\*\*).*", re.MULTILINE)
+"""A line of a script that is a comment. It is sent empty, so that a browser counts the lines as the source has them."""
+
 FOREVER = "public, max-age=31536000, immutable"
 
 
@@ -33,7 +40,7 @@ class Asset(NamedTuple):
 
 
 class Assets:
-    """Holds the static files, which any caller may have: they say nothing of a task.
+    """Holds the static files, which any caller may have: they say nothing of a task. Our scripts are sent without their comments.
 
     Attributes
     ----------
@@ -49,9 +56,13 @@ class Assets:
 
     def __init__(self) -> None:
         folder = files(__package__) / "static"
-        read = {entry.name: entry.read_bytes() for entry in folder.iterdir() if entry.is_file()}
+        read = {entry.name: _sent(entry.name, entry.read_bytes()) for entry in folder.iterdir() if entry.is_file()}
         self.files = {name: Asset(body, TYPES[name.rpartition(".")[2]]) for name, body in sorted(read.items())}
         summed = hashlib.sha256()
         for name, asset in self.files.items():
             summed.update(b"%s\0%d\0%s" % (name.encode(), len(asset.body), asset.body))
         self.digest = summed.hexdigest()[:16]
+
+
+def _sent(name: str, body: bytes) -> bytes:
+    return COMMENT.sub(b"", body) if name.endswith(".js") and name != VENDORED else body

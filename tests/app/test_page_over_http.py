@@ -52,6 +52,20 @@ def test_uplot_is_as_it_was_published_and_has_its_licence():
     assert "MIT License" in (FOLDER / "static" / "uplot.LICENSE").read_text()
 
 
+def test_scripts_are_sent_without_comments_and_with_as_many_lines():
+    assets = Assets()
+    for file in FOLDER.glob("static/*.js"):
+        source, sent = file.read_bytes(), assets.files[file.name].body
+        if file.name in UPLOT:
+            assert sent == source
+            continue
+        lines = [(line, got) for line, got in zip(source.split(b"\n"), sent.split(b"\n"), strict=True) if line != got]
+        assert lines, file.name
+        for line, got in lines:
+            assert got == b""
+            assert line.lstrip().startswith(b"//") or (line.lstrip().startswith(b"/**") and line.endswith(b"*/")), line
+
+
 def test_no_part_of_the_page_names_another_server_or_has_a_style_or_script_of_its_own():
     for file in [*FOLDER.glob("templates/*"), *FOLDER.glob("static/*.*")]:
         text = file.read_text().replace("http://www.w3.org/2000/svg", "")
