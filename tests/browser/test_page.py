@@ -1,18 +1,12 @@
 """The page in a real browser, against a real worker, as its user sees it."""
 
 import hashlib
-from pathlib import Path
 
 import harness
 import pytest
+from looks import AXE, LOOKS, serious_faults, wait_for
 from under_prefix import under_prefix
 from unsteady import samples
-
-AXE = Path(__file__).parent / "axe" / "axe.js"
-
-
-def wait_for(page, script, argument=None):
-    page.wait_for_function(script, arg=argument)
 
 
 def number_in(page, selector):
@@ -118,21 +112,6 @@ def test_where_keys_are_set_it_asks_for_one_and_shows_nothing_before(guarded, vi
     page.click("#panel-close")
     page.click("#forget")
     page.wait_for_selector("#ask")
-
-
-def serious_faults(page):
-    """What axe finds. A script element would break the page's policy, so axe comes in by the debugger."""
-    page.evaluate(AXE.read_text() + "; undefined")
-    found = page.evaluate("axe.run({resultTypes: ['violations']})")["violations"]
-    return [
-        (one["id"], [node["html"] for node in one["nodes"]])
-        for one in found
-        if one["impact"] in ("serious", "critical")
-    ]
-
-
-LOOKS = [(1440, "light", True), (390, "light", False), (390, "dark", True), (1440, "dark", False)]
-"""Widths and schemes. Axe is slow: it sees each width once, and each scheme once."""
 
 
 @pytest.mark.parametrize("part", ["", "-sorts", "-sizes", "-empty", None])

@@ -1,10 +1,12 @@
 // The chart over time, the lanes of what was done beneath it, and the evidence, on one time axis.
 
-import {$, figure, h, percent, s, table, title, when} from "./dom.js";
+import {$, figure, h, percent, s, span, table, title, when} from "./dom.js";
+import {subject} from "./events.js";
 
 export const css = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const POINTS_MAX = 20000;
 const GUTTER = 58;
+export const FEATURE = /^feature:/;
 
 export const color = at => Math.min(at, 5);
 
@@ -62,7 +64,7 @@ export class Chart {
 
 /** Points of all shards, by time: those of the history, and those that came live. */
 export class Points {
-  constructor() { this.all = []; }
+  constructor() { Object.assign(this, {all: [], weighed: new Map()}); }
 
   /** Adds points; of two of a shard at the same time the later stays. */
   add(points) {
@@ -92,18 +94,38 @@ export class Points {
     return line;
   }
 
-  /** The lines of each detector and guard: the evidence as a share of its threshold, in the shard where it is strongest. */
-  evidence() {
+  /** Lines by name, each of the largest value of all shards; `read` gives the values of a point. */
+  largest(read) {
     const latest = new Map(), lines = new Map();
-    for (const {time, partition, evidence} of this.all) for (const one of evidence) {
-      const name = one.arm === "champion" ? one.detector : `${one.detector} of ${one.arm}`;
-      if (!lines.has(name)) { lines.set(name, []); latest.set(name, new Map()); }
-      const line = lines.get(name), shares = latest.get(name).set(partition, Math.max(one.statistic / one.threshold, 1e-4));
-      if (line.at(-1)?.[0] === time) line.pop();
-      line.push([time, Math.max(...shares.values())]);
+    for (const point of this.all) {
+      const values = read(point);
+      latest.set(point.partition, values);
+      for (const name in values) {
+        if (!lines.has(name)) lines.set(name, []);
+        const line = lines.get(name);
+        if (line.at(-1)?.[0] === point.time) line.pop();
+        line.push([point.time, Math.max(...[...latest.values()].map(one => one[name] ?? 0))]);
+      }
     }
     return [...lines];
   }
+
+  /** The evidence of each detector and guard, and for each feature that of all its detectors, as a share of the threshold. */
+  evidence() {
+    return this.largest(point => {
+      if (point.shares) return point.shares;
+      const shares = point.shares = {};
+      for (const {arm, detector, watched, statistic, threshold} of point.evidence) {
+        const name = FEATURE.test(watched) ? watched : detector + (watched === "error" ? "" : ` on ${subject(watched)}`) + (arm && arm !== "champion" ? ` of ${arm}` : "");
+        shares[name] = Math.max(statistic / threshold, 1e-4, shares[name] ?? 0);
+        this.weighed.set(watched, (this.weighed.get(watched) ?? new Set()).add(detector));
+      }
+      return shares;
+    });
+  }
+
+  /** The quantiles of the label delays. */
+  delays() { return this.largest(point => Object.fromEntries(Object.entries(point.label_delay_s ?? {}).filter(one => one[1] !== null))); }
 
   /** The bounds of an experiment over time. */
   bounds({partition, a, b}) {
@@ -137,7 +159,7 @@ export function lanes(plot, events, open) {
       const focused = lane.contains(document.activeElement) && document.activeElement.dataset.key;
       lane.replaceChildren(h("span", {}, name), ...groups.map(({events}) => {
         const [event] = events, worst = events.some(one => one.style === "bad") ? "bad" : "", label = events.length > 1 ? `${events.length} events: ${event.words}, and others` : `${event.words}, ${when(event.time)}`;
-        return h("button", {type: "button", "data-key": event.id, class: events.length > 1 ? `many ${worst}` : event.style, title: label, "aria-label": label, onclick: () => open(events)},
+        return h("button", {"data-key": event.id, class: events.length > 1 ? `many ${worst}` : event.style, title: label, "aria-label": label, onclick: () => open(events)},
           events.length > 1 ? h("i", {}, events.length) : mark(event));
       }));
       if (focused) lane.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
@@ -147,13 +169,14 @@ export function lanes(plot, events, open) {
 }
 
 /** The tables behind the charts. They are filled only while they are open. */
-export function behind(lines, metric, weights, events) {
+export function behind(lines, metric, weights, delays, events) {
   if (!$("points").closest("details").open) return;
   const show = (id, caption, lines, say) => {
     const [times, ...values] = align(lines.map(line => line[1])), rows = times.map((time, at) => ({time, values: values.map(list => list[at])})).slice(-200).reverse();
-    table($(id), `${caption}, the last 200 points`, [["Time", false, row => when(row.time)], ...lines.map(([name], at) => [name, true, row => say(row.values[at])])], rows);
+    table($(id), `${caption}, the last 200 points`, [["Time", when, "time"], ...lines.map(([name], at) => [name, true, row => say(row.values[at])])], rows);
   };
   show("points", `${title(metric)} of each arm`, lines.map(line => [line.name, line.points]), value => figure(metric, value));
   show("weights", "Evidence as a share of the threshold", weights, value => percent(value, 2));
+  if (delays.length) show("delays", "Label delay", delays, span);
   table($("events"), "What was noticed and done, newest first", [["Time", false, event => when(event.time)], ["Shard", true, "partition"], ["What", false, "words"]], [...events].reverse());
 }

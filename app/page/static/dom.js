@@ -21,33 +21,40 @@ export function fill(node, key, make) {
   if (node.shown === key) return;
   node.shown = key;
   const focused = node.contains(document.activeElement) && document.activeElement.dataset.key;
-  node.replaceChildren(...[make()].flat(2));
+  node.replaceChildren(...[make() ?? []].flat(2));
   if (focused) node.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
 }
 
 /** Says why there is nothing. */
 export const empty = (...words) => h("p", {class: "empty"}, words);
 
-/** Fills a table. A column is [title, is it a number, what it holds of a row, or the name of that]; the first one names the row. */
+/** Fills a table. A column is [title, its format or whether it is a number, what it holds of a row or the name of that]; the first one names the row. It scrolls by itself where it is too wide. */
 export function table(node, caption, columns, rows, none = "Nothing yet.") {
   fill(node, [rows, columns.map(column => column[0])], () => {
     node.setAttribute("role", "table");
-    if (node.parentNode?.className === "scroll") build(node.parentNode, {tabindex: 0, role: "region", "aria-label": caption}, []);
-    const head = columns.map(([title, number]) => h("th", {scope: "col", role: "columnheader", class: number === true && "n"}, title || h("span", {class: "hide"}, "Action")));
-    const line = row => h("tr", {role: "row"}, columns.map(([title, number, read], at) => {
-      const value = typeof read === "string" ? row[read] : read(row), style = [number === true && "n", number === "mono" && "mono", (number === "act" || number === "wide") && number].filter(Boolean).join(" ");
-      return at ? h("td", {role: "cell", class: style, "data-label": title}, value ?? "–") : h("th", {scope: "row", role: "rowheader"}, value ?? "–");
+    let place = node.parentNode;
+    if (place?.className !== "scroll") {
+      place = h("div", {class: "scroll"});
+      node.replaceWith(place);
+      place.append(node);
+    }
+    build(place, {tabindex: 0, role: "region", "aria-label": caption}, []);
+    const style = kind => kind === true || kind.call && kind !== when ? "n" : kind.call ? "" : kind;
+    const head = columns.map(([title, kind]) => h("th", {scope: "col", role: "columnheader", class: style(kind) === "n" && "n"}, title || h("span", {class: "hide"}, "Action")));
+    const line = row => h("tr", {role: "row"}, columns.map(([title, kind, read], at) => {
+      const held = read.call ? read(row) : row[read], shown = (kind.call ? kind(held) : held) ?? "–";
+      return at ? h("td", {role: "cell", class: style(kind), "data-label": title}, shown) : h("th", {scope: "row", role: "rowheader"}, shown);
     }));
     return [h("caption", {class: "hide"}, caption), h("thead", {role: "rowgroup"}, h("tr", {role: "row"}, head)),
       h("tbody", {role: "rowgroup"}, rows.length ? rows.map(line) : h("tr", {role: "row"}, h("td", {role: "cell", colspan: columns.length, class: "empty"}, none)))];
   });
 }
 
-/** A new table that scrolls by itself where it is too wide. */
+/** A new table. */
 export function list(caption, columns, rows) {
-  const node = h("table", {class: "stack"}), place = h("div", {class: "scroll"}, node);
+  const node = h("table", {class: "stack"});
   table(node, caption, columns, rows);
-  return place;
+  return node.parentNode;
 }
 
 export const facts = pairs => h("dl", {class: "facts"}, pairs.filter(pair => pair && pair[1] !== null && pair[1] !== undefined)
@@ -63,7 +70,7 @@ export function panel(title, body, ...buttons) {
   const dialog = $("panel");
   text("panel-title", title);
   $("panel-body").replaceChildren(...[body].flat());
-  const close = h("button", {type: "button", id: "panel-close", onclick: () => dialog.close()}, buttons.length ? "Cancel" : "Close");
+  const close = h("button", {id: "panel-close", onclick: () => dialog.close()}, buttons.length ? "Cancel" : "Close");
   $("panel-ends").replaceChildren(close, ...buttons);
   if (!dialog.open) dialog.showModal();
 }

@@ -9,8 +9,8 @@ let last = [];
 export function predictions(answers) {
   last = answers;
   table($("predictions"), "Last answers of this worker, newest first", [
-    ["Id", false, row => h("button", {type: "button", class: "link", "data-key": row.answer.id, onclick: () => explain(row.answer.id)}, row.answer.id)],
-    ["Answered", false, row => when(row.time)],
+    ["Id", false, row => h("button", {class: "link", "data-key": row.answer.id, onclick: () => explain(row.answer.id)}, row.answer.id)],
+    ["Answered", when, "time"],
     ["Prediction", false, row => value(row.answer.prediction)],
     ["Probability", true, row => chance(row.answer)],
     ["Arm", false, row => row.answer.arm],
@@ -54,7 +54,7 @@ export function refused(answer) {
   fill($("quarantine"), answer, () => {
     if (!answer.records.length) return empty("No record was refused.");
     const node = list("Last refused records, newest first", [
-      ["Code", false, "code"], ["Reason", false, "reason"], ["Refused", false, row => when(row.time)], ["Shard", true, "partition"],
+      ["Code", false, "code"], ["Reason", false, "reason"], ["Refused", when, "time"], ["Shard", true, "partition"],
       ["Position", true, row => `${count(row.offset)}, row ${row.row}`], ["Record", "mono", row => value(row.value).slice(0, 160)],
     ], answer.records);
     return [h("ul", {class: "keys"}, Object.entries(answer.counts).map(([code, number]) => h("li", {}, code, h("b", {}, count(number))))),

@@ -1,10 +1,10 @@
-// Small pictures: a line of the last minutes, a calibration curve, a table of confusion, errors, bounds over time, marks on a line.
+// Small pictures: a line of the last minutes, a calibration curve, a table of confusion, errors, bounds over time, evidence about a feature.
 
 import {count, h, list, number, percent, s, when} from "./dom.js";
 
 /** A small picture that fills its width, with its name and figure above it and two notes below. */
 const small = (name, figure, color, height, drawn, ...notes) => h("div", {class: `small ${color}`}, h("div", {}, h("span", {}, name), h("b", {}, figure)),
-  s("svg", {viewBox: `0 0 250 ${height}`, preserveAspectRatio: "none", role: "img", "aria-label": `${name}: ${figure}`}, s("path", {class: "axis", d: `M0 ${height - 1.5}H250`}), drawn),
+  s("svg", {viewBox: `0 0 250 ${height}`, preserveAspectRatio: "none", role: "img", "aria-label": [`${name}: ${figure}`, ...notes].filter(Boolean).join("; ")}, s("path", {class: "axis", d: `M0 ${height - 1.5}H250`}), drawn),
   h("div", {class: "sub"}, notes.map(note => h("span", {}, note))));
 
 /** A line of the last values, with its name, its last value and its largest. */
@@ -29,7 +29,7 @@ export function calibration(curves) {
       bins(curve).map(bin => s("circle", {class: "dot", cx: x(bin.predicted), cy: y(bin.observed), r: (2 + 5 * Math.sqrt(bin.count / all)).toFixed(1)})));
   });
   const rows = curves.flatMap(curve => bins(curve).map(bin => ({arm: curve[0], ...bin})));
-  const behind = list("Calibration by bin", [["Arm", false, "arm"], ["Probability", true, row => percent(row.predicted)], ["Was true", true, row => percent(row.observed)], ["Predictions", true, row => count(row.count)]], rows);
+  const behind = list("Calibration by bin", [["Arm", false, "arm"], ["Probability", percent, "predicted"], ["Was true", percent, "observed"], ["Predictions", count, "count"]], rows);
   return [s("svg", {viewBox: "0 0 350 310", role: "img", "aria-label": "Calibration curves; the table below has the figures"}, grid,
     s("path", {class: "diagonal", d: `M${x(0)} ${y(0)}L${x(1)} ${y(1)}`}), drawn, s("text", {x: x(.5), y: 306, "text-anchor": "middle"}, "probability given to true")),
     h("ul", {class: "keys"}, curves.map(([name, color, , ece]) => h("li", {class: `c${color}`}, h("span", {class: "swatch"}), name, h("span", {}, `error ${percent(ece)}`)))),
@@ -65,7 +65,7 @@ export function confusion(pairs) {
     const share = (row.cells[name] || 0) / row.all;
     return row.all ? h("span", {class: "heat", style: `--share:${(45 * share).toFixed()}%`, title: `${count(row.cells[name] || 0)} of ${count(row.all)}`}, percent(share, 0)) : "–";
   };
-  const node = list("Predicted labels, as shares of each label that came", [["Label", false, "name"], ["Came", true, row => count(row.all)], ...shown.map(name => [name, true, row => cell(row, name)])], [...rows.values()]);
+  const node = list("Predicted labels, as shares of each label that came", [["Label", false, "name"], ["Came", count, "all"], ...shown.map(name => [name, true, row => cell(row, name)])], [...rows.values()]);
   node.firstChild.className = "confusion";
   return node;
 }
@@ -79,12 +79,16 @@ export function errors(arms) {
   const most = Math.max(...rows.flatMap(row => [row.over, row.under]), 1e-300), width = value => 100 * value / most;
   const bar = row => s("svg", {viewBox: "-100 0 200 12", preserveAspectRatio: "none", class: "bar c0", "aria-hidden": "true"},
     s("rect", {x: -width(row.over), width: width(row.over) + width(row.under), height: 12, class: "area"}), s("path", {class: "stroke", d: "M0 0V12"}));
-  return list("Mean errors by arm", [["Arm", false, "name"], ["Too high", true, row => number(row.over)], ["", "wide", bar], ["Too low", true, row => number(row.under)], ["Bias", true, row => number(row.over - row.under)]], rows);
+  return list("Mean errors by arm", [["Arm", false, "name"], ["Too high", number, "over"], ["", "wide", bar], ["Too low", number, "under"], ["Bias", true, row => number(row.over - row.under)]], rows);
 }
 
-/** Marks of signals about one feature, between two times. */
-export function marks(name, signals, from, to) {
-  const x = time => (2 + 246 * (to > from ? (time - from) / (to - from) : 1)).toFixed(1), last = signals.at(-1);
-  return small(name, `${signals.length} signals`, "", 44, signals.map(signal => s("path", {class: "tick", d: `M${x(signal.time)} ${signal.kind === "warning" ? 28 : 10}V42`})),
-    last.detector, `${number(last.before)} \u2192 ${number(last.after)}`);
+/** The evidence about a feature, as shares of its threshold, with marks of its signals, between two times. */
+export function curve({name, line, now, list, before, by}, from, to) {
+  const x = time => 250 * (time - from) / (to - from), y = share => (56 - 50 * share).toFixed(1), tops = new Map();
+  for (const [time, share] of line) tops.set(Math.round(x(time)), Math.max(share, tops.get(Math.round(x(time))) ?? 0));
+  const signals = list.length > 0 && `${list.length} signal${list.length > 1 ? "s" : ""}`, points = [...tops].map(([at, share]) => `${at},${y(share)}`).join(" ");
+  return small(name, line.length ? `${percent(now, 0)} now` : signals, "c0", 58, [
+    list.map(one => s("path", {class: "tick", d: `M${x(one.time).toFixed(1)} ${one.kind === "warning" ? 36 : 6}V56`})),
+    line.length && [s("path", {class: "limit", d: "M0 6H250"}), s("polyline", {class: "stroke", points})],
+  ], [by, line.length > 0 && signals].filter(Boolean).join(", "), before);
 }

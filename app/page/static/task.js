@@ -2,8 +2,8 @@
 
 import {$, ZONE, count, empty, facts, figure, fill, h, list, moment, number, percent, pill, rate, span, state, table, text, title, when} from "./dom.js";
 import {begin, every, follow, path, read, task} from "./http.js";
-import {Chart, Points, behind, color, css, lanes} from "./chart.js";
-import {bounds, calibration, confusion, errors, marks, spark} from "./small.js";
+import {Chart, FEATURE, Points, behind, color, css, lanes} from "./chart.js";
+import {bounds, calibration, confusion, curve, errors, spark} from "./small.js";
 import {events, open} from "./events.js";
 import {predictions, refused} from "./records.js";
 import {show as showVersions} from "./versions.js";
@@ -33,6 +33,13 @@ const evidence = new Chart($("evidence"), {
   },
 });
 
+const STEPS = [...[.001, .01, .1, 1, 10, 3600].flatMap(one => [one, 2 * one, 5 * one]), 60, 120, 300, 600, 1800, 43200, 86400, 172800, 604800, 2592000, 31536000].sort((a, b) => a - b).map(Math.log10);
+const delay = new Chart($("delay"), {
+  y: {range: (plot, low, high) => [STEPS.findLast(step => step <= low) ?? -3, STEPS.find(step => step > high) ?? high]},
+  splits: (plot, axis, low, high) => STEPS.filter(step => step >= low && step <= high).filter((step, at, all) => at % Math.ceil(all.length / 5) === 0),
+  values: (plot, splits) => splits.map(power => span(10 ** power)),
+});
+
 function grown(low, high) {
   if (low === null) return [0, 1];
   const room = Math.max((high - low) * .1, Math.abs(high) * .01, 1e-3), ratio = figure(metric(), .5).endsWith("%");
@@ -50,19 +57,26 @@ const lines = () => arms.map(([name, role], at) => ({
 }));
 
 function draw() {
-  const drawn = lines(), [from, to] = range(), weights = points.evidence(), last = weights.map(([name, line]) => [name, line.at(-1)[1]]);
+  const drawn = lines(), [from, to] = range(), all = points.evidence(), weights = all.filter(one => !FEATURE.test(one[0])), delays = points.delays();
   const seen = line => line.filter(point => point[0] >= from);
+  const powers = (chart, id, lines, say) => {
+    const last = lines.map(([name, line]) => [name, say(line.at(-1)[1])]);
+    chart.show(lines.map(([name, line], at) => ({name, color: color(at), points: seen(line).map(([time, value]) => [time, Math.log10(Math.max(value, 1e-4))])})), [from, to]);
+    fill($(id), last, () => last.map(([name, said], at) => h("li", {class: `c${color(at)}`}, h("span", {class: "swatch"}), name, h("b", {}, said))));
+  };
   main.show(drawn.map(line => ({...line, points: seen(line.points)})), [from, to]);
-  evidence.show(weights.map(([name, line], at) => ({name, color: color(at), points: seen(line).map(([time, share]) => [time, Math.log10(share)])})), [from, to]);
-  fill($("evidence-list"), last, () => last.map(([name, share], at) => h("li", {class: `c${color(at)}`}, h("span", {class: "swatch"}), name, h("b", {}, percent(share, share < .01 ? 2 : 0)))));
+  powers(evidence, "evidence-list", weights, share => percent(share, share < .01 ? 2 : 0));
+  $("s-delay").hidden = !delays.length;
+  powers(delay, "delay-list", delays, span);
   legend(null);
-  behind(drawn, metric(), weights, found);
+  behind(drawn, metric(), weights, delays, found);
+  features(all.filter(one => FEATURE.test(one[0])), from, to);
 }
 
 function legend(at) {
   const data = main.plot?.data;
   fill($("legend"), arms.map(([name]) => [name, hidden.has(name)]), () => arms.map(([name, role], index) => h("button", {
-    type: "button", "data-key": name, "aria-pressed": String(!hidden.has(name)), class: `c${color(index)}`, title: "Show or hide this line",
+    "data-key": name, "aria-pressed": String(!hidden.has(name)), class: `c${color(index)}`, title: "Show or hide this line",
     onclick: () => { hidden.has(name) ? hidden.delete(name) : hidden.add(name); draw(); },
   }, h("span", {class: `swatch ${role === "baseline" || role === "frozen" ? "dashed" : ""}`}), name, h("b", {}))));
   [...$("legend").children].forEach((button, index) => {
@@ -142,10 +156,10 @@ function speed() {
 
 function shards() {
   table($("shards"), "Shards of this task, as this worker sees them", [
-    ["Shard", false, "partition"], ["State", false, row => state(row.state)], ["Position", true, row => count(row.position)],
-    ["Lag", true, row => row.end === null ? "–" : count(Math.max(0, row.end - row.position))], ["Staleness", true, row => span(row.staleness_s)],
-    ["Learned", true, row => count(row.updates)], ["Waiting", true, row => count(row.waiting)], ["Label delay, half", true, row => span(row.label_delay_s?.p50)], ["99 %", true, row => span(row.label_delay_s?.p99)],
-    ["Refused", true, row => count(row.quarantined)], ["Last record", true, row => when(row.time)],
+    ["Shard", false, "partition"], ["State", false, row => state(row.state)], ["Position", count, "position"],
+    ["Lag", true, row => row.end === null ? "–" : count(Math.max(0, row.end - row.position))], ["Staleness", span, "staleness_s"],
+    ["Learned", count, "updates"], ["Waiting", count, "waiting"], ["Label delay, half", true, row => span(row.label_delay_s?.p50)], ["99 %", true, row => span(row.label_delay_s?.p99)],
+    ["Refused", count, "quarantined"], ["Last record", when, "time"],
   ], live.shards.map(({arms, evidence, experiments, versions, signals, ...row}) => row), "The worker has no shard of this task yet.");
 }
 
@@ -157,17 +171,28 @@ async function look() {
   found = events(signals, versions);
   if (live) draw();
   showVersions(versions, () => live, look);
-  features();
 }
 
-function features() {
-  const by = new Map();
-  for (const one of signals) if (one.watched.startsWith("feature:")) by.set(one.watched.slice(8), [...(by.get(one.watched.slice(8)) || []), one]);
-  const [from, to] = range(), definition = status?.shards.find(shard => shard.definition)?.definition.task;
-  const watched = JSON.stringify(definition?.detectors)?.includes("feature");
-  fill($("features"), [[...by], watched, Math.round(to / 10)], () => by.size
-    ? [...by].sort((a, b) => b[1].length - a[1].length).slice(0, 24).map(([name, list]) => marks(name, list, from, to))
-    : empty(watched ? "The features are watched, and none has changed." : ["No detector watches the features. Add ", h("code", {}, 'detectors = [{use = "ks", watch = "features"}]'), " to the task."]));
+/** Shows the features by their highest evidence: the first ones as curves, all of them in the table. */
+function features(weights, from, to) {
+  const lines = new Map(weights), names = new Set([...lines.keys(), ...signals.map(one => one.watched).filter(one => FEATURE.test(one))]);
+  const rows = [...names].map(watched => {
+    const list = signals.filter(one => one.watched === watched && one.time >= from), by = points.weighed.get(watched), last = list.at(-1);
+    const alarms = list.filter(one => one.kind === "drift" && by?.has(one.detector)).map(one => [one.time, 1]);
+    const line = [...lines.get(watched) ?? [], ...alarms].filter(one => one[0] >= from).sort((a, b) => a[0] - b[0]);
+    return {
+      name: watched.slice(8), line, list, now: lines.get(watched)?.at(-1)[1], by: [...new Set([...by ?? [], ...list.map(one => one.detector)])].join(", "),
+      most: list.length ? 1 : Math.max(0, ...line.map(one => one[1])), last: last?.time, before: last && `${number(last.before)} \u2192 ${number(last.after)}`,
+    };
+  }).filter(one => one.line.length + one.list.length).sort((a, b) => Math.round(10 * b.most) - Math.round(10 * a.most) || b.list.length - a.list.length);
+  const watched = JSON.stringify(status?.shards.find(shard => shard.definition)?.definition.task.detectors)?.includes("feature");
+  fill($("features"), [rows.map(row => [row.name, row.now, row.list.length]), watched, !status, from, to], () => rows.length ? rows.slice(0, 24).map(row => curve(row, from, to))
+    : status && empty(watched ? "The features are watched, and none has changed." : ["No detector watches the features. Add ", h("code", {}, 'detectors = [{use = "ks", watch = "features"}]'), " to the task."]));
+  $("s-drifts").hidden = !rows.length;
+  if ($("s-drifts").open) table($("drifts"), "Features by their evidence", [
+    ["Feature", false, "name"], ["Watched by", false, "by"], ["Evidence now", percent, "now"], ["At most", percent, "most"], ["Signals", count, "signals"],
+    ["Last signal", when, "last"], ["Before and after", true, "before"],
+  ], rows.map(({line, list, ...row}) => ({...row, signals: list.length})));
 }
 
 /** Reads the status, with the figures over all shards. */
@@ -183,7 +208,7 @@ async function overview() {
   const traffic = status.shards.map(shard => shard.traffic).find(Boolean);
   table($("arms"), "Arms", [
     ["Arm", false, "name"], ["Role", false, row => pill(row.role, row.role === "champion" ? "good" : "")], ["Model", false, "model"], ["Version", "mono", row => row.version || "none"],
-    ...traffic ? [["Traffic", true, row => percent(traffic[row.name] ?? 0, 0)]] : [], ["Learned", true, row => count(row.updates)], ["Scored", true, row => count(row.scored)],
+    ...traffic ? [["Traffic", true, row => percent(traffic[row.name] ?? 0, 0)]] : [], ["Learned", count, "updates"], ["Scored", count, "scored"],
     ...names.map(name => [title(name), true, row => figure(name, row.metrics[name])]),
   ], overall.map(([name, arm]) => ({name, ...of(name), scored: arm.scored, metrics: arm.metrics, digest: null})));
   const curves = overall.filter(([name, arm]) => arm.calibration && ["champion", "challenger"].includes(of(name)?.role)).map(([name, arm]) => [name, order(name), arm.calibration.equal_width.bins, arm.calibration.equal_width.ece]);
@@ -198,7 +223,6 @@ async function overview() {
   }
   define();
   refused(await read(path(task, "quarantine") + "?limit=6"));
-  features();
 }
 
 function define() {
@@ -230,8 +254,8 @@ async function experiments() {
       h("div", {class: "note"}, row.decided_at === null ? `promotion by ${row.promote === "auto" ? "itself" : "hand"}` : `since position ${count(row.decided_at)}`)),
     bounds(points.bounds(row), row))),
   h("details", {class: "behind"}, h("summary", {}, "Table of experiments"), list("Experiments", [
-    ["Arms", false, row => `${row.a} against ${row.b}`], ["Shard", true, "partition"], ["Labels", true, row => count(row.count)], ["Difference", true, row => number(row.difference)],
-    ["At least", true, row => number(row.low)], ["At most", true, row => number(row.high)], ["Margin", true, row => number(row.margin)], ["Verdict", false, verdict],
+    ["Arms", false, row => `${row.a} against ${row.b}`], ["Shard", true, "partition"], ["Labels", count, "count"], ["Difference", number, "difference"],
+    ["At least", number, "low"], ["At most", number, "high"], ["Margin", number, "margin"], ["Verdict", false, verdict],
   ], rows))]);
 }
 
@@ -239,9 +263,10 @@ async function history() {
   points.add((await read(path(task, "metrics"))).points);
 }
 
+for (const one of document.querySelectorAll("section")) one.setAttribute("aria-labelledby", one.querySelector("h2").id);
 begin(async () => {
   for (const id of ["metric", "over", "span"]) $(id).addEventListener("change", () => { choices(); draw(); });
-  $("points").closest("details").addEventListener("toggle", draw);
+  for (const id of ["points", "drifts"]) $(id).closest("details").addEventListener("toggle", draw);
   const past = () => Promise.allSettled([history(), look()]);
   await past();
   follow(`tasks/${encodeURIComponent(task)}/live`, past, take);

@@ -11,9 +11,9 @@ const COLUMNS = [
   ["Model", false, row => row.model],
   ["Shards", false, row => h("span", {class: row.shards.stopped ? "bad" : ""}, shards(row))],
   ["Recent", true, row => figure(row.metric, row.recent)],
-  ["Learned", true, row => count(row.updates)],
-  ["Messages", true, row => count(row.messages)],
-  ["Lag", true, row => short(row.lag)],
+  ["Learned", count, "updates"],
+  ["Messages", count, "messages"],
+  ["Lag", short, "lag"],
 ];
 
 let last = null;

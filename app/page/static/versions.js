@@ -8,21 +8,21 @@ import {about, subject} from "./events.js";
 export function show(versions, live, done) {
   const newest = [...versions].reverse();
   table($("versions"), "Saved versions, newest first", [
-    ["Version", false, row => h("button", {type: "button", class: "link", "data-key": row.id, onclick: () => panel(`Version ${row.id}`, about(row))}, row.id)],
-    ["Saved", false, row => when(row.time)],
+    ["Version", false, row => h("button", {class: "link", "data-key": row.id, onclick: () => panel(`Version ${row.id}`, about(row))}, row.id)],
+    ["Saved", when, "time"],
     ["Shard", true, "partition"],
     ["Why", false, row => ({updates: "every so many labels", checkpoint: "by hand"})[row.reason] || `before ${row.reason}`],
-    ["Learned", true, row => count(row.updates)],
-    ["Recent error", true, row => number(row.error)],
+    ["Learned", count, "updates"],
+    ["Recent error", number, "error"],
     ["State", false, row => row.current ? pill("in use", "good") : row.pinned ? pill("pinned") : ""],
-    ["", "act", row => h("button", {type: "button", class: "small", "data-key": `back ${row.id}`, "aria-label": `Roll back to ${row.id}`, onclick: () => confirm(row, newest, live(), done)}, "Roll back")],
+    ["", "act", row => h("button", {class: "small", "data-key": `back ${row.id}`, "aria-label": `Roll back to ${row.id}`, onclick: () => confirm(row, newest, live(), done)}, "Roll back")],
   ], newest, "No version is saved yet. One is saved every 10,000 labels unless the definition says otherwise, and before every reaction.");
 }
 
 function confirm(version, versions, live, done) {
   const shard = live?.shards.find(one => one.partition === version.partition), champion = shard?.arms?.champion;
   const from = versions.find(one => one.current && one.partition === version.partition);
-  const go = h("button", {type: "button", class: "danger", id: "go-back", onclick: () => goBack(version, go, done)}, "Roll back");
+  const go = h("button", {class: "danger", id: "go-back", onclick: () => goBack(version, go, done)}, "Roll back");
   panel(`Roll back shard ${version.partition}?`, [
     h("p", {}, `The champion of shard ${version.partition} of ${task} becomes ${version.id}, saved ${moment(version.time)}.`),
     facts([
