@@ -114,6 +114,9 @@ def test_at_most_24_curves_are_drawn_and_a_drift_that_happens_becomes_the_first(
 def test_the_curves_fit_and_axe_finds_no_serious_fault(late, visit, shots):
     page = visit(late.url)
     page.wait_for_selector("#features polyline")
+    for summary, table in (("Table of points", "#delays"), ("Table of features", "#drifts")):
+        page.click(f"text={summary}")
+        page.wait_for_selector(f"{table} tbody tr")
     for width, scheme, is_checked in LOOKS:
         page.set_viewport_size({"width": width, "height": 900})
         page.emulate_media(color_scheme=scheme)

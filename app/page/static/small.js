@@ -83,12 +83,12 @@ export function errors(arms) {
 }
 
 /** The evidence about a feature, as shares of its threshold, with marks of its signals, between two times. */
-export function curve({name, line, now, list, before, by}, from, to) {
+export function curve({name, line, now, list, before, after, by}, from, to) {
   const x = time => 250 * (time - from) / (to - from), y = share => (56 - 50 * share).toFixed(1), tops = new Map();
   for (const [time, share] of line) tops.set(Math.round(x(time)), Math.max(share, tops.get(Math.round(x(time))) ?? 0));
   const signals = list.length > 0 && `${list.length} signal${list.length > 1 ? "s" : ""}`, points = [...tops].map(([at, share]) => `${at},${y(share)}`).join(" ");
-  return small(name, line.length ? `${percent(now, 0)} now` : signals, "c0", 58, [
+  return small(name, line.length ? `latest ${percent(now, 0)}` : signals, "c0", 58, [
     list.map(one => s("path", {class: "tick", d: `M${x(one.time).toFixed(1)} ${one.kind === "warning" ? 36 : 6}V56`})),
     line.length && [s("path", {class: "limit", d: "M0 6H250"}), s("polyline", {class: "stroke", points})],
-  ], [by, line.length > 0 && signals].filter(Boolean).join(", "), before);
+  ], [by, line.length > 0 && signals].filter(Boolean).join(", "), signals && `${number(before)} \u2192 ${number(after)}`);
 }

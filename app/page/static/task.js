@@ -182,7 +182,7 @@ function features(weights, from, to) {
     const line = [...lines.get(watched) ?? [], ...alarms].filter(one => one[0] >= from).sort((a, b) => a[0] - b[0]);
     return {
       name: watched.slice(8), line, list, now: lines.get(watched)?.at(-1)[1], by: [...new Set([...by ?? [], ...list.map(one => one.detector)])].join(", "),
-      most: list.length ? 1 : Math.max(0, ...line.map(one => one[1])), last: last?.time, before: last && `${number(last.before)} \u2192 ${number(last.after)}`,
+      most: list.length ? 1 : Math.max(0, ...line.map(one => one[1])), last: last?.time, before: last?.before, after: last?.after,
     };
   }).filter(one => one.line.length + one.list.length).sort((a, b) => Math.round(10 * b.most) - Math.round(10 * a.most) || b.list.length - a.list.length);
   const watched = JSON.stringify(status?.shards.find(shard => shard.definition)?.definition.task.detectors)?.includes("feature");
@@ -190,8 +190,8 @@ function features(weights, from, to) {
     : status && empty(watched ? "The features are watched, and none has changed." : ["No detector watches the features. Add ", h("code", {}, 'detectors = [{use = "ks", watch = "features"}]'), " to the task."]));
   $("s-drifts").hidden = !rows.length;
   if ($("s-drifts").open) table($("drifts"), "Features by their evidence", [
-    ["Feature", false, "name"], ["Watched by", false, "by"], ["Evidence now", percent, "now"], ["At most", percent, "most"], ["Signals", count, "signals"],
-    ["Last signal", when, "last"], ["Before and after", true, "before"],
+    ["Feature", false, "name"], ["Watched by", false, "by"], ["Latest", percent, "now"], ["Highest", percent, "most"], ["Signals", count, "signals"],
+    ["Last signal", when, "last"], ["Before", number, "before"], ["After", number, "after"],
   ], rows.map(({line, list, ...row}) => ({...row, signals: list.length})));
 }
 
