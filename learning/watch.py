@@ -16,6 +16,7 @@ SHARES: frozenset[Series] = frozenset({"shares"})
 ERRORS: frozenset[Series] = frozenset({"errors"})
 NUMBERS: frozenset[Series] = frozenset({"numbers"})
 STRINGS: frozenset[Series] = frozenset({"strings"})
+NONE: frozenset[Series] = frozenset()
 
 WATCHED = ("error", "score", "label_rate", "features")
 """What a detector may watch, besides `feature:NAME`."""
@@ -59,9 +60,9 @@ def watchings(task: Task) -> tuple[Watching, ...]:
 
 
 SERIES: dict[str, dict[Kind, frozenset[Series]]] = {
-    "error": {"binary": SHARES, "multiclass": SHARES, "regression": ERRORS},
-    "score": {"binary": SHARES, "multiclass": SHARES, "regression": NUMBERS},
-    "label_rate": {"binary": SHARES, "multiclass": SHARES | STRINGS, "regression": NUMBERS},
+    "error": {"binary": SHARES, "multiclass": SHARES, "regression": ERRORS, "anomaly": NONE},
+    "score": {"binary": SHARES, "multiclass": SHARES, "regression": NUMBERS, "anomaly": NUMBERS},
+    "label_rate": {"binary": SHARES, "multiclass": SHARES | STRINGS, "regression": NUMBERS, "anomaly": SHARES},
 }
 """What a series consists of, by what is watched and the kind of task: a detector must take one of these."""
 
@@ -84,6 +85,9 @@ def _read(task: Task, number: int, row: Row) -> Watching:
     takes = make_detector(spec).takes
     for one in watched:
         of = _series(task, one)
+        if not of:
+            what = f"detectors[{number}]: a detector cannot watch the {one} of {task.kind} tasks, whose records need no label."
+            raise DetectorError(what, 'Set watch to "score", "features" or "feature:NAME".')
         if not takes & of:
             what = (
                 f"the detector '{use}' cannot watch {one} of a {task.kind} task, which is of {' or '.join(sorted(of))}: "

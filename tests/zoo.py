@@ -4,6 +4,7 @@ import functools
 import random
 
 from river import (
+    anomaly,
     compose,
     drift,
     dummy,
@@ -30,7 +31,7 @@ from river.datasets import synth
 
 
 def rows(kind, count):
-    """So many rows of a kind: `binary`, `multiclass`, `regression`, or one with strings, `text` or `prices`."""
+    """So many rows of a kind: `binary`, `multiclass`, `regression`, `anomaly`, or one with strings, `text` or `prices`."""
     if kind in ("text", "prices"):
         dice = random.Random(3)
         words = ["lorem", "ipsum", "dolor", "sit", "amet", "a", "b", "c", "d", "e"]
@@ -41,11 +42,12 @@ def rows(kind, count):
     else:
         stream = {
             "binary": synth.Agrawal(seed=7),
+            "anomaly": synth.Agrawal(seed=7),
             "multiclass": synth.RandomRBF(7, 7, n_classes=4, n_features=6),
             "regression": synth.Friedman(seed=7),
         }[kind]
         for x, y in stream.take(count):
-            yield {str(name): value for name, value in x.items()}, bool(y) if kind == "binary" else y
+            yield {str(name): value for name, value in x.items()}, bool(y) if kind in ("binary", "anomaly") else y
 
 
 def plain(model):
@@ -141,6 +143,8 @@ MODELS = {
     "one vs rest": ("multiclass", lambda: multiclass.OneVsRestClassifier(LogReg())),
     "one vs one": ("multiclass", lambda: multiclass.OneVsOneClassifier(LogReg())),
     "output code": ("multiclass", lambda: multiclass.OutputCodeClassifier(LogReg(), 5, seed=1)),
+    "half space trees": ("anomaly", lambda: preprocessing.MinMaxScaler() | anomaly.HalfSpaceTrees(3, 4, 20, seed=1)),
+    "one class": ("anomaly", lambda: preprocessing.StandardScaler() | anomaly.OneClassSVM()),
     "softmax": ("multiclass", lambda: preprocessing.StandardScaler() | linear_model.SoftmaxRegression()),
     # regression
     "target scaler": ("regression", lambda: preprocessing.TargetStandardScaler(LinReg(intercept_lr=0.1))),

@@ -110,7 +110,7 @@ class UnderWay:
 def refuse_large(learner: Learner, features: dict[str, Value], prediction: Prediction | None) -> None:
     """Raise RequestRefused if a question, with its present prediction, has too many bytes to wait for its label."""
     state = learner.state
-    frozen = None if prediction is None else (prediction.value, prediction.probabilities)
+    frozen = None if prediction is None else prediction.freeze()
     served = Served("champion", None if prediction is None else prediction.value, state.position)
     entry = encode(WaitingQuestion(state.clock, features, dict.fromkeys(state.arms, frozen), served))
     if len(entry) > ENTRY_MAX - GROWTH_BYTES:

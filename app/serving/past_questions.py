@@ -184,4 +184,4 @@ def arm_answer(frozen: FrozenPrediction) -> ArmAnswer:
     >>> arm_answer(None)
     ArmAnswer(prediction=None, probabilities=None)
     """
-    return ArmAnswer(None, None) if frozen is None else ArmAnswer(**Prediction(*frozen).to_json())
+    return ArmAnswer(None, None) if frozen is None else ArmAnswer(**Prediction.thaw(frozen).to_json())

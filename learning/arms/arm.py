@@ -41,7 +41,7 @@ class Arm:
         The step of the log at which the model got this place; 0: at the beginning. What was predicted under the arm's name up to then was predicted
         by another model.
     updates
-        Labels that the model has learned, those of the version that it comes from included.
+        Labels that the model has learned, those of the version that it comes from included; records, if it learns without labels.
     errors, scores
         The detectors that watch the error, and those that watch the predictions, by name.
     sampling
@@ -97,13 +97,20 @@ class Arm:
         elif self.is_brief:
             value = self.model.predict_one(features)
             return None if value is None else Prediction(value)
+        elif self.scoreboard.kind == "anomaly":
+            score = self.model.score_one(features)
+            prediction = None if score is None else Prediction(score, score=score)
         else:
             probabilities = self.model.predict_proba_one(features)
             prediction = Prediction.of_classes(probabilities) if probabilities else None
         if self.sampling is not None and prediction is not None and prediction.probabilities is not None:
             p = self.sampling.correct(prediction.probabilities.get(True, 0.0))
             prediction = Prediction.of_classes({False: 1.0 - p, True: p})
-        if self.cutoff is None or prediction is None or prediction.probabilities is None:
+        if self.cutoff is None or prediction is None:
+            return prediction
+        if prediction.score is not None:
+            return Prediction(self.cutoff.decide(prediction.score), score=prediction.score)
+        if prediction.probabilities is None:
             return prediction
         return Prediction(self.cutoff.decide(prediction.probabilities.get(True, 0.0)), prediction.probabilities)
 
@@ -126,34 +133,36 @@ class Arm:
 
     def watch_score(self, prediction: Prediction, name: str) -> list[Notice]:
         """Give a prediction to the detectors that need no label; return what they notice."""
-        if self._regression:
-            score = max(min(number(prediction.value), LARGEST), -LARGEST)
+        if self._regression or prediction.score is not None:
+            number_ = number(prediction.value) if prediction.score is None else prediction.score
+            score = max(min(number_, LARGEST), -LARGEST)
         else:
             probabilities = prediction.probabilities or {}
             score = probabilities.get(True if self._binary else prediction.value, 0.0)
         return [notice for watch in self.scores.values() if (notice := watch.update(score, name)) is not None]
 
-    def learn(self, features: dict[str, Value], label: Label) -> None:
-        """Update the model with one labelled sample; a frozen arm learns nothing."""
+    def learn(self, features: dict[str, Value], label: Label | None) -> None:
+        """Update the model with one labelled sample, or with features alone if it learns without labels; a frozen arm learns nothing."""
         if self.role == "frozen":
             return
         self.updates += 1
         self._learn(features, label)
 
-    def rehearse(self, features: dict[str, Value], label: Label) -> None:
+    def rehearse(self, features: dict[str, Value], label: Label | None) -> None:
         """Update the model with a sample that it has learned before; it does not count as an update, and a baseline does not need it."""
         if self.role not in ("frozen", "baseline"):
             self._learn(features, label)
 
-    def _learn(self, features: dict[str, Value], label: Label) -> None:
-        if self.sampling is not None and not self.sampling.takes(label):
+    def _learn(self, features: dict[str, Value], label: Label | None) -> None:
+        if self.sampling is not None and label is not None and not self.sampling.takes(label):
             return
-        if self.rate.left:
-            usual = self.rate.apply(self.model)
-            self.model.learn_one(features, label)
-            self.rate.restore(self.model, usual)
+        usual = self.rate.apply(self.model) if self.rate.left else None
+        if label is None:
+            self.model.learn_one(features)
         else:
             self.model.learn_one(features, label)
+        if usual is not None:
+            self.rate.restore(self.model, usual)
 
     def learn_mean(self, rows: Sequence[LabelledFeatures]) -> None:
         """Update the model by one step along the mean gradient of these rows; a frozen arm learns nothing."""

@@ -45,6 +45,9 @@ class OwnAnswers:
         if self.kind == "regression":
             value = model.predict_one(features)
             return None if value is None else Prediction(self._number(value))
+        if self.kind == "anomaly":
+            score = float(self._number(model.score_one(features)))
+            return Prediction(score, score=score)
         answered = model.predict_proba_one(features)
         if not answered:
             return None

@@ -5,6 +5,8 @@ reads a model with each class, and lets it learn on.
 """
 
 CLASSES = {
+    "anomaly.hst": "HalfSpaceTrees",
+    "anomaly.svm": "OneClassSVM",
     "compose.func": "FuncTransformer",
     "compose.pipeline": "Pipeline",
     "compose.product": "TransformerProduct",
@@ -128,6 +130,7 @@ CLASSES = {
     "tree.nodes.htc_nodes": "LeafMajorityClass LeafNaiveBayes LeafNaiveBayesAdaptive",
     "tree.nodes.htr_nodes": "LeafAdaptive LeafMean LeafModel",
     "tree.nodes.sgt_nodes": "SGTLeaf",
+    "tree.padded": "PaddedBranch PaddedLeaf",
     "tree.split_criterion.variance_ratio_split_criterion": "VarianceRatioSplitCriterion",
     "tree.splitter.ebst_splitter": "EBSTNode EBSTSplitter",
     "tree.splitter.exhaustive_splitter": "ExhaustiveNode ExhaustiveSplitter",

@@ -174,6 +174,8 @@ def declared_experiments(task: Task) -> dict[str, Experiment]:
     ['champion next']
     """
     rows = task.experiments
+    if task.kind == "anomaly":
+        return {}
     if rows is None:
         rows = [Experiment(b=name) for name in (*task.named_arms, NEXT)]
     return {f"{row.a} {row.b}": row for row in rows}

@@ -38,7 +38,7 @@ class Frequency(Step):
         seen = float(self._counts[cell_of(text_of(value), self.bits)])
         return {name: log((seen + 0.5) / (self.count + 1.0))}
 
-    def learn(self, value: Value, x: Features, y: Label) -> None:  # noqa: ARG002
+    def learn(self, value: Value, x: Features, y: Label | None) -> None:  # noqa: ARG002
         """Count the value."""
         self.count += 1
         self._counts[cell_of(text_of(value), self.bits)] += 1.0

@@ -43,7 +43,7 @@ class OneHot(Step):
         is_own = text in self.values or len(self.values) < self.limit
         return {name: text if is_own else f"#{cell_of(text, self.bits)}"}
 
-    def learn(self, value: Value, x: Features, y: Label) -> None:  # noqa: ARG002
+    def learn(self, value: Value, x: Features, y: Label | None) -> None:  # noqa: ARG002
         """Give the value a column if there is room."""
         if len(self.values) < self.limit:
             self.values[text_of(value)] = None

@@ -45,7 +45,7 @@ class Since(Step):
             else {f"{name}.since": log1p(max(float(value) - float(before), 0.0))}
         )
 
-    def learn(self, value: Value, x: Features, y: Label) -> None:  # noqa: ARG002
+    def learn(self, value: Value, x: Features, y: Label | None) -> None:  # noqa: ARG002
         """Remember when the entity came last."""
         if self.by in x:
             self.last.note(text_of(x[self.by]), value)

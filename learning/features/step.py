@@ -30,7 +30,7 @@ class Step(base.Transformer):
     def transform(self, name: str, value: Value, x: Features) -> Features:
         """Return what becomes of a value of the feature `name` in a record with the features `x`."""
 
-    def learn(self, value: Value, x: Features, y: Label) -> None:
+    def learn(self, value: Value, x: Features, y: Label | None) -> None:
         """Learn from a value in a record with the features `x` and the label `y`. Most steps learn nothing."""
 
     def transform_one(self, x: Features) -> Features:

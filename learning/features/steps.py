@@ -51,8 +51,8 @@ class Steps(base.Base):
             plain |= cross(names, x)
         return plain, ready
 
-    def learn(self, x: Features, y: Label) -> None:
-        """Learn a record that was transformed, with its label."""
+    def learn(self, x: Features, y: Label | None) -> None:
+        """Learn a record that was transformed, with its label if it has one."""
         for name, step in self.steps.items():
             if name in x and type_of(x[name]) in step.takes:
                 step.learn(x[name], x, y)

@@ -48,8 +48,9 @@ class Target(Step):
         cell = cell_of(text_of(value), self.bits)
         return {name: float((self._sums[cell] + self.prior * self.mean) / (self._counts[cell] + self.prior))}
 
-    def learn(self, value: Value, x: Features, y: Label) -> None:  # noqa: ARG002
+    def learn(self, value: Value, x: Features, y: Label | None) -> None:  # noqa: ARG002
         """Count the label."""
+        assert y is not None  # a task without labels cannot declare this step
         cell, label = cell_of(text_of(value), self.bits), number(y)
         self._counts[cell] += 1.0
         self._sums[cell] += label

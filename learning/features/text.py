@@ -75,7 +75,7 @@ class Text(Step):
             for cell, count in found.items()
         }
 
-    def learn(self, value: Value, x: Features, y: Label) -> None:  # noqa: ARG002
+    def learn(self, value: Value, x: Features, y: Label | None) -> None:  # noqa: ARG002
         """Count in how many texts each word came."""
         if self.weights == "tf_idf":
             self.texts += 1

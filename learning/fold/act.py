@@ -25,12 +25,14 @@ def _act(parts: LearnerParts, turn: Turn, record: Record) -> None:
     parts.state.step += 1
     if parts.is_multiclass and (fault := _find_fault(parts, record)):
         turn.refuse(*fault)
-    elif record.label is UNSET:
-        ask(parts, turn, record)
     elif record.features is UNSET:
         answer(parts, turn, record)
-    else:
+    elif record.label is not UNSET:
         learn_sample(parts, turn, record.features, record.label, None if record.id is UNSET else record.id)
+    elif record.id is not UNSET:
+        ask(parts, turn, record)
+    else:  # the reader has seen that the task learns without labels
+        learn_sample(parts, turn, record.features, None, None)
 
 
 def _find_fault(parts: LearnerParts, record: Record) -> tuple[RefusalCode, str] | None:

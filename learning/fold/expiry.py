@@ -40,7 +40,7 @@ def give_up(parts: LearnerParts, turn: Turn, step: int, record_id: str, question
             return
         frozen = question.predictions.get("champion")
         assert policy.self_train is not None
-        if frozen is not None and frozen[1] is not None and frozen[1].get(frozen[0], 0.0) >= policy.self_train:
+        if frozen is not None and isinstance(frozen[1], dict) and frozen[1].get(frozen[0], 0.0) >= policy.self_train:
             emit_resolved(parts, turn, record_id, "self_trained", label=frozen[0], delay=delay)
             learn_question(parts, turn, record_id, question.features, frozen[0])
             return

@@ -21,9 +21,9 @@ CHUNK = 64
 
 
 def learn_sample(
-    parts: LearnerParts, turn: Turn, features: dict[str, Value], label: Label, record_id: str | None
+    parts: LearnerParts, turn: Turn, features: dict[str, Value], label: Label | None, record_id: str | None
 ) -> None:
-    """Predict, score and learn a sample. Its `record_id` is None if the sender gave no id."""
+    """Predict, score and learn a sample. Its `record_id` is None if the sender gave no id, its `label` if it has none and the task needs none."""
     if parts.admitting and (fault := find_outlier(parts, features)):
         turn.refuse("outlier", fault)
         return
@@ -36,8 +36,9 @@ def learn_sample(
         if parts.task.predictions and arm.role != "baseline":
             turn.emit(Predicted(id=turn.next_id(), record=record_id, arm=name, prediction=prediction, label=label))
     see_features(turn, parts.state, features, predictions)
-    judge(parts, turn, predictions, LabelledFeatures(features, label), parts.state.step)
-    learn(parts, features, label)
+    if label is not None:
+        judge(parts, turn, predictions, LabelledFeatures(features, label), parts.state.step)
+    learn(parts, features, None if parts.is_unlabelled else label)
 
 
 def predict(turn: Turn, name: str, arm: Arm, features: dict[str, Value]) -> Prediction | None:
@@ -140,11 +141,15 @@ def find_outlier(parts: LearnerParts, features: dict[str, Value]) -> str | None:
     return None
 
 
-def learn(parts: LearnerParts, features: dict[str, Value], label: Label) -> None:
-    """Learn a label now, or collect it if the task learns labels in batches."""
+def learn(parts: LearnerParts, features: dict[str, Value], label: Label | None) -> None:
+    """Learn a label now, or collect it if the task learns labels in batches. Without a label: learn features alone, at once."""
     state = parts.state
     state.probes.append(features)
-    if parts.batch is None:
+    if label is None:
+        for name, arm in state.arms.items():
+            teach(name, arm, features, None)
+        state.updates += 1
+    elif parts.batch is None:
         for name, arm in state.arms.items():
             teach(name, arm, features, label)
         if parts.task.rehearsal is not None:
@@ -154,7 +159,7 @@ def learn(parts: LearnerParts, features: dict[str, Value], label: Label) -> None
         parts.batch.collect(LabelledFeatures(features, label), state.clock)
 
 
-def teach(name: str, arm: Arm, features: dict[str, Value], label: Label, *, again: bool = False) -> None:
+def teach(name: str, arm: Arm, features: dict[str, Value], label: Label | None, *, again: bool = False) -> None:
     """Let an arm learn a label, or learn it again; an error of its model gets a note that names the arm."""
     try:
         (arm.rehearse if again else arm.learn)(features, label)

@@ -96,6 +96,7 @@ class LearnerParts:
         self.batch = Batch(state.batch, task.update) if task.update else None
         self.names = None if is_bounded(task) else Names(task.name_limit, state.names, values=bool(task.modules))
         self.is_multiclass = task.kind == "multiclass"
+        self.is_unlabelled = task.kind == "anomaly"
         self.guards = tuple(state.guards.values())
         self.admitting = tuple(guard for guard in self.guards if guard.admits)
         self.reactings = reactings(task)

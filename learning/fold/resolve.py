@@ -24,7 +24,7 @@ def resolve(
     delay: int,
     how: ResolvedBy = "label",
 ) -> None:
-    """Score the frozen predictions of a question, and learn its frozen features.
+    """Score the frozen predictions of a question, and learn its frozen features, unless they were learned when it came.
 
     Parameters
     ----------
@@ -43,14 +43,15 @@ def resolve(
     how
         The origin of the label.
     """
-    predictions = {name: frozen and Prediction(*frozen) for name, frozen in question.predictions.items()}
+    predictions = {name: frozen and Prediction.thaw(frozen) for name, frozen in question.predictions.items()}
     judge(parts, turn, predictions, LabelledFeatures(question.features, label), step)
     answer = None if question.served is None else question.served.prediction
     # A question from before the shard's first label may claim to have been served a label of the other type.
     if answer is not None and not (parts.is_multiclass and type_of(answer) != type_of(label)):
         parts.state.served.update(label, answer)
     emit_resolved(parts, turn, record_id, how, label=label, delay=delay)
-    learn_question(parts, turn, record_id, question.features, label)
+    if not parts.is_unlabelled:
+        learn_question(parts, turn, record_id, question.features, label)
 
 
 def learn_question(parts: LearnerParts, turn: Turn, record_id: str, features: dict[str, Value], label: Label) -> None:

@@ -24,7 +24,16 @@ from headrace.learning.metrics.r2 import r2
 from headrace.learning.metrics.recall import macro_recall, recall
 from headrace.learning.metrics.rmse import rmse
 from headrace.learning.metrics.roc_auc import roc_auc
-from headrace.learning.metrics.tallies import Confusion, Errors, LabelLoss, Probabilities, Scored, Tally
+from headrace.learning.metrics.tallies import (
+    Confusion,
+    Decisions,
+    Errors,
+    LabelLoss,
+    Probabilities,
+    Scored,
+    Table,
+    Tally,
+)
 from headrace.learning.metrics.tallies.probabilities import LEAST, MOST
 from headrace.learning.prediction import Prediction, number
 from headrace.learning.tags import tagged
@@ -49,12 +58,21 @@ class Metric(NamedTuple):
     read: Callable[[Any], float]
 
 
+def decided(read: Callable[[Table], float]) -> Callable[[Table], float]:
+    """Read a figure from decisions; NaN while there is none, since the task has no threshold."""
+    return lambda table: read(table) if table.total else math.nan
+
+
 METRICS: KindCatalogue[Metric] = KindCatalogue(
     "metric",
     {
         "accuracy": {"binary": Metric(Confusion, accuracy), "multiclass": Metric(Confusion, accuracy)},
         "log_loss": {"binary": Metric(Probabilities, log_loss), "multiclass": Metric(LabelLoss, cross_entropy)},
-        "f1": {"binary": Metric(Confusion, f1), "multiclass": Metric(Confusion, macro_f1)},
+        "f1": {
+            "binary": Metric(Confusion, f1),
+            "multiclass": Metric(Confusion, macro_f1),
+            "anomaly": Metric(Decisions, decided(f1)),
+        },
         "mae": {"regression": Metric(Errors, mae)},
         "rmse": {"regression": Metric(Errors, rmse)},
         "r2": {"regression": Metric(Errors, r2)},
@@ -62,18 +80,30 @@ METRICS: KindCatalogue[Metric] = KindCatalogue(
             "binary": Metric(Confusion, balanced_accuracy),
             "multiclass": Metric(Confusion, balanced_accuracy),
         },
-        "precision": {"binary": Metric(Confusion, precision), "multiclass": Metric(Confusion, macro_precision)},
-        "recall": {"binary": Metric(Confusion, recall), "multiclass": Metric(Confusion, macro_recall)},
+        "precision": {
+            "binary": Metric(Confusion, precision),
+            "multiclass": Metric(Confusion, macro_precision),
+            "anomaly": Metric(Decisions, decided(precision)),
+        },
+        "recall": {
+            "binary": Metric(Confusion, recall),
+            "multiclass": Metric(Confusion, macro_recall),
+            "anomaly": Metric(Decisions, decided(recall)),
+        },
         "mcc": {"binary": Metric(Confusion, mcc), "multiclass": Metric(Confusion, mcc)},
         "cohen_kappa": {"binary": Metric(Confusion, cohen_kappa), "multiclass": Metric(Confusion, cohen_kappa)},
         "brier_score": {"binary": Metric(Probabilities, brier_score)},
         "ece": {"binary": Metric(Probabilities, ece)},
-        "roc_auc": {"binary": Metric(Probabilities, roc_auc)},
-        "pr_auc": {"binary": Metric(Probabilities, pr_auc)},
+        "roc_auc": {"binary": Metric(Probabilities, roc_auc), "anomaly": Metric(Probabilities, roc_auc)},
+        "pr_auc": {"binary": Metric(Probabilities, pr_auc), "anomaly": Metric(Probabilities, pr_auc)},
         "quantile_loss": {"regression": Metric(Errors, quantile_loss)},
     },
 )
 """Each metric of an arm, for each kind of task that it fits. The order in which their tallies come is part of the state."""
+
+
+MAIN: dict[Kind, str] = {"binary": "accuracy", "multiclass": "accuracy", "regression": "mae", "anomaly": "roc_auc"}
+"""The metric of each kind of task that is shown where there is room for one."""
 
 
 def new_tallies(kind: Kind, *, of_labels: bool = False) -> dict[str, Tally]:
@@ -160,7 +190,7 @@ class Scoreboard:
         self.scored += 1
         value, probabilities = prediction.value, prediction.probabilities
         p = (
-            None
+            prediction.score
             if probabilities is None or self.of_labels
             else probabilities.get(True if self.kind == "binary" else label)
         )
@@ -201,10 +231,14 @@ class Scoreboard:
         """Give the mean error over the moving window: the share of wrong classes, or the mean absolute error; None while it is empty."""
         if not self.window:
             return None
-        if self.kind == "regression":
+        if self.kind == "anomaly":  # what was not decided has no error
+            errors = [float(label != value) for label, value, _ in self.window if isinstance(value, bool)]
+        elif self.kind == "regression":
             errors = [abs(number(label) - number(value)) for label, value, _ in self.window]
         else:
             errors = [float(label != value) for label, value, _ in self.window]
+        if not errors:
+            return None
         mean = sum(errors) / len(errors)
         return mean if math.isfinite(mean) else None
 
@@ -213,7 +247,11 @@ class Scoreboard:
 
         It takes a small part of the time of `values`, so it can be read often.
         """
-        if not self.window or not any(tally.needs_probabilities for tally in self.tallies.values()):
+        if (
+            self.kind == "anomaly"
+            or not self.window
+            or not any(tally.needs_probabilities for tally in self.tallies.values())
+        ):
             return None
         if self.kind == "binary":  # the window has the probability of true for two classes, of the label for more
             given = (p or 0.0 if label else 1 - (p or 0.0) for label, _, p in self.window)

@@ -12,7 +12,7 @@ from headrace.learning.metrics.f1 import f_beta
 from headrace.learning.metrics.precision import precision
 from headrace.learning.metrics.quantile_loss import quantile_loss
 from headrace.learning.metrics.recall import recall
-from headrace.learning.metrics.tallies import Confusion, Errors, Groups, Probabilities, Scored
+from headrace.learning.metrics.tallies import Confusion, Decisions, Errors, Groups, Probabilities, Scored
 from headrace.learning.task import Json, Kind, Label
 
 PAIRS_MAX = 400
@@ -61,7 +61,7 @@ class ArmFigures(msgspec.Struct, frozen=True):
     calibration
         For two classes: `equal_width` and `equal_mass`, by their bins. None for other tasks, and before the first prediction.
     thresholds
-        For two classes: precision, recall and F1 at each multiple of 1/16.
+        For two classes and for anomalies: precision, recall and F1 at each multiple of 1/16.
     quantile_losses
         For a regression: the quantile loss, by quantile.
     """
@@ -125,7 +125,7 @@ class Overall:
 
     def confusion(self) -> list[Pair]:
         """Return the pairs of labels that came, the most frequent first."""
-        confusion = self.tallies.get(Confusion.name)
+        confusion = self.tallies.get(Confusion.name) or self.tallies.get(Decisions.name)
         if not isinstance(confusion, Confusion):
             return []
         pairs = [Pair(label, value, count) for label, row in confusion.counts.items() for value, count in row.items()]
@@ -138,10 +138,11 @@ class Overall:
         thresholds: list[AtThreshold] = []
         if self.scored and isinstance(probabilities, Probabilities):
             groups = probabilities.view()
-            calibration = {
-                "equal_width": _calibration(groups, equal_width),
-                "equal_mass": _calibration(groups, equal_mass),
-            }
+            if self.kind == "binary":  # the scores of anomalies are no probabilities
+                calibration = {
+                    "equal_width": _calibration(groups, equal_width),
+                    "equal_mass": _calibration(groups, equal_mass),
+                }
             thresholds = [_at(groups, part / BINS) for part in range(1, BINS)]
         quantiles: dict[str, float | None] = {}
         if self.scored and isinstance(errors, Errors):

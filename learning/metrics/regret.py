@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from headrace.learning.metrics import MAIN
 from headrace.learning.metrics.overall import Overall
 from headrace.learning.prediction import number
 from headrace.learning.task import CHAMPION, Json, Kind, Label
@@ -50,7 +51,9 @@ def regret(kind: Kind, arms: Mapping[str, Overall], metrics: Mapping[str, Mappin
     >>> regret("binary", arms, {name: arm.values() for name, arm in arms.items()})
     Regret(metric='accuracy', best='tree', all=0.5, best_recent='tree', window=0.5)
     """
-    name, champion = "mae" if kind == "regression" else "accuracy", arms[CHAMPION]
+    if kind == "anomaly":  # there is no error to count
+        return None
+    name, champion = MAIN[kind], arms[CHAMPION]
     all_: dict[str, float] = {CHAMPION: 0.0}
     recent = dict(all_)
     for arm, one in arms.items():

@@ -15,18 +15,23 @@ from headrace.learning.models.alma import alma
 from headrace.learning.models.bagging import bagging, bagging_regressor
 from headrace.learning.models.baseline import majority, mean, no_change, no_change_regressor
 from headrace.learning.models.committee import committee_binary, committee_multiclass, committee_regression
+from headrace.learning.models.detecting import PreparedDetector
 from headrace.learning.models.experts import experts_binary, experts_multiclass, experts_regression
 from headrace.learning.models.ftrl import ftrl
+from headrace.learning.models.half_space_trees import half_space_trees
 from headrace.learning.models.hoeffding import efdt, hat, hoeffding_regressor, hoeffding_tree
 from headrace.learning.models.linear import linear
 from headrace.learning.models.logistic import logistic
 from headrace.learning.models.mondrian import mondrian_forest, mondrian_regressor
 from headrace.learning.models.naive_bayes import naive_bayes
+from headrace.learning.models.one_class_svm import one_class_svm
 from headrace.learning.models.online_linear import online_linear_classifier, online_linear_regressor
 from headrace.learning.models.onnx import FROZEN, USE
 from headrace.learning.models.passive_aggressive import pa
 from headrace.learning.models.preparing import AsIs, Prepared, Stepped
+from headrace.learning.models.quantile import quantile
 from headrace.learning.models.random_patches import srp
+from headrace.learning.models.seasonal import seasonal
 from headrace.learning.models.softmax import softmax
 from headrace.learning.parameters import build_with
 from headrace.learning.task import Kind, Value, without_steps
@@ -67,6 +72,10 @@ MODELS: KindCatalogue[Maker] = KindCatalogue(
             "multiclass": committee_multiclass,
             "regression": committee_regression,
         },
+        "half_space_trees": {"anomaly": half_space_trees},
+        "one_class_svm": {"anomaly": one_class_svm},
+        "quantile": {"anomaly": quantile},
+        "seasonal": {"anomaly": seasonal},
     },
 )
 """Each model that a task may name, with the function that makes it for a kind of task."""
@@ -114,7 +123,7 @@ def build(spec: str | dict[str, Value], kind: Kind) -> Any:
     name = spec if isinstance(spec, str) else spec.get("use")
     if not isinstance(name, str):
         raise ModelError("the model has no name.", f"Set use to one of {', '.join(names_for(kind))}.")
-    make = _import(name) if ":" in name else FROZEN[kind] if name == USE else _look_up(name, kind)
+    make = _import(name) if ":" in name else FROZEN[kind] if name == USE and kind in FROZEN else _look_up(name, kind)
     model = build_with(f"the model '{name}'", make, parameters, ModelError)
     if ":" in name:
         _check_model(name, model, kind)
@@ -122,11 +131,12 @@ def build(spec: str | dict[str, Value], kind: Kind) -> Any:
     return model if steps is None else _with_steps(model, steps)
 
 
-def _with_steps(model: Any, steps: Steps) -> Prepared:
+def _with_steps(model: Any, steps: Steps) -> Prepared | PreparedDetector:
     """Put the declared steps of the features before a model."""
-    if isinstance(model, Prepared):
-        return Prepared(Stepped(steps, model.step), model.model)
-    return Prepared(Stepped(steps, AsIs()), model)
+    prepared = PreparedDetector if isinstance(model, base.AnomalyDetector) else Prepared
+    if isinstance(model, Prepared | PreparedDetector):
+        return prepared(Stepped(steps, model.step), model.model)
+    return prepared(Stepped(steps, AsIs()), model)
 
 
 def _look_up(name: str, kind: Kind) -> Maker:
@@ -163,11 +173,20 @@ def _import(name: str) -> Maker:
     return make
 
 
+WANTED: dict[Kind, tuple[type[base.Estimator], str]] = {
+    "binary": (base.Classifier, "classifier"),
+    "multiclass": (base.Classifier, "classifier"),
+    "regression": (base.Regressor, "regressor"),
+    "anomaly": (base.AnomalyDetector, "anomaly detector"),
+}
+"""What a user's function must return for each kind of task."""
+
+
 def _check_model(name: str, model: Any, kind: Kind) -> None:
     """Raise ModelError unless a user's function returned a model for this kind of task."""
-    wanted = base.Regressor if kind == "regression" else base.Classifier
+    wanted, noun = WANTED[kind]
     if not isinstance(model, wanted):
-        remedy = f"Return a River {wanted.__name__.lower()}, alone or at the end of a pipeline."
+        remedy = f"Return a River {noun}, alone or at the end of a pipeline."
         raise ModelError(f"'{name}' gave a {type(model).__name__}, which is not for {kind} tasks.", remedy)
     if kind == "multiclass" and isinstance(model, base.Classifier) and not model._multiclass:  # noqa: SLF001
         remedy = "Wrap it in river.multiclass.OneVsRestClassifier."

@@ -186,7 +186,7 @@ class Stepped(base.Transformer):
     {'price': 0.0, 'age': 3.0}
     """
 
-    def __init__(self, declared: Steps, step: "PreparingStep"):
+    def __init__(self, declared: Steps, step: Any):
         self.declared, self.step = declared, step
 
     def transform_one(self, x: Features) -> Numbers:
@@ -198,8 +198,7 @@ class Stepped(base.Transformer):
         """Do the same as `transform_one`, and learn the record with its label afterwards: what is transformed never saw its own label."""
         plain, ready = self.declared.transform(x)
         numbers = {**self.step.learn_transform_one(plain), **ready}
-        if y is not None:
-            self.declared.learn(x, y)
+        self.declared.learn(x, y)
         return numbers
 
 

@@ -33,7 +33,7 @@ Time = Annotated[float, msgspec.Meta(ge=0, le=253_402_300_799)]  # the end of th
 # The OpenAPI document shows this pattern, and JavaScript has no \Z; Python's $ would let a final newline through.
 SourcePosition = Annotated[str, msgspec.Meta(pattern=r"^[^/]{1,249}/[0-9]{1,10}/[0-9]{1,18}(/[0-9]{1,9})?(?!\n)$")]
 
-LABELS = {"binary": bool, "multiclass": Whole | Text, "regression": Whole | Number}
+LABELS = {"binary": bool, "multiclass": Whole | Text, "regression": Whole | Number, "anomaly": bool}
 """The type of the labels of each kind of task."""
 
 
@@ -106,8 +106,9 @@ class Reader:
         self.task = task
         self.schema = Schema(task)
         label = LABELS[task.kind]
+        prediction = label | Number if task.kind == "anomaly" else label
         served = msgspec.defstruct(
-            "Served", [("prediction", label | None)], bases=(Served,), frozen=True, forbid_unknown_fields=True
+            "Served", [("prediction", prediction | None)], bases=(Served,), frozen=True, forbid_unknown_fields=True
         )
         fields = [("id", Id | UnsetType, UNSET), ("features", CheckedFeatures | UnsetType, UNSET),
                   ("label", label | UnsetType, UNSET), ("time", Time | UnsetType, UNSET),
@@ -115,6 +116,7 @@ class Reader:
         shape = msgspec.defstruct("Record", fields, bases=(Record,), forbid_unknown_fields=True)
         self._decode = msgspec.json.Decoder(shape).decode
         self._labels = None if task.labels is None else set(task.labels)
+        self._is_unlabelled = task.kind == "anomaly"
 
     def read(self, value: bytes | None) -> list[Record | Control | Refused]:
         """Decode the records of one message, in their order; a line that cannot be read becomes a `Refused` in its place."""
@@ -174,7 +176,7 @@ class Reader:
             raise _error(
                 "incomplete", "the record has neither 'features' nor 'label'.", "Send both, or one with an id."
             )
-        if record.id is UNSET and (features is UNSET or record.label is UNSET):
+        if record.id is UNSET and (features is UNSET or (record.label is UNSET and not self._is_unlabelled)):
             raise _error("incomplete", "a question or a label has no 'id'.", "Send the id that joins them.")
         return record
 
@@ -211,7 +213,7 @@ class Reader:
 
     def _refuse_label(self, label: object) -> NoReturn:
         shown = show(label)
-        if self.task.kind == "binary":
+        if self.task.kind in ("binary", "anomaly"):
             raise _error("label", f"label {shown} is not one of true, false.", "Send true or false.")
         if self.task.kind == "regression":
             what = f"label {shown} is not a finite number within 2^64 of zero (whole numbers within 2^63)."

@@ -9,11 +9,11 @@ import zstandard
 
 from headrace.learning.encoding import SIZE, decode, digest, encode
 from headrace.learning.errors import DamagedError, KeylessError, SnapshotError
-from headrace.learning.prediction import Prediction
+from headrace.learning.prediction import Frozen, Prediction
 from headrace.learning.snapshot.header import FORMAT, LIBRARIES, REPLAY, Header, Parts, compare, join, split
 from headrace.learning.snapshot.plausible import check
 from headrace.learning.state import State
-from headrace.learning.task import Label, Task, fingerprint, modules_of
+from headrace.learning.task import Task, fingerprint, modules_of
 
 LEVEL = 1
 """The level of Zstandard compression: a state shrinks to a third, at 300 MB/s and more."""
@@ -166,13 +166,13 @@ def _asked(state: State) -> State:
     return asked
 
 
-def answers(state: State) -> dict[str, list[tuple[Label, dict[Label, float] | None] | None]]:
+def answers(state: State) -> dict[str, list[Frozen | None]]:
     """Return the predictions of each arm for the state's probes, for which a loaded model must predict the same as the saved one."""
     return {name: [_plain(arm.predict(features)) for features in state.probes] for name, arm in state.arms.items()}
 
 
-def _plain(prediction: Prediction | None) -> tuple[Label, dict[Label, float] | None] | None:
-    return None if prediction is None else (prediction.value, prediction.probabilities)
+def _plain(prediction: Prediction | None) -> Frozen | None:
+    return None if prediction is None else prediction.freeze()
 
 
 def check_signed(header: Header, snapshot_key: bytes | None) -> None:

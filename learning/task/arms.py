@@ -7,7 +7,7 @@ from msgspec import Meta
 
 from headrace.learning.task.policies import Plain
 
-Kind = Literal["binary", "multiclass", "regression"]
+Kind = Literal["binary", "multiclass", "regression", "anomaly"]
 
 ArmName = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}\Z", examples=["batch"])]
 
@@ -23,6 +23,7 @@ BASELINES: dict[Kind, tuple[str, ...]] = {
     "binary": ("no_change", "majority"),
     "multiclass": ("no_change", "majority"),
     "regression": ("no_change", "mean"),
+    "anomaly": (),
 }
 """The baselines of each kind of task. The name of each is that of its model too."""
 
@@ -92,7 +93,7 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Threshold(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The table `threshold`: what the probability from which on true is predicted must meet, on the labels so far.
+    """The table `threshold`: what the probability or the score from which on true is predicted must meet, on the labels so far.
 
     Parameters
     ----------
@@ -150,7 +151,7 @@ def check_arms(
     pairs = [(row.a, row.b) for row in experiments]
     if len(set(pairs)) < len(pairs):
         raise ValueError("two experiments compare the same arms")
-    if threshold is not None and kind != "binary":
+    if threshold is not None and kind not in ("binary", "anomaly"):
         raise ValueError(f"threshold is not for {kind} tasks")
 
 

@@ -10,8 +10,9 @@ from headrace.learning.task.duration import seconds
 from headrace.learning.task.features import CROSSES_MAX, Cross, Feature, with_steps
 from headrace.learning.task.policies import DETECTORS, REACTIONS, Guard, LabelRate, Rehearsal, Row
 from headrace.learning.task.source import Source
+from headrace.learning.task.unlabelled import UNFIT, USUAL, find_unfit, usual
 
-Kind = Literal["binary", "multiclass", "regression"]
+Kind = Literal["binary", "multiclass", "regression", "anomaly"]
 Value = bool | int | float | str
 Label = bool | int | float | str
 
@@ -39,6 +40,14 @@ BATCH_MAX = 10_000
 
 MEANS = "online_linear"
 """The model that can learn several labels by one step along the mean of their gradients."""
+
+MODELS: dict[Kind, str] = {
+    "binary": "logistic",
+    "multiclass": "softmax",
+    "regression": "linear",
+    "anomaly": "half_space_trees",
+}
+"""The model of each kind of task that names none."""
 
 LABELS_MAX = 1_000
 """The most labels of a multiclass task, declared or met."""
@@ -127,10 +136,11 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     name
         The name, with which the topics `<name>.events`, `<name>.predictions`, ... begin.
     kind
-        `"binary"` (labels true and false), `"multiclass"` (strings or whole numbers) or `"regression"` (finite numbers).
+        `"binary"` (labels true and false), `"multiclass"` (strings or whole numbers), `"regression"` (finite numbers), or `"anomaly"`:
+        how strange a record is, learned without labels. Labels true and false may come, for the metrics alone.
     model
-        A catalogue name; a table `{ use = NAME, ... }` with parameters; or `"module:function"`. Left out: `logistic`, `softmax` or
-        `linear`, by kind.
+        A catalogue name; a table `{ use = NAME, ... }` with parameters; or `"module:function"`. Left out: `logistic`, `softmax`,
+        `linear` or `half_space_trees`, by kind.
     partitions
         The number of shards. Each shard has its own model, which learns from the shard's records only. Must equal the number of partitions
         of the event log; see "Change a task" in docs/how-to/change-a-task.md.
@@ -186,7 +196,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         Which arms are compared, one `[[tasks.NAME.experiments]]` each. Left out: the champion with each other arm of `arms`.
     threshold
         For two classes: the probability from which on true is predicted, or a table with what it must meet. It changes the label that is
-        served, published and scored, not the probability. Left out: the more probable label.
+        served, published and scored, not the probability. Left out: the more probable label. For anomalies: the score from which on a
+        record is one; left out, the score itself is the prediction.
     segments
         Names of features: the predictions are scored for each of their values too, up to 50 values of each.
     stored
@@ -242,25 +253,17 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     def __post_init__(self) -> None:
         if self.wait_ms == 0:
             raise ValueError("wait must be above 0")
+        if self.kind == "anomaly":
+            self._fit_unlabelled()
         for name in self.__struct_fields__:
             if isinstance(
                 table := getattr(self, name), msgspec.Struct
             ):  # made in Python, it may hold 1 where a state has 1.0
                 msgspec.structs.force_setattr(self, name, msgspec.convert(msgspec.to_builtins(table), type(table)))
-        if (
-            self.kind != "regression"
-            and isinstance(self.guard.label_rate, LabelRate)
-            and self.guard.label_rate.bound >= 1
-        ):
-            bound = self.guard.label_rate.bound
-            raise ValueError(
-                f"guard.label_rate.bound is {bound:g}: shares of classes depart by less than 1, so it would find nothing"
-            )
+        self._check_guard()
         seconds(self.lateness)
         if self.update and self.update.gradient == "mean" and self.model_name != MEANS:
             raise ValueError(f"gradient = 'mean' is for the model {MEANS} alone")
-        if self.guard.loss is not None and (self.guard.loss == "absolute") != (self.kind == "regression"):
-            raise ValueError(f"guard.loss = '{self.guard.loss}' is not for {self.kind} tasks")
         if self.negatives is not None and self.kind != "binary":
             raise ValueError(f"negatives is not for {self.kind} tasks")
         check_arms(self.kind, self.arms, self.experiments or [], self.threshold)
@@ -319,18 +322,36 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     def _complete_model(self) -> None:
         """Choose the default model if none is named, and add what becomes of the features before it sees them."""
-        model = self.model or {"binary": "logistic", "multiclass": "softmax", "regression": "linear"}[self.kind]
+        model = self.model or MODELS[self.kind]
         features = self.features or {}
         has_steps = any(one.step is not None or one.missing is not None for one in features.values())
         if has_steps or self.crosses or self.negatives is not None:
             model = with_steps(model, features, self.crosses, self.negatives)
         msgspec.structs.force_setattr(self, "model", model)
 
+    def _fit_unlabelled(self) -> None:
+        """Choose the policies of a task without labels, where none are named; ValueError if one does not fit."""
+        for name, value in usual({name: getattr(self, name) for name in USUAL}).items():
+            msgspec.structs.force_setattr(self, name, value)
+        if fault := find_unfit({name: getattr(self, name) for name in UNFIT}):
+            raise ValueError(fault)
+
+    def _check_guard(self) -> None:
+        guard = self.guard
+        if self.kind != "regression" and isinstance(guard.label_rate, LabelRate) and guard.label_rate.bound >= 1:
+            raise ValueError(
+                f"guard.label_rate.bound is {guard.label_rate.bound:g}: "
+                "shares of classes depart by less than 1, so it would find nothing"
+            )
+        if guard.loss is not None and (guard.loss == "absolute") != (self.kind == "regression"):
+            raise ValueError(f"guard.loss = '{guard.loss}' is not for {self.kind} tasks")
+
     def _check_assumed(self, label: Label) -> None:
         fits = {
             "binary": type(label) is bool,
             "multiclass": type(label) in (str, int) and (self.labels is None or label in self.labels),
             "regression": type(label) in (int, float),
+            "anomaly": False,
         }[self.kind]
         if not fits:
             raise ValueError(f"assume is {label!r}, which is no label of this task")

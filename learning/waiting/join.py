@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from headrace.learning.errors import StoreError
-from headrace.learning.prediction import Served
+from headrace.learning.prediction import Frozen, Served
 from headrace.learning.tags import tagged
 from headrace.learning.task import Json, Label, Value
 from headrace.learning.turn import Origin
@@ -21,11 +21,11 @@ DELAYS = 1_000
 ENTRY_MAX = 256 * 1024
 """The most bytes of an entry. A changelog record has room for more."""
 
-FrozenPrediction = tuple[Label, dict[Label, float] | None] | None
+FrozenPrediction = Frozen | None
 
 
 class WaitingQuestion(msgspec.Struct, frozen=True, array_like=True, tag=0):
-    """A question that waits for its label: its features, and the prediction of each arm as (label, probabilities).
+    """A question that waits for its label: its features, and the prediction of each arm as `Prediction.freeze` gives it.
 
     `time` is log time in milliseconds.
     """

@@ -8,12 +8,14 @@ from types import SimpleNamespace
 
 import pytest
 from river import (
+    anomaly,
     base,
     compose,
     datasets,
     dummy,
     ensemble,
     evaluate,
+    feature_extraction,
     forest,
     linear_model,
     metrics,
@@ -261,7 +263,7 @@ def read(kind, rivers):
 
 
 def test_every_model_of_the_catalogue_has_an_oracle():
-    assert set(MODELS) == {*RIVER, *(name for name, _ in OURS)}
+    assert set(MODELS) == {*RIVER, *(name for name, _ in OURS), *DETECTORS}
 
 
 def test_every_data_set_that_river_ships_is_folded():
@@ -293,6 +295,99 @@ PUBLISHED = {
 def test_the_accuracies_that_river_publishes_come_out(kind, data, name, accuracy):
     *_, (learner, _) = served(Task(name="t", kind=kind, model=name), rows_of(kind, data))
     assert round(learner.champion.scoreboard.values()["accuracy"], 6) == accuracy
+
+
+# Detectors of anomalies, which learn without labels. River has no score where ours are cold, and one that is not turned around.
+
+
+class HalfSpaces:
+    def __init__(self):
+        self.model = preprocessing.MinMaxScaler() | anomaly.HalfSpaceTrees(seed=42)
+        self.learn_one, self.count = self.model.learn_one, 0
+
+    def score_one(self, x):
+        self.count += 1
+        return None if self.count <= 250 else self.model.score_one(x)
+
+
+class OneClass:
+    def __init__(self):
+        waves = feature_extraction.RBFSampler(gamma=0.1, n_components=50, seed=42)
+        svm = anomaly.OneClassSVM(optimizer=optim.SGD(0.001), intercept_lr=0.0)
+        self.scaler, self.rest, self.mean = preprocessing.StandardScaler(), waves | svm, stats.Mean()
+
+    def score_one(self, x):
+        mean = self.mean.get()
+        return mean / (mean + max(self.rest.score_one(self.scaler.transform_one(x)), 0.0)) if mean > 0.0 else None
+
+    def learn_one(self, x):
+        self.scaler.learn_one(x)
+        scaled = self.scaler.transform_one(x)
+        self.mean.update(self.rest.score_one(scaled))
+        self.rest.learn_one(scaled)
+
+
+class Beyond:
+    def __init__(self):
+        self.quantiles, self.count = {}, 0
+
+    def learn_one(self, x):
+        self.count += 1
+        for name, value in x.items():
+            for quantile in self.quantiles.setdefault(name, [stats.Quantile(q) for q in (1.0 - 0.99, 0.5, 0.99)]):
+                quantile.update(value)
+
+    def score_one(self, x):
+        if self.count < 100:
+            return None
+        return max(self.of(value, *(quantile.get() for quantile in self.quantiles[name])) for name, value in x.items())
+
+    def of(self, value, low, middle, high):
+        usual, away = abs((high if value > middle else low) - middle), abs(value - middle)
+        return away / (usual + away) if away else 0.0
+
+
+class InSeason:
+    def __init__(self):
+        self.usual, self.count = {}, 0
+
+    def learn_one(self, x):
+        self.count += 1
+        for name, value in x.items():
+            self.usual.setdefault(name, preprocessing.StandardScaler()).learn_one({name: value})
+
+    def score_one(self, x):
+        if self.count < 10:
+            return None
+        return max(self.of(name, value, self.usual[name]) for name, value in x.items())
+
+    def of(self, name, value, usual):
+        away = abs(value - usual.means[name])
+        return away / (away + 3.0 * usual.vars[name] ** 0.5) if away else 0.0
+
+
+DETECTORS = {"half_space_trees": HalfSpaces, "one_class_svm": OneClass, "quantile": Beyond, "seasonal": InSeason}
+
+
+@pytest.mark.parametrize("data", ["phishing", "bananas", "shuttle"])
+@pytest.mark.parametrize("name", names_for("anomaly"))
+def test_scores_equal_those_of_rivers_detectors(name, data):
+    rows = rows_of("binary", data)[:LONGEST]
+    model, scores = DETECTORS[name](), []
+    task = Task(name="t", kind="anomaly", model=name, predictions=True)
+    for number, ((learner, effects), (x, label)) in enumerate(zip(served(task, rows), rows, strict=True), 1):
+        score = model.score_one(x)
+        model.learn_one(x)
+        (predicted,) = (effect for effect in effects if isinstance(effect, Predicted))
+        assert (predicted.prediction and predicted.prediction.score) == score, number
+        if score is not None:
+            scores.append((label, score))
+        board = learner.champion.scoreboard
+    labels, answers = zip(*scores[-WINDOW:], strict=True)
+    if len(set(labels)) == 2:
+        window = board.values()["window"]
+        assert window["roc_auc"] == pytest.approx(roc_auc_score(labels, answers), rel=1e-12)
+    assert board.scored == len(scores) > len(rows) // 2
 
 
 def test_a_model_of_other_settings_is_noticed():

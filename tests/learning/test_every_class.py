@@ -26,7 +26,7 @@ from headrace.learning.task import Task
 COUNT, MORE = some(300, of=2), 60
 """How many rows a model learns, so that its trees have grown each sort of branch, and how many it goes on with."""
 
-CATALOGUE = {f"{name} of the catalogue, {kind}": (kind, lambda name=name, kind=kind: build(name, kind)) for kind in ("binary", "multiclass", "regression") for name in names_for(kind)}  # fmt: skip
+CATALOGUE = {f"{name} of the catalogue, {kind}": (kind, lambda name=name, kind=kind: build(name, kind)) for kind in ("binary", "multiclass", "regression", "anomaly") for name in names_for(kind)}  # fmt: skip
 EVERY = zoo.MODELS | CATALOGUE
 
 
@@ -34,11 +34,17 @@ def learned(kind, make, count=COUNT):
     model, samples = make(), list(zoo.rows(kind, count + MORE))
     for x, y in samples[:count]:
         ask(kind, model, x)
-        model.learn_one(x, y)
+        learn(kind, model, x, y)
     return model, samples[count:]
 
 
+def learn(kind, model, x, y):
+    model.learn_one(*((x,) if kind == "anomaly" else (x, y)))
+
+
 def ask(kind, model, x):
+    if kind == "anomaly":
+        return model.score_one(x)
     if kind in ("regression", "prices"):
         return model.predict_one(x)
     try:
@@ -64,8 +70,8 @@ def test_a_model_that_was_read_goes_on_as_the_one_that_was_written(name, count):
     assert encode(read) == data
     for x, y in more:
         assert repr(ask(kind, read, x)) == repr(ask(kind, model, x))  # which may be nan
-        model.learn_one(x, y)
-        read.learn_one(x, y)
+        learn(kind, model, x, y)
+        learn(kind, read, x, y)
     assert digest(read) == digest(model)
 
 

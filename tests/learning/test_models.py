@@ -16,7 +16,7 @@ from headrace.learning.prediction import Prediction
 from headrace.learning.snapshot import decode, digest, encode
 from headrace.learning.task import Task
 
-EVERY = [(kind, name) for kind in ("binary", "multiclass", "regression") for name in names_for(kind)]
+EVERY = [(kind, name) for kind in ("binary", "multiclass", "regression", "anomaly") for name in names_for(kind)]
 NAMES = ["a", "b", "c", "d", "a=x", "a name", "e"]
 LABELS = [7, 15, 23, 31, 39, "a", "b", "7"]
 """Labels that a set walks in another order once it has been read back from bytes."""
@@ -41,7 +41,7 @@ def features(rng, names=NAMES, largest=2.0**64):
 def answer(kind, rng, x):
     if kind == "multiclass":
         return rng.choice(LABELS)
-    if kind == "binary":
+    if kind in ("binary", "anomaly"):
         return rng.random() < (0.9 if x.get("a") == "x" else 0.3)
     return rng.choice([rng.gauss(0, 1), 3, 2.0**64, -(2**63), 1e-300])
 
@@ -51,8 +51,15 @@ def rows(kind, n, seed=0):
     return [(x, answer(kind, rng, x)) for x in (features(rng) for _ in range(n))]
 
 
+def learn(arm, x, y):
+    """Learn as the fold does: a detector of anomalies never sees a label."""
+    arm.learn(x, None if arm.scoreboard.kind == "anomaly" else y)
+
+
 def length(name):
-    return some({"mondrian_forest": 150, "mondrian_regressor": 150, "arf": 250}.get(name, 600), of=2)
+    return some(
+        {"mondrian_forest": 150, "mondrian_regressor": 150, "arf": 250, "half_space_trees": 1_200}.get(name, 600), of=2
+    )
 
 
 # What can be asked for.
@@ -80,6 +87,8 @@ def test_every_kind_has_models_and_every_model_a_documented_function():
     ("spec", "kind", "what", "remedy"),
     [
         ("logstic", "binary", "there is no model 'logstic'", "Did you mean 'logistic'?"),
+        ("linear", "anomaly", "'linear' is not for anomaly tasks", "Use one of half_space_trees, "),
+        ({"use": "quantile", "side": "left"}, "anomaly", "side is 'left'", ""),
         ("zzz", "regression", "there is no model 'zzz'", "There are linear, "),
         ("linear", "binary", "'linear' is not for binary tasks", "Use one of logistic, "),
         ({"learning_rate": 1.0}, "binary", "has no name", "Set use to one of logistic, "),
@@ -169,6 +178,7 @@ def test_rivers_own_evaluation_takes_a_model_of_the_catalogue():
         (linear_model.LinearRegression, "binary", "gave a LinearRegression, which is not for binary tasks"),
         (linear_model.LogisticRegression, "regression", "gave a LogisticRegression, which is not for regression tasks"),
         (linear_model.LogisticRegression, "multiclass", "gave a LogisticRegression, which knows two classes only"),
+        (linear_model.LogisticRegression, "anomaly", "gave a LogisticRegression, which is not for anomaly tasks"),
         (preprocessing.StandardScaler, "binary", "gave a StandardScaler, which is not for binary tasks"),
         (lambda: None, "binary", "gave a NoneType, which is not for binary tasks"),
         (lambda: 1 / 0, "binary", "cannot be built: division by zero"),
@@ -191,11 +201,14 @@ def test_any_mixture_of_features_is_learned_and_answered(kind, name, seed):
         prediction = arm.predict(x)
         if prediction is not None:
             answered += 1
-            assert (prediction.probabilities is None) == (kind == "regression")
-            if kind != "regression":
+            assert (prediction.probabilities is None) == (kind in ("regression", "anomaly"))
+            assert (prediction.score is None) == (kind != "anomaly")
+            if kind == "anomaly":
+                assert 0.0 <= prediction.score <= 1.0
+            elif kind != "regression":
                 assert sum(prediction.probabilities.values()) == pytest.approx(1)
         arm.score(prediction, y)
-        arm.learn(x, y)
+        learn(arm, x, y)
     assert answered > length(name) // 2, "a model that is cold may have no answer"
     assert isinstance(arm.predict({}), Prediction)
 
@@ -246,7 +259,7 @@ def read_cold_and_warm(arm, kind, n):
     read(arm, 50)
     digests.append(digest(arm))
     for x, y in rows(kind, n):
-        arm.learn(x, y)
+        learn(arm, x, y)
     digests.append(digest(arm))
     read(arm, some(1_000))
     return [*digests, digest(arm)]
@@ -288,9 +301,9 @@ def part_after_reloading(arm, kind, n):
         if number % 37 == 20:
             copy = decode(encode(copy))
         ours, theirs = arm.predict(x), copy.predict(x)
-        arm.learn(x, y)
+        learn(arm, x, y)
         if copy is not arm:
-            copy.learn(x, y)
+            learn(copy, x, y)
         if repr(ours) != repr(theirs):  # the order of the classes counts: it decides ties
             return number
     return None if digest(copy) == digest(arm) else n

@@ -16,7 +16,7 @@ from headrace.learning.records.schema import LARGEST
 from headrace.learning.snapshot import digest
 from headrace.learning.task import Task
 
-EVERY = [(kind, name) for kind in ("binary", "multiclass", "regression") for name in names_for(kind)]
+EVERY = [(kind, name) for kind in ("binary", "multiclass", "regression", "anomaly") for name in names_for(kind)]
 LEARNED, GO_ON = some(300, of=2), 60  # rows before the requests, and after
 REQUESTS = some(1_000, of=8)
 
@@ -35,9 +35,12 @@ def samples(kind, n):
             "country": rng.choice(["PT", "ES"]),
         }
         score = x["price"] + 5 * (x["country"] == "PT") + rng.gauss(0, 1)
-        label = {"binary": score > 12, "multiclass": ["low", "mid", "high", "7"][int(score) % 4], "regression": score}[
-            kind
-        ]
+        label = {
+            "binary": score > 12,
+            "anomaly": score > 18,
+            "multiclass": ["low", "mid", "high", "7"][int(score) % 4],
+            "regression": score,
+        }[kind]
         if rng.random() < 0.1:
             del x[rng.choice(list(x))]
         yield {"features": x, "label": label}

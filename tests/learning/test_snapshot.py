@@ -22,11 +22,12 @@ from headrace.learning.state import State
 from headrace.learning.task import Task, Update, define, fingerprint
 
 KEY = b"a key of the worker"
-EVERY = [(kind, name) for kind in ("binary", "multiclass", "regression") for name in names_for(kind)]
+EVERY = [(kind, name) for kind in ("binary", "multiclass", "regression", "anomaly") for name in names_for(kind)]
 STREAMS = {
     "binary": synth.Agrawal(seed=3),
     "multiclass": synth.RandomRBF(3, 3, n_classes=3, n_features=5),
     "regression": synth.Friedman(seed=3),
+    "anomaly": synth.Agrawal(seed=3),
 }
 
 
@@ -42,7 +43,7 @@ def learned(task, n=60):
     learner = Learner(task, partition=3)
     for offset, (x, y) in enumerate(STREAMS[task.kind].take(n)):
         features = {str(name): value for name, value in x.items()}
-        list(learner.fold(Message(offset, features, bool(y) if task.kind == "binary" else y)))
+        list(learner.fold(Message(offset, features, bool(y) if task.kind in ("binary", "anomaly") else y)))
     return learner.state
 
 

@@ -18,7 +18,7 @@ from headrace.learning.models import build, names_for
 from headrace.learning.records import Reader, Record
 from headrace.learning.task import Feature, Task, Unanswered, Update
 
-EVERY = [(kind, name) for kind in ("binary", "multiclass", "regression") for name in names_for(kind)]
+EVERY = [(kind, name) for kind in ("binary", "multiclass", "regression", "anomaly") for name in names_for(kind)]
 NUMBER, TEXT = Feature(), Feature(type="string")
 SCHEMA = {
     "price": Feature(min=0, max=9.5),
@@ -150,7 +150,7 @@ def test_what_is_not_seeded_comes_to_another_digest(own, make):
 
 
 @pytest.mark.parametrize("features", [None, SCHEMA])
-@pytest.mark.parametrize("kind", ["binary", "multiclass", "regression"])
+@pytest.mark.parametrize("kind", ["binary", "multiclass", "regression", "anomaly"])
 def test_generated_rows_are_what_the_task_lets_through(kind, features):
     task = Task(name="t", kind=kind, features=features)
     reader = Reader(task)
@@ -162,7 +162,7 @@ def test_generated_rows_are_what_the_task_lets_through(kind, features):
             reader.schema.check(x)
         assert rows == list(samples(task, shape, 200))
         if kind != "regression":
-            assert len({y for _, y in rows}) == (2 if kind == "binary" else 3)
+            assert len({y for _, y in rows}) == (3 if kind == "multiclass" else 2)
 
 
 def test_where_no_features_are_declared_some_are_missing_some_new_and_of_every_type():

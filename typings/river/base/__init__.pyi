@@ -1,3 +1,4 @@
+from river.base.anomaly_detector import AnomalyDetector as AnomalyDetector
 from river.base.base import Base as Base
 from river.base.classifier import Classifier as Classifier
 from river.base.ensemble import Ensemble as Ensemble
