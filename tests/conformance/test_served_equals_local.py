@@ -302,7 +302,7 @@ def test_the_accuracies_that_river_publishes_come_out(kind, data, name, accuracy
 
 class HalfSpaces:
     def __init__(self):
-        self.model = preprocessing.MinMaxScaler() | anomaly.HalfSpaceTrees(seed=42)
+        self.model = preprocessing.MinMaxScaler() | anomaly.HalfSpaceTrees(n_trees=25, seed=42)
         self.learn_one, self.count = self.model.learn_one, 0
 
     def score_one(self, x):
