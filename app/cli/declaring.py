@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
+from typing import get_args
 
 import msgspec
 
@@ -37,11 +38,11 @@ PARTITIONS = (
 )
 
 FAST: dict[Kind, str] = {"binary": "logistic", "multiclass": "softmax", "regression": "linear"}
-"""The fastest model of each kind."""
+"""The fastest model of each kind that has labels."""
 
 EXAMPLE = f"""\
 [tasks.phishing]                       # the data set of web pages that comes with River
-kind = "binary"                        # binary | multiclass | regression
+kind = "binary"                        # binary | multiclass | regression | anomaly
 model = "logistic"                     # or committee, experts, naive_bayes, hoeffding_tree, hat, arf, ...
 {PARTITIONS}
 
@@ -62,11 +63,8 @@ def as_toml(name: str, kind: Kind, features: Mapping[str, Feature], columns: Col
     head = explained(f"[tasks.{name}]", f"as {quote(file)} shows it")
     lines = [
         head,
-        explained(f'kind = "{kind}"', "binary | multiclass | regression"),
-        explained(
-            'model = "committee"',
-            f"several models, each heard as much as it was right; {FAST[kind]} is 50 times as fast",
-        ),
+        explained(f'kind = "{kind}"', " | ".join(get_args(Kind))),
+        *_model_for(kind),
         PARTITIONS,
         "",
     ]
@@ -86,6 +84,20 @@ def as_toml(name: str, kind: Kind, features: Mapping[str, Feature], columns: Col
         said = {name: getattr(one, name) for name in ("type", "optional", "step", "missing")}
         lines.append(f"{write_key(feature)} = {write({name: value for name, value in said.items() if value})}")
     return "\n".join(lines) + "\n"
+
+
+def _model_for(kind: Kind) -> list[str]:
+    """Write which model to begin with."""
+    if kind == "anomaly":
+        return [
+            explained('model = "half_space_trees"', "or one_class_svm, quantile, seasonal"),
+            explained(
+                "# threshold = 0.98",
+                "the score from which on a record is an anomaly; left out: the score is the prediction",
+            ),
+        ]
+    what = f"several models, each heard as much as it was right; {FAST[kind]} is 50 times as fast"
+    return [explained('model = "committee"', what)]
 
 
 def explained(line: str, comment: str) -> str:

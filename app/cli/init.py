@@ -7,6 +7,7 @@ import shlex
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
 import click
 import msgspec
@@ -41,7 +42,7 @@ EXAMPLES = 4
 @click.option("--key", metavar="COLUMN", help="The column of the entity's key, which is no feature.")
 @click.option("--time", metavar="COLUMN", help="The column of the event time, which is no feature.")
 @click.option(
-    "--kind", type=click.Choice(["binary", "multiclass", "regression"]), help="Otherwise the label's cells say it."
+    "--kind", type=click.Choice(get_args(Kind)), help="Otherwise the label's cells say it; anomaly needs no label."
 )
 @click.option("--positive", metavar="LABEL", help="The label that means true: the task is binary.")
 @click.option("--task", metavar="NAME", help="The task's name; otherwise that of the file.")
@@ -62,7 +63,7 @@ def init(
 ) -> None:
     """Inspect FILE, print what it contains, and write a headrace.toml for it; without FILE, for an example.
 
-    FILE holds labelled samples, and is whatever headrace send takes: CSV, JSON lines, Parquet, packed or not. Of several the first is looked
+    FILE holds labelled samples (for --kind anomaly, the label may be missing), and is whatever headrace send takes: CSV, JSON lines, Parquet, packed or not. Of several the first is looked
     at. What was found out of the columns (label, id, key, time, decimal sign, missing values, dates) stands in the table
     [tasks.NAME.columns], so that headrace send needs no option.
 
@@ -71,8 +72,8 @@ def init(
     path = Path(config)
     before = _read_before(path, add=add)
     names = [*files, *([table] if table is not None else [])]
-    if positive is not None and kind not in (None, "binary"):
-        raise click.UsageError(f"--positive is for binary tasks, and --kind says {kind}.")
+    if positive is not None and kind not in (None, "binary", "anomaly"):
+        raise click.UsageError(f"--positive is for binary tasks and anomalies, and --kind says {kind}.")
     if not names:
         if label or identity or key or kind or time or positive:
             raise click.UsageError("--label, --id, --key, --time, --kind and --positive are about a file: name it.")

@@ -20,7 +20,8 @@ LINES = 3
 
 def find_doubts(seen: Look, table: Table) -> Iterator[str]:
     """Yield what is doubtful, each as one or two sentences."""
-    yield from _of_label(seen)
+    if seen.kind != "anomaly":  # whose labels are not learned, and may be missing
+        yield from _of_label(seen)
     for name, one in seen.seen.items():
         if one.column.spoilt and (one.feature or name == seen.columns.label):
             place, spoilt = table.places[name], set(one.column.spoilt)
@@ -38,7 +39,8 @@ def find_doubts(seen: Look, table: Table) -> Iterator[str]:
             yield f"'{name}' is always {one.shown}, so it says nothing."
         if one.column.type == "string" and name not in (seen.columns.label, seen.columns.id, seen.columns.key):
             yield from _of_strings(seen, table, name)
-    yield from _of_leakage(seen, table)
+    if seen.kind != "anomaly":
+        yield from _of_leakage(seen, table)
 
 
 def _of_strings(seen: Look, table: Table, name: str) -> Iterator[str]:

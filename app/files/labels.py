@@ -84,8 +84,10 @@ def all_differ(distinct: int, rows: int) -> bool:
     return rows >= ROWS_MIN and distinct > rows / 2
 
 
-def label_reader(task: Task, columns: Columns, cells: Iterable[str], decimal: Decimal = ".") -> Callable[[str], Value]:
-    """Return the function that reads a cell as a label of the task; `cells` are the first cells of the column.
+def label_reader(
+    task: Task, columns: Columns, cells: Iterable[str], decimal: Decimal = "."
+) -> Callable[[str], Value | None]:
+    """Return the function that reads a cell as a label of the task; `cells` are the first cells of the column. Without labels it may give None.
 
     Examples
     --------
@@ -98,7 +100,7 @@ def label_reader(task: Task, columns: Columns, cells: Iterable[str], decimal: De
     missing = Missing(columns.missing) if task.kind == "regression" else missing_labels(columns.missing, cells)
     known = list(missing.known(cells))
     read: Callable[[str], Value]
-    if task.kind == "binary":
+    if task.kind in ("binary", "anomaly"):
         read = _binary_reader(columns, known)
     elif task.kind == "regression":
         number = make_reader("label", "float", missing, decimal)
@@ -111,8 +113,10 @@ def label_reader(task: Task, columns: Columns, cells: Iterable[str], decimal: De
     else:
         read = _class_reader(task, known)
 
-    def read_label(cell: str) -> Value:
+    def read_label(cell: str) -> Value | None:
         if missing(cell) and not (task.labels and cell in task.labels):
+            if task.kind == "anomaly":
+                return None
             raise InvalidCellError("the label is missing. Send the row when its label is known.")
         return read(cell.strip())
 

@@ -51,6 +51,9 @@ CATEGORIES = 1_000
 
 HASHED: Making = {"use": "hashed", "bits": 14}
 
+FREQUENCY: Making = {"use": "frequency", "bits": 12}
+"""Where nothing is told by labels, a value is strange because it is rare."""
+
 BY_HOUR: Making = {"use": "binned", "width": 3600}
 """Seconds since midnight become hours."""
 
@@ -98,14 +101,14 @@ def look(table: Table, file: str, named: Named, kind: Kind | None = None, positi
     rows = [row for row in islice(table.rows, ROWS_READ) if not row.error and len(row.cells) == width]
     if not rows:
         raise click.UsageError(f"{file} has no rows under its header.")
-    return _Looking(table, rows, named).look(file, kind, positive)
+    return _Looking(table, rows, named, kind).look(file, positive)
 
 
 class _Looking:
     """Decides what the columns of a table become."""
 
-    def __init__(self, table: Table, rows: list[Row], named: Named):
-        self.table, self.rows, self.named = table, rows, named
+    def __init__(self, table: Table, rows: list[Row], named: Named, kind: Kind | None = None):
+        self.table, self.rows, self.named, self.kind = table, rows, named, kind
         self.missing, self.notes = Missing(), list(table.notes)
         self.known = {name: self.missing.known(self._cells(name)) for name in table.places}
         self.decimal: Decimal = "."
@@ -152,9 +155,12 @@ class _Looking:
         is_word = not re.search(r"\d", word) and (len(word) > 1 or not word.isalpha())
         return word if is_word and known[word] * 2 <= sum(known.values()) else None
 
-    def look(self, file: str, kind: Kind | None, positive: str | None) -> Look:
-        label = self.named.label or self._find_label(file)
-        labels = self.known[label] = missing_labels(self.words, self._cells(label)).known(self._cells(label))
+    def look(self, file: str, positive: str | None) -> Look:
+        kind = self.kind
+        label = self.named.label or (self._find_flag() if kind == "anomaly" else self._find_label(file))
+        labels: dict[str, int] = {}
+        if label is not None:
+            labels = self.known[label] = missing_labels(self.words, self._cells(label)).known(self._cells(label))
         kind = kind or guess_kind(list(labels), sum(labels.values()), self.decimal, positive)
         identity = self.named.id or self._find_id(label)
         time = self.named.time or self._find_time(label, identity)
@@ -164,7 +170,8 @@ class _Looking:
             seen[time], time = self._see(time, None), None  # it is all there is to learn from
         if not any(one.feature for one in seen.values()):
             raise click.UsageError(f"{file} has no column beside the label to learn from.")
-        pair = self._find_pair(list(labels), positive) if kind == "binary" else (None, None)
+        is_pair = kind == "binary" or (kind == "anomaly" and label is not None)
+        pair = self._find_pair(list(labels), positive) if is_pair else (None, None)
         dates: dict[str, DateForm] = {
             name: column.form
             for name, column in self.held.items()
@@ -195,6 +202,11 @@ class _Looking:
             raise click.UsageError(f"no label is '{positive}' (--positive). Labels: {', '.join(labels[:10])}.")
         return positive, others[0] if len(others) == 1 else None
 
+    def _find_flag(self) -> str | None:
+        """Return the column of labels of an anomaly task: one that is called so, and holds true and false; None if there is none."""
+        names = (name for name in self.table.places if name.lower() in LABELS and self.known[name])
+        return next((name for name in names if all(normal(cell) in BOOLEANS for cell in self.known[name])), None)
+
     def _find_label(self, file: str) -> str:
         by_name = {name.lower(): name for name in reversed(self.table.places)}
         found = next((by_name[name] for name in LABELS if name in by_name), None)
@@ -209,7 +221,7 @@ class _Looking:
         what = f"which column of {file} is to be predicted? None is called {', '.join(LABELS[:5])}"
         raise click.UsageError(f"{what}. It may be '{best}', {shown}: add --label {best!r}.")
 
-    def _find_id(self, label: str) -> str | None:
+    def _find_id(self, label: str | None) -> str | None:
         for name, known in self.known.items():
             if name in (label, self.named.key) or not IDENTITY.search(name) or self.held[name].type == "time":
                 continue
@@ -218,7 +230,7 @@ class _Looking:
                 return name
         return None
 
-    def _find_time(self, label: str, identity: str | None) -> str | None:
+    def _find_time(self, label: str | None, identity: str | None) -> str | None:
         for name, known in self.known.items():
             form = self.held[name].form
             if name in (label, identity, self.named.key) or name.lower() not in TIMES or form in (None, "h:m"):
@@ -266,6 +278,8 @@ class _Looking:
         count = sum(known.values())
         if count >= ROWS_MIN and len(known) >= UNIQUE * count:
             return "unique", None
+        if self.kind == "anomaly":
+            return "how frequent", FREQUENCY
         return ("hashed", HASHED) if len(known) > CATEGORIES else ("a category", None)
 
     def _show(self, name: str, column: Column, known: dict[str, int]) -> str:

@@ -31,7 +31,7 @@ def open_river(name: str, task: Task, key: str | None) -> SampleSource:
 
     def samples() -> Iterator[Sample]:
         for number, (features, label) in enumerate(dataset, 1):
-            truth = bool(label) if task.kind == "binary" and label in (0, 1) else label
+            truth = bool(label) if task.kind in ("binary", "anomaly") and label in (0, 1) else label
             record = {"features": {str(key): _plain(value) for key, value in features.items()}, "label": truth}
             try:
                 value = msgspec.json.encode(record)

@@ -42,7 +42,7 @@ class Rows:
     file
         Its name.
     labelled
-        Whether the rows have labels. Otherwise they are questions: the columns of label and time are no features, and are not read.
+        Whether the rows have labels, which those of an anomaly task may lack. Otherwise they are questions: the columns of label and time are no features, and are not read.
 
     Raises
     ------
@@ -54,6 +54,7 @@ class Rows:
         table.check(file)
         self.task, self.labelled = task, labelled
         self.label = columns.label or "label"
+        has_label = labelled and (task.kind != "anomaly" or self.label in table.places)
         self.missing = Missing(columns.missing)
         excluded = {self.label, columns.id, columns.key, columns.time}
         if not labelled:
@@ -66,11 +67,11 @@ class Rows:
             for name in table.places
             if name != self.label and (name in declared if declared is not None else name not in excluded)
         ]
-        judged = (*names, self.label) if labelled else names
+        judged = (*names, self.label) if has_label else names
         known = {name: self.missing.known(table.column(name, table.first)) for name in judged}
         self.decimal: Decimal = columns.decimal or self._find_decimal(names, known, table)
         self.kept = [self._keep(name, known[name]) for name in names]
-        labels = map(text_of, table.column(self.label, table.first)) if labelled else ()
+        labels = map(text_of, table.column(self.label, table.first)) if has_label else ()
         self.read_label = label_reader(task, columns, labels, self.decimal)
         self.left_out = [name for name in table.places if name not in excluded and name not in names]
         self._check = Reader(task)
@@ -84,7 +85,8 @@ class Rows:
 
     def _check_named(self, table: Table) -> None:
         columns = self.columns
-        table.check_named(self.label if self.labelled else None, columns.id, columns.key, columns.time)
+        needed = self.labelled and self.task.kind != "anomaly"
+        table.check_named(self.label if needed else None, columns.id, columns.key, columns.time)
 
     def _find_decimal(self, names: list[str], known: dict[str, dict[str, int]], table: Table) -> Decimal:
         declared = self.task.features or {}
@@ -124,7 +126,7 @@ class Rows:
             for one in self.kept
             if one.name in places
         ]
-        label_place = places[self.label] if self.labelled else None
+        label_place = places.get(self.label) if self.labelled else None
         read_label = self.read_label if text else _accept_label(self.read_label, self.task, columns)
         id_place, key_place, time_place = (
             None if name is None else places[name] for name in (columns.id, columns.key, columns.time)
@@ -162,8 +164,8 @@ class Rows:
                     value = read(cells[place])
                     if value is not None:
                         values[name] = value
-                if label_place is not None:
-                    record["label"] = read_label(cells[label_place])
+                if label_place is not None and (label := read_label(cells[label_place])) is not None:
+                    record["label"] = label
                 line_of_log = encode(record)
                 # A question needs an id only in the log.
                 checked = line_of_log if self.labelled else encode({"id": "question"} | record)
@@ -193,6 +195,6 @@ def _accept_label(read: Callable[[str], Any], task: Task, columns: Columns) -> A
     """
     if task.kind == "regression":
         return lambda cell: float(cell) if type(cell) in (int, float) and isfinite(cell) else read(text_of(cell))
-    if task.kind == "binary" and not isinstance(columns.positive, bool):
+    if task.kind in ("binary", "anomaly") and not isinstance(columns.positive, bool):
         return lambda cell: cell if type(cell) is bool else read(text_of(cell))
     return lambda cell: read(text_of(cell))
