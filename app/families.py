@@ -188,7 +188,7 @@ def _arms(
 
 def _accuracy(arm: Arm) -> tuple[float | None, float | None]:
     board = arm.scoreboard
-    error = None if board.kind == "regression" else board.recent_error()
+    error = None if board.kind in ("regression", "anomaly") else board.recent_error()
     return arm.scoreboard.figure("accuracy"), None if error is None else 1 - error
 
 

@@ -75,7 +75,7 @@ def check_model(
     task
         The task, whose features, labels and kind decide the rows. Its own model is ignored.
     kind
-        The kind of task if no `task` is given. The default is the first of binary, multiclass and regression that the model can learn.
+        The kind of task if no `task` is given. The default is the first of binary, multiclass, regression and anomaly that the model can learn.
 
     Raises
     ------

@@ -140,7 +140,10 @@ class Writer:
                 return node
             self.components[f"{name}.{task.name}"] = special
             return {"$ref": f"{COMPONENT}{name}.{task.name}"}
-        return {key: self._of_task(part, task) for key, part in node.items()}
+        made = {key: self._of_task(part, task) for key, part in node.items()}
+        if task.kind == "anomaly" and {"features", "label"} <= {*made.get("required", ())}:
+            made["required"] = [name for name in made["required"] if name != "label"]
+        return made
 
 
 def problems_of(operation: Operation, *, has_keys: bool) -> set[int]:

@@ -5,7 +5,7 @@ from contextlib import aclosing, contextmanager
 from typing import Any, Literal, NamedTuple
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from headrace.agents.replay.replay import Replay, ReplayError
 from headrace.learning.arms import Arm
@@ -41,8 +41,8 @@ class Look(msgspec.Struct, frozen=True):
         Which arm, and what its model is called.
     version, updates
         The version that the model comes from, and the labels that it has learned, those of the version included.
-    prediction, probabilities
-        What it says; None while it is cold.
+    prediction, probabilities, score
+        What it says; None while it is cold. Only an anomaly task has a score.
     why
         How the model comes to it; None if its class cannot be explained.
     """
@@ -55,6 +55,7 @@ class Look(msgspec.Struct, frozen=True):
     prediction: Label | None
     probabilities: dict[str, float] | None
     why: Explanation | None
+    score: float | UnsetType = UNSET
 
 
 class Served(msgspec.Struct, frozen=True):
@@ -76,12 +77,12 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class Learned(msgspec.Struct, frozen=True):
-    """What the champion has learned from the label: its answer to the same features right before and right after it.
+    """What the champion has learned from the record, with its label unless the task learns without: its answer to the same features right before and right after it.
 
     Before and after are the same if the labels are collected, and learned together later (`update`).
     """
 
-    label: Label
+    label: Label | None
     before: Look
     after: Look
 
@@ -274,7 +275,9 @@ class LifeFold:
         if features is None or before is None or self.learned is not None:
             return
         if self._updates > updates and (after := self._look("champion", features)) is not None:
-            self.learned = Learned(self._label(record), before, after)
+            assert self._replay is not None
+            label = None if self._replay.learner.is_unlabelled else self._label(record)
+            self.learned = Learned(label, before, after)
 
     @property
     def _updates(self) -> int:

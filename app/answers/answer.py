@@ -32,9 +32,12 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     id
         The id of the question; a new id if the question had none.
     prediction
-        The most likely label, or the number; None while the model is cold.
+        The most likely label, or the number; None while the model is cold. Of an anomaly task: with a `threshold`, whether it is an anomaly,
+        and without one the score.
     probabilities
-        The probability of each class seen so far, by its name; None for a regression, and while the model is cold.
+        The probability of each class seen so far, by its name; None for a regression or an anomaly task, and while the model is cold.
+    score
+        Of an anomaly task alone: how strange the features are, 0 to 1 for the models of the catalogue; None while the model is cold.
     arm, version
         The arm that predicted, and the version if its model was installed from one.
     position
@@ -52,4 +55,5 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     version: str | None
     position: Position
     staleness_s: float
+    score: float | UnsetType | None = UNSET
     logged: At | bool | UnsetType = UNSET

@@ -3,16 +3,18 @@
 from typing import Literal
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from headrace.app.answers.answer import Position
 from headrace.learning.task import Label, Value
 
 
 class ArmAnswer(msgspec.Struct, frozen=True):
-    """What an arm predicted when a question was folded; both are None if the arm was cold."""
+    """What an arm predicted when a question was folded; both are None if the arm was cold. Of an anomaly task: with the score."""
 
     prediction: Label | None
     probabilities: dict[str, float] | None
+    score: float | UnsetType = UNSET
 
 
 class ServedAnswer(msgspec.Struct, frozen=True):

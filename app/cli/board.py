@@ -12,6 +12,7 @@ from rich.text import Text
 
 from headrace.app.answers import ArmStatus, ShardStatus, Status, StoredSignal
 from headrace.app.cli.screen import needed_width, styled
+from headrace.learning.metrics import MAIN
 from headrace.learning.task import Json
 
 SAMPLES = 6
@@ -135,7 +136,7 @@ def row_of(board: TaskBoard, shard: ShardStatus, *, is_first: bool) -> dict[str,
     """Return the cells of a shard by their columns. The name of the task and its answers stand in its first row alone."""
     assert board.status is not None
     champion = None if isinstance(shard.arms, UnsetType) else shard.arms.get("champion")
-    name = "mae" if board.status.kind == "regression" else "accuracy"
+    name = MAIN[board.status.kind]
     return {
         "task": board.status.task if is_first else "",
         "shard": str(shard.partition),

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import click
 import msgspec
+from msgspec import UNSET
 from rich.table import Table
 
 from headrace.agents.jobs.order import Progress as Told
@@ -98,7 +99,8 @@ def _show(life: Life) -> None:
         say(f"answer    {label} ({life.answer.how}) after {life.answer.delay_s:g} s{place}")
     if life.learned is not None:
         before, after = (_chance(look, life.learned.label) for look in (life.learned.before, life.learned.after))
-        say(f"learned   {_value(life.learned.label)}: for the same features {before} before, {after} after")
+        what = "the features" if life.learned.label is None else _value(life.learned.label)
+        say(f"learned   {what}: for the same features {before} before, {after} after")
     for refusal in life.refusals:
         say(f"refused   position {refusal.position}, row {refusal.row}: {refusal.code}: {refusal.reason}", fg="yellow")
     if life.elsewhere:
@@ -126,6 +128,8 @@ def _say(look: Look) -> str:
 
 
 def _share(look: Look) -> str:
+    if look.score is not UNSET and look.score != look.prediction:
+        return f", score {look.score:.4f}"
     if not look.probabilities:
         return ""
     return f", {_value(look.prediction)} with {max(look.probabilities.values()):.4f}"
@@ -133,6 +137,8 @@ def _share(look: Look) -> str:
 
 def _chance(look: Look, label: Json) -> str:
     """What a look gives to a label: its probability, or the number predicted."""
+    if look.score is not UNSET:
+        return f"{look.score:.4f}"
     if look.probabilities is None:
         return _value(look.prediction)
     return f"{look.probabilities.get(_value(label), 0.0):.4f}"

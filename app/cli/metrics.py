@@ -13,7 +13,7 @@ from headrace.app.cli.places import seconds_of
 from headrace.app.cli.screen import Screen
 from headrace.app.cli.terminal import say, say_json
 from headrace.app.settings import Settings
-from headrace.learning.metrics import METRICS
+from headrace.learning.metrics import MAIN
 from headrace.learning.task import Json
 
 BARS = "▁▂▃▄▅▆▇█"
@@ -26,7 +26,7 @@ WIDTH = 20
 @click.argument("task")
 @click.option("--since", metavar="TIME", help="The earliest log time: ISO 8601, or seconds since the epoch.")
 @click.option("--arm", metavar="NAME", help="Only this arm.")
-@click.option("--metric", metavar="NAME", help="Only this metric. [default: the first of the task's kind]")
+@click.option("--metric", metavar="NAME", help="Only this metric. [default: the main one of the task's kind]")
 @as_json
 def metrics(
     settings: Settings, task: str, since: str | None, arm: str | None, metric: str | None, *, as_json: bool
@@ -36,7 +36,7 @@ def metrics(
     With --json and without --metric, all metrics are printed.
     """
     wanted = task_of(settings, task)
-    shown = metric or next(iter(METRICS.of_kind(wanted.kind)))
+    shown = metric or MAIN[wanted.kind]
     query = {
         "since": None if since is None else repr(seconds_of(since)),
         "arm": arm,

@@ -59,6 +59,8 @@ def predict(
         str(answer["prediction"]).lower() if isinstance(answer["prediction"], bool) else str(answer["prediction"]),
         bold=True,
     )
+    if (score := answer.get("score")) is not None and isinstance(answer["prediction"], bool):
+        say(f"  score: {score:.4f}")
     for label, probability in (answer["probabilities"] or {}).items():
         say(f"  {label}: {probability:.4f}")
     say(f"  position {answer['position']}, at most {answer['staleness_s']:g} s old")

@@ -261,7 +261,11 @@ def _columns(task: Task, answers: list[Answer | str], *, with_id: bool) -> tuple
     kinds = {type(value).__name__ for value in predictions if value is not None}
     columns["prediction"] = predictions
     types["prediction"] = {"binary": "bool", "regression": "float"}.get(task.kind, "int" if kinds == {"int"} else "str")
-    if task.kind != "regression":
+    if task.kind == "anomaly":
+        types["prediction"] = "bool" if kinds == {"bool"} else "float"
+        columns["score"] = [None if one is None or one.score is UNSET else one.score for one in given]
+        types["score"] = "float"
+    elif task.kind != "regression":
         for name in _classes(task, given):
             probabilities = [None if one is None else (one.probabilities or {}).get(name) for one in given]
             columns[PREFIX + name], types[PREFIX + name] = probabilities, "float"

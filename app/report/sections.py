@@ -13,6 +13,7 @@ from headrace.app.report.markup import Content, Html, el, join, table
 from headrace.app.report.run import Run
 from headrace.app.verdicts import say_verdict
 from headrace.learning.codes import REFUSALS, RefusalCode
+from headrace.learning.metrics import MAIN
 from headrace.learning.metrics.overall import ArmFigures
 from headrace.learning.task import Json
 
@@ -33,7 +34,7 @@ AT_ONCE_SECONDS = 10.0
 
 def main_metric(run: Run) -> str:
     """Return the metric that is shown over time and in the summary."""
-    return "mae" if run.status.kind == "regression" else "accuracy"
+    return MAIN[run.status.kind]
 
 
 def looks_of(run: Run) -> dict[str, int]:

@@ -180,8 +180,8 @@ def arm_answer(frozen: FrozenPrediction) -> ArmAnswer:
     Examples
     --------
     >>> arm_answer((True, {True: 0.75, False: 0.25}))
-    ArmAnswer(prediction=True, probabilities={'true': 0.75, 'false': 0.25})
+    ArmAnswer(prediction=True, probabilities={'true': 0.75, 'false': 0.25}, score=UNSET)
     >>> arm_answer(None)
-    ArmAnswer(prediction=None, probabilities=None)
+    ArmAnswer(prediction=None, probabilities=None, score=UNSET)
     """
     return ArmAnswer(None, None) if frozen is None else ArmAnswer(**Prediction.thaw(frozen).to_json())

@@ -205,7 +205,12 @@ def answer_from(served: ServedTask, model: Model, question: Question) -> dict[st
         raise RequestRefused("unavailable", "not_finite", what, 'See "The model runs away" in docs/how-to/models.md.')
     if question.log:
         refuse_large(learner, question.features, prediction)
-    values = {"prediction": None, "probabilities": None} if prediction is None else prediction.to_json()
+    if prediction is not None:
+        values = prediction.to_json()
+    else:
+        values = {"prediction": None, "probabilities": None} | (
+            {"score": None} if served.task.kind == "anomaly" else {}
+        )
     return {
         "id": question.id,
         **values,

@@ -36,7 +36,7 @@ def read_task(path: Path, name: str, raw: object, *, check_models: bool) -> Task
     if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,62}", name):
         raise wrong_value(path, where, "is no name for a task", "Use up to 63 lower-case letters, digits, '_' and '-'.")
     if "kind" not in raw:
-        raise wrong_value(path, f"{where}.kind", "is missing", "Set binary, multiclass or regression.")
+        raise wrong_value(path, f"{where}.kind", "is missing", "Set binary, multiclass, regression or anomaly.")
     features = raw.get("features")
     if isinstance(features, dict):
         for feature, table in features.items():

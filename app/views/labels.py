@@ -11,6 +11,7 @@ from headrace.app.contract import TaskLabel, contract
 from headrace.app.serving.question import BATCH_MAX
 from headrace.app.views.samples import Samples
 from headrace.learning.records import Id, Record, SourcePosition, Time
+from headrace.learning.task import Task
 
 
 class Label(msgspec.Struct, forbid_unknown_fields=True):
@@ -38,7 +39,7 @@ class Labels(Samples):
         return await self._append(request, task)
 
     @staticmethod
-    def is_wanted(record: Record) -> bool:
+    def is_wanted(record: Record, task: Task) -> bool:  # noqa: ARG004
         """Say whether a record is a label: it has an id and a label, and no features."""
         return record.features is msgspec.UNSET
 

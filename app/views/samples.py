@@ -1,4 +1,4 @@
-"""`POST /v1/{task}/samples`: append labelled samples to the event log."""
+"""`POST /v1/{task}/samples`: append samples to the event log: labelled ones, or features alone if the task learns without labels."""
 
 from typing import Annotated
 
@@ -15,11 +15,11 @@ from headrace.app.serving.served_task import ServedTask
 from headrace.app.views.resource import Resource
 from headrace.learning.errors import RecordError
 from headrace.learning.records import Id, Record, SourcePosition, Time, refuse_duplicate_keys
-from headrace.learning.task import Json
+from headrace.learning.task import Json, Task
 
 
 class Sample(msgspec.Struct, forbid_unknown_fields=True):
-    """Features with their label; optionally an id, the event's time in epoch seconds, and the entity's key, which decides the shard."""
+    """Features with their label, which a task that learns without labels does not need; optionally an id, the event's time in epoch seconds, and the entity's key, which decides the shard."""
 
     features: TaskFeatures
     label: TaskLabel
@@ -82,7 +82,7 @@ class Samples(Resource):
             record = served.reader.read_record(value)
         except RecordError as error:
             raise Problem(422, error.code, f"{which}: {error.what}", error.remedy) from None
-        if not isinstance(record, Record) or not self.is_wanted(record):
+        if not isinstance(record, Record) or not self.is_wanted(record, served.task):
             raise Problem(422, "incomplete", f"{which} is none.", self.shape)
         if record.source is not UNSET and record.source.partition("/")[0] in served.sources:
             detail = f"{which}: its source is a topic that the workers bring in themselves."
@@ -90,11 +90,11 @@ class Samples(Resource):
         return key or self.key_of(record), value
 
     @staticmethod
-    def is_wanted(record: Record) -> bool:
-        """Say whether a record is a sample: it has features and a label."""
-        return record.features is not msgspec.UNSET and record.label is not msgspec.UNSET
+    def is_wanted(record: Record, task: Task) -> bool:
+        """Say whether a record is a sample: it has features, and a label where the task needs one."""
+        return record.features is not UNSET and (record.label is not UNSET or task.kind == "anomaly")
 
     @staticmethod
-    def key_of(record: Record) -> str | None:  # noqa: ARG004 a sample's id says nothing about its entity
-        """Return the key of a record that was sent without one: a sample has none."""
-        return None
+    def key_of(record: Record) -> str | None:
+        """Return the key of a record that was sent without one: a sample has none, unless its label comes later, to the shard of its id."""
+        return record.id if record.label is UNSET and record.id is not UNSET else None
