@@ -1,4 +1,4 @@
-"""The task: one supervised problem, its definition, its sources, and the durations in its settings."""
+"""The task: one problem to learn, its definition, its sources, and the durations in its settings."""
 
 from headrace.learning.task.arms import (
     BACKGROUND,

@@ -1,4 +1,4 @@
-"""A task: one supervised problem, as `headrace.toml` declares it."""
+"""A task: one problem to learn, as `headrace.toml` declares it."""
 
 from typing import Annotated, Any, Literal
 
@@ -129,7 +129,7 @@ class Versions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One supervised problem: what is predicted, with which model, and how records are checked and learned.
+    """One problem to learn: what is predicted, with which model, and how records are checked and learned.
 
     Parameters
     ----------

@@ -2,11 +2,18 @@
 
 import json
 import random
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
 from types import SimpleNamespace
 
 import msgspec
 import pytest
 
+from headrace.app.settings import parse
+from headrace.learning.arms import Arm
 from headrace.learning.effects import Drift, Predicted, Quarantined, Resolved
 from headrace.learning.errors import DetectorError
 from headrace.learning.fold.learner import Learner
@@ -134,6 +141,26 @@ def test_a_label_served_with_a_score_is_read():
         assert learner.state.served.scored == 1
 
 
+def test_an_arm_that_learns_before_it_scores_is_noticed(monkeypatch):
+    def learn_first(arm, features):
+        arm.model.learn_one(features)
+        return predict(arm, features)
+
+    predict, features = Arm.predict, {"price": 10.0, "size": 1.0}
+    learner, _ = folded(300)
+    before = learner.champion.predict(features)
+    monkeypatch.setattr(Arm, "predict", learn_first)
+    (predicted,) = (one for one in fold(learner, {"features": features}) if isinstance(one, Predicted))
+    assert predicted.prediction != before
+
+
+def test_a_fold_that_gives_labels_to_the_model_is_noticed():
+    learner, _ = folded(50)
+    learner.is_unlabelled = False
+    with pytest.raises(TypeError, match="learn_one"):
+        fold(learner, {"features": {"price": 10.0}, "label": True})
+
+
 # Metrics.
 
 
@@ -178,6 +205,19 @@ def test_the_json_of_a_prediction_has_the_score():
     assert Prediction(0.25, score=0.25).to_json() == {"prediction": 0.25, "probabilities": None, "score": 0.25}
     assert Prediction(True, score=0.75).to_json() == {"prediction": True, "probabilities": None, "score": 0.75}
     assert "score" not in Prediction(0.25).to_json()
+
+
+def test_the_example_of_the_page_prints_what_it_says():
+    page = Path(__file__).parents[2] / "docs" / "how-to" / "anomalies.md"
+    ((code, printed),) = re.findall(r"```python\n(.*?)```\n\n```\n(.*?)```", page.read_text(), re.DOTALL)
+    assert subprocess.check_output([sys.executable, "-c", code], text=True) == printed
+
+
+def test_the_settings_of_the_page_are_a_task():
+    page = Path(__file__).parents[2] / "docs" / "how-to" / "anomalies.md"
+    (toml,) = re.findall(r"```toml\n(.*?)```", page.read_text(), re.DOTALL)
+    one = parse(tomllib.loads(toml), Path("headrace.toml")).tasks["payments"]
+    assert (one.kind, one.threshold, one.features["items"].type) == ("anomaly", 0.98, "int")
 
 
 # What fits, and what does not.
