@@ -86,6 +86,10 @@ def baseline(
 
 
 def _check(task: Task) -> None:
+    if task.kind == "anomaly":
+        raise click.ClickException(
+            f"the task '{task.name}' learns without labels, and a batch model is trained on labels. Add a challenger: arms.NAME with model."
+        )
     if task.features is None:
         raise click.ClickException(
             f"the task '{task.name}' declares no features, so their order is open. Declare [tasks.{task.name}.features]."

@@ -119,7 +119,11 @@ class AsyncClient:
         return await self.ask(calls.labels(task, labels))
 
     async def sample(
-        self, task: str, features: Mapping[str, Value], label: Label, **options: Unpack[calls.SampleOptions]
+        self,
+        task: str,
+        features: Mapping[str, Value],
+        label: Label | None = None,
+        **options: Unpack[calls.SampleOptions],
     ) -> At:
         """Append a sample, and return its place in the log when the broker has it."""
         appended = await self.ask(calls.sample(task, features, label, options))

@@ -126,9 +126,10 @@ def labels(task: str, rows: Sequence[Mapping[str, Json]]) -> Call[Appended]:
     return Call("POST", _path(task, "labels"), Appended, list(map(dict, rows)))
 
 
-def sample(task: str, features: Mapping[str, Value], value: Label, options: SampleOptions) -> Call[Appended]:
-    """Build the call that appends one sample."""
-    return Call("POST", _path(task, "samples"), Appended, {"features": dict(features), "label": value, **options})
+def sample(task: str, features: Mapping[str, Value], value: Label | None, options: SampleOptions) -> Call[Appended]:
+    """Build the call that appends one sample, whose label is None if the task learns without labels."""
+    labelled = {} if value is None else {"label": value}
+    return Call("POST", _path(task, "samples"), Appended, {"features": dict(features), **labelled, **options})
 
 
 def samples(task: str, rows: Sequence[Mapping[str, Json]]) -> Call[Appended]:

@@ -186,7 +186,11 @@ class Client:
         return self.ask(calls.labels(task, labels))
 
     def sample(
-        self, task: str, features: Mapping[str, Value], label: Label, **options: Unpack[calls.SampleOptions]
+        self,
+        task: str,
+        features: Mapping[str, Value],
+        label: Label | None = None,
+        **options: Unpack[calls.SampleOptions],
     ) -> At:
         """Append a sample, and return its place in the log when the broker has it.
 
@@ -197,7 +201,7 @@ class Client:
         features
             The features, by name.
         label
-            The true label, or the true number of a regression.
+            The true label, or the true number of a regression. A task of anomalies needs none.
         options
             `id`, `key`, `time` and `source`; see `SampleOptions`.
 

@@ -175,8 +175,10 @@ def test_a_frame_of_questions_becomes_one_with_scores(taught):
     assert [0.0 <= row["score"] <= 1.0 for row in rows] == [True, True]
 
 
-def test_a_frame_without_labels_is_sent(taught):
+def test_samples_and_frames_without_labels_are_sent(taught):
     with Client(taught.address) as client:
+        at = client.sample(TASK, USUAL)
+        assert client.predict(TASK, USUAL, min_position=at.offset + 1).position > at.offset
         sent = client.send(TASK, [{"payment": f"f{at}", **USUAL} for at in range(3)])
     assert (sent.appended, sent.refused) == (3, 0)
 
@@ -191,6 +193,8 @@ def test_the_commands_show_such_a_task(taught, headrace, tmp_path):
     assert headrace("metrics", TASK, *config).status == 0
     assert headrace("report", TASK, "--out", tmp_path / "report.html", *config).status == 0
     assert headrace("drift", TASK, *config).status == 0
+    refused = headrace("baseline", TASK, "--from", taught.config, *config)
+    assert "a batch model is trained on labels" in refused.err
 
 
 def test_the_page_and_the_metrics_show_such_a_task(taught):

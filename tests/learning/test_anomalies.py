@@ -25,6 +25,7 @@ from headrace.learning.records.message import Message
 from headrace.learning.snapshot import decode, digest, encode
 from headrace.learning.task import ArmSettings, Experiment, Task, Threshold, define, under
 from headrace.learning.watch import watchings
+from headrace.testing import MemoryLog
 
 MODEL = {"use": "quantile", "after": 20}
 
@@ -283,6 +284,19 @@ def test_unlearn_leaves_a_record_out_as_if_it_had_never_come():
     fold(other, *({"features": x} for at, (x, _) in enumerate(rows(200)) if not 50 <= at < 60 and at != 13))
     assert made.champion.updates == 189
     assert made.champion.digest == other.champion.digest
+
+
+@pytest.mark.parametrize(
+    "model", ["quantile", "seasonal", "one_class_svm", {"use": "half_space_trees", "window_size": 10, "trees": 2}]
+)
+def test_a_fold_that_is_taken_up_at_any_position_ends_the_same(model):
+    log = MemoryLog(task(model=model, threshold=0.6, wait="30s"))
+    for number, (x, strange) in enumerate(rows(40)):
+        question, label = {"id": f"r{number}", "features": x}, {"id": f"r{number}", "label": strange}
+        parts = [[{"features": x}], [question], [question, label], [label, question], [question | label]][number % 5]
+        for part in parts:
+            log.append(part, timestamp=1_000 * number)
+    log.check_restarts()
 
 
 # Models.
