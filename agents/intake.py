@@ -11,6 +11,7 @@ from headrace.agents.outlet import CUT, headers_of_cut
 from headrace.agents.rejected import pack_rejected
 from headrace.agents.source_context import SourceContext
 from headrace.learning.errors import HeadraceError, RecordError, TopicError
+from headrace.learning.plain import plain_failure
 from headrace.learning.records.mark import KafkaMessage, Mark
 from headrace.tables.kafka.appender import NewMessage
 
@@ -164,7 +165,7 @@ class Intake(OrderedPartition):
         """
         error = await super().guard(work)
         if self.status == "live":
-            self.error = None if error is None else f"the broker failed: {error!r}"
+            self.error = None if error is None else f"the broker failed: {plain_failure(error)}"
         if error is not None:
             await asyncio.sleep(self.context.pace.retry)
         return error

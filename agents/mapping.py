@@ -9,6 +9,7 @@ import msgspec
 from headrace.agents.expressions import Expression, compile_expression
 from headrace.learning.codes import RefusalCode
 from headrace.learning.errors import MissingFeatureError, RecordError
+from headrace.learning.plain import plain
 from headrace.learning.records import DEPTH_MAX, ROWS_MAX, Reader, framed, is_deeper, recognise
 from headrace.learning.records.mark import KafkaMessage
 from headrace.learning.records.schema import LARGEST
@@ -115,7 +116,7 @@ class Mapping:
         try:
             line = msgspec.json.encode(mapped.parts)
         except (TypeError, ValueError, OverflowError, RecursionError) as error:
-            raise _error(f"the record is nothing that JSON can hold: {error}.", "Correct the mapping.") from None
+            raise _error(f"the record is nothing that JSON can hold: {plain(error)}.", "Correct the mapping.") from None
         try:
             self.reader.read_record(line)
         except MissingFeatureError as error:
@@ -298,7 +299,7 @@ def decode(value: bytes) -> Json:
         return msgspec.json.decode(text)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         hint = recognise(value, flat=False) or (
-            f"the message is not JSON: {str(error).rstrip('.')}.",
+            f"the message is not JSON: {plain(error)}.",
             "Send one JSON document.",
         )
         raise _error(*hint, "not_json") from None

@@ -1,9 +1,9 @@
 """A catalogue: a table of the names that a user may write in settings or records."""
 
-import difflib
 from collections.abc import Mapping
 from typing import TypeVar
 
+from headrace.learning.near import nearest
 from headrace.learning.task import Kind
 
 T = TypeVar("T")
@@ -41,9 +41,8 @@ class Catalogue(dict[str, T]):
         """Return the cause and the remedy of an error about an unknown name."""
         return f"there is no {self.noun} '{name}'.", self._suggest(name) or f"There are {', '.join(self)}."
 
-    def _suggest(self, name: str) -> str | None:
-        near = difflib.get_close_matches(name, self, 1)
-        return f"Did you mean '{near[0]}'?" if near else None
+    def _suggest(self, name: str) -> str:
+        return nearest(name, self)
 
 
 class KindCatalogue(Catalogue[Mapping[Kind, T]]):

@@ -1,6 +1,5 @@
 """Parameters of models, detectors and reactions: their ranges, and how something is built with those that a user has written."""
 
-import difflib
 import inspect
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, TypeVar
@@ -9,6 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from headrace.learning.errors import HeadraceError
+from headrace.learning.near import nearest
 
 Made = TypeVar("Made")
 
@@ -68,8 +68,7 @@ def check_parameters(
             if any(other.kind is inspect.Parameter.VAR_KEYWORD for other in known.values()):
                 checked[parameter] = value
                 continue
-            near = difflib.get_close_matches(parameter, known, 1)
-            remedy = f"Did you mean '{near[0]}'?" if near else f"It takes {', '.join(known) or 'none'}."
+            remedy = nearest(parameter, known) or f"It takes {', '.join(known) or 'none'}."
             raise error(f"{what} has no parameter '{parameter}'.", remedy)
         wanted = known[parameter].annotation
         try:

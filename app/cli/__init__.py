@@ -1,5 +1,6 @@
 """The command line: one file for each command, which is imported when the command is called."""
 
+import logging
 import sys
 from importlib import import_module
 from typing import NamedTuple, cast
@@ -97,6 +98,8 @@ def main() -> None:
     """Run a command. Exit status: 0 success, 1 failure, 2 wrong usage or settings."""
     from headrace.app.cli.terminal import printable, say
 
+    # Without a handler Python prints the warnings of Kafka's client to stderr, in front of the error that says the same.
+    logging.getLogger("aiokafka").addHandler(logging.NullHandler())
     try:
         # click returns the exit status of a command as a number
         status = headrace(prog_name="headrace", standalone_mode=False)

@@ -29,6 +29,7 @@ from headrace.app.limits import descriptor_limit, needed_descriptors
 from headrace.app.settings import Settings, import_from, load
 from headrace.learning.errors import BrokerError, HeadraceError
 from headrace.learning.fold.finding import Finding
+from headrace.learning.plain import plain_failure
 from headrace.learning.task import Json, Kind
 from headrace.tables.kafka.clients import Brokers
 
@@ -196,7 +197,7 @@ def check_broker(settings: Settings) -> Iterator[Finding]:
     except HeadraceError as error:
         yield Finding("broker", "fault", error.what, error.remedy)
     except (KafkaError, OSError) as error:
-        yield Finding("broker", "fault", f"the broker at {brokers} failed: {error!r}", "Look at its log.")
+        yield Finding("broker", "fault", f"the broker at {brokers} failed: {plain_failure(error)}", "Look at its log.")
 
 
 async def _ask_broker(settings: Settings, brokers: Brokers) -> list[Finding]:

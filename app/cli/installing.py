@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaError
 from headrace.app.cli.control import send_control
 from headrace.app.settings import Settings
 from headrace.learning.errors import BrokerError
+from headrace.learning.plain import plain_failure
 from headrace.learning.task import Json, Task, Value
 from headrace.tables.changelog import Changelog, KafkaChangelog
 from headrace.tables.kafka.topics import prepare, topics_of
@@ -79,7 +80,7 @@ async def _write(settings: Settings, task: Task, made: Made, shards: Iterable[in
     try:
         await write_model(changelog, made, shards, name)
     except (KafkaError, OSError) as error:
-        what = f"the broker at {settings.brokers} failed: {error!r}. Nothing is installed."
+        what = f"the broker at {settings.brokers} failed: {plain_failure(error)}. Nothing is installed."
         raise BrokerError(what, "Look at the broker, and try again.") from None
     finally:
         await changelog.stop()

@@ -1,12 +1,12 @@
 """`headrace key`: makes an API key."""
 
-import difflib
 import secrets
 
 import click
 
 from headrace.app.cli.terminal import say
 from headrace.app.keys import NAME, ROLES, digest_of
+from headrace.learning.near import nearest
 
 
 @click.command()
@@ -24,8 +24,7 @@ def key(name: str, roles: str) -> None:
         raise click.UsageError(f"'{name}' is no name for a key. {form}")
     for role in roles.split(","):
         if role not in ROLES:
-            near = difflib.get_close_matches(role, ROLES, 1)
-            hint = f"Did you mean '{near[0]}'?" if near else f"Roles: {', '.join(ROLES)}."
+            hint = nearest(role, ROLES) or f"Roles: {', '.join(ROLES)}."
             raise click.UsageError(f"'{role}' is no role. {hint}")
     secret = secrets.token_urlsafe(32)
     say(f"{name} {roles} {digest_of(secret).hex()}")

@@ -1,7 +1,6 @@
 """`headrace export` and `headrace import`: one version as one file."""
 
 import asyncio
-import difflib
 import json
 import time
 from pathlib import Path
@@ -17,6 +16,8 @@ from headrace.app.cli.options import as_json, task_of, with_settings
 from headrace.app.cli.terminal import say, say_json
 from headrace.app.settings import Settings
 from headrace.learning.errors import BrokerError, PackageError, VersionError
+from headrace.learning.near import nearest
+from headrace.learning.plain import plain_failure
 from headrace.learning.snapshot.package import FILE_MAX, Head, pack, peek, read_model, unpack
 from headrace.learning.task import Json, Task
 from headrace.learning.versions import Version
@@ -98,8 +99,7 @@ def find_version(settings: Settings, task: Task, name: str) -> tuple[int, Versio
     """
     stored = {one["id"]: one for one in ask(settings, "GET", f"/v1/{task.name}/versions")["versions"]}
     if name not in stored:
-        near = difflib.get_close_matches(name, stored, 1)
-        hint = f"Did you mean '{near[0]}'?" if near else "See headrace versions."
+        hint = nearest(name, stored) or "See headrace versions."
         raise AnswerError(f"there is no version '{name}' of {task.name}.", hint)
     one = stored[name]
     known: dict[str, Json] = {field: one[field] for field in Version._fields if field in one}
@@ -156,6 +156,8 @@ async def _find_model(settings: Settings, task: Task, partition: int, version: V
             await asyncio.sleep(LOOK_SECONDS)
         return encoding
     except (KafkaError, OSError) as error:
-        raise BrokerError(f"the broker at {settings.brokers} failed: {error!r}.", "Look at the broker.") from None
+        raise BrokerError(
+            f"the broker at {settings.brokers} failed: {plain_failure(error)}.", "Look at the broker."
+        ) from None
     finally:
         await changelog.stop()

@@ -16,6 +16,7 @@ from headrace.app.command import fix_hash_seed
 from headrace.app.settings import Settings
 from headrace.learning.effects import Effect
 from headrace.learning.errors import BrokerError
+from headrace.learning.plain import plain_failure
 from headrace.learning.task import Task
 from headrace.tables.changelog import KafkaChangelog
 from headrace.tables.kafka.log import KafkaEventLog
@@ -48,7 +49,7 @@ def telling_of_broker(settings: Settings) -> Iterator[None]:
         yield
     except (KafkaError, OSError) as error:
         raise BrokerError(
-            f"the broker at {settings.brokers} failed: {error!r}.",
+            f"the broker at {settings.brokers} failed: {plain_failure(error)}.",
             "Look at the broker, and try again.",
         ) from None
 

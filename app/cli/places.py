@@ -11,6 +11,7 @@ from headrace.agents.replay import ReplayError
 from headrace.app.cli.past import check_log
 from headrace.app.settings import Settings
 from headrace.learning.errors import BrokerError
+from headrace.learning.plain import plain_failure
 from headrace.learning.task import Task
 from headrace.tables.kafka.log import KafkaEventLog
 
@@ -105,7 +106,7 @@ def find_ranges(
         return asyncio.run(look())
     except (KafkaError, OSError) as error:
         raise BrokerError(
-            f"the broker at {settings.brokers} failed: {error!r}.", "Look at the broker, and try again."
+            f"the broker at {settings.brokers} failed: {plain_failure(error)}.", "Look at the broker, and try again."
         ) from None
 
 

@@ -21,6 +21,7 @@ from headrace.app.files.sample import SAMPLE_MAX, Sample, SampleSource
 from headrace.app.files.sources import Named, open_source
 from headrace.app.settings import Settings
 from headrace.learning.errors import BrokerError
+from headrace.learning.plain import plain_failure
 from headrace.learning.records import ROWS_MAX
 from headrace.learning.task import Task
 from headrace.tables.kafka.clients import Brokers
@@ -189,7 +190,7 @@ class Sender:
                 await self._await_acknowledged(0)
             except (KafkaError, OSError) as error:
                 await self._count_rest()
-                what = f"the broker at {self.brokers} failed: {error!r}. {self.summary} were acknowledged."
+                what = f"the broker at {self.brokers} failed: {plain_failure(error)}. {self.summary} were acknowledged."
                 raise BrokerError(what, "Look at the broker, then send the rest.") from None
 
     def _valid(self, samples: Iterator[Sample]) -> Iterator[Sample]:

@@ -11,6 +11,7 @@ import msgspec
 from headrace.app.access import Access
 from headrace.app.client.calls import Call, Result
 from headrace.app.client.errors import ClientError, UnexpectedAnswerError, UnreachableError, refusal
+from headrace.learning.plain import plain, plain_failure
 
 ADDRESS = "http://127.0.0.1:6066"
 """The default address of a worker."""
@@ -90,12 +91,12 @@ class Exchange:
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             shape = "a JSON list" if get_origin(call.gives) is list else "a JSON object"
             if isinstance(error, msgspec.ValidationError) and get_origin(call.gives) is not dict:
-                shape += f" of the expected shape: {error}"
+                shape += f" of the expected shape: {plain(error)}"
             raise self._unexpected(shape) from error
 
     def unreachable(self, error: httpx.RequestError) -> UnreachableError:
         """Return the error to raise if no response comes."""
-        reason = str(error) or type(error).__name__
+        reason = plain_failure(error)
         return UnreachableError(f"no worker answers at {self.address}: {reason}.", "Start one: headrace worker.")
 
     def _unexpected(self, shape: str) -> UnexpectedAnswerError:

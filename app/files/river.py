@@ -1,7 +1,6 @@
 """Samples from the data sets that come with River."""
 
 import datetime as dt
-import difflib
 import inspect
 from collections.abc import Iterator
 from typing import Any
@@ -10,6 +9,7 @@ import click
 import msgspec
 
 from headrace.app.files.sample import Sample, SampleSource, checked
+from headrace.learning.near import nearest
 from headrace.learning.records import Reader
 from headrace.learning.task import Task
 
@@ -20,8 +20,7 @@ def open_river(name: str, task: Task, key: str | None) -> SampleSource:
 
     known = [name for name, value in inspect.getmembers(datasets, inspect.isclass) if name not in ("base", "synth")]
     if name not in known:
-        near = difflib.get_close_matches(name, known, 1)
-        hint = f"Did you mean '{near[0]}'?" if near else f"There are {', '.join(known)}."
+        hint = nearest(name, known) or f"There are {', '.join(known)}."
         raise click.UsageError(f"River has no data set '{name}'. {hint}")
     dataset: Any = getattr(datasets, name)()
     if not getattr(dataset, "is_downloaded", True):

@@ -1,7 +1,6 @@
 """A table: named columns and rows of cells, whatever kind of file they come from."""
 
 import csv
-import difflib
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
@@ -14,6 +13,7 @@ from headrace.app.files.dialect import BLANKS, Dialect, find_dialect
 from headrace.app.files.encodings import STRAY, check_encoding, find_encoding, open_text
 from headrace.app.files.numbers import read_number
 from headrace.app.files.opening import HEAD, Stream
+from headrace.learning.near import nearest
 
 SAMPLED = 1_000
 """The number of rows by which a table is judged before it is read."""
@@ -102,8 +102,7 @@ class Table:
         """Raise a usage error, which names the nearest column, if a column that has a role is not there. None: no column has it."""
         for option, name in (("label", label), ("id", id_), ("key", key), ("time", time)):
             if name is not None and name not in self.places:
-                near = difflib.get_close_matches(name, self.places, 1)
-                hint = f"Did you mean '{near[0]}'?" if near else f"Columns: {', '.join(list(self.places)[:50])}."
+                hint = nearest(name, self.places) or f"Columns: {', '.join(list(self.places)[:50])}."
                 raise click.UsageError(f"there is no column '{name}' ({self.dashes}{option}). {hint}")
 
 

@@ -8,6 +8,7 @@ from msgspec import UNSET, Meta, UnsetType
 from headrace.app.caller import Caller
 from headrace.app.contract import TaskFeatures
 from headrace.app.serving.refused import RequestRefused
+from headrace.learning.plain import plain
 from headrace.learning.records import Id, refuse_duplicate_keys
 from headrace.learning.records.schema import find_bad_feature
 
@@ -88,14 +89,14 @@ def explain(body: bytes, error: Exception, *, many: bool = False) -> RequestRefu
     try:
         loose = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
-        what = f"the body is not JSON: {str(problem).rstrip('.')}."
+        what = f"the body is not JSON: {plain(problem)}."
         return RequestRefused("malformed", "not_json", what, "Send JSON with finite numbers.")
     for question in loose if isinstance(loose, list) else [loose]:
         if isinstance(question, dict) and (bad := find_bad_feature(question.get("features", {}))):
             return RequestRefused("invalid", "feature", bad.what, bad.remedy)
     shape = '{"features": {...}, "id"?, "key"?, "log"?, "min_position"?, "wait_s"?}'
     remedy = f"Send a list, each like {shape}." if many else f"Send {shape}."
-    return RequestRefused("invalid", "shape", f"the body is not of the right shape: {error}.", remedy)
+    return RequestRefused("invalid", "shape", f"the body is not of the right shape: {plain(error)}.", remedy)
 
 
 def _count_keys(question: Question) -> int:

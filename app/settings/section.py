@@ -1,6 +1,5 @@
 """Reads one table of `headrace.toml` into its struct, and makes the errors for wrong settings."""
 
-import difflib
 import re
 from pathlib import Path
 from typing import Literal, TypeVar, get_args, get_origin, get_type_hints
@@ -8,6 +7,8 @@ from typing import Literal, TypeVar, get_args, get_origin, get_type_hints
 import msgspec
 
 from headrace.learning.errors import SettingsError
+from headrace.learning.near import nearest
+from headrace.learning.plain import plain
 
 TableT = TypeVar("TableT", bound=msgspec.Struct)
 
@@ -36,11 +37,9 @@ def read_section(
     except msgspec.ValidationError as error:
         what, _, at = str(error).partition(" - at `$")
         at = at.rstrip("`")
-        if "matching regex" in what:
-            what = "It is not in the expected form"  # the example in the remedy shows the form
-        raise wrong_value(
-            path, where + at, f"is wrong: {what[0].lower()}{what[1:]}", _unquoted(raw, what, at) or _remedy(shape, at)
-        ) from None
+        said = plain(what).replace("an object", "a table")
+        remedy = _unquoted(raw, what, at) or _remedy(shape, at)
+        raise wrong_value(path, where + at, f"is wrong: {said}", remedy) from None
 
 
 def _unquoted(raw: dict[str, object], what: str, at: str) -> str:
@@ -70,11 +69,10 @@ def _remedy(shape: type[msgspec.Struct], at: str) -> str:
 
 def unknown_key(path: Path, where: str, key: str, known: list[str]) -> SettingsError:
     """Make the error for an unknown key, which suggests the nearest known key."""
-    near = difflib.get_close_matches(key, known, 1)
-    remedy = f"Did you mean '{near[0]}'?" if near else f"Known here: {', '.join(known)}."
+    remedy = nearest(key, known) or f"Known here: {', '.join(known)}."
     return SettingsError(f"{path}: unknown key '{where + '.' if where else ''}{key}'.", remedy)
 
 
 def wrong_value(path: Path, key: str, what: str, remedy: str) -> SettingsError:
     """Make the error for a setting with a wrong value."""
-    return SettingsError(f"{path}: '{key}' {what}.", remedy)
+    return SettingsError(f"{path}: '{key}' {plain(what)}.", plain(remedy))

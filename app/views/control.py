@@ -18,6 +18,7 @@ from headrace.app.views.resource import Resource
 from headrace.learning.acts.job import Job
 from headrace.learning.commands import COMMANDS
 from headrace.learning.commands.define import Define, check_model, check_spec
+from headrace.learning.plain import plain
 from headrace.learning.promises import Install
 from headrace.learning.records import Id, refuse_duplicate_keys
 from headrace.learning.task import Json, Task
@@ -54,11 +55,11 @@ class Control(Resource):
             loose = msgspec.json.decode(body, type=dict[str, Json])
             asked = msgspec.convert(loose, ControlRecord)
         except msgspec.ValidationError as error:
-            raise Problem(422, "control", f"this is no control record: {error}.", 'Send {"control": ...}.') from None
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise Problem(
-                400, "not_json", f"the body is not JSON: {str(error).rstrip('.')}.", "Send an object."
+                422, "control", f"this is no control record: {plain(error)}.", 'Send {"control": ...}.'
             ) from None
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            raise Problem(400, "not_json", f"the body is not JSON: {plain(error)}.", "Send an object.") from None
         refuse_duplicate_keys(body)
         partitions = self._choose(served.task, asked)
         record = {name: value for name, value in loose.items() if name not in ("partitions", "wait_s")}

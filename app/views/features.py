@@ -15,6 +15,7 @@ from headrace.app.encodings import read_body
 from headrace.app.errors import Problem
 from headrace.app.serving.request_appender import APPEND_SECONDS
 from headrace.app.views.resource import Resource
+from headrace.learning.plain import plain, plain_failure
 from headrace.learning.records import refuse_duplicate_keys
 from headrace.learning.task import Json, Value
 from headrace.tables.enricher import Enricher
@@ -50,7 +51,7 @@ class StoredFeatures(Resource):
             detail = "the body is not a JSON object."
             raise Problem(422, "not_an_object", detail, 'Send {"name": value, ...}.') from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            detail = f"the body is not JSON: {str(error).rstrip('.')}."
+            detail = f"the body is not JSON: {plain(error)}."
             raise Problem(400, "not_json", detail, "Send JSON with finite numbers.") from None
         refuse_duplicate_keys(body)
         for name in loose:
@@ -95,6 +96,6 @@ class StoredFeatures(Resource):
         try:
             offset = await asyncio.wait_for(enricher.store.write(key, features), APPEND_SECONDS)
         except (KafkaError, OSError) as error:
-            detail = f"the broker did not take it: {error!r}. It may be in the topic."
+            detail = f"the broker did not take it: {plain_failure(error)}. It may be in the topic."
             raise Problem(503, "broker", detail, "Send it again: it replaces itself.", {"Retry-After": "1"}) from None
         return self.answer(Appended([At(0, offset)]), status=202)

@@ -14,6 +14,7 @@ from headrace.app.serving.question import BATCH_MAX
 from headrace.app.serving.served_task import ServedTask
 from headrace.app.views.resource import Resource
 from headrace.learning.errors import RecordError
+from headrace.learning.plain import plain
 from headrace.learning.records import Id, Record, SourcePosition, Time, refuse_duplicate_keys
 from headrace.learning.task import Json, Task
 
@@ -50,7 +51,7 @@ class Samples(Resource):
             loose = msgspec.json.decode(body)
             refuse_duplicate_keys(body)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            problem = f"the body is not JSON: {str(error).rstrip('.')}."
+            problem = f"the body is not JSON: {plain(error)}."
             raise Problem(400, "not_json", problem, f"Send a {self.noun} or a list of them.") from None
         records = loose if isinstance(loose, list) else [loose]
         if not 1 <= len(records) <= BATCH_MAX:

@@ -13,6 +13,7 @@ from headrace.learning.fold.event_time import settle
 from headrace.learning.fold.expiry import pass_time
 from headrace.learning.fold.learn import learn_rows
 from headrace.learning.fold.parts import LearnerParts
+from headrace.learning.plain import plain
 from headrace.learning.promises import Install
 from headrace.learning.records import Control
 from headrace.learning.state import remember
@@ -33,7 +34,7 @@ def carry_out(parts: LearnerParts, turn: Turn, control: Control) -> None:
     try:
         arguments = msgspec.convert(control.arguments, command.arguments)
     except msgspec.ValidationError as error:
-        turn.refuse("control", f"the command '{control.command}': {str(error)[:200]}.")
+        turn.refuse("control", f"the command '{control.command}': {plain(error)[:200]}.")
         return
     if arguments.id is not None and arguments.id in state.controls:
         state.skipped += 1
@@ -47,7 +48,7 @@ def carry_out(parts: LearnerParts, turn: Turn, control: Control) -> None:
         did = command.act(state, turn, arguments)
     except (Refusal, SnapshotError) as refusal:
         did = f"refused: {refusal}"
-        turn.refuse("control", f"the command '{control.command}': {refusal}")
+        turn.refuse("control", f"the command '{control.command}': {plain(refusal)}")
     if promise is not None:
         state.jobs.pop(promise, None)  # whatever came of it
     if arguments.id is not None:

@@ -1,6 +1,5 @@
 """Models: the catalogue of names, and the function that builds a model."""
 
-import difflib
 import importlib
 from collections.abc import Callable
 from typing import Any
@@ -33,6 +32,7 @@ from headrace.learning.models.quantile import quantile
 from headrace.learning.models.random_patches import srp
 from headrace.learning.models.seasonal import seasonal
 from headrace.learning.models.softmax import softmax
+from headrace.learning.near import nearest
 from headrace.learning.parameters import build_with
 from headrace.learning.task import Kind, Value, without_steps
 
@@ -165,8 +165,7 @@ def _import(name: str) -> Maker:
         raise ModelError(what, "Correct the module or its name.") from error
     if make is None:
         known = [known for known, value in vars(imported).items() if callable(value) and not known.startswith("_")]
-        near = difflib.get_close_matches(function, known, 1)
-        remedy = f"Did you mean '{near[0]}'?" if near else "Name a function that returns a River estimator."
+        remedy = nearest(function, known) or "Name a function that returns a River estimator."
         raise ModelError(f"the module '{module}' has no function '{function}'.", remedy)
     if not callable(make):
         raise ModelError(f"'{name}' is not a function.", "Name a function that returns a River estimator.")

@@ -10,6 +10,7 @@ from msgspec import UNSET, UnsetType
 
 from headrace.learning.codes import RefusalCode
 from headrace.learning.errors import RecordError
+from headrace.learning.plain import plain
 from headrace.learning.prediction import Served
 from headrace.learning.records.foreign import recognise
 from headrace.learning.records.schema import CheckedFeatures, Number, Schema, Text, Whole, find_bad_feature
@@ -188,11 +189,11 @@ class Reader:
             loose = msgspec.json.decode(line)
         except msgspec.ValidationError as problem:
             raise _error(
-                "not_json", f"the record has a value that cannot be read: {problem}.", "Send finite numbers."
+                "not_json", f"the record has a value that cannot be read: {plain(problem)}.", "Send finite numbers."
             ) from None
         except (msgspec.DecodeError, UnicodeDecodeError) as problem:
             raise _error(
-                "not_json", f"the record is not JSON: {str(problem).rstrip('.')}.", "Send one JSON object a line."
+                "not_json", f"the record is not JSON: {plain(problem)}.", "Send one JSON object a line."
             ) from None
         if not isinstance(loose, dict):
             raise _error("not_an_object", "the record is not a JSON object.", 'Send {"features": {...}, "label": ...}.')
@@ -208,7 +209,7 @@ class Reader:
             raise bad
         if found := find_bad_part(loose):
             raise _error("shape", f"the record is not of the right shape: {found[0]}", found[1])
-        shown = str(error)[:200]  # it may quote a key of any length
+        shown = plain(error)[:200]  # it may quote a key of any length
         raise _error("shape", f"the record is not of the right shape: {shown}.", 'See "Records" in docs/formats.md.')
 
     def _refuse_label(self, label: object) -> NoReturn:

@@ -1,9 +1,10 @@
 """Says in plain words what is wrong with a record, for people who know JSON and not Python."""
 
-import difflib
 from collections.abc import Iterable
 
 import msgspec
+
+from headrace.learning.near import NEAR_FEATURE, nearest
 
 SHOWN = 80
 """The most characters of a value that are shown."""
@@ -44,8 +45,8 @@ def near(name: str, known: Iterable[str]) -> str:
     names = list(known)
     if len(name) > SHOWN or len(names) > NEAR_NAMES:
         return ""
-    found = difflib.get_close_matches(name, names, 1, 0.7)
-    return f" Did you mean '{found[0]}'?" if found else ""
+    found = nearest(name, names, NEAR_FEATURE)
+    return f" {found}" if found else ""
 
 
 def noun(value: object) -> str:

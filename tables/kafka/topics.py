@@ -12,6 +12,7 @@ from aiokafka.errors import InvalidPartitionsError, KafkaError, for_code
 
 from headrace.learning.codes import ErrorCode
 from headrace.learning.errors import BrokerError, TopicError
+from headrace.learning.plain import plain_failure
 from headrace.learning.task import Task
 from headrace.tables.kafka.clients import Brokers
 from headrace.tables.kafka.metadata import TopicDescription, find_topics
@@ -176,7 +177,7 @@ async def _add_partitions(admin: AIOKafkaAdminClient, topics: list[Topic]) -> No
     except KafkaError as error:
         named = ", ".join(f"{name} {count}" for name, count in lacking.items())
         raise TopicError(
-            f"partitions cannot be added: {error!r}. Needed are: {named}.",
+            f"partitions cannot be added: {plain_failure(error)}. Needed are: {named}.",
             "Add them by hand (kafka-topics.sh --alter --partitions), or grant the right to.",
         ) from None
 
@@ -300,7 +301,8 @@ async def connect(brokers: Brokers | str) -> AIOKafkaAdminClient:
     except (KafkaError, OSError) as error:
         await admin.close()
         raise BrokerError(
-            f"the broker at {brokers} cannot be reached: {error}.", "Start it (`headrace broker`), or set broker.url."
+            f"the broker at {brokers} cannot be reached: {plain_failure(error)}.",
+            "Start it (`headrace broker`), or set broker.url.",
         ) from None
     return admin
 

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import harness
 import pytest
+from plainness import foreign
 from served import DECLARED
 from served import HOSTILE as TASK
 
@@ -122,6 +123,7 @@ def test_hundreds_of_hostile_requests_are_refused_with_a_reason_and_change_nothi
         assert problem["status"] == status, shown
         assert problem["code"], shown
         assert problem["detail"], shown
+        assert foreign(problem["detail"]) is None, shown
     time.sleep(0.5)
     (after,) = client.status(TASK).shards
     assert (after.position, after.digest) == (before.position, before.digest)

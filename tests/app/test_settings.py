@@ -6,6 +6,7 @@ import sys
 
 import pytest
 import structlog
+from plainness import foreign
 from rich.pretty import pretty_repr
 
 from headrace.app.cli.doctor import check_settings
@@ -94,13 +95,13 @@ WRONG = {
     ),
     "source without a topic": (
         f"{TASK}[[tasks.ads.sources]]\nfeatures = 'x'",
-        "'tasks.ads.sources[0]' is wrong: object missing required field `topic`",
+        "'tasks.ads.sources[0]' is wrong: 'topic' is missing",
         "",
     ),
     "source that gives nothing": (f"{TASK}[[tasks.ads.sources]]\ntopic = 'clicks'", "needs features or label", ""),
     "more labels than a task may have": (
         f"[tasks.ads]\nkind = 'multiclass'\nlabels = {list(range(1_001))}",
-        "'tasks.ads.labels' is wrong: expected `array` of length <= 1000",
+        "'tasks.ads.labels' is wrong: a list of up to 1000 elements is expected",
         'See "Settings" in docs/reference.md',
     ),
     "a limit of no names": (f"{TASK}name_limit = 0", "'tasks.ads.name_limit' is wrong", ""),
@@ -130,9 +131,9 @@ WRONG = {
     "wrong type": (
         f"[worker]\nsnapshot_records = 'many'\n{TASK}",
         "'worker.snapshot_records' is wrong",
-        "expected `int`",
+        "a whole number is expected",
     ),
-    "too little": (f"[worker]\nsnapshot_records = 0\n{TASK}", "'worker.snapshot_records'", ">= 1"),
+    "too little": (f"[worker]\nsnapshot_records = 0\n{TASK}", "'worker.snapshot_records'", "a whole number from 1"),
     "no seconds": (f"[worker]\nsnapshot_seconds = 0.0\n{TASK}", "'worker.snapshot_seconds'", ""),
     "nan seconds": (f"[worker]\nsnapshot_seconds = nan\n{TASK}", "'worker.snapshot_seconds'", ""),
     "endless seconds": (f"[worker]\nsnapshot_seconds = inf\n{TASK}", "'worker.snapshot_seconds'", "seconds"),
@@ -168,8 +169,8 @@ WRONG = {
     "a type alone": (f"{TASK}[tasks.ads.features]\nprice = 'float'", "'tasks.ads.features.price'", "{ type ="),
     "a task's name": ("[tasks.'My Ads']\nkind = 'binary'", "'tasks.My Ads' is no name for a task", "lower-case"),
     "named twice": (f"{TASK}name = 'ads'", "'tasks.ads.name'", "table's own name"),
-    "no shards": (f"{TASK}partitions = 0", "'tasks.ads.partitions'", ">= 1"),
-    "a boolean for a number": (f"{TASK}partitions = true", "'tasks.ads.partitions'", "expected `int`"),
+    "no shards": (f"{TASK}partitions = 0", "'tasks.ads.partitions'", "a whole number from 1"),
+    "a boolean for a number": (f"{TASK}partitions = true", "'tasks.ads.partitions'", "a whole number is expected"),
     "unknown model": (f"{TASK}model = 'logstic'", "'tasks.ads.model'", "Did you mean 'logistic'?"),
     "a model of another kind": (f"{TASK}model = 'linear'", "'tasks.ads.model'", "not for binary tasks"),
     "unknown parameter": (
@@ -177,7 +178,11 @@ WRONG = {
         "'tasks.ads.model'",
         "Did you mean 'learning_rate'?",
     ),
-    "wrong parameter": (f"{TASK}model = {{ use = 'logistic', learning_rate = 'x' }}", "'tasks.ads.model'", "float"),
+    "wrong parameter": (
+        f"{TASK}model = {{ use = 'logistic', learning_rate = 'x' }}",
+        "'tasks.ads.model'",
+        "It takes a number.",
+    ),
     "no such module": (
         f"{TASK}model = 'nowhere_at_all:make'",
         "cannot be imported: No module named 'nowhere_at_all'",
@@ -273,6 +278,7 @@ def test_what_is_wrong_is_refused_by_file_key_and_remedy(tmp_path, name):
     assert "headrace.toml" in message
     assert key in message
     assert remedy in message
+    assert foreign(message) is None
     assert caught.value.remedy
 
 

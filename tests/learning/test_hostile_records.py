@@ -9,6 +9,7 @@ from functools import cache
 from types import SimpleNamespace
 
 import pytest
+from plainness import foreign
 from thorough import IS_THOROUGH, only_thorough, some
 
 from headrace.learning.effects import Quarantined
@@ -339,6 +340,7 @@ def check(learner, value, code=None):
     assert refused.code
     assert refused.reason
     assert code is None or refused.code == code, refused.reason[:200]
+    assert foreign(refused.reason) is None
     assert len(refused.reason.encode()) < 1_000, "the reason is for people, and must be one that can be told"
     assert (refused.offset, refused.row, refused.key) == (position, 0, b"\xff\x00key")
     assert refused.id == f"{learner.task.name}/0/{position}/0/0"

@@ -163,7 +163,7 @@ def test_a_message_of_too_many_rows_is_refused_as_one():
 def test_a_reason_says_what_is_wrong_and_what_to_do():
     known = Reader(Task(name="ads", kind="binary", features={"price": Feature(max=100)}))
     for value, reader, code, reason in [
-        (b"{", BINARY, "not_json", "the record is not JSON: Input data was truncated. Send one JSON object a line."),
+        (b"{", BINARY, "not_json", "the record is not JSON: it ends too early. Send one JSON object a line."),
         (b"[]", BINARY, "not_an_object", 'the record is not a JSON object. Send {"features": {...}, "label": ...}.'),
         (b'{"id":"a","id":"a"}', BINARY, "duplicate_key", "the key 'id' stands twice. Send each key once."),
         (b'{"id":"a"}', BINARY, "incomplete", "the record has neither 'features' nor 'label'. Send both, or one with an id."),
