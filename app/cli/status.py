@@ -1,10 +1,15 @@
 """`headrace status`: shows the status of the shards."""
 
+import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
+from typing import Literal
 
 import click
-from rich.console import Group
+from rich.console import Group, RenderableType
+from rich.live import Live
 from rich.table import Table
 
 from headrace.app.cli.client import ask
@@ -18,6 +23,15 @@ COLUMNS = ("shard", "state", "position", "lag", "updates", "waiting", "quarantin
 FOLDED = ("digest", "quarantined", "waiting", "updates", "lag")
 """The columns that become lines below the table on a narrow terminal, in this order."""
 
+LEFT = ("task", "kind", "state", "shards", "digest")
+
+OVERVIEW = ("task", "kind", "shards", "lag", "updates", "quarantined", "metric")
+LESS = ("kind", "updates", "metric", "quarantined", "lag")
+"""The columns of the overview that a narrow terminal has no room for, the least important first."""
+
+NAME_WIDTH = 24
+WATCH_SECONDS = 2.0
+
 MAIN = ("accuracy", "mae")
 """What is shown of a baseline."""
 
@@ -25,17 +39,71 @@ MAIN = ("accuracy", "mae")
 @click.command()
 @asking
 @click.argument("task", required=False)
+@click.option("--watch", is_flag=True, help="Show it anew every two seconds, until Ctrl-C.")
 @as_json
-def status(settings: Settings, task: str | None, as_json: bool) -> None:
-    """Show position, updates, digest and metrics of the worker's shards, of one task or of all."""
+def status(settings: Settings, task: str | None, *, watch: bool, as_json: bool) -> None:
+    """Show position, updates, digest and metrics of the worker's shards of TASK; without TASK, a row for each of several tasks."""
+    if watch and as_json:
+        raise click.UsageError("--watch is for people. For programs, ask again, or read GET /metrics.")
     names = [task_of(settings, task).name] if task else sorted(settings.tasks)
-    statuses = [ask(settings, "GET", f"/v1/{name}") for name in names]
+
+    def look() -> list[dict[str, Json]]:
+        return [ask(settings, "GET", f"/v1/{name}") for name in names]
+
+    def shown(width: int) -> RenderableType:
+        return as_table(look()[0], width) if len(names) == 1 else as_overview(look(), width)
+
     if as_json:
+        statuses = look()
         say_json(statuses[0] if task else statuses)
         return
     console = Screen()
+    if not watch or not console.is_terminal:
+        console.print(shown(console.width))
+        return
+    with suppress(KeyboardInterrupt), Live(shown(console.width), console=console, auto_refresh=False) as live:
+        while True:
+            time.sleep(WATCH_SECONDS)
+            live.update(shown(console.width), refresh=True)
+
+
+def as_overview(statuses: Sequence[dict[str, Json]], width: int) -> Group:
+    """Format the answers for several tasks: a row for each, and below a line for each thing that somebody should look at.
+
+    Figures are those of all shards that the worker knows; the metric is the champion's accuracy, or its mean absolute error.
+    """
+    rows: list[dict[str, str]] = []
+    notes: list[str] = []
     for answer in statuses:
-        console.print(as_table(answer, console.width))
+        name, shards = answer["task"], answer["shards"]
+        folded = [shard for shard in shards if "position" in shard]
+        states = Counter(shard["state"] for shard in shards)
+        known = [shard for shard in folded if shard["end"] is not None]
+        arms = (answer.get("overall") or {}).get("arms", {})
+        metrics = arms["champion"]["metrics"] if "champion" in arms else {}
+        figure = next((f"{one} {metrics[one]:.4f}" for one in MAIN if isinstance(metrics.get(one), float)), "")
+        rows.append(
+            {
+                "task": name,
+                "kind": answer["kind"],
+                "shards": ", ".join(f"{count} {state}" for state, count in states.items()) or "none yet",
+                "lag": str(sum(max(0, shard["end"] - shard["position"]) for shard in known)) if known else "?",
+                "updates": str(sum(shard["updates"] for shard in folded)),
+                "quarantined": str(sum(shard["quarantined"] for shard in folded)),
+                "metric": figure,
+            }
+        )
+        if answer.get("error"):
+            notes.append(f"{name} is stopped: {answer['error']}")
+        notes += [f"{name}, shard {shard['partition']}: {shard['error']}" for shard in shards if shard.get("error")]
+        parts = answer.get("sources", {}).get("partitions", ())
+        notes += [f"{name}, source {one['topic']}/{one['partition']}: {one['error']}" for one in parts if one["error"]]
+    columns = list(OVERVIEW)
+    measured = [row | {"task": row["task"][:NAME_WIDTH]} for row in rows]  # a longer name is folded
+    for column in LESS:
+        if needed_width(_table("", measured, columns)) > width:
+            columns.remove(column)
+    return Group(_table("", rows, columns), *notes, "headrace status TASK shows the shards, arms and sources of one.")
 
 
 def as_table(answer: dict[str, Json], width: int) -> Group:
@@ -164,9 +232,10 @@ def describe_placement(placement: dict[str, Json] | None) -> str:
 
 
 def _table(title: str, rows: list[dict[str, str]], columns: Sequence[str]) -> Table:
-    table = Table(title=title, title_justify="left")
+    table = Table(title=title or None, title_justify="left")
     for column in columns:
-        table.add_column(column, justify="left" if column in ("state", "digest") else "right", no_wrap=True)
+        side: Literal["left", "right"] = "left" if column in LEFT else "right"
+        table.add_column(column, justify=side, no_wrap=column != "task", overflow="fold")
     for row in rows:
         table.add_row(*(row.get(column, "") for column in columns))
     return table
