@@ -19,11 +19,14 @@ from headrace.learning.snapshot import digest, encode
 from headrace.learning.snapshot.header import FORMAT
 from headrace.learning.task import Task
 
-ROWS = 200
+ROWS = {"anomaly": 600}
+"""Of other kinds 200. Half-space trees are built after their first window."""
+
 STREAMS = {
     "binary": synth.Agrawal(seed=3),
     "multiclass": synth.RandomRBF(3, 3, n_classes=3, n_features=5),
     "regression": synth.Friedman(seed=3),
+    "anomaly": synth.Agrawal(seed=3),
 }
 PUBLISHED = {
     "binary logistic": "63a1112dd966c9b2698b9a5ac1fd7a4b5435779dc5e6d62b682b5575cbdf8da9",
@@ -65,6 +68,10 @@ PUBLISHED = {
     "regression experts": "cc61b99b4c7047baea7563331970fb2cd27f43ba2c4ad5a9f10cc2427bb5c912",
     "regression bagging": "9442f9e19ffff4b0eb1e0472f0d95593c60408a4d66c6a1e7a19bea5e8de4a03",
     "regression committee": "1f29d8e134410eda1172182cce91cdb53732de78ae76b26cdaac7337fef9909a",
+    "anomaly half_space_trees": "fa0900bd3fda78996d1b2c2d10a9bebedec5b202db837b254e1e70ef584d75fd",
+    "anomaly one_class_svm": "51e9af268e1e61580a48e1c5428b8ac7d6ab21ac23d7c9bea7f53f79f6555fe0",
+    "anomaly quantile": "ac6b6c2016e2b603a33a38b8fd9986924bd15b42a1e17d1ce89fc3fcaf0074dd",
+    "anomaly seasonal": "e095a62b45ed6ae2f282b690d15b3b73cbda5c4424cdd1b1fb19b5d88fcd24eb",
 }
 
 SINCE_312 = {
@@ -95,9 +102,9 @@ if sys.version_info >= (3, 12):
 def state_of(kind, name):
     """The state after some samples, and questions one of which waits."""
     learner = Learner(Task(name="t", kind=kind, model=name), 0)
-    for offset, (x, y) in enumerate(STREAMS[kind].take(ROWS)):
+    for offset, (x, y) in enumerate(STREAMS[kind].take(ROWS.get(kind, 200))):
         features = {str(feature): value for feature, value in x.items()}
-        label = bool(y) if kind == "binary" else y
+        label = bool(y) if kind in ("binary", "anomaly") else y
         record = {"features": features, "label": label} if offset % 9 else {"id": f"q{offset}", "features": features}
         value = json.dumps(record).encode()
         for _ in learner.fold(SimpleNamespace(offset=offset, timestamp=offset, key=None, value=value)):
