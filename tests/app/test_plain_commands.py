@@ -6,7 +6,11 @@ import sys
 
 import harness
 import pytest
+from click.testing import CliRunner
 from plainness import foreign
+
+from headrace.app.cli import COMMANDS
+from headrace.app.cli import headrace as group
 
 
 @pytest.mark.parametrize(
@@ -40,3 +44,15 @@ def test_a_command_that_finds_nobody_is_plain_about_it(tmp_path, words):
     assert foreign(said) is None
     assert f"127.0.0.1:{broker}" in said or f"127.0.0.1:{web}" in said
     assert words == ["doctor"] or len(done.stderr.splitlines()) == 1, "the error alone"
+
+
+@pytest.mark.parametrize("words", [[], *([name] for name in COMMANDS)], ids=lambda words: (words or ["headrace"])[0])
+def test_no_help_is_cut_or_passes_80_columns(words):
+    shown = CliRunner().invoke(group, [*words, "--help"], terminal_width=80).output
+    assert "Usage:" in shown
+    assert [line for line in shown.splitlines() if len(line) > 80] == []
+    assert [
+        line
+        for line in shown.splitlines()
+        if line.endswith("...") and "Usage:" not in line and "class, ..." not in line
+    ] == []
