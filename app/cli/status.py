@@ -81,6 +81,7 @@ def as_overview(statuses: Sequence[dict[str, Json]], width: int) -> Group:
         known = [shard for shard in folded if shard["end"] is not None]
         arms = (answer.get("overall") or {}).get("arms", {})
         metrics = arms["champion"]["metrics"] if "champion" in arms else {}
+        rejected = answer.get("sources", {}).get("rejected", 0)  # of a source, before there was a record
         figure = next((f"{one} {metrics[one]:.4f}" for one in MAIN if isinstance(metrics.get(one), float)), "")
         rows.append(
             {
@@ -89,7 +90,7 @@ def as_overview(statuses: Sequence[dict[str, Json]], width: int) -> Group:
                 "shards": ", ".join(f"{count} {state}" for state, count in states.items()) or "none yet",
                 "lag": str(sum(max(0, shard["end"] - shard["position"]) for shard in known)) if known else "?",
                 "updates": str(sum(shard["updates"] for shard in folded)),
-                "quarantined": str(sum(shard["quarantined"] for shard in folded)),
+                "quarantined": str(rejected + sum(shard["quarantined"] for shard in folded)),
                 "metric": figure,
             }
         )

@@ -37,6 +37,13 @@ def test_each_task_has_one_row_with_the_figures_of_all_its_shards():
     assert rows[0].replace("│", " ").split() == ["task-0", "binary", "2", "live", "4", "18", "2", "accuracy", "0.8750"]
 
 
+def test_rows_that_a_source_has_refused_count_as_quarantined():
+    (row,) = [
+        line for line in shown([answer("ads", sources={"rejected": 5, "partitions": []})]).splitlines() if "ads" in line
+    ]
+    assert row.replace("│", " ").split()[6] == "7"
+
+
 @pytest.mark.parametrize("width", [30, 60, 80, 200])
 @pytest.mark.parametrize("name", ["ads", "n" * 120])
 def test_nothing_passes_the_width_and_names_are_whole(width, name):
