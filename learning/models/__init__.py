@@ -87,7 +87,7 @@ def names_for(kind: Kind) -> list[str]:
     Examples
     --------
     >>> names_for("regression")
-    ['linear', 'hoeffding_regressor', 'mondrian_regressor', 'no_change', 'mean', 'online_linear', 'experts', 'bagging']
+    ['linear', 'hoeffding_regressor', 'mondrian_regressor', 'no_change', 'mean', 'online_linear', 'experts', 'bagging', 'committee']
     """
     return list(MODELS.of_kind(kind))
 
