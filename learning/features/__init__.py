@@ -22,7 +22,7 @@ from headrace.learning.features.steps import Steps
 from headrace.learning.features.target import Target
 from headrace.learning.features.text import Text
 from headrace.learning.parameters import build_with
-from headrace.learning.task import CROSSES, FEATURE, MISSING, Making, Value
+from headrace.learning.task import CROSSES, FEATURE, MISSING, Kind, Making, Value
 
 __all__ = ["FEATURES", "FILLS", "Features", "Fill", "Step", "Steps", "steps_of"]
 
@@ -53,13 +53,13 @@ FILLS: Catalogue[Callable[..., Fill]] = Catalogue(
 """Each way to stand in for a missing value that a feature may declare."""
 
 
-def steps_of(spec: Mapping[str, Value]) -> Steps | None:
-    """Make the steps that stand in what a model is made of; None if there are none.
+def steps_of(spec: Mapping[str, Value], kind: Kind = "binary") -> Steps | None:
+    """Make the steps that stand in what a model of a kind of task is made of; None if there are none.
 
     Raises
     ------
     ModelError
-        There is no such step, or a parameter is unknown or has a wrong value.
+        There is no such step, it is not for this kind of task, or a parameter is unknown or has a wrong value.
 
     Examples
     --------
@@ -76,7 +76,10 @@ def steps_of(spec: Mapping[str, Value]) -> Steps | None:
     for key, value in spec.items():
         if key.startswith(FEATURE):
             name = key.removeprefix(FEATURE)
-            steps[name] = _make(name, FEATURES, value)
+            step = steps[name] = _make(name, FEATURES, value)
+            if step.kinds is not None and kind not in step.kinds:
+                what = f"feature '{name}': its step is not for {kind} tasks, as it needs labels that are numbers or true and false."
+                raise ModelError(what, "Leave it out, or use hashed or one_hot.")
         elif key.startswith(MISSING):
             name = key.removeprefix(MISSING)
             fills[name] = _make(name, FILLS, value)

@@ -20,7 +20,7 @@ def cell_of(text: str, bits: int) -> int:
     >>> cell_of("Lisbon", bits=12)
     4040
     """
-    return mmh3.hash(text, signed=False) & ((1 << bits) - 1)
+    return mmh3.hash(text.encode("utf-8", "surrogatepass"), signed=False) & ((1 << bits) - 1)
 
 
 def text_of(value: Value) -> str:

@@ -18,12 +18,15 @@ class Step(base.Transformer):
     ----------
     takes
         The types of features that it takes, as in `Feature.type`.
+    kinds
+        The kinds of tasks that it is for; None: any.
     is_ready
         Whether what it gives are numbers for the model as they are. Otherwise they go the way of plain features: numbers are scaled for linear
         models, and strings get a column for each value.
     """
 
     takes: ClassVar[frozenset[str]] = frozenset(["float", "int", "bool", "string"])
+    kinds: ClassVar[frozenset[str] | None] = None
     is_ready: ClassVar[bool] = False
 
     @abstractmethod

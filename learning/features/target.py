@@ -37,6 +37,8 @@ class Target(Step):
     Micci-Barreca, "A preprocessing scheme for high-cardinality categorical attributes", 2001.
     """
 
+    kinds = frozenset(["binary", "regression"])
+
     def __init__(self, prior: Positive = 20.0, bits: Bits = 16):
         self.prior, self.bits = prior, bits
         self.count, self.mean = 0, 0.0

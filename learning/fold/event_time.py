@@ -8,7 +8,7 @@ from headrace.learning.effects import Effect
 from headrace.learning.fold.act import act
 from headrace.learning.fold.learn import learn_collected
 from headrace.learning.fold.parts import LearnerParts
-from headrace.learning.records import Record
+from headrace.learning.records import Record, Refused
 from headrace.learning.turn import Origin, Turn
 from headrace.learning.waiting.order import HeldRecord, Order
 
@@ -34,8 +34,11 @@ def settle(parts: LearnerParts, turn: Turn) -> Iterator[list[Effect]]:
     while parts.order is not None and (held := parts.order.release()) is not None:
         yield turn.take()
         turn.held = Origin(held.offset, held.row, held.key, held.line)
-        record = parts.reader.read_record(held.line)
-        assert isinstance(record, Record)
-        act(parts, turn, record)
+        (record,) = parts.reader.read(held.line)
+        if isinstance(record, Refused):  # the definition has changed since
+            turn.refuse(record.code, record.reason, record.value)
+        else:
+            assert isinstance(record, Record)
+            act(parts, turn, record)
         turn.held = None
         yield from learn_collected(parts, turn)

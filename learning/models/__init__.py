@@ -34,7 +34,7 @@ from headrace.learning.models.seasonal import seasonal
 from headrace.learning.models.softmax import softmax
 from headrace.learning.near import nearest
 from headrace.learning.parameters import build_with
-from headrace.learning.task import Kind, Value, without_steps
+from headrace.learning.task import NEGATIVES, Kind, Value, without_steps
 
 Maker = Callable[..., Any]
 
@@ -127,8 +127,19 @@ def build(spec: str | dict[str, Value], kind: Kind) -> Any:
     model = build_with(f"the model '{name}'", make, parameters, ModelError)
     if ":" in name:
         _check_model(name, model, kind)
-    steps = None if isinstance(spec, str) else steps_of(spec)
+    if not isinstance(spec, str):
+        _check_negatives(spec, kind)
+    steps = None if isinstance(spec, str) else steps_of(spec, kind)
     return model if steps is None else _with_steps(model, steps)
+
+
+def _check_negatives(spec: dict[str, Value], kind: Kind) -> None:
+    """Raise ModelError unless the share of negatives that a model learns, where there is one, can be."""
+    share = spec.get(NEGATIVES, 1.0)
+    if NEGATIVES in spec and kind != "binary":
+        raise ModelError(f"negatives is not for {kind} tasks.", "Leave it out.")
+    if type(share) not in (int, float) or not 0 < float(share) <= 1:
+        raise ModelError(f"negatives is {share!r}.", "It takes a share above 0 and up to 1.")
 
 
 def _with_steps(model: Any, steps: Steps) -> Prepared | PreparedDetector:

@@ -37,22 +37,23 @@ class ScaleAndTarget(base.Transformer):
     >>> for country, label in [("PT", True), ("ES", False)] * 50:
     ...     numbers = step.learn_transform_one({"country": country}, label)
     >>> [name for name in numbers]
-    ['country=ES', '=9==^country']
-    >>> numbers["=9==^country"] < 0 < step.transform_one({"country": "PT"})["=9==^country"]
+    ['country=ES', '=^country']
+    >>> numbers["=^country"] < 0 < step.transform_one({"country": "PT"})["=^country"]
     True
     """
 
     def __init__(self) -> None:
         self.scale = Scale()
+        self.scale_of_means = Scale()
         self.targets: dict[str, Target] = {}
 
     def transform_one(self, x: Features) -> Numbers:
         """Return the scaled features of a record, with the mean labels."""
-        return self.scale.transform_one(self._with_targets(x))
+        return self.scale.transform_one(x) | _named(self.scale_of_means.transform_one(self._means(x)))
 
     def learn_transform_one(self, x: Features, y: Label | None = None) -> Numbers:
         """Do the same, and learn the record; the mean labels learn it afterwards."""
-        numbers = self.scale.learn_transform_one(self._with_targets(x))
+        numbers = self.scale.learn_transform_one(x) | _named(self.scale_of_means.learn_transform_one(self._means(x)))
         if y is not None:
             for name, value in x.items():
                 if isinstance(value, str):
@@ -61,15 +62,17 @@ class ScaleAndTarget(base.Transformer):
                     self.targets[name].learn(value, x, y)
         return numbers
 
-    def _with_targets(self, x: Features) -> Features:
-        if str not in map(type, x.values()):
-            return x
-        means = {
-            f"=^{name}": self.targets[name].transform("", value, x)[""]
+    def _means(self, x: Features) -> Features:
+        return {
+            name: self.targets[name].transform("", value, x)[""]
             for name, value in x.items()
             if isinstance(value, str) and name in self.targets
         }
-        return {**x, **means}
+
+
+def _named(means: Numbers) -> Numbers:
+    """Give mean labels names that no feature has: others that begin with a `=` go on with a digit, `#` or `~`."""
+    return {f"=^{name}": mean for name, mean in means.items()} if means else means
 
 
 def committee_binary(share: Share = 0.001, seed: Seed = 42) -> Prepared:

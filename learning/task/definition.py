@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from headrace.learning.task.features import plain_model
 from headrace.learning.task.task import Task
 
 KEYS = (
@@ -48,6 +49,7 @@ def define(task: Task) -> bytes:
     True
     """
     values: dict[str, Any] = {key: msgspec.to_builtins(getattr(task, key)) for key in KEYS}
+    values["model"] = plain_model(task.model)
     del values["versions"]["mirror"]  # where copies go decides nothing in the fold
     values["wait"] = task.wait_ms / 1000
     values["lateness"] = task.lateness_ms / 1000
@@ -106,5 +108,7 @@ def differences(in_force: bytes, wanted: bytes) -> dict[str, tuple[Any, Any]]:
     >>> differences(define(Task(name="ads", kind="binary")), define(Task(name="ads", kind="binary", model="alma")))
     {'model': ('logistic', 'alma')}
     """
-    before, after = (msgspec.json.decode(definition) for definition in (in_force, wanted))
+    before, after = (
+        msgspec.json.decode(definition) | {"model": read(definition).model} for definition in (in_force, wanted)
+    )
     return {key: (before.get(key), after.get(key)) for key in KEYS if before.get(key) != after.get(key)}

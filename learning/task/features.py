@@ -74,6 +74,62 @@ def with_steps(
     return table
 
 
+DERIVED = {"date": ("hour", "weekday", "month"), "since": ("since", "first")}
+"""What is put behind the name of a feature, after a dot, by the steps that make several of one."""
+
+
+def find_clash(features: Mapping[str, Feature] | None, crosses: list[list[str]]) -> str | None:
+    """Say why steps and crosses cannot be: two features would have one name, or one that is named is not declared.
+
+    Examples
+    --------
+    >>> find_clash({"at": Feature(step="date"), "at.hour": Feature()}, [])
+    "the step of 'at' makes the feature 'at.hour', and there is one already"
+    >>> find_clash(None, [["a", "a"]])
+    "crosses names 'a' twice in one"
+    """
+    named = dict.fromkeys(features or {})
+    for name, feature in (features or {}).items():
+        step, missing = _parts(feature.step), _parts(feature.missing)
+        derived = [f"{name}.{word}" for word in DERIVED.get(str(step.get("use")), ())]
+        derived += [f"{name}.missing"] if missing.get("use") == "indicator" else []
+        for one in derived:
+            if one in named:
+                return f"the step of '{name}' makes the feature '{one}', and there is one already"
+            named[one] = None
+        for by in (step.get("by"), missing.get("by")):
+            if by is not None and by not in (features or {}):
+                return f"feature '{name}' goes by '{by}', which is not declared"
+    for cross in crosses:
+        twice = next((name for name in cross if cross.count(name) > 1), None)
+        if twice is not None:
+            return f"crosses names '{twice}' twice in one"
+        unknown = next((name for name in cross if features is not None and name not in features), None)
+        if unknown is not None:
+            return f"crosses names '{unknown}', which is not declared"
+        if (one := "*".join(cross)) in named:
+            return f"crosses makes the feature '{one}', and there is one already"
+        named[one] = None
+    return None
+
+
+def _parts(making: Making | None) -> Mapping[str, Value]:
+    return {"use": making} if isinstance(making, str) else making or {}
+
+
+def plain_model(model: Making) -> Making:
+    """Take the steps of features out of what a model is made of, as a definition says it: its features have them.
+
+    Examples
+    --------
+    >>> plain_model({"use": "logistic", "feature.price": "log"}), plain_model({"use": "pa", "c": 0.1})
+    ('logistic', {'use': 'pa', 'c': 0.1})
+    """
+    if isinstance(model, str) or (table := without_steps(model)) == model:
+        return model
+    return str(table["use"]) if table.keys() == {"use"} else table
+
+
 def without_steps(table: Mapping[str, Value]) -> dict[str, Value]:
     """Leave the steps of features out of what a model is made of.
 

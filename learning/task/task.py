@@ -7,7 +7,7 @@ import msgspec
 from headrace.learning.task.arms import ARMS_MAX, ArmName, ArmSettings, Experiment, Threshold, check_arms
 from headrace.learning.task.columns import Columns
 from headrace.learning.task.duration import seconds
-from headrace.learning.task.features import CROSSES_MAX, Cross, Feature, with_steps
+from headrace.learning.task.features import CROSSES_MAX, Cross, Feature, find_clash, with_steps
 from headrace.learning.task.policies import DETECTORS, REACTIONS, Guard, LabelRate, Rehearsal, Row
 from headrace.learning.task.source import Source
 from headrace.learning.task.unlabelled import UNFIT, USUAL, find_unfit, usual
@@ -324,6 +324,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         """Choose the default model if none is named, and add what becomes of the features before it sees them."""
         model = self.model or MODELS[self.kind]
         features = self.features or {}
+        if fault := find_clash(self.features, self.crosses):
+            raise ValueError(fault)
         has_steps = any(one.step is not None or one.missing is not None for one in features.values())
         if has_steps or self.crosses or self.negatives is not None:
             model = with_steps(model, features, self.crosses, self.negatives)

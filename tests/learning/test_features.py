@@ -3,6 +3,7 @@
 import calendar
 import math
 import random
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,17 +15,20 @@ import written_log
 from river import base
 from river import preprocessing as river_preprocessing
 
+from headrace.learning.effects import Quarantined
 from headrace.learning.encoding import decode, digest, encode
 from headrace.learning.errors import ModelError
 from headrace.learning.features import FEATURES, FILLS, steps_of
 from headrace.learning.features.cross import BITS
 from headrace.learning.features.date import MONTHS, month_of
+from headrace.learning.features.hashing import cell_of
 from headrace.learning.features.last import ENTITIES_MAX
 from headrace.learning.features.one_hot import LIMIT
 from headrace.learning.features.strings import COLUMNS_MAX, Strings
-from headrace.learning.models import build
+from headrace.learning.models import build, names_for
 from headrace.learning.models.likeness import check_like
 from headrace.learning.models.preparing import AsIs, Scale
+from headrace.learning.snapshot import seal, unseal
 from headrace.learning.task import ArmSettings, Feature, Guard, Task, Versions, define, made_for, with_model
 
 PARAMETERS = {
@@ -79,8 +83,9 @@ def model_with(name, model="logistic"):
     feature = Feature(type="float" if KINDS.get(name) == "number" else "string", optional=True, **{step: making(name)})
     if name == "mean":
         feature = Feature(optional=True, missing="mean")
+    features = {"f": feature, "user": Feature(type="string"), "x": Feature()}
     return build(
-        Task(name="ads", kind="binary", features={"f": feature}, model=model, crosses=[["user", "f"]]).model, "binary"
+        Task(name="ads", kind="binary", features=features, model=model, crosses=[["user", "f"]]).model, "binary"
     )
 
 
@@ -352,3 +357,98 @@ def test_a_model_read_with_other_steps_or_members_is_no_such_model():
     other.model.models.pop()
     with pytest.raises(ValueError, match="ExpertsClassifier.models has other parts"):
         check_like(other, committee)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [(kind, name) for kind in ("binary", "multiclass", "regression", "anomaly") for name in names_for(kind)],
+)
+def test_the_state_of_every_model_is_read_back_after_it_has_learned(kind, name):
+    log = written_log.Log(Task(name="ads", kind=kind, model=name))
+    for number in range(30):
+        label = {"multiclass": "abc"[number % 3], "regression": number / 3}.get(kind, number % 3 == 0)
+        log.fold({"features": {"x": float(number % 7), "city": f"c{number % 5}"}, "label": label})
+    task = log.learner.task
+    assert digest(unseal(seal(log.state, task, 0, writer="test"), task, 0)) == digest(log.state)
+    log.control("checkpoint")
+    log.fold({"features": {"x": 1.0}, "label": {"multiclass": "a", "regression": 1.0}.get(kind, True)})
+    assert log.control("rollback", to=log.saved()[0].id).endswith(f"to {log.saved()[0].id}")
+
+
+@pytest.mark.parametrize("kind", ["multiclass", "anomaly"])
+def test_a_step_that_does_not_fit_the_kind_is_refused_wherever_it_stands(kind):
+    features = {"c": Feature(type="string", step="target")}
+    with pytest.raises((ModelError, ValueError), match=r"not for (multiclass|anomaly) tasks|target"):
+        build(Task(name="ads", kind=kind, features=features).model, kind)
+    with pytest.raises(ModelError, match=f"its step is not for {kind} tasks"):
+        build({"use": "naive_bayes" if kind == "multiclass" else "quantile", "feature.c": "target"}, kind)
+
+
+@pytest.mark.parametrize("share", ["abc", -1.0, 0.0, 7, True])
+def test_a_share_of_negatives_that_cannot_be_is_refused(share):
+    with pytest.raises(ModelError, match="negatives is"):
+        build({"use": "logistic", "negatives": share}, "binary")
+    with pytest.raises(ModelError, match="negatives is not for regression tasks"):
+        build({"use": "linear", "negatives": 0.1}, "regression")
+    log = log_of()
+    wanted = msgspec.json.decode(define(log.learner.task)) | {
+        "arms": {"s": {"model": {"use": "pa", "negatives": share}}}
+    }
+    assert "refused" in log.control("define", task=wanted)
+    (refused,) = log.of(Quarantined)
+    assert "negatives is" in refused.reason
+
+
+def test_the_last_step_can_be_taken_back():
+    log = log_of(features={"x": Feature(step="log"), "bias": Feature()}, negatives=0.5, crosses=[["x", "bias"]])
+    log.samples(20)
+    wanted = msgspec.json.decode(define(log.learner.task))
+    assert wanted["model"] == "logistic", "the features say it"
+    wanted["features"]["x"]["step"] = None
+    assert log.control("define", task=wanted | {"crosses": [], "negatives": None}).startswith("changed")
+    assert log.state.task.model == log.state.arms["next"].made_of == "logistic"
+
+
+@pytest.mark.parametrize(
+    ("features", "crosses", "fault"),
+    [
+        ({"a": {}, "b": {}, "a*b": {}}, [["a", "b"]], "there is one already"),
+        ({"a": {}, "b": {}, "c": {}, "a*b": {}, "b*c": {}}, [["a*b", "c"], ["a", "b*c"]], "there is one already"),
+        ({"at": {"step": "date"}, "at.hour": {}}, [], "makes the feature 'at.hour'"),
+        ({"x": {"missing": "indicator"}, "x.missing": {}}, [], "makes the feature 'x.missing'"),
+        ({"a": {}}, [["a", "a"]], "names 'a' twice"),
+        ({"a": {}}, [["a", "zz"]], "'zz', which is not declared"),
+        ({"at": {"step": {"use": "since", "by": "zz"}}}, [], "goes by 'zz'"),
+    ],
+)
+def test_features_that_would_have_one_name_are_refused(features, crosses, fault):
+    with pytest.raises(ValueError, match=re.escape(fault)):
+        Task(
+            name="ads",
+            kind="binary",
+            features={name: Feature(**one) for name, one in features.items()},
+            crosses=crosses,
+        )
+
+
+def test_the_committee_keeps_a_feature_that_looks_like_a_mean_label():
+    step = build("committee", "binary").step
+    for _ in range(5):
+        step.learn_transform_one({"c": "PT", "=^c": 5.0}, True)
+    names = list(step.transform_one({"c": "PT", "=^c": 500.0}))
+    assert len(names) == len(set(names)) == 3
+
+
+def test_a_string_that_is_no_text_has_a_cell_too():
+    assert 0 <= cell_of("\ud800", 12) < 4_096
+
+
+def test_a_record_that_was_held_under_another_definition_is_refused_by_the_one_in_force():
+    log = log_of(order="event_time", lateness="10s")
+    log.fold({"features": {"x": "text"}, "label": True, "time": 100}, clock=100_000)
+    wanted = msgspec.json.decode(define(log.learner.task)) | {"features": {"x": {"type": "float"}}}
+    log.fold({"control": "define", "task": wanted}, clock=100_000)
+    log.fold({"features": {"x": 1.0}, "label": True, "time": 150}, clock=150_000)
+    (refused,) = log.of(Quarantined)
+    assert "feature 'x' is 'text', not a number" in refused.reason
+    assert refused.offset == 1

@@ -45,7 +45,7 @@ PUBLISHED = {
     "binary efdt": "762ccb071b8a09aa414064191b3a72bd2d14bdb0ef6675aa75e4933f4333b464",
     "binary bagging": "dced28c0d8a8066fe4c3cf878eeb40a9cb7b55c96feda5a7cd458c323d4813d3",
     "binary srp": "463c1c9fd6ace65102494f98b1a8fbb599394563761116e12074e64f5deb8154",
-    "binary committee": "413882fba114a403576ed6c437ee426750b7dbf267f4cc7b0244845d0dc779ae",
+    "binary committee": "9fd05e286facb43fc0dfd5677843bc441d6536ad35ab45e3ba22f34d6a57f270",
     "multiclass softmax": "cd49b331a80b2a1674278746ec3f4577f849ca27ecb36015e0e188b2b84cba53",
     "multiclass naive_bayes": "c66744c0912a332d0098be920f84c64820a376bf8efe5f72989b1fde8e07c74a",
     "multiclass hoeffding_tree": "05282a45577eabf38cc3f93c6374baa4c419a6a891889cb79209e3d273503367",
@@ -67,7 +67,7 @@ PUBLISHED = {
     "regression online_linear": "76ff4b341a15ce87aef2da53c54e29a75d646e8db6f4e3e49a42cb61cc76daac",
     "regression experts": "cc61b99b4c7047baea7563331970fb2cd27f43ba2c4ad5a9f10cc2427bb5c912",
     "regression bagging": "9442f9e19ffff4b0eb1e0472f0d95593c60408a4d66c6a1e7a19bea5e8de4a03",
-    "regression committee": "1f29d8e134410eda1172182cce91cdb53732de78ae76b26cdaac7337fef9909a",
+    "regression committee": "7878632e344ba9291a97e1a45524d43c52d6085ca700c9fdb25923969ffd1876",
     "anomaly half_space_trees": "fa0900bd3fda78996d1b2c2d10a9bebedec5b202db837b254e1e70ef584d75fd",
     "anomaly one_class_svm": "51e9af268e1e61580a48e1c5428b8ac7d6ab21ac23d7c9bea7f53f79f6555fe0",
     "anomaly quantile": "ac6b6c2016e2b603a33a38b8fd9986924bd15b42a1e17d1ce89fc3fcaf0074dd",
@@ -79,7 +79,7 @@ SINCE_312 = {
     "binary pa": "6956b3dd5e25518788ccc623d5d9f9cb3b62adbafafa551cdf8d3c011219a2d5",
     "binary naive_bayes": "925182f46e459e16ced858d7e3141b6b447164aa465d155ef51ae84a8972b92e",
     "binary experts": "b975036ed92bc1170101890bf374ad33f1ce3ef0687d047e62be50d21e6ee14d",
-    "binary committee": "b8aa1ebaa7d0a457e245ffe9330721c491cd33025c8bba690430620fb378d9e9",
+    "binary committee": "a1206d12807da471e4e4703d6aab1735f4b058f9fc79a865ca278e9c873413e7",
     "multiclass softmax": "fffc715a975135ddcfd4a86d0e2a42f4d36b2543abd4e618880f55641d08c186",
     "multiclass naive_bayes": "795e94505698a7a118950053ebc7e2dbaa439f0b43bb21c121f3920b4e220f95",
     "multiclass hoeffding_tree": "dda795a0f0b998f934994a86e57fee1dd2f47a72f9ee971ae7e8d33b9df7e682",
@@ -91,7 +91,7 @@ SINCE_312 = {
     "multiclass srp": "5b2610089d6d1a852fbd8a88dffbe294fd31b5d25d8f47b46265cb35a30ce631",
     "multiclass committee": "b88ac3d0d2001441a9e82e760a1a3ee8281b906b6bc087eb220cd70056faf974",
     "regression experts": "83f93f5149f4b5c244d03a56181d086d4f59ae5e70eaa1f55a4d5ec271feb41b",
-    "regression committee": "6563959a65ef3393a7e7c70c2d855ad29045b45ff662b766962bde78da48ccc8",
+    "regression committee": "3a105cb9d97c88769d67a327aebca4a28eaf33d2c810bd83e5e91864201facd5",
 }
 """From Python 3.12 on `sum` rounds floats but once, and River adds up with it: other last bits, not another encoding."""
 
