@@ -20,6 +20,9 @@ NOUNS = {
 """The types of JSON and TOML, as msgspec names them, and their words."""
 
 BOUNDS = {"<=": "up to", ">=": "from", "<": "below", ">": "above"}
+LONGEST = 500
+"""The most characters of a text that is translated: a name in it may be as long as a message, and some rules take the square of its length."""
+
 UNITS = {"str": "characters", "array": "elements", "object": "keys", "bytes": "bytes"}
 REASONS = {
     "trailing characters": "something follows its end",
@@ -46,6 +49,8 @@ def plain(text: object) -> str:
     'none of 127.0.0.1:9092 answers'
     """
     said = str(text)
+    if len(said) > LONGEST:
+        said = f"{said[:LONGEST]}..."
     for pattern, write in RULES:
         said = pattern.sub(write, said)
     return said
@@ -88,13 +93,15 @@ def _bounded(found: re.Match[str]) -> str:
 
 def _sized(found: re.Match[str]) -> str:
     size = {">=": "at least", "<=": "up to"}.get(found["sign"], BOUNDS[found["sign"]])
-    return f"{_noun(found['type'])} of {size} {found['bound']} {UNITS[found['type']]} is expected"
+    unit = UNITS[found["type"]].removesuffix("s" if found["bound"] == "1" else " ")
+    return f"{_noun(found['type'])} of {size} {found['bound']} {unit} is expected"
 
 
 def _long(found: re.Match[str]) -> str:
     length = {"at least length": "at least", "at most length": "up to", "length": "exactly"}[found["how"]]
     got = f" and not {found['got']}" if found["got"] else ""
-    return f"a list of {length} {found['bound']} elements is expected{got}"
+    noun = "element" if found["bound"] == "1" else "elements"
+    return f"a list of {length} {found['bound']} {noun} is expected{got}"
 
 
 def _takes(found: re.Match[str]) -> str:

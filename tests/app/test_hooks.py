@@ -111,7 +111,7 @@ def test_the_url_may_come_from_the_environment(tmp_path, monkeypatch):
         ('url = "http://h:99999/hidden"', "http://"),
         ('url = "http://h/a b hidden"', "http://"),
         ('url = "http://h"\ncommand = ["x"]', "a url and a command"),
-        ("command = []", "length"),
+        ("command = []", "a list of at least 1 element is expected"),
         ('command = ["x"]\nkinds = ["alerts"]', "alert"),
         ('command = ["x"]\ntasks = ["adz"]', "names no task: 'adz'"),
         ('command = ["x"]\ntimeout = 0', "timeout"),

@@ -17,5 +17,5 @@ def test_a_broker_that_takes_nothing_is_not_said_to_be_unreadable(tmp_path, monk
 
     monkeypatch.setattr("headrace.app.cli.past.fix_hash_seed", lambda: None)
     (tmp_path / "headrace.toml").write_text('[tasks.ads]\nkind = "binary"\n')
-    with pytest.raises(BrokerError, match="the broker at .* failed: NotEnoughReplicasError"):
+    with pytest.raises(BrokerError, match="the broker at .* failed: not enough replicas"):
         look_back(load(str(tmp_path / "headrace.toml")), fill, "replay ads into other")

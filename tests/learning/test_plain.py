@@ -104,3 +104,8 @@ def test_a_failure_is_said_without_the_class_of_its_error(error, said):
 @pytest.mark.parametrize("text", ["label 'maybe' is not one of true, false.", "`features`", "the price is 5", ""])
 def test_other_texts_stay_as_they_are(text):
     assert plain(text) == text
+
+
+def test_a_name_as_long_as_a_message_is_cut_before_it_is_looked_at():
+    """Some rules take the square of the length: with 300,000 characters they took minutes, and the loop of a worker waited."""
+    assert len(plain(f"Object contains unknown field `{'u' * 300_000}`")) < 600
