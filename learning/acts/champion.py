@@ -228,7 +228,7 @@ def restart_experiments(state: State, name: str) -> None:
 
 def put_arm(state: State, name: str, arm: Arm) -> None:
     """Begin an arm, or put another one in its place: its experiments begin again."""
-    arm.since = arm.scoreboard.since = state.step
+    arm.scoreboard.since = state.step
     _place(state, name, arm)
 
 

@@ -127,9 +127,10 @@ def build(spec: str | dict[str, Value], kind: Kind) -> Any:
     model = build_with(f"the model '{name}'", make, parameters, ModelError)
     if ":" in name:
         _check_model(name, model, kind)
-    if not isinstance(spec, str):
-        _check_negatives(spec, kind)
-    steps = None if isinstance(spec, str) else steps_of(spec, kind)
+    if isinstance(spec, str):
+        return model
+    _check_negatives(spec, kind)
+    steps = steps_of(spec, kind)
     return model if steps is None else _with_steps(model, steps)
 
 

@@ -5,8 +5,7 @@ from typing import Any
 from river import forest
 from river.forest.adaptive_random_forest import BaseTreeClassifier
 
-from headrace.learning.models.classes import LastingClasses
-from headrace.learning.models.hoeffding import BoundedTree, leaf_probabilities
+from headrace.learning.models.hoeffding import MixedLabels
 from headrace.learning.models.preparing import Numbers, OneHot, Prepared
 from headrace.learning.parameters import Seed, Trees
 from headrace.learning.tags import tagged
@@ -14,12 +13,8 @@ from headrace.learning.task import Label
 
 
 @tagged("forest-tree/1")
-class ForestTree(BoundedTree, LastingClasses, BaseTreeClassifier):
+class ForestTree(MixedLabels, BaseTreeClassifier):
     """The tree of River's forest, for labels of mixed types too."""
-
-    def predict_proba_one(self, x: Numbers) -> dict[Label, float]:
-        """Return the class probabilities of the leaf for these features."""
-        return leaf_probabilities(self, self.classes, x)
 
 
 @tagged("adaptive-forest/1")

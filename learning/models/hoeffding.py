@@ -24,13 +24,17 @@ class BoundedTree(HoeffdingTree):
         self._growth_allowed = self.n_leaves < LEAVES
 
 
-@tagged("tree-classifier/1")
-class TreeClassifier(BoundedTree, LastingClasses, tree.HoeffdingTreeClassifier):
-    """River's Hoeffding tree, for labels of mixed types too."""
+class MixedLabels(BoundedTree, LastingClasses, tree.HoeffdingTreeClassifier):
+    """The base of trees whose labels may be of mixed types."""
 
     def predict_proba_one(self, x: Numbers) -> dict[Label, float]:
         """Return the class probabilities of the leaf for these features."""
         return leaf_probabilities(self, self.classes, x)
+
+
+@tagged("tree-classifier/1")
+class TreeClassifier(MixedLabels):
+    """River's Hoeffding tree, for labels of mixed types too."""
 
 
 @tagged("adaptive-tree-classifier/1")
@@ -39,12 +43,8 @@ class AdaptiveTreeClassifier(BoundedTree, LastingClasses, tree.HoeffdingAdaptive
 
 
 @tagged("fast-tree-classifier/1")
-class FastTreeClassifier(BoundedTree, LastingClasses, tree.ExtremelyFastDecisionTreeClassifier):
+class FastTreeClassifier(MixedLabels, tree.ExtremelyFastDecisionTreeClassifier):
     """River's extremely fast decision tree, for labels of mixed types too."""
-
-    def predict_proba_one(self, x: Numbers) -> dict[Label, float]:
-        """Return the class probabilities of the leaf for these features."""
-        return leaf_probabilities(self, self.classes, x)
 
 
 @tagged("tree-regressor/1")
