@@ -167,6 +167,18 @@ class AsIs(base.Transformer):
         return x
 
 
+class PreparingStep(Protocol):
+    """What makes features into numbers before a model."""
+
+    def transform_one(self, x: Features) -> Numbers:
+        """Return the numbers of a record; nothing changes."""
+        ...
+
+    def learn_transform_one(self, x: Features, y: Label | None = None) -> Numbers:
+        """Learn a record with its label, and return its numbers."""
+        ...
+
+
 @tagged("stepped/1")
 class Stepped(base.Transformer):
     """The steps that a task declares for its features, before the preparing step of a model.
@@ -186,7 +198,7 @@ class Stepped(base.Transformer):
     {'price': 0.0, 'age': 3.0}
     """
 
-    def __init__(self, declared: Steps, step: Any):
+    def __init__(self, declared: Steps, step: PreparingStep):
         self.declared, self.step = declared, step
 
     def transform_one(self, x: Features) -> Numbers:
@@ -200,18 +212,6 @@ class Stepped(base.Transformer):
         numbers = {**self.step.learn_transform_one(plain), **ready}
         self.declared.learn(x, y)
         return numbers
-
-
-class PreparingStep(Protocol):
-    """What makes features into numbers before a model."""
-
-    def transform_one(self, x: Features) -> Numbers:
-        """Return the numbers of a record; nothing changes."""
-        ...
-
-    def learn_transform_one(self, x: Features, y: Label | None = None) -> Numbers:
-        """Learn a record with its label, and return its numbers."""
-        ...
 
 
 @tagged("prepared/2")
