@@ -59,6 +59,7 @@ class Proxy:
         self.port, self.to, self.dice = port, to, random.Random(seed)
         self.mode: Mode = "pass"
         self.links: set[Link] = set()
+        self._serving: set[asyncio.Task[None]] = set()
         self._loop = asyncio.new_event_loop()
         self._passing = asyncio.Event()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -67,12 +68,12 @@ class Proxy:
         """Listen."""
         self._thread.start()
         self._passing.set()
-        self._call(asyncio.start_server(self._serve, "127.0.0.1", self.port, backlog=512))
+        self._server = self._call(asyncio.start_server(self._accept, "127.0.0.1", self.port, backlog=512))
         return self
 
     def stop(self) -> None:
-        """End all connections, and listen no more."""
-        self.set("cut")
+        """Listen no more, and end all connections: nothing of them is left for the garbage collector to complain about."""
+        self._call(self._end())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -101,10 +102,22 @@ class Proxy:
             for link in list(self.links):
                 link.reset()
 
+    async def _end(self) -> None:
+        self._server.close()
+        await self._set("cut")
+        for task in self._serving:
+            task.cancel()
+        await asyncio.gather(*self._serving, return_exceptions=True)
+
     async def _forget(self) -> int:
         for link in self.links:
             link.forgotten = True
         return len(self.links)
+
+    def _accept(self, from_client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
+        task = self._loop.create_task(self._serve(from_client, to_client))
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
 
     async def _serve(self, from_client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
         await self._passing.wait()
@@ -118,8 +131,10 @@ class Proxy:
         link = Link(to_client, to_broker)
         self.links.add(link)
         try:
-            await asyncio.gather(self._pump(link, from_client, to_broker), self._pump(link, from_broker, to_client))
-        except OSError:
+            async with asyncio.TaskGroup() as both:
+                both.create_task(self._pump(link, from_client, to_broker))
+                both.create_task(self._pump(link, from_broker, to_client))
+        except* OSError:
             pass
         finally:
             self.links.discard(link)
