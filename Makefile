@@ -98,7 +98,7 @@ kafka: # a real Apache Kafka on 127.0.0.1:9092 in the foreground; needs Java 17,
 	deploy/kafka/run.sh .kafka/data
 
 lock: .venv # after a change of dependencies in pyproject.toml
-	$(BIN)/uv pip compile pyproject.toml --extra local --extra redis --extra mirror --extra onnx --extra otel --extra parquet --extra dev --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --upgrade -o requirements.txt
+	$(BIN)/uv pip compile pyproject.toml --extra local --extra redis --extra mirror --extra onnx --extra otel --extra parquet --extra kernel --extra dev --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --upgrade -o requirements.txt
 	echo "moto[s3] flask flask-cors" | tr ' ' '\n' | $(BIN)/uv pip compile - --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --upgrade -o tests/moto.txt
 
 clean:

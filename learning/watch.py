@@ -1,9 +1,9 @@
 """A watch: a detector on one series, such as the errors of an arm or the values of a feature."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from headrace.learning.drift import Detector, Series, make_detector
+from headrace.learning.drift import Adwin, Change, Detector, Series, make_detector
 from headrace.learning.errors import DetectorError
 from headrace.learning.signals import Direction, Notice
 from headrace.learning.tags import tagged
@@ -139,8 +139,20 @@ class Watch:
     def update(self, value: float | str, arm: str | None) -> Notice | None:
         """Add one value; return what the detector has noticed."""
         change = self.detector.update(value)
-        if change is None:
-            return None
+        return None if change is None else self._notice(change, arm)
+
+    def update_many(self, values: Sequence[float], arm: str | None) -> tuple[int, Notice | None]:
+        """Add values until the detector notices something; return how many were added, and what it has noticed."""
+        if isinstance(self.detector, Adwin):
+            count, change = self.detector.update_many(values)
+            return count, None if change is None else self._notice(change, arm)
+        for count, value in enumerate(values, 1):
+            if (notice := self.update(value, arm)) is not None:
+                return count, notice
+        return len(values), None
+
+    def _notice(self, change: Change, arm: str | None) -> Notice:
+        """Say what a change means."""
         direction: Direction = "changed"
         if self.watched == "error":
             direction = "worse" if change.is_oscillation or change.after > change.before else "better"

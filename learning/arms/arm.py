@@ -215,6 +215,11 @@ class Arm:
         self.errors, self.scores = watches(task, self.role)
 
     @property
+    def cutoff_moves(self) -> bool:
+        """Whether the cutoff follows from the predictions that were scored."""
+        return self.cutoff is not None and self.cutoff.tally is not None
+
+    @property
     def takes_means(self) -> bool:
         """Whether `learn_mean` can be called: the model learns by gradients."""
         return self.model_name == MEANS

@@ -17,7 +17,7 @@ from headrace.learning.drift.page_hinkley import PageHinkley
 from headrace.learning.drift.psi import Psi
 from headrace.learning.drift.vote import Vote
 
-__all__ = ["DETECTORS", "Adwin", "Change", "Detector", "Series", "Weighing", "Weight", "make_detector"]
+__all__ = ["DETECTORS", "Adwin", "Change", "Detector", "Evidence", "Series", "Weighing", "Weight", "make_detector"]
 
 DETECTORS.update(
     {

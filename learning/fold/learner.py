@@ -1,6 +1,6 @@
 """The learner: folds the event log of one shard into a state, one record after the other."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from msgspec import UNSET
 
@@ -13,7 +13,8 @@ from headrace.learning.fold.measure import measure
 from headrace.learning.fold.parts import LearnerParts
 from headrace.learning.fold.react import react
 from headrace.learning.fold.sources import is_new
-from headrace.learning.records import Control, Record, Refused
+from headrace.learning.fold.stretch import LEAST, Place, fold_stretch
+from headrace.learning.records import Control, Reader, Record, Refused
 from headrace.learning.records.mark import KafkaMessage, Mark
 from headrace.learning.state import State
 from headrace.learning.supplies import Supplies
@@ -62,17 +63,74 @@ class Learner(LearnerParts):
         self.between_messages = True
         self._shard = f"{task.name}/{partition}"
         self._collects = self.order is not None or self.batch is not None
+        self._looked_at: tuple[KafkaMessage, Reader, Sequence[Record | Control | Refused], bool] | None = None
 
-    def fold(self, message: KafkaMessage) -> Iterator[list[Effect]]:  # noqa: C901, PLR0912 a call for each row costs more than a branch
-        """Fold one message row by row, and yield the effects of each row. The position moves after the last row.
+    def fold(self, message: KafkaMessage) -> Iterator[list[Effect]]:
+        """Fold one message, as `fold_many` folds many."""
+        return self.fold_many((message,))
 
-        Until then the state belongs to no position (`between_messages` is False): do not save it, and do not compare its digest.
+    def fold_many(self, messages: Sequence[KafkaMessage]) -> Iterator[list[Effect]]:  # noqa: C901, PLR0912 a call for each row costs more than a branch
+        """Fold messages row by row, or many rows at once, and yield the effects whenever some rows are folded.
+
+        The position moves after the last row of a message. While a message is folded in part, the state belongs to no position
+        (`between_messages` is False): do not save it, and do not compare its digest. The fold ends early, after a message, if the shard is paused there.
 
         Raises
         ------
         ValueError
-            The message was folded before, or another one is folded in part.
+            A message was folded before, or another one is folded in part.
         """
+        state, at = self.state, 0
+        while at < len(messages):
+            message = messages[at]
+            self._begin(message)
+            turn = Turn(self._shard, message, state.clock, state, self.supplies)
+            if self.due_at <= state.clock:
+                yield from pass_time(self, turn)
+            (records, _), row = self._read(message), 0
+            while row < len(records):
+                ended = None
+                if len(records) - row + len(messages) - at > LEAST:
+                    ended = fold_stretch(self, messages, Place(at, row, state.clock), self._read)
+                if ended is not None:
+                    if ended.at.message > at:
+                        at, message = ended.at.message, messages[ended.at.message]
+                        self._stand_after(messages[at - 1])
+                        self.between_messages = False
+                        turn = Turn(self._shard, message, state.clock, state, self.supplies)
+                        records, _ = self._read(message)
+                    row = ended.at.row
+                    turn.move_to(row)
+                    turn.notice(ended.notices, state.arms["champion"].since)
+                else:
+                    if row:
+                        turn.move_to(row)
+                    record = records[row]
+                    if self._collects and type(record) is Control and record.command == "install":
+                        yield from before_install(self, turn)
+                        react(self, turn)
+                    self._take(turn, record)
+                    if state.definition is not self.definition:
+                        yield from follow(self, turn)
+                        self._collects = self.order is not None or self.batch is not None
+                    if self._collects:
+                        yield from settle(self, turn)
+                if turn.noticed:
+                    react(self, turn)
+                if state.arms["champion"].updates - state.versions.since >= self.task.versions.every:
+                    save_by_updates(self, turn)
+                if state.updates >= state.rings.due_updates or state.clock >= state.rings.due_clock:
+                    measure(self, turn)
+                row += 1
+                if row == len(records):
+                    self._stand_after(message)
+                yield turn.take()
+            at += 1
+            if state.paused is not None:
+                return
+
+    def _begin(self, message: KafkaMessage) -> None:
+        """Begin with the first row of a message."""
         state = self.state
         if message.offset < state.position:
             msg = f"offset {message.offset} was folded before: the position is {state.position}"
@@ -85,34 +143,20 @@ class Learner(LearnerParts):
             state.clock = message.timestamp
         if state.begun_at is None:
             state.begun_at = state.clock
-        turn = Turn(self._shard, message, state.clock, state, self.supplies)
-        if self.due_at <= state.clock:
-            yield from pass_time(self, turn)
-        records = self.reader.read(message.value)
-        last = len(records) - 1
-        for row, record in enumerate(records):
-            if row:
-                turn.move_to(row)
-            if self._collects and type(record) is Control and record.command == "install":
-                yield from before_install(self, turn)
-                react(self, turn)
-            self._take(turn, record)
-            if state.definition is not self.definition:
-                yield from follow(self, turn)
-                self._collects = self.order is not None or self.batch is not None
-            if self._collects:
-                yield from settle(self, turn)
-            if turn.noticed:
-                react(self, turn)
-            if state.arms["champion"].updates - state.versions.since >= self.task.versions.every:
-                save_by_updates(self, turn)
-            if state.updates >= state.rings.due_updates or state.clock >= state.rings.due_clock:
-                measure(self, turn)
-            if row == last:
-                state.position = message.offset + 1
-                state.last = Mark.of(message)
-                self.between_messages = True
-            yield turn.take()
+
+    def _read(self, message: KafkaMessage) -> tuple[Sequence[Record | Control | Refused], bool]:
+        """Decode the records of a message, which a stretch may have looked at already; and tell whether all are samples and nothing more."""
+        if self._looked_at is None or self._looked_at[0] is not message or self._looked_at[1] is not self.reader:
+            samples = self.reader.read_samples(message.value)
+            records = self.reader.read(message.value) if samples is None else samples
+            self._looked_at = message, self.reader, records, samples is not None
+        return self._looked_at[2:]
+
+    def _stand_after(self, message: KafkaMessage) -> None:
+        """The last row of a message was folded."""
+        self.state.position = message.offset + 1
+        self.state.last = Mark.of(message)
+        self.between_messages = True
 
     def pass_over(self, offset: int) -> None:
         """Move the position over offsets that are known to hold no message, such as transaction markers."""

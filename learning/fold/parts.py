@@ -122,8 +122,12 @@ class LearnerParts:
         predictions
             The names of the arms that have predicted.
         """
-        waits = PATIENCE if LAST_GOOD in self.state.arms else 1
-        return LAST_GOOD in predictions or len(self.state.unseen) + 1 >= waits * self.task.guard.every
+        return LAST_GOOD in predictions or len(self.state.unseen) + 1 >= self.patience
+
+    @property
+    def patience(self) -> int:
+        """The number of labels at the last of which the guards compare the champion, whether the last good version has predicted or not."""
+        return (PATIENCE if LAST_GOOD in self.state.arms else 1) * self.task.guard.every
 
     @property
     def due_at(self) -> float:

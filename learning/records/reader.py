@@ -115,7 +115,8 @@ class Reader:
                   ("label", label | UnsetType, UNSET), ("time", Time | UnsetType, UNSET),
                   ("served", served | UnsetType, UNSET), ("source", SourcePosition | UnsetType, UNSET)]  # fmt: skip
         shape = msgspec.defstruct("Record", fields, bases=(Record,), forbid_unknown_fields=True)
-        self._decode = msgspec.json.Decoder(shape).decode
+        decoder = msgspec.json.Decoder(shape)
+        self._decode, self._decode_lines = decoder.decode, decoder.decode_lines
         self._labels = None if task.labels is None else set(task.labels)
         self._is_unlabelled = task.kind == "anomaly"
 
@@ -144,6 +145,45 @@ class Reader:
                 if isinstance(record, Refused) and record.code == "not_json":
                     records[at] = Refused("not_json", reason, record.value)
         return records
+
+    def read_samples(self, value: bytes | None) -> list[Record] | None:  # noqa: PLR0911 each is a way not to be plain
+        """Decode a message whose lines are all samples, with label and features and nothing that refers to another record; None for any other.
+
+        It gives the same records as `read`, in less time.
+
+        Examples
+        --------
+        >>> reader = Reader(Task(name="ads", kind="binary"))
+        >>> [record.label for record in reader.read_samples(b'{"features": {"a": 1}, "label": true}')]
+        [True]
+        >>> reader.read_samples(b'{"features": {"a": 1}, "id": "q7"}') is None
+        True
+        """
+        if not value:
+            return None
+        between = value.count(b"\n") - value.endswith(b"\n")
+        # No JSON text has a brace, a line end and a brace inside: so such line ends alone are between the records.
+        if between >= ROWS_MAX or value.count(b"}\n{") != between:
+            return None
+        try:
+            records: list[Record] = self._decode_lines(value)  # type: ignore[assignment]
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return None
+        if len(records) != between + 1:
+            return None
+        check, labels, keys = self.schema.check, self._labels, 2 * len(records)
+        for record in records:
+            features = record.features
+            if features is UNSET or record.label is UNSET or record.source is not UNSET or record.served is not UNSET:
+                return None
+            keys += len(features) + (record.id is not UNSET) + (record.time is not UNSET)
+            if labels is not None and record.label not in labels:
+                return None
+            try:
+                check(features)
+            except RecordError:
+                return None
+        return records if value.count(b":") == keys else None  # see `read_record`
 
     def read_record(self, line: bytes) -> Record | Control:
         """Decode and check one record.

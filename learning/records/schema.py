@@ -19,6 +19,10 @@ CheckedFeatures = dict[Name, bool | Whole | Number | Text]
 """The features that a JSON decoder accepts for any task, before the task's own schema is applied."""
 
 
+SHAPES_MAX = 1_000
+"""The combinations of names and types that are remembered."""
+
+
 class Schema:
     """Checks the features of a record against the declaration of its task.
 
@@ -40,6 +44,7 @@ class Schema:
     def __init__(self, task: Task):
         self.declared = task.features
         self.limit = task.feature_limit
+        self._shapes: dict[tuple[tuple[str, ...], tuple[type, ...]], list[tuple[str, Feature]]] = {}
 
     def check(self, features: dict[str, Value]) -> None:
         """Raise RecordError, naming the feature, unless the features fit the declaration."""
@@ -51,18 +56,36 @@ class Schema:
                     "too_many_features",
                 )
             return
+        # Records are mostly alike: what fits by its names and types is remembered, and the values that have a range are checked.
+        shape = tuple(features), tuple(map(type, features.values()))
+        bounded = self._shapes.get(shape)
+        if bounded is None:
+            self._check(features, self.declared)
+            if len(self._shapes) < SHAPES_MAX:
+                pairs = [(name, self.declared[name]) for name in features]
+                self._shapes[shape] = [pair for pair in pairs if is_bounded(pair[1])]
+            return
+        for name, feature in bounded:
+            check_value(name, features[name], feature)
+
+    def _check(self, features: dict[str, Value], declared: dict[str, Feature]) -> None:
         for name, value in features.items():
-            feature = self.declared.get(name)
+            feature = declared.get(name)
             if feature is None:
                 raise RecordError(
-                    f"feature '{name}' is not declared.{near(name, self.declared)}",
+                    f"feature '{name}' is not declared.{near(name, declared)}",
                     "Leave it out, or declare it in headrace.toml.",
                 )
             check_value(name, value, feature)
-        if len(features) < len(self.declared):
-            for name, feature in self.declared.items():
+        if len(features) < len(declared):
+            for name, feature in declared.items():
                 if name not in features and not feature.optional:
                     raise MissingFeatureError(f"feature '{name}' is missing.", "Send it, or declare it optional.")
+
+
+def is_bounded(feature: Feature) -> bool:
+    """Tell whether not every value of its type is a value of a feature."""
+    return feature.min is not None or feature.max is not None or feature.values is not None
 
 
 def check_value(name: str, value: Value, feature: Feature) -> None:

@@ -1,6 +1,9 @@
+from river._river_rust.drift import AdaptiveWindowing
 from river.base import Base
 
 class ADWIN(Base):
+    _helper: AdaptiveWindowing
+    _drift_detected: bool
     @property
     def drift_detected(self) -> bool: ...
     @property

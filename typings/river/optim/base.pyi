@@ -1,3 +1,9 @@
+from abc import ABCMeta
+
 from river.base import Base
 
-class Optimizer(Base): ...
+class Scheduler(Base, metaclass=ABCMeta): ...
+
+class Optimizer(Base):
+    lr: Scheduler
+    n_iterations: int

@@ -1,0 +1,300 @@
+"""The compiled loops, by numba: the arithmetic of River and of the tallies for many rows, in the same order, so that every result has the same bits.
+
+Without numba this module cannot be imported; see `learning/kernel/__init__.py`. No loop may be compiled with `fastmath`, which changes the order of
+operations. `HALF` and `TWO` are arguments, and no constants, because a compiler puts `sqrt(x)` in the place of `x ** 0.5`, and Python does not: of
+a thousand numbers, one has another last bit.
+"""
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+
+HALF, TWO = 0.5, 2.0
+
+SIGN, NUMBER = 0, 1
+"""What a label is to a linear model: a side, -1 or 1, for the log loss; or a number, for the squared loss."""
+
+
+@njit(cache=True)
+def fold_rows(  # noqa: C901, PLR0912, PLR0915 a compiled loop calls nothing
+    loss: int,
+    starts: Integers,
+    columns: Integers,
+    values: Floats,
+    is_scaled: Flags,
+    labels: Floats,
+    counts: Integers,
+    means: Floats,
+    variances: Floats,
+    weights: Floats,
+    settings: Floats,
+    half: float,
+    raws: Floats,
+) -> int:
+    """Predict and learn rows, one after the other; return how many. It stops before a row that needs the general way: nothing of that row is learned.
+
+    Parameters
+    ----------
+    loss
+        `SIGN` or `NUMBER`.
+    starts, columns, values
+        Row i has the values from `starts[i]` to before `starts[i + 1]`, each of a column.
+    is_scaled
+        Whether a column is of numbers, which are scaled.
+    labels
+        The label of each row: 0 or 1 for `SIGN`.
+    counts, means, variances, weights
+        The state of each column, which is changed.
+    settings
+        The intercept, which is changed, the learning rates of the weights and of the intercept, the strength of the L2 penalty, and the largest gradient.
+    half
+        `HALF`.
+    raws
+        Becomes the sum of weights and values for each row, before it was learned.
+    """
+    rows = len(starts) - 1
+    longest = 0
+    for i in range(rows):
+        longest = max(longest, starts[i + 1] - starts[i])
+    scaled, new_means, new_variances = np.empty(longest), np.empty(longest), np.empty(longest)
+    intercept, rate, intercept_rate, l2, clip = settings[0], settings[1], settings[2], settings[3], settings[4]
+    for i in range(rows):
+        first, after = starts[i], starts[i + 1]
+        raw = 0.0
+        for at in range(first, after):
+            j = columns[at]
+            value = values[at]
+            if is_scaled[j]:
+                variance = variances[j]
+                if variance < 0.0:
+                    settings[0] = intercept
+                    return i
+                value = (value - means[j]) / variance**half if variance != 0.0 else 0.0
+            raw += weights[j] * value
+        raw += intercept
+        if not math.isfinite(raw):
+            settings[0] = intercept
+            return i
+        raws[i] = raw
+        total = 0.0
+        for at in range(first, after):
+            j = columns[at]
+            value = values[at]
+            if is_scaled[j]:
+                count = counts[j] + 1
+                if count == 1:
+                    mean, variance, value = 0.0 + value, 0.0, 0.0
+                else:
+                    mean, variance = means[j], variances[j]
+                    off = value - mean
+                    mean += off / count
+                    variance += (off * (value - mean) - variance) / count
+                    if variance < 0.0:
+                        settings[0] = intercept
+                        return i
+                    value = (value - mean) / variance**half if variance != 0.0 else 0.0
+                new_means[at - first], new_variances[at - first] = mean, variance
+            scaled[at - first] = value
+            total += weights[j] * value
+        raw = total + intercept
+        if loss == SIGN:
+            side = 1.0 if labels[i] != 0.0 else -1.0
+            z = raw * side
+            if z > 18.0:
+                slope = math.exp(-z) * -side
+            elif z < -18.0:
+                slope = -side
+            else:
+                slope = -side / (math.exp(z) + 1.0)
+        else:
+            slope = 2.0 * (raw - labels[i])
+        slope = min(slope, clip)
+        slope = max(slope, -clip)
+        intercept -= intercept_rate * slope
+        for at in range(first, after):
+            j = columns[at]
+            gradient = scaled[at - first] * slope
+            if l2 != 0.0:
+                gradient += l2 * weights[j]
+            weights[j] -= rate * gradient
+            if is_scaled[j]:
+                counts[j] += 1
+                means[j], variances[j] = new_means[at - first], new_variances[at - first]
+    settings[0] = intercept
+    return rows
+
+
+@njit(cache=True)
+def predict_rows(
+    rows: Integers,
+    starts: Integers,
+    columns: Integers,
+    values: Floats,
+    is_scaled: Flags,
+    means: Floats,
+    variances: Floats,
+    weights: Floats,
+    intercept: float,
+    half: float,
+    raws: Floats,
+) -> None:
+    """Predict some rows, and learn none; the arguments are those of `fold_rows`. A sum is no number where the general way is needed."""
+    for i in range(len(rows)):
+        raw = 0.0
+        for at in range(starts[rows[i]], starts[rows[i] + 1]):
+            j = columns[at]
+            value = values[at]
+            if is_scaled[j]:
+                variance = variances[j]
+                if variance < 0.0:
+                    raw = math.nan
+                value = (value - means[j]) / variance**half if variance != 0.0 else 0.0
+            raw += weights[j] * value
+        raws[i] = raw + intercept
+
+
+@njit(cache=True)
+def find_shares(raws: Floats, shares: Floats) -> None:
+    """Compute the probability of each sum: the sigmoid of River."""
+    for i in range(len(raws)):
+        raw = raws[i]
+        shares[i] = 0.0 if raw < -30 else 1.0 if raw > 30 else 1 / (1 + math.exp(-raw))
+
+
+@njit(cache=True)
+def score_shares(
+    shares: Floats, labels: Floats, edges: Floats, least: float, most: float, losses: Floats, cells: Integers
+) -> None:
+    """Do for many predictions what `Probabilities.update` does for one.
+
+    Parameters
+    ----------
+    shares, labels
+        The probability of true, and the label, 0 or 1.
+    edges
+        The edges of the cells.
+    least, most
+        The bounds of a probability in the log loss.
+    losses
+        The number of predictions so far, their mean log loss, and the sum of their squared errors: it is changed.
+    cells
+        Becomes the cell of each prediction.
+    """
+    count, mean, squared = losses[0], losses[1], losses[2]
+    for i in range(len(shares)):
+        p = shares[i]
+        low, high = 0, len(edges)
+        while low < high:
+            middle = (low + high) // 2
+            if p < edges[middle]:
+                high = middle
+            else:
+                low = middle + 1
+        cells[i] = low
+        held = p
+        if p < least:
+            held = least
+        elif most < p:
+            held = most
+        if labels[i] != 0.0:
+            loss, error = -math.log(held), 1.0 - p
+        else:
+            loss, error = -math.log(1 - held), p
+        count += 1.0
+        mean += (1.0 / count) * (loss - mean)
+        squared += error * error
+    losses[0], losses[1], losses[2] = count, mean, squared
+
+
+@njit(cache=True)
+def score_numbers(values: Floats, labels: Floats, two: float, sums: Floats) -> None:
+    """Do for many predictions what `Errors.update` does for one.
+
+    Parameters
+    ----------
+    values, labels
+        The predictions and the labels.
+    two
+        `TWO`.
+    sums
+        The count and the other six attributes of `Errors`, in their order: it is changed.
+    """
+    count, absolute, squared, under, label, spread, residual = sums
+    for i in range(len(values)):
+        y = labels[i]
+        error = y - values[i]
+        square = error**two
+        count += 1.0
+        share = 1.0 / count
+        absolute += share * (abs(error) - absolute)
+        squared += share * (square - squared)
+        under += share * ((error if error > 0 else 0.0) - under)
+        before = label
+        label += share * (y - before)
+        spread += (y - before) * (y - label)
+        residual += error * error
+    sums[0], sums[1], sums[2], sums[3], sums[4], sums[5], sums[6] = (
+        count, absolute, squared, under, label, spread, residual,
+    )  # fmt: skip
+
+
+@njit(cache=True)
+def weigh_rows(
+    errors: Floats, scale: float, is_testing: bool, mean: float, bet: float, limit: float, left: int, sums: Floats
+) -> int:
+    """Do for many errors what `Evidence.update` does for one, as long as nothing but sums change; return for how many.
+
+    Parameters
+    ----------
+    errors
+        The errors.
+    scale
+        What they are divided by.
+    is_testing, mean, bet
+        Whether there is a reference, the reference, and the largest bet.
+    limit
+        The statistic must stay below it.
+    left
+        The number of errors that are left of the block; the last of them is not counted here.
+    sums
+        The total of the block, the four evidences, the statistic, the count, the total, the product, where it began, and the total before that: it is
+        changed.
+    """
+    block, a, b, c, d, statistic, count, total, product, begun_at, before = sums
+    rows = min(len(errors), left - 1)
+    done = 0
+    for i in range(rows):
+        value = errors[i] / scale
+        if not value <= 1.0:
+            value = 1.0
+        if is_testing:
+            gain = bet * (value - mean)
+            new_a = a + ((a + 1.0) * gain + 1.0)
+            gain *= 0.25
+            new_b = b + ((b + 1.0) * gain + 1.0)
+            gain *= 0.25
+            new_c = c + ((c + 1.0) * gain + 1.0)
+            new_product = product * (1.0 + gain)
+            gain *= 0.25
+            new_d = d + ((d + 1.0) * gain + 1.0)
+            new_statistic = (new_a + new_b + new_c + new_d) * 0.25
+            if not new_statistic < limit:
+                break
+            a, b, c, d, statistic = new_a, new_b, new_c, new_d, new_statistic
+            count += 1.0
+            total += value
+            if new_product > 1.0:
+                product = new_product
+            else:
+                product, begun_at, before = 1.0, count, total
+        block += value
+        done += 1
+    sums[0], sums[1], sums[2], sums[3], sums[4], sums[5] = block, a, b, c, d, statistic
+    sums[6], sums[7], sums[8], sums[9], sums[10] = count, total, product, begun_at, before
+    return done

@@ -1,0 +1,6 @@
+from abc import ABCMeta
+
+from river.base import Base
+
+class Initializer(Base, metaclass=ABCMeta): ...
+class Zeros(Initializer): ...

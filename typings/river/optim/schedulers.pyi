@@ -1,0 +1,5 @@
+from river.optim.base import Scheduler
+
+class Constant(Scheduler):
+    learning_rate: float
+    def __init__(self, learning_rate: float) -> None: ...
