@@ -1,6 +1,6 @@
-"""Folds a message and contains whatever a user's model raises."""
+"""Folds messages and contains whatever a user's model raises."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from headrace.learning.effects import Effect
 from headrace.learning.errors import DefinitionError, StoreError
@@ -8,8 +8,8 @@ from headrace.learning.fold.learner import Learner
 from headrace.learning.records.mark import KafkaMessage
 
 
-def folded(learner: Learner, message: KafkaMessage) -> Iterator[list[Effect]]:
-    """Fold a message and yield the effects of each of its rows.
+def folded(learner: Learner, messages: Sequence[KafkaMessage]) -> Iterator[list[Effect]]:
+    """Fold messages and yield their effects; see `Learner.fold_many`.
 
     Every exception of a model is a defect of the model, even one that looks like a broker error, a cancellation or an exit, because half
     a message is folded by then. River's Rust parts raise a PanicException, which is a BaseException and not an Exception.
@@ -23,7 +23,7 @@ def folded(learner: Learner, message: KafkaMessage) -> Iterator[list[Effect]]:
     RuntimeError
         The fold has raised any other exception.
     """
-    rows = learner.fold(message)
+    rows = learner.fold_many(messages)
     while True:
         try:
             effects = next(rows, None)
@@ -32,7 +32,7 @@ def folded(learner: Learner, message: KafkaMessage) -> Iterator[list[Effect]]:
         except BaseException as error:
             raised = error.__cause__ or error  # a StopIteration becomes the cause of a RuntimeError
             by = "".join(f", {note}" for note in getattr(raised, "__notes__", ()))
-            msg = f"the fold failed at offset {message.offset}: {error!r}{by}"
+            msg = f"the fold failed at offset {learner.folding}: {error!r}{by}"
             raise RuntimeError(msg) from error
         if effects is None:
             return

@@ -38,6 +38,9 @@ log = structlog.get_logger()
 FOLD: ErrorCode = "fold"
 """The code of a shard that was stopped by an exception that is not a HeadraceError."""
 
+RUN_MAX = 64
+"""Messages that are taken together from the log, where they were not delivered."""
+
 OwnedState = Literal["opening", "live", "stopped", "stale"]
 """The states of a shard on the worker that owns it. A shard that was closed there is `stale`."""
 
@@ -64,6 +67,7 @@ class Shard(OrderedPartition):
     """
 
     what = "a shard"
+    run_max = RUN_MAX
 
     def __init__(self, task: Task, partition: int, collaborators: Collaborators, predecessor: "Shard | None" = None):
         where = {"task": task.name, "partition": partition}
@@ -352,15 +356,17 @@ class Shard(OrderedPartition):
         await self.teller.publish()  # first the effects that could not be published before, so that they stay few
         now = resumed_at = clock()
         epoch = self.collaborators.wall() - now  # read once: the clock is read at each row anyway
-        for message in messages:
+        at = 0
+        while at < len(messages):
+            message = messages[at]
             if message.offset != self.position:
                 await self.pass_over(message.offset)
                 if self.status != "live":
                     return
-            if learner.state.paused is not None or b'"control"' in (message.value or b""):
+            if learner.state.paused is not None or may_control(message):
                 await self._may_go_on(message)
             has_yielded = False
-            for effects in folded(learner, message):
+            for effects in folded(learner, messages[at : end_of_run(messages, at)]):
                 self.teller.add(effects)
                 now = clock()
                 if now - resumed_at > pace.yield_after:
@@ -369,14 +375,23 @@ class Shard(OrderedPartition):
                     if self.status != "live":
                         return
                     resumed_at = clock()
-            latency.observe(max(0.0, epoch + now - message.timestamp / 1000))
-            await self.teller.publish()
-            if self.pending is not None and self.pending.is_full:
-                await self.pending.save()
-            if has_yielded:
-                await self._save_if_due()
-            if self.status != "live":
-                return
+                if not learner.between_messages:
+                    continue
+                while at < len(messages) and messages[at].offset < self.position:
+                    latency.observe(max(0.0, epoch + now - messages[at].timestamp / 1000))
+                    at += 1
+                await self._after_message(may_save=has_yielded)
+                has_yielded = False
+                if self.status != "live":
+                    return
+
+    async def _after_message(self, *, may_save: bool) -> None:
+        """Publish the effects so far, and write what has grown too large; the state is the one at its position."""
+        await self.teller.publish()
+        if self.pending is not None and self.pending.is_full:
+            await self.pending.save()
+        if may_save:
+            await self._save_if_due()
 
     async def deliver(self, messages: Sequence[KafkaMessage], link: object = None) -> None:
         """Fold what was delivered; see `OrderedPartition`. While the shard waits, the log is looked at every so often instead."""
@@ -426,3 +441,18 @@ class Shard(OrderedPartition):
         """Add an alert of the shard itself, which is not an effect of the fold."""
         clock = self.learner.state.clock if self.learner else 0
         self.teller.alert(code, detail, self.position, clock)
+
+
+def may_control(message: KafkaMessage) -> bool:
+    """Tell whether a message may have a control record."""
+    return b'"control"' in (message.value or b"")
+
+
+def end_of_run(messages: Sequence[KafkaMessage], at: int) -> int:
+    """Find the end of the messages that can be folded in one go: those after the first follow without a gap, and have no control record."""
+    end = at + 1
+    while (
+        end < len(messages) and messages[end].offset == messages[end - 1].offset + 1 and not may_control(messages[end])
+    ):
+        end += 1
+    return end

@@ -37,6 +37,8 @@ class Learner(LearnerParts):
     ----------
     between_messages
         True if the state is the one at its position; False while a message is folded only in part.
+    folding
+        The offset of the message that is folded, or was last.
 
     Examples
     --------
@@ -61,6 +63,7 @@ class Learner(LearnerParts):
     ):
         super().__init__(task, partition, state, pending, supplies)
         self.between_messages = True
+        self.folding = self.state.position
         self._shard = f"{task.name}/{partition}"
         self._collects = self.order is not None or self.batch is not None
         self._looked_at: tuple[KafkaMessage, Reader, Sequence[Record | Control | Refused], bool] | None = None
@@ -96,7 +99,7 @@ class Learner(LearnerParts):
                     if ended.at.message > at:
                         at, message = ended.at.message, messages[ended.at.message]
                         self._stand_after(messages[at - 1])
-                        self.between_messages = False
+                        self.between_messages, self.folding = False, message.offset
                         turn = Turn(self._shard, message, state.clock, state, self.supplies)
                         records, _ = self._read(message)
                     row = ended.at.row
@@ -138,7 +141,7 @@ class Learner(LearnerParts):
         if not self.between_messages:
             msg = f"a message is folded in part: the state belongs to no position after {state.position}"
             raise ValueError(msg)
-        self.between_messages = False
+        self.between_messages, self.folding = False, message.offset
         if message.timestamp > state.clock:  # noqa: PLR1730 half the cost of max(), at every message
             state.clock = message.timestamp
         if state.begun_at is None:
