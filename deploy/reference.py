@@ -39,6 +39,7 @@ from headrace.learning.reactions import REACTIONS
 from headrace.learning.task import (
     ArmSettings,
     Columns,
+    Cost,
     Duration,
     Experiment,
     Feature,
@@ -96,6 +97,7 @@ SETTINGS: dict[str, type[msgspec.Struct]] = {
     "tasks.arms": ArmSettings,
     "tasks.experiments": Experiment,
     "tasks.threshold": Threshold,
+    "tasks.costs": Cost,
 }
 """Each table of `headrace.toml`, and the struct that reads it."""
 

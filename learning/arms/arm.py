@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from headrace.learning.arms.cutoff import Cutoff
+from headrace.learning.arms.lowest_cost import LowestCost
 from headrace.learning.arms.own_answers import OwnAnswers
-from headrace.learning.arms.sampling import Sampling
+from headrace.learning.arms.sampling import sampling_of
 from headrace.learning.encoding import digest
 from headrace.learning.metrics import Scoreboard
 from headrace.learning.models import build
@@ -14,7 +15,7 @@ from headrace.learning.prediction import Prediction, number
 from headrace.learning.records.schema import LARGEST
 from headrace.learning.signals import Notice
 from headrace.learning.tags import tagged
-from headrace.learning.task import MEANS, Json, Label, Role, Task, Threshold, Value, name_of
+from headrace.learning.task import MEANS, Json, Label, Role, Task, Value, name_of
 from headrace.learning.waiting.batch import LabelledFeatures
 from headrace.learning.watch import Watch, watchings
 
@@ -45,11 +46,11 @@ class Arm:
     errors, scores
         The detectors that watch the error, and those that watch the predictions, by name.
     sampling
-        Chooses which records with the label false are learned, if the model is made so.
+        Says how often a record is learned, by its label, if the model is made so.
     rate
         The change of the learning rate that a reaction has made.
     cutoff
-        Decides between true and false, if the task has a `threshold`.
+        Decides between true and false, if the task has a `threshold`; between classes, if it has `costs`.
     is_brief
         Whether it predicts labels without probabilities: as every regression, and as a baseline does where only labels are compared.
 
@@ -71,12 +72,12 @@ class Arm:
         self.since = 0
         self.updates = 0
         self.model = build(task.model, task.kind)
-        self.scoreboard = Scoreboard(task.kind, of_labels=role == "baseline")
+        self.scoreboard = Scoreboard(task.kind, of_labels=role == "baseline", costs=task.costs)
         self.errors, self.scores = watches(task, role)
         self.rate = Rate()
-        self.sampling = Sampling.of(task.model)
-        self.cutoff: Cutoff | None = None
-        self.decide_by(task.threshold)
+        self.sampling = sampling_of(task.model)
+        self.cutoff: Cutoff | LowestCost | None = None
+        self.decide_as(task)
         self.broken = False  # True once a prediction was not finite, so that only the first one raises an alert
         self._regression = task.kind == "regression"
         self.is_brief = False
@@ -104,15 +105,10 @@ class Arm:
             probabilities = self.model.predict_proba_one(features)
             prediction = Prediction.of_classes(probabilities) if probabilities else None
         if self.sampling is not None and prediction is not None and prediction.probabilities is not None:
-            p = self.sampling.correct(prediction.probabilities.get(True, 0.0))
-            prediction = Prediction.of_classes({False: 1.0 - p, True: p})
+            prediction = self.sampling.correct_prediction(prediction)
         if self.cutoff is None or prediction is None:
             return prediction
-        if prediction.score is not None:
-            return Prediction(self.cutoff.decide(prediction.score), score=prediction.score)
-        if prediction.probabilities is None:
-            return prediction
-        return Prediction(self.cutoff.decide(prediction.probabilities.get(True, 0.0)), prediction.probabilities)
+        return self.cutoff.decide_on(prediction)
 
     def score(self, prediction: Prediction | None, label: Label, name: str = "champion") -> list[Notice]:
         """Score a prediction of the model against its label; return what the detectors of this arm, of that name, notice in its error."""
@@ -120,7 +116,7 @@ class Arm:
             return []
         board = self.scoreboard
         board.update(label, prediction)
-        if self.cutoff is not None:
+        if isinstance(self.cutoff, Cutoff):
             self.cutoff.update(board.window[-1])
         if not self.errors:
             return []
@@ -154,13 +150,15 @@ class Arm:
             self._learn(features, label)
 
     def _learn(self, features: dict[str, Value], label: Label | None) -> None:
-        if self.sampling is not None and label is not None and not self.sampling.takes(label):
+        times = 1 if self.sampling is None or label is None else self.sampling.times(label)
+        if not times:
             return
         usual = self.rate.apply(self.model) if self.rate.left else None
         if label is None:
             self.model.learn_one(features)
         else:
-            self.model.learn_one(features, label)
+            for _ in range(times):
+                self.model.learn_one(features, label)
         if usual is not None:
             self.rate.restore(self.model, usual)
 
@@ -171,7 +169,7 @@ class Arm:
         self.updates += len(rows)
         usual = self.rate.apply(self.model) if self.rate.left else None
         if self.sampling is not None:
-            rows = [row for row in rows if self.sampling.takes(row.label)]
+            rows = [row for row in rows for _ in range(self.sampling.times(row.label))]
         if rows:
             self.model.learn_mean(rows)
         self.rate.restore(self.model, usual)
@@ -193,17 +191,22 @@ class Arm:
         self.made_of, self.model, self.version, self.updates = task.model, model, version, updates
         self.since = since
         self.scoreboard.window.clear()
-        if self.cutoff is not None:
+        if isinstance(self.cutoff, Cutoff):
             self.cutoff.restart()
         self.errors, self.scores = watches(task, self.role)
         self.rate = Rate()
-        self.sampling = Sampling.of(task.model)
+        self.sampling = sampling_of(task.model)
         self.broken = False
         self._own = OwnAnswers(task) if ":" in task.model_name else None
 
-    def decide_by(self, threshold: float | Threshold | None) -> None:
-        """Predict true by a threshold from now on; None: where it is more probable. A baseline has none."""
-        self.cutoff = None if threshold is None or self.role == "baseline" else Cutoff(threshold)
+    def decide_as(self, task: Task) -> None:
+        """Decide by the task's threshold or costs from now on; without them, for what is most probable. A baseline always does that."""
+        self.cutoff = None
+        if self.role != "baseline":
+            if task.threshold is not None:
+                self.cutoff = Cutoff(task.threshold)
+            elif task.costs:
+                self.cutoff = LowestCost(task.costs)
 
     def answer_as(self, task: Task) -> None:
         """Predict with probabilities from now on, or without, as the task compares them."""
@@ -241,7 +244,7 @@ class Arm:
             "model": self.model_name,
             "version": self.version,
             "updates": self.updates,
-            "threshold": None if self.cutoff is None else self.cutoff.at,
+            "threshold": self.cutoff.at if isinstance(self.cutoff, Cutoff) else None,
             "metrics": self.scoreboard.values(),
         }
 

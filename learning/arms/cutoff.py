@@ -3,6 +3,7 @@
 from itertools import accumulate
 
 from headrace.learning.metrics.tallies import Probabilities, Scored
+from headrace.learning.prediction import Prediction
 from headrace.learning.tags import tagged
 from headrace.learning.task import Threshold
 
@@ -53,6 +54,14 @@ class Cutoff:
     def decide(self, p: float) -> bool:
         """Tell whether true is predicted from its probability."""
         return p >= self.at
+
+    def decide_on(self, prediction: Prediction) -> Prediction:
+        """Decide by the score of a prediction, or by its probability of true; one without either stays as it is."""
+        if prediction.score is not None:
+            return Prediction(self.decide(prediction.score), score=prediction.score)
+        if prediction.probabilities is None:
+            return prediction
+        return Prediction(self.decide(prediction.probabilities.get(True, 0.0)), prediction.probabilities)
 
     def update(self, scored: Scored) -> None:
         """Count a scored prediction; choose the cutoff again when there are `EVERY` more."""

@@ -10,7 +10,7 @@ from headrace.learning.state import State
 from headrace.learning.task import RESERVED, Task, with_model
 from headrace.learning.turn import Turn
 
-ARM_KEYS = frozenset(["arms", "features", "crosses", "negatives", "labels"])
+ARM_KEYS = frozenset(["arms", "features", "crosses", "negatives", "weights", "labels"])
 """The keys of a definition that decide which arms there are: a batch model takes features in the order in which they are declared."""
 
 
@@ -60,9 +60,11 @@ def change_experiments(state: State, before: Task, after: Task) -> None:
 
 
 def change_decisions(state: State, before: Task, after: Task) -> None:
-    """Score the segments that are wanted now, decide by the threshold that is wanted now, and answer with probabilities where something compares them."""
+    """Score the segments that are wanted now, decide by the threshold and the costs that are wanted now, and answer with probabilities where something compares them."""
     state.segments = {name: state.segments.get(name, segment) for name, segment in segments_of(after).items()}
     for arm in state.arms.values():
         arm.answer_as(after)
-        if after.threshold != before.threshold:
-            arm.decide_by(after.threshold)
+        if (after.threshold, after.costs) != (before.threshold, before.costs):
+            arm.decide_as(after)
+        if after.costs != before.costs:
+            arm.scoreboard.price(after.costs)

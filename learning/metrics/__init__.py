@@ -2,7 +2,7 @@
 
 import math
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +12,7 @@ from headrace.learning.metrics.accuracy import accuracy
 from headrace.learning.metrics.balanced_accuracy import balanced_accuracy
 from headrace.learning.metrics.brier_score import brier_score
 from headrace.learning.metrics.cohen_kappa import cohen_kappa
+from headrace.learning.metrics.cost import mean_cost, total_cost
 from headrace.learning.metrics.ece import ece
 from headrace.learning.metrics.f1 import f1, macro_f1
 from headrace.learning.metrics.log_loss import cross_entropy, log_loss
@@ -26,6 +27,7 @@ from headrace.learning.metrics.rmse import rmse
 from headrace.learning.metrics.roc_auc import roc_auc
 from headrace.learning.metrics.tallies import (
     Confusion,
+    Costs,
     Decisions,
     Errors,
     LabelLoss,
@@ -37,7 +39,7 @@ from headrace.learning.metrics.tallies import (
 from headrace.learning.metrics.tallies.probabilities import LEAST, MOST
 from headrace.learning.prediction import Prediction, number
 from headrace.learning.tags import tagged
-from headrace.learning.task import Json, Kind, Label
+from headrace.learning.task import Cost, Json, Kind, Label
 
 WINDOW = 1_000
 """The number of scored predictions in the moving window."""
@@ -97,6 +99,8 @@ METRICS: KindCatalogue[Metric] = KindCatalogue(
         "roc_auc": {"binary": Metric(Probabilities, roc_auc), "anomaly": Metric(Probabilities, roc_auc)},
         "pr_auc": {"binary": Metric(Probabilities, pr_auc), "anomaly": Metric(Probabilities, pr_auc)},
         "quantile_loss": {"regression": Metric(Errors, quantile_loss)},
+        "total_cost": {"multiclass": Metric(Costs, total_cost)},
+        "mean_cost": {"multiclass": Metric(Costs, mean_cost)},
     },
 )
 """Each metric of an arm, for each kind of task that it fits. The order in which their tallies come is part of the state."""
@@ -106,8 +110,17 @@ MAIN: dict[Kind, str] = {"binary": "accuracy", "multiclass": "accuracy", "regres
 """The metric of each kind of task that is shown where there is room for one."""
 
 
-def new_tallies(kind: Kind, *, of_labels: bool = False) -> dict[str, Tally]:
-    """Make the tallies that the metrics of a kind of task read, by name; `of_labels` leaves out those that need probabilities.
+def new_tallies(kind: Kind, *, of_labels: bool = False, costs: Sequence[Cost] = ()) -> dict[str, Tally]:
+    """Make the tallies that the metrics of a kind of task read, by name.
+
+    Parameters
+    ----------
+    kind
+        The kind of task.
+    of_labels
+        Leaves out those that need probabilities.
+    costs
+        What errors cost. If nothing is said of it, there is no tally of costs.
 
     Examples
     --------
@@ -115,7 +128,11 @@ def new_tallies(kind: Kind, *, of_labels: bool = False) -> dict[str, Tally]:
     (['confusion', 'probabilities'], ['confusion'])
     """
     classes = dict.fromkeys(metric.tally for metric in METRICS.of_kind(kind).values())
-    return {tally.name: tally() for tally in classes if not (of_labels and tally.needs_probabilities)}
+    wanted = [tally for tally in classes if tally is not Costs and not (of_labels and tally.needs_probabilities)]
+    tallies: dict[str, Tally] = {tally.name: tally() for tally in wanted}
+    if costs:
+        tallies[Costs.name] = Costs(costs)
+    return tallies
 
 
 def exact_tallies(tallies: Mapping[str, Tally]) -> dict[str, Tally]:
@@ -161,6 +178,8 @@ class Scoreboard:
         The kind of task, which decides the metrics.
     of_labels
         Whether only the predicted labels are scored, not their probabilities.
+    costs
+        What errors cost, in a task that says it.
     since
         The step of the log from which on the predictions under the arm's name count.
 
@@ -173,12 +192,12 @@ class Scoreboard:
     (0.5, 0.5)
     """
 
-    def __init__(self, kind: Kind, *, of_labels: bool = False, since: int = 0):
+    def __init__(self, kind: Kind, *, of_labels: bool = False, costs: Sequence[Cost] = (), since: int = 0):
         self.kind = kind
         self.of_labels = of_labels
         self.since = since
         self.scored = 0
-        self.tallies = new_tallies(kind, of_labels=of_labels)
+        self.tallies = new_tallies(kind, of_labels=of_labels, costs=costs)
         self.window: deque[Scored] = deque(maxlen=WINDOW)
 
     def update(self, label: Label, prediction: Prediction) -> None:
@@ -200,6 +219,14 @@ class Scoreboard:
             tally.update(label, value, p)
         # Only the plain values that the metrics need, because every snapshot holds a thousand of them.
         return label, value, p
+
+    def price(self, costs: Sequence[Cost]) -> None:
+        """Count by other costs from now on, also what was scored before; by none if there are none."""
+        self.tallies.pop(Costs.name, None)
+        confusion = self.tallies.get(Confusion.name)
+        if costs and isinstance(confusion, Confusion):
+            priced = self.tallies[Costs.name] = Costs(costs)
+            priced.count_all(confusion.counts)
 
     def change_places(self, other: "Scoreboard") -> None:
         """Go on counting where the other scoreboard is, and have it go on here: their arms change places. The windows stay with the models."""

@@ -12,7 +12,7 @@ from headrace.learning.metrics.f1 import f_beta
 from headrace.learning.metrics.precision import precision
 from headrace.learning.metrics.quantile_loss import quantile_loss
 from headrace.learning.metrics.recall import recall
-from headrace.learning.metrics.tallies import Confusion, Decisions, Errors, Groups, Probabilities, Scored
+from headrace.learning.metrics.tallies import Confusion, Costs, Decisions, Errors, Groups, Probabilities, Scored
 from headrace.learning.task import Json, Kind, Label
 
 PAIRS_MAX = 400
@@ -113,10 +113,19 @@ class Overall:
 
     def add(self, board: Scoreboard) -> None:
         """Add the scores of the arm on one more shard; the shard's own stay as they are."""
+        self._agree_on_costs(board)
         self.scored += board.scored
         self.windows.append(tuple(board.window))
         add_tallies(self.tallies, board.tallies)
         add_tallies(self.recent, board.recent())
+
+    def _agree_on_costs(self, board: Scoreboard) -> None:
+        """Add up costs while all shards count by the same: each changes its definition when it comes to it in its log."""
+        held, ours = board.tallies.get(Costs.name), self.tallies.get(Costs.name)
+        if not self.windows and isinstance(held, Costs):
+            self.tallies[Costs.name], self.recent[Costs.name] = held.exact(), held.exact()
+        elif isinstance(ours, Costs) and not (isinstance(held, Costs) and held.costs == ours.costs):
+            del self.tallies[Costs.name], self.recent[Costs.name]
 
     def values(self) -> dict[str, Json]:
         """Return every metric by name, and those of the moving windows together as `window`."""

@@ -34,7 +34,7 @@ from headrace.learning.models.seasonal import seasonal
 from headrace.learning.models.softmax import softmax
 from headrace.learning.near import nearest
 from headrace.learning.parameters import build_with
-from headrace.learning.task import NEGATIVES, Kind, Value, without_steps
+from headrace.learning.task import NEGATIVES, WEIGHTS, Kind, Value, is_weights, without_steps
 
 Maker = Callable[..., Any]
 
@@ -129,18 +129,26 @@ def build(spec: str | dict[str, Value], kind: Kind) -> Any:
         _check_model(name, model, kind)
     if isinstance(spec, str):
         return model
-    _check_negatives(spec, kind)
+    _check_shares(spec, kind)
     steps = steps_of(spec, kind)
     return model if steps is None else _with_steps(model, steps)
 
 
-def _check_negatives(spec: dict[str, Value], kind: Kind) -> None:
-    """Raise ModelError unless the share of negatives that a model learns, where there is one, can be."""
+def _check_shares(spec: dict[str, Value], kind: Kind) -> None:
+    """Raise ModelError unless the share of negatives that a model learns, or the weights of its classes, can be."""
     share = spec.get(NEGATIVES, 1.0)
     if NEGATIVES in spec and kind != "binary":
         raise ModelError(f"negatives is not for {kind} tasks.", "Leave it out.")
     if type(share) not in (int, float) or not 0 < float(share) <= 1:
         raise ModelError(f"negatives is {share!r}.", "It takes a share above 0 and up to 1.")
+    if WEIGHTS not in spec:
+        return
+    if kind not in ("binary", "multiclass") or NEGATIVES in spec:
+        what = "with negatives" if NEGATIVES in spec else f"for {kind} tasks"
+        raise ModelError(f"weights is not {what}.", "Leave it out.")
+    if not is_weights(spec[WEIGHTS]):
+        remedy = "It takes 'balanced', or a JSON object of labels with numbers above 0 and up to 100."
+        raise ModelError(f"weights is {str(spec[WEIGHTS])[:80]!r}.", remedy)
 
 
 def _with_steps(model: Any, steps: Steps) -> Prepared | PreparedDetector:

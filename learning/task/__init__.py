@@ -13,9 +13,29 @@ from headrace.learning.task.arms import (
     Threshold,
     baselines,
 )
+from headrace.learning.task.classes import (
+    BALANCED,
+    WEIGHT_MAX,
+    Cost,
+    CostTable,
+    Weight,
+    cost_of,
+    cost_table,
+    is_weights,
+    name_label,
+)
 from headrace.learning.task.columns import Columns, DateForm
 from headrace.learning.task.definition import define, differences, fingerprint, under
-from headrace.learning.task.features import CROSSES, FEATURE, MISSING, NEGATIVES, Feature, Making, without_steps
+from headrace.learning.task.features import (
+    CROSSES,
+    FEATURE,
+    MISSING,
+    NEGATIVES,
+    WEIGHTS,
+    Feature,
+    Making,
+    without_steps,
+)
 from headrace.learning.task.policies import Guard, LabelRate, Mode, Outlier, Rehearsal, Row
 from headrace.learning.task.task import (
     BATCH_MAX,
@@ -41,6 +61,7 @@ from headrace.learning.task.task import (
 
 __all__ = [
     "BACKGROUND",
+    "BALANCED",
     "BASELINES",
     "BATCH_MAX",
     "CHAMPION",
@@ -53,8 +74,12 @@ __all__ = [
     "NEGATIVES",
     "NEXT",
     "RESERVED",
+    "WEIGHTS",
+    "WEIGHT_MAX",
     "ArmSettings",
     "Columns",
+    "Cost",
+    "CostTable",
     "DateForm",
     "Duration",
     "Experiment",
@@ -78,13 +103,18 @@ __all__ = [
     "Update",
     "Value",
     "Versions",
+    "Weight",
     "baselines",
+    "cost_of",
+    "cost_table",
     "define",
     "differences",
     "fingerprint",
+    "is_weights",
     "made_for",
     "milliseconds",
     "modules_of",
+    "name_label",
     "name_of",
     "under",
     "with_model",

@@ -36,8 +36,13 @@ KEYS = (
     "experiments",
     "threshold",
     "segments",
+    "weights",
+    "costs",
 )
 """The settings that a definition has."""
+
+LATER = ("weights", "costs")
+"""Those that came after the first release: a definition has them only where they say something, so that one of before is the same bytes."""
 
 
 def define(task: Task) -> bytes:
@@ -49,6 +54,9 @@ def define(task: Task) -> bytes:
     True
     """
     values: dict[str, Any] = {key: msgspec.to_builtins(getattr(task, key)) for key in KEYS}
+    for key in LATER:
+        if not values[key]:
+            del values[key]
     values["model"] = plain_model(task.model)
     del values["versions"]["mirror"]  # where copies go decides nothing in the fold
     values["wait"] = task.wait_ms / 1000

@@ -16,7 +16,7 @@ Cross = Annotated[
     list[Annotated[str, msgspec.Meta(min_length=1, max_length=256)]], msgspec.Meta(min_length=2, max_length=3)
 ]
 
-FEATURE, MISSING, CROSSES, NEGATIVES = "feature.", "missing.", "crosses", "negatives"
+FEATURE, MISSING, CROSSES, NEGATIVES, WEIGHTS = "feature.", "missing.", "crosses", "negatives", "weights"
 """The keys that a model's making has for what is done to records before it learns them: the first two are followed by the name of a feature. No
 parameter of a model has such a name."""
 
@@ -53,9 +53,13 @@ class Feature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def with_steps(
-    model: Making, features: Mapping[str, Feature], crosses: list[list[str]], negatives: float | None = None
+    model: Making,
+    features: Mapping[str, Feature],
+    crosses: list[list[str]],
+    negatives: float | None = None,
+    weights: str | Mapping[str, float] | None = None,
 ) -> Making:
-    """Say what a model is made of, together with the steps of the features that it gets, and the share of false labels that it learns.
+    """Say what a model is made of, together with the steps of the features that it gets, and how much it learns of each class.
 
     Examples
     --------
@@ -71,6 +75,8 @@ def with_steps(
         table[CROSSES] = _text(crosses)
     if negatives is not None:
         table[NEGATIVES] = negatives
+    if weights is not None:
+        table[WEIGHTS] = weights if isinstance(weights, str) else _text(weights)
     return table
 
 
@@ -141,7 +147,7 @@ def without_steps(table: Mapping[str, Value]) -> dict[str, Value]:
     return {
         name: value
         for name, value in table.items()
-        if not name.startswith((FEATURE, MISSING)) and name not in (CROSSES, NEGATIVES)
+        if not name.startswith((FEATURE, MISSING)) and name not in (CROSSES, NEGATIVES, WEIGHTS)
     }
 
 

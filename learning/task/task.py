@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from headrace.learning.task.arms import ARMS_MAX, ArmName, ArmSettings, Experiment, Threshold, check_arms
+from headrace.learning.task.classes import COSTS_MAX, Cost, Weights, find_cost_fault, find_weight_fault
 from headrace.learning.task.columns import Columns
 from headrace.learning.task.duration import seconds
 from headrace.learning.task.features import CROSSES_MAX, Cross, Feature, find_clash, with_steps
@@ -155,6 +156,13 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     negatives
         For two classes of which true is rare: the share of the records with the label false that is learned, above 0 and up to 1. Probabilities
         are corrected for it, and all records are scored. Left out: all are learned.
+    weights
+        For classes, how much each counts when it is learned: `"balanced"`, or a table of labels with numbers above 0 and up to 100, such as
+        `{ fraud = 20, ok = 0.5 }`; a label that is not named counts 1. A record is learned as often as its class weighs. It decides which label
+        is predicted, and probabilities are corrected for it. Left out: all count alike. See "Where labels are rare" in docs/how-to/compare.md.
+    costs
+        `"multiclass"` only: what errors cost, one `[[tasks.NAME.costs]]` each. The label with the lowest expected cost is predicted, and the
+        metrics `total_cost` and `mean_cost` are counted. Left out: the most probable label.
     feature_limit
         The most features of a record or a question, if `features` declares none.
     name_limit
@@ -224,6 +232,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     labels: Annotated[list[str | int], msgspec.Meta(max_length=LABELS_MAX)] | None = None
     crosses: Annotated[list[Cross], msgspec.Meta(max_length=CROSSES_MAX)] = []
     negatives: Annotated[float, msgspec.Meta(gt=0, le=1)] | None = None
+    weights: Weights | None = None
+    costs: Annotated[list[Cost], msgspec.Meta(max_length=COSTS_MAX)] = []
     feature_limit: Annotated[int, msgspec.Meta(ge=1)] = 10_000
     name_limit: Annotated[int, msgspec.Meta(ge=1)] = 1_000_000
     predictions: bool = False
@@ -267,14 +277,14 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         if self.negatives is not None and self.kind != "binary":
             raise ValueError(f"negatives is not for {self.kind} tasks")
         check_arms(self.kind, self.arms, self.experiments or [], self.threshold)
-        if len(set(map(type, self.labels or ()))) > 1:
-            raise ValueError("labels has strings and whole numbers, and 1 and '1' have one key in JSON: use one type")
+        self._check_classes()
         if isinstance(self.unanswered, Unanswered):
             if self.unanswered.assume is not None:
                 self._check_assumed(self.unanswered.assume)
             elif self.kind == "regression":
                 raise ValueError("self_train is not for regression: there is no probability to go by")
         self._complete_model()
+        msgspec.structs.force_setattr(self, "costs", sorted(self.costs, key=lambda one: (one.label, one.predicted)))
         for name in ("model", "detectors", "reactions", "arms"):  # the order of their keys must not be seen in a state
             msgspec.structs.force_setattr(self, name, _sorted(getattr(self, name)))
 
@@ -327,8 +337,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         if fault := find_clash(self.features, self.crosses):
             raise ValueError(fault)
         has_steps = any(one.step is not None or one.missing is not None for one in features.values())
-        if has_steps or self.crosses or self.negatives is not None:
-            model = with_steps(model, features, self.crosses, self.negatives)
+        if has_steps or self.crosses or self.negatives is not None or self.weights is not None:
+            model = with_steps(model, features, self.crosses, self.negatives, self.weights)
         msgspec.structs.force_setattr(self, "model", model)
 
     def _fit_unlabelled(self) -> None:
@@ -347,6 +357,13 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             )
         if guard.loss is not None and (guard.loss == "absolute") != (self.kind == "regression"):
             raise ValueError(f"guard.loss = '{guard.loss}' is not for {self.kind} tasks")
+
+    def _check_classes(self) -> None:
+        if len(set(map(type, self.labels or ()))) > 1:
+            raise ValueError("labels has strings and whole numbers, and 1 and '1' have one key in JSON: use one type")
+        fault = find_weight_fault(self.kind, self.labels, self.weights, self.negatives)
+        if fault := fault or find_cost_fault(self.kind, self.labels, self.costs):
+            raise ValueError(fault)
 
     def _check_assumed(self, label: Label) -> None:
         fits = {
@@ -382,7 +399,9 @@ def made_for(task: Task, model: str | dict[str, Value]) -> Task:
     features = task.features and {
         name: msgspec.structs.replace(one, step=None, missing=None) for name, one in task.features.items()
     }
-    return msgspec.structs.replace(task, model=model, features=features, crosses=[], negatives=None, update=None)
+    return msgspec.structs.replace(
+        task, model=model, features=features, crosses=[], negatives=None, weights=None, update=None
+    )
 
 
 def with_model(task: Task, model: str | dict[str, Value]) -> Task:

@@ -95,8 +95,7 @@ class Probabilities(Tally):
         self.negatives = [0] * CELLS
         self.sums = [0] * CELLS
 
-    @classmethod
-    def exact(cls) -> "ExactProbabilities":
+    def exact(self) -> "ExactProbabilities":
         """Return a new tally that keeps each probability."""
         return ExactProbabilities()
 

@@ -24,10 +24,9 @@ class Tally(ABC):
     name: ClassVar[str]
     needs_probabilities: ClassVar[bool] = False
 
-    @classmethod
-    def exact(cls) -> "Tally":
+    def exact(self) -> "Tally":
         """Return a new tally that rounds nothing, for as few predictions as a window has; its view is like this one's."""
-        return cls()
+        return type(self)()
 
     @abstractmethod
     def update(self, label: Label, value: Label, p: float | None) -> None:
