@@ -5,7 +5,10 @@ import random
 
 from river import (
     anomaly,
+    bandit,
+    base,
     compose,
+    conf,
     drift,
     dummy,
     ensemble,
@@ -16,6 +19,7 @@ from river import (
     imblearn,
     linear_model,
     metrics,
+    model_selection,
     multiclass,
     naive_bayes,
     neighbors,
@@ -24,10 +28,12 @@ from river import (
     proba,
     rules,
     stats,
+    time_series,
     tree,
     utils,
 )
 from river.datasets import synth
+from river.tree import mondrian
 
 
 def rows(kind, count):
@@ -63,7 +69,42 @@ def length_of(x):
 LogReg, LinReg, Tree = linear_model.LogisticRegression, linear_model.LinearRegression, tree.HoeffdingTreeClassifier
 
 
-HEADRACE_STATE = [length_of]
+def halved(y):
+    """A function for `TargetTransformRegressor`."""
+    return y / 2
+
+
+def doubled(y):
+    """Its inverse."""
+    return y * 2
+
+
+HEADRACE_STATE = [length_of, halved, doubled]
+
+
+class NextValue(base.Regressor):
+    """A forecaster as a regressor: it predicts the next value of the series of the labels, whatever the features are."""
+
+    def __init__(self, forecaster):
+        self.forecaster = forecaster
+        self.learned = 0
+
+    def learn_one(self, x, y):
+        self.forecaster.learn_one(y)
+        self.learned += 1
+
+    def predict_one(self, x):
+        return self.forecaster.forecast(horizon=1)[0] if self.learned > 10 else 0.0
+
+
+def two_rates(model):
+    """Two models with other learning rates, to choose from."""
+    return [model(optim.SGD(rate)) for rate in (0.001, 0.01)]
+
+
+def scaled(model):
+    """A pipeline of a model for numbers of one scale."""
+    return preprocessing.StandardScaler() | model
 
 
 def lazy():
@@ -158,7 +199,34 @@ MODELS = {
     },
     "rules": ("regression", rules.AMRules),
     "factorization": ("text", lambda: compose.Select("place") | facto.FMClassifier(seed=1)),
+    "factorization regressor": ("prices", lambda: compose.Select("place", "text") | facto.FMRegressor(seed=1)),
+    **{f"{kind.__name__}": ("text" if "Classifier" in kind.__name__ else "prices", functools.partial(lambda kind: compose.Select("place", "text") | kind(seed=1), kind)) for kind in (facto.FFMClassifier, facto.FFMRegressor, facto.FwFMClassifier, facto.FwFMRegressor, facto.HOFMClassifier, facto.HOFMRegressor)},
+    "ad predictor": ("text", lambda: compose.Select("place") | preprocessing.OneHotEncoder() | linear_model.AdPredictor()),
+    "target transform": ("regression", lambda: scaled(compose.TargetTransformRegressor(LinReg(), halved, doubled))),
+    "clipped": ("regression", lambda: preprocessing.PredClipper(scaled(LinReg()), 0, 30)),
+    "jackknife": ("regression", lambda: conf.RegressionJackknife(scaled(LinReg()))),
+    "series": ("regression", lambda: NextValue(time_series.SNARIMAX(p=2, d=1, q=2, m=4, sp=1))),
+    # choosing among models
+    **{f"bandit {type(policy).__name__}": ("binary", functools.partial(lambda policy: scaled(model_selection.BanditClassifier(two_rates(LogReg), metrics.Accuracy(), policy)), policy)) for policy in (bandit.EpsilonGreedy(0.1, seed=1), bandit.UCB(1.0, seed=1), bandit.Exp3(0.5, seed=1))},
+    **{f"bandit regressor {type(metric).__name__}": ("regression", functools.partial(lambda metric: scaled(model_selection.BanditRegressor(two_rates(LinReg), metric, bandit.EpsilonGreedy(0.1, seed=1))), metric)) for metric in (metrics.MAE(), metrics.MSE(), metrics.RMSE(), metrics.R2())},
+    "greedy": ("regression", lambda: scaled(model_selection.GreedyRegressor(two_rates(LinReg), metrics.MAE()))),
+    "halving": ("binary", lambda: scaled(model_selection.SuccessiveHalvingClassifier(two_rates(LogReg), metrics.LogLoss(), budget=100))),
+    "halving regressor": ("regression", lambda: scaled(model_selection.SuccessiveHalvingRegressor(two_rates(LinReg), metrics.MAE(), budget=100))),
+    # anomalies
+    "loda": ("anomaly", lambda: scaled(anomaly.LODA(n_bins=10, n_random_cuts=5, seed=1))),
+    "lof": ("anomaly", lambda: scaled(anomaly.LocalOutlierFactor(n_neighbors=5, engine=lazy()))),
+    "quantile filter": ("binary", lambda: scaled(anomaly.QuantileFilter(anomaly.OneClassSVM(), q=0.99)) | LogReg()),
+    "threshold filter": ("binary", lambda: scaled(anomaly.ThresholdFilter(anomaly.OneClassSVM(), threshold=0.9)) | LogReg()),
     # the rest
+    "oversampler": ("binary", lambda: imblearn.RandomOverSampler(LogReg(), {True: 0.5, False: 0.5}, seed=1)),
+    "sampler": ("binary", lambda: imblearn.RandomSampler(LogReg(), {True: 0.5, False: 0.5}, seed=1)),
+    "hard sampling regressor": ("regression", lambda: imblearn.HardSamplingRegressor(LinReg(), p=0.1, size=20, seed=1)),
+    "chebyshev over": ("regression", lambda: scaled(imblearn.ChebyshevOverSampler(LinReg()))),
+    "chebyshev under": ("regression", lambda: scaled(imblearn.ChebyshevUnderSampler(LinReg(), seed=1))),
+    **{f"last tree {leaf}": ("text", functools.partial(lambda leaf: plain(tree.LASTClassifier(change_detector=drift.ADWIN(0.9), leaf_prediction=leaf)), leaf)) for leaf in ("mc", "nba")},
+    "mondrian tree": ("binary", lambda: mondrian.MondrianTreeClassifier(seed=1)),
+    "mondrian tree regressor": ("regression", lambda: mondrian.MondrianTreeRegressor(seed=1)),
+    "no change": ("binary", dummy.NoChangeClassifier),
     "undersampler": ("binary", lambda: imblearn.RandomUnderSampler(LogReg(), {True: 0.5, False: 0.5}, seed=1)),
     "hard sampling": ("binary", lambda: imblearn.HardSamplingClassifier(LogReg(), p=0.1, size=20, seed=1)),
     "retraining": ("binary", lambda: drift.DriftRetrainingClassifier(LogReg(), drift.binary.DDM())),

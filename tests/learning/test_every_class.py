@@ -91,7 +91,7 @@ print(json.dumps(found))
 """Reads models in another process, with another hash seed, and asks them."""
 
 
-BY_HASH_ORDER = ["select"]
+BY_HASH_ORDER = ["select", "FwFMClassifier", "FwFMRegressor"]
 """Models of River that sum in the order of a set of strings: workers run with PYTHONHASHSEED=0."""
 
 
