@@ -35,7 +35,7 @@ class OwnAnswers:
         self.labels = None if task.labels is None else tuple(task.labels)
 
     def prediction(self, model: Any, features: dict[str, Value]) -> Prediction | None:
-        """Return the model's prediction, with Python numbers in place of NumPy's; None while the model is cold.
+        """Return the model's prediction, with Python numbers in place of NumPy's; None while the model is cold. One without probabilities is certain.
 
         Raises
         ------
@@ -48,7 +48,11 @@ class OwnAnswers:
         if self.kind == "anomaly":
             score = float(self._number(model.score_one(features)))
             return Prediction(score, score=score)
-        answered = model.predict_proba_one(features)
+        try:
+            answered = model.predict_proba_one(features)
+        except NotImplementedError:  # as some of River's classifiers do, which vote
+            value = model.predict_one(features)
+            answered = {} if value is None else {value: 1.0}
         if not answered:
             return None
         probabilities = {_plain(label): self._number(p) for label, p in answered.items()}

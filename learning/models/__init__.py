@@ -201,11 +201,24 @@ WANTED: dict[Kind, tuple[type[base.Estimator], str]] = {
 """What a user's function must return for each kind of task."""
 
 
+UNFIT: dict[type[base.Base], str] = {
+    base.SupervisedAnomalyDetector: "It scores a label beside its features, and a question has no label: return a detector that scores records.",
+    base.AnomalyFilter: "It keeps records from a model: put it before a classifier, in a pipeline; or return the detector that it goes by.",
+    base.MultiLabelClassifier: "It predicts several labels at once: make a task for each.",
+    base.MultiTargetRegressor: "It predicts several numbers at once: make a task for each.",
+    base.Clusterer: "It finds clusters, and learns no labels.",
+}
+"""Estimators of River that no task can have, and why. Some of them are regressors or detectors by their class."""
+
+
 def _check_model(name: str, model: Any, kind: Kind) -> None:
     """Raise ModelError unless a user's function returned a model for this kind of task."""
     wanted, noun = WANTED[kind]
-    if not isinstance(model, wanted):
-        remedy = f"Return a River {noun}, alone or at the end of a pipeline."
+    why = next((why for other, why in UNFIT.items() if isinstance(model, other)), None)
+    if hasattr(getattr(model, "_last_step", model), "forecast"):  # to import the class takes a second
+        why = 'It goes by the labels alone: wrap it; see "A forecaster" in docs/how-to/models.md.'
+    if not isinstance(model, wanted) or why is not None:
+        remedy = why or f"Return a River {noun}, alone or at the end of a pipeline."
         raise ModelError(f"'{name}' gave a {type(model).__name__}, which is not for {kind} tasks.", remedy)
     if kind == "multiclass" and isinstance(model, base.Classifier) and not model._multiclass:  # noqa: SLF001
         remedy = "Wrap it in river.multiclass.OneVsRestClassifier."

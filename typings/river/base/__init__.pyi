@@ -1,7 +1,12 @@
 from river.base.anomaly_detector import AnomalyDetector as AnomalyDetector
+from river.base.anomaly_detector import AnomalyFilter as AnomalyFilter
+from river.base.anomaly_detector import SupervisedAnomalyDetector as SupervisedAnomalyDetector
 from river.base.base import Base as Base
 from river.base.classifier import Classifier as Classifier
+from river.base.clusterer import Clusterer as Clusterer
 from river.base.ensemble import Ensemble as Ensemble
 from river.base.estimator import Estimator as Estimator
+from river.base.multi_output import MultiLabelClassifier as MultiLabelClassifier
+from river.base.multi_output import MultiTargetRegressor as MultiTargetRegressor
 from river.base.regressor import Regressor as Regressor
 from river.base.transformer import Transformer as Transformer

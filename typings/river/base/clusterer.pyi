@@ -1,0 +1,3 @@
+from river.base.estimator import Estimator
+
+class Clusterer(Estimator): ...
