@@ -5,8 +5,9 @@ from typing import Any
 from river import forest
 from river.forest.adaptive_random_forest import BaseTreeClassifier
 
+from headrace.learning.models.categories import strings_for_trees
 from headrace.learning.models.hoeffding import MixedLabels
-from headrace.learning.models.preparing import Numbers, OneHot, Prepared
+from headrace.learning.models.preparing import Numbers, Prepared
 from headrace.learning.parameters import Seed, Trees
 from headrace.learning.tags import tagged
 from headrace.learning.task import Label
@@ -41,7 +42,7 @@ class AdaptiveForest(forest.ARFClassifier):
         return ForestTree(**{name: getattr(self, name) for name in names}, rng=self._rng)
 
 
-def arf(n_trees: Trees = 10, seed: Seed = 42) -> Prepared:
+def arf(n_trees: Trees = 10, seed: Seed = 42, categories: bool = False) -> Prepared:
     """Make an adaptive random forest: Hoeffding trees on resampled records, each with a drift detector and a background tree.
 
     Parameters
@@ -50,6 +51,8 @@ def arf(n_trees: Trees = 10, seed: Seed = 42) -> Prepared:
         The number of trees, 1 to 1,000.
     seed
         The seed of the random numbers, whose generator is part of the state.
+    categories
+        As for `hoeffding_tree`: whether the trees split by strings.
 
     Examples
     --------
@@ -63,4 +66,4 @@ def arf(n_trees: Trees = 10, seed: Seed = 42) -> Prepared:
     ----------
     Gomes et al., "Adaptive random forests for evolving data stream classification", 2017; `river.forest.ARFClassifier`.
     """
-    return Prepared(OneHot(), AdaptiveForest(n_models=n_trees, seed=seed))
+    return Prepared(strings_for_trees(categories=categories), AdaptiveForest(n_models=n_trees, seed=seed))

@@ -4,8 +4,9 @@ from river import tree
 from river.tree.hoeffding_tree import HoeffdingTree
 from river.tree.nodes.branch import DTBranch
 
+from headrace.learning.models.categories import strings_for_trees
 from headrace.learning.models.classes import Classes, LastingClasses
-from headrace.learning.models.preparing import Numbers, OneHot, Prepared, Scale
+from headrace.learning.models.preparing import Numbers, Prepared, Scale
 from headrace.learning.parameters import Count, PositiveShare, Seed
 from headrace.learning.tags import tagged
 from headrace.learning.task import Label
@@ -62,7 +63,9 @@ def leaf_probabilities(model: tree.HoeffdingTreeClassifier, classes: Classes, x:
     return probabilities
 
 
-def hoeffding_tree(grace_period: Count = 200, delta: PositiveShare = 1e-7, max_depth: Count | None = None) -> Prepared:
+def hoeffding_tree(
+    grace_period: Count = 200, delta: PositiveShare = 1e-7, max_depth: Count | None = None, categories: bool = False
+) -> Prepared:
     """Make a Hoeffding tree (VFDT), for streams that do not change.
 
     Parameters
@@ -73,6 +76,9 @@ def hoeffding_tree(grace_period: Count = 200, delta: PositiveShare = 1e-7, max_d
         The allowed error of a split decision, above 0 and up to 1.
     max_depth
         The deepest level; None sets no limit.
+    categories
+        Whether the tree splits by strings, one branch for each of up to 100 values. Otherwise each value has a column of ones, by which no
+        tree can split, and leaves alone go by it.
 
     Examples
     --------
@@ -86,11 +92,18 @@ def hoeffding_tree(grace_period: Count = 200, delta: PositiveShare = 1e-7, max_d
     ----------
     Domingos and Hulten, "Mining high-speed data streams", 2000; `river.tree.HoeffdingTreeClassifier`.
     """
-    return Prepared(OneHot(), TreeClassifier(grace_period=grace_period, delta=delta, max_depth=max_depth))
+    return Prepared(
+        strings_for_trees(categories=categories),
+        TreeClassifier(grace_period=grace_period, delta=delta, max_depth=max_depth),
+    )
 
 
 def hat(
-    grace_period: Count = 200, delta: PositiveShare = 1e-7, max_depth: Count | None = None, seed: Seed = 42
+    grace_period: Count = 200,
+    delta: PositiveShare = 1e-7,
+    max_depth: Count | None = None,
+    seed: Seed = 42,
+    categories: bool = False,
 ) -> Prepared:
     """Make a Hoeffding adaptive tree, which replaces branches whose error rises: for streams that change.
 
@@ -100,6 +113,8 @@ def hat(
         As for `hoeffding_tree`.
     seed
         The seed of the random numbers, whose generator is part of the state.
+    categories
+        As for `hoeffding_tree`.
 
     Examples
     --------
@@ -114,7 +129,7 @@ def hat(
     Bifet and Gavalda, "Adaptive learning from evolving data streams", 2009; `river.tree.HoeffdingAdaptiveTreeClassifier`.
     """
     tree = AdaptiveTreeClassifier(grace_period=grace_period, delta=delta, max_depth=max_depth, seed=seed)
-    return Prepared(OneHot(), tree)
+    return Prepared(strings_for_trees(categories=categories), tree)
 
 
 def efdt(
@@ -122,6 +137,7 @@ def efdt(
     delta: PositiveShare = 1e-7,
     min_samples_reevaluate: Count = 20,
     max_depth: Count | None = None,
+    categories: bool = False,
 ) -> Prepared:
     """Make an extremely fast decision tree, which splits early and takes a split back when a better one is seen.
 
@@ -131,6 +147,8 @@ def efdt(
         As for `hoeffding_tree`.
     min_samples_reevaluate
         The number of records between two looks at a split that was made.
+    categories
+        As for `hoeffding_tree`.
 
     Examples
     --------
@@ -147,7 +165,7 @@ def efdt(
     tree = FastTreeClassifier(
         grace_period=grace_period, delta=delta, min_samples_reevaluate=min_samples_reevaluate, max_depth=max_depth
     )
-    return Prepared(OneHot(), tree)
+    return Prepared(strings_for_trees(categories=categories), tree)
 
 
 def hoeffding_regressor(
