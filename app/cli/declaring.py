@@ -92,8 +92,8 @@ def _model_for(kind: Kind) -> list[str]:
         return [
             explained('model = "half_space_trees"', "or one_class_svm, quantile, seasonal"),
             explained(
-                "# threshold = 0.98",
-                "the score from which on a record is an anomaly; left out: the score is the prediction",
+                "# threshold = { quantile = 0.99 }",
+                "flags one record in a hundred; left out: the score is the prediction",
             ),
         ]
     what = f"several models, each heard as much as it was right; {FAST[kind]} is 50 times as fast"

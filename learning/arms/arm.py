@@ -6,6 +6,7 @@ from typing import Any
 from headrace.learning.arms.cutoff import Cutoff
 from headrace.learning.arms.lowest_cost import LowestCost
 from headrace.learning.arms.own_answers import OwnAnswers
+from headrace.learning.arms.quantile_cutoff import QuantileCutoff
 from headrace.learning.arms.sampling import sampling_of
 from headrace.learning.encoding import digest
 from headrace.learning.metrics import Scoreboard
@@ -76,7 +77,7 @@ class Arm:
         self.errors, self.scores = watches(task, role)
         self.rate = Rate()
         self.sampling = sampling_of(task.model)
-        self.cutoff: Cutoff | LowestCost | None = None
+        self.cutoff: Cutoff | QuantileCutoff | LowestCost | None = None
         self.decide_as(task)
         self.broken = False  # True once a prediction was not finite, so that only the first one raises an alert
         self._regression = task.kind == "regression"
@@ -126,6 +127,11 @@ class Arm:
         else:
             error = 0.0 if prediction.value == label else 1.0
         return [notice for watch in self.errors.values() if (notice := watch.update(error, name)) is not None]
+
+    def see_score(self, score: float) -> None:
+        """Count the score of a record that came, if the threshold is a quantile of the scores."""
+        if isinstance(self.cutoff, QuantileCutoff):
+            self.cutoff.see(score)
 
     def watch_score(self, prediction: Prediction, name: str) -> list[Notice]:
         """Give a prediction to the detectors that need no label; return what they notice."""
@@ -191,7 +197,7 @@ class Arm:
         self.made_of, self.model, self.version, self.updates = task.model, model, version, updates
         self.since = since
         self.scoreboard.window.clear()
-        if isinstance(self.cutoff, Cutoff):
+        if isinstance(self.cutoff, Cutoff | QuantileCutoff):
             self.cutoff.restart()
         self.errors, self.scores = watches(task, self.role)
         self.rate = Rate()
@@ -203,8 +209,11 @@ class Arm:
         """Decide by the task's threshold or costs from now on; without them, for what is most probable. A baseline always does that."""
         self.cutoff = None
         if self.role != "baseline":
-            if task.threshold is not None:
-                self.cutoff = Cutoff(task.threshold)
+            threshold = task.threshold
+            if isinstance(threshold, Threshold) and threshold.quantile is not None:
+                self.cutoff = QuantileCutoff(threshold.quantile)
+            elif threshold is not None:
+                self.cutoff = Cutoff(threshold)
             elif task.costs:
                 self.cutoff = LowestCost(task.costs)
 
@@ -218,9 +227,10 @@ class Arm:
         self.errors, self.scores = watches(task, self.role)
 
     @property
-    def cutoff_moves(self) -> bool:
-        """Whether the cutoff follows from the predictions that were scored."""
-        return self.cutoff is not None and self.cutoff.tally is not None
+    def fixed_cutoff(self) -> float | None:
+        """The cutoff, if it is the same for all predictions; None where there is none, or where it follows from what was predicted."""
+        is_fixed = isinstance(self.cutoff, Cutoff) and self.cutoff.tally is None
+        return self.cutoff.at if is_fixed else None
 
     @property
     def takes_means(self) -> bool:
@@ -244,7 +254,7 @@ class Arm:
             "model": self.model_name,
             "version": self.version,
             "updates": self.updates,
-            "threshold": self.cutoff.at if isinstance(self.cutoff, Cutoff) else None,
+            "threshold": None if self.cutoff is None or isinstance(self.cutoff, LowestCost) else self.cutoff.at,
             "metrics": self.scoreboard.values(),
         }
 

@@ -58,12 +58,16 @@ def predict(turn: Turn, name: str, arm: Arm, features: dict[str, Value]) -> Pred
 
 
 def see_features(turn: Turn, state: State, features: dict[str, Value], predictions: Predictions) -> None:
-    """Give the features of a question or a sample, and what the arms answer, to the detectors that need no label."""
+    """Give the features of a question or a sample, and what the arms answer, to the detectors and thresholds that need no label."""
     if state.watches.features:
         turn.notice(state.watches.see_features(features))
     for name, prediction in predictions.items():
         arm = state.arms[name]
-        if prediction is not None and arm.scores:
+        if prediction is None:
+            continue
+        if prediction.score is not None:
+            arm.see_score(prediction.score)
+        if arm.scores:
             turn.notice(arm.watch_score(prediction, name), arm.since)
 
 

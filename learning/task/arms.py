@@ -93,7 +93,7 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Threshold(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The table `threshold`: what the probability or the score from which on true is predicted must meet, on the labels so far.
+    """The table `threshold`: what the probability or the score from which on true is predicted must meet, on what came so far.
 
     Parameters
     ----------
@@ -103,16 +103,20 @@ class Threshold(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         What a wrong prediction of true costs. With `false_negative`; the threshold has the lowest cost.
     false_negative
         What a wrong prediction of false costs.
+    quantile
+        For anomalies, and without labels: the share of records that are not flagged. The threshold is the quantile of the last
+        5,000 scores, so that with 0.99 one record in a hundred is flagged.
     """
 
     precision: Annotated[float, Meta(gt=0, lt=1)] | None = None
     false_positive: Annotated[float, Meta(ge=0, le=1e9)] | None = None
     false_negative: Annotated[float, Meta(ge=0, le=1e9)] | None = None
+    quantile: Annotated[float, Meta(ge=0.5, le=0.999)] | None = None
 
     def __post_init__(self) -> None:
-        costs = self.false_positive, self.false_negative
-        if (self.precision is None) == (None in costs) or (self.precision is not None and costs != (None, None)):
-            raise ValueError("threshold has either precision, or both false_positive and false_negative")
+        given = {name for name in self.__struct_fields__ if getattr(self, name) is not None}
+        if given not in ({"precision"}, {"quantile"}, {"false_positive", "false_negative"}):
+            raise ValueError("threshold has one of precision, quantile, and false_positive with false_negative")
 
 
 def check_arms(
@@ -153,6 +157,8 @@ def check_arms(
         raise ValueError("two experiments compare the same arms")
     if threshold is not None and kind not in ("binary", "anomaly"):
         raise ValueError(f"threshold is not for {kind} tasks")
+    if isinstance(threshold, Threshold) and threshold.quantile is not None and kind != "anomaly":
+        raise ValueError(f"threshold.quantile is not for {kind} tasks: use precision, or costs")
 
 
 def baselines(kind: Kind, arms: dict[str, ArmSettings | bool]) -> list[str]:

@@ -205,7 +205,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     threshold
         For two classes: the probability from which on true is predicted, or a table with what it must meet. It changes the label that is
         served, published and scored, not the probability. Left out: the more probable label. For anomalies: the score from which on a
-        record is one; left out, the score itself is the prediction.
+        record is one, or a table; left out, the score itself is the prediction.
     segments
         Names of features: the predictions are scored for each of their values too, up to 50 values of each.
     stored

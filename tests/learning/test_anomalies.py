@@ -218,7 +218,7 @@ def test_the_settings_of_the_page_are_a_task():
     page = Path(__file__).parents[2] / "docs" / "how-to" / "anomalies.md"
     (toml,) = re.findall(r"```toml\n(.*?)```", page.read_text(), re.DOTALL)
     one = parse(tomllib.loads(toml), Path("headrace.toml")).tasks["payments"]
-    assert (one.kind, one.threshold, one.features["items"].type) == ("anomaly", 0.98, "int")
+    assert (one.kind, one.threshold, one.features["items"].type) == ("anomaly", Threshold(quantile=0.99), "int")
 
 
 # What fits, and what does not.
