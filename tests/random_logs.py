@@ -12,7 +12,18 @@ from headrace.learning.reactions import REACTIONS
 from headrace.learning.records.message import Message
 from headrace.learning.snapshot import encode
 from headrace.learning.supplies import Supplies
-from headrace.learning.task import Guard, LabelRate, Rehearsal, Task, Unanswered, Update, Versions, define
+from headrace.learning.task import (
+    ArmSettings,
+    Guard,
+    LabelRate,
+    Rehearsal,
+    Task,
+    Threshold,
+    Unanswered,
+    Update,
+    Versions,
+    define,
+)
 
 LARGE = {"arf", "srp", "amf", "mondrian"}
 """Starts of the names of ensembles: their models take a second for what takes the others a moment."""
@@ -21,6 +32,19 @@ LABELS = {
     "binary": st.booleans(),
     "multiclass": st.sampled_from(["a", "b", "", 0, 1, -1, 2**63 - 1]),
     "regression": st.floats(-(2.0**64), 2.0**64) | st.integers(-9, 9),
+    "anomaly": st.booleans(),
+}
+UNLABELLED = [
+    {"use": "half_space_trees", "window_size": 10, "trees": 2},
+    {"use": "quantile", "after": 2},
+    {"use": "seasonal", "after": 2, "time": "x"},
+    "one_class_svm",
+]
+"""Models of anomalies that score after a few records, for the logs are short."""
+
+THRESHOLDS = {
+    "binary": [None, 0.3, Threshold(precision=0.9), Threshold(false_positive=1, false_negative=3)],
+    "anomaly": [None, 0.6, Threshold(precision=0.9), Threshold(quantile=0.5), Threshold(quantile=0.8)],
 }
 DURATIONS = st.sampled_from([0.001, "1s", "3s", "10s", "1h"])
 VALUES = st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(-(2.0**64), 2.0**64) | st.text(max_size=3)
@@ -79,8 +103,47 @@ def watched(draw, kind):
 
 
 @st.composite
+def unlabelled(draw, *, is_watched=False):
+    """A task of anomalies, which has neither guards nor anything else that needs labels."""
+    watches = st.lists(
+        st.sampled_from(["score", "label_rate", "features", "feature:x"]), min_size=1, max_size=2, unique=True
+    )
+    detector = st.fixed_dictionaries(
+        {"use": st.just("adwin"), "watch": watches, "arms": st.sampled_from(["champion", "all"])}
+    )
+    reaction = st.fixed_dictionaries(
+        {
+            "do": st.sampled_from(sorted(set(REACTIONS) - {"background"})),
+            "on": ON,
+            "mode": MODES,
+            "cooldown": st.integers(0, 5),
+        }
+    )
+    policies = {}
+    if is_watched:
+        policies["detectors"] = draw(st.lists(detector, min_size=1, max_size=3))
+        policies["reactions"] = draw(st.lists(reaction, min_size=1, max_size=4))
+    return Task(
+        name="any",
+        kind="anomaly",
+        model=draw(st.sampled_from(UNLABELLED)),
+        predictions=draw(st.booleans()),
+        wait=draw(DURATIONS),
+        order=draw(st.sampled_from(["arrival", "event_time"])),
+        lateness=draw(DURATIONS | st.just(0)),
+        late=draw(st.sampled_from(["learn", "quarantine"])),
+        versions=Versions(every=draw(st.integers(1, 9)), keep=draw(st.integers(2, 4))),
+        threshold=draw(st.sampled_from(THRESHOLDS["anomaly"])),
+        arms=draw(st.just({}) | st.just({"other": ArmSettings(model=UNLABELLED[1])})),
+        **policies,
+    )
+
+
+@st.composite
 def tasks(draw, kind=None, *, is_watched=False):
     kind = kind or draw(st.sampled_from(list(LABELS)))
+    if kind == "anomaly":
+        return draw(unlabelled(is_watched=is_watched))
     models = [name for name in names_for(kind) if name.partition("_")[0] not in LARGE]
     model = draw(st.sampled_from(models))
     means = ["each", "mean"] if model == "online_linear" else ["each"]
@@ -100,6 +163,7 @@ def tasks(draw, kind=None, *, is_watched=False):
         late=draw(st.sampled_from(["learn", "quarantine"])),
         update=draw(st.none() | st.just(learns)),
         versions=Versions(every=draw(st.integers(1, 9)), keep=draw(st.integers(2, 4))),
+        threshold=draw(st.sampled_from(THRESHOLDS.get(kind, [None]))),
         **(draw(watched(kind)) if is_watched else {}),
     )
 
@@ -144,7 +208,7 @@ def rows(draw, kind, clock):
     label = LABELS[kind] if draw(st.integers(0, 9)) else st.one_of(*LABELS.values())
     times = st.integers(-12_000, 12_000).map(lambda ago: max(0.0, (clock + ago) / 1000)) | st.floats(0, 253_402_300_799)
     served = st.fixed_dictionaries(
-        {"arm": st.just("champion"), "prediction": label | st.none(), "position": st.integers(0, 99)}
+        {"arm": st.just("champion"), "prediction": label | st.none() | st.just(0.5), "position": st.integers(0, 99)}
     )
     parts = {
         "id": st.sampled_from("abcdef"),

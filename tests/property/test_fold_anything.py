@@ -1,5 +1,7 @@
 """Whatever is in the log and whatever the task's policies, the fold goes on, and goes on equally from any snapshot."""
 
+from unittest import mock
+
 import hypothesis.strategies as st
 from hypothesis import given, settings
 from random_logs import fold, logs, supplies
@@ -10,6 +12,7 @@ from headrace.learning.snapshot import digest, seal, unseal
 from headrace.learning.supplies import InMemory
 
 
+@mock.patch("headrace.learning.arms.quantile_cutoff.EVERY", 3)  # the logs are short
 @given(logs(), st.data())
 @settings(max_examples=some(300, of=10), deadline=None)
 def test_any_log_is_folded_to_its_end_under_any_policies_and_from_any_snapshot(log, data):
