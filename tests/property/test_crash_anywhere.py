@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 from types import SimpleNamespace
+from unittest import mock
 
 import harness
 import pytest
@@ -40,12 +41,12 @@ from headrace.learning.effects import Effect
 from headrace.learning.encoding import encode
 from headrace.learning.errors import LogError
 from headrace.learning.fold.learner import Learner
-from headrace.learning.models.alma import alma
+from headrace.learning.models import build
 from headrace.learning.promises import Promises
 from headrace.learning.reactions import BREAKER
 from headrace.learning.snapshot import digest, peek
 from headrace.learning.supplies import InMemory, Supplies
-from headrace.learning.task import Task, Unanswered, Update, Versions, define
+from headrace.learning.task import ArmSettings, Task, Threshold, Unanswered, Update, Versions, define
 from headrace.learning.waiting.join import Join
 from headrace.tables.snapshots import Snapshots
 from headrace.tables.table import Table
@@ -72,15 +73,35 @@ TASKS = {
         name="steps", kind="binary", predictions=True, wait="12s", unanswered=Unanswered(assume=False), name_limit=3,
     ),
     "controlled": Task(name="steps", kind="binary", predictions=True, versions=OFTEN, wait="12s"),
+    "anomalies": Task(
+        name="steps", kind="anomaly", predictions=True, wait="12s", versions=OFTEN, threshold=Threshold(quantile=0.8),
+        model={"use": "quantile", "after": 2}, arms={"trees": ArmSettings(model={"use": "half_space_trees", "window_size": 10})},
+    ),
 }  # fmt: skip
 
 
-MADE = alma()
-MADE.learn_one({"x": 1.0}, True)
-MADE = encode(MADE)
+MODELS = {"binary": ("alma", ["pa", "logistic"]), "anomaly": ("one_class_svm", ["quantile", "one_class_svm"])}
+"""What a job makes, by kind, and what a change of the task may name."""
+
+
+def learned(kind: str) -> bytes:
+    """A model that has learned one row."""
+    model = build(MODELS[kind][0], kind)
+    model.learn_one({"x": 1.0}, *([True] if kind == "binary" else []))
+    return encode(model)
+
+
+MADE = {kind: learned(kind) for kind in MODELS}
 """What a job has made, before any of the logs begins."""
 
-MADE_DIGEST = hashlib.sha256(MADE).hexdigest()
+DIGESTS = {kind: hashlib.sha256(data).hexdigest() for kind, data in MADE.items()}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _thresholds_are_chosen_often():
+    """The logs are short."""
+    with mock.patch("headrace.learning.arms.quantile_cutoff.EVERY", 3):
+        yield
 
 
 def promised(messages) -> set[str]:
@@ -91,25 +112,26 @@ def promised(messages) -> set[str]:
 class Jobs:
     """The jobs in a log: each is asked for, promises a model, and ends further on; or it is cancelled."""
 
-    def __init__(self, dice: random.Random):
+    def __init__(self, dice: random.Random, kind: str):
+        self.kind, (self.model, self.models), self.made = kind, MODELS[kind], DIGESTS[kind]
         self.dice, self.count, self.asked, self.promised, self.ended = dice, 0, [], [], []
 
     def ask(self) -> str:
         self.count += 1
         self.asked.append(f"j{self.count}")
-        return json.dumps({"control": "job", "job": self.asked[-1], "recipe": {}, "model": "alma"})
+        return json.dumps({"control": "job", "job": self.asked[-1], "recipe": {}, "model": self.model})
 
     def promise(self) -> str:
         if not self.asked:
             return self.ask()
         self.promised.append(self.asked.pop(0))
-        return json.dumps({"control": "install", "id": self.promised[-1], "recipe": {}, "model": "alma"})
+        return json.dumps({"control": "install", "id": self.promised[-1], "recipe": {}, "model": self.model})
 
     def cancel(self) -> str:
         return json.dumps({"control": "cancel", "job": self.asked.pop(0)}) if self.asked else self.ask()
 
     def end(self) -> str:
-        artefact = self.dice.choice([None, MADE_DIGEST])
+        artefact = self.dice.choice([None, self.made])
         if self.ended and self.dice.random() < 0.5:  # somebody else says how it ended, too late
             name = self.ended.pop()
             return json.dumps({"control": "outcome", "of": name, "artefact": artefact, "updates": 3})
@@ -122,9 +144,9 @@ class Jobs:
         if self.promised and self.dice.random() < 0.5:
             return self.end()
         definition = {
-            "kind": "binary",
+            "kind": self.kind,
             "versions": {"every": 3, "keep": 2},
-            "model": self.dice.choice(["pa", "logistic"]),
+            "model": self.dice.choice(self.models),
             "wait": self.dice.choice([6, 30]),
         }
         return self.dice.choice(
@@ -148,7 +170,7 @@ def messages(count: int, seed: int, task: Task) -> list[SimpleNamespace]:
     """
     dice, found, offset, asked, source = random.Random(seed), [], 1, 0, 0
     is_controlled = task == TASKS["controlled"]
-    jobs, commands = Jobs(dice), 0.4 if is_controlled else 0.05
+    jobs, commands = Jobs(dice, task.kind), 0.4 if is_controlled else 0.05
     first = {"control": "define", "task": json.loads(define(task)), "first": True}
     sample = json.dumps({"features": {"x": 0.5}, "label": True})
     value = f"{json.dumps(first)}\n{sample}".encode()
@@ -214,7 +236,8 @@ class Steps(World):
         self.expected = {message.offset: set() for message in log}
         self.effects: dict[str, bytes] = {}
         self.others: list[str] = []
-        supplies = Supplies(InMemory({(name, MADE_DIGEST): MADE for name in promised(log)}), Promises(task), ())
+        made = {(name, DIGESTS[task.kind]): MADE[task.kind] for name in promised(log)}
+        supplies = Supplies(InMemory(made), Promises(task), ())
         for message in log:
             supplies.promises.note(message)
         self.learner = learner = Learner(task, 0, supplies=supplies)
@@ -345,7 +368,8 @@ async def put_made(world: Steps, folder: Path) -> None:
     table = Table(world.models, folder / "jobs")
     await table.open(0)
     for name in promised(world.log.all[0]):
-        await VersionTable(table).put(0, MADE_DIGEST, MADE, position=0, origin=made_for(name))
+        kind = world.task.kind
+        await VersionTable(table).put(0, DIGESTS[kind], MADE[kind], position=0, origin=made_for(name))
     table.close(0)
 
 
@@ -644,7 +668,8 @@ def test_every_kind_of_record_has_its_effect_in_the_logs_that_are_folded(task):
 
 def give_made(learner, _messages, _place, name):
     """Supply what the log's jobs have made, which follows from no recipe."""
-    learner.supplies.artefacts.made[name, MADE_DIGEST] = MADE
+    kind = learner.task.kind
+    learner.supplies.artefacts.made[name, DIGESTS[kind]] = MADE[kind]
 
 
 @pytest.mark.parametrize("task", TASKS)
