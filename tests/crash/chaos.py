@@ -1,11 +1,12 @@
 """Kill, end and pause workers at random while they learn; every shard must equal the uninterrupted fold of its log.
 
     PYTHONPATH=tests .venv/bin/python tests/crash/chaos.py --rows 200000 --kills 30 --workers 3 --seed 7 [--static] [--model hoeffding_tree] [--wipe]
-        [--event-time] [--controls] [--drifts] [--arms]
+        [--event-time] [--controls] [--drifts] [--arms] [--anomalies]
 
 The log has samples, questions with labels that come late, early, twice or never, and hostile records. With --event-time records come out
 of order and labels are learned in batches. With --controls everything that an operator may do is done meanwhile. With --drifts the world
-changes, labels are poisoned, and detectors, reactions, guards and the breaker act by themselves.
+changes, labels are poisoned, and detectors, reactions, guards and the breaker act by themselves. With --anomalies the task is one of
+anomalies: labels are optional, and a share of the records is flagged.
 
 It starts a broker of its own unless one is named, stops by itself, and exits with status 0 only if all digests are equal.
 
@@ -38,7 +39,7 @@ from rows import rows, timed
 
 from headrace.agents.ticker import TICK
 from headrace.app.settings import parse
-from headrace.learning.effects import Quarantined, Reacted, Resolved
+from headrace.learning.effects import Predicted, Quarantined, Reacted, Resolved
 from headrace.learning.task import Task
 
 PAUSE_SECONDS = 15.0
@@ -82,13 +83,43 @@ segments = ["2"]
 """
 """What --arms adds to the task: a challenger that is promoted by itself, and often."""
 
+ANOMALIES = """
+versions = { every = 300 }
+model = { use = "half_space_trees", window_size = 100 }
+threshold = { quantile = 0.95 }
+arms = { spread = { model = { use = "quantile", after = 50 } } }
+reactions = [
+    { do = "alert", on = ["score", "features"] },
+    { do = "reset", on = "score", mode = "auto", budget = 50, cooldown = 500 },
+]
+detectors = [{ use = "adwin", delta = 0.05, watch = ["score", "features"] }]
+"""
+"""The task of --anomalies: two arms whose thresholds follow their scores, and a model that begins anew when these change."""
+
+UNLABELLED = ("half_space_trees", "quantile", "one_class_svm")
+"""What --controls changes the model of --anomalies to."""
+
 WAIT_SECONDS = 20.0
 """How long a question waits for its label: short enough that many expire while workers are killed."""
 
 
-def feed(broker: str, topic: str, count: int, shards: int, seed: int, rate: float, drifts: bool) -> None:
+def feed(
+    broker: str, topic: str, count: int, shards: int, seed: int, rate: float, drifts: bool, optional: bool
+) -> None:
     """Append all rows; runs in a process of its own."""
-    asyncio.run(harness.append(broker, topic, timed(rows(count, shards, seed, drifts=drifts), seed), rate))
+    found = rows(count, shards, seed, drifts=drifts, optional=optional)
+    asyncio.run(harness.append(broker, topic, timed(found, seed), rate))
+
+
+def declare(name: str, options: argparse.Namespace) -> str:
+    """Write the task of a run."""
+    ordered = 'order = "event_time"\nlateness = "3s"\nlate = "quarantine"\n' if options.event_time else ""
+    head = f'[tasks.{name}]\npartitions = {options.shards}\npredictions = true\nwait = "{WAIT_SECONDS}s"\n{ordered}'
+    if options.anomalies:
+        return f'{head}kind = "anomaly"\n{ANOMALIES}'
+    batches = 'update = { batch = 16, every = "1s" }\n' if options.event_time else ""
+    more = f"{batches}{DRIFTS if options.drifts else ''}{ARMS if options.arms else ''}"
+    return f'{head}kind = "binary"\nmodel = "{options.model}"\nunanswered = {{ assume = false }}\n{more}'
 
 
 def furthest(workers: list[harness.Worker], task: str) -> dict[int, dict]:
@@ -120,11 +151,7 @@ def is_at_rest(shard: dict, least: int) -> bool:
 def run(options: argparse.Namespace, broker: str, folder: Path) -> bool:
     """One run; whether every shard came out equal."""
     name = f"chaos{random.SystemRandom().randrange(10**6)}"
-    more = 'order = "event_time"\nlateness = "3s"\nlate = "quarantine"\nupdate = { batch = 16, every = "1s" }\n'
-    toml = (
-        f'[tasks.{name}]\nkind = "binary"\nmodel = "{options.model}"\npartitions = {options.shards}\npredictions = true\n'
-        f'wait = "{WAIT_SECONDS}s"\nunanswered = {{ assume = false }}\n{more if options.event_time else ""}{DRIFTS if options.drifts else ""}{ARMS if options.arms else ""}'
-    )
+    toml = declare(name, options)
     task = parse(tomllib.loads(toml), Path("headrace.toml")).tasks[name]
     harness.make_topics(broker, task)
     paced = "snapshot_records = 300\nsnapshot_seconds = 0.5"
@@ -133,10 +160,20 @@ def run(options: argparse.Namespace, broker: str, folder: Path) -> bool:
         for number in range(options.workers)
     ]
     dice = random.Random(options.seed)
-    controls = Controls(workers, task, MODELS, options.seed) if options.controls else None
+    models = UNLABELLED if options.anomalies else MODELS
+    controls = Controls(workers, task, models, options.seed) if options.controls else None
     feeder = multiprocessing.get_context("spawn").Process(
         target=feed,
-        args=(broker, task.events, options.rows, options.shards, options.seed, options.rate, options.drifts),
+        args=(
+            broker,
+            task.events,
+            options.rows,
+            options.shards,
+            options.seed,
+            options.rate,
+            options.drifts,
+            options.anomalies,
+        ),
     )
     try:
         for worker in workers:
@@ -167,7 +204,8 @@ def run(options: argparse.Namespace, broker: str, folder: Path) -> bool:
             controls.stop()
             print(f"controlled: {dict(Counter(controls.sent))}")
         started = time.monotonic()
-        counts = Counter(shard for shard, _ in rows(options.rows, options.shards, options.seed))
+        fed = rows(options.rows, options.shards, options.seed, optional=options.anomalies)
+        counts = Counter(shard for shard, _ in fed)
 
         found: dict[int, dict] = {}
 
@@ -225,12 +263,18 @@ def run(options: argparse.Namespace, broker: str, folder: Path) -> bool:
         reacted = {(effect.id, effect.did) for effect in effects if isinstance(effect, Reacted)}
         equal &= are_same(shard, "reactions", reactions(broker, task, shard), reacted)
         acts += happened(effects)
+        acts["flagged"] += sum(
+            one.prediction is not None and one.prediction.value is True for one in effects if isinstance(one, Predicted)
+        )
     if options.drifts:
         print(f"reacted: {dict(acts)}")
         equal &= all(acts[name] for name in ("boost", "rollback", "pause"))
     if options.arms:
         print(f"promoted or compared: {dict(acts)}")
         equal &= acts["promote"] > 0
+    if options.anomalies:
+        print(f"flagged or noticed: {dict(acts)}")
+        equal &= acts["flagged"] > 0
     print(f"{options.kills} kills, {gaps} gaps read from the log: {'EQUAL' if equal else 'DIFFERENT'}", flush=True)
     return equal
 
@@ -286,6 +330,9 @@ def main() -> None:
     )
     parser.add_argument(
         "--drifts", action="store_true", help="a world that changes; reactions and guards act by themselves"
+    )
+    parser.add_argument(
+        "--anomalies", action="store_true", help="a task of anomalies: labels are optional, a share is flagged"
     )
     parser.add_argument("--faults", type=int, default=0, help="faults a seed, other than kills alone")
     parser.add_argument("--seeds", type=int, default=1, help="so many seeds from --seed on, for --faults")

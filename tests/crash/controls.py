@@ -29,12 +29,13 @@ class Controls(threading.Thread):
 
     def __init__(self, workers: list[harness.Worker], task: Task, models: tuple[str, ...], seed: int):
         super().__init__(daemon=True)
-        self.workers, self.task, self.models = workers, task.name, models
+        self.workers, self.task, self.models, self.kind = workers, task.name, models, task.kind
         defined = msgspec.json.decode(define(task))
         self.kept = {
             key: defined[key]
             for key in ("detectors", "reactions", "guard", "arms", "experiments", "threshold", "segments")
         }
+        self.other = "majority" if task.kind == "binary" else next(iter(task.named_arms))
         self.dice, self.ended, self.sent = random.Random(f"controls {seed}"), threading.Event(), []
         self.jobs = 0
         self.error: Exception | None = None
@@ -97,7 +98,8 @@ class Controls(threading.Thread):
             {"why": "migrate"},
         ]
         ask = {"control": "job", "job": job, "recipe": dice.choice(recipes)}
-        definition = {"kind": "binary", "unanswered": {"assume": False}, "versions": {"every": 500}} | self.kept
+        unanswered = {} if self.kind == "anomaly" else {"unanswered": {"assume": False}}
+        definition = {"kind": self.kind, "versions": {"every": 500}} | unanswered | self.kept
         definition |= {"wait": dice.choice(["10s", "20s"]), "model": dice.choice(self.models)}
         return dice.choice(
             [
@@ -107,7 +109,7 @@ class Controls(threading.Thread):
                 [{"control": "install", "artefact": "0" * 64}],
                 [{"control": "rollback", "to": dice.choice(["previous", "best", "last_good"])}],
                 [{"control": "pause"}, {"control": "resume"}],
-                [{"control": "traffic", "shares": {"majority": dice.choice([0.0, 0.2])}}],
+                [{"control": "traffic", "shares": {self.other: dice.choice([0.0, 0.2])}}],
                 [ask],
                 [ask],
                 [ask, {"control": "cancel", "job": job}],

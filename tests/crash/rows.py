@@ -8,10 +8,11 @@ import time
 from river.datasets import synth
 
 
-def rows(count: int, shards: int, seed: int, *, drifts: bool = False):
+def rows(count: int, shards: int, seed: int, *, drifts: bool = False, optional: bool = False):
     """(partition, record) of so many rows: samples, questions, and labels as they may come; every hundredth is hostile.
 
-    With `drifts` the world changes meanwhile, as `drifted` says; ids, order and partitions are the same.
+    With `drifts` the world changes meanwhile, as `drifted` says; ids, order and partitions are the same. With `optional` labels are, as for
+    anomalies: of the samples one in two has none, and half of these no id either.
     """
     stream, dice = synth.SEA(seed=seed, noise=0.1).take(count), random.Random(seed)
     later: list[tuple[int, int, bytes | dict]] = []  # (row at which it comes, partition, record): a heap
@@ -24,6 +25,8 @@ def rows(count: int, shards: int, seed: int, *, drifts: bool = False):
         answer = {"id": str(number), "label": bool(label)}
         if number % 100 == 99:
             yield shard, b'{"features": {"0": NaN}, "label": true}'
+        elif optional and fate < 0.25:
+            yield shard, question if fate < 0.125 else {"features": question["features"]}
         elif fate < 0.5:
             yield shard, question | answer
         elif fate < 0.6:  # no label comes

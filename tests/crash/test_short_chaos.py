@@ -1,5 +1,5 @@
 """The chaos run, short: five kills, or three, for a linear model with static membership, a tree without that loses its data, one that is controlled meanwhile,
-and one whose world changes."""
+one whose world changes, and one of anomalies."""
 
 import argparse
 
@@ -9,16 +9,17 @@ from thorough import only_thorough, some
 
 
 @pytest.mark.parametrize(
-    ("model", "static", "wipe", "signals", "event_time", "controls", "drifts", "arms"),
+    ("model", "static", "wipe", "signals", "event_time", "controls", "drifts", "arms", "anomalies"),
     [
-        pytest.param("logistic", True, False, "SIGKILL,SIGTERM", True, False, False, False, marks=only_thorough),
-        pytest.param("hoeffding_tree", False, True, "SIGKILL", False, False, False, False, marks=only_thorough),
-        pytest.param("logistic", True, False, "SIGKILL,SIGTERM", False, True, False, True, marks=only_thorough),
-        ("logistic", True, False, "SIGKILL,SIGTERM", False, False, True, False),
+        pytest.param("logistic", True, False, "SIGKILL,SIGTERM", True, False, False, False, False, marks=only_thorough),
+        pytest.param("hoeffding_tree", False, True, "SIGKILL", False, False, False, False, False, marks=only_thorough),
+        pytest.param("logistic", True, False, "SIGKILL,SIGTERM", False, True, False, True, False, marks=only_thorough),
+        ("logistic", True, False, "SIGKILL,SIGTERM", False, False, True, False, False),
+        ("half_space_trees", True, False, "SIGKILL,SIGTERM", False, True, False, False, True),
     ],
 )
 def test_every_shard_equals_the_uninterrupted_fold_after_kills(
-    broker, tmp_path, model, static, wipe, signals, event_time, controls, drifts, arms
+    broker, tmp_path, model, static, wipe, signals, event_time, controls, drifts, arms, anomalies
 ):
     options = argparse.Namespace(
         rows=some(16_000, of=2),
@@ -35,5 +36,6 @@ def test_every_shard_equals_the_uninterrupted_fold_after_kills(
         controls=controls,
         drifts=drifts,
         arms=arms,
+        anomalies=anomalies,
     )
     assert chaos.run(options, broker, tmp_path)
