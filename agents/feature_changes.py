@@ -26,6 +26,9 @@ FEATURES_MAX = 1_000
 
 Type = Literal["a number", "a string", "true or false"]
 
+ChangeKind = Literal["gone", "new", "type"]
+"""A feature comes no more, has come, or its values have another type."""
+
 
 class FeatureChange(msgspec.Struct, frozen=True):
     """A change of the features of a shard's samples.
@@ -43,7 +46,7 @@ class FeatureChange(msgspec.Struct, frozen=True):
     """
 
     feature: str
-    kind: Literal["gone", "new", "type"]
+    kind: ChangeKind
     since: float
     text: str
 

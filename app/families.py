@@ -4,10 +4,12 @@ Every value is read when Prometheus asks for it, from objects that the worker ha
 `docs/reference.md` prints them.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, Literal, NamedTuple, TypeVar, get_args
 
+from headrace.agents.feature_changes import ChangeKind
 from headrace.agents.learn import LearningApp
 from headrace.agents.shard import Shard
 from headrace.agents.shards import Model
@@ -173,6 +175,18 @@ def _expected(partition: int, state: State) -> Iterator[SignalSeries]:
             yield SignalSeries(partition, "experiment", experiment.b, "experiment", "error", direction)
 
 
+def _placed(name: str) -> Callable[[Owned], int | None]:
+    """Make a reader of a count of keys; None where the task has one shard alone, to which every key belongs."""
+    return lambda owned: None if owned.shard.placement is None else getattr(owned.shard.placement, name)
+
+
+def _changes(owned: Owned) -> Iterator[tuple[Values, int]]:
+    """Yield how many features have changed in each way."""
+    changed = Counter(change.kind for change in owned.shard.feature_changes.find())
+    for kind in get_args(ChangeKind):
+        yield (kind,), changed[kind]
+
+
 def _arms(
     figure: Callable[[Arm], tuple[float | None, float | None]],
 ) -> Callable[[Owned], Iterator[tuple[Values, float | None]]]:
@@ -308,6 +322,15 @@ OF_SHARD: Sequence[Family[Owned]] = (
     Family("headrace_mean_absolute_error", "gauge",
            "The mean absolute error of a regression over the whole log (all) or the last 1,000 scored predictions (recent).",
            _arms(_absolute_error), ("arm", "role", "window")),
+    Family("headrace_keys_looked_at_total", "counter",
+           "Keys of messages that were looked at, a sample: where they lie by Kafka's default partitioner. Of tasks with several shards.",
+           _placed("looked_at")),
+    Family("headrace_keys_misplaced_total", "counter",
+           "Those of the keys looked at that belong to another shard: a question and its label may miss each other.",
+           _placed("misplaced")),
+    Family("headrace_changed_features", "gauge",
+           "Features that come no more (gone), are new, or have another type than in the samples before, in the last 100,000 samples.",
+           _changes, ("change",)),
 )  # fmt: skip
 """What the state of each shard says that the worker owns."""
 

@@ -7,6 +7,7 @@ import uuid
 
 import harness
 import pytest
+from scrape import Scrape
 
 from headrace.agents.feature_changes import AGAIN, ENOUGH, FEATURES_MAX, RECENT, FeatureChanges
 
@@ -93,6 +94,11 @@ def test_a_worker_tells_of_a_renamed_feature_and_a_changed_type(broker, tmp_path
             ("price", "type"),
             ("secs", "new"),
         ]
+        counts = {
+            kind: Scrape(worker).one("headrace_changed_features", task=task, partition="0", change=kind)
+            for kind in ("gone", "new", "type")
+        }
+        assert counts == {"gone": 1, "new": 1, "type": 1}
         said, checked = (" ".join(worker.run(*words).stdout.split()) for words in (("status", task), ("doctor",)))
         assert "'secs' is new since" in said
         assert "when 'seconds' ceased to come" in said

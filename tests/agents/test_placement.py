@@ -7,6 +7,7 @@ import zlib
 from types import SimpleNamespace
 
 import harness
+from scrape import Scrape
 
 from headrace.agents.placement import EVERY, KEY_MAX, Placement
 from headrace.app.cli.doctor import find_misplaced
@@ -98,6 +99,9 @@ def test_a_worker_counts_them_and_folds_them_as_ever(broker, tmp_path):
         asyncio.run(send(by_crc32))
         harness.wait_for(learned(80), 30, "all are learned where they lie")
         assert placed()[1] == placed()[2] > 0
+        scrape = Scrape(worker)
+        counted = [sum(scrape.of(f"headrace_keys_{name}_total", task=task.name)) for name in ("looked_at", "misplaced")]
+        assert counted == placed()[:2]
         said = " ".join(worker.run("status", task.name).stdout.split())
         assert "belong to another shard. See headrace doctor." in said
         assert "partitioner=murmur2_random" in " ".join(worker.run("doctor").stdout.split())

@@ -31,6 +31,9 @@ kind = "multiclass"
 kind = "regression"
 [tasks.{name}-empty]
 kind = "binary"
+[tasks.{name}-sent]
+kind = "binary"
+partitions = 2
 """
 """An arm that the task has in addition, and tasks of the other kinds."""
 
@@ -75,7 +78,9 @@ def learning(broker, tmp_path_factory):
             client.samples(f"{name}-sorts", list(sorts(300)))
             client.samples(f"{name}-sizes", list(sizes(300)))
             harness.wait_for(lambda: client.status(name).shards[0].updates == 1_000, 30, "a thousand are learned")
-            yield SimpleNamespace(worker=worker, client=client, task=name, url=f"{worker.address}/tasks/{name}")
+            yield SimpleNamespace(
+                worker=worker, client=client, broker=broker, task=name, url=f"{worker.address}/tasks/{name}"
+            )
     finally:
         worker.stop("SIGKILL")
 

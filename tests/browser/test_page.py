@@ -1,6 +1,9 @@
 """The page in a real browser, against a real worker, as its user sees it."""
 
 import hashlib
+import json
+import subprocess
+import sys
 
 import harness
 import pytest
@@ -61,6 +64,40 @@ def test_the_button_goes_back_to_a_version_after_a_question(learning, visit):
     assert learning.client.status(learning.task).shards[0].arms["champion"].version == version
     page.click("#panel-close")
     page.wait_for_selector(f"#versions tr:has(button[data-key='{version}']) .pill:text-is('in use')")
+
+
+def test_it_tells_of_keys_in_another_shard_and_of_a_renamed_feature(learning, visit):
+    task = f"{learning.task}-sent"
+    page = visit(f"{learning.worker.address}/tasks/{task}")
+    page.wait_for_selector("#feed.live")
+    assert page.inner_text("#senders") == ""
+    for name in ("seconds", "seconds", "seconds", "seconds", "secs"):
+        row = json.dumps({"features": {name: 1.0}, "label": True}).encode()
+        send_to_shard_0(learning, task, row, 150)
+    harness.wait_for(lambda: learning.client.status(task).shards[0].updates == 750, 30, "all are learned")
+    page.reload()
+    page.wait_for_selector("#senders li")
+    said = page.inner_text("#senders")
+    assert "Feature 'secs' is new since" in said
+    assert "when 'seconds' ceased to come." in said
+    assert "keys lie in another shard than theirs: labels may miss their questions. See headrace doctor." in said
+
+
+def send_to_shard_0(learning, task, row, count):
+    """Append records to shard 0 whatever their keys, in a process of its own: while Playwright runs, no event loop can here."""
+    code = """
+import asyncio, sys
+from headrace.tables.kafka.producer import producing
+
+async def sent(broker, topic, row, count):
+    async with producing(broker) as producer:
+        for number in range(int(count)):
+            await producer.send(topic, row.encode(), key=b"k%d" % (number % 20), partition=0)
+
+asyncio.run(sent(*sys.argv[1:]))
+"""
+    told = [learning.broker, f"{task}.events", row.decode(), str(count)]
+    subprocess.run([sys.executable, "-c", code, *told], check=True)
 
 
 def test_a_prediction_is_found_by_its_id(learning, visit):

@@ -11,6 +11,7 @@ import yaml
 from prometheus_server import FOLDER, needs_prometheus, scraping
 from scrape import Scrape
 
+from headrace.tables.kafka.producer import producing
 from headrace.tables.kafka.topics import Topic, prepare
 
 pytestmark = needs_prometheus
@@ -87,6 +88,10 @@ model = "frail:Frail"
 [tasks.AMOUNTS]
 kind = "regression"
 arms.other = { model = "hoeffding_regressor" }
+
+[tasks.SENT]
+kind = "binary"
+partitions = 2
 """
 FRAIL = """
 from river import dummy
@@ -99,7 +104,7 @@ class Frail(dummy.NoChangeClassifier):
 """
 """A model that cannot go on behind a sample."""
 
-TASKS = ("ROLLS", "DRIFTS", "LOSES", "PAUSES", "STOPS", "AMOUNTS")
+TASKS = ("ROLLS", "DRIFTS", "LOSES", "PAUSES", "STOPS", "AMOUNTS", "SENT")
 
 
 class Happening:
@@ -180,6 +185,21 @@ class Happening:
         asyncio.run(harness.append(self.broker, f"{self.names['LOSES']}.events", [(0, b"no JSON")] * 50))
         asyncio.run(harness.append(self.broker, self.names["TOPIC"], [(0, row) for row in rows]))
 
+    def send_otherwise(self):
+        """Send keys to a shard where they do not belong, and rename a feature meanwhile."""
+
+        async def sent(name):
+            row = json.dumps({"features": {name: 1.0}, "label": True}).encode()
+            async with producing(self.broker) as producer:
+                for number in range(150):
+                    key = f"k{number % 20}".encode()
+                    await producer.send(f"{self.names['SENT']}.events", row, key=key, partition=0)
+
+        for name in ("seconds", "seconds", "seconds", "seconds", "secs"):
+            asyncio.run(sent(name))
+        asked = {"task": self.names["SENT"], "partition": "0"}
+        harness.wait_for(lambda: Scrape(self.worker).of("headrace_updates_total", **asked) == [750], 60, "all learned")
+
     def promote(self):
         """Put a challenger in the champion's place."""
         record = {"control": "promote", "arm": "other", "id": "c1"}
@@ -202,6 +222,7 @@ class Happening:
         self.learn("AMOUNTS", [self.dice.gauss(2, 1) for _ in range(300)])
         self.question()
         self.refuse()
+        self.send_otherwise()
         self.be_late()
         self.promote()
         for _ in range(50):

@@ -49,6 +49,14 @@ $("find")?.addEventListener("submit", event => {
   explain($("find-id").value.trim());
 });
 
+/** Shows features that have come, gone or changed their type, and keys that lie in another shard than theirs. */
+export function senders(shards) {
+  const of = name => shards.reduce((total, shard) => total + (shard.placement?.[name] ?? 0), 0), away = of("misplaced");
+  const said = shards.flatMap(shard => shard.changes || []).map(change => `Feature ${change.text}.`);
+  if (away) said.push(`${count(away)} of ${count(of("looked_at"))} keys lie in another shard than theirs: labels may miss their questions. See headrace doctor.`);
+  fill($("senders"), said, () => said.map(text => h("li", {}, text)));
+}
+
 /** Shows how many records were refused and why, and the last ones. */
 export function refused(answer) {
   fill($("quarantine"), answer, () => {

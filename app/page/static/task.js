@@ -5,7 +5,7 @@ import {begin, every, follow, path, read, task} from "./http.js";
 import {Chart, FEATURE, Points, behind, color, css, lanes} from "./chart.js";
 import {bounds, calibration, confusion, curve, errors, spark} from "./small.js";
 import {events, open} from "./events.js";
-import {predictions, refused} from "./records.js";
+import {predictions, refused, senders} from "./records.js";
 import {show as showVersions} from "./versions.js";
 
 const KEPT = 120;
@@ -222,6 +222,7 @@ async function overview() {
     if (isShown) fill($(id), key, () => key.length ? make() : empty("No prediction is scored yet."));
   }
   define();
+  senders(status.shards);
   refused(await read(path(task, "quarantine") + "?limit=6"));
 }
 
