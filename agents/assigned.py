@@ -11,7 +11,7 @@ import structlog
 from headrace.agents.background import Background
 from headrace.agents.pace import Pace
 from headrace.agents.stopping import stop_all
-from headrace.learning.errors import HeadraceError
+from headrace.learning.plain import plain_error
 
 log = structlog.get_logger()
 
@@ -130,7 +130,7 @@ class Assigned(ABC, Generic[Place, Kind]):
             try:
                 await part.look_after()
             except Exception as error:  # noqa: BLE001 the broker is away; the next round tries again
-                log.warning(f"cannot look after {part.what} now", error=repr(error), **part.where)  # noqa: G004
+                log.warning(f"cannot look after {part.what} now", error=plain_error(error), **part.where)  # noqa: G004
             await asyncio.sleep(self.watch_seconds)
 
     async def open_part(self, part: Kind) -> None:
@@ -139,4 +139,4 @@ class Assigned(ABC, Generic[Place, Kind]):
 
     def explain(self, part: Kind, error: Exception) -> str:  # noqa: ARG002
         """Return the reason why a partition cannot be opened yet."""
-        return str(error) if isinstance(error, HeadraceError) else repr(error)
+        return plain_error(error)

@@ -9,6 +9,7 @@ import msgspec
 import structlog
 
 from headrace.agents.pace import Pace
+from headrace.learning.plain import plain_error
 
 log = structlog.get_logger()
 
@@ -98,7 +99,7 @@ class Background:
                 self.state = "ended"
                 return
             self.failures += 1
-            self.error = repr(error)
+            self.error = plain_error(error)
             if clock() - started >= self.pace.calm:
                 pause = self.pace.restart
             self.state = "waiting"
@@ -176,7 +177,7 @@ class Errands:
         error = asyncio.CancelledError() if task.cancelled() else task.result()
         if error is not None:
             self.failures += 1
-            self.error = repr(error)
+            self.error = plain_error(error)
             log.warning(self.complaint, error=self.error, **self.context)
             self.on_failure(error)
 

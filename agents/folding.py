@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from headrace.learning.effects import Effect
 from headrace.learning.errors import DefinitionError, StoreError
 from headrace.learning.fold.learner import Learner
+from headrace.learning.plain import plain_error
 from headrace.learning.records.mark import KafkaMessage
 
 
@@ -32,7 +33,7 @@ def folded(learner: Learner, messages: Sequence[KafkaMessage]) -> Iterator[list[
         except BaseException as error:
             raised = error.__cause__ or error  # a StopIteration becomes the cause of a RuntimeError
             by = "".join(f", {note}" for note in getattr(raised, "__notes__", ()))
-            msg = f"the fold failed at offset {learner.folding}: {error!r}{by}"
+            msg = f"the fold failed at offset {learner.folding}: {plain_error(raised)}{by}"
             raise RuntimeError(msg) from error
         if effects is None:
             return

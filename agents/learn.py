@@ -15,6 +15,7 @@ from headrace.agents.poll import Backlog, PollApp, PollConsumer, polls
 from headrace.agents.shards import Shards
 from headrace.agents.stopping import stop_all
 from headrace.learning.errors import BrokerError
+from headrace.learning.plain import plain_failure
 from headrace.learning.task import Task
 from headrace.tables.enricher import Enricher
 
@@ -83,7 +84,9 @@ class LearningApp(PollApp):
         assert isinstance(self.consumer, PollConsumer)
         while (failure := self.consumer.find_failure()) is None:
             await asyncio.sleep(self.pace.check_group)
-        error = BrokerError(f"the client's work for the group has ended: {failure!r}.", "Start the worker again.")
+        error = BrokerError(
+            f"the client's work for the group has ended: {plain_failure(failure)}.", "Start the worker again."
+        )
         await self.crash(error)
 
     def describe_background(self) -> list[BackgroundStatus]:

@@ -9,7 +9,7 @@ import msgspec
 from headrace.agents.expressions import Expression, compile_expression
 from headrace.learning.codes import RefusalCode
 from headrace.learning.errors import MissingFeatureError, RecordError
-from headrace.learning.plain import plain
+from headrace.learning.plain import plain, plain_failure
 from headrace.learning.records import DEPTH_MAX, ROWS_MAX, Reader, framed, is_deeper, recognise
 from headrace.learning.records.mark import KafkaMessage
 from headrace.learning.records.schema import LARGEST
@@ -174,7 +174,7 @@ class Rules:
         try:
             return expression(document)
         except Exception as error:  # noqa: BLE001 a function may fail in any way, and only this message is concerned
-            reason = " ".join(str(error).split())[:200]
+            reason = " ".join(plain_failure(error).split())[:200]
             raise _error(
                 f"'{name}' of the mapping cannot be applied: {reason}.", "Correct the message or the mapping."
             ) from None

@@ -8,6 +8,7 @@ import structlog
 
 from headrace.agents.background import Errands
 from headrace.learning.errors import PackageError, VersionError
+from headrace.learning.plain import plain_error
 from headrace.learning.snapshot.header import HEADER_MAX, SUM
 from headrace.learning.snapshot.package import Head, pack, peek
 from headrace.learning.state import State
@@ -115,6 +116,6 @@ class ShardMirror:
         return (head.digest, head.signed) == (version.digest, self.key is not None)
 
     def _note_failure(self, error: BaseException) -> None:
-        self.error = f"{type(error).__name__}: {error}"[:500]
+        self.error = plain_error(error)
         self._next_at = self.clock() + self._pause
         self._pause = min(2 * self._pause, PAUSE_MAX_SECONDS)

@@ -13,6 +13,7 @@ from aiokafka.structs import TopicPartition
 
 from headrace.agents.pace import Pace
 from headrace.agents.telemetry import Telemetry
+from headrace.learning.plain import plain_error
 from headrace.learning.task import Json
 from headrace.tables.kafka.clients import Brokers, ConsumerOptions, consuming, fetched
 
@@ -104,7 +105,7 @@ class Notifier:
             try:
                 await self._serve()
             except (KafkaError, OSError) as error:
-                log.warning("signals cannot be read now", task=self.task, error=repr(error))
+                log.warning("signals cannot be read now", task=self.task, error=plain_error(error))
             await self._sleep(self.pace.retry_requests)
 
     async def _serve(self) -> None:

@@ -11,7 +11,7 @@ import structlog
 from aiokafka.errors import KafkaError
 
 from headrace.agents.telemetry import Telemetry
-from headrace.learning.errors import HeadraceError
+from headrace.learning.plain import plain_error
 from headrace.learning.records.mark import KafkaMessage
 
 log = structlog.get_logger()
@@ -145,7 +145,7 @@ class OrderedPartition(ABC):
             await work
         except (KafkaError, OSError) as error:
             # The position counts only messages that were taken, so missing ones are read again.
-            log.warning("the broker failed", error=repr(error), **self.where)
+            log.warning("the broker failed", error=plain_error(error), **self.where)
             return error
         except Exception as error:  # noqa: BLE001 a defect of one partition must not take the others along
             await self.handle(error)
@@ -156,7 +156,7 @@ class OrderedPartition(ABC):
         if self.status not in ("opening", "live"):
             return False
         self.status = "stopped"
-        self.error = str(error) if isinstance(error, HeadraceError) else repr(error)
+        self.error = plain_error(error)
         log.error(f"{self.what} is stopped", error=self.error, exc_info=error, **self.where)  # noqa: G004 one of two words
         return True
 

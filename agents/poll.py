@@ -23,6 +23,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
 from headrace.agents.stopping import stop_all
+from headrace.learning.plain import plain_error
 from headrace.tables.kafka.clients import ISOLATION, find_ended
 from headrace.tables.kafka.log import QUIET_SECONDS
 
@@ -152,7 +153,7 @@ class PollThread(driver.AIOKafkaConsumerThread):
         try:
             await self._ensure_consumer().commit(wanted)
         except (CommitFailedError, IllegalStateError, KafkaError) as error:
-            log.info("positions were not committed; the snapshots have them", error=repr(error))
+            log.info("positions were not committed; the snapshots have them", error=plain_error(error))
             return False
         return True
 
@@ -228,7 +229,7 @@ class PollConsumer(driver.Consumer):
         try:
             await self.perform_seek()
         except KafkaError as error:
-            log.info("could not seek back; the discarded messages are read from the log", error=repr(error))
+            log.info("could not seek back; the discarded messages are read from the log", error=plain_error(error))
 
 
 class PollTransport(driver.Transport):

@@ -13,13 +13,13 @@ from headrace.agents.collaborators import Collaborators
 from headrace.agents.garbage import collector_pause
 from headrace.learning.errors import (
     DamagedError,
-    HeadraceError,
     KeylessError,
     LogError,
     ReplacedError,
     SnapshotError,
     StoreError,
 )
+from headrace.learning.plain import plain_error
 from headrace.learning.snapshot import check_signed, peek, unseal
 from headrace.learning.state import State
 from headrace.tables.snapshots import StoredSnapshot
@@ -109,7 +109,7 @@ async def recover(
         except Exception as error:  # noqa: BLE001 a damaged state fails in any way
             if refused is None and isinstance(error, SnapshotError) and not isinstance(error, DamagedError):
                 refused = error
-            why = str(error) if isinstance(error, HeadraceError) else repr(error)
+            why = plain_error(error)
             fields = {"task": collaborators.task.name, "partition": partition, "position": stored.position}
             log.warning("a snapshot is passed by", snapshot=stored.place, error=why, **fields)
             if skipped is not None:

@@ -14,6 +14,7 @@ from headrace.agents.recovery import Recovered, recover
 from headrace.agents.sealer import Digests, digests
 from headrace.learning.errors import HeadraceError, ReplacedError, SnapshotError, StoreError
 from headrace.learning.fold.learner import Learner
+from headrace.learning.plain import plain_error
 from headrace.learning.task import Task
 
 log = structlog.get_logger()
@@ -128,7 +129,7 @@ class Replicas:
             try:
                 await self._round()
             except Exception as error:  # noqa: BLE001 a broker that is away, a full disk: begin again
-                log.info("cannot follow snapshots now", task=self.task.name, error=repr(error))
+                log.info("cannot follow snapshots now", task=self.task.name, error=plain_error(error))
                 self._close(self._following)
                 self._following.clear()
                 await asyncio.sleep(self._pace.retry)
@@ -164,7 +165,9 @@ class Replicas:
                     if self._is_open(partition):
                         await self._take_up(partition)
                 except Exception as error:  # noqa: BLE001 another process has the lock, or the broker is away
-                    log.info("cannot follow a shard yet", task=self.task.name, partition=partition, error=repr(error))
+                    log.info(
+                        "cannot follow a shard yet", task=self.task.name, partition=partition, error=plain_error(error)
+                    )
                     self._close([partition])
                     return False
                 return self._is_open(partition)
@@ -181,7 +184,7 @@ class Replicas:
             if self._is_open(partition):
                 await self._take_up(partition, self._budget)
         except Exception as error:  # noqa: BLE001 the next round opens it
-            log.info("cannot follow a shard now", task=self.task.name, partition=partition, error=repr(error))
+            log.info("cannot follow a shard now", task=self.task.name, partition=partition, error=plain_error(error))
             self._close([partition])
 
     async def _take_up(self, partition: int, budget: Budget | None = None) -> None:

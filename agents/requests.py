@@ -13,6 +13,7 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from headrace.agents.outlet import PACK_BYTES, pack
 from headrace.agents.pace import Pace
+from headrace.learning.plain import plain_error
 from headrace.learning.records import ROWS_MAX
 from headrace.learning.task import Task
 from headrace.tables.kafka.clients import Brokers, ConsumerOptions, consuming, fetched
@@ -121,7 +122,7 @@ class Requests:
             try:
                 await self._serve()
             except (KafkaError, OSError) as error:
-                log.warning("requests cannot be answered now", task=self.task.name, error=repr(error))
+                log.warning("requests cannot be answered now", task=self.task.name, error=plain_error(error))
             await asyncio.sleep(self.pace.retry_requests)
 
     async def _serve(self) -> None:
@@ -162,7 +163,9 @@ class Requests:
                     topic, content, key=key, partition=message.partition % self.task.partitions
                 )
             except MessageSizeTooLargeError as error:
-                log.warning("an answer is too large", task=self.task.name, offset=message.offset, error=repr(error))
+                log.warning(
+                    "an answer is too large", task=self.task.name, offset=message.offset, error=plain_error(error)
+                )
             else:
                 return
 

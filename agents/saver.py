@@ -11,6 +11,7 @@ from headrace.agents.sealer import Sealer
 from headrace.agents.teller import Teller
 from headrace.learning.errors import HeadraceError, ReplacedError, StoreError
 from headrace.learning.fold.learner import Learner
+from headrace.learning.plain import plain_error
 from headrace.learning.task import Task
 from headrace.tables.pending import ShardPending
 from headrace.tables.versions import ShardVersions
@@ -138,7 +139,7 @@ class Saver:
             )
         except Exception as error:  # noqa: BLE001 a user's model may raise anything
             self.telemetry.snapshots_failed += 1
-            self.error = f"no snapshot can be taken: {error if isinstance(error, HeadraceError) else repr(error)}"
+            self.error = f"no snapshot can be taken: {plain_error(error)}"
             log.error("no snapshot can be taken", task=self.task.name, partition=self.partition, error=self.error)  # noqa: TRY400
             return None
         if growth := self.sealer.find_growth():
@@ -186,4 +187,4 @@ class Saver:
 
     def _note_failure(self, error: BaseException) -> None:
         self.telemetry.snapshots_failed += 1
-        self.error = f"the last snapshot was not saved: {error!r}"
+        self.error = f"the last snapshot was not saved: {plain_error(error)}"

@@ -28,6 +28,7 @@ from headrace.learning.arms import absent_arms, say_absent
 from headrace.learning.codes import AlertCode, ErrorCode
 from headrace.learning.errors import DefinitionError, HeadraceError, ReplacedError, StoreError
 from headrace.learning.fold.learner import Learner
+from headrace.learning.plain import plain_error
 from headrace.learning.records.mark import KafkaMessage
 from headrace.learning.task import Task, Value
 from headrace.tables.pending import ShardPending
@@ -435,7 +436,7 @@ class Shard(OrderedPartition):
         try:
             await self.teller.publish()
         except Exception as failure:  # noqa: BLE001 the status and the log have the error
-            log.warning("an alert was not published", error=repr(failure))
+            log.warning("an alert was not published", error=plain_error(failure))
 
     def _alert(self, code: AlertCode, detail: str) -> None:
         """Add an alert of the shard itself, which is not an effect of the fold."""

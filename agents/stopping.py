@@ -5,6 +5,8 @@ from collections.abc import Coroutine, Iterable
 
 import structlog
 
+from headrace.learning.plain import plain_error
+
 log = structlog.get_logger()
 
 
@@ -28,4 +30,6 @@ async def stop_all(parts: Iterable[tuple[str, Coroutine[None, None, object]]], s
     for task in done:
         error = None if task.cancelled() else task.exception()
         if error is not None or task.cancelled():
-            log.warning("could not be stopped in order", part=names[task], error=repr(error or "cancelled"))
+            log.warning(
+                "could not be stopped in order", part=names[task], error=plain_error(error) if error else "cancelled"
+            )

@@ -11,6 +11,7 @@ from aiokafka.errors import KafkaError
 
 from headrace.agents.pace import Pace
 from headrace.learning.errors import TopicError
+from headrace.learning.plain import plain_error
 from headrace.learning.task import Task
 from headrace.tables.kafka.clients import Brokers, started
 from headrace.tables.kafka.metadata import TopicDescription, find_topics
@@ -77,7 +78,7 @@ class TopicWatch:
                     await self.look()
                     wait = pace.confirm_trouble if self._suspected else pace.look_at_topics
                 except (KafkaError, OSError) as error:  # a TimeoutError is an OSError
-                    log.debug("cannot look at the topics now", error=repr(error))
+                    log.debug("cannot look at the topics now", error=plain_error(error))
                     wait = min(2 * max(wait, pace.look_at_topics), pace.look_at_topics_max)
                     await self._disconnect()
                 await self._sleep(wait)
@@ -99,7 +100,7 @@ class TopicWatch:
             try:
                 await self.on_trouble(trouble)
             except Exception as error:  # noqa: BLE001 the other troubles must be reported, and this one is reported again
-                log.warning("a trouble with a topic was not acted upon", topic=trouble.topic, error=repr(error))
+                log.warning("a trouble with a topic was not acted upon", topic=trouble.topic, error=plain_error(error))
 
     def _find_troubles(
         self, own: Mapping[str, list[Topic]], described: Mapping[str, TopicDescription]

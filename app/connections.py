@@ -15,6 +15,7 @@ from faust import App
 from faust.web.drivers import aiohttp as faust_aiohttp
 
 from headrace.app.errors import Problem
+from headrace.learning.plain import plain_failure
 
 HEAD_SECONDS = 10.0
 """How long the request line and the headers may take to arrive: the default of `worker.body_seconds`."""
@@ -178,5 +179,5 @@ def problem_of(error: HttpProcessingError) -> Problem:
 
 def _first_line(error: BaseException) -> str:
     """Return the reason of an error without the quoted bytes of the request after it."""
-    text = error.message if isinstance(error, HttpProcessingError) else str(error)
+    text = error.message if isinstance(error, HttpProcessingError) else plain_failure(error)
     return text.strip().split("\n")[0].rstrip(".:")[:200]

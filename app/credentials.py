@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from headrace.learning.errors import SettingsError
+from headrace.learning.plain import plain
 from headrace.tables.kafka.clients import Login, Mechanism
 
 
@@ -120,5 +121,5 @@ def _show(context: ssl.SSLContext, cert: str, key: str | None, folder: Path, whe
 def _unusable(
     where: str, path: Path, error: Exception, remedy: str = "Name files that can be read and fit together."
 ) -> SettingsError:
-    reason = getattr(error, "strerror", None) or str(error)
-    return SettingsError(f"'{where}': {path} cannot be used: {reason}.", remedy)
+    reason = getattr(error, "strerror", None) or error
+    return SettingsError(f"'{where}': {path} cannot be used: {plain(reason)}.", remedy)

@@ -8,6 +8,7 @@ import zlib
 from aiohttp import web
 
 from headrace.app.errors import SEND_LESS, Problem
+from headrace.learning.plain import plain_failure
 
 CODINGS = ("gzip", "x-gzip", "deflate")
 """The content encodings that a worker understands. By RFC 9110, `x-gzip` is another name of `gzip`."""
@@ -51,7 +52,7 @@ def unpack(body: bytes, coding: str, limit: int) -> bytes:
     try:
         unpacked = _inflate(body, limit) if coding == "deflate" else _gunzip(body, limit)
     except (OSError, EOFError, zlib.error) as error:
-        detail = f"the body is not what Content-Encoding says: {error}."
+        detail = f"the body is not what Content-Encoding says: {plain_failure(error)}."
         raise Problem(400, "body", detail, "Send what the headers say.") from None
     if len(unpacked) > limit:
         raise Problem(413, "too_large", f"the body has more than {limit} bytes when it is unpacked.", SEND_LESS)

@@ -19,6 +19,8 @@ from typing import NoReturn, Protocol
 
 import structlog
 
+from headrace.learning.plain import plain_error
+
 log = structlog.get_logger()
 
 STOP_SECONDS = 10.0
@@ -174,7 +176,7 @@ async def _run_and_stop(service: Service, requested: asyncio.Event, ending: Endi
     if not stopping.done():
         log.warning("not everything could be stopped in time", seconds=STOP_SECONDS)
     elif error := _error_of(stopping):
-        log.warning("the worker could not be stopped in order", error=repr(error))
+        log.warning("the worker could not be stopped in order", error=plain_error(error))
     for task in (running, waiting):
         task.cancel()
     await asyncio.wait({running, waiting}, timeout=0.1)
@@ -186,4 +188,4 @@ def _error_of(task: asyncio.Task[None]) -> BaseException | None:
 
 
 def _log_failure(error: BaseException) -> None:
-    log.error("the worker has failed and ends", error=repr(error), exc_info=error)
+    log.error("the worker has failed and ends", error=plain_error(error), exc_info=error)

@@ -13,6 +13,7 @@ from headrace.app.problems import PROBLEMS, ProblemCode
 from headrace.app.request_id import Handler, current
 from headrace.app.serving.refused import Kind, RequestRefused
 from headrace.learning.errors import RecordError
+from headrace.learning.plain import plain_failure
 
 log = structlog.get_logger()
 
@@ -129,7 +130,7 @@ async def answer_problems(request: web.Request, handler: Handler) -> web.StreamR
     except web.HTTPRequestEntityTooLarge as error:
         return Problem(413, "too_large", error.text or "the body is too large.", SEND_LESS).response()
     except UNREADABLE as error:
-        detail = f"the body cannot be read: {str(error).strip()[:200]}."
+        detail = f"the body cannot be read: {plain_failure(error)[:200]}."
         return Problem(400, "body", detail, "Send what the headers say.").response()
     except web.HTTPException as error:
         allowed = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}

@@ -12,6 +12,7 @@ from headrace.app.settings import Settings
 from headrace.app.settings.notify import url_of
 from headrace.learning.errors import HeadraceError
 from headrace.learning.fold.finding import Finding
+from headrace.learning.plain import plain_failure
 
 CONNECT_SECONDS = 3.0
 """How long the name of a host and the connection to it may take, together."""
@@ -68,7 +69,7 @@ def find_trouble(host: str, port: int, seconds: float) -> str | None:
             socket.create_connection((host, port), timeout=seconds).close()
             results.append(None)
         except OSError as error:
-            results.append(error.strerror or str(error))
+            results.append(plain_failure(error))
 
     thread = Thread(target=connect, daemon=True)
     thread.start()

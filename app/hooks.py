@@ -80,11 +80,22 @@ class Webhook:
                 session.post(self.url, data=body_of(signal), headers=self.headers, allow_redirects=False) as answer,
             ):
                 status = answer.status
-        except (aiohttp.ClientError, OSError) as error:  # a TimeoutError is an OSError; its text might show the URL
-            raise HookError(f"the hook cannot be reached: {type(error).__name__}", passing=True) from None
+        except (aiohttp.ClientError, OSError) as error:  # whose text might show the URL
+            raise HookError(f"the hook cannot be reached: {_why(error)}", passing=True) from None
         if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
             passing = status in PASSING or status >= HTTPStatus.INTERNAL_SERVER_ERROR
             raise HookError(f"the hook answers {status}", passing=passing)
+
+
+def _why(error: Exception) -> str:
+    """Say why an HTTP request has failed, without what the error says of the URL."""
+    if isinstance(error, TimeoutError):
+        return "it has not answered in time"
+    if isinstance(error, aiohttp.ClientSSLError):
+        return "its certificate cannot be trusted"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return "nobody answers at its address"
+    return "it ends the connection, or does not answer as HTTP says"
 
 
 class Command:

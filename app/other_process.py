@@ -13,6 +13,7 @@ import msgspec
 from headrace.app.command import HEADRACE
 from headrace.learning.errors import ModelError
 from headrace.learning.fold.checks import Verdict, try_model
+from headrace.learning.plain import plain_failure
 from headrace.learning.task import Task
 
 PATIENCE_SECONDS = 60.0
@@ -69,7 +70,7 @@ class OtherProcess:
                 return msgspec.json.decode(out, type=list[Outcome])
             what = f"ended with status {self.process.returncode}"
         except (subprocess.TimeoutExpired, msgspec.MsgspecError) as error:
-            what = f"came to no end: {type(error).__name__}"
+            what = f"came to no end: {plain_failure(error)}"
         names = ", ".join(task.model_name for task in self.tasks)
         remedy = "Look at what it has printed above; a model must neither end its process nor hang."
         raise ModelError(f"a second process that tried the models {names} {what}.", remedy)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from headrace.app.proof import SECRET_MIN
 from headrace.learning.errors import SettingsError
+from headrace.learning.plain import plain_failure
 
 
 class SharedSecret(NamedTuple):
@@ -54,7 +55,7 @@ class SharedSecret(NamedTuple):
             try:
                 secrets[setting] = (settings.parent / file).read_bytes().strip()
             except OSError as error:
-                what = f"{settings}: '{setting}' cannot be read: {error}."
+                what = f"{settings}: '{setting}' cannot be read: {plain_failure(error)}."
                 raise SettingsError(what, "Name a readable file.") from None
         if self.variable in os.environ:
             secrets[self.variable] = os.environ[self.variable].encode("utf-8", "surrogateescape").strip()

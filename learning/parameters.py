@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from headrace.learning.errors import HeadraceError
 from headrace.learning.near import nearest
+from headrace.learning.plain import plain, plain_failure
 
 Made = TypeVar("Made")
 
@@ -74,7 +75,7 @@ def check_parameters(
         try:
             checked[parameter] = msgspec.convert(value, Any if wanted is inspect.Parameter.empty else wanted)
         except msgspec.ValidationError as invalid:
-            remedy = str(invalid).partition(", got")[0].replace("Expected", "It takes") + "."
+            remedy = plain(str(invalid).partition(", got")[0].replace("Expected", "It takes")) + "."
             raise error(f"{what}: {parameter} is {value!r}.", remedy) from None
         except TypeError:  # a user's function may declare a type that only River knows
             checked[parameter] = value
@@ -116,4 +117,4 @@ def build_with(what: str, make: Callable[..., Made], parameters: Mapping[str, An
     try:
         return make(**checked)
     except Exception as cause:
-        raise error(f"{what} cannot be built: {cause}.", "Correct its parameters.") from cause
+        raise error(f"{what} cannot be built: {plain_failure(cause)}.", "Correct its parameters.") from cause

@@ -1,7 +1,9 @@
-"""Plain words: says what the messages of msgspec, of Python and of Kafka's client mean, to people who know none of them."""
+"""Plain words: says what the messages of libraries and of Python mean, to people who know none of them: msgspec, Kafka's client, Redis, HTTP, TLS, ONNX."""
 
 import re
 from collections.abc import Callable
+
+from headrace.learning.errors import HeadraceError
 
 NOUNS = {
     "int": "a whole number",
@@ -24,6 +26,13 @@ LONGEST = 500
 """The most characters of a text that is translated: a name in it may be as long as a message, and some rules take the square of its length."""
 
 UNITS = {"str": "characters", "array": "elements", "object": "keys", "bytes": "bytes"}
+ALONE = {
+    "MemoryError": "there is not enough memory",
+    "AssertionError": "an assertion does not hold",
+    "SystemExit": "the code asks the process to end",
+}
+"""Classes of errors that have no text, and whose names say too little."""
+
 REASONS = {
     "trailing characters": "something follows its end",
     "trailing comma in object": "a comma stands before '}'",
@@ -57,15 +66,39 @@ def plain(text: object) -> str:
 
 
 def plain_failure(error: BaseException) -> str:
-    """Say in plain words why a broker or a connection failed: the error's text, or the name of its class if it has none.
+    """Say in plain words why a broker, a disk, a connection or the code of a library failed: the error's text, or the name of its class as words.
 
     Examples
     --------
     >>> plain_failure(ConnectionRefusedError(111, "Connection refused")), plain_failure(TimeoutError())
     ('Connection refused', 'timeout')
+    >>> plain_failure(FileNotFoundError(2, "No such file or directory", "a.csv")), plain_failure(KeyError("price"))
+    ('a.csv: No such file or directory', "there is no 'price'")
     """
-    said = re.sub(r"^(?:\[Error -?\d+\] )?(\w+)Error\b:? *", _name, str(error) or f"{type(error).__name__}: ")
+    if isinstance(error, KeyError) and len(error.args) == 1:
+        return f"there is no {str(error.args[0])[:80]!r}"
+    said = "" if isinstance(error, SystemExit) or str(error) == type(error).__name__ else str(error)
+    if isinstance(error, OSError) and isinstance(error.strerror, str) and isinstance(error.filename, str):
+        said = f"{error.filename}: {error.strerror}"
+    said = re.sub(r"^(?:\[Error -?\d+\] )?(\w+)Error\b:? *", _name, said or f"{_class(error)}: ")
     return plain(said).strip().rstrip(".:")
+
+
+def plain_error(error: BaseException) -> str:
+    """Say what an error means: one of Headrace is in plain words already, and has its remedy; any other is put into such words.
+
+    Examples
+    --------
+    >>> plain_error(HeadraceError("the disk is full.", "Make room.")), plain_error(OSError(28, "No space left on device"))
+    ('the disk is full. Make room.', 'No space left on device')
+    """
+    return str(error) if isinstance(error, HeadraceError) else plain_failure(error)
+
+
+def _class(error: BaseException) -> str:
+    """Name the class of an error that says nothing else."""
+    name = type(error).__name__
+    return ALONE.get(name) or re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name.removesuffix("Error")).lower() or "failed"
 
 
 def _name(found: re.Match[str]) -> str:
@@ -142,10 +175,24 @@ RULES: list[tuple[re.Pattern[str], str | Write]] = [
     (re.compile(r"JSON is malformed: (?P<reason>.+?) \(byte (?P<byte>\d+)\)"), _malformed),
     (re.compile(r"Input data was truncated"), "it ends too early"),
     (re.compile(r"'utf-8' codec can't decode bytes? .*?: (?:invalid \w+ byte|unexpected end of data)"), "it is not UTF-8"),
+    (re.compile(r"'([\w-]+)' codec can't (?:de|en)code .*?: [\w ]+(?:\([^)]*\))?"), r"it is not \1"),
     (re.compile(r"maximum recursion depth exceeded[\w ]*"), "it is nested too deep"),
     (re.compile(r"(?:\w*Error: )?Unable to bootstrap from \[?(?:\('[^']*', \d+(?:, <[^>]*>)?\)(?:, )?)+\]?"), _hosts),
     (re.compile(r"<AddressFamily\.(\w+)[^>]*>"), r"\1"),
     (re.compile(r"\[Errno -?\d+\] "), ""),
+    (re.compile(r"Connect call failed \('([^']*)', (\d+)[^)]*\)"), r"\1:\2 does not answer"),
+    (re.compile(r"Multiple exceptions: "), ""),
+    (re.compile(r"Cannot connect to host (\S+) ssl:\S+ \[.*\]"), r"\1 does not answer"),
+    (re.compile(r"Response payload is not completed(?:: <.*>)?"), "the answer breaks off"),
+    (re.compile(r"Error -?\d+ connecting to (\S+?)\. "), r"\1: "),
+    (re.compile(r"Error -?\d+ while (?:reading|writing) (?:from|to) [^.]*\. *"), ""),
+    (re.compile(r"Error -?\d+ while decompressing data: "), ""),
+    (re.compile(r"Not a gzipped file \(.*\)"), "it is not gzip"),
+    (re.compile(r"(?:\[(?:SSL|X509)\b[^\]]*\] )?([^\n]*?) \(_ssl\.c:\d+\)"), r"\1"),
+    (re.compile(r"\[ONNXRuntimeError\] : \d+ : \w+ : "), ""),
+    (re.compile(r"No module named ('[^']*')"), r"there is no module \1"),
+    (re.compile(r"(?:object of type )?'NoneType'(?: object)?"), "null"),
+    (re.compile(r"<class '(?:[^']*\.)?(\w+)'>"), lambda found: NOUNS.get(found[1], found[1])),
     (re.compile(r"\bis (True|False)\b"), lambda found: found[0].lower()),
     (re.compile(r"\bis None\b"), "is null"),
 ]  # fmt: skip

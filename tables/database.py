@@ -9,6 +9,7 @@ import structlog
 from rocksdict import BlockBasedOptions, Cache, DBCompressionType, Options, Rdict, WriteBatch
 
 from headrace.learning.errors import StoreError
+from headrace.learning.plain import plain_failure
 
 log = structlog.get_logger()
 
@@ -56,7 +57,7 @@ class Database:
         except Exception as error:  # rocksdict has no error type of its own
             if not is_damage(error):
                 raise self._error(error) from error
-            self._empty(str(error))
+            self._empty(plain_failure(error))
             try:
                 self._db = Rdict(str(path), _options())
             except Exception as again:
@@ -132,7 +133,7 @@ class Database:
         return self._error(error)
 
     def _error(self, error: Exception) -> StoreError:
-        return StoreError(f"the database {self.path} failed: {str(error).rstrip('.')}.", REMEDY)
+        return StoreError(f"the database {self.path} failed: {plain_failure(error)}.", REMEDY)
 
 
 def is_damage(error: Exception) -> bool:

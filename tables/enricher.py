@@ -10,6 +10,7 @@ import msgspec
 import structlog
 
 from headrace.learning.errors import RecordError
+from headrace.learning.plain import plain_error
 from headrace.learning.records.stored import StoredSchema
 from headrace.learning.task import Task, Value
 from headrace.tables.features import FeatureStore
@@ -143,7 +144,7 @@ class Enricher:
 
     def _fail(self, error: Exception) -> None:
         if not self._has_failed:
-            log.warning("the feature store failed; defaults stand in", task=self.task.name, error=repr(error))
+            log.warning("the feature store failed; defaults stand in", task=self.task.name, error=plain_error(error))
         self._has_failed = True
         self._retry_at = self.clock() + RETRY_SECONDS
 

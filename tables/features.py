@@ -12,6 +12,7 @@ import structlog
 from aiokafka.errors import KafkaError
 
 from headrace.learning.errors import RecordError, ReplacedError, StoreError
+from headrace.learning.plain import plain_error
 from headrace.learning.records import refuse_duplicate_keys
 from headrace.learning.task import Json, Task, Value
 from headrace.tables.changelog import Changelog, Entry
@@ -109,8 +110,8 @@ class Following(FeatureStore):
             try:
                 await self._follow()
             except self.passing as error:
-                if repr(error) != logged:
-                    logged = repr(error)
+                if plain_error(error) != logged:
+                    logged = plain_error(error)
                     log.warning("cannot follow stored features now", task=self.task.name, error=logged)
                 await asyncio.sleep(RETRY_SECONDS)
 
@@ -137,7 +138,7 @@ class Following(FeatureStore):
             self.refused += 1
             where = {"topic": f"{self.task.name}.features", "offset": entry.offset}
             log.warning(
-                "a message is not a JSON object of features; its entity has none now", error=str(error), **where
+                "a message is not a JSON object of features; its entity has none now", error=plain_error(error), **where
             )
             return {}
         return {name: value for name, value in loose.items() if value is not None}

@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaError
 
 from headrace.learning.effects import Measured
 from headrace.learning.errors import ReplacedError, StoreError
+from headrace.learning.plain import plain_error
 from headrace.learning.rings import SIZES
 from headrace.tables.changelog import Changelog, Entry
 from headrace.tables.table import Table, keep_up
@@ -67,7 +68,7 @@ class History:
                     async for _ in rounds:
                         pass
             except (KafkaError, OSError, StoreError, ReplacedError) as error:
-                log.info("cannot follow a history now", topic=self._table.folder.parent.name, error=repr(error))
+                log.info("cannot follow a history now", topic=self._table.folder.parent.name, error=plain_error(error))
                 await asyncio.sleep(RETRY_SECONDS)
 
     def points(self) -> list[Measured]:

@@ -8,6 +8,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
+from headrace.learning.plain import plain_failure
+
 TRIES = 2
 """How often a request to a bucket is tried again before it counts as failed; the whole copy is tried again later."""
 
@@ -95,7 +97,7 @@ class BucketMirror:
         try:
             self._store = obstore.store.S3Store.from_url(url, retry_config=retry)  # type: ignore[arg-type] # a TypedDict
         except BaseError as error:
-            raise ValueError(str(error)) from None
+            raise ValueError(plain_failure(error)) from None
 
     async def begin(self, key: str, size: int) -> bytes | None:
         """Return the first bytes of a file, at most so many; None if there is no such file."""

@@ -7,6 +7,7 @@ from typing import Annotated
 import msgspec
 import zstandard
 
+from headrace.learning.plain import plain_failure
 from headrace.learning.signing import derive
 from headrace.learning.snapshot.header import SUM
 from headrace.learning.waiting.join import ENTRY_MAX
@@ -101,7 +102,7 @@ class Packer:
             for entry in segment.entries:
                 decode_entry(entry.content)
         except (zstandard.ZstdError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            raise SegmentError(f"it cannot be decoded: {error}") from None
+            raise SegmentError(f"it cannot be decoded: {plain_failure(error)}") from None
         steps = [entry.step for entry in segment.entries]
         if any(step >= following for step, following in pairwise(steps)):
             raise SegmentError("its entries are not in the order of their steps")

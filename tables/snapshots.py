@@ -12,6 +12,7 @@ import structlog
 
 from headrace.learning.encoding import SIZE
 from headrace.learning.errors import DamagedError, StoreError
+from headrace.learning.plain import plain_failure
 from headrace.learning.snapshot.header import HEADER_MAX, POSITION_MAX, START, SUM, Header, split
 from headrace.tables.changelog import CHUNK_MAX
 from headrace.tables.table import Table
@@ -197,7 +198,7 @@ class Snapshots:
             try:
                 manifest = decode_manifest(value.partition(b"\n")[0])
             except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-                self._report(partition, place, f"its manifest cannot be read: {error}")
+                self._report(partition, place, f"its manifest cannot be read: {plain_failure(error)}")
                 continue
             yield manifest.position, place
 

@@ -4,7 +4,7 @@ import re
 
 FOREIGN = re.compile(
     r"Expected `|expected `|, got `|`(?:str|int|float|bool|array|object|null)\b|at `\$|\$\.|regex|(?i:object) (?:missing required|contains unknown) field|malformed: |was truncated"
-    r"|<AddressFamily|<class |<function |\bis (?:None|True|False)\b|codec can't|Errno|recursion|Traceback|\w+Error\(|\w+Error: "
+    r"|<AddressFamily|<class |<function |\bis (?:None|True|False)\b|codec can't|Errno|NoneType|\(_ssl|ssl:default|ONNXRuntimeError|Connect call failed|Error -?\d+ |recursion|Traceback|\w+Error\(|\w+Error: "
 )
 
 

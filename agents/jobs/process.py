@@ -15,7 +15,7 @@ import structlog
 
 from headrace.agents.jobs.making import Making
 from headrace.agents.jobs.order import Order, Progress
-from headrace.learning.errors import HeadraceError
+from headrace.learning.plain import plain_error
 from headrace.learning.task import Task
 from headrace.tables.changelog import KafkaChangelog
 from headrace.tables.kafka.clients import Brokers
@@ -118,7 +118,7 @@ def run_job(task: Task, partition: int, brokers: Brokers, modules: Collection[st
         return 1
     except Exception as error:
         log.exception("a job cannot be done", job=order.id)
-        tell(Failed(str(error) if isinstance(error, HeadraceError) else repr(error)))
+        tell(Failed(plain_error(error)))
         return 1
     return 0
 

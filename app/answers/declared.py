@@ -2,6 +2,7 @@
 
 import msgspec
 
+from headrace.learning.plain import plain
 from headrace.learning.task import Json, Task, define
 
 MORE = ("partitions", "columns", "stored")
@@ -29,4 +30,4 @@ def read_settings(name: str, settings: dict[str, Json]) -> Task:
     try:
         return msgspec.convert({"name": name} | known, Task)
     except msgspec.ValidationError as error:
-        raise ValueError(str(error)) from None
+        raise ValueError(plain(error)) from None

@@ -245,7 +245,7 @@ def check_features(settings: Settings) -> Iterator[Finding]:
         what = f"{features.shown}: redis-py is not installed"
         yield Finding("feature store", "fault", what, "Run: pip install 'headrace[redis]'.")
     except Exception as error:  # noqa: BLE001 redis-py's own errors are known only where it is installed
-        what = f"{features.shown} does not answer: {error}"
+        what = f"{features.shown} does not answer: {plain_failure(error)}"
         yield Finding("feature store", "fault", what, "Start it, or set features.url. Answers have defaults meanwhile.")
 
 

@@ -19,6 +19,7 @@ from headrace.app.cli.screen import Screen
 from headrace.app.cli.terminal import say, say_json
 from headrace.app.settings import Settings
 from headrace.learning.errors import HeadraceError
+from headrace.learning.plain import plain_failure
 from headrace.learning.task import Json, Task
 
 LOOK_SECONDS = 0.3
@@ -280,7 +281,7 @@ def parse_model(model: str | None) -> Json:
     try:
         return json.loads(model)
     except ValueError as error:
-        raise click.UsageError(f"--model is not JSON: {error}.") from None
+        raise click.UsageError(f"--model is not JSON: {plain_failure(error)}.") from None
 
 
 def _range(text: str) -> dict[str, int]:

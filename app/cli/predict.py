@@ -9,6 +9,7 @@ from headrace.app.cli.options import as_json, asking, task_of
 from headrace.app.cli.terminal import say, say_json
 from headrace.app.files.cells import InvalidCellError, Missing, infer, make_reader
 from headrace.app.settings import Settings
+from headrace.learning.plain import plain_failure
 from headrace.learning.task import Columns, Json, Task
 from headrace.tables.kafka.partitioner import partition_of
 
@@ -85,7 +86,7 @@ def parse_features(pairs: tuple[str, ...], document: str | None, task: Task) -> 
     try:
         features = json.loads(document) if document else {}
     except ValueError as error:
-        raise click.UsageError(f"--features is not JSON: {error}.") from None
+        raise click.UsageError(f"--features is not JSON: {plain_failure(error)}.") from None
     if not isinstance(features, dict):
         raise click.UsageError("--features is not a JSON object.")
     for pair in pairs:

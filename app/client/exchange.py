@@ -46,7 +46,9 @@ class Exchange:
         try:
             self.base_url = httpx.URL(self.address)
         except httpx.InvalidURL as error:
-            raise ClientError(f"the address '{address}' is no URL: {error}.", f"Write it like {ADDRESS}.") from None
+            raise ClientError(
+                f"the address '{address}' is no URL: {plain_failure(error)}.", f"Write it like {ADDRESS}."
+            ) from None
 
     def options(self, timeout: float | httpx.Timeout) -> dict[str, Any]:
         """Return the options of an httpx client. It uses no proxy and no `.netrc`, since the API key is for the worker alone."""

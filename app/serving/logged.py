@@ -9,6 +9,7 @@ import structlog
 from headrace.agents.shards import Shards
 from headrace.app.serving.refused import RequestRefused
 from headrace.learning.fold.learner import Learner
+from headrace.learning.plain import plain_error
 from headrace.learning.prediction import Prediction, Served
 from headrace.learning.task import Value
 from headrace.learning.waiting.join import ENTRY_MAX, WaitingQuestion, encode
@@ -102,7 +103,7 @@ class UnderWay:
         try:
             entry = learner.join.find(record_id, learner.state.step + 1, learner.state.clock)
         except Exception as error:  # noqa: BLE001 the shard reports a failed database, and the fold refuses a duplicate
-            log.debug("cannot look up the id of a question", task=self.shards.task.name, error=repr(error))
+            log.debug("cannot look up the id of a question", task=self.shards.task.name, error=plain_error(error))
             return False
         return entry.met or entry.question is not None
 

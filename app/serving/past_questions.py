@@ -18,6 +18,7 @@ from headrace.app.serving.owners import Owners
 from headrace.app.serving.refused import RequestRefused
 from headrace.app.serving.served_task import ServedTask
 from headrace.learning.fold.learner import Learner
+from headrace.learning.plain import plain_error
 from headrace.learning.prediction import Prediction
 from headrace.learning.task import Value
 from headrace.learning.task.duration import shorten
@@ -102,7 +103,7 @@ class PastQuestions:
         try:
             kept = kept_of(learner, record_id)
         except Exception as error:
-            log.debug("cannot look up a question", task=task.name, error=repr(error))
+            log.debug("cannot look up a question", task=task.name, error=plain_error(error))
             what = f"the database of shard {partition} of task '{task.name}' is being opened again."
             raise RequestRefused("unavailable", "opening", what, "Ask again in a second.", retry=True) from error
         return await self._describe(learner, record_id, kept)
@@ -154,7 +155,7 @@ class PastQuestions:
                         if trace.kind == kind:
                             return trace
         except (KafkaError, OSError) as error:
-            log.debug("cannot search the log for a question", task=self.served.task.name, error=repr(error))
+            log.debug("cannot search the log for a question", task=self.served.task.name, error=plain_error(error))
         return None
 
 

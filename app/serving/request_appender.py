@@ -9,6 +9,7 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from headrace.app.answers import At
 from headrace.app.serving.refused import RequestRefused
+from headrace.learning.plain import plain_error, plain_failure
 from headrace.learning.task import Task
 from headrace.tables.kafka.clients import Brokers
 from headrace.tables.kafka.partitioner import partition_of
@@ -65,7 +66,7 @@ class RequestAppender:
             what = "a record has more bytes than the broker takes. Those before it may be in the log."
             raise RequestRefused("too_large", "too_large", what, "Send less in one record.") from None
         except (KafkaError, OSError) as error:  # a TimeoutError is an OSError
-            what = f"the broker did not take every record: {error!r}. Some may be in the log."
+            what = f"the broker did not take every record: {plain_failure(error)}. Some may be in the log."
             remedy = "Send them again. The fold recognises a second copy of a question or a label by its `id`, of a sample only by its `source`."
             raise RequestRefused("unavailable", "broker", what, remedy, retry=True) from None
 
@@ -104,7 +105,7 @@ class RequestAppender:
         self.failed += 1
         sent(None)
         defect = None if isinstance(error, KafkaError | OSError | asyncio.CancelledError) else error
-        log.warning("a question was not logged", task=task.name, error=repr(error), exc_info=defect)
+        log.warning("a question was not logged", task=task.name, error=plain_error(error), exc_info=defect)
 
     async def _append(self, task: Task, rows: list[tuple[str | None, bytes]]) -> list[At]:
         placed: list[tuple[int | None, bytes | None, bytes]] = [

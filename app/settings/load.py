@@ -17,6 +17,7 @@ from headrace.app.settings.settings import Settings
 from headrace.app.settings.tables import Broker, Features, Worker
 from headrace.app.settings.task import import_from, read_task
 from headrace.learning.errors import SettingsError
+from headrace.learning.plain import plain_failure
 
 DEFAULT = "headrace.toml"
 PORT_MAX = 65_535
@@ -46,7 +47,7 @@ def load(path: str | None = None, *, check_models: bool = True) -> Settings:
     except FileNotFoundError:
         raise SettingsError(f"{file} is not there.", "Make one: headrace init. Or name it: --config FILE.") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{file} cannot be read: {error}.", "Name a readable text file.") from None
+        raise SettingsError(f"{file} cannot be read: {plain_failure(error)}.", "Name a readable text file.") from None
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{file} is not TOML: {error}.", "Correct that line.") from None
     return parse(raw, file, check_models=check_models)
@@ -105,7 +106,9 @@ def _import_modules(path: Path, modules: Sequence[str]) -> None:
             importlib.import_module(module)
         except Exception as error:  # noqa: BLE001 a module of the user's own fails in any way
             remedy = "Put it beside the settings, or install it; or take its name out."
-            raise wrong_value(path, f"worker.modules[{number}]", f"cannot be imported: {error!r}", remedy) from None
+            raise wrong_value(
+                path, f"worker.modules[{number}]", f"cannot be imported: {plain_failure(error)}", remedy
+            ) from None
 
 
 def _check_features(path: Path, features: Features) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from headrace.app.settings.section import wrong_value
+from headrace.learning.plain import plain_failure
 
 
 def read_onnx(path: Path, key: str, file: str) -> str:
@@ -17,7 +18,7 @@ def read_onnx(path: Path, key: str, file: str) -> str:
         return enter_file((path.parent / file).read_bytes())
     except OSError as error:
         raise wrong_value(
-            path, key, f"names a file that cannot be read: {error}", "Name a file of ONNX beside it."
+            path, key, f"names a file that cannot be read: {plain_failure(error)}", "Name a file of ONNX beside it."
         ) from None
 
 

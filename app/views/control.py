@@ -98,7 +98,7 @@ class Control(Resource):
                 check_spec(arguments.model, shards.task.kind, modules)
         except ValueError as error:
             raise Problem(
-                422, "control", f"the command '{name}': {error}.", "See docs/reference.md, Commands."
+                422, "control", f"the command '{name}': {plain(error)}.", "See docs/reference.md, Commands."
             ) from None
 
     @staticmethod

@@ -68,7 +68,7 @@ class StoredFeatures(Resource):
         try:
             (entity,) = await asyncio.wait_for(store.read([key]), READ_SECONDS)
         except Exception as error:
-            detail = f"the feature store does not answer: {type(error).__name__}."
+            detail = f"the feature store does not answer: {plain_failure(error)}."
             raise Problem(503, "store", detail, "See headrace doctor.", {"Retry-After": "1"}) from error
         if entity is None:
             raise Problem(

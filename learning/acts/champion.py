@@ -13,6 +13,7 @@ from headrace.learning.guards.degraded import Degraded
 from headrace.learning.models import build
 from headrace.learning.models.likeness import check_like
 from headrace.learning.models.named import require_named
+from headrace.learning.plain import plain_failure
 from headrace.learning.state import State
 from headrace.learning.task import CHAMPION, LAST_GOOD, Task, Value, made_for
 from headrace.learning.turn import Turn
@@ -187,7 +188,7 @@ def load(state: State, turn: Turn, digest: str, made_of: Spec, made_for: str | N
     except SnapshotError as error:
         raise Refusal(error.what) from None
     except ValueError as error:
-        raise Refusal(f"the artefact {digest[:16]} is no '{task.model_name}': {error}.") from None
+        raise Refusal(f"the artefact {digest[:16]} is no '{task.model_name}': {plain_failure(error)}.") from None
     return Loaded(task, model)
 
 

@@ -24,6 +24,7 @@ from headrace.learning.guards import guards_of
 from headrace.learning.guards.below_baseline import BelowBaseline
 from headrace.learning.models import build
 from headrace.learning.models.named import require_named
+from headrace.learning.plain import plain, plain_error
 from headrace.learning.reactions import reactings
 from headrace.learning.records.labels import declared_type, initial_labels
 from headrace.learning.state import State
@@ -129,14 +130,14 @@ def read_definition(task: Task, arguments: Define) -> bytes:
                 raise ValueError(f"arms.{name}.onnx is no sha256:DIGEST of a file")
         return wanted
     except (msgspec.MsgspecError, TypeError, ArithmeticError, DetectorError, ReactionError) as error:
-        raise ValueError(str(error)) from None
+        raise ValueError(plain_error(error)) from None
 
 
 def _read_or_refuse(task: Task, arguments: Define) -> bytes:
     try:
         return read_definition(task, arguments)
     except ValueError as error:
-        raise Refusal(f"it is no definition of a task: {str(error)[:200]}.") from None
+        raise Refusal(f"it is no definition of a task: {plain(error)[:200].rstrip('.')}.") from None
 
 
 def read_first(task: Task, arguments: Define, modules: Collection[str]) -> bytes:

@@ -11,6 +11,7 @@ from typing import Any
 from headrace.learning.encoding import reader, table, writer
 from headrace.learning.encoding.form import SIZE
 from headrace.learning.errors import SnapshotError
+from headrace.learning.plain import plain_failure
 
 __all__ = ["SAVABLE", "SIZE", "decode", "digest", "encode", "missing"]
 
@@ -87,7 +88,7 @@ def decode(data: bytes, own_modules: Sequence[str] = (), size: int = SIZE) -> An
     except (KeyboardInterrupt, SystemExit, GeneratorExit):
         raise
     except BaseException as error:  # noqa: BLE001 River's Rust parts raise PanicException, which is no Exception
-        what = error.what if isinstance(error, reader.Unreadable) else f"{type(error).__name__}: {str(error)[:200]}"
+        what = error.what if isinstance(error, reader.Unreadable) else plain_failure(error)[:200]
         raise SnapshotError(f"the state cannot be read: {what}.", "Replay the log.") from None
 
 
@@ -117,4 +118,4 @@ def missing(value: object, own_modules: Sequence[str] = ()) -> list[str]:
 def _unwritable(error: Exception) -> SnapshotError:
     if isinstance(error, writer.Unwritable):
         return SnapshotError(f"the state cannot be saved: it holds {error.what}.", SAVABLE)
-    return SnapshotError(f"the state cannot be saved: {type(error).__name__}: {error}.", SAVABLE)
+    return SnapshotError(f"the state cannot be saved: {plain_failure(error)}.", SAVABLE)

@@ -22,6 +22,7 @@ from headrace.learning.features.steps import Steps
 from headrace.learning.features.target import Target
 from headrace.learning.features.text import Text
 from headrace.learning.parameters import build_with
+from headrace.learning.plain import plain
 from headrace.learning.task import CROSSES, FEATURE, MISSING, Kind, Making, Value
 
 __all__ = ["FEATURES", "FILLS", "Features", "Fill", "Step", "Steps", "steps_of"]
@@ -103,4 +104,4 @@ def _read(name: str, value: Value, wanted: type[R]) -> R:
     try:
         return msgspec.json.decode(str(value), type=wanted)
     except msgspec.MsgspecError as error:
-        raise ModelError(f"feature '{name}': {error}.", "Declare it under [tasks.NAME.features].") from None
+        raise ModelError(f"feature '{name}': {plain(error)}.", "Declare it under [tasks.NAME.features].") from None

@@ -34,6 +34,7 @@ from headrace.learning.models.seasonal import seasonal
 from headrace.learning.models.softmax import softmax
 from headrace.learning.near import nearest
 from headrace.learning.parameters import build_with
+from headrace.learning.plain import plain_failure
 from headrace.learning.task import NEGATIVES, WEIGHTS, Kind, Value, is_weights, without_steps
 
 Maker = Callable[..., Any]
@@ -179,9 +180,9 @@ def _import(name: str) -> Maker:
             remedy = f"Put {module.replace('.', '/')}.py beside headrace.toml, or install it."
         else:
             remedy = f"Install {missing}, which {module} imports."
-        raise ModelError(f"the model '{name}' cannot be imported: {error}.", remedy) from error
+        raise ModelError(f"the model '{name}' cannot be imported: {plain_failure(error)}.", remedy) from error
     except Exception as error:  # the module is the user's, and may raise what it likes
-        what = f"the model '{name}' cannot be imported: {type(error).__name__}: {error}."
+        what = f"the model '{name}' cannot be imported: {plain_failure(error)}."
         raise ModelError(what, "Correct the module or its name.") from error
     if make is None:
         known = [known for known, value in vars(imported).items() if callable(value) and not known.startswith("_")]

@@ -15,6 +15,7 @@ from river import base
 
 from headrace.learning.errors import ModelError
 from headrace.learning.models.onnx_outputs import place_of, read_class, read_number, read_probabilities
+from headrace.learning.plain import plain_failure
 from headrace.learning.tags import tagged
 from headrace.learning.task import Feature, Kind, Label, Task, Value
 
@@ -164,7 +165,7 @@ def load(digest: str) -> Session:
         session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # noqa: BLE001 onnxruntime raises errors of many classes
         raise ModelError(
-            f"the ONNX file {digest[:16]} cannot be loaded: {str(error)[:200]}", "Export it again."
+            f"the ONNX file {digest[:16]} cannot be loaded: {plain_failure(error)[:200]}.", "Export it again."
         ) from None
     if unknown := [one.type for one in session.get_inputs() if one.type not in TYPES]:
         raise ModelError(f"an input of the ONNX file {digest[:16]} is a {unknown[0]}.", f"Use {', '.join(TYPES)}.")

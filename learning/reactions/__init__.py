@@ -11,6 +11,7 @@ from headrace.learning.drift import DETECTORS
 from headrace.learning.errors import ReactionError
 from headrace.learning.guards import GUARDS, Guard, guards_of
 from headrace.learning.parameters import build_with
+from headrace.learning.plain import plain
 from headrace.learning.reactions.alert import Alert, describe
 from headrace.learning.reactions.background import Background
 from headrace.learning.reactions.hold import Hold
@@ -76,7 +77,9 @@ def _read_one(number: int, row: Row) -> Reacting:
         if "`$.mode`" in str(error):
             what = f"reactions[{number}]: mode is {row['mode']!r}."
             raise ReactionError(what, f"Set it to one of {', '.join(get_args(Mode))}.") from None
-        raise ReactionError(f"reactions[{number}]: {error}.", f"A row has {', '.join(KEYS)} and parameters.") from None
+        raise ReactionError(
+            f"reactions[{number}]: {plain(error)}.", f"A row has {', '.join(KEYS)} and parameters."
+        ) from None
     reaction = REACTIONS.get(terms.do)
     if reaction is None:
         raise ReactionError(*REACTIONS.describe_unknown(terms.do))

@@ -9,6 +9,7 @@ import numpy as np
 import river
 
 from headrace.learning.errors import DamagedError, SnapshotError
+from headrace.learning.plain import plain_failure
 from headrace.learning.task import Task
 
 FORMAT = 11
@@ -141,6 +142,6 @@ def split(data: bytes) -> Parts:
     try:
         header = msgspec.json.decode(data[START:end], type=Header)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise DamagedError(f"the snapshot's header cannot be decoded: {error}.", REPLAY) from None
+        raise DamagedError(f"the snapshot's header cannot be decoded: {plain_failure(error)}.", REPLAY) from None
     begin = end + SUM + (SUM if header.signed else 0)
     return Parts(header, data[: end + SUM], data[end + SUM : begin], data[begin:])

@@ -15,6 +15,7 @@ from headrace.learning.encoding import SIZE, decode, digest
 from headrace.learning.errors import ModelError, PackageError, SnapshotError
 from headrace.learning.models import build
 from headrace.learning.models.likeness import check_like
+from headrace.learning.plain import plain_failure
 from headrace.learning.signing import derive
 from headrace.learning.snapshot.header import HEADER_MAX, LIBRARIES, POSITION_MAX, SUM, Sum
 from headrace.learning.task import Kind, Task, Value, modules_of, name_of
@@ -162,7 +163,7 @@ def peek(data: bytes) -> Head:
     try:
         return msgspec.json.decode(data[:end], type=Head)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        what = f"the first line of the file cannot be used: {str(error).rstrip('.')}."
+        what = f"the first line of the file cannot be used: {plain_failure(error)}."
         raise PackageError(what, f"Use a file of the format {FORMAT}.") from None
 
 
@@ -199,7 +200,9 @@ def unpack(data: bytes, key: bytes | None = None) -> Package:
             raise PackageError("the file is damaged: its model has another size than its first line says.", DAMAGED)
         encoding: bytes = zstandard.ZstdDecompressor().decompress(data[begin:], max_output_size=head.size)
     except zstandard.ZstdError as error:
-        raise PackageError(f"the file is damaged: it cannot be decompressed: {error}.", DAMAGED) from None
+        raise PackageError(
+            f"the file is damaged: it cannot be decompressed: {plain_failure(error)}.", DAMAGED
+        ) from None
     if hashlib.sha256(encoding).hexdigest() != head.digest:
         raise PackageError("the file is damaged: its model has another digest than its first line says.", DAMAGED)
     return Package(head, encoding)
@@ -243,7 +246,9 @@ def read_model(package: Package, task: Task) -> Any:
     except SnapshotError as error:
         raise PackageError(f"the model cannot be read: {error.what}", DAMAGED) from None
     except Exception as error:  # noqa: BLE001 the decoded object may be anything, and fail in any way
-        raise PackageError(f"the file does not hold a '{name_of(head.model)[:80]}': {error}.", DAMAGED) from None
+        raise PackageError(
+            f"the file does not hold a '{name_of(head.model)[:80]}': {plain_failure(error)}.", DAMAGED
+        ) from None
     if canonical != head.digest:
         raise PackageError("the model in the file is not written as Headrace writes it.", DAMAGED)
     return model

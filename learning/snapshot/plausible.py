@@ -15,6 +15,7 @@ from headrace.learning.experiments import Segment
 from headrace.learning.guards.outlier import OutlierGuard, Spread
 from headrace.learning.models.likeness import check_like
 from headrace.learning.models.named import require_named
+from headrace.learning.plain import plain
 from headrace.learning.reactions import reactings
 from headrace.learning.recipe import decode_without
 from headrace.learning.records.labels import LabelType
@@ -100,7 +101,7 @@ def check(state: Any, task: Task, modules: Collection[str]) -> None:
     try:
         decode_without(state.left_out)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise ValueError(f"State.left_out: {error}") from None
+        raise ValueError(f"State.left_out: {plain(error)}") from None
     if state.join.checksum >= MODULUS:
         raise ValueError("JoinState.checksum is no checksum")
 
@@ -119,7 +120,7 @@ def _fresh(state: Any, task: Task, modules: Collection[str]) -> State:
     except HeadraceError as error:
         raise ValueError(f"State.definition: {error.what}") from None
     except (msgspec.MsgspecError, ValueError, TypeError) as error:
-        raise ValueError(f"State.definition: {error}") from None
+        raise ValueError(f"State.definition: {plain(error)}") from None
     fresh = State(task)
     fresh.arms = {}
     for name, arm in arms.items():
@@ -224,7 +225,7 @@ def _convert(value: Any, wanted: Any, place: tuple[str, str]) -> None:
         for part in _parts(value):
             msgspec.convert(part, wanted)
     except msgspec.ValidationError as error:
-        raise ValueError(f"{'.'.join(place)}: {error}") from None
+        raise ValueError(f"{'.'.join(place)}: {plain(error)}") from None
 
 
 def _parts(value: Any) -> Iterator[Any]:

@@ -9,6 +9,7 @@ import zstandard
 
 from headrace.learning.encoding import SIZE, decode, digest, encode
 from headrace.learning.errors import DamagedError, KeylessError, SnapshotError
+from headrace.learning.plain import plain_failure
 from headrace.learning.prediction import Frozen, Prediction
 from headrace.learning.snapshot.header import FORMAT, LIBRARIES, REPLAY, Header, Parts, compare, join, split
 from headrace.learning.snapshot.plausible import check
@@ -46,7 +47,7 @@ def seal(state: State, task: Task, partition: int, *, writer: str, snapshot_key:
     except SnapshotError:
         raise
     except BaseException as error:
-        raise SnapshotError(f"the state cannot be saved: {error!r}.", "Correct the model.") from error
+        raise SnapshotError(f"the state cannot be saved: {plain_failure(error)}.", "Correct the model.") from error
     payload = zstandard.compress(encoding, LEVEL)
     header = Header(
         format=FORMAT,
@@ -120,7 +121,7 @@ def unseal(
     except (KeyboardInterrupt, SystemExit, GeneratorExit):
         raise
     except BaseException as error:  # noqa: BLE001 a state that is no state fails in any way, River's Rust parts with a PanicException
-        raise DamagedError(f"the snapshot's state cannot be used: {type(error).__name__}: {error}.", REPLAY) from None
+        raise DamagedError(f"the snapshot's state cannot be used: {plain_failure(error)}.", REPLAY) from None
     if not same:
         raise SnapshotError("the snapshot's model answers differently from when it was saved.", REPLAY)
     return state
@@ -136,7 +137,9 @@ def _inflated(parts: Parts) -> bytes:
             raise DamagedError("the snapshot is damaged: its state has another size than its header says.", REPLAY)
         encoding = zstandard.ZstdDecompressor().decompress(parts.payload, max_output_size=size)
     except zstandard.ZstdError as error:
-        raise DamagedError(f"the snapshot is damaged: it cannot be decompressed: {error}.", REPLAY) from None
+        raise DamagedError(
+            f"the snapshot is damaged: it cannot be decompressed: {plain_failure(error)}.", REPLAY
+        ) from None
     if hashlib.sha256(encoding).hexdigest() != parts.header.digest:
         raise DamagedError("the snapshot is damaged: its state is not what its header says.", REPLAY)
     return encoding
@@ -152,7 +155,7 @@ def _decoded(encoding: bytes, task: Task, own_modules: Sequence[str]) -> State:
     try:
         check(state, task, modules)
     except Exception as error:  # noqa: BLE001 the decoded object may be anything, and fail in any way
-        raise DamagedError(f"the snapshot does not hold a state: {error}.", REPLAY) from None
+        raise DamagedError(f"the snapshot does not hold a state: {plain_failure(error)}.", REPLAY) from None
     return state
 
 

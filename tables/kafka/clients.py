@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPa
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
+from headrace.learning.plain import plain_error, plain_failure
 from headrace.tables.kafka.corrections import correct_aiokafka
 
 log = structlog.get_logger()
@@ -164,7 +165,7 @@ async def fetched(
     """
     by_shard = await consumer.getmany(*shards, timeout_ms=timeout_ms, max_records=max_records)
     if not by_shard and (error := find_ended(consumer)) is not None:
-        raise ClientEndedError(f"a Kafka client has ended: {error!r}")
+        raise ClientEndedError(f"a Kafka client has ended: {plain_failure(error)}")
     return by_shard
 
 
@@ -231,4 +232,4 @@ async def close(client: AIOKafkaConsumer | AIOKafkaProducer | AIOKafkaAdminClien
     closing = asyncio.create_task(client.close() if isinstance(client, AIOKafkaAdminClient) else client.stop())
     await asyncio.wait([closing])
     if not closing.cancelled() and (error := closing.exception()) is not None:
-        log.debug("a client was not closed in order", error=repr(error))
+        log.debug("a client was not closed in order", error=plain_error(error))

@@ -11,6 +11,7 @@ from aiokafka.conn import AIOKafkaConnection, CloseReason
 from aiokafka.errors import KafkaConnectionError
 from aiokafka.protocol.metadata import MetadataRequest
 
+from headrace.learning.plain import plain_failure
 from headrace.tables.kafka.fetcher import PacedFetcher
 
 Options = ParamSpec("Options")
@@ -48,6 +49,8 @@ def _failing_as_broken(send: Sending[Options, Sent]) -> Sending[Options, Sent]:
             return send(connection, *arguments, **options)
         except RuntimeError as error:
             connection.close(reason=CloseReason.CONNECTION_BROKEN)
-            raise KafkaConnectionError(f"Connection at {connection.host}:{connection.port} broken: {error}") from error
+            raise KafkaConnectionError(
+                f"Connection at {connection.host}:{connection.port} broken: {plain_failure(error)}"
+            ) from error
 
     return sending

@@ -141,7 +141,7 @@ def test_only_the_first_error_stops_a_partition_and_it_stays():
     partition = Partition(log_of())
     assert partition.halt(RuntimeError("the first"))
     assert not partition.halt(LogError("the second."))
-    assert (partition.status, partition.error) == ("stopped", "RuntimeError('the first')")
+    assert (partition.status, partition.error) == ("stopped", "the first")
 
 
 def test_a_delivery_is_split_where_offsets_are_missing():

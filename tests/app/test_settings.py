@@ -185,7 +185,7 @@ WRONG = {
     ),
     "no such module": (
         f"{TASK}model = 'nowhere_at_all:make'",
-        "cannot be imported: No module named 'nowhere_at_all'",
+        "cannot be imported: there is no module 'nowhere_at_all'",
         "Put nowhere_at_all.py beside headrace.toml, or install it.",
     ),
     "no such function": (

@@ -1,10 +1,22 @@
 """The messages of libraries are put into plain words, whatever type, bound or place they name."""
 
+import asyncio
+import gzip
+import os
+import socket
+import ssl
+import zlib
 from typing import Annotated, Literal
 
+import aiohttp
+import httpx
 import msgspec
 import pytest
-from aiokafka.errors import KafkaConnectionError, KafkaTimeoutError, UnknownTopicOrPartitionError
+import redis.asyncio
+import rocksdict
+import zstandard
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaConnectionError, KafkaTimeoutError, NoBrokersAvailable, UnknownTopicOrPartitionError
 from plainness import foreign
 
 from headrace.learning.plain import plain, plain_failure
@@ -92,7 +104,11 @@ def test_what_is_no_json_is_said_in_plain_words(text, said):
          "none of a:1, b:2 answers"),
         (KafkaTimeoutError(), "kafka timeout"),
         (UnknownTopicOrPartitionError("ads"), "unknown topic or partition: ads"),
-        (ConnectionRefusedError(111, "Connect call failed ('127.0.0.1', 1)"), "Connect call failed ('127.0.0.1', 1)"),
+        (ConnectionRefusedError(111, "Connect call failed ('127.0.0.1', 1)"), "127.0.0.1:1 does not answer"),
+        (MemoryError(), "there is not enough memory"),
+        (asyncio.CancelledError(), "cancelled"),
+        (NoBrokersAvailable(), "no brokers available"),
+        (TypeError("'NoneType' object is not subscriptable"), "null is not subscriptable"),
         (TimeoutError(), "timeout"),
     ],
 )  # fmt: skip
@@ -109,3 +125,96 @@ def test_other_texts_stay_as_they_are(text):
 def test_a_name_as_long_as_a_message_is_cut_before_it_is_looked_at():
     """Some rules take the square of the length: with 300,000 characters they took minutes, and the loop of a worker waited."""
     assert len(plain(f"Object contains unknown field `{'u' * 300_000}`")) < 600
+
+
+# What the libraries say themselves, when it happens to them.
+
+
+def nobody():
+    """A port at which nobody listens."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+async def broker():
+    producer = AIOKafkaProducer(bootstrap_servers=f"127.0.0.1:{nobody()}")
+    try:
+        await producer.start()
+    finally:
+        await producer.stop()
+
+
+async def web():
+    async with aiohttp.ClientSession() as session:
+        await session.get(f"http://127.0.0.1:{nobody()}/")
+
+
+async def store():
+    async with redis.asyncio.Redis(host="127.0.0.1", port=nobody()) as client:
+        await client.ping()
+
+
+async def connect():
+    await asyncio.open_connection("127.0.0.1", nobody())
+
+
+async def untrusted():
+    async with httpx.AsyncClient() as client:
+        await client.get(f"http://127.0.0.1:{nobody()}/")
+
+
+def no_database(folder):
+    (folder / "file").write_text("")
+    rocksdict.Rdict(str(folder / "file" / "db"))
+
+
+def locked(folder):
+    held = rocksdict.Rdict(str(folder))
+    try:
+        rocksdict.Rdict(str(folder))
+    finally:
+        held.close()
+
+
+def not_onnx():
+    onnxruntime = pytest.importorskip("onnxruntime")
+    onnxruntime.InferenceSession(b"no", providers=["CPUExecutionProvider"])
+
+
+CAUSES = {
+    "a broker that is away": (lambda _: asyncio.run(broker()), "none of 127.0.0.1:"),
+    "a web server that is away": (lambda _: asyncio.run(web()), "does not answer"),
+    "a worker that is away": (lambda _: asyncio.run(untrusted()), "connection attempts failed"),
+    "Redis that is away": (lambda _: asyncio.run(store()), "127.0.0.1:"),
+    "a connection": (lambda _: asyncio.run(connect()), "does not answer"),
+    "a file that is missing": (lambda folder: (folder / "none").read_bytes(), "none: No such file or directory"),
+    "a folder": (lambda folder: folder.read_bytes(), "Is a directory"),
+    "a full disk": (lambda _: os.write(os.open("/dev/full", os.O_WRONLY), b"x"), "No space left on device"),
+    "a database in a file": (no_database, "Not a directory"),
+    "a database that is locked": (locked, "lock"),
+    "a body that is not gzip": (lambda _: gzip.decompress(b"no"), "it is not gzip"),
+    "a damaged gzip": (lambda _: zlib.decompress(b"no no no"), "incorrect header check"),
+    "a damaged zstd": (lambda _: zstandard.decompress(b"no"), "frame header"),
+    "no certificate": (lambda folder: ssl.create_default_context(cafile=__file__), ""),
+    "no JSON": (lambda _: msgspec.json.decode(b"{,}"), "at byte"),
+    "other JSON": (lambda _: msgspec.json.decode(b"[1]", type=dict[str, int]), "an object is expected and not a list"),
+    "no UTF-8": (lambda _: b"\xff".decode(), "it is not UTF-8"),
+    "no ASCII": (lambda _: "\xe9".encode("ascii"), "it is not ascii"),
+    "no module": (lambda _: __import__("headrace_none"), "there is no module 'headrace_none'"),
+    "a key that is missing": (lambda _: {}["price"], "there is no 'price'"),
+    "no ONNX file": (lambda _: not_onnx(), "failed"),
+    "a null": (lambda _: len(None), "null has no len()"),
+}
+
+
+@pytest.mark.parametrize("cause", CAUSES)
+def test_what_a_library_says_is_said_without_its_words(cause, tmp_path):
+    fail, said = CAUSES[cause]
+    with pytest.raises(BaseException) as caught:  # noqa: PT011 each library has errors of its own
+        fail(tmp_path)
+    text = plain_failure(caught.value)
+    assert foreign(text) is None, text
+    assert said in text
+    assert "\n" not in text
+    assert len(text) < 300
