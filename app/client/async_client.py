@@ -1,5 +1,6 @@
 """A client of a worker over HTTP, for programs with an event loop."""
 
+import asyncio
 import ssl
 from collections.abc import Mapping, Sequence
 from types import TracebackType
@@ -204,16 +205,20 @@ class AsyncClient:
         return self._exchange.read(call, response)
 
     async def _take(self, steps: Steps[Result]) -> Result:
-        """Make one call after the other, and return the result of all."""
+        """Make one call after the other, wait where a step says so, and return the result of all."""
         try:
-            call = next(steps)
+            step = next(steps)
             while True:
+                if isinstance(step, calls.Pause):
+                    await asyncio.sleep(step.seconds)
+                    step = next(steps)
+                    continue
                 try:
-                    answer = await self.ask(call)
+                    answer = await self.ask(step)
                 except ClientError as error:
-                    call = steps.throw(error)
+                    step = steps.throw(error)
                 else:
-                    call = steps.send(answer)
+                    step = steps.send(answer)
         except StopIteration as done:
             result: Result = done.value
             return result

@@ -45,8 +45,20 @@ class Call(msgspec.Struct, Generic[Result], frozen=True):
     query: dict[str, str] = {}
 
 
-Steps = Generator[Call[Any], Any, Result]
-"""Calls that are made one after the other: a client hands back the answer or the error of each, and returns the result."""
+class Pause(msgspec.Struct, frozen=True):
+    """A step in which a client waits, since the worker has asked it to.
+
+    Parameters
+    ----------
+    seconds
+        How long.
+    """
+
+    seconds: float
+
+
+Steps = Generator[Call[Any] | Pause, Any, Result]
+"""Calls that are made one after the other, with pauses: a client hands back the answer or the error of each call, and returns the result."""
 
 
 class DataFrame(Protocol):

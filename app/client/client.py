@@ -1,6 +1,7 @@
 """A client of a worker over HTTP, for programs without an event loop."""
 
 import ssl
+import time
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, Unpack, overload
@@ -407,16 +408,20 @@ class Client:
         return self._exchange.read(call, response)
 
     def _take(self, steps: Steps[Result]) -> Result:
-        """Make one call after the other, and return the result of all."""
+        """Make one call after the other, wait where a step says so, and return the result of all."""
         try:
-            call = next(steps)
+            step = next(steps)
             while True:
+                if isinstance(step, calls.Pause):
+                    time.sleep(step.seconds)
+                    step = next(steps)
+                    continue
                 try:
-                    answer = self.ask(call)
+                    answer = self.ask(step)
                 except ClientError as error:
-                    call = steps.throw(error)
+                    step = steps.throw(error)
                 else:
-                    call = steps.send(answer)
+                    step = steps.send(answer)
         except StopIteration as done:
             result: Result = done.value
             return result

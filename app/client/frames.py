@@ -1,5 +1,6 @@
 """Data frames as samples and as questions: the steps that both clients take, each a call that a client makes and whose answer it hands back."""
 
+import logging
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
@@ -11,8 +12,8 @@ from msgspec import UNSET
 from headrace.app.answers import Answer, Appended, At, read_settings
 from headrace.app.client import calls
 from headrace.app.client.calls import Steps
-from headrace.app.client.errors import ClientError, FrameError, RefusedError
-from headrace.app.client.sent import Sent, Tally
+from headrace.app.client.errors import ClientError, FrameError, RateError, RefusedError
+from headrace.app.client.sent import Sent, Tally, Waited
 from headrace.app.files.frames import NAME, Frame, open_frame
 from headrace.app.files.rows import Rows
 from headrace.app.files.sample import Sample
@@ -26,10 +27,18 @@ BATCH_ROWS = 1_000
 BATCH_BYTES = 200_000
 """The most bytes of records in a request with several rows. JSON may write a letter as six bytes, and a worker's default limit is 1 MiB."""
 
+PATIENCE = 60.0
+"""The most seconds that are waited for one request, when the worker refuses it because the key makes too many a second."""
+
+RETRY_SECONDS = 1.0
+"""The wait where the worker names none."""
+
 PREFIX = "probability_"
 """How the columns of the probabilities begin; the name of the class follows."""
 
 Given = TypeVar("Given")
+
+log = logging.getLogger("headrace.client")
 
 
 class Samples(NamedTuple):
@@ -99,15 +108,18 @@ def _frame_error(error: click.UsageError) -> FrameError:
 
 def sending(task: str | Task, frame: object, named: Named) -> Steps[Sent]:
     """Append a sample for each row of a data frame, batch by batch."""
-    known = yield from knowing(task)
+    waited = Waited()
+    known = yield from knowing(task, waited)
     samples, left_out = samples_of(frame, _lenient(known), named)
-    tally = Tally(left_out)
+    tally = Tally(left_out, waited)
     try:
         for batch in _batches(samples):
             wanted = [sample for sample in batch if not sample.reason]
             done: list[Any] = []
             try:
-                yield from _all_or_each(wanted, lambda rows: calls.samples(known.name, _bodies(rows)), is_wrong, done)
+                yield from _all_or_each(
+                    wanted, lambda rows: calls.samples(known.name, _bodies(rows)), is_wrong, done, waited
+                )
             finally:
                 _count(tally, batch, done)
     except ClientError as error:
@@ -118,7 +130,8 @@ def sending(task: str | Task, frame: object, named: Named) -> Steps[Sent]:
 
 def predicting(task: str | Task, frame: object, *, fresh: bool, options: calls.QuestionOptions) -> Steps[Any]:
     """Ask a question for each row of a data frame, batch by batch, and return the answers as a frame of the same library."""
-    known = yield from knowing(task)
+    waited = Waited()
+    known = yield from knowing(task, waited)
     shared: dict[str, Any] = {name: value for name, value in options.items() if name not in ("id", "key")}
     named = Named(id=options.get("id"), key=options.get("key"))
     samples, _ = samples_of(frame, _lenient(known), named, labelled=False)
@@ -127,7 +140,11 @@ def predicting(task: str | Task, frame: object, *, fresh: bool, options: calls.Q
         wanted = [sample for sample in batch if not sample.reason]
         done: list[Any] = []
         yield from _all_or_each(
-            wanted, lambda rows: calls.batch(known.name, _bodies(rows, shared), fresh=fresh), is_unanswerable, done
+            wanted,
+            lambda rows: calls.batch(known.name, _bodies(rows, shared), fresh=fresh),
+            is_unanswerable,
+            done,
+            waited,
         )
         asked = iter(done)
         for sample in batch:
@@ -137,11 +154,34 @@ def predicting(task: str | Task, frame: object, *, fresh: bool, options: calls.Q
     return open_frame(frame).like(columns, types)
 
 
-def knowing(task: str | Task) -> Steps[Task]:
+def patiently(call: calls.Call[calls.Result], waited: Waited) -> Steps[calls.Result]:
+    """Make a call, and make it again while the worker asks to wait, up to `PATIENCE`. A request that is refused so has changed nothing.
+
+    Raises
+    ------
+    RateError
+        The worker still asks to wait.
+    """
+    left = PATIENCE
+    while True:
+        try:
+            answer: calls.Result = yield call
+        except RateError as error:
+            pause = error.retry_after or RETRY_SECONDS
+            if pause > left:
+                raise
+            log.warning("waiting %g s, as the worker asks: %s", pause, error.what)
+            yield calls.Pause(pause)
+            left, waited.seconds = left - pause, waited.seconds + pause
+        else:
+            return answer
+
+
+def knowing(task: str | Task, waited: Waited | None = None) -> Steps[Task]:
     """Return a task as the worker's settings declare it, unless the caller has it."""
     if isinstance(task, Task):
         return task
-    status = yield calls.status(task)
+    status = yield from patiently(calls.status(task), waited or Waited())
     settings: dict[str, Json] | None = None if status.settings is UNSET else status.settings
     if settings is None:
         raise FrameError(f"the worker does not tell the settings of '{task}'.", "Give a Task in place of its name.")
@@ -193,6 +233,7 @@ def _all_or_each(
     make: Callable[[Sequence[Sample]], calls.Call[Any]],
     is_refused: Callable[[ClientError], bool],
     done: list[Any],
+    waited: Waited,
 ) -> Steps[None]:
     """Make a call for some rows, and add to `done` what the worker gives for each of them, or its refusal.
 
@@ -202,7 +243,7 @@ def _all_or_each(
     if not rows:
         return
     try:
-        answer = yield make(rows)
+        answer = yield from patiently(make(rows), waited)
     except ClientError as error:
         if not is_refused(error):
             raise
@@ -214,8 +255,8 @@ def _all_or_each(
         done += given
         return
     half = len(rows) // 2
-    yield from _all_or_each(rows[:half], make, is_refused, done)
-    yield from _all_or_each(rows[half:], make, is_refused, done)
+    yield from _all_or_each(rows[:half], make, is_refused, done, waited)
+    yield from _all_or_each(rows[half:], make, is_refused, done, waited)
 
 
 def is_wrong(error: ClientError) -> bool:

@@ -30,6 +30,8 @@ class Sent(msgspec.Struct, frozen=True):
         The columns that were left out: they are not declared as features, or hold no values of features.
     positions
         For each partition that got samples, the position of a model that has folded all of them: `predict(..., min_position=)` takes it.
+    waited_s
+        The seconds that were waited because the worker had asked to: the API key makes no more requests a second.
 
     Examples
     --------
@@ -43,13 +45,23 @@ class Sent(msgspec.Struct, frozen=True):
     reasons: list[RefusedRow]
     left_out: list[str]
     positions: dict[int, int]
+    waited_s: float = 0.0
 
     def __str__(self) -> str:
         lines = [f"{self.appended:,} of {self.rows:,} rows appended, {self.refused:,} refused."]
         lines += [f"Row {one.row:,}: {one.reason}" for one in self.reasons[:3]]
         if self.left_out:
             lines.append(f"Columns left out: {', '.join(self.left_out)}.")
+        if self.waited_s:
+            lines.append(f"Waited {self.waited_s:g} s, as the worker asked.")
         return " ".join(lines)
+
+
+class Waited:
+    """The seconds that a client has waited because a worker had asked it to."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
 
 
 class Tally:
@@ -59,10 +71,12 @@ class Tally:
     ----------
     left_out
         The columns that are left out.
+    waited
+        How long was waited; None where nobody asks to wait.
     """
 
-    def __init__(self, left_out: list[str]):
-        self.left_out = left_out
+    def __init__(self, left_out: list[str], waited: Waited | None = None):
+        self.left_out, self.waited = left_out, waited or Waited()
         self.appended = self.refused = 0
         self.reasons: list[RefusedRow] = []
         self.positions: dict[int, int] = {}
@@ -82,4 +96,7 @@ class Tally:
     def sent(self) -> Sent:
         """The result up to now."""
         rows = self.appended + self.refused
-        return Sent(rows, self.appended, self.refused, list(self.reasons), self.left_out, dict(self.positions))
+        positions = dict(self.positions)
+        return Sent(
+            rows, self.appended, self.refused, list(self.reasons), self.left_out, positions, self.waited.seconds
+        )

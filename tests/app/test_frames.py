@@ -17,7 +17,9 @@ import pytest
 
 from headrace import AsyncClient, Client, Task
 from headrace.app.answers import read_settings, tell_settings
-from headrace.app.client import ConflictError, FrameError, UnavailableError
+from headrace.app.client import ClientError, ConflictError, FrameError, RateError, UnavailableError
+from headrace.app.client import async_client as async_client_module
+from headrace.app.client import client as client_module
 from headrace.app.client.frames import BATCH_BYTES, samples_of
 from headrace.app.files.sources import NONE, Named, open_source
 from headrace.learning.task import Columns, Feature, Stored
@@ -484,3 +486,93 @@ def test_a_worker_that_does_not_tell_its_settings_is_named(run):
             lambda _: httpx.Response(200, json=status | {"settings": {"kind": "new"}}),
             lambda client: client.task("ads"),
         )
+
+
+# A worker that asks to wait.
+
+
+class Busy(Worker):
+    """Answers 429 to so many requests before each that it takes."""
+
+    def __init__(self, times, after="2", **more):
+        super().__init__(**more)
+        self.times, self.after, self.refused = times, after, 0
+
+    def __call__(self, request):
+        if self.refused < self.times:
+            self.refused += 1
+            detail = {"code": "rate", "detail": "more than 5 requests a second.", "remedy": "Ask again in 2 s."}
+            return httpx.Response(429, json=detail, headers={"Retry-After": self.after} if self.after else {})
+        self.refused = 0
+        return super().__call__(request)
+
+
+@pytest.fixture
+def slept(monkeypatch):
+    """The pauses of a client, which do not last."""
+    pauses = []
+
+    async def pause(seconds):
+        pauses.append(seconds)
+
+    monkeypatch.setattr(client_module.time, "sleep", pauses.append)
+    monkeypatch.setattr(async_client_module.asyncio, "sleep", pause)
+    return pauses
+
+
+FEW = [{"x": float(n), "label": True} for n in range(2_500)]
+
+
+@both
+def test_send_waits_as_long_as_the_worker_asks_and_every_row_is_appended_once(run, slept, caplog):
+    worker = Busy(2)
+    sent = run(worker, lambda client: client.send(ADS, FEW))
+    assert (sent.appended, len(worker.log)) == (2_500, 2_500)
+    assert slept == [2.0] * 6, "twice before each of the three requests"
+    assert sent.waited_s == 12.0
+    assert "Waited 12 s, as the worker asked." in str(sent)
+    assert caplog.messages[0] == "waiting 2 s, as the worker asks: more than 5 requests a second."
+
+
+@both
+def test_predict_and_the_look_up_of_a_task_wait_too(run, slept):
+    assert len(run(Busy(1), lambda client: client.predict("ads", FEW[:3]))) == 3
+    assert slept == [2.0, 2.0]
+    assert run(Busy(1), lambda client: client.task("ads")).name == "ads"
+
+
+@both
+def test_a_worker_that_names_no_time_is_asked_again_after_a_second(run, slept):
+    run(Busy(1, after=None), lambda client: client.send(ADS, FEW[:1]))
+    assert slept == [1.0]
+
+
+@both
+@pytest.mark.parametrize(("after", "pauses"), [("20", [20.0] * 3), ("61", [])])
+def test_a_client_that_has_waited_a_minute_for_a_request_fails_and_says_what_became_of_the_rows(
+    run, slept, after, pauses
+):
+    worker = Busy(10**6, after=after)
+    worker.refused, worker.times = 0, 0
+    worker_takes_one = worker.__call__
+
+    def first_taken(request):
+        answer = worker_takes_one(request)
+        worker.times = 10**6
+        return answer
+
+    with pytest.raises(RateError) as caught:
+        run(first_taken, lambda client: client.send(ADS, FEW))
+    assert slept == pauses
+    assert (caught.value.sent.rows, caught.value.sent.appended, caught.value.sent.waited_s) == (
+        1_000,
+        1_000,
+        sum(pauses),
+    )
+
+
+@both
+def test_no_other_refusal_is_waited_for(run, slept):
+    with pytest.raises(ClientError):
+        run(Worker(fails_after=0), lambda client: client.send(ADS, FEW[:1]))
+    assert slept == []
