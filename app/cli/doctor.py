@@ -267,6 +267,7 @@ def check_worker(settings: Settings) -> Iterator[Finding]:
                 for what in shard.get("absent", {}).values():
                     sentence, _, remedy = what.partition(". ")
                     yield Finding("arms", "note", f"shard {shard['partition']} of '{task}': {sentence}", remedy)
+            yield from find_refused(status)
             yield from find_misplaced(task, status.get("shards", ()))
             yield from find_changed(task, status.get("shards", ()))
             for source in status.get("sources", {}).get("partitions", ()):
@@ -280,6 +281,16 @@ def check_worker(settings: Settings) -> Iterator[Finding]:
     except HeadraceError as error:
         if not stopped:
             yield Finding("worker", "note", error.what, error.remedy)
+
+
+def find_refused(status: dict[str, Json]) -> Iterator[Finding]:
+    """Yield a finding if the worker has refused records of a task since it started."""
+    codes = status.get("quarantined", {}).get("codes", {})
+    if codes:
+        counts = ", ".join(f"{count:,} {code}" for code, count in codes.items())
+        noun = "record was" if sum(codes.values()) == 1 else "records were"
+        what = f"{sum(codes.values()):,} {noun} refused by '{status['task']}' since the worker started: {counts}"
+        yield Finding("quarantine", "note", what, f"headrace quarantine {status['task']} says why, and what to do.")
 
 
 def find_misplaced(task: str, shards: Sequence[dict[str, Json]]) -> Iterator[Finding]:

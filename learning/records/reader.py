@@ -14,7 +14,7 @@ from headrace.learning.plain import plain
 from headrace.learning.prediction import Served
 from headrace.learning.records.foreign import recognise
 from headrace.learning.records.schema import CheckedFeatures, Number, Schema, Text, Whole, find_bad_feature
-from headrace.learning.records.words import find_bad_part, show
+from headrace.learning.records.words import find_bad_part, not_json, show
 from headrace.learning.task import Json, Label, Task, Value
 
 ROWS_MAX = 1_000
@@ -232,9 +232,7 @@ class Reader:
                 "not_json", f"the record has a value that cannot be read: {plain(problem)}.", "Send finite numbers."
             ) from None
         except (msgspec.DecodeError, UnicodeDecodeError) as problem:
-            raise _error(
-                "not_json", f"the record is not JSON: {plain(problem)}.", "Send one JSON object a line."
-            ) from None
+            raise _error("not_json", f"the record is not JSON: {plain(problem)}.", not_json(line)) from None
         if not isinstance(loose, dict):
             raise _error("not_an_object", "the record is not a JSON object.", 'Send {"features": {...}, "label": ...}.')
         refuse_duplicate_keys(line)

@@ -114,6 +114,8 @@ def check_value(name: str, value: Value, feature: Feature) -> None:
 
 def find_bad_feature(features: object) -> RecordError | None:
     """Return the first error in decoded features, naming the feature, or None: called for the reason after the fast check failed."""
+    if isinstance(features, str) and features.lstrip().startswith("{"):
+        return RecordError("'features' is a string that holds an object: it was encoded twice.", "Encode it once.")
     if not isinstance(features, dict):
         return RecordError("'features' is not an object.", 'Send {"name": value, ...}.')
     for name, value in features.items():

@@ -1,5 +1,6 @@
 """Says in plain words what is wrong with a record, for people who know JSON and not Python."""
 
+import re
 from collections.abc import Iterable
 
 import msgspec
@@ -14,6 +15,12 @@ NEAR_NAMES = 100
 
 TIME_MAX = 253_402_300_799
 """The end of the year 9999, in seconds since the epoch."""
+
+LINE_MAX = 4_096
+"""The bytes of a line that are looked at for what it looks like."""
+
+STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"')
+NO_NUMBER = re.compile(rb":\s*-?(?:NaN|Infinity)\b")
 
 KEYS = ("id", "features", "label", "time", "served", "source")
 
@@ -73,10 +80,8 @@ def find_bad_part(record: dict[str, object]) -> tuple[str, str] | None:
     """
     for name in record:
         if name not in KEYS:
-            return (
-                f"a record has no key '{name[:SHOWN]}'.{near(name, KEYS)}",
-                "Send id, features, label, time, served and source alone.",
-            )
+            question = near(name, KEYS)
+            return f"a record has no key '{name[:SHOWN]}'.{question}", _remedy(record, is_near=bool(question))
     if "id" in record and (bad := _bad_id(record["id"])):
         return bad, "Send a string of 1 to 256 characters."
     if "time" in record and (bad := _bad_time(record["time"])):
@@ -84,6 +89,39 @@ def find_bad_part(record: dict[str, object]) -> tuple[str, str] | None:
     if not isinstance(record.get("source", ""), str):
         return f"'source' is {noun(record['source'])}, and not a string.", "Send topic/partition/offset."
     return None
+
+
+def _remedy(record: dict[str, object], *, is_near: bool) -> str:
+    """Say what to do about a key that no record has."""
+    if "payload" in record or {"before", "after"} <= record.keys():
+        return "It looks like a change of Debezium: map its topic as a source. See docs/how-to/own-topic.md."
+    if "features" not in record and not is_near:
+        return 'Put features under \'features\': {"features": {"NAME": value, ...}, "label": ...}.'
+    return "Send id, features, label, time, served and source alone."
+
+
+def not_json(line: bytes) -> str:
+    r"""Say what to do about a line that is no JSON, by what it looks like.
+
+    Examples
+    --------
+    >>> not_json(b'{"features": {"price": NaN}, "label": true}')
+    'NaN and Infinity are no numbers of JSON: leave the feature out.'
+    >>> not_json(b"{'features': {'price': 5}, 'label': True}")
+    'It looks like a dict as Python prints it: write JSON, with json.dumps.'
+    >>> not_json(b"3.5,PT,true")
+    'It looks like a row of a table: write JSON, or send the file with headrace send.'
+    >>> not_json(b"nothing")
+    'Send one JSON object a line.'
+    """
+    text = line.strip()[:LINE_MAX]
+    if text.startswith(b"{") and NO_NUMBER.search(STRINGS.sub(b"", text)):
+        return "NaN and Infinity are no numbers of JSON: leave the feature out."
+    if text.startswith((b"{'", b"[{'")):
+        return "It looks like a dict as Python prints it: write JSON, with json.dumps."
+    if not text.startswith((b"{", b"[")) and any(mark in text for mark in b",;\t"):
+        return "It looks like a row of a table: write JSON, or send the file with headrace send."
+    return "Send one JSON object a line."
 
 
 def _bad_id(value: object) -> str:
