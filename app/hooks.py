@@ -15,6 +15,7 @@ from headrace.agents.notifier import HookError, Send
 from headrace.app.effects import describe_effect
 from headrace.app.settings import Settings
 from headrace.app.settings.notify import Notify, url_of
+from headrace.app.unreached import say_unreached
 from headrace.learning.task import Json
 
 PASSING = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
@@ -81,21 +82,10 @@ class Webhook:
             ):
                 status = answer.status
         except (aiohttp.ClientError, OSError) as error:  # whose text might show the URL
-            raise HookError(f"the hook cannot be reached: {_why(error)}", passing=True) from None
+            raise HookError(f"the hook cannot be reached: {say_unreached(error)}", passing=True) from None
         if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
             passing = status in PASSING or status >= HTTPStatus.INTERNAL_SERVER_ERROR
             raise HookError(f"the hook answers {status}", passing=passing)
-
-
-def _why(error: Exception) -> str:
-    """Say why an HTTP request has failed, without what the error says of the URL."""
-    if isinstance(error, TimeoutError):
-        return "it has not answered in time"
-    if isinstance(error, aiohttp.ClientSSLError):
-        return "its certificate cannot be trusted"
-    if isinstance(error, aiohttp.ClientConnectorError):
-        return "nobody answers at its address"
-    return "it ends the connection, or does not answer as HTTP says"
 
 
 class Command:

@@ -69,8 +69,10 @@ class OtherProcess:
             if self.process.returncode == 0:
                 return msgspec.json.decode(out, type=list[Outcome])
             what = f"ended with status {self.process.returncode}"
-        except (subprocess.TimeoutExpired, msgspec.MsgspecError) as error:
-            what = f"came to no end: {plain_failure(error)}"
+        except subprocess.TimeoutExpired:
+            what = f"came to no end within {PATIENCE_SECONDS:g} s"
+        except msgspec.MsgspecError as error:
+            what = f"has told nothing that can be read: {plain_failure(error)}"
         names = ", ".join(task.model_name for task in self.tasks)
         remedy = "Look at what it has printed above; a model must neither end its process nor hang."
         raise ModelError(f"a second process that tried the models {names} {what}.", remedy)

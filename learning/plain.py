@@ -80,7 +80,7 @@ def plain_failure(error: BaseException) -> str:
     said = "" if isinstance(error, SystemExit) or str(error) == type(error).__name__ else str(error)
     if isinstance(error, OSError) and isinstance(error.strerror, str) and isinstance(error.filename, str):
         said = f"{error.filename}: {error.strerror}"
-    said = re.sub(r"^(?:\[Error -?\d+\] )?(\w+)Error\b:? *", _name, said or f"{_class(error)}: ")
+    said = re.sub(r"^(?:\[Error -?\d+\] )?(\w+)Error\b:? *", _name, said or f"{plain_kind(error)}: ")
     return plain(said).strip().rstrip(".:")
 
 
@@ -95,8 +95,14 @@ def plain_error(error: BaseException) -> str:
     return str(error) if isinstance(error, HeadraceError) else plain_failure(error)
 
 
-def _class(error: BaseException) -> str:
-    """Name the class of an error that says nothing else."""
+def plain_kind(error: BaseException) -> str:
+    """Say of what kind an error is, without its text: for callers who are not to know the addresses of brokers and stores.
+
+    Examples
+    --------
+    >>> plain_kind(ConnectionRefusedError(111, "Connect call failed ('10.0.0.7', 6379)")), plain_kind(TimeoutError())
+    ('connection refused', 'timeout')
+    """
     name = type(error).__name__
     return ALONE.get(name) or re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name.removesuffix("Error")).lower() or "failed"
 

@@ -16,7 +16,7 @@ from headrace.app.proof import PROOF, SIGNATURE, Proofs
 from headrace.app.request_id import HEADER, current
 from headrace.app.serving.question import Asked, Question
 from headrace.app.serving.refused import Kind, RequestRefused
-from headrace.learning.plain import plain_failure
+from headrace.app.unreached import say_unreached
 from headrace.learning.task import Task
 from headrace.tables.kafka.members import Members
 
@@ -142,7 +142,7 @@ class Owners:
                 "unavailable", "owner_unreachable", what, "See the logs of both workers.", retry=True
             ) from None
         except (aiohttp.ClientError, OSError, msgspec.MsgspecError, ValueError, RecursionError) as error:
-            what = f"the owner of {which}, {owner}, does not answer: {plain_failure(error)}."
+            what = f"the owner of {which}, {owner}, does not answer: {say_unreached(error)}."
             remedy = "Ask again in a second, or without fresh=true for an answer that may be a little old."
             raise RequestRefused("unavailable", "owner_unreachable", what, remedy, retry=True) from None
         what, remedy = refusal.detail[:DETAIL_MAX], refusal.remedy[:DETAIL_MAX]

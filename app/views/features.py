@@ -15,7 +15,7 @@ from headrace.app.encodings import read_body
 from headrace.app.errors import Problem
 from headrace.app.serving.request_appender import APPEND_SECONDS
 from headrace.app.views.resource import Resource
-from headrace.learning.plain import plain, plain_failure
+from headrace.learning.plain import plain, plain_failure, plain_kind
 from headrace.learning.records import refuse_duplicate_keys
 from headrace.learning.task import Json, Value
 from headrace.tables.enricher import Enricher
@@ -68,7 +68,7 @@ class StoredFeatures(Resource):
         try:
             (entity,) = await asyncio.wait_for(store.read([key]), READ_SECONDS)
         except Exception as error:
-            detail = f"the feature store does not answer: {plain_failure(error)}."
+            detail = f"the feature store does not answer: {plain_kind(error)}."
             raise Problem(503, "store", detail, "See headrace doctor.", {"Retry-After": "1"}) from error
         if entity is None:
             raise Problem(

@@ -14,7 +14,7 @@ from headrace.app.views.resource import Resource
 from headrace.learning.effects import ArmMeasured, Measured
 from headrace.learning.errors import StoreError
 from headrace.learning.metrics import METRICS
-from headrace.learning.plain import plain_failure
+from headrace.learning.plain import plain_kind
 from headrace.learning.task import CHAMPION, Kind, baselines
 from headrace.tables.history import History as Table
 
@@ -38,7 +38,7 @@ class History(Resource):
         try:
             body = await asyncio.to_thread(_write, table, since, arm, metric, arms)
         except (KeyError, StoreError) as error:
-            detail = f"the history of task '{task}' cannot be read: {plain_failure(error)}."
+            detail = f"the history of task '{task}' cannot be read: {plain_kind(error)}."
             raise Problem(503, "history", detail, "Ask again in a second.", {"Retry-After": "1"}) from error
         return web.Response(body=body, content_type="application/json")
 

@@ -15,7 +15,7 @@ from headrace.app.contract import contract
 from headrace.app.errors import Problem
 from headrace.app.views.resource import Resource
 from headrace.learning.codes import REFUSALS
-from headrace.learning.plain import plain_failure
+from headrace.learning.plain import plain_kind
 from headrace.tables.kafka.latest import read_latest
 from headrace.tables.refused import RefusedRecord, source_of
 
@@ -47,7 +47,7 @@ class Quarantine(Resource):
             async with asyncio.timeout(READ_SECONDS):
                 latest = await read_latest(self.serving.brokers, topic, partitions, LIMIT_MAX, most_bytes=READ_BYTES)
         except (KafkaError, OSError) as error:
-            detail = f"the quarantine cannot be read: {plain_failure(error)}."
+            detail = f"the quarantine cannot be read: {plain_kind(error)}."
             raise Problem(503, "broker", detail, "Ask again in a second.", {"Retry-After": "1"}) from None
         records = [RefusedRecord.of(message) for message in latest.messages]
         counts = Counter(record.code for record in records)

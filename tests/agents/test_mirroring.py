@@ -115,7 +115,7 @@ def test_what_fails_is_counted_and_tried_again_later_each_time_after_a_longer_pa
             await at.look()
             tries.append(at.mirroring.errands.failures)
         assert tries == [1, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 4, 4, 4, 4, 5]
-        assert at.mirroring.error == "OSError: no space"
+        assert at.mirroring.error == "no space"
         assert len(at.mirroring.waiting) == 1
         mirror.error, at.now = None, 1000.0
         await at.look()
@@ -172,7 +172,7 @@ def test_a_copy_that_takes_too_long_is_given_up_and_counts_as_failed(shard, monk
         at.learn(10)
         await at.look()
         assert at.mirroring.errands.failures == 1
-        assert at.mirroring.error.startswith("TimeoutError")
+        assert at.mirroring.error == "timeout"
 
     worlds.run(check())
 
