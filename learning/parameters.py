@@ -57,7 +57,7 @@ def check_parameters(
     >>> check_parameters("the model 'wood'", make, {"trees": 0}, ModelError)
     Traceback (most recent call last):
     ...
-    headrace.learning.errors.ModelError: the model 'wood': trees is 0. It takes `int` >= 1.
+    headrace.learning.errors.ModelError: the model 'wood': trees is 0. It takes a whole number from 1.
     """
     try:
         known = inspect.signature(make, eval_str=True).parameters
