@@ -18,14 +18,15 @@ from headrace.app.cli.terminal import say
 from headrace.app.files.doubts import find_doubts
 from headrace.app.files.formats import read_stream
 from headrace.app.files.json_lines import Records, as_table
-from headrace.app.files.look import first_cell, look
+from headrace.app.files.labels import normal
+from headrace.app.files.look import Look, first_cell, look
 from headrace.app.files.opening import STDIN, Stream, expand
 from headrace.app.files.sources import Named
 from headrace.app.files.table import read_text_table
 from headrace.app.files.unpacking import DAMAGED
 from headrace.app.proof import SECRET_MIN
 from headrace.app.settings import parse
-from headrace.learning.task import Kind
+from headrace.learning.task import Columns, Kind
 
 KEY = "snapshot.key"
 
@@ -154,12 +155,21 @@ def _look(names: Sequence[str], named: Named, kind: Kind | None, positive: str |
         raise stream.damaged(error) from None
     show(seen, "standard input" if file == STDIN else file, [*notes, *find_doubts(seen, table)])
     features = {feature: one.feature for feature, one in seen.seen.items() if one.feature is not None}
-    columns = None if isinstance(read, Records) else seen.columns
+    columns = of_records(seen) if isinstance(read, Records) else seen.columns
     if columns is not None and encoding is not None:
         columns = msgspec.structs.replace(columns, encoding=encoding)
     text = as_toml(name, seen.kind, features, columns, Path(file).name)
     pairs = [f"{feature}={first_cell(seen, feature, table)}" for feature in list(features)[:EXAMPLES]]
     return text, " ".join(map(shlex.quote, pairs))
+
+
+def of_records(seen: Look) -> Columns | None:
+    """Return what is to be known of records, whose label, id and time have their names: which words their labels are, if they are words."""
+    columns = seen.columns
+    written = {normal(label) for label in seen.label}
+    if columns.positive is None or written <= {"true", "false"}:
+        return None
+    return Columns(positive=columns.positive, negative=columns.negative)
 
 
 def _write(path: Path, text: str, *, is_new: bool) -> None:

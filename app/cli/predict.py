@@ -57,14 +57,33 @@ def predict(
         say("The model is cold: it has learned nothing yet. Send samples: headrace send.")
         return
     say(
-        str(answer["prediction"]).lower() if isinstance(answer["prediction"], bool) else str(answer["prediction"]),
-        bold=True,
+        named(str(answer["prediction"]), wanted) if wanted.kind == "binary" else _plain(answer["prediction"]), bold=True
     )
     if (score := answer.get("score")) is not None and isinstance(answer["prediction"], bool):
         say(f"  score: {score:.4f}")
     for label, probability in (answer["probabilities"] or {}).items():
-        say(f"  {label}: {probability:.4f}")
+        say(f"  {named(label, wanted)}: {probability:.4f}")
     say(f"  position {answer['position']}, at most {answer['staleness_s']:g} s old")
+
+
+def named(label: str, task: Task) -> str:
+    """Return a label with the word that the files of a binary task have for it.
+
+    Examples
+    --------
+    >>> task = Task(name="mail", kind="binary", columns=Columns(positive="spam", negative="ham"))
+    >>> named("True", task), named("false", task), named("true", Task(name="ads", kind="binary")), named("a", Task(name="x", kind="multiclass"))
+    ('true (spam)', 'false (ham)', 'true', 'a')
+    """
+    if task.kind != "binary":
+        return label
+    columns, lower = task.columns or Columns(), label.lower()
+    word = columns.positive if lower == "true" else columns.negative
+    return lower if word is None or str(word).lower() == lower else f"{lower} ({word})"
+
+
+def _plain(prediction: object) -> str:
+    return str(prediction).lower() if isinstance(prediction, bool) else str(prediction)
 
 
 def find_stopped(settings: Settings, task: Task, key: str | None) -> list[int]:

@@ -83,7 +83,7 @@ def _of_label(seen: Look) -> Iterator[str]:
     elif seen.kind == "multiclass" and total >= ROWS_MIN and counts[most] > (1 - RARE) * total:
         yield f"{100 * counts[most] / total:.3g} % of the labels are '{most}'. Judge by macro_f1, not by accuracy."
     if seen.kind == "multiclass" and len(counts) == 2:
-        yield f"The label has two values. --positive {rarest!r} makes it a binary task, with probabilities of '{rarest}'."
+        yield f"The label has two values. --kind binary gives one probability, that of '{rarest}'."
 
 
 def _of_leakage(seen: Look, table: Table) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """Labels in files: the cells that mean true and false, and how a cell becomes a label of a task."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from headrace.app.files.cells import BOOLEANS, Cell, InvalidCellError, Missing, make_reader, text_of
 from headrace.app.files.numbers import Decimal, read_number
@@ -46,6 +46,32 @@ def find_pair(labels: Iterable[str]) -> tuple[str, str] | None:
     return next(((written[true], written[false]) for true, false in PAIRS if written.keys() == {true, false}), None)
 
 
+def choose_pair(labels: Mapping[str, int]) -> tuple[str, str] | None:
+    """Choose of two labels, with their counts, the one that means true and the one that means false; None if there are not two classes.
+
+    Of two words that say nothing of it the rarer one is true, since it is what one looks for: spam, fraud, a defect. Of equally frequent
+    ones the last of the alphabet is, as in scikit-learn, and of two whole numbers the larger one.
+
+    Examples
+    --------
+    >>> choose_pair({"ham": 90, "spam": 10}), choose_pair({"4": 9, "2": 5}), choose_pair({"dog": 5, "cat": 5})
+    (('spam', 'ham'), ('4', '2'), ('dog', 'cat'))
+    """
+    if pair := find_pair(labels):
+        return pair
+    if len(labels) != 2 or len({normal(label) for label in labels}) != 2:
+        return None
+    numbers = {label: read_number(label) for label in labels}
+    known = [number for number in numbers.values() if number is not None]
+    if not all(number.is_integer() for number in known):
+        return None
+    if len(known) == len(labels):
+        false, true = sorted(labels, key=lambda label: numbers[label] or 0.0)
+    else:
+        true, false = sorted(sorted(labels, reverse=True), key=lambda label: labels[label])
+    return true, false
+
+
 def missing_labels(words: Iterable[str], cells: Iterable[Cell]) -> Missing:
     """Return which cells of a column of labels are missing: among words fewer than among numbers.
 
@@ -59,17 +85,18 @@ def missing_labels(words: Iterable[str], cells: Iterable[Cell]) -> Missing:
     return usual if known and all(read_number(one) is not None for one in known) else Missing(words, but=CLASSES)
 
 
-def guess_kind(known: list[str], rows: int, decimal: Decimal = ".", positive: object = None) -> Kind:
-    """Guess the kind of a task from its distinct labels, and from the number of rows that have one.
+def guess_kind(labels: Mapping[str, int], decimal: Decimal = ".", positive: object = None) -> Kind:
+    """Guess the kind of a task from its distinct labels and their counts.
 
     Examples
     --------
-    >>> guess_kind(["yes", "no"], 9), guess_kind(["cat", "dog"], 9), guess_kind(["1.5", "2"], 9), guess_kind(["cat", "dog"], 9, positive="dog")
-    ('binary', 'multiclass', 'regression', 'binary')
+    >>> [guess_kind(dict.fromkeys(labels, 9)) for labels in (["yes", "no"], ["cat", "dog"], ["a", "b", "c"], ["1.5", "2"])]
+    ['binary', 'binary', 'multiclass', 'regression']
     """
+    known, rows = list(labels), sum(labels.values())
     forms = {normal(label) for label in known}
     if (positive is not None and len(forms) <= 2) or (
-        forms and (all(form in BOOLEANS for form in forms) or find_pair(known))
+        forms and (all(form in BOOLEANS for form in forms) or choose_pair(labels))
     ):
         return "binary"
     numbers = [read_number(label, decimal) for label in known]

@@ -9,7 +9,7 @@ import click
 
 from headrace.app.files.cells import BOOLEANS, Cell, Column, Missing, infer, make_reader, text_of
 from headrace.app.files.dates import EPOCH
-from headrace.app.files.labels import find_pair, guess_kind, missing_labels, normal
+from headrace.app.files.labels import choose_pair, find_pair, guess_kind, missing_labels, normal
 from headrace.app.files.numbers import Decimal, find_decimal, read_number
 from headrace.app.files.sources import Named
 from headrace.app.files.table import Row, Table
@@ -161,7 +161,7 @@ class _Looking:
         labels: dict[str, int] = {}
         if label is not None:
             labels = self.known[label] = missing_labels(self.words, self._cells(label)).known(self._cells(label))
-        kind = kind or guess_kind(list(labels), sum(labels.values()), self.decimal, positive)
+        kind = kind or guess_kind(labels, self.decimal, positive)
         identity = self.named.id or self._find_id(label)
         time = self.named.time or self._find_time(label, identity)
         roles = {label: "the label", identity: "the id", self.named.key: "the key", time: "the event time"}
@@ -171,7 +171,7 @@ class _Looking:
         if not any(one.feature for one in seen.values()):
             raise click.UsageError(f"{file} has no column beside the label to learn from.")
         is_pair = kind == "binary" or (kind == "anomaly" and label is not None)
-        pair = self._find_pair(list(labels), positive) if is_pair else (None, None)
+        pair = self._find_pair(labels, positive, kind) if is_pair else (None, None)
         dates: dict[str, DateForm] = {
             name: column.form
             for name, column in self.held.items()
@@ -190,16 +190,25 @@ class _Looking:
         )
         return Look(self.rows, seen, columns, kind, labels, self.notes)
 
-    def _find_pair(self, labels: list[str], positive: str | None) -> tuple[str | None, str | None]:
+    def _find_pair(self, labels: dict[str, int], positive: str | None, kind: Kind) -> tuple[str | None, str | None]:
         """Return the cells that mean true and false, as far as they are known."""
         if positive is None:
-            if not all(normal(label) in BOOLEANS for label in labels) and not find_pair(labels):
-                shown = ", ".join(f"'{label}'" for label in labels[:4])
+            pair = find_pair(labels) or choose_pair(labels)
+            if kind == "anomaly" and not find_pair(labels) and len(set(labels.values())) == 1:
+                pair = None  # neither is the rare one
+            if pair and not find_pair(labels):
+                why = "the larger" if read_number(pair[0]) is not None and read_number(pair[1]) is not None else (
+                    "the rarer" if labels[pair[0]] < labels[pair[1]] else "the last in the alphabet")  # fmt: skip
+                self.notes.append(
+                    f"Two labels: binary. '{pair[0]}' is true, being {why}, and '{pair[1]}' false. --positive {pair[1]!r} swaps them."
+                )
+            if not pair and not all(normal(label) in BOOLEANS for label in labels):
+                shown = ", ".join(f"'{label}'" for label in list(labels)[:4])
                 raise click.UsageError(f"which label means true? There are {shown}. Add --positive LABEL.")
-            return find_pair(labels) or (None, None)
+            return pair or (None, None)
         others = [label for label in labels if label.lower() != positive.lower()]
         if len(others) == len(labels):
-            raise click.UsageError(f"no label is '{positive}' (--positive). Labels: {', '.join(labels[:10])}.")
+            raise click.UsageError(f"no label is '{positive}' (--positive). Labels: {', '.join(list(labels)[:10])}.")
         return positive, others[0] if len(others) == 1 else None
 
     def _find_flag(self) -> str | None:

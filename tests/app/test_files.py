@@ -16,12 +16,14 @@ import zstandard
 from rich.progress import Progress
 
 from headrace import Learner, Message
+from headrace.app.answers import read_settings, tell_settings
 from headrace.app.cli.baseline import read
-from headrace.app.cli.predict import parse_features
+from headrace.app.cli.predict import named, parse_features
 from headrace.app.cli.warm_start import Training
 from headrace.app.files.sources import Named, open_source
 from headrace.app.settings import load
 from headrace.learning.task import Columns, Task
+from headrace.testing import MemoryLog
 
 ROWS = 60
 
@@ -284,6 +286,45 @@ def test_records_are_looked_at_too_and_bring_their_key(walk):
 
 
 @pytest.mark.parametrize(
+    ("labels", "expected"),
+    [(["ham", "ham", "spam"], [False, False, True]), (["no", "yes"], [False, True]), ([0, 1], [False, True]),
+     ([2, 1], [True, False]), ([True, False], [True, False])],
+)  # fmt: skip
+def test_the_words_of_records_are_two_classes_too(walk, labels, expected):
+    lines = [{"features": {"a": n % 7}, "label": labels[n % len(labels)], "key": f"k{n}"} for n in range(ROWS)]
+    seen = walk("records.ndjson", "\n".join(map(json.dumps, lines)))
+    assert (seen.task.kind, seen.reasons) == ("binary", [])
+    assert [row["label"] for row in seen.records[: len(labels)]] == expected
+    assert seen.samples[5].key == "k5"
+    assert "label 'maybe' is not one of" in seen_alone(seen, b'{"features": {"a": 1}, "label": "maybe"}')
+
+
+def seen_alone(seen, line):
+    """The reason why a line is not sent under the same settings."""
+    seen.path.write_bytes(line)
+    (sample,) = open_source([str(seen.path)], seen.task).samples
+    return sample.reason
+
+
+def test_two_words_are_the_same_two_classes_for_all_who_read_them(walk):
+    rows = [(n % 7, "spam" if n % 7 > 4 else "ham") for n in range(ROWS)]
+    seen = walk("mail.csv", "words,label\n" + "".join(f"{words},{label}\n" for words, label in rows))
+    assert (seen.task.kind, seen.task.columns.positive, seen.task.columns.negative) == ("binary", "spam", "ham")
+    truth = [label == "spam" for _, label in rows]
+    assert [row["label"] for row in seen.records] == truth
+    assert read(open_source(str(seen.path), seen.task).samples)[1] == truth
+    log = MemoryLog(seen.task)
+    frame = [{"words": words, "label": label} for words, label in rows]
+    assert log.send(frame).refused == 0
+    assert [json.loads(message.value)["label"] for message in log.messages[0]] == truth
+    training = Training(seen.task, [str(seen.path)], Named(), skip_invalid=False)
+    assert training.run(1, Progress(disable=True))[0].learned == ROWS
+    told = read_settings("mail", tell_settings(seen.task))
+    assert (told.columns.positive, told.columns.negative) == ("spam", "ham")
+    assert (named("true", seen.task), named("False", seen.task)) == ("true (spam)", "false (ham)")
+
+
+@pytest.mark.parametrize(
     ("line", "reason"),
     [
         (b'{"features":{"a":1},"label":true,"key":5}', "the key is not a string"),
@@ -440,7 +481,17 @@ def test_a_column_is_no_silent_category_because_of_words_or_broken_dates(walk):
             "is 'label' an id, or is it a regression (--kind regression)?",
         ),
         ([str(n) for n in range(100)], [], "regression", ""),
-        (["cat", "dog"] * 50, [], "multiclass", "--positive 'cat' makes it a binary task"),
+        (["cat", "dog"] * 50, [], "binary", "'dog' is true, being the last in the alphabet, and 'cat' false."),
+        (["ham", "ham", "spam"] * 40, [], "binary", "'spam' is true, being the rarer, and 'ham' false."),
+        (
+            ["good", "bad", "good"] * 40,
+            [],
+            "binary",
+            "'bad' is true, being the rarer, and 'good' false. --positive 'good' swaps them.",
+        ),
+        (["4", "2", "2"] * 40, [], "binary", "'4' is true, being the larger, and '2' false."),
+        (["cat", "dog"] * 50, ["--kind", "binary"], "binary", "'dog' is true"),
+        (["cat", "dog"] * 50, ["--kind", "multiclass"], "multiclass", "--kind binary gives one probability"),
         (["cat", "dog"] * 50, ["--positive", "dog"], "binary", ""),
         (["1", "2"] * 50, [], "binary", ""),
         (["-1", "1"] * 50, [], "binary", ""),
@@ -460,7 +511,9 @@ def test_init_says_what_is_doubtful_of_the_label(walk, labels, options, kind, sa
     assert said in " ".join(seen.init.out.replace("\n ", "").split())
     if kind == "binary" and len(set(labels)) == 2 and "" not in labels:
         assert {row["label"] for row in seen.records} == {True, False}
-    positive = {"1": True, "2": True, "dog": True, "Y": True, "1.0": True, "+": True, "ja": True}.get(labels[1])
+    positive = {"1": True, "2": "4" not in labels, "dog": True, "Y": True, "1.0": True, "+": True, "ja": True}.get(
+        labels[1]
+    )
     if kind == "binary" and positive and labels[0] != labels[1]:
         assert seen.records[1]["label"] is True
 
@@ -653,11 +706,13 @@ def test_bytes_that_are_no_utf8_far_down_in_a_file_are_found_by_init(headrace, t
 
 
 @pytest.mark.parametrize("kind", ["regression", "binary", "multiclass"])
-@pytest.mark.parametrize("cells", [["a", "b"], ["1", "x"], ["", "NA"], ["2026-01-01", "2026-02-01"], ["true", "false"]])
+@pytest.mark.parametrize(
+    "cells", [["a", "b"], ["a", "b", "c"], ["1", "x"], ["", "NA"], ["2026-01-01", "2026-02-01"], ["true", "false"]]
+)
 def test_no_label_and_no_kind_break_init(headrace, tmp_path, kind, cells):
-    (tmp_path / "a.csv").write_text(numbers(list(range(100)), cells * 50))
+    (tmp_path / "a.csv").write_text(numbers(list(range(100)), (cells * 50)[:100]))
     called = headrace("init", "--config", tmp_path / "headrace.toml", tmp_path / "a.csv", "--kind", kind)
-    is_open = kind == "binary" and cells not in (["", "NA"], ["true", "false"])
+    is_open = kind == "binary" and len(cells) == 3
     assert called.status == (2 if is_open else 0), called.err
     assert ("which label means true?" in called.err) == is_open
 
