@@ -16,14 +16,10 @@ from headrace.app.cli.declaring import HEAD, as_toml, example
 from headrace.app.cli.seen import show
 from headrace.app.cli.terminal import say
 from headrace.app.files.doubts import find_doubts
-from headrace.app.files.formats import read_stream
-from headrace.app.files.json_lines import Records, as_table
 from headrace.app.files.labels import normal
 from headrace.app.files.look import Look, first_cell, look
-from headrace.app.files.opening import STDIN, Stream, expand
+from headrace.app.files.several import read_several
 from headrace.app.files.sources import Named
-from headrace.app.files.table import read_text_table
-from headrace.app.files.unpacking import DAMAGED
 from headrace.app.proof import SECRET_MIN
 from headrace.app.settings import parse
 from headrace.learning.task import Columns, Kind
@@ -64,11 +60,12 @@ def init(
 ) -> None:
     """Inspect FILE, print what it contains, and write a headrace.toml for it; without FILE, for an example.
 
-    FILE holds labelled samples (for --kind anomaly, the label may be missing), and is whatever headrace send takes: CSV, JSON lines, Parquet, packed or not. Of several the first is looked
-    at. What was found out of the columns (label, id, key, time, decimal sign, missing values, dates) stands in the table
+    FILE holds labelled samples (for --kind anomaly, the label may be missing), and is whatever headrace send takes: CSV, JSON lines, Parquet,
+    packed or not, a glob, or - for standard input. Of several files a sample of each is looked at, and it is said where their columns
+    differ. What was found out of the columns (label, id, key, time, decimal sign, missing values, dates) stands in the table
     [tasks.NAME.columns], so that headrace send needs no option.
 
-    Also writes a key that signs snapshots. It asks nothing and overwrites nothing. The settings are a guess from the first 100,000 rows of the file: check them.
+    Also writes a key that signs snapshots. It asks nothing and overwrites nothing. The settings are a guess from the first 100,000 rows: check them.
     """
     path = Path(config)
     before = _read_before(path, add=add)
@@ -139,26 +136,16 @@ def _read_before(path: Path, *, add: bool) -> str | None:
 
 
 def _look(names: Sequence[str], named: Named, kind: Kind | None, positive: str | None, name: str) -> tuple[str, str]:
-    """Inspect the first of these files and print what it contains; return the tables of the task, and features for an example of a prediction."""
-    file = expand(names)[0]
-    stream, encoding, notes = Stream(file), None, list[str]()
-    try:
-        read = read_stream(stream)
-        table = as_table(read) if isinstance(read, Records) else read
-        seen = look(table, file, named, kind, positive)
-        if file != STDIN and table.has_stray(seen.rows):  # after the first bytes, by whose looks its encoding was found
-            encoding, stream = "cp1252", Stream(file)
-            table = read_text_table(stream, encoding)
-            seen = look(table, file, named, kind, positive)
-            notes = [f"{file} is not UTF-8, and is read as cp1252 (Western European)."]
-    except DAMAGED as error:
-        raise stream.damaged(error) from None
-    show(seen, "standard input" if file == STDIN else file, [*notes, *find_doubts(seen, table)])
+    """Inspect these files and print what they contain; return the tables of the task, and features for an example of a prediction."""
+    several = read_several(names)
+    table = several.table
+    seen = look(table, several.name, named, kind, positive)
+    show(seen, several.name, list(find_doubts(seen, table)))
     features = {feature: one.feature for feature, one in seen.seen.items() if one.feature is not None}
-    columns = of_records(seen) if isinstance(read, Records) else seen.columns
-    if columns is not None and encoding is not None:
-        columns = msgspec.structs.replace(columns, encoding=encoding)
-    text = as_toml(name, seen.kind, features, columns, Path(file).name)
+    columns = of_records(seen) if several.is_records else seen.columns
+    if columns is not None and several.encoding is not None:
+        columns = msgspec.structs.replace(columns, encoding=several.encoding)
+    text = as_toml(name, seen.kind, features, columns, several.name)
     pairs = [f"{feature}={first_cell(seen, feature, table)}" for feature in list(features)[:EXAMPLES]]
     return text, " ".join(map(shlex.quote, pairs))
 

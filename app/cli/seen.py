@@ -2,7 +2,6 @@
 
 import io
 import textwrap
-from pathlib import Path
 
 from rich.table import Table as Grid
 
@@ -22,7 +21,7 @@ NAME, SHOWN = 15, 16
 def show(seen: Look, file: str, doubts: list[str]) -> None:
     """Print what was seen of each column, and the doubts."""
     say(
-        f"{shortened(Path(file).name, 40)}: {len(seen.rows):,} rows{' were read' if len(seen.rows) >= 100_000 else ''}, {len(seen.seen)} columns.",
+        f"{shortened(file, 40)}: {len(seen.rows):,} rows{' were read' if len(seen.rows) >= 100_000 else ''}, {len(seen.seen)} columns.",
         "",
     )
     grid = Grid(box=None, pad_edge=False, padding=(0, 2, 0, 0))

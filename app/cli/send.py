@@ -95,6 +95,7 @@ def send(
     wanted = task_of(settings, task)
     opened = open_source(sources, wanted, Named(label, identity, key, time))
     say(*opened.notes, fg="yellow", err=True)
+    said = len(opened.notes)
     sender = Sender(settings.brokers, wanted, rate, pack, delay, skip_invalid=skip_invalid)
     started = monotonic()
     try:
@@ -106,6 +107,7 @@ def send(
     seconds = monotonic() - started
     rate_of = f"{sender.acknowledged / max(seconds, 1e-9):,.0f} {'rows' if delay is None else 'records'}/s"
     say(f"{sender.summary} acknowledged in {seconds:.1f} s ({rate_of}).")
+    say(*opened.notes[said:], fg="yellow", err=True)  # of later files
     if sender.refused:
         for sample in sender.shown:
             file = f"{sample.file}, " if opened.files > 1 else ""

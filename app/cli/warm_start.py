@@ -162,6 +162,7 @@ class Training:
             source = open_source(self.files, self.task, self.named)
             if not number:
                 say(*source.notes, fg="yellow", err=True)
+            said = len(source.notes)
             shown = 0.0
             for at, sample in enumerate(source.samples, 1):
                 self._learn(sample, result)
@@ -171,6 +172,8 @@ class Training:
                     speed = (rows + result.rows) / max(now - started, 1e-9)
                     progress.update(bar, completed=number + part, rows=rows + result.rows, speed=speed)
                     shown = now
+            if not number:
+                say(*source.notes[said:], fg="yellow", err=True)  # of later files
             for refused in self.fold.end():
                 self._leave_out("at the end", refused.reason, result)
             rows += result.rows

@@ -25,9 +25,9 @@ def find_doubts(seen: Look, table: Table) -> Iterator[str]:
     for name, one in seen.seen.items():
         if one.column.spoilt and (one.feature or name == seen.columns.label):
             place, spoilt = table.places[name], set(one.column.spoilt)
-            lines = [row.line for row in seen.rows if text_of(row.cells[place]) in spoilt]
-            where = ", ".join(map(str, lines[:LINES])) + (
-                f" and {len(lines) - LINES:,} more" if len(lines) > LINES else ""
+            rows = [row for row in seen.rows if text_of(row.cells[place]) in spoilt]
+            where = ", ".join(f"{row.line}{f' of {row.file}' if row.file else ''}" for row in rows[:LINES]) + (
+                f" and {len(rows) - LINES:,} more" if len(rows) > LINES else ""
             )
             cells = ", ".join(f"'{text[:20]}'" for text in one.column.spoilt[:LINES])
             yield (

@@ -11,13 +11,11 @@ from headrace.app.files.cells import BOOLEANS, Cell, Column, Missing, infer, mak
 from headrace.app.files.dates import EPOCH
 from headrace.app.files.labels import choose_pair, find_pair, guess_kind, missing_labels, normal
 from headrace.app.files.numbers import Decimal, find_decimal, read_number
+from headrace.app.files.several import ROWS_READ
 from headrace.app.files.sources import Named
 from headrace.app.files.table import Row, Table
 from headrace.learning.task import Feature, Kind, Making
 from headrace.learning.task.columns import Columns, DateForm
-
-ROWS_READ = 100_000
-"""The number of rows that are looked at."""
 
 ROWS_MIN = 20
 """The fewest rows from which strings can be nearly unique."""

@@ -29,7 +29,7 @@ class Kept(NamedTuple):
 
 
 class Rows:
-    """Makes samples of the rows of tables. The first table decides what its columns hold; further ones are read alike.
+    """Makes samples of the rows of tables. What a column holds is decided by the first table that has it; further ones are read alike.
 
     Parameters
     ----------
@@ -52,28 +52,23 @@ class Rows:
 
     def __init__(self, task: Task, columns: Columns, table: Table, file: str, *, labelled: bool = True):
         table.check(file)
-        self.task, self.labelled = task, labelled
+        self.task, self.labelled, self._file = task, labelled, file
         self.label = columns.label or "label"
         has_label = labelled and (task.kind != "anomaly" or self.label in table.places)
         self.missing = Missing(columns.missing)
-        excluded = {self.label, columns.id, columns.key, columns.time}
+        self._excluded = {self.label, columns.id, columns.key, columns.time}
         if not labelled:
             columns = msgspec.structs.replace(columns, time=None)
         self.columns = columns
         self._check_named(table)
-        declared = task.features
-        names = [
-            name
-            for name in table.places
-            if name != self.label and (name in declared if declared is not None else name not in excluded)
-        ]
+        names = self._features(table)
         judged = (*names, self.label) if has_label else names
         known = {name: self.missing.known(table.column(name, table.first)) for name in judged}
         self.decimal: Decimal = columns.decimal or self._find_decimal(names, known, table)
-        self.kept = [self._keep(name, known[name]) for name in names]
+        self.kept = {name: self._keep(name, known[name]) for name in names}
         labels = map(text_of, table.column(self.label, table.first)) if has_label else ()
         self.read_label = label_reader(task, columns, labels, self.decimal)
-        self.left_out = [name for name in table.places if name not in excluded and name not in names]
+        self.left_out = self._left_out(table)
         self._check = Reader(task)
         self._time: Accept | None = None
         self._form: DateForm | None = None
@@ -83,10 +78,23 @@ class Rows:
             self._form = form
             self._time = make_reader(columns.time, "time" if form else "float", self.missing, self.decimal, form)
 
-    def _check_named(self, table: Table) -> None:
+    def _features(self, table: Table) -> list[str]:
+        """Return those columns of a table that are features."""
+        declared, excluded = self.task.features, self._excluded
+        return [
+            name
+            for name in table.places
+            if name != self.label and (name in declared if declared is not None else name not in excluded)
+        ]
+
+    def _left_out(self, table: Table) -> list[str]:
+        names = self._features(table)
+        return [name for name in table.places if name not in self._excluded and name not in names]
+
+    def _check_named(self, table: Table, file: str = "") -> None:
         columns = self.columns
         needed = self.labelled and self.task.kind != "anomaly"
-        table.check_named(self.label if needed else None, columns.id, columns.key, columns.time)
+        table.check_named(self.label if needed else None, columns.id, columns.key, columns.time, file)
 
     def _find_decimal(self, names: list[str], known: dict[str, dict[str, int]], table: Table) -> Decimal:
         declared = self.task.features or {}
@@ -111,9 +119,15 @@ class Rows:
         return Kept(name, type_, form)
 
     def samples(self, table: Table, file: str) -> Iterable[Sample]:
-        """Yield a sample for each row of a table."""
+        """Yield a sample for each row of a table. Its columns that no table before had are judged by it."""
         table.check(file)
-        self._check_named(table)
+        self._check_named(table, "" if file == self._file else file)
+        for name in self._features(table):
+            if name not in self.kept:
+                self.kept[name] = self._keep(name, self.missing.known(table.column(name, table.first)))
+        more = [name for name in self._left_out(table) if name not in self.left_out]
+        if self.task.features is not None and file != self._file and more:
+            table.notes.append(f"{file}: columns left out, not being declared in the settings: {', '.join(more)}.")
         make = self._maker(table, file)
         return map(make, table.rows)
 
@@ -123,7 +137,7 @@ class Rows:
         text = table.is_text
         features = [
             (places[one.name], one.name, _reader(one, self.missing, self.decimal, is_text=text))
-            for one in self.kept
+            for one in self.kept.values()
             if one.name in places
         ]
         label_place = places.get(self.label) if self.labelled else None

@@ -122,5 +122,5 @@ class _Files:
         if self.rows is None:
             self.rows = Rows(self.task, self.columns, table, file)
         samples = iter(self.rows.samples(table, file))
-        self.notes += table.notes
+        self.notes += table.notes  # of a later file they are said at the end
         return samples

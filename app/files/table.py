@@ -20,11 +20,12 @@ SAMPLED = 1_000
 
 
 class Row(NamedTuple):
-    """A row: the line on which it ends, and its cells. `error` says why it could not be read."""
+    """A row: the line on which it ends, and its cells. `error` says why it could not be read. `file` is its file, where there are several."""
 
     line: int
     cells: Sequence[Cell]
     error: str = ""
+    file: str = ""
 
 
 class Table:
@@ -74,7 +75,9 @@ class Table:
         self.places = {name: place for place, name in enumerate(self.header) if name}
 
     def check(self, file: str) -> None:
-        """Raise a usage error if a column is there twice, or if the first line of a text is no header."""
+        """Raise a usage error if a column is there twice, if a text is empty, or if its first line is no header."""
+        if self.is_text and not self.header:
+            raise click.UsageError(f"{file} is empty.")
         numbers = [read_number(name) for name in self.places]
         is_counted = numbers == list(range(len(numbers))) or numbers == list(range(1, len(numbers) + 1))
         if (
@@ -98,12 +101,15 @@ class Table:
         place, width = self.places[name], len(self.header)
         return (row.cells[place] for row in rows if not row.error and len(row.cells) == width)
 
-    def check_named(self, label: str | None, id_: str | None, key: str | None, time: str | None) -> None:
-        """Raise a usage error, which names the nearest column, if a column that has a role is not there. None: no column has it."""
+    def check_named(
+        self, label: str | None, id_: str | None, key: str | None, time: str | None, file: str = ""
+    ) -> None:
+        """Raise a usage error, which names the nearest column, if a column that has a role is not there. None: no column has it. `file` is named where there are several."""
         for option, name in (("label", label), ("id", id_), ("key", key), ("time", time)):
             if name is not None and name not in self.places:
                 hint = nearest(name, self.places) or f"Columns: {', '.join(list(self.places)[:50])}."
-                raise click.UsageError(f"there is no column '{name}' ({self.dashes}{option}). {hint}")
+                where = f" in {file}" if file else ""
+                raise click.UsageError(f"there is no column '{name}'{where} ({self.dashes}{option}). {hint}")
 
 
 def read_text_table(stream: Stream, encoding: str | None = None) -> Table:

@@ -699,7 +699,7 @@ def test_bytes_that_are_no_utf8_far_down_in_a_file_are_found_by_init(headrace, t
     path.write_bytes(("town,label\n" + "\n".join([*rows, "Évora,1", ""])).encode("latin-1"))
     called = headrace("init", "--config", tmp_path / "headrace.toml", path)
     assert called.status == 0
-    assert "far.csv is not UTF-8, and is read as cp1252" in " ".join(called.out.split())
+    assert "far.csv: It is not UTF-8, and is read as cp1252" in " ".join(called.out.split())
     task = load(str(tmp_path / "headrace.toml")).tasks["far"]
     assert task.columns.encoding == "cp1252"
     assert json.loads(list(open_source([str(path)], task).samples)[-1].value)["features"] == {"town": "Évora"}
