@@ -139,7 +139,7 @@ def _look(names: Sequence[str], named: Named, kind: Kind | None, positive: str |
     """Inspect these files and print what they contain; return the tables of the task, and features for an example of a prediction."""
     several = read_several(names)
     table = several.table
-    seen = look(table, several.name, named, kind, positive)
+    seen = look(table, several.name, named, kind, positive, has_records=several.has_records)
     show(seen, several.name, list(find_doubts(seen, table)))
     features = {feature: one.feature for feature, one in seen.seen.items() if one.feature is not None}
     columns = of_records(seen) if several.is_records else seen.columns

@@ -2,13 +2,16 @@
 
 import datetime as dt
 import re
-from itertools import islice
+from itertools import groupby, islice, pairwise
+from operator import attrgetter
 from typing import NamedTuple
 
 import click
+import msgspec
 
 from headrace.app.files.cells import BOOLEANS, Cell, Column, Missing, infer, make_reader, text_of
 from headrace.app.files.dates import EPOCH
+from headrace.app.files.identity import are_ids, count_rows
 from headrace.app.files.labels import choose_pair, find_pair, guess_kind, missing_labels, normal
 from headrace.app.files.numbers import Decimal, find_decimal, read_number
 from headrace.app.files.several import ROWS_READ
@@ -28,6 +31,12 @@ TIMES = ("time", "timestamp", "datetime", "event_time", "date", "ts", "created_a
 
 IDENTITY = re.compile(r"(?i:^|[\s_.-])(?i:id|ids|uuid|guid)$|[a-z](?:Id|ID)$|(?i:^(?:index|rownames|row)$)")
 """Names of columns that identify a row or an entity."""
+
+PERIOD = re.compile(r"(?i)year|month|week|day|hour|quarter|season")
+"""Names of columns whose numbers may go up with the rows, and still say something."""
+
+ID_MAX = 256
+"""The most characters of an id."""
 
 UNIQUE = 0.9
 """Strings are nearly unique if so many of them are different."""
@@ -83,8 +92,16 @@ class Look(NamedTuple):
     notes: list[str]
 
 
-def look(table: Table, file: str, named: Named, kind: Kind | None = None, positive: str | None = None) -> Look:
-    """Look at the first rows of a table.
+def look(
+    table: Table,
+    file: str,
+    named: Named,
+    kind: Kind | None = None,
+    positive: str | None = None,
+    *,
+    has_records: bool = False,
+) -> Look:
+    """Look at the first rows of a table. The features of records (`has_records`) are sent as they are, so none of them is left out, and none is an id.
 
     Raises
     ------
@@ -99,15 +116,17 @@ def look(table: Table, file: str, named: Named, kind: Kind | None = None, positi
     rows = [row for row in islice(table.rows, ROWS_READ) if not row.error and len(row.cells) == width]
     if not rows:
         raise click.UsageError(f"{file} has no rows under its header.")
-    return _Looking(table, rows, named, kind).look(file, positive)
+    return _Looking(table, rows, named, kind, has_records=has_records).look(file, positive)
 
 
 class _Looking:
     """Decides what the columns of a table become."""
 
-    def __init__(self, table: Table, rows: list[Row], named: Named, kind: Kind | None = None):
-        self.table, self.rows, self.named, self.kind = table, rows, named, kind
-        self.missing, self.notes = Missing(), list(table.notes)
+    def __init__(
+        self, table: Table, rows: list[Row], named: Named, kind: Kind | None = None, *, has_records: bool = False
+    ):
+        self.table, self.rows, self.named, self.kind, self.has_records = table, rows, named, kind, has_records
+        self.missing, self.notes, self.counters = Missing(), list(table.notes), set[str]()
         self.known = {name: self.missing.known(self._cells(name)) for name in table.places}
         self.decimal: Decimal = "."
         if table.is_text:
@@ -160,12 +179,21 @@ class _Looking:
         if label is not None:
             labels = self.known[label] = missing_labels(self.words, self._cells(label)).known(self._cells(label))
         kind = kind or guess_kind(labels, self.decimal, positive)
-        identity = self.named.id or self._find_id(label)
-        time = self.named.time or self._find_time(label, identity)
-        roles = {label: "the label", identity: "the id", self.named.key: "the key", time: "the event time"}
+        identity = self.named.id or (None if self.has_records else self._find_id(label))
+        time = self.named.time or (None if self.has_records else self._find_time(label, identity))
+        roles = {label: "the label", identity: "the id", self.named.key: "the key"}
+        if self.named.time is not None:
+            roles[time] = "the event time"
+        self.counters = set()
+        if not self.has_records:
+            self.counters = {name for name in self.table.places if name not in roles and self._counts(name)}
+        notes = list(self.notes)
         seen = {name: self._see(name, roles.get(name)) for name in self.table.places}
-        if time is not None and self.named.time is None and not any(one.feature for one in seen.values()):
-            seen[time], time = self._see(time, None), None  # it is all there is to learn from
+        if self.counters and not any(one.feature for one in seen.values()):  # they are all there is to learn from
+            self.counters, self.notes = set(), notes
+            seen = {name: self._see(name, roles.get(name)) for name in self.table.places}
+        if time is not None and self.named.time is None:
+            seen[time] = self._of_time(time)
         if not any(one.feature for one in seen.values()):
             raise click.UsageError(f"{file} has no column beside the label to learn from.")
         is_pair = kind == "binary" or (kind == "anomaly" and label is not None)
@@ -229,29 +257,84 @@ class _Looking:
         raise click.UsageError(f"{what}. It may be '{best}', {shown}: add --label {best!r}.")
 
     def _find_id(self, label: str | None) -> str | None:
-        for name, known in self.known.items():
-            if name in (label, self.named.key) or not IDENTITY.search(name) or self.held[name].type == "time":
-                continue
-            is_whole = self.held[name].type != "float" or all((read_number(text) or 0.0).is_integer() for text in known)
-            if is_whole and len(known) == len(self.rows) > 1 and all(len(text) <= 256 for text in known):
+        """Return the column that identifies the rows, by its name or else by its looks."""
+        all_differ = [
+            name
+            for name, known in self.known.items()
+            if name not in (label, self.named.key, self.named.time)
+            and self.held[name].type != "time"
+            and len(known) == len(self.rows) > 1
+            and all(len(text) <= ID_MAX for text in known)
+        ]
+        for name in all_differ:
+            is_whole = self.held[name].type != "float" or all(
+                (read_number(text) or 0.0).is_integer() for text in self.known[name]
+            )
+            if IDENTITY.search(name) and is_whole:
+                return name
+        for name in all_differ if len(self.rows) >= ROWS_MIN else ():
+            if self.held[name].type == "string" and are_ids(self.known[name]):
+                example = next(iter(self.known[name]))
+                self.notes.append(f"'{name}' is taken for the id: each row has another, such as '{example[:40]}'.")
                 return name
         return None
 
     def _find_time(self, label: str | None, identity: str | None) -> str | None:
+        """Return the column of the event time: one that is called so, or else dates in the order of the rows."""
+        moments: dict[str, dict[str, float]] = {}
         for name, known in self.known.items():
             form = self.held[name].form
-            if name in (label, identity, self.named.key) or name.lower() not in TIMES or form in (None, "h:m"):
+            if (
+                name in (label, identity, self.named.key)
+                or form in (None, "h:m")
+                or sum(known.values()) < len(self.rows)
+            ):
                 continue
             read = make_reader(name, "time", self.missing, self.decimal, form)
-            is_whole = sum(known.values()) == len(self.rows)
-            if is_whole and all(isinstance(moment := read(text), float) and moment >= 0 for text in known):
+            values = {text: float(value) for text in known if isinstance(value := read(text), float) and value >= 0}
+            if len(values) == len(known):
+                moments[name] = values
+        called = next((name for name in moments if name.lower() in TIMES), None)
+        if called is not None or len(self.rows) < ROWS_MIN:
+            return called
+        for name, values in moments.items():
+            ordered = [[values[text_of(cell)] for cell in cells] for cells in self._by_file(name)]
+            if len(values) > len(self.rows) / 10 and all(
+                one <= other for file in ordered for one, other in pairwise(file)
+            ):
+                self.notes.append(f"'{name}' is taken for the event time: its dates stand in the order of the rows.")
                 return name
         return None
+
+    def _by_file(self, name: str) -> list[list[Cell]]:
+        """Return the cells of a column, those of each file by themselves."""
+        place = self.table.places[name]
+        return [[row.cells[place] for row in rows] for _, rows in groupby(self.rows, key=attrgetter("file"))]
+
+    def _counts(self, name: str) -> bool:
+        """Return whether a column of numbers counts the rows."""
+        if self.held[name].type != "float" or self.held[name].spoilt or len(self.rows) < ROWS_MIN:
+            return False
+        if sum(self.known[name].values()) < len(self.rows) or IDENTITY.search(name) or PERIOD.search(name):
+            return False
+        numbers = {text: read_number(text, self.decimal) or 0.0 for text in self.known[name]}
+        return count_rows([[numbers[text_of(cell)] for cell in cells] for cells in self._by_file(name)])
+
+    def _of_time(self, name: str) -> Seen:
+        """Return what becomes of the event time, which was found and not named: its hour, weekday and month are features too, which a question may lack."""
+        seen = self._see(name, None)
+        assert seen.feature is not None  # a column of dates becomes one
+        return seen._replace(becomes="event time, date", feature=msgspec.structs.replace(seen.feature, optional=True))
 
     def _see(self, name: str, role: str | None) -> Seen:
         column, known = self.held[name], self.known[name]
         count = sum(known.values())
         lacking = len(self.rows) - count
+        if name in self.counters and role is None:
+            self.notes.append(
+                f"'{name}' counts the rows, and is left out. Is it their id? Then add --id {name!r}. Is it a feature? Then declare it."
+            )
+            role = "left out: a count"
         becomes, feature = (role, None) if role else self._decide(name, column, known, lacking)
         return Seen(
             name, column, len(known), lacking, len(self.rows), self._show(name, column, known), becomes, feature
@@ -261,7 +344,12 @@ class _Looking:
         """Decide what a column becomes that has no other role: a feature, or nothing."""
         if not known:
             return "left out: empty", None
-        if bool(IDENTITY.search(name)) and len(known) > ENTITIES and column.type in ("string", "float"):
+        if (
+            not self.has_records
+            and IDENTITY.search(name)
+            and len(known) > ENTITIES
+            and column.type in ("string", "float")
+        ):
             if len(known) < UNIQUE * sum(known.values()):
                 self.notes.append(
                     f"'{name}' looks like the id of an entity, and is left out. Is it the key? Then add --key {name!r}."
@@ -283,11 +371,12 @@ class _Looking:
         if _is_text(known):
             return "words", "text"
         count = sum(known.values())
-        if count >= ROWS_MIN and len(known) >= UNIQUE * count:
+        if not self.has_records and count >= ROWS_MIN and len(known) >= UNIQUE * count:
             return "unique", None
         if self.kind == "anomaly":
             return "how frequent", FREQUENCY
-        return ("hashed", HASHED) if len(known) > CATEGORIES else ("a category", None)
+        is_large = len(known) > CATEGORIES or len(known) >= max(ROWS_MIN, UNIQUE * count)
+        return ("hashed", HASHED) if is_large else ("a category", None)
 
     def _show(self, name: str, column: Column, known: dict[str, int]) -> str:
         """Show the range of numbers and dates, or the most frequent string."""

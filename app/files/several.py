@@ -50,12 +50,13 @@ class Part(NamedTuple):
 
 
 class Several(NamedTuple):
-    """Files as one table, whose notes say where they differ; and the encoding that all have to be read in, if it is a guess."""
+    """Files as one table, whose notes say where they differ; the encoding that all have to be read in, if it is a guess; and whether all files, or any, hold records."""
 
     table: Table
     name: str
     encoding: str | None
     is_records: bool
+    has_records: bool
 
 
 def read_several(names: Sequence[str]) -> Several:
@@ -75,13 +76,14 @@ def read_several(names: Sequence[str]) -> Several:
     notes = _notes(parts)
     if len(chosen) < len(files):
         notes.append(f"A sample of {len(chosen)} of the {len(files):,} files was looked at.")
-    is_records = all(part.is_records for part in parts)
+    are_records = [part.is_records for part in parts]
+    kinds = all(are_records), any(are_records)
     if len(parts) == 1:
         (part,) = parts
         part.table.rows, part.table.notes = iter(part.rows), notes
-        return Several(part.table, name, part.encoding, is_records)
+        return Several(part.table, name, part.encoding, *kinds)
     notes += [*_of_columns(parts), *_of_types(parts), *_of_encodings(parts)]
-    return Several(_join(parts, notes), name, _encoding(parts), is_records)
+    return Several(_join(parts, notes), name, _encoding(parts), *kinds)
 
 
 def spread(files: Sequence[str], count: int) -> list[str]:

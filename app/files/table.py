@@ -71,7 +71,7 @@ class Table:
         self.header, self.notes, self.is_text, self.delimiter = list(header), list(notes), is_text, delimiter
         self.encoding, self.dashes = encoding, dashes
         self.first = list(islice(rows, SAMPLED))
-        self.rows = chain(self.first, rows)
+        self.rows: Iterator[Row] = chain(self.first, rows)
         self.places = {name: place for place, name in enumerate(self.header) if name}
 
     def check(self, file: str) -> None:

@@ -8,6 +8,7 @@ import json
 import lzma
 import random
 import tomllib
+import uuid
 from pathlib import Path
 
 import click
@@ -46,6 +47,8 @@ class Walk:
         self.reasons = [f"{sample.line}: {sample.reason}" for sample in self.samples if sample.reason]
         self.records = [json.loads(sample.value) for sample in self.samples if not sample.reason]
 
+        self.said = " ".join(self.init.out.replace("\n ", "").split())
+
     def features(self, at=0):
         return self.records[at]["features"]
 
@@ -57,7 +60,11 @@ class Walk:
 
 @pytest.fixture
 def walk(headrace, tmp_path):
-    return lambda name, data, *options: Walk(headrace, tmp_path, name, data, *options)
+    def go(name, data, *options):
+        return Walk(headrace, tmp_path, name, data, *options)
+
+    go.folder = tmp_path
+    return go
 
 
 def auto_mpg():
@@ -87,7 +94,7 @@ def adult():
     for number in range(ROWS):
         work = "?" if number % 9 == 4 else ["Private", "State-gov"][number % 2]
         rows.append(
-            f"{20 + number}, {work}, {['HS-grad', 'Masters'][number % 2]}, {['<=50K', '>50K'][number // 3 % 2]}"
+            f"{20 + number * 7 % 50}, {work}, {['HS-grad', 'Masters'][number % 2]}, {['<=50K', '>50K'][number // 3 % 2]}"
         )
     return "\n".join(rows) + "\n"
 
@@ -108,7 +115,7 @@ def telco():
     for number in range(ROWS):
         total = " " if number % 20 == 7 else f"{number * 29.85:.2f}"
         rows.append(
-            f"7590-{number:04},{['Female', 'Male'][number % 2]},{number},{total},{['No', 'Yes'][number % 4 == 1]}"
+            f"7590-{number:04},{['Female', 'Male'][number % 2]},{number * 7 % 72},{total},{['No', 'Yes'][number % 4 == 1]}"
         )
     return "\n".join(rows) + "\n"
 
@@ -121,7 +128,7 @@ def test_blank_totals_stay_numbers_and_yes_and_no_are_two_classes(walk):
     assert seen.optional == {"TotalCharges"}
     assert not seen.reasons
     assert seen.records[1] == {
-        "id": "7590-0001", "features": {"gender": "Male", "tenure": 1.0, "TotalCharges": 29.85}, "label": True,
+        "id": "7590-0001", "features": {"gender": "Male", "tenure": 7.0, "TotalCharges": 29.85}, "label": True,
     }  # fmt: skip
     assert "TotalCharges" not in seen.features(7)
 
@@ -190,7 +197,7 @@ def test_rs_na_is_missing_and_its_row_names_are_left_out(walk):
 
 
 def test_a_table_of_r_whose_header_is_one_name_short(walk):
-    rows = ["a b y", *(f'"row {n}" {n} {n / 2} {n % 2}' for n in range(ROWS))]
+    rows = ["a b y", *(f'"row {n}" {n % 50} {n / 2} {n % 2}' for n in range(ROWS))]
     seen = walk("table.txt", "\n".join(rows) + "\n")
     assert seen.declared == {"a": "float", "b": "float"}
     assert seen.records[3] == {"features": {"a": 3.0, "b": 1.5}, "label": True}
@@ -542,17 +549,82 @@ def test_a_time_is_the_feature_where_there_is_no_other(walk):
     seen.path.unlink()
     (seen.path.parent / "headrace.toml").unlink()
     seen = walk("flow.csv", "\n".join(rows).replace("month", "time"), "--label", "passengers")
-    assert (seen.task.columns.time, seen.declared) == (None, {"time": "float"})
-    (seen.path.parent / "headrace.toml").unlink()
-    more = (
-        "\n".join(f"{row},{n % 5}" for n, row in enumerate(rows))
-        .replace("month", "time")
-        .replace("passengers,0", "passengers,pages")
-        .replace("19", "20")
-    )
-    seen = walk("flow.csv", more, "--label", "passengers")
-    assert (seen.task.columns.time, seen.declared) == ("time", {"pages": "float"})
-    assert seen.records[1] == {"time": 2495750400.0, "features": {"pages": 2.0}, "label": seen.records[1]["label"]}
+    assert (seen.task.columns.time, seen.declared) == (None, {"time": "float"}), "before 1970 there are no event times"
+
+
+def test_the_event_time_is_found_by_name_or_order_and_is_a_feature_too(walk):
+    """Its hour, weekday and month are worth learning; a question may lack it."""
+    for name, step, found in (("time", 7, "time"), ("bought on", 1, "bought on"), ("bought on", 7, None)):
+        rows = [
+            f"{name},pages,label",
+            *(f"2026-{n * step % 60 // 28 + 1:02}-{n * step % 28 + 1:02},{n % 5},{n // 2 % 2}" for n in range(ROWS)),
+        ]
+        (walk.folder / "headrace.toml").unlink(missing_ok=True)
+        seen = walk("visits.csv", "\n".join(rows))
+        assert seen.task.columns.time == found
+        assert seen.declared == {name: "float", "pages": "float"}
+        assert seen.task.features[name].step == "date"
+        assert seen.optional == ({name} if found else set())
+        assert seen.records[1]["features"] == {name: seen.records[1].get("time", 1767830400.0), "pages": 1.0}
+        assert seen.row(name).endswith("event time, date" if found else "hour, day, month")
+        assert ("its dates stand in the order of the rows" in seen.said) == (found == "bought on")
+
+
+HEXES = [f"{n * 2654435761 % 2**40:010x}" for n in range(ROWS)]
+
+
+@pytest.mark.parametrize(
+    ("cells", "becomes"),
+    [
+        ([str(uuid.UUID(int=n * 2**90 + n)) for n in range(ROWS)], "the id"),
+        (HEXES, "the id"),
+        ([f"INV-{1000 + n * 37 % 60}" for n in range(ROWS)], "the id"),
+        ([f"C{n}" for n in range(ROWS)], "the id"),
+        ([f"{7000 + n}-{chr(65 + n % 26)}{chr(65 + n // 26)}" for n in range(ROWS)], "the id"),
+        ([f"{7 + n}" for n in range(ROWS)], "left out: a count"),
+        ([f"{1.5 + n * 0.37:.2f}" for n in range(ROWS)], "a number"),
+        ([f"{n * 0.001:.3f}" for n in range(ROWS)], "a number"),
+        ([f"{1950 + n}" for n in range(ROWS)], "a number"),
+        ([f"{n * 3}" for n in range(ROWS)], "a number"),
+        ([f"{n * 7 % 60}" for n in range(ROWS)], "a number"),
+        ([f"model {n}" for n in range(ROWS)], "left out: unique"),
+        ([f"C{n % 30}" for n in range(ROWS)], "a category"),
+        ([HEXES[n] for n in range(ROWS - 1)] + [HEXES[0]], "left out: unique"),
+    ],
+    ids=["UUID", "hex", "prefix and number", "a letter and number", "codes", "counts the rows", "floats", "thousandths", "years",
+         "steps of 3", "shuffled", "names", "categories", "one twice"],
+)  # fmt: skip
+def test_a_column_that_looks_like_an_identifier_is_no_feature(walk, cells, becomes):
+    seen = walk("refs.csv", numbers(cells, name="ref"))
+    assert seen.row("ref").endswith(becomes)
+    assert seen.task.columns.id == ("ref" if becomes == "the id" else None)
+    assert ("ref" in seen.declared) == (becomes in ("a number", "a category"))
+    assert ("'ref' is taken for the id" in seen.said) == (becomes == "the id")
+    assert ("'ref' counts the rows, and is left out." in seen.said) == (becomes == "left out: a count")
+    assert ("id" in seen.records[0]) == (becomes == "the id")
+
+
+def test_a_column_that_counts_the_rows_is_a_feature_where_there_is_no_other(walk):
+    rows = ["n,label", *(f"{n},{n * 1.5}" for n in range(ROWS))]
+    seen = walk("trend.csv", "\n".join(rows))
+    assert seen.declared == {"n": "float"}
+    assert "counts the rows" not in seen.said
+
+
+def test_no_feature_of_a_record_is_left_out(walk):
+    """A record is sent as it is, and a feature that is not declared would be refused."""
+    lines = [
+        {
+            "id": f"r{n}",
+            "features": {"n": n, "user_id": f"u{n}", "name": f"no {n}", "uuid": HEXES[n]},
+            "label": n % 2 == 0,
+        }
+        for n in range(ROWS)
+    ]
+    seen = walk("records.ndjson", "\n".join(map(json.dumps, lines)))
+    assert seen.declared == {"n": "float", "user_id": "string", "name": "string", "uuid": "string"}
+    assert {seen.task.features[name].step["use"] for name in ("user_id", "name", "uuid")} == {"hashed"}
+    assert not seen.reasons
 
 
 def test_init_adds_a_task_to_settings_that_are_there(headrace, tmp_path):
