@@ -26,8 +26,11 @@ from headrace.learning.task import Columns, Kind
 
 KEY = "snapshot.key"
 
-EXAMPLES = 4
-"""The features that the example of a prediction has."""
+EXAMPLES = 40
+"""The most features that the example of a prediction has. It has all that a question needs, if they are no more."""
+
+WIDTH = 80
+"""The widest that a line of an example is."""
 
 
 @click.command()
@@ -76,24 +79,35 @@ def init(
         if label or identity or key or kind or time or positive:
             raise click.UsageError("--label, --id, --key, --time, --kind and --positive are about a file: name it.")
         name = task or "phishing"
-        text, send, features = example(name), "river:Phishing", "long_url=1 is_popular=0.5"
+        text, send, pairs = example(name), ["river:Phishing"], ["long_url=1", "is_popular=0.5"]
     else:
         name = task or name_of(names[0])
-        text, features = _look(names, Named(label, identity, key, time), kind, positive, name)
-        send = " ".join(map(shlex.quote, names))
+        text, pairs = _look(names, Named(label, identity, key, time), kind, positive, name)
+        send = names
     text = (HEAD if before is None else before.rstrip("\n") + "\n\n") + text
     if before is not None and name in tomllib.loads(before).get("tasks", {}):
         raise click.ClickException(f"{path} has a task '{name}' already. Give this one another name: --task NAME.")
     parse(tomllib.loads(text), path)
     _write(path, text, is_new=before is None)
-    named = "" if config == "headrace.toml" else f" --config {shlex.quote(config)}"
+    named = [] if config == "headrace.toml" else ["--config", config]
     if before is None:
         say(f"Read {path} through; then, each in a terminal of its own:", "")
-        say("  headrace broker               # or set broker.url to your Kafka", f"  headrace worker{named}")
+        say("  headrace broker               # or set broker.url to your Kafka", *_command("worker", *named))
     else:
         say(f"Read [tasks.{name}] through, and start the workers again; then:", "")
-    say(f"  headrace send{named} {name} {send}", f"  headrace status{named} {name}")
-    say(f"  headrace predict{named} {name} {features}")
+    say(*_command("send", *named, name, *send), *_command("status", *named, name))
+    say(*_command("predict", *named, name, *pairs))
+
+
+def _command(*words: str) -> list[str]:
+    """Write a command as lines for a shell, which are continued where they would be too long."""
+    lines = ["  headrace"]
+    for word in map(shlex.quote, words):
+        if len(lines[-1]) + len(word) > WIDTH - 3:
+            lines[-1] += " \\"
+            lines.append("   ")
+        lines[-1] += f" {word}"
+    return lines
 
 
 def name_of(file: str) -> str:
@@ -135,7 +149,9 @@ def _read_before(path: Path, *, add: bool) -> str | None:
     return text
 
 
-def _look(names: Sequence[str], named: Named, kind: Kind | None, positive: str | None, name: str) -> tuple[str, str]:
+def _look(
+    names: Sequence[str], named: Named, kind: Kind | None, positive: str | None, name: str
+) -> tuple[str, list[str]]:
     """Inspect these files and print what they contain; return the tables of the task, and features for an example of a prediction."""
     several = read_several(names)
     table = several.table
@@ -147,7 +163,7 @@ def _look(names: Sequence[str], named: Named, kind: Kind | None, positive: str |
         columns = msgspec.structs.replace(columns, encoding=several.encoding)
     text = as_toml(name, seen.kind, features, columns, several.name)
     pairs = [f"{feature}={first_cell(seen, feature, table)}" for feature in list(features)[:EXAMPLES]]
-    return text, " ".join(map(shlex.quote, pairs))
+    return text, pairs
 
 
 def of_records(seen: Look) -> Columns | None:

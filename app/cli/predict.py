@@ -7,7 +7,8 @@ import click
 from headrace.app.cli.client import AnswerError, ask
 from headrace.app.cli.options import as_json, asking, task_of
 from headrace.app.cli.terminal import say, say_json
-from headrace.app.files.cells import InvalidCellError, Missing, infer, make_reader
+from headrace.app.files.cells import BOOLEANS, InvalidCellError, Missing, infer, make_reader
+from headrace.app.files.labels import normal
 from headrace.app.settings import Settings
 from headrace.learning.plain import plain_failure
 from headrace.learning.task import Columns, Json, Task
@@ -67,7 +68,7 @@ def predict(
 
 
 def named(label: str, task: Task) -> str:
-    """Return a label with the word that the files of a binary task have for it.
+    """Return a label with the word that the files of a binary task have for it, unless it says the same, such as yes.
 
     Examples
     --------
@@ -79,7 +80,7 @@ def named(label: str, task: Task) -> str:
         return label
     columns, lower = task.columns or Columns(), label.lower()
     word = columns.positive if lower == "true" else columns.negative
-    return lower if word is None or str(word).lower() == lower else f"{lower} ({word})"
+    return lower if word is None or normal(word) in BOOLEANS else f"{lower} ({word})"
 
 
 def _plain(prediction: object) -> str:
