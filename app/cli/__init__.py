@@ -96,7 +96,7 @@ def headrace() -> None:
 
 def main() -> None:
     """Run a command. Exit status: 0 success, 1 failure, 2 wrong usage or settings."""
-    from headrace.app.cli.terminal import printable, say
+    from headrace.app.cli.terminal import printable, say, terminal_width, wrapped
 
     # Without a handler Python prints the warnings of Kafka's client to stderr, in front of the error that says the same.
     logging.getLogger("aiokafka").addHandler(logging.NullHandler())
@@ -108,7 +108,9 @@ def main() -> None:
         say(str(error), fg="red", err=True)
         sys.exit(2 if isinstance(error, SettingsError) else 1)
     except click.ClickException as error:
-        error.message = printable(error.message, keep="\n")
+        # click writes "Error: " before it
+        lines = ("Error: " + printable(error.message, keep="\n")).split("\n")
+        error.message = "\n".join(wrapped(line, terminal_width(err=True)) for line in lines).removeprefix("Error: ")
         error.show()
         sys.exit(error.exit_code)
     except click.Abort:

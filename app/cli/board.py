@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from msgspec import UNSET, UnsetType
 from rich.console import Group, RenderableType
@@ -33,6 +33,9 @@ COLUMNS = (
     "version",
     "last signal",
 )
+
+NAME_WIDTH = 20
+"""The width from which on the name of a task is folded, where there is no room for all of it."""
 
 DROPPED = ("version", "last signal", "position", "answers/s", "updates/s", "overall", "lag", "shard")
 """The columns that a narrow terminal has no room for, the least important first. State and recent metric stay; signals become lines."""
@@ -100,13 +103,12 @@ def as_table(boards: dict[str, TaskBoard], address: str, now: datetime, width: i
     failures = {board.failure for board in boards.values() if board.failure}
     head = styled(f"{address}  {now:%Y-%m-%d %H:%M:%S} UTC", "bold")
     columns, dropped = list(COLUMNS), list[str]()
-    table = _table(boards, columns)
     for name in DROPPED:
-        if needed_width(table) <= width:
+        if needed_width(_table(boards, columns, NAME_WIDTH)) <= width:  # a longer name is folded
             break
         dropped.append(name)
         columns.remove(name)
-        table = _table(boards, columns)
+    table = _table(boards, columns)
     notes = [styled(failure, "bold red") for failure in sorted(failures)]
     for name, board in boards.items():
         for shard in () if board.status is None else board.status.shards:
@@ -117,17 +119,20 @@ def as_table(boards: dict[str, TaskBoard], address: str, now: datetime, width: i
     return Group(head, table, *notes)
 
 
-def _table(boards: dict[str, TaskBoard], columns: Sequence[str]) -> Table:
+def _table(boards: dict[str, TaskBoard], columns: Sequence[str], name_width: int | None = None) -> Table:
     table = Table()
     for column in columns:
-        table.add_column(column, justify="left" if column in LEFT else "right", no_wrap=column != "last signal")
+        is_whole = column not in ("last signal", "task")
+        side: Literal["left", "right"] = "left" if column in LEFT else "right"
+        table.add_column(column, justify=side, no_wrap=is_whole, overflow="fold")
     for name, board in boards.items():
         if board.status is None:
-            cells: dict[str, str | Text] = {"task": name, "state": styled("unknown", "dim")}
+            cells: dict[str, str | Text] = {"task": name[:name_width], "state": styled("unknown", "dim")}
             table.add_row(*(cells.get(column, "") for column in columns))
             continue
         for number, shard in enumerate(board.status.shards):
             cells = row_of(board, shard, is_first=number == 0)
+            cells["task"] = str(cells["task"])[:name_width]
             table.add_row(*(cells[column] for column in columns), style="dim" if board.failure else "")
     return table
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from urllib.parse import urlencode
 
 import click
-from rich.table import Column, Table
+from rich.table import Table
 
 from headrace.app.cli.client import ask
 from headrace.app.cli.options import as_json, asking, task_of
@@ -51,7 +51,7 @@ def metrics(
         earlier = [] if since is None else _all_points(settings, wanted.name, arm)
         say(_say_none(earlier, since, arm))
         return
-    table = Table("shard", Column("arm", no_wrap=True), "from", Column(shown, no_wrap=True), "last 1,000", "all")
+    table = Table("shard", "arm", "from", shown, "last 1,000", "all")
     for row in describe(answer["points"], shown):
         table.add_row(*row)
     Screen().print(table)

@@ -1,6 +1,10 @@
 """The terminal: lines and JSON that the command line prints. What came from outside is shown, and never obeyed."""
 
 import json
+import os
+import shutil
+import sys
+import textwrap
 
 import click
 
@@ -41,7 +45,7 @@ def shortened(text: str, width: int = SHOWN) -> str:
 
 
 def say(*lines: str, fg: str | None = None, bold: bool = False, err: bool = False) -> None:
-    r"""Print lines, to stdout or stderr. A line stays one line, whatever it contains.
+    r"""Print lines, to stdout or stderr. A line stays one line, whatever it contains; on a terminal it is wrapped between words.
 
     Examples
     --------
@@ -49,8 +53,40 @@ def say(*lines: str, fg: str | None = None, bold: bool = False, err: bool = Fals
     label \x1b]0;a title\x07
     one\ntwo
     """
+    width = terminal_width(err=err)
     for line in lines:
-        click.secho(printable(line), fg=fg, bold=bold or None, err=err)
+        click.secho(wrapped(printable(line), width), fg=fg, bold=bold or None, err=err)
+
+
+def terminal_width(*, err: bool = False) -> int | None:
+    """Return the width of the terminal that is written to, or that the environment's COLUMNS says; None for a file or a pipe, whose lines stay whole."""
+    stream = sys.stderr if err else sys.stdout
+    if not os.environ.get("COLUMNS", "").isdigit() and not stream.isatty():
+        return None
+    return shutil.get_terminal_size().columns
+
+
+def wrapped(line: str, width: int | None) -> str:
+    """Wrap a line between words, and indent what follows by two blanks more. A word that is too long stays whole, so that it can be copied.
+
+    Examples
+    --------
+    >>> print(wrapped("  a line that is too long", 16))
+      a line that is
+        too long
+    """
+    if width is None or len(line) <= width:
+        return line
+    indent = " " * (len(line) - len(line.lstrip()))
+    lines = textwrap.wrap(
+        line.strip(),
+        width,
+        initial_indent=indent,
+        subsequent_indent=f"{indent}  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return "\n".join(lines)
 
 
 def say_json(value: object, *, indent: int | None = 2) -> None:
