@@ -110,7 +110,11 @@ def main() -> None:
     except click.ClickException as error:
         # click writes "Error: " before it
         lines = ("Error: " + printable(error.message, keep="\n")).split("\n")
-        error.message = "\n".join(wrapped(line, terminal_width(err=True)) for line in lines).removeprefix("Error: ")
+        error.message = (
+            "\n".join(wrapped(line, terminal_width(err=True)) for line in lines)
+            .removeprefix("Error:")
+            .removeprefix(" ")
+        )
         error.show()
         sys.exit(error.exit_code)
     except click.Abort:

@@ -132,5 +132,5 @@ def _show(task: Task, counts: Counter[str], samples: Sequence[RefusedRecord], co
         if number == 0 or record.code != samples[number - 1].code:
             say("", record.code, bold=True)
         when = f"{datetime.fromtimestamp(record.time, UTC):%Y-%m-%d %H:%M:%S}"
-        say(f"{when} {record.topic} {record.partition}/{record.offset} {record.reason}")
-        say(f"  {shortened(record.value.decode(errors='replace'))}")
+        say(f"{when} {record.topic} {record.partition}/{record.offset} {record.reason}", whole=True)
+        say(f"  {shortened(record.value.decode(errors='replace'))}", whole=True)

@@ -66,7 +66,7 @@ async def _tail(
 def _write_text(message: ConsumerRecord) -> None:
     when = f"{datetime.fromtimestamp(message.timestamp / 1000, UTC):%Y-%m-%d %H:%M:%S}"
     for line in describe(message.value or b"", _headers(message)):
-        say(f"{when} {message.partition}/{message.offset} {shortened(line)}")
+        say(f"{when} {message.partition}/{message.offset} {shortened(line)}", whole=True)
 
 
 def _headers(message: ConsumerRecord) -> dict[str, str]:

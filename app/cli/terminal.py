@@ -1,7 +1,6 @@
 """The terminal: lines and JSON that the command line prints. What came from outside is shown, and never obeyed."""
 
 import json
-import os
 import shutil
 import sys
 import textwrap
@@ -44,8 +43,8 @@ def shortened(text: str, width: int = SHOWN) -> str:
     return shown if len(shown) <= width else shown[: width - 3] + "..."
 
 
-def say(*lines: str, fg: str | None = None, bold: bool = False, err: bool = False) -> None:
-    r"""Print lines, to stdout or stderr. A line stays one line, whatever it contains; on a terminal it is wrapped between words.
+def say(*lines: str, fg: str | None = None, bold: bool = False, err: bool = False, whole: bool = False) -> None:
+    r"""Print lines, to stdout or stderr. A line stays one line, whatever it contains; on a terminal it is wrapped between words, unless it is to stay `whole`, as a record is.
 
     Examples
     --------
@@ -53,17 +52,15 @@ def say(*lines: str, fg: str | None = None, bold: bool = False, err: bool = Fals
     label \x1b]0;a title\x07
     one\ntwo
     """
-    width = terminal_width(err=err)
+    width = None if whole else terminal_width(err=err)
     for line in lines:
         click.secho(wrapped(printable(line), width), fg=fg, bold=bold or None, err=err)
 
 
 def terminal_width(*, err: bool = False) -> int | None:
-    """Return the width of the terminal that is written to, or that the environment's COLUMNS says; None for a file or a pipe, whose lines stay whole."""
+    """Return the width of the terminal that is written to; None for a file or a pipe, whose lines stay whole."""
     stream = sys.stderr if err else sys.stdout
-    if not os.environ.get("COLUMNS", "").isdigit() and not stream.isatty():
-        return None
-    return shutil.get_terminal_size().columns
+    return shutil.get_terminal_size().columns if stream.isatty() else None
 
 
 def wrapped(line: str, width: int | None) -> str:

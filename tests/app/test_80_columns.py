@@ -3,10 +3,12 @@
 import json
 import random
 
+import click
 import harness
 import pytest
 
 from headrace import Client
+from headrace.app.cli import terminal
 
 TASK = "the-churn-of-customers-in-all-countries-and-languages-of-europe"
 """As long as the name of a task may be."""
@@ -83,14 +85,37 @@ COMMANDS = [
 """Commands that show something, and commands that fail with a message. A page of the report has a name of its own."""
 
 
+RECORDS = ("tail", "quarantine")
+"""Commands that show records, each of which stays one line, whatever it contains."""
+
+
 @pytest.mark.parametrize("command", COMMANDS)
-def test_no_line_passes_80_columns_and_nothing_is_cut(worker, monkeypatch, command):
+def test_no_line_passes_80_columns_and_nothing_is_cut(worker, headrace, monkeypatch, command):
     """Only a word that is too long by itself does, such as a path, because it is to be copied."""
     monkeypatch.setenv("COLUMNS", "80")
-    words = [word.replace("TASK", TASK).replace("FEATURE", FEATURE) for word in command.split()]
-    done = worker.run(*words)
-    said = done.stdout + done.stderr
+    monkeypatch.setenv("HEADRACE_CONFIG", str(worker.config))
+    monkeypatch.chdir(worker.folder)
+    monkeypatch.setattr(terminal, "terminal_width", lambda **_: 80)
+    called = headrace(*(word.replace("TASK", TASK).replace("FEATURE", FEATURE) for word in command.split()))
+    said = called.out + called.err
     assert said.strip()
     assert "Traceback" not in said
-    assert [line for line in said.splitlines() if len(line) > 80 and len(line.split()) > 1] == []
+    long = [line for line in said.splitlines() if len(line) > 80 and len(line.split()) > 1]
+    assert [line for line in long if not (command.startswith(RECORDS) and ("{" in line or line[:2] == "20"))] == []
     assert [line for line in said.splitlines() if "\u2026" in line] == []
+
+
+def test_messages_are_wrapped_on_a_terminal_alone(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "30")
+    line = "a line that is much longer than thirty characters"
+    terminal.say(line)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    terminal.say(line)
+    terminal.say(line, whole=True)
+    said = click.unstyle(capsys.readouterr().out)
+    assert said.splitlines() == [
+        line,
+        "a line that is much longer",
+        "  than thirty characters",
+        line,
+    ]
