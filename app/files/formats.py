@@ -11,7 +11,7 @@ from headrace.app.files.opening import Stream
 from headrace.app.files.table import Table, read_text_table
 
 FOREIGN = {
-    b"PK\x03\x04": "a workbook or a ZIP archive. Save the sheet as CSV, or unpack it",
+    b"PK\x03\x04": "a workbook or a ZIP archive. Save the sheet as CSV; or unpack it: unzip -p FILE | headrace ... -",
     b"\xd0\xcf\x11\xe0": "an old workbook of Excel. Save the sheet as CSV",
     b"%PDF": "a PDF. Export the table as CSV",
     b"SQLite format 3": "a database of SQLite. Export the table: sqlite3 -header -csv FILE 'SELECT ...'",

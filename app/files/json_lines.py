@@ -1,15 +1,15 @@
-"""JSON, one object a line: records of the event log as they are, or plain rows, whose keys are columns."""
+"""JSON, one object a line or one array of objects: records of the event log as they are, or plain rows, whose keys are columns."""
 
 import codecs
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from typing import Any, NamedTuple
 
-import click
 import msgspec
 
 from headrace.app.files.encodings import find_encoding, open_text
-from headrace.app.files.opening import Stream
+from headrace.app.files.json_array import split_array
+from headrace.app.files.opening import BUFFER, Stream
 from headrace.app.files.table import SAMPLED, Row, Table
 
 RECORD = {"id", "features", "label", "time", "served", "source", "key"}
@@ -34,13 +34,14 @@ def read_json_lines(stream: Stream, wanted: Iterable[str] = (), *, is_open: bool
     is_open
         Whether a key that the first rows lack, and that is not wanted, makes a row invalid. Otherwise it is left out.
     """
-    if stream.head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"["):
-        objects = _decode(stream.head.split(b"\n", 1)[0])
-        if objects is None or (isinstance(objects, list) and objects):
-            what = f"{stream.name} is one JSON array, which cannot be read row by row."
-            raise click.UsageError(f"{what} Write one object a line: jq -c '.[]' {stream.name}.")
     lines = _number_lines(stream)
-    if is_record(_find_object(stream.head)):
+    first = _find_object(stream.head)
+    if stream.head.lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n\0").startswith(b"["):
+        lines = split_array(_chunks(stream))
+        some = list(islice(lines, SAMPLED))
+        first = next((one for _, text in some if isinstance(one := _decode(text), dict)), None)
+        lines = chain(some, lines)
+    if is_record(first):
         return Records(lines)
     return _read_plain(stream.name, lines, list(wanted), is_open=is_open)
 
@@ -68,6 +69,19 @@ def _number_lines(stream: Stream) -> Iterator[tuple[int, bytes]]:
         value = (line.removeprefix(codecs.BOM_UTF8) if number == 1 else line).strip()
         if value:
             yield number, value
+
+
+def _chunks(stream: Stream) -> Iterator[bytes]:
+    """Yield a file in parts, in UTF-8."""
+    encoding = find_encoding(stream.head).name
+    if encoding.startswith(("utf-16", "utf-32")):
+        text = open_text(stream, encoding)
+        while part := text.read(BUFFER):
+            yield part.removeprefix("\ufeff").encode(errors="replace")
+        return
+    file = stream.open()
+    while data := file.read(BUFFER):
+        yield data
 
 
 def _decode(line: bytes) -> Any:

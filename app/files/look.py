@@ -113,9 +113,17 @@ def look(
     table.check(file)
     table.check_named(named.label, named.id, named.key, named.time)
     width = len(table.header)
-    rows = [row for row in islice(table.rows, ROWS_READ) if not row.error and len(row.cells) == width]
+    read = list(islice(table.rows, ROWS_READ))
+    rows = [row for row in read if not row.error and len(row.cells) == width]
+    if not rows and (other := next((row for row in read if not row.error), None)) is not None:
+        what = f"{file}: its header has {width} cells, and its rows have {len(other.cells)}"
+        raise click.UsageError(f"{what}. Is the first line no header? Put a line of names there.")
     if not rows:
         raise click.UsageError(f"{file} has no rows under its header.")
+    numbers = [name for name in table.places if table.is_text and read_number(name) is not None]
+    if numbers and len(numbers) < len(table.places):
+        shown = ", ".join(f"'{name}'" for name in numbers[:3])
+        table.notes.append(f"Columns are called {shown}: is the first line no header? Then put a line of names there.")
     return _Looking(table, rows, named, kind, has_records=has_records).look(file, positive)
 
 
@@ -365,7 +373,7 @@ class _Looking:
     def _prepare(self, column: Column, known: dict[str, int]) -> tuple[str, Making | None]:
         """Decide what becomes of the cells of a feature: in a word, and as its step."""
         if column.type == "time":
-            return ("an hour", BY_HOUR) if column.form == "h:m" else ("hour, day, month", "date")
+            return self._prepare_dates(column, known)
         if column.type != "string":
             return ("a number" if column.type == "float" else "true or false"), None
         if _is_text(known):
@@ -377,6 +385,15 @@ class _Looking:
             return "how frequent", FREQUENCY
         is_large = len(known) > CATEGORIES or len(known) >= max(ROWS_MIN, UNIQUE * count)
         return ("hashed", HASHED) if is_large else ("a category", None)
+
+    def _prepare_dates(self, column: Column, known: dict[str, int]) -> tuple[str, Making | None]:
+        """Decide what becomes of dates or times. Of dates that differ in their year alone, hour, weekday and month say nothing."""
+        if column.form == "h:m":
+            return "an hour", BY_HOUR
+        read = make_reader("", "time", self.missing, self.decimal, column.form)
+        moments = (EPOCH + dt.timedelta(seconds=float(read(text) or 0.0)) for text in known)
+        has_days = len({(one.month, one.day, one.hour) for one in moments}) > 1
+        return ("hour, day, month", "date") if has_days else ("a number", None)
 
     def _show(self, name: str, column: Column, known: dict[str, int]) -> str:
         """Show the range of numbers and dates, or the most frequent string."""

@@ -611,6 +611,49 @@ def test_a_column_that_counts_the_rows_is_a_feature_where_there_is_no_other(walk
     assert "counts the rows" not in seen.said
 
 
+@pytest.mark.parametrize("indent", [None, 2])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_one_json_array_is_read_as_its_rows_are(walk, indent, encoding):
+    """As pandas and many web services write tables; brackets and quotes in texts do not end a row."""
+    odd = ["}, {", 'say "]"', "Évora", "\\"]
+    rows = [row | {"note": odd[n % 4]} for n, row in enumerate(ROWS_OF_JSON)]
+    text = json.dumps(rows, indent=indent, ensure_ascii=False)
+    seen = walk("visits.json", text.encode(encoding), "--label", "bought", "--id", "visit")
+    assert (seen.reasons, len(seen.records)) == ([], ROWS)
+    assert seen.records[7]["features"]["note"] == "\\"
+    assert [sample.line for sample in seen.samples[:3]] == ([1, 2, 3] if indent is None else [2, 11, 20])
+
+
+def test_records_may_stand_in_an_array_and_what_is_no_object_is_refused(walk):
+    records = [{"features": {"a": n % 5, "b": "x\ny"}, "label": n % 2 == 0} for n in range(ROWS)]
+    seen = walk("records.json", json.dumps(records, indent=1))
+    assert seen.records == records
+    assert b"\n" not in seen.samples[0].value
+    rows = [{"a": n % 5, "label": n % 2 == 0} for n in range(ROWS)]
+    (walk.folder / "headrace.toml").unlink()
+    seen = walk("rows.json", json.dumps([*rows, 5, *rows])[:-1] + ', {"a": 1')
+    assert seen.reasons == [f"{ROWS + 1}: the line is no JSON object.", f"{2 * ROWS + 2}: the line is no JSON object."]
+
+
+def test_a_header_with_numbers_in_it_is_doubted(walk):
+    """The first line of the iris table that comes with scikit-learn counts rows and columns."""
+    seen = walk(
+        "iris.csv",
+        "150,4,setosa,versicolor,virginica\n" + "5.1,3.5,1.4,0.2,0\n4.9,3.0,1.5,0.1,1\n" * 30,
+        "--label",
+        "virginica",
+    )
+    assert "Columns are called '150', '4': is the first line no header?" in seen.said
+
+
+def test_dates_that_differ_in_their_year_alone_are_numbers(walk):
+    """Hour, weekday and month say nothing of them."""
+    rows = [f"{1970 + n % 12}-01-01,{n % 5},{n // 2 % 2}" for n in range(ROWS)]
+    seen = walk("cars.csv", "\n".join(["Year,other,label", *rows]))
+    assert seen.row("Year").endswith("a number")
+    assert (seen.declared["Year"], seen.task.features["Year"].step) == ("float", None)
+
+
 def test_no_feature_of_a_record_is_left_out(walk):
     """A record is sent as it is, and a feature that is not declared would be refused."""
     lines = [
@@ -646,9 +689,13 @@ def test_init_adds_a_task_to_settings_that_are_there(headrace, tmp_path):
     ("name", "data", "reason"),
     [
         ("book.xlsx", b"PK\x03\x04rest", "Save the sheet as CSV"),
-        ("rows.json", b'[{"a": 1, "label": true}]', "jq -c '.[]'"),
         ("cut.csv.gz", gzip.compress(PLAIN.encode())[:-30], "it ends too early"),
         ("broken.csv.zst", zstandard.compress(PLAIN.encode())[:30] + b"\0" * 40, "cannot be unpacked"),
+        (
+            "counts.csv",
+            b"569,30,malignant,benign\n" + b"1.5,2.5,3,4,5,0\n" * 30,
+            "its header has 4 cells, and its rows have 6",
+        ),
         ("no.csv", b"39,77516.5,13,0\n50,83311.1,13,1\n", "has no header"),
         ("image.csv", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "is no text"),
     ],

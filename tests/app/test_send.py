@@ -249,7 +249,7 @@ def test_labels_are_of_the_tasks_kind(headrace, log, tmp_path, kind, cells, labe
         ("ads.parquet", "", "is no Parquet file"),
         ("ads.csv", "a,lable\n1,1\n", "Did you mean 'lable'?"),
         ("ads.csv", "a,a,label\n1,1,1\n", "stands twice"),
-        ("ads.csv", "", "there is no column 'label'"),
+        ("ads.csv", "", "is empty"),
     ],
 )
 def test_a_source_that_cannot_be_read_is_wrong_usage(headrace, log, tmp_path, source, text, reason):
