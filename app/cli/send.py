@@ -116,7 +116,7 @@ def send(
         end = (
             f"{sender.refused:,} rows left out.{more}"
             if skip_invalid
-            else "Stopped there. --skip-invalid goes on without it."
+            else f"Stopped there; {sender.summary} before it are in the log. --skip-invalid leaves such rows out, and sends from the start."
         )
         say(end, fg="red", err=True)
         sys.exit(1)

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Literal, NamedTuple
 
-from headrace.app.files.dates import date_reader, find_form, is_ambiguous
+from headrace.app.files.dates import EXAMPLES, date_reader, find_form, is_ambiguous
 from headrace.app.files.numbers import NEARLY, WHOLE, Decimal, number_reader, read_number
 from headrace.learning.task import Value
 from headrace.learning.task.columns import DateForm
@@ -144,7 +144,7 @@ def make_reader(name: str, type_: Type, missing: Missing, decimal: Decimal = "."
         return read_string
     if form is not None or type_ == "time":
         read = date_reader(form or "iso")
-        noun = f"dates ({form})"
+        noun = f"dates such as {EXAMPLES[form or 'iso']}"
     elif type_ == "bool":
         read, noun = lambda text: BOOLEANS.get(text.lower()), NOUNS["bool"]
     elif type_ == "int":

@@ -22,6 +22,17 @@ SECONDS = (1e8, 4.2e9)
 """Numbers that are taken for seconds since the epoch: 1973 to 2103; times 1,000 for milliseconds."""
 
 
+EXAMPLES: dict[DateForm, str] = {
+    "iso": "2026-01-31",
+    "d/m/y": "31/01/2026",
+    "m/d/y": "01/31/2026",
+    "h:m": "09:30",
+    "seconds": "1767225600",
+    "milliseconds": "1767225600000",
+}
+"""How a date of each form is written."""
+
+
 def find_form(name: str, cells: Iterable[str]) -> DateForm | None:
     """Find the form in which the cells of a column are dates or times; None if they are not all dates, or if day and month cannot be told apart.
 

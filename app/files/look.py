@@ -111,13 +111,13 @@ def look(
     if not table.header:
         raise click.UsageError(f"{file} is empty.")
     table.check(file)
-    table.check_named(named.label, named.id, named.key, named.time)
     width = len(table.header)
     read = list(islice(table.rows, ROWS_READ))
     rows = [row for row in read if not row.error and len(row.cells) == width]
     if not rows and (other := next((row for row in read if not row.error), None)) is not None:
         what = f"{file}: its header has {width} cells, and its rows have {len(other.cells)}"
         raise click.UsageError(f"{what}. Is the first line no header? Put a line of names there.")
+    table.check_named(named.label, named.id, named.key, named.time)
     if not rows:
         raise click.UsageError(f"{file} has no rows under its header.")
     numbers = [name for name in table.places if table.is_text and read_number(name) is not None]

@@ -842,5 +842,7 @@ def test_a_question_is_written_like_the_files(tmp_path):
     asked = parse_features(("price=1.234,50 €", "day=1.1.2026", "town=NA"), None, task)
     assert asked == {"price": 1234.5, "day": 1767225600.0}
     assert parse_features(("a=1.5", "b=x", "c=true"), None, task_of(tmp_path)) == {"a": 1.5, "b": "x", "c": True}
+    with pytest.raises(click.UsageError, match="'day' holds dates such as 31/01/2026, and '1970' is none"):
+        parse_features(("day=1970",), None, task)
     with pytest.raises(click.UsageError, match="'price' holds numbers, and 'much' is none"):
         parse_features(("price=much",), None, task)
