@@ -21,7 +21,7 @@ COPY agents agents
 COPY app app
 COPY headrace headrace
 RUN python -m venv /opt/headrace \
-    && /opt/headrace/bin/pip install --no-cache-dir --disable-pip-version-check --no-index --find-links wheels ".[redis,mirror,otel]"
+    && /opt/headrace/bin/pip install --no-cache-dir --disable-pip-version-check --no-index --find-links wheels ".[redis,mirror,otel,kernel]"
 
 FROM python:3.11-slim-bookworm@sha256:a36c24f9cbdf4fd0f52d67f0823eeac19c2028c637cecc392d97f980d4fec56b
 RUN useradd --uid 10001 --create-home --home-dir /headrace headrace \

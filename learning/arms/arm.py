@@ -16,7 +16,7 @@ from headrace.learning.prediction import Prediction, number
 from headrace.learning.records.schema import LARGEST
 from headrace.learning.signals import Notice
 from headrace.learning.tags import tagged
-from headrace.learning.task import MEANS, Json, Label, Role, Task, Value, name_of
+from headrace.learning.task import MEANS, Json, Label, Role, Task, Threshold, Value, name_of
 from headrace.learning.waiting.batch import LabelledFeatures
 from headrace.learning.watch import Watch, watchings
 
@@ -227,10 +227,14 @@ class Arm:
         self.errors, self.scores = watches(task, self.role)
 
     @property
-    def fixed_cutoff(self) -> float | None:
-        """The cutoff, if it is the same for all predictions; None where there is none, or where it follows from what was predicted."""
-        is_fixed = isinstance(self.cutoff, Cutoff) and self.cutoff.tally is None
-        return self.cutoff.at if is_fixed else None
+    def threshold(self) -> float | None:
+        """The probability, or the score, from which on true is predicted; None if the arm has none."""
+        return None if self.cutoff is None or isinstance(self.cutoff, LowestCost) else self.cutoff.at
+
+    @property
+    def has_fixed_cutoff(self) -> bool:
+        """Whether what is predicted follows from the probability of true alone, whatever was predicted before."""
+        return self.cutoff is None or (isinstance(self.cutoff, Cutoff) and self.cutoff.tally is None)
 
     @property
     def takes_means(self) -> bool:
@@ -254,7 +258,7 @@ class Arm:
             "model": self.model_name,
             "version": self.version,
             "updates": self.updates,
-            "threshold": None if self.cutoff is None or isinstance(self.cutoff, LowestCost) else self.cutoff.at,
+            "threshold": self.threshold,
             "metrics": self.scoreboard.values(),
         }
 

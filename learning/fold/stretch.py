@@ -112,14 +112,14 @@ def find_arms(parts: LearnerParts) -> Arms | None:
         or champion.rate.left
         or champion.scores
         or champion.sampling is not None
-        or champion.cutoff_moves
+        or not champion.has_fixed_cutoff
     ):
         return None
     baselines: dict[str, Arm] = {}
     for name, arm in arms.items():
         if arm.role == "baseline" and arm.is_brief and type(arm.model) in ANSWERS and not arm.errors and not arm.scores:
             baselines[name] = arm
-        elif name != CHAMPION and (name != LAST_GOOD or arm.errors or arm.scores or arm.cutoff_moves):
+        elif name != CHAMPION and (name != LAST_GOOD or arm.errors or arm.scores or not arm.has_fixed_cutoff):
             return None
     return Arms(champion, linear, baselines, arms.get(LAST_GOOD))
 
@@ -200,7 +200,7 @@ class Stretch:
         self.count = self.folded.done
         if arms.last_good is not None:
             self._ask_last_good(loops, arms.last_good)
-        self.champion = arms.linear.answer(loops, self.folded.raws[: self.count], arms.champion.cutoff)
+        self.champion = arms.linear.answer(loops, self.folded.raws[: self.count], arms.champion.threshold)
         labels = self.labels[: self.count]
         for name, arm in arms.baselines.items():
             self.baselines[name] = ANSWERS[type(arm.model)](arm.model, labels)
@@ -214,7 +214,7 @@ class Stretch:
         if linear is None:
             answers = [arm.predict(self.features[number]) for number in asked]
         else:
-            given = linear.answer(loops, linear.predict(loops, self.rows, asked), arm.cutoff)
+            given = linear.answer(loops, linear.predict(loops, self.rows, asked), arm.threshold)
             answers = [given.prediction(number) for number in range(len(asked))]
         for number, answer in zip(asked, answers, strict=True):
             if answer is not None and not is_finite(answer):

@@ -7,7 +7,6 @@ import numpy as np
 import numpy.typing as npt
 from river import linear_model, optim
 
-from headrace.learning.arms.cutoff import Cutoff
 from headrace.learning.kernel.rows import Rows
 from headrace.learning.models.preparing import Prepared, Scale
 from headrace.learning.prediction import Prediction
@@ -84,13 +83,13 @@ class Linear(NamedTuple):
         )  # fmt: skip
         return raws
 
-    def answer(self, loops: Any, raws: Floats, cutoff: Cutoff | None) -> "Predicted":
+    def answer(self, loops: Any, raws: Floats, cutoff: float | None) -> "Predicted":
         """Say what the model predicts, from the sums of weights and values."""
         if not self.is_logistic:
             return Predicted(raws, raws.tolist(), [None] * len(raws))
         p = np.empty(len(raws))
         loops.find_shares(raws, p)
-        values = p > 1.0 - p if cutoff is None else p >= cutoff.at
+        values = p > 1.0 - p if cutoff is None else p >= cutoff
         shares: list[float] = p.tolist()
         if len(p) and (p.min() == 0.0 or p.max() == 1.0):  # there River's sigmoid gives whole numbers
             shares = [int(share) if share in {0.0, 1.0} else share for share in shares]
