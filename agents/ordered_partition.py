@@ -24,6 +24,9 @@ class Readable(Protocol):
         """Yield the messages of [start, end)."""
         ...
 
+RUN_BYTES = 1_000_000
+"""Messages that are read from the log are taken together up to about this size."""
+
 
 class OrderedPartition(ABC):
     """Takes the messages of one partition in the order of their offsets, each exactly once. Shards and intakes are ordered partitions.
@@ -127,14 +130,16 @@ class OrderedPartition(ABC):
         if self.compares_before_gap:
             await self.compare()
         run: list[KafkaMessage] = []
+        size = 0
         async with aclosing(self._log.read(self.partition, self.position, end)) as messages:
             async for message in messages:
                 if self.status != "live":
                     return
                 run.append(message)
-                if len(run) == self.run_max:
+                size += len(message.value or b"")
+                if len(run) == self.run_max or size > RUN_BYTES:
                     await self._take_new(run)
-                    run = []
+                    run, size = [], 0
         await self._take_new(run)
         if self.status == "live":
             await self.pass_over(end)

@@ -39,7 +39,7 @@ log = structlog.get_logger()
 FOLD: ErrorCode = "fold"
 """The code of a shard that was stopped by an exception that is not a HeadraceError."""
 
-RUN_MAX = 64
+RUN_MAX = 256
 """Messages that are taken together from the log, where they were not delivered."""
 
 OwnedState = Literal["opening", "live", "stopped", "stale"]
