@@ -64,12 +64,13 @@ CHAOS := PYTHONPATH=tests $(BIN)/python tests/crash/chaos.py --rows 200000 --kil
 
 FAULTS := PYTHONPATH=tests $(BIN)/python tests/crash/chaos.py --faults 20
 
-chaos: .venv # about 50 minutes: random kills, ends, pauses and other faults against the uninterrupted fold; choose your own SEED
+chaos: .venv # about an hour: random kills, ends, pauses and other faults against the uninterrupted fold; choose your own SEED
 	$(CHAOS) --workers 2 --model logistic --static --event-time --controls
 	$(CHAOS) --workers 3 --model hoeffding_tree
 	$(CHAOS) --workers 3 --model logistic --wipe --event-time
 	$(CHAOS) --workers 2 --model hoeffding_tree --static --controls
 	$(CHAOS) --workers 2 --anomalies --static --controls
+	$(CHAOS) --workers 2 --packed --rate 60 --static --controls
 	$(FAULTS) --seed $(SEED)
 
 faults: .venv # under an hour: 200 faults over ten seeds, to broker, topics, databases, disk, clocks and network; choose your own SEED

@@ -24,6 +24,7 @@ class Readable(Protocol):
         """Yield the messages of [start, end)."""
         ...
 
+
 RUN_BYTES = 1_000_000
 """Messages that are read from the log are taken together up to about this size."""
 

@@ -5,6 +5,7 @@ ENVIRONMENT = {
     "HEADRACE_GROUP_SECRET": "The secret that all workers of a group share, if `group_secret_file` is left out: 32 bytes or more. An empty "
     "value is an error, even if there is a file.",
     "HEADRACE_INSTANCE": "A name for the worker in the group, as `headrace worker --instance` gives it.",
+    "HEADRACE_KERNEL": "`off`: a worker folds one row after the other, although numba is there. States and effects are the same.",
     "HEADRACE_KEY": "The API key that the command line and `headrace.Client` send.",
     "HEADRACE_KEYS": "The API keys that a worker knows, as in `keys_file`, separated by line ends or `;`.",
     "HEADRACE_NOTIFY_TOKEN": "A secret that is sent to `notify.url` as `Authorization: Bearer TOKEN`.",

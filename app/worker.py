@@ -48,6 +48,7 @@ from headrace.app.views import ROUTES, add_views
 from headrace.app.views.health import announce_ready
 from headrace.app.wiring import Wiring
 from headrace.learning.fold.warm_up import warm_up
+from headrace.learning.kernel import use_kernel
 from headrace.learning.models.onnx import LOOK_AGAIN
 from headrace.tables.enricher import Enricher
 from headrace.tables.kafka.clients import Brokers
@@ -254,6 +255,7 @@ def run_locked(settings: Settings, instance: str | None, ending: Ending) -> NoRe
     log.info("starting", web=settings.address, broker=str(settings.brokers), tasks=sorted(settings.tasks))
     check_descriptors(sum(task.partitions for task in settings.tasks.values()))
     verdicts = try_models(settings)
+    use_kernel(yes=os.environ.get("HEADRACE_KERNEL") != "off")
     warm_up(settings.tasks.values())
     topics = [topic for task in settings.tasks.values() for topic in topics_of(task)]
     described = asyncio.run(prepare(settings.brokers, topics, sources_of(settings.tasks.values())))

@@ -199,6 +199,7 @@ class Worker:
     """
 
     is_forked = False
+    uses_kernel = True
 
     def __init__(self, folder: Path, broker: str, tasks: str, worker: str = "", instance: str | None = None):
         self.folder, self.instance = folder, instance
@@ -244,7 +245,10 @@ class Worker:
 
     def environment(self) -> dict[str, str]:
         """The environment that its commands run in."""
-        return os.environ | {"PYTHONHASHSEED": "0", "PYTHONPATH": self.path, "HEADRACE_CONFIG": str(self.config)}
+        kernel = {} if self.uses_kernel else {"HEADRACE_KERNEL": "off"}
+        return (
+            os.environ | kernel | {"PYTHONHASHSEED": "0", "PYTHONPATH": self.path, "HEADRACE_CONFIG": str(self.config)}
+        )
 
     def run(self, verb: str, *words: str) -> subprocess.CompletedProcess[str]:
         """Run a command of the command line to its end, with the settings of this worker."""

@@ -35,7 +35,7 @@ import fault_run
 import harness
 from controls import Controls
 from drifting_logs import happened
-from rows import rows, timed
+from rows import packed, rows, timed
 
 from headrace.agents.ticker import TICK
 from headrace.app.settings import parse
@@ -103,18 +103,25 @@ WAIT_SECONDS = 20.0
 """How long a question waits for its label: short enough that many expire while workers are killed."""
 
 
-def feed(
-    broker: str, topic: str, count: int, shards: int, seed: int, rate: float, drifts: bool, optional: bool
-) -> None:
-    """Append all rows; runs in a process of its own."""
-    found = rows(count, shards, seed, drifts=drifts, optional=optional)
-    asyncio.run(harness.append(broker, topic, timed(found, seed), rate))
+def feed(broker: str, topic: str, options: argparse.Namespace) -> None:
+    """Append all messages; runs in a process of its own."""
+    asyncio.run(harness.append(broker, topic, messages_of(options), options.rate))
+
+
+def messages_of(options: argparse.Namespace):
+    """The messages that a run appends. With --packed they are fewer than rows, nearly all of which are samples."""
+    samples = 0.97 if options.packed else 0.5
+    found = rows(
+        options.rows, options.shards, options.seed, drifts=options.drifts, optional=options.anomalies, samples=samples
+    )
+    found = timed(found, options.seed)
+    return packed(found, options.seed) if options.packed else found
 
 
 def declare(name: str, options: argparse.Namespace) -> str:
     """Write the task of a run."""
     ordered = 'order = "event_time"\nlateness = "3s"\nlate = "quarantine"\n' if options.event_time else ""
-    head = f'[tasks.{name}]\npartitions = {options.shards}\npredictions = true\nwait = "{WAIT_SECONDS}s"\n{ordered}'
+    head = f'[tasks.{name}]\npartitions = {options.shards}\npredictions = {str(not options.packed).lower()}\nwait = "{WAIT_SECONDS}s"\n{ordered}'
     if options.anomalies:
         return f'{head}kind = "anomaly"\n{ANOMALIES}'
     batches = 'update = { batch = 16, every = "1s" }\n' if options.event_time else ""
@@ -164,16 +171,7 @@ def run(options: argparse.Namespace, broker: str, folder: Path) -> bool:
     controls = Controls(workers, task, models, options.seed) if options.controls else None
     feeder = multiprocessing.get_context("spawn").Process(
         target=feed,
-        args=(
-            broker,
-            task.events,
-            options.rows,
-            options.shards,
-            options.seed,
-            options.rate,
-            options.drifts,
-            options.anomalies,
-        ),
+        args=(broker, task.events, options),
     )
     try:
         for worker in workers:
@@ -195,6 +193,7 @@ def run(options: argparse.Namespace, broker: str, folder: Path) -> bool:
                 if wiped:
                     shutil.rmtree(worker.folder / "data", ignore_errors=True)
                 time.sleep(dice.uniform(0, 1.5))
+                worker.uses_kernel = not worker.uses_kernel
                 worker.start()
                 name += " and its data deleted" * wiped
             at = {shard: told["position"] for shard, told in sorted(furthest(workers, task.name).items())}
@@ -204,8 +203,7 @@ def run(options: argparse.Namespace, broker: str, folder: Path) -> bool:
             controls.stop()
             print(f"controlled: {dict(Counter(controls.sent))}")
         started = time.monotonic()
-        fed = rows(options.rows, options.shards, options.seed, optional=options.anomalies)
-        counts = Counter(shard for shard, _ in fed)
+        counts = Counter(shard for shard, _ in messages_of(options))
 
         found: dict[int, dict] = {}
 
@@ -322,6 +320,11 @@ def main() -> None:
     parser.add_argument("--static", action="store_true", help="static membership")
     parser.add_argument("--wipe", action="store_true", help="delete a worker's data at every third kill")
     parser.add_argument("--event-time", action="store_true", help="fold in event-time order, learn in batches")
+    parser.add_argument(
+        "--packed",
+        action="store_true",
+        help="several rows a message, nearly all of them samples, for the kernel to fold at once",
+    )
     parser.add_argument(
         "--controls", action="store_true", help="roll back, retrain, unlearn, pause and so on, all the while"
     )

@@ -8,11 +8,11 @@ import time
 from river.datasets import synth
 
 
-def rows(count: int, shards: int, seed: int, *, drifts: bool = False, optional: bool = False):
+def rows(count: int, shards: int, seed: int, *, drifts: bool = False, optional: bool = False, samples: float = 0.5):
     """(partition, record) of so many rows: samples, questions, and labels as they may come; every hundredth is hostile.
 
     With `drifts` the world changes meanwhile, as `drifted` says; ids, order and partitions are the same. With `optional` labels are, as for
-    anomalies: of the samples one in two has none, and half of these no id either.
+    anomalies: of the samples one in two has none, and half of these no id either. `samples` is the share of samples.
     """
     stream, dice = synth.SEA(seed=seed, noise=0.1).take(count), random.Random(seed)
     later: list[tuple[int, int, bytes | dict]] = []  # (row at which it comes, partition, record): a heap
@@ -20,6 +20,7 @@ def rows(count: int, shards: int, seed: int, *, drifts: bool = False, optional: 
         while later and later[0][0] <= number:
             yield heapq.heappop(later)[1:]
         shard, fate = number % shards, dice.random()
+        fate = fate * 0.5 / samples if fate < samples else 0.5 + 0.5 * (fate - samples) / (1.0 - samples)
         features, label = drifted(*sample, number / count) if drifts else sample
         question = {"id": str(number), "features": {str(name): value for name, value in features.items()}}
         answer = {"id": str(number), "label": bool(label)}
@@ -51,6 +52,19 @@ def drifted(features: dict, label: bool, part: float) -> tuple[dict, bool]:
     if 0.8 <= part < 0.9:
         return features, True
     return features, label
+
+
+def packed(found, seed: int):
+    """The same records, several of a shard in a message."""
+    dice = random.Random(seed)
+    rows, size = {}, {}
+    for shard, record in found:
+        rows.setdefault(shard, []).append(record)
+        if len(rows[shard]) >= size.setdefault(shard, dice.choice([1, 1, 2, 10, 60])):
+            yield shard, b"\n".join(rows.pop(shard))
+            del size[shard]
+    for shard, left in rows.items():
+        yield shard, b"\n".join(left)
 
 
 class Comparable(dict):

@@ -11,7 +11,7 @@ from river import datasets
 from thorough import some
 
 from headrace.learning import kernel
-from headrace.learning.encoding import digest
+from headrace.learning.encoding import decode, digest, encode
 from headrace.learning.fold import learner as fold
 from headrace.learning.fold.learner import Learner
 from headrace.learning.records.message import Message
@@ -133,12 +133,15 @@ def log(seed, task, count):
 
 
 def both(task, messages, dice, counts):
-    """Fold a log in both ways, and compare them after each poll."""
-    general, many = Learner(task, 0), Learner(task, 0)
+    """Fold a log in both ways, and compare them after each poll; now and then the second is saved, loaded, and goes on in the other way."""
+    general, many, yes = Learner(task, 0), Learner(task, 0), True
     while messages:
         size = dice.choice([1, 3, 20, 100])
         poll = messages[:size]
-        kernel.use_kernel(yes=True)
+        if dice.random() < 0.1:
+            many = Learner(task, 0, decode(encode(many.state)), many._pending, many.supplies)
+            yes = not yes or dice.random() < 0.5
+        kernel.use_kernel(yes=yes)
         at_once = [effect for effects in many.fold_many(poll) for effect in effects]
         done = [message for message in poll if message.offset < many.state.position]
         kernel.use_kernel(yes=False)
