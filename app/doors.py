@@ -8,9 +8,11 @@ import math
 from collections.abc import Iterable
 from functools import partial
 from time import monotonic
+from typing import NamedTuple
 
 import structlog
 from aiohttp import web
+from multidict import CIMultiDictProxy
 
 from headrace.app.caller import CALLER, Caller
 from headrace.app.contract import Contract, Operation
@@ -26,10 +28,24 @@ from headrace.learning.errors import SettingsError
 
 log = structlog.get_logger()
 
+Headers = CIMultiDictProxy[str]
+
 KEY_HEADERS = ("Authorization", "X-API-Key")
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="headrace"'}
 KEYLESS = ""
 """The name under which all requests share one rate if there are no keys."""
+
+
+class Pass(NamedTuple):
+    """What a request needs that is admitted without a wait: its caller, and the bucket to take a token from when it is used, if there is one."""
+
+    caller: Caller
+    bucket: Bucket | None
+
+    def use(self) -> None:
+        """Count the request. `Doors.find_pass` has seen a token in the bucket, and nothing else may run between it and this call."""
+        if self.bucket is not None:
+            self.bucket.take(monotonic())
 
 
 class Doors:
@@ -78,16 +94,34 @@ class Doors:
             return await self._admit_forwarded(request, handler)
         contract = self._contract(request)
         if contract is None or contract.role is not None:
-            key = await self._identify_or_refuse(request) if self._is_guarded else None
+            key = await self._identify_or_refuse(request.headers) if self._is_guarded else None
             self._limit_rate(key)
             if key is not None:
                 authorise(contract, key)
-                request[CALLER] = self._callers[key.name]
-            elif self.proofs is None:
-                request[CALLER] = Caller.of_headers(request.headers)
+            if (caller := self._caller(key, request.headers)) is not None:
+                request[CALLER] = caller
         if contract is not None and contract.takes is not None and not request.content.is_eof():
             await self._read(request)
         return await handler(request)
+
+    def find_pass(self, headers: Headers, contract: Contract) -> Pass | None:
+        """Return a pass for a request that `admit` would admit at once; None if `admit` would refuse it or has to check a proof.
+
+        Nothing is counted yet: whoever gives the request to its view uses the pass, and otherwise `admit` has the request as if it were new.
+        """
+        if PROOF in headers:
+            return None
+        key = None
+        if self._is_guarded:
+            try:
+                key = self._identify(headers)
+                authorise(contract, key)
+            except Problem:
+                return None
+        bucket = self._bucket(key)
+        if bucket is not None and not bucket.has_token(monotonic()):
+            return None
+        return Pass(self._caller(key, headers) or Caller(), bucket)
 
     async def _admit_forwarded(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Admit a question that another worker forwards, with the rights of its caller, and sign the answer, even if it is a refusal.
@@ -139,10 +173,16 @@ class Doors:
         resource = request.match_info.route.resource
         return None if resource is None else self._operations.get((resource.canonical, request.method))
 
-    async def _identify_or_refuse(self, request: web.Request) -> ApiKey:
+    def _caller(self, key: ApiKey | None, headers: Headers) -> Caller | None:
+        """Return the caller with a key. Without keys, return the caller that the headers name; None if only a proof could name it."""
+        if key is not None:
+            return self._callers[key.name]
+        return Caller.of_headers(headers) if self.proofs is None else None
+
+    async def _identify_or_refuse(self, headers: Headers) -> ApiKey:
         """Return the key of a request; raise a Problem 401, when it has its turn, if there is none."""
         try:
-            return self._identify(request)
+            return self._identify(headers)
         except Problem as problem:
             await self._wait_for_turn(problem)
             raise
@@ -165,9 +205,8 @@ class Doors:
             refusal.headers = {**refusal.headers, "Connection": "close"}
         return has_turn
 
-    def _identify(self, request: web.Request) -> ApiKey:
-        """Return the key of a request; a Problem 401 if there is none. The text of the key is never shown nor logged."""
-        headers = request.headers
+    def _identify(self, headers: Headers) -> ApiKey:
+        """Return the key in the headers of a request; a Problem 401 if there is none. The text of the key is never shown nor logged."""
         shown = [*headers.getall("Authorization", ()), *headers.getall("X-API-Key", ())]
         remedy = "Send one key: 'Authorization: Bearer KEY', or 'X-API-Key: KEY'."
         if len(shown) != 1:
@@ -185,17 +224,21 @@ class Doors:
 
     def _limit_rate(self, key: ApiKey | None) -> None:
         """Count a request of a key; a Problem 429 if there are too many."""
+        bucket = self._bucket(key)
+        if bucket is not None and (wait := bucket.take(monotonic())):
+            after = str(math.ceil(wait))
+            detail = f"more than {bucket.rate:g} requests a second."
+            raise Problem(429, "rate", detail, f"Ask again in {after} s, or send batches.", {"Retry-After": after})
+
+    def _bucket(self, key: ApiKey | None) -> Bucket | None:
+        """Return the bucket of a key, which is new at its first request; None if its rate has no limit."""
         name, rate = (KEYLESS, self.rate_limit) if key is None else (key.name, key.rate or self.rate_limit)
         if rate is None:
-            return
-        now = monotonic()
+            return None
         bucket = self._buckets.get(name)
         if bucket is None:
-            bucket = self._buckets[name] = Bucket(rate, now)
-        if wait := bucket.take(now):
-            after = str(math.ceil(wait))
-            detail = f"more than {rate:g} requests a second."
-            raise Problem(429, "rate", detail, f"Ask again in {after} s, or send batches.", {"Retry-After": after})
+            bucket = self._buckets[name] = Bucket(rate, monotonic())
+        return bucket
 
     async def _read(self, request: web.Request) -> None:
         """Wait for the rest of a body, which the request stores."""

@@ -16,8 +16,8 @@ class Bucket:
     >>> bucket = Bucket(rate=2, now=0.0)
     >>> [bucket.take(0.0) for _ in range(3)]
     [0.0, 0.0, 0.5]
-    >>> bucket.take(0.5)
-    0.0
+    >>> bucket.has_token(0.4), bucket.has_token(0.5), bucket.take(0.5)
+    (False, True, 0.0)
     """
 
     def __init__(self, rate: float, now: float):
@@ -27,10 +27,17 @@ class Bucket:
 
     def take(self, now: float) -> float:
         """Take a token and return 0.0; or, if there is none, return the seconds until there is one."""
-        tokens = min(self.size, self._tokens + (now - self._at) * self.rate)
+        tokens = self._fill(now)
         self._at = now
         if tokens < 1.0:
             self._tokens = tokens
             return (1.0 - tokens) / self.rate
         self._tokens = tokens - 1.0
         return 0.0
+
+    def has_token(self, now: float) -> bool:
+        """Say whether `take` would take a token now."""
+        return self._fill(now) >= 1.0
+
+    def _fill(self, now: float) -> float:
+        return min(self.size, self._tokens + (now - self._at) * self.rate)

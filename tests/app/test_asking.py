@@ -57,7 +57,7 @@ def answering(folder, answers):
 def refused(headers):
     """Return the refusal of a worker with keys for a request with these headers."""
     with pytest.raises(Problem) as caught:
-        Doors(KEYS, None, 1.0, ())._identify(make_mocked_request("GET", "/v1/ads", headers=headers))
+        Doors(KEYS, None, 1.0, ())._identify(make_mocked_request("GET", "/v1/ads", headers=headers).headers)
     problem = caught.value
     document = ProblemDocument(problem.status, problem.code, problem.detail, problem.remedy)
     return problem.status, msgspec.to_builtins(document)

@@ -126,7 +126,7 @@ def test_without_a_key_one_waits_too(monkeypatch):
     doors._refusals = Refusals(clock)
     for _ in range(2):
         with pytest.raises(Problem):
-            asyncio.run(doors._identify_or_refuse(make_mocked_request("GET", "/")))
+            asyncio.run(doors._identify_or_refuse(make_mocked_request("GET", "/").headers))
     assert len(clock.slept) == 2
 
 
