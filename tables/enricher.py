@@ -59,7 +59,7 @@ class LookupCounts(msgspec.Struct):
 class Enricher:
     """Adds stored features to rows that lack them.
 
-    `enrich` never raises and never takes longer than its budget. If the store is down, slow or wrong, a feature gets its declared
+    `enrich` never raises and never waits longer than its budget, nor at all for a store that answers at once. If the store is down, slow or wrong, a feature gets its declared
     default, or is left out if it has none, and the failure is counted.
 
     Parameters
@@ -124,13 +124,17 @@ class Enricher:
             if now < self._retry_at:
                 return "failed"
             self._retry_at = now + RETRY_SECONDS  # only one caller tries again; the others get defaults at once
+        budget: asyncio.Timeout | None = None
         try:
-            async with asyncio.timeout(self.budget * math.ceil(len(keys) / KEYS)) as budget:
+            if self.store.is_immediate:
                 entities = await self.store.look_up(keys)
+            else:
+                async with asyncio.timeout(self.budget * math.ceil(len(keys) / KEYS)) as budget:
+                    entities = await self.store.look_up(keys)
             stored: dict[str | None, dict[str, Value]]
             stored = {key: dict(features) for key, features in zip(keys, entities, strict=True)}
         except Exception as error:  # noqa: BLE001 whatever a store does, the answer goes on
-            if not budget.expired():
+            if budget is None or not budget.expired():
                 self._fail(error)
                 return "failed"
             self._slow_in_a_row += 1

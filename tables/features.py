@@ -55,6 +55,9 @@ class FeatureStore(Protocol):
     is_current: bool
     """Whether the store has reached the end that the topic had when this process began to follow it."""
 
+    is_immediate: bool = False
+    """Whether a look-up never waits: its coroutine ends without having given the event loop a turn."""
+
     async def run(self) -> None:
         """Follow the topic until cancelled; try again for ever while the topic or the store cannot be reached."""
         ...
@@ -162,6 +165,8 @@ class EmbeddedStore(Following):
     folder
         The folder of the database. It may be deleted while no worker runs.
     """
+
+    is_immediate = True
 
     def __init__(
         self,

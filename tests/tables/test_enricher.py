@@ -178,3 +178,14 @@ def test_every_wanted_value_is_counted_once_whatever_happened():
     told = msgspec.structs.asdict(enricher.counts)
     assert sum(told[name] for name in ("found", "missing", "failed", "slow", "wrong")) == 9 * len(behaviours)
     assert all(told.values())
+
+
+def test_a_store_that_answers_at_once_is_waited_for_by_nobody():
+    store = Store(u1={"clicks": 3})
+    store.is_immediate = True
+    enricher = Enricher(TASK, store)
+    for does, clicks in ((None, 3), (OSError("away"), 0)):
+        store.does = does
+        with pytest.raises(StopIteration) as ended:  # no event loop runs
+            enricher.enrich([("u1", {})]).send(None)
+        assert ended.value.value[0]["clicks"] == clicks

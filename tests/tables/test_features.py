@@ -332,3 +332,15 @@ def test_a_cancellation_of_a_librarys_own_does_not_end_the_follower(tmp_path):
         assert await store.look_up(["u1"]) == [{"clicks": 3}]
 
     with_store(tmp_path, check, Cancelling())
+
+
+def test_a_look_up_ends_without_a_turn_of_the_event_loop(tmp_path):
+    async def check(store, topic):
+        topic.put(b"u1", value(clicks=3), time=0)
+        await caught_up(store, topic)
+        assert store.is_immediate
+        with pytest.raises(StopIteration) as ended:
+            store.look_up(["u1", "u2"]).send(None)
+        assert ended.value.value == [{"clicks": 3}, {}]
+
+    with_store(tmp_path, check)
