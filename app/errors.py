@@ -108,6 +108,10 @@ class Problem(Exception):
         return response
 
 
+REFUSALS = (Problem, RequestRefused, RecordError)
+"""The refusals that views and the core of answering raise."""
+
+
 def is_worth_logging(record: logging.LogRecord) -> bool:
     """Filter aiohttp's log lines: leave out those about a request that cannot be read.
 
@@ -116,17 +120,28 @@ def is_worth_logging(record: logging.LogRecord) -> bool:
     return not (record.exc_info and isinstance(record.exc_info[1], UNREADABLE))
 
 
+def answer_refusal(refusal: Problem | RequestRefused | RecordError) -> web.Response:
+    """Answer a refusal with a problem document."""
+    if isinstance(refusal, RequestRefused):
+        refusal = Problem.of(refusal)
+    elif isinstance(refusal, RecordError):
+        refusal = Problem(422, refusal.code, refusal.what, refusal.remedy)
+    return refusal.response()
+
+
+def answer_defect(path: str, error: Exception) -> web.Response:
+    """Log an unexpected exception, and answer with a problem document that says nothing about it."""
+    log.error("a request failed", path=path, exc_info=error)
+    return Problem(500, "defect", "the request met a defect of the server.", "Look at the worker's log.").response()
+
+
 @web.middleware
-async def answer_problems(request: web.Request, handler: Handler) -> web.StreamResponse:  # noqa: PLR0911 one return for each kind of error
+async def answer_problems(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Answer every refusal and every failure with a problem document."""
     try:
         return await handler(request)
-    except Problem as problem:
-        return problem.response()
-    except RequestRefused as refused:
-        return Problem.of(refused).response()
-    except RecordError as error:
-        return Problem(422, error.code, error.what, error.remedy).response()
+    except REFUSALS as refusal:
+        return answer_refusal(refusal)
     except web.HTTPRequestEntityTooLarge as error:
         return Problem(413, "too_large", error.text or "the body is too large.", SEND_LESS).response()
     except UNREADABLE as error:
@@ -137,6 +152,5 @@ async def answer_problems(request: web.Request, handler: Handler) -> web.StreamR
         remedy = 'See "Routes" in docs/reference.md.'
         detail = f"{request.method} {request.path}: {error.reason}."
         return Problem(error.status, ROUTING.get(error.status, "no_request"), detail, remedy, allowed).response()
-    except Exception:  # the answer says nothing about the defect
-        log.exception("a request failed", path=request.path)
-        return Problem(500, "defect", "the request met a defect of the server.", "Look at the worker's log.").response()
+    except Exception as error:  # noqa: BLE001 it is logged
+        return answer_defect(request.path, error)

@@ -3,7 +3,8 @@
 import os
 import re
 from collections.abc import Awaitable, Callable
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
+from typing import Self
 
 from aiohttp import web
 
@@ -16,12 +17,30 @@ FORM = re.compile(r"[A-Za-z0-9._:/=+-]{1,128}")
 
 
 class Scope:
-    """A request that is being answered. A task that outlives it, such as a connection to the broker, no longer belongs to it."""
+    """A request that is being answered: as a context manager, it is the request that `current` names.
 
-    __slots__ = ("has_ended", "id")
+    A task that outlives the block, such as a connection to the broker, no longer belongs to the request.
 
-    def __init__(self, request_id: str):
-        self.id, self.has_ended = request_id, False
+    Parameters
+    ----------
+    shown
+        The `X-Request-Id` of the request, if it has one.
+    """
+
+    __slots__ = ("_token", "has_ended", "id")
+
+    def __init__(self, shown: str | None):
+        self.id, self.has_ended = id_of(shown), False
+        self._token: Token[Scope | None] | None = None
+
+    def __enter__(self) -> Self:
+        self._token = _scope.set(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.has_ended = True
+        assert self._token is not None
+        _scope.reset(self._token)
 
 
 _scope: ContextVar[Scope | None] = ContextVar("request", default=None)
@@ -47,11 +66,7 @@ def id_of(shown: str | None) -> str:
 @web.middleware
 async def identify(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Give a request its id, and show it in the answer."""
-    scope = Scope(id_of(request.headers.get(HEADER)))
-    _scope.set(scope)
-    try:
+    with Scope(request.headers.get(HEADER)) as scope:
         response = await handler(request)
-    finally:
-        scope.has_ended = True
     response.headers[HEADER] = scope.id
     return response

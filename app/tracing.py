@@ -5,7 +5,8 @@ Off unless `OTEL_EXPORTER_OTLP_ENDPOINT` or `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`
 
 import asyncio
 import os
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -48,27 +49,33 @@ class OpenTelemetry:
 
     @web.middleware
     async def trace(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Answer a request within a span, which is within the one that the request's `traceparent` names."""
-        from opentelemetry.trace import SpanKind, StatusCode
-
+        """Answer a request within a span."""
         resource = request.match_info.route.resource
         route = "" if resource is None else resource.canonical
-        attributes = {
-            "http.request.method": request.method,
-            "http.route": route,
-            "headrace.request_id": current() or "",
-        }
+        with self.span_of(request.method, route, request.headers) as note_status:
+            response = await handler(request)
+            note_status(response.status)
+            return response
+
+    @contextmanager
+    def span_of(self, method: str, route: str, headers: Mapping[str, str]) -> Iterator[Callable[[int], None]]:
+        """Open the span of a request, within the one that its `traceparent` names, for the block, which calls what it gets with the status."""
+        from opentelemetry.trace import SpanKind, StatusCode
+
+        attributes = {"http.request.method": method, "http.route": route, "headrace.request_id": current() or ""}
         with self._tracer.start_as_current_span(
-            f"{request.method} {route}".strip(),
-            context=self._propagator.extract(request.headers),
+            f"{method} {route}".strip(),
+            context=self._propagator.extract(headers),
             kind=SpanKind.SERVER,
             attributes=attributes,
         ) as span:
-            response = await handler(request)
-            span.set_attribute("http.response.status_code", response.status)
-            if response.status >= FAILED:
-                span.set_status(StatusCode.ERROR)
-            return response
+
+            def note_status(status: int) -> None:
+                span.set_attribute("http.response.status_code", status)
+                if status >= FAILED:
+                    span.set_status(StatusCode.ERROR)
+
+            yield note_status
 
     async def stop(self) -> None:
         """Send the last spans, for a second at most: the collector may be away."""
