@@ -5,6 +5,7 @@ idle. No option changes either, so the classes here replace those of aiohttp and
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from aiohttp import web
@@ -124,16 +125,16 @@ class Connection(RequestHandler):
 
 
 class Server(web.Server):
-    """Makes a `Connection` for each connection that is accepted."""
+    """Makes a `Connection`, or one of another kind, for each connection that is accepted."""
 
-    def __init__(self, plain: web.Server, head_seconds: float):
+    def __init__(self, plain: web.Server, head_seconds: float, make: Callable[..., Connection] = Connection):
         super().__init__(plain.request_handler, request_factory=plain.request_factory)
-        self._head_seconds = head_seconds
+        self._head_seconds, self._make = head_seconds, make
 
     def __call__(self) -> Connection:
         """Make a connection."""
         # app/encodings.py unpacks bodies: aiohttp would accept a gzip body that is cut short.
-        return Connection(
+        return self._make(
             self,
             self._head_seconds,
             loop=self._loop,
@@ -146,14 +147,21 @@ class Server(web.Server):
 
 
 class Runner(web.AppRunner):
-    """Runs an application behind a `Server`."""
+    """Runs an application behind a `Server`.
+
+    Attributes
+    ----------
+    make
+        Makes the connections.
+    """
 
     def __init__(self, app: web.Application, head_seconds: float = HEAD_SECONDS):
         super().__init__(app)
+        self.make: Callable[..., Connection] = Connection
         self._head_seconds = head_seconds
 
     async def _make_server(self) -> web.Server:
-        return Server(await super()._make_server(), self._head_seconds)
+        return Server(await super()._make_server(), self._head_seconds, self.make)
 
 
 class Web(faust_aiohttp.Web):
@@ -161,7 +169,11 @@ class Web(faust_aiohttp.Web):
 
     def __init__(self, app: App, **options: object):
         super().__init__(app, **options)
-        self._runner = Runner(self.web_app)
+        self._runner: Runner = Runner(self.web_app)
+
+    def make_connections(self, make: Callable[..., Connection]) -> None:
+        """Make the connections of clients with another class than `Connection`, or with a function."""
+        self._runner.make = make
 
 
 def problem_of(error: HttpProcessingError) -> Problem:

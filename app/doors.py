@@ -104,6 +104,10 @@ class Doors:
             await self._read(request)
         return await handler(request)
 
+    def contract(self, route: str, method: str) -> Contract:
+        """Return the contract of a method of a route; KeyError if there is none."""
+        return self._operations[route, method]
+
     def find_pass(self, headers: Headers, contract: Contract) -> Pass | None:
         """Return a pass for a request that `admit` would admit at once; None if `admit` would refuse it or has to check a proof.
 
@@ -169,7 +173,7 @@ class Doors:
         return await handler(request)
 
     def _contract(self, request: web.Request) -> Contract | None:
-        """Return the contract of a request's view; None if there is no such route."""
+        """Return the contract of a request's view; None if there is no such route, or no such method."""
         resource = request.match_info.route.resource
         return None if resource is None else self._operations.get((resource.canonical, request.method))
 

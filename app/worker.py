@@ -25,6 +25,7 @@ from headrace.agents.pace import Pace
 from headrace.agents.requests import Requests
 from headrace.agents.source_context import SourceContext
 from headrace.agents.topic_watch import TopicWatch, Trouble
+from headrace.app.connections import Web
 from headrace.app.contract import operations
 from headrace.app.doors import Doors, doors_of
 from headrace.app.ending import FAILED, Ending
@@ -32,6 +33,8 @@ from headrace.app.ending import run as run_until_stopped
 from headrace.app.errors import answer_problems
 from headrace.app.hooks import make_hook
 from headrace.app.jobs import launcher
+from headrace.app.lane.connection import LaneConnection
+from headrace.app.lane.lane import Lane
 from headrace.app.limits import needed_descriptors, open_standard_streams, raise_descriptor_limit
 from headrace.app.locks import check_port, lock_folder
 from headrace.app.logs import set_up_logging
@@ -189,6 +192,9 @@ def wire(settings: Settings, instance: str | None, impure: Collection[str] = fro
         app.closing.append(tracing.stop)
     follow_assignments(app)
     wiring, hook = add_views(app, settings, impure), make_hook(settings)
+    lane = Lane(wiring.serving, doors, settings.worker.body_limit, tracing)
+    assert isinstance(app.web, Web)
+    app.web.make_connections(partial(LaneConnection, lane))
     for served in wiring.serving.tasks.values():
         requests = Requests(served.task, settings.brokers, answering(wiring.serving, served), pace)
         app.background.append(Background(f"requests of {served.task.name}", requests.run, pace=pace))

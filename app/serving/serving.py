@@ -32,6 +32,8 @@ from headrace.tables.kafka.partitioner import partition_of
 LASTING: tuple[ProblemCode, ...] = ("model", "not_finite")
 """Codes of an owner's refusals that every model of the shard would give."""
 
+ASKED = Asked()
+
 WAIT_SECONDS = 2.0
 """How long a question without `wait_s` waits for a position or for a first model."""
 
@@ -74,6 +76,20 @@ class Serving:
             known = ", ".join(sorted(self.tasks))
             what = f"there is no task '{name[:80]}'."
             raise RequestRefused("unknown", "unknown_task", what, f"Tasks here: {known}.") from None
+
+    def is_at_hand(self, served: ServedTask, questions: Sequence[Question]) -> bool:
+        """Say whether `answer` answers these questions, or refuses them, without a wait. RequestRefused if it certainly refuses them."""
+        if served.enricher is not None and not served.enricher.store.is_immediate:
+            return False
+        for question in questions:
+            if question.log is not False and question.log != "async":
+                return False
+            if question.log and question.id is UNSET and question.key is UNSET and served.task.partitions > 1:
+                return False  # its shard depends on the id that it is given
+            model = served.shards.answering(served.partition(question))
+            if model is None or not suffices(model, question, ASKED):
+                return False
+        return True
 
     async def answer(self, served: ServedTask, questions: Sequence[Question], asked: Asked) -> list[Answered]:
         """Answer questions with the models of their shards; RequestRefused for the first question that cannot be answered."""
