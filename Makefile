@@ -9,7 +9,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
 
-.PHONY: demo check format reference quick test test-all chaos faults going-back endings fuzz fuzz-states bench bench-drift kafka lock clean
+.PHONY: demo check format reference quick test test-all chaos faults going-back endings fuzz lane fuzz-states bench bench-drift kafka lock clean
 
 .venv: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Headrace needs Python 3.11 or newer; run: make PYTHON=python3.11 .venv")'
@@ -84,6 +84,9 @@ endings: .venv # a quarter of an hour: SIGTERM in every state that we can think 
 
 fuzz: .venv # 100,000 random requests: no digest may change, and the worker must live; choose your own SEED
 	PYTHONPATH=tests $(BIN)/python tests/crash/random_requests.py --requests 100000 --seed $(SEED)
+
+lane: .venv # 100,000 random requests to the lane and to the ordinary way: the same bytes; choose your own SEED
+	PYTHONPATH=tests $(BIN)/python tests/conformance/random_questions.py --requests 100000 --seed $(SEED)
 
 fuzz-states: .venv # under an hour: ten million encodings, snapshots, manifests and addresses that nobody wrote; choose your own SEED
 	PYTHONPATH=tests $(BIN)/python tests/crash/fuzz_states.py --cases 10000000 --seed $(SEED)

@@ -5,6 +5,7 @@ from typing import Any
 
 from aiohttp import web
 from aiohttp.http import RawRequestMessage
+from aiohttp.streams import EMPTY_PAYLOAD
 
 from headrace.app.connections import Connection
 from headrace.app.lane.hot_routes import HotRoute
@@ -71,7 +72,7 @@ class LaneConnection(Connection):
         if len(self._messages) > 1 or is_paused or self._close or transport is None or transport.is_closing():
             return False
         message, payload = self._messages[0]
-        if not isinstance(message, RawRequestMessage):
+        if not isinstance(message, RawRequestMessage) or payload is EMPTY_PAYLOAD:
             return False
         hot = self._held or self._lane.find_route(message)
         if hot is None:
