@@ -42,8 +42,12 @@ class Pass(NamedTuple):
     caller: Caller
     bucket: Bucket | None
 
+    def is_valid(self) -> bool:
+        """Say whether a request would be admitted with this pass now, as far as its rate is concerned."""
+        return self.bucket is None or self.bucket.has_token(monotonic())
+
     def use(self) -> None:
-        """Count the request. `Doors.find_pass` has seen a token in the bucket, and nothing else may run between it and this call."""
+        """Count a request, for which the pass is valid."""
         if self.bucket is not None:
             self.bucket.take(monotonic())
 
@@ -77,7 +81,7 @@ class Doors:
         proofs: Proofs | None = None,
     ):
         self.keys, self.rate_limit, self.body_seconds, self.proofs = keys, rate_limit, body_seconds, proofs
-        self._is_guarded = len(keys) > 0
+        self.is_guarded = len(keys) > 0
         self._callers = {key.name: Caller(key.name, tuple(role for role in ROLES if role in key.roles)) for key in keys}
         self._rates: dict[str | None, float | None] = {key.name: key.rate for key in keys}
         self._operations = {(operation.path, operation.method.upper()): operation.contract for operation in operations}
@@ -94,7 +98,7 @@ class Doors:
             return await self._admit_forwarded(request, handler)
         contract = self._contract(request)
         if contract is None or contract.role is not None:
-            key = await self._identify_or_refuse(request.headers) if self._is_guarded else None
+            key = await self._identify_or_refuse(request.headers) if self.is_guarded else None
             self._limit_rate(key)
             if key is not None:
                 authorise(contract, key)
@@ -116,16 +120,14 @@ class Doors:
         if PROOF in headers:
             return None
         key = None
-        if self._is_guarded:
+        if self.is_guarded:
             try:
                 key = self._identify(headers)
                 authorise(contract, key)
             except Problem:
                 return None
-        bucket = self._bucket(key)
-        if bucket is not None and not bucket.has_token(monotonic()):
-            return None
-        return Pass(self._caller(key, headers) or Caller(), bucket)
+        found = Pass(self._caller(key, headers) or Caller(), self._bucket(key))
+        return found if found.is_valid() else None
 
     async def _admit_forwarded(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Admit a question that another worker forwards, with the rights of its caller, and sign the answer, even if it is a refusal.
@@ -164,7 +166,7 @@ class Doors:
         key = ApiKey(caller.key or KEYLESS, frozenset(caller.roles), b"", self._rates.get(caller.key))
         if not caller.is_over_kafka:
             self._limit_rate(key)
-        if self._is_guarded:
+        if self.is_guarded:
             authorise(self._contract(request), key)
         await self._read(request)
         if not is_equal(digest_of_body(await request.read()), claims.body):

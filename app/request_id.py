@@ -52,6 +52,11 @@ def current() -> str | None:
     return None if scope is None or scope.has_ended else scope.id
 
 
+def new_id() -> str:
+    """Return a new id: 64 random bits."""
+    return os.urandom(8).hex()
+
+
 def id_of(shown: str | None) -> str:
     """Return the id that a request shows, or a new one if that is missing or not of the form.
 
@@ -60,7 +65,7 @@ def id_of(shown: str | None) -> str:
     >>> id_of("order-7"), len(id_of(None)), id_of("two words") == "two words"
     ('order-7', 16, False)
     """
-    return shown if shown is not None and FORM.fullmatch(shown) else os.urandom(8).hex()
+    return shown if shown is not None and FORM.fullmatch(shown) else new_id()
 
 
 @web.middleware

@@ -163,7 +163,9 @@ class Link:
             if self._rests():
                 return
             await asyncio.sleep(0 if turn < TURNS else 0.001)
-        raise AssertionError("the worker does not come to rest")
+        raise AssertionError(
+            f"the worker does not come to rest: {self.connection._messages}, {self.connection._current_request}"
+        )
 
     def _rests(self) -> bool:
         connection = self.connection
@@ -199,8 +201,7 @@ class Worker:
 
     def __init__(self, folder: Path, patched: pytest.MonkeyPatch, *, has_lane: bool, has_keys: bool, clock: Clock):
         self.patched, self.has_lane, self.clock = patched, has_lane, clock
-        ids = itertools.count()
-        self._os = SimpleNamespace(urandom=lambda size: next(ids).to_bytes(size, "big"))
+        self._new_id = map("{:016x}".format, itertools.count()).__next__
         folder.mkdir(parents=True, exist_ok=True)
         digests = {name: hashlib.sha256(name.encode()).hexdigest() for name in KEYS}
         lines = [f"{name} {role} {digests[name]} {RATE if name == 'slow' else ''}" for name, role in KEYS.items()]
@@ -244,13 +245,13 @@ class Worker:
 
     async def exchange(self, link: Link, *pieces: bytes) -> tuple[bytes, bool]:
         """Send pieces over a connection. Return what was written, and whether the connection was closed."""
-        self.patched.setattr(headrace.app.request_id, "os", self._os)
+        self.patched.setattr(headrace.app.request_id, "new_id", self._new_id)
         await link.send(*pieces)
         return link.take()
 
     async def end(self, link: Link) -> None:
         """End a connection."""
-        self.patched.setattr(headrace.app.request_id, "os", self._os)
+        self.patched.setattr(headrace.app.request_id, "new_id", self._new_id)
         await link.end()
 
     def connect(self) -> Link:

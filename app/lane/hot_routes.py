@@ -20,8 +20,8 @@ class HotRoute(NamedTuple):
 
     Parameters
     ----------
-    route
-        The route as it is declared, with `{task}`.
+    route, path
+        The route as it is declared, with `{task}`, and its path.
     served
         The task.
     contract
@@ -31,6 +31,7 @@ class HotRoute(NamedTuple):
     """
 
     route: str
+    path: str
     served: ServedTask
     contract: Contract
     is_batch: bool
@@ -38,11 +39,12 @@ class HotRoute(NamedTuple):
 
 def hot_routes(tasks: Mapping[str, ServedTask], doors: Doors) -> dict[str, HotRoute]:
     """Return the routes by their paths. Only these very paths are hot: no other spelling, and none with a query."""
-    return {
-        route.replace("{task}", name): HotRoute(route, served, doors.contract(route, "POST"), route == MANY)
+    routes = [
+        HotRoute(route, route.replace("{task}", name), served, doors.contract(route, "POST"), route == MANY)
         for name, served in tasks.items()
         for route in (ONE, MANY)
-    }
+    ]
+    return {hot.path: hot for hot in routes}
 
 
 def is_plain(message: RawRequestMessage) -> bool:

@@ -1,16 +1,16 @@
 """Answers requests for predictions from their bytes, or leaves them to the ordinary way."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import NamedTuple
 
 import msgspec
 from aiohttp import web
 from aiohttp.http import RawRequestMessage
 
-from headrace.app.doors import Doors, Headers, Pass
+from headrace.app.doors import Doors
 from headrace.app.errors import REFUSALS, answer_defect, answer_refusal
 from headrace.app.lane.hot_routes import HotRoute, hot_routes, is_plain
+from headrace.app.lane.known_heads import END, KnownHead, KnownHeads
 from headrace.app.lane.now import run_now
 from headrace.app.lane.response import write_answer, write_refusal
 from headrace.app.request_id import HEADER, Scope
@@ -23,12 +23,7 @@ encode = msgspec.json.Encoder().encode
 BODY_MAX = 65_536
 """The largest body that is waited for, in bytes. The rest of a larger one comes so slowly that the ordinary way takes little in comparison."""
 
-
-class Admitted(NamedTuple):
-    """The questions of a request that is answered in the lane, and its pass."""
-
-    questions: Sequence[Question]
-    passing: Pass
+NO_HEADERS: Mapping[str, str] = {}
 
 
 class Lane:
@@ -53,68 +48,85 @@ class Lane:
     ----------
     answered
         The number of requests answered here.
+    heads
+        The heads that were parsed before.
     """
 
     def __init__(self, serving: Serving, doors: Doors, body_limit: int, tracing: OpenTelemetry | None = None):
         self.serving, self.doors, self.body_limit, self.tracing = serving, doors, body_limit, tracing
         self.answered = 0
+        self.heads = KnownHeads(has_keys=doors.is_guarded)
         self._routes = hot_routes(serving.tasks, doors)
 
-    def find_route(self, message: RawRequestMessage) -> HotRoute | None:
-        """Return the hot route of a parsed head; None if there is none, or if the head is not plain."""
-        found = self._routes.get(message.path)
-        return found if found is not None and is_plain(message) else None
+    def read_head(self, message: RawRequestMessage) -> KnownHead | None:
+        """Return what a parsed head means; None if the route is not hot, the head is not plain, or the doors would not admit the request."""
+        hot = self._routes.get(message.path)
+        if hot is None or not is_plain(message):
+            return None
+        passing = self.doors.find_pass(message.headers, hot.contract)
+        length = int(message.headers.get("Content-Length", 0))
+        if passing is None or length > self.body_limit:
+            return None
+        return KnownHead(hot, passing, length, len(message.raw_headers))
 
-    def may_wait(self, hot: HotRoute, message: RawRequestMessage) -> bool:
-        """Say whether to wait for the rest of a body: it is small, and the doors would not refuse the request before they have read it."""
-        length = message.headers.get("Content-Length", "")
-        return (
-            len(length) <= len(str(BODY_MAX))
-            and int(length or 0) <= min(BODY_MAX, self.body_limit)
-            and self.doors.find_pass(message.headers, hot.contract) is not None
-        )
+    def answer_again(self, data: bytes) -> bytes | None:
+        """Answer bytes that are one whole request with a known head; None for all others."""
+        end = data.find(END) + len(END)
+        known = self.heads.find(data[:end])
+        if known is None or len(data) != end + known.length:
+            return None
+        return self.answer(known, data[end:])
 
-    def answer(self, hot: HotRoute, message: RawRequestMessage, body: bytes) -> bytes | None:
-        """Answer a request, and return the bytes of the response; None, if the request is left to the ordinary way."""
+    def answer(self, known: KnownHead, body: bytes, message: RawRequestMessage | None = None) -> bytes | None:
+        """Answer a request, and return the bytes of the response; None, if the request is left to the ordinary way.
+
+        Parameters
+        ----------
+        known
+            What the head means.
+        body
+            The whole body.
+        message
+            The parsed head; None if it has no header that is different in each request.
+        """
+        hot = known.hot
         try:
-            admitted = self._admit(hot, message.headers, body)
+            questions = self._admit(known, body)
         except Exception:  # noqa: BLE001 the ordinary way meets the same error, and answers it
             return None
-        if admitted is None:
+        if questions is None:
             return None
-        admitted.passing.use()
+        known.passing.use()
         self.answered += 1
-        with Scope(message.headers.get(HEADER)) as scope, self._trace(hot, message) as note_status:
-            response = self._answer(hot, message, admitted)
+        headers = NO_HEADERS if message is None else message.headers
+        with Scope(headers.get(HEADER)) as scope, self._trace(hot, headers) as note_status:
+            response = self._answer(known, questions)
             if isinstance(response, bytes):
                 note_status(200)
                 return write_answer(scope.id, response)
             note_status(response.status)
             return write_refusal(scope.id, response)
 
-    def _admit(self, hot: HotRoute, headers: Headers, body: bytes) -> Admitted | None:
-        """Return what is to be answered here; None, or any exception, if it is not."""
-        passing = self.doors.find_pass(headers, hot.contract)
-        if passing is None or len(body) > self.body_limit:
+    def _admit(self, known: KnownHead, body: bytes) -> Sequence[Question] | None:
+        """Return the questions that are answered here; None, or any exception, if the request is left to the ordinary way."""
+        if not known.passing.is_valid():
             return None
-        questions = read_questions(body) if hot.is_batch else (read_question(body),)
-        if not self.serving.is_at_hand(hot.served, questions):
-            return None
-        return Admitted(questions, passing)
+        questions = read_questions(body) if known.hot.is_batch else (read_question(body),)
+        return questions if self.serving.is_at_hand(known.hot.served, questions) else None
 
-    def _answer(self, hot: HotRoute, message: RawRequestMessage, admitted: Admitted) -> bytes | web.Response:
+    def _answer(self, known: KnownHead, questions: Sequence[Question]) -> bytes | web.Response:
         """Return the body of the answer, or the response with a problem document."""
+        hot = known.hot
         try:
-            asked = Asked(caller=admitted.passing.caller)
-            answers = run_now(self.serving.answer(hot.served, admitted.questions, asked))
+            answers = run_now(self.serving.answer(hot.served, questions, Asked(caller=known.passing.caller)))
             return encode(answers if hot.is_batch else answers[0])
         except REFUSALS as refusal:
             return answer_refusal(refusal)
         except Exception as error:  # noqa: BLE001 it is logged
-            return answer_defect(message.path, error)
+            return answer_defect(hot.path, error)
 
-    def _trace(self, hot: HotRoute, message: RawRequestMessage) -> AbstractContextManager[Callable[[int], object]]:
-        return UNTRACED if self.tracing is None else self.tracing.span_of(message.method, hot.route, message.headers)
+    def _trace(self, hot: HotRoute, headers: Mapping[str, str]) -> AbstractContextManager[Callable[[int], object]]:
+        return UNTRACED if self.tracing is None else self.tracing.span_of("POST", hot.route, headers)
 
 
 def _note_nothing(_status: int) -> None:
