@@ -1,7 +1,6 @@
 """Answers requests for predictions from their bytes, or leaves them to the ordinary way."""
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Mapping, Sequence
 
 import msgspec
 from aiohttp import web
@@ -9,7 +8,7 @@ from aiohttp.http import RawRequestMessage
 
 from headrace.app.doors import Doors
 from headrace.app.errors import REFUSALS, answer_defect, answer_refusal
-from headrace.app.lane.hot_routes import HotRoute, hot_routes, is_plain
+from headrace.app.lane.hot_routes import hot_routes, is_plain
 from headrace.app.lane.known_heads import END, KnownHead, KnownHeads
 from headrace.app.lane.now import run_now
 from headrace.app.lane.response import write_answer, write_refusal
@@ -89,7 +88,6 @@ class Lane:
         message
             The parsed head; None if it has no header that is different in each request.
         """
-        hot = known.hot
         try:
             questions = self._admit(known, body)
         except Exception:  # noqa: BLE001 the ordinary way meets the same error, and answers it
@@ -99,13 +97,14 @@ class Lane:
         known.passing.use()
         self.answered += 1
         headers = NO_HEADERS if message is None else message.headers
-        with Scope(headers.get(HEADER)) as scope, self._trace(hot, headers) as note_status:
-            response = self._answer(known, questions)
-            if isinstance(response, bytes):
-                note_status(200)
-                return write_answer(scope.id, response)
-            note_status(response.status)
-            return write_refusal(scope.id, response)
+        with Scope(headers.get(HEADER)) as scope:
+            if self.tracing is None:
+                response = self._answer(known, questions)
+            else:
+                with self.tracing.span_of("POST", known.hot.route, headers) as note_status:
+                    response = self._answer(known, questions)
+                    note_status(200 if isinstance(response, bytes) else response.status)
+        return write_answer(scope.id, response) if isinstance(response, bytes) else write_refusal(scope.id, response)
 
     def _admit(self, known: KnownHead, body: bytes) -> Sequence[Question] | None:
         """Return the questions that are answered here; None, or any exception, if the request is left to the ordinary way."""
@@ -124,13 +123,3 @@ class Lane:
             return answer_refusal(refusal)
         except Exception as error:  # noqa: BLE001 it is logged
             return answer_defect(hot.path, error)
-
-    def _trace(self, hot: HotRoute, headers: Mapping[str, str]) -> AbstractContextManager[Callable[[int], object]]:
-        return UNTRACED if self.tracing is None else self.tracing.span_of("POST", hot.route, headers)
-
-
-def _note_nothing(_status: int) -> None:
-    """Take the status of a request that has no span."""
-
-
-UNTRACED = nullcontext(_note_nothing)

@@ -101,5 +101,5 @@ def explain(body: bytes, error: Exception, *, many: bool = False) -> RequestRefu
 
 def _count_keys(question: Question) -> int:
     """Count the keys that a body without duplicate keys has for this question."""
-    optional = (question.id, question.key, question.min_position, question.wait_s)
-    return 1 + len(question.features) + sum(part is not UNSET for part in optional) + (question.log is not False)
+    count = 1 + len(question.features) + (question.id is not UNSET) + (question.key is not UNSET)
+    return count + (question.min_position is not UNSET) + (question.wait_s is not UNSET) + (question.log is not False)

@@ -93,7 +93,8 @@ class ServedTask:
     def remember(self, answers: Sequence[Answered]) -> None:
         """Keep the last answers, each with the time of now in seconds since the epoch."""
         now = time.time()
-        self.last_answers.extend([(now, answer) for answer in answers[-ANSWERS_KEPT:]])
+        for answer in answers if len(answers) <= ANSWERS_KEPT else answers[-ANSWERS_KEPT:]:
+            self.last_answers.append((now, answer))
 
     def partition(self, question: Question) -> int:
         """Return the shard of a question: that of its key, or without a key a shard with a model on this worker, if there is one.
@@ -135,12 +136,12 @@ class ServedTask:
         except BaseException as error:
             raise self._failed(arm, error) from error
 
-    async def enrich(self, questions: Sequence[Question]) -> None:
+    @staticmethod
+    async def enrich(questions: Sequence[Question], enricher: Enricher) -> None:
         """Add the stored features that questions lack, with one look-up for all."""
-        if self.enricher is not None:
-            rows = [(None if question.key is UNSET else question.key, question.features) for question in questions]
-            for question, features in zip(questions, await self.enricher.enrich(rows), strict=True):
-                question.features = features
+        rows = [(None if question.key is UNSET else question.key, question.features) for question in questions]
+        for question, features in zip(questions, await enricher.enrich(rows), strict=True):
+            question.features = features
 
     def _failed(self, arm: Arm, error: BaseException) -> RequestRefused:
         """Make the refusal of a question for which the model has raised an error; log the whole error, at most once a minute."""

@@ -95,7 +95,8 @@ class Serving:
         """Answer questions with the models of their shards; RequestRefused for the first question that cannot be answered."""
         started, telemetry = perf_counter(), served.telemetry
         try:
-            await served.enrich(questions)
+            if served.enricher is not None:
+                await served.enrich(questions, served.enricher)
             if not any([question.log for question in questions]):  # noqa: C419 a generator takes twice as long for one question
                 answers = await self._answer(served, questions, asked)
             else:
@@ -209,11 +210,12 @@ def answer_from(served: ServedTask, model: Model, question: Question) -> dict[st
     learner.reader.schema.check(question.features)
     arms = learner.state.arms
     name = learner.state.traffic.choose(shard_key(question)) if learner.state.traffic.shares else CHAMPION
-    if not all(served.stays(arms[one]) for one in (name, CHAMPION) if one in arms):
+    other = None if name == CHAMPION else arms.get(name)
+    if not served.stays(arms[CHAMPION]) or (other is not None and not served.stays(other)):
         served_copy = served.copies[model.partition]
         learner = served_copy.of(learner, 0 if question.min_position is UNSET else question.min_position)
         arms, lag = learner.state.arms, served_copy.age
-    prediction = None if name == CHAMPION else _ask_other(served, arms.get(name), question)
+    prediction = None if other is None else _ask_other(served, arms[name], question)
     if prediction is None:
         name, prediction = CHAMPION, served.predict(arms[CHAMPION], question)
     if prediction is not None and not is_finite(prediction):
@@ -237,10 +239,10 @@ def answer_from(served: ServedTask, model: Model, question: Question) -> dict[st
     }
 
 
-def _ask_other(served: ServedTask, arm: Arm | None, question: Question) -> Prediction | None:
-    """Predict with an arm that has some of the traffic; None where the champion has to answer for it, since it is not there, is cold or fails."""
+def _ask_other(served: ServedTask, arm: Arm, question: Question) -> Prediction | None:
+    """Predict with an arm that has some of the traffic; None where the champion has to answer for it, since it is cold or fails."""
     try:
-        prediction = None if arm is None else served.predict(arm, question)
+        prediction = served.predict(arm, question)
     except RequestRefused:  # its model has failed, which is in the log
         return None
     return prediction if prediction is not None and is_finite(prediction) else None
