@@ -171,10 +171,10 @@ class Link:
         connection = self.connection
         if self.transport.is_shut or getattr(connection, "_held", None) is not None:
             return True
-        if (
-            getattr(connection._body, "_waiter", None) is not None
-        ):  # a view waits for the body, or aiohttp to leave it out
-            return True
+        request = connection._current_request
+        bodies = [connection._body, *([] if request is None else [request._payload])]
+        if any(getattr(body, "_waiter", None) is not None for body in bodies):
+            return True  # a view waits for the body, or aiohttp to leave it out
         waiter = connection._waiter
         return waiter is not None and not waiter.done() and not connection._messages
 

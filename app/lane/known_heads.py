@@ -8,6 +8,7 @@ from aiohttp.http import RawRequestMessage
 from headrace.app.doors import Pass
 from headrace.app.lane.hot_routes import HotRoute
 from headrace.app.request_id import HEADER
+from headrace.app.serving.question import Asked
 
 HEADS_MAX = 2_048
 """The number of heads that are remembered. They differ by client and by the length of the body."""
@@ -30,6 +31,8 @@ class KnownHead(NamedTuple):
         The route.
     passing
         The pass of the key that the head shows. Its bucket is asked for each request.
+    asked
+        How questions with this head are asked.
     length
         The length of the body.
     lines
@@ -38,6 +41,7 @@ class KnownHead(NamedTuple):
 
     hot: HotRoute
     passing: Pass
+    asked: Asked
     length: int
     lines: int
 

@@ -6,15 +6,15 @@ import msgspec
 from aiohttp import web
 from aiohttp.http import RawRequestMessage
 
+from headrace.agents.shards import Model
 from headrace.app.doors import Doors
 from headrace.app.errors import REFUSALS, answer_defect, answer_refusal
 from headrace.app.lane.hot_routes import hot_routes, is_plain
 from headrace.app.lane.known_heads import END, KnownHead, KnownHeads
-from headrace.app.lane.now import run_now
 from headrace.app.lane.response import write_answer, write_refusal
 from headrace.app.request_id import HEADER, Scope
 from headrace.app.serving.question import Asked, Question, read_question, read_questions
-from headrace.app.serving.serving import Serving
+from headrace.app.serving.serving import Serving, models_at_hand
 from headrace.app.tracing import OpenTelemetry
 
 encode = msgspec.json.Encoder().encode
@@ -66,7 +66,7 @@ class Lane:
         length = int(message.headers.get("Content-Length", 0))
         if passing is None or length > self.body_limit:
             return None
-        return KnownHead(hot, passing, length, len(message.raw_headers))
+        return KnownHead(hot, passing, Asked(caller=passing.caller), length, len(message.raw_headers))
 
     def answer_again(self, data: bytes) -> bytes | None:
         """Answer bytes that are one whole request with a known head; None for all others."""
@@ -88,36 +88,33 @@ class Lane:
         message
             The parsed head; None if it has no header that is different in each request.
         """
+        served, passing = known.hot.served, known.passing
+        if not passing.is_valid():
+            return None
         try:
-            questions = self._admit(known, body)
+            questions = read_questions(body) if known.hot.is_batch else (read_question(body),)
         except Exception:  # noqa: BLE001 the ordinary way meets the same error, and answers it
             return None
-        if questions is None:
+        models = models_at_hand(served, questions, known.asked)
+        if models is None:
             return None
-        known.passing.use()
+        passing.use()
         self.answered += 1
         headers = NO_HEADERS if message is None else message.headers
         with Scope(headers.get(HEADER)) as scope:
             if self.tracing is None:
-                response = self._answer(known, questions)
+                response = self._answer(known, questions, models)
             else:
                 with self.tracing.span_of("POST", known.hot.route, headers) as note_status:
-                    response = self._answer(known, questions)
-                    note_status(200 if isinstance(response, bytes) else response.status)
+                    response = self._answer(known, questions, models)
+                    note_status(response.status if isinstance(response, web.Response) else 200)
         return write_answer(scope.id, response) if isinstance(response, bytes) else write_refusal(scope.id, response)
 
-    def _admit(self, known: KnownHead, body: bytes) -> Sequence[Question] | None:
-        """Return the questions that are answered here; None, or any exception, if the request is left to the ordinary way."""
-        if not known.passing.is_valid():
-            return None
-        questions = read_questions(body) if known.hot.is_batch else (read_question(body),)
-        return questions if self.serving.is_at_hand(known.hot.served, questions) else None
-
-    def _answer(self, known: KnownHead, questions: Sequence[Question]) -> bytes | web.Response:
+    def _answer(self, known: KnownHead, questions: Sequence[Question], models: Sequence[Model]) -> bytes | web.Response:
         """Return the body of the answer, or the response with a problem document."""
         hot = known.hot
         try:
-            answers = run_now(self.serving.answer(hot.served, questions, Asked(caller=known.passing.caller)))
+            answers = self.serving.answer_now(hot.served, questions, models, known.asked)
             return encode(answers if hot.is_batch else answers[0])
         except REFUSALS as refusal:
             return answer_refusal(refusal)

@@ -90,8 +90,10 @@ class ServedTask:
         """Whether the model of an arm stays as it is when it is asked. That of another definition was not tried when the worker started."""
         return ":" not in arm.model_name or (self.is_pure and arm.made_of == self.task.model)
 
-    def remember(self, answers: Sequence[Answered]) -> None:
-        """Keep the last answers, each with the time of now in seconds since the epoch."""
+    def note(self, answers: Sequence[Answered], seconds: float) -> None:
+        """Count the answers to a request and the time that they took, and keep the last ones with the time of now in seconds since the epoch."""
+        self.telemetry.predictions += len(answers)
+        self.telemetry.inference_seconds.observe(seconds)
         now = time.time()
         for answer in answers if len(answers) <= ANSWERS_KEPT else answers[-ANSWERS_KEPT:]:
             self.last_answers.append((now, answer))

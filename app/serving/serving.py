@@ -15,6 +15,7 @@ from headrace.agents.shards import Model
 from headrace.app.peers import Peers
 from headrace.app.problems import ProblemCode
 from headrace.app.serving.logged import QuestionId, refuse_large
+from headrace.app.serving.now import run_now
 from headrace.app.serving.owners import Owners
 from headrace.app.serving.question import Asked, Question, shard_key
 from headrace.app.serving.refused import RequestRefused
@@ -31,8 +32,6 @@ from headrace.tables.kafka.partitioner import partition_of
 
 LASTING: tuple[ProblemCode, ...] = ("model", "not_finite")
 """Codes of an owner's refusals that every model of the shard would give."""
-
-ASKED = Asked()
 
 WAIT_SECONDS = 2.0
 """How long a question without `wait_s` waits for a position or for a first model."""
@@ -77,23 +76,28 @@ class Serving:
             what = f"there is no task '{name[:80]}'."
             raise RequestRefused("unknown", "unknown_task", what, f"Tasks here: {known}.") from None
 
-    def is_at_hand(self, served: ServedTask, questions: Sequence[Question]) -> bool:
-        """Say whether `answer` answers these questions, or refuses them, without a wait. RequestRefused if it certainly refuses them."""
-        if served.enricher is not None and not served.enricher.store.is_immediate:
-            return False
-        for question in questions:
-            if question.log is not False and question.log != "async":
-                return False
-            if question.log and question.id is UNSET and question.key is UNSET and served.task.partitions > 1:
-                return False  # its shard depends on the id that it is given
-            model = served.shards.answering(served.partition(question))
-            if model is None or not suffices(model, question, ASKED):
-                return False
-        return True
+    def answer_now(
+        self, served: ServedTask, questions: Sequence[Question], models: Sequence[Model], asked: Asked
+    ) -> Sequence[Answered]:
+        """Answer questions as `answer` does, at once, with the models that `models_at_hand` has just returned for them."""
+        if served.enricher is not None or any([question.log for question in questions]):  # noqa: C419 as below
+            return run_now(self.answer(served, questions, asked))
+        started, size = perf_counter(), SizeLimit(ANSWERS_MAX)
+        answers: list[Answered] = []
+        try:
+            for question, model in zip(questions, models, strict=True):
+                if question.id is UNSET:
+                    question.id = next(self._ids)
+                answers.append(size.take(answer_from(served, model, question)))
+        except HeadraceError as error:
+            served.telemetry.refused[error.code] += len(questions)
+            raise
+        served.note(answers, perf_counter() - started)
+        return answers
 
     async def answer(self, served: ServedTask, questions: Sequence[Question], asked: Asked) -> list[Answered]:
         """Answer questions with the models of their shards; RequestRefused for the first question that cannot be answered."""
-        started, telemetry = perf_counter(), served.telemetry
+        started = perf_counter()
         try:
             if served.enricher is not None:
                 await served.enrich(questions, served.enricher)
@@ -104,11 +108,9 @@ class Serving:
                     answers = await self._answer(served, questions, asked)
                     await self._log(served, questions, answers)
         except HeadraceError as error:
-            telemetry.refused[error.code] += len(questions)
+            served.telemetry.refused[error.code] += len(questions)
             raise
-        telemetry.predictions += len(questions)
-        served.remember(answers)
-        telemetry.inference_seconds.observe(perf_counter() - started)
+        served.note(answers, perf_counter() - started)
         return answers
 
     async def stop(self) -> None:
@@ -194,6 +196,27 @@ class Serving:
             for (question_id, answer), at in zip(durable, await self.appender.append(task, rows), strict=True):
                 answer["logged"] = at
                 under_way.sent(question_id, at.offset)
+
+
+def models_at_hand(served: ServedTask, questions: Sequence[Question], asked: Asked) -> list[Model] | None:
+    """Return the model that answers each question; None if one has to wait for a model, a store or the broker, or surely is refused."""
+    if served.enricher is not None and not served.enricher.store.is_immediate:
+        return None
+    models: list[Model] = []
+    for question in questions:
+        if question.log is not False and question.log != "async":
+            return None
+        if served.task.partitions == 1:
+            partition = 0
+        elif question.min_position is not UNSET or (question.log and question.id is UNSET and question.key is UNSET):
+            return None  # its shard depends on the id that it is given, or it has none
+        else:
+            partition = served.partition(question)
+        model = served.shards.answering(partition)
+        if model is None or not suffices(model, question, asked):
+            return None
+        models.append(model)
+    return models
 
 
 def suffices(model: Model, question: Question, asked: Asked) -> bool:

@@ -39,9 +39,9 @@ def test_another_answer_is_noticed(tmp_path, monkeypatch, name, wrong):
 def test_what_is_counted_twice_is_noticed(tmp_path, monkeypatch):
     answer = module.Lane._answer
 
-    def count(self, known, questions):
+    def count(self, known, questions, models):
         known.hot.served.telemetry.predictions += 1
-        return answer(self, known, questions)
+        return answer(self, known, questions, models)
 
     monkeypatch.setattr(module.Lane, "_answer", count)
     with pytest.raises(AssertionError):
