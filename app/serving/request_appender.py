@@ -1,11 +1,13 @@
 """Appends the records of requests to event logs: samples, labels, and answered questions."""
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
-from functools import partial
+from typing import NamedTuple
 
 import structlog
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+from aiokafka.structs import RecordMetadata
 
 from headrace.app.answers import At
 from headrace.app.serving.refused import RequestRefused
@@ -22,6 +24,15 @@ APPEND_SECONDS = 15.0
 
 UNDER_WAY_MAX = 10_000
 """The largest number of unacknowledged questions for which no request waits; more are refused."""
+
+
+class Later(NamedTuple):
+    """A record for which no request waits: its task and key, and who is told its offset, or None if it was not appended."""
+
+    task: Task
+    key: str | None
+    record: bytes
+    sent: Callable[[int | None], None]
 
 
 class RequestAppender:
@@ -43,7 +54,9 @@ class RequestAppender:
         self.failed = 0
         self.refused = 0
         self._producer = LastingProducer(brokers)
-        self._under_way: set[asyncio.Task[list[At]]] = set()
+        self._later: list[Later] = []
+        self._unacknowledged = 0
+        self._under_way: set[asyncio.Task[None]] = set()
 
     async def append(self, task: Task, rows: list[tuple[str | None, bytes]]) -> list[At]:
         """Append (key, record) rows in order, wait for the broker's acknowledgement, and return partition and offset of each.
@@ -77,35 +90,79 @@ class RequestAppender:
 
         `sent` is called with the offset of the record, or with None if it was not appended.
         """
-        if len(self._under_way) >= UNDER_WAY_MAX:
+        if self._unacknowledged >= UNDER_WAY_MAX:
             self.refused += 1
             sent(None)
             return False
-        sending = asyncio.create_task(self._append(task, [(key, record)]))
-        self._under_way.add(sending)
-        sending.add_done_callback(partial(self._note_end, task, sent))
+        self._unacknowledged += 1
+        self._later.append(Later(task, key, record, sent))
+        if len(self._later) == 1:  # those of one turn of the event loop are sent together
+            asyncio.get_running_loop().call_soon(self._begin)
         return True
 
     async def stop(self) -> None:
         """Wait a limited time for records under way, cancel the rest, and close the connection to the broker."""
+        self._begin()
         if self._under_way:
             _, late = await asyncio.wait(self._under_way, timeout=APPEND_SECONDS)
             for sending in late:
                 sending.cancel()
         await self._producer.stop()
 
-    def _note_end(self, task: Task, sent: Callable[[int | None], None], sending: asyncio.Task[list[At]]) -> None:
-        """Count the result of an append for which no request waits, and log its error, which nobody else would see."""
-        self._under_way.discard(sending)
-        error = asyncio.CancelledError() if sending.cancelled() else sending.exception()
-        if error is None:
+    def _begin(self) -> None:
+        """Begin to send the records for which no request waits."""
+        if self._later:
+            rows, self._later = self._later, []
+            sending = asyncio.create_task(self._append_later(rows))
+            self._under_way.add(sending)
+            sending.add_done_callback(self._under_way.discard)
+
+    async def _append_later(self, rows: list[Later]) -> None:
+        """Append records, and note for each what became of it. A record that the broker does not take is in no other's way."""
+        unsent, pending = deque(rows), dict[asyncio.Future[RecordMetadata], Later]()
+
+        def note(sending: asyncio.Future[RecordMetadata]) -> None:
+            row = pending.pop(sending, None)
+            if row is not None:
+                error = asyncio.CancelledError() if sending.cancelled() else sending.exception()
+                self._note_end(row, error or sending.result().offset)
+                if isinstance(error, KafkaError):
+                    self._producer.replace(producer)
+
+        try:
+            producer = await self._producer.get()
+            while unsent:
+                row = unsent[0]
+                partition = None if row.key is None else partition_of(row.key, row.task.partitions)
+                key = None if row.key is None else row.key.encode()
+                try:
+                    sending = await producer.send(row.task.events, row.record, key=key, partition=partition)
+                except KafkaError as error:
+                    self._note_end(unsent.popleft(), error)
+                    continue
+                pending[sending] = unsent.popleft()
+                sending.add_done_callback(note)
+            if pending:
+                await asyncio.wait(list(pending))
+        except BaseException as error:
+            left = [*pending.values(), *unsent]
+            pending.clear()
+            for row in left:
+                self._note_end(row, error)
+            if isinstance(error, asyncio.CancelledError):
+                raise
+
+    def _note_end(self, row: Later, end: int | BaseException) -> None:
+        """Count a record for which no request waits, by its offset or its error. Log the error, which nobody else would see."""
+        self._unacknowledged -= 1
+        if isinstance(end, int):
             self.appended += 1
-            sent(sending.result()[0].offset)
+            row.sent(end)
             return
         self.failed += 1
-        sent(None)
-        defect = None if isinstance(error, KafkaError | OSError | asyncio.CancelledError) else error
-        log.warning("a question was not logged", task=task.name, error=plain_error(error), exc_info=defect)
+        row.sent(None)
+        defect = None if isinstance(end, KafkaError | OSError | asyncio.CancelledError) else end
+        log.warning("a question was not logged", task=row.task.name, error=plain_error(end), exc_info=defect)
 
     async def _append(self, task: Task, rows: list[tuple[str | None, bytes]]) -> list[At]:
         placed: list[tuple[int | None, bytes | None, bytes]] = [

@@ -11,5 +11,7 @@ def partition_of(key: str | bytes, partitions: int) -> int:
     >>> partition_of("user-1", 4)
     0
     """
+    if partitions == 1:
+        return 0
     encoded = key.encode() if isinstance(key, str) else key
     return int((murmur2(encoded) & 0x7FFFFFFF) % partitions)

@@ -108,7 +108,7 @@ def test_whatever_ends_an_append_that_nobody_waits_for_is_counted_and_its_id_is_
         async def fail(*_):
             raise error
 
-        monkeypatch.setattr(appender, "_append", fail)
+        monkeypatch.setattr(appender._producer, "get", fail)
         assert appender.append_later(TASK, "k", b"{}", offsets.append)
         await settle()
         return appender
@@ -131,3 +131,30 @@ def test_what_the_broker_has_not_acknowledged_at_the_end_is_counted_as_failed(pr
 
     assert asyncio.run(check()).failed == 1
     assert offsets == [None]
+
+
+def test_a_record_that_is_too_large_is_in_no_others_way(producers, monkeypatch):
+    offsets = {}
+
+    async def check():
+        appender = RequestAppender("127.0.0.1:1")
+        producer = await appender._producer.get()
+        send = producer.send
+
+        async def refuse_large(topic, value, **where):
+            if len(value) > 10:
+                raise MessageSizeTooLargeError
+            return await send(topic, value, **where)
+
+        monkeypatch.setattr(producer, "send", refuse_large)
+        for name, record in (("a", b"{}"), ("b", b"large" * 9), ("c", b"{}")):
+            appender.append_later(TASK, "k", record, partial(offsets.__setitem__, name))
+        await settle()
+        for sent in producers[0].sent:
+            sent.set_result(AT)
+        await settle()
+        return appender, len(producers)
+
+    appender, count = asyncio.run(check())
+    assert (appender.appended, appender.failed, count) == (2, 1, 1)
+    assert offsets == {"a": 7, "b": None, "c": 7}
