@@ -1,6 +1,6 @@
 """A bare aiohttp server with the same model and the same answer: what a prediction costs without Headrace.
 
-Started by `prediction.py`; its only argument is the port.
+Started by `prediction.py`; its only argument is the port. `raw_server.py` gives the same answer.
 """
 
 import sys
@@ -24,10 +24,10 @@ class Question(msgspec.Struct):
 decode = msgspec.json.Decoder(Question).decode
 
 
-async def predict(request: web.Request) -> web.Response:
+def answer(body: bytes) -> bytes:
     """Answer one question."""
-    probabilities = MODEL.predict_proba_one(decode(await request.read()).features)
-    answer = {
+    probabilities = MODEL.predict_proba_one(decode(body).features)
+    told = {
         "id": "1",
         "prediction": probabilities[True] > 0.5,
         "probabilities": {"false": probabilities[False], "true": probabilities[True]},
@@ -36,7 +36,12 @@ async def predict(request: web.Request) -> web.Response:
         "position": 1250,
         "staleness_s": 0.0,
     }
-    return web.Response(body=msgspec.json.encode(answer), content_type="application/json")
+    return msgspec.json.encode(told)
+
+
+async def predict(request: web.Request) -> web.Response:
+    """Answer one question."""
+    return web.Response(body=answer(await request.read()), content_type="application/json")
 
 
 async def ready(_request: web.Request) -> web.Response:
