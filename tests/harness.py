@@ -39,6 +39,9 @@ from headrace.tables.kafka.topics import prepare, topics_of
 
 ROOT = Path(__file__).resolve().parent.parent
 
+ORDINARY_WAY = ("Content-Encoding", "identity")
+"""A header that says nothing and leads a question past the lane: the lane leaves bodies with an encoding to the ordinary way."""
+
 HTTP = httpx.Client(trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
 """Asks workers for what `Client` does not offer. It keeps no connection: workers are killed and started again."""
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import http.client
+import itertools
 import json
 import socket
 import ssl
@@ -102,8 +103,8 @@ ROUTES = [
 
 @pytest.mark.parametrize(("method", "path", "body", "role", "status"), ROUTES)
 def test_each_route_opens_to_its_role_and_to_admin_and_to_no_other(worker, method, path, body, role, status):
-    for key in ("predict", "feedback", "admin"):
-        answered, _, answer = ask(worker, method, path, body, bearer(key))
+    for key, way in itertools.product(("predict", "feedback", "admin"), ([], [harness.ORDINARY_WAY])):
+        answered, _, answer = ask(worker, method, path, body, bearer(key) + way)
         if key in (role, "admin"):
             assert answered == status
         else:
@@ -209,13 +210,18 @@ RAW = {
 }
 
 
+@pytest.mark.parametrize("after", [b"", b"a question"])
 @pytest.mark.parametrize("name", RAW)
-def test_what_is_no_proper_request_is_refused_and_the_worker_lives(worker, name):
+def test_what_is_no_proper_request_is_refused_and_the_worker_lives(worker, name, after):
     with (
         socket.create_connection(("127.0.0.1", worker.port), timeout=20) as plain,
         worker.context.wrap_socket(plain, server_hostname="127.0.0.1") as sock,
     ):
-        sock.sendall(f"POST /v1/{TASK}/predict HTTP/1.1\r\nHost: 127.0.0.1\r\n".encode() + RAW[name])
+        line = f"POST /v1/{TASK}/predict HTTP/1.1\r\nHost: 127.0.0.1\r\n".encode()
+        if after:
+            sock.sendall(line + b"X-API-Key: for-predict\r\nContent-Length: 22\r\n\r\n" + b'{"features": {"x": 1}}')
+            assert b" 200 " in sock.recv(65536)
+        sock.sendall(line + RAW[name])
         first = sock.recv(65536)
     assert first[:7] == b"HTTP/1."
     assert 400 <= int(first[9:12]) < 500, first
@@ -289,7 +295,8 @@ def test_a_slow_body_does_not_hold_up_others(worker):
 
 
 def test_a_key_that_asks_too_often_is_told_when_to_ask_again(worker):
-    answers = [ask(worker, "POST", f"/v1/{TASK}/predict", QUESTION, bearer("slow")) for _ in range(30)]
+    ways = itertools.cycle(([], [harness.ORDINARY_WAY]))  # which share the rate
+    answers = [ask(worker, "POST", f"/v1/{TASK}/predict", QUESTION, bearer("slow") + next(ways)) for _ in range(30)]
     refused = [(headers, problem) for status, headers, problem in answers if status == 429]
     assert answers[0][0] == 200
     assert refused

@@ -108,12 +108,13 @@ def requests():
     return hostile
 
 
-def test_hundreds_of_hostile_requests_are_refused_with_a_reason_and_change_nothing(worker, client):
+@pytest.mark.parametrize("way", [{}, dict([harness.ORDINARY_WAY])], ids=["lane", "ordinary"])
+def test_hundreds_of_hostile_requests_are_refused_with_a_reason_and_change_nothing(worker, client, way):
     (before,) = client.status(TASK).shards
     table = requests()
     assert len(table) >= 200
     for name, method, path, body, headers in table:
-        status, kind, content = ask(worker, method, path, body, headers)
+        status, kind, content = ask(worker, method, path, body, way | headers)
         shown = (name, method, path[:80], (body or b"")[:80], status, content[:200])
         assert 400 <= status < 500, shown
         if name == "header":

@@ -65,11 +65,12 @@ def worker(start):
     return start(TOML)
 
 
-def schemathesis(worker, folder, document, examples, phases="coverage,fuzzing"):
+def schemathesis(worker, folder, document, examples, phases="coverage,fuzzing", headers=()):
     """Its exit status and what it says of the worker, judged by a document."""
     (folder / "openapi.json").write_text(json.dumps(document))
     (folder / "schemathesis.toml").write_text(CONFIG)
     command = [*ST, "openapi.json", "--url", worker.address, "-H", f"Authorization: Bearer {SECRET}", "--no-color"]
+    command += [part for name, value in headers for part in ("-H", f"{name}: {value}")]
     command += ["--phases", phases, "--max-examples", str(examples)]
     command += ["--seed", str(SEED), "--generation-database", "none"]
     ran = subprocess.run(command, check=False, capture_output=True, text=True, cwd=folder, timeout=900)
@@ -102,6 +103,14 @@ def test_every_answer_is_in_the_document_and_none_is_a_defect(worker, tmp_path):
     assert status == 0, told[-5000:]
     assert int(re.search(r"(\d+) generated", told)[1]) > 1000, told[-2000:]
     assert worker.process.poll() is None
+    assert worker.failures() == []
+
+
+def test_the_ordinary_way_of_answering_questions_keeps_to_the_document_too(worker, tmp_path):
+    document = document_of(worker)
+    document["paths"] = {path: item for path, item in document["paths"].items() if "/predict" in path}
+    status, told = schemathesis(worker, tmp_path, document, EXAMPLES, headers=[harness.ORDINARY_WAY])
+    assert status == 0, told[-5000:]
     assert worker.failures() == []
 
 

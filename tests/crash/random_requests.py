@@ -187,7 +187,7 @@ class Dice(random.Random):
 
     def headers(self, route: str, body: bytes) -> list[tuple[str, str]]:
         """Headers: the right key most of the time, the right length nearly always."""
-        found = [("Host", "x")]
+        found = [("Host", "x"), *([harness.ORDINARY_WAY] if self.random() < 0.3 else [])]
         right, wrong = ("feedback", "predict") if route.endswith(FEEDBACK) else ("predict", "feedback")
         if route.endswith("control"):
             right = "admin"
