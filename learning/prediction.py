@@ -62,7 +62,7 @@ class Prediction(msgspec.Struct, frozen=True):
         if self.probabilities is None:
             return {"prediction": self.value, "probabilities": None}
         named = {
-            str(label).lower() if label is True or label is False else str(label): p
+            "true" if label is True else "false" if label is False else str(label): p
             for label, p in self.probabilities.items()
         }
         return {"prediction": self.value, "probabilities": named}

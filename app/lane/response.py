@@ -6,15 +6,14 @@ from aiohttp.http import SERVER_SOFTWARE
 
 from headrace.app.request_id import HEADER
 
-ANSWER = (
-    f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n{HEADER}: %s\r\nContent-Length: %d\r\nDate: %s\r\n"
-    f"Server: {SERVER_SOFTWARE}\r\n\r\n"
-)
+ANSWER = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n{HEADER}: "
+SERVER = f"\r\nServer: {SERVER_SOFTWARE}\r\n\r\n"
 
 
 def write_answer(request_id: str, body: bytes) -> bytes:
     """Write a response with status 200 and a body of JSON."""
-    return (ANSWER % (request_id, len(body), rfc822_formatted_time())).encode("ascii") + body
+    head = f"{ANSWER}{request_id}\r\nContent-Length: {len(body)}\r\nDate: {rfc822_formatted_time()}{SERVER}"
+    return head.encode() + body
 
 
 def write_refusal(request_id: str, response: web.Response) -> bytes:

@@ -21,7 +21,7 @@ from headrace.app.serving.question import Asked, Question, shard_key
 from headrace.app.serving.refused import RequestRefused
 from headrace.app.serving.request_appender import RequestAppender
 from headrace.app.serving.served_task import Answered, ServedTask
-from headrace.app.serving.size_limit import ANSWERS_MAX, SizeLimit
+from headrace.app.serving.size_limit import ANSWERS_MAX, SizeLimit, largest
 from headrace.app.settings import Settings
 from headrace.learning.arms import Arm
 from headrace.learning.errors import HeadraceError
@@ -82,13 +82,17 @@ class Serving:
         """Answer questions as `answer` does, at once, with the models that `models_at_hand` has just returned for them."""
         if served.enricher is not None or any([question.log for question in questions]):  # noqa: C419 as below
             return run_now(self.answer(served, questions, asked))
-        started, size = perf_counter(), SizeLimit(ANSWERS_MAX)
+        started, size = perf_counter(), None
         answers: list[Answered] = []
         try:
             for question, model in zip(questions, models, strict=True):
                 if question.id is UNSET:
                     question.id = next(self._ids)
-                answers.append(size.take(answer_from(served, model, question)))
+                answer = answer_from(served, model, question)
+                if size is not None or len(questions) > 1 or largest(answer) > ANSWERS_MAX:
+                    size = size or SizeLimit(ANSWERS_MAX)
+                    size.take(answer)
+                answers.append(answer)
         except HeadraceError as error:
             served.telemetry.refused[error.code] += len(questions)
             raise

@@ -52,7 +52,7 @@ class SizeLimit:
     def take(self, answer: AnswerT) -> AnswerT:
         """Count one more answer and return it; RequestRefused if the answers exceed the limit."""
         if isinstance(answer, dict):
-            self._surely_left -= _largest(answer)
+            self._surely_left -= largest(answer)
             self._uncounted.append(answer)
             if self._surely_left >= 0:
                 return answer
@@ -69,14 +69,14 @@ class SizeLimit:
         return answer
 
 
-def _largest(answer: dict[str, Json]) -> int:
+def largest(answer: dict[str, Json]) -> int:
     r"""Return a size that an answer certainly does not exceed.
 
     Examples
     --------
     >>> labels = {"\u0000" * 300: 0.1 / 3.0, "b": 1.0}
     >>> answer = {"id": "x" * 256, "prediction": "\u0000" * 300, "probabilities": labels, "position": 2**63}
-    >>> len(msgspec.json.encode(answer)) <= _largest(answer)
+    >>> len(msgspec.json.encode(answer)) <= largest(answer)
     True
     """
     size, label, probabilities = PARTS_BYTES, answer.get("prediction"), answer.get("probabilities")
