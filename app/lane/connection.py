@@ -49,8 +49,10 @@ class LaneConnection(Connection):
         """Receive bytes. If they complete a request that the lane answers, write the answer."""
         waiter = self._waiter
         if waiter is None or waiter.done() or (self._messages and self._held is None):
-            self._is_between = False
+            count = self._request_count
             super().data_received(data)
+            if data or self._request_count != count:  # aiohttp feeds no bytes where a view reads a body
+                self._is_between = self._is_between and self._request_count == count + 1 and self._has_come_whole(data)
             return
         if self._is_between and self._held is None and not self._paused:
             answer = self._lane.answer_again(data)
@@ -65,7 +67,7 @@ class LaneConnection(Connection):
         finally:
             self._waiter = waiter
         if not self._messages:
-            self._is_between = False
+            self._is_between = self._is_between and not data
         elif not self._is_taken(data):
             self._release()
 
@@ -115,6 +117,14 @@ class LaneConnection(Connection):
             self._is_between = (
                 known is not None and known.hot.path == message.path and known.lines == len(message.raw_headers)
             )
+
+    def _has_come_whole(self, data: bytes) -> bool:
+        """Say whether the last request in the queue is all that is in `data`, if the parser stood between two requests before it."""
+        message, payload = self._messages[-1]
+        if not isinstance(message, RawRequestMessage):
+            return False
+        self._note_place(data, message)
+        return self._is_between and payload.is_eof() and self._missing == 0
 
     def _is_answered(self, known: KnownHead, data: bytes, message: RawRequestMessage, payload: StreamReader) -> bool:
         answer = self._lane.answer(known, b"".join(payload._buffer), message)  # noqa: SLF001 it stays there for the ordinary way

@@ -163,14 +163,38 @@ def test_a_connection_is_between_two_requests_again_after_a_whole_one(tmp_path):
     async def check(worker, link):
         await worker.exchange(link, PLAIN)
         assert link.connection._is_between
-        await worker.exchange(link, b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert link.connection._is_between
+        for other in (b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", post("/v1/ads/labels", b"{}", key="sender")):
+            assert (await worker.exchange(link, other))[0]
+            assert link.connection._is_between
         await worker.exchange(link, PLAIN[:30], PLAIN[30:])
         assert not link.connection._is_between
         await worker.exchange(link, PLAIN)
         assert link.connection._is_between
 
     run(tmp_path, check)
+
+
+def test_a_first_request_that_comes_before_anything_listens_to_the_connection_is_learned_from(tmp_path):
+    async def check(worker, _link):
+        link = worker.connect()
+        link.connection.data_received(PLAIN)  # aiohttp's task has not run yet
+        await link.rest()
+        assert worker.lane.answered == 0
+        assert link.connection._is_between
+        await worker.exchange(link, PLAIN)
+        return len(worker.lane.heads._known)
+
+    assert run(tmp_path, check) == 1
+
+
+def test_a_request_that_is_queued_with_the_beginning_of_another_leaves_no_place_between_two(tmp_path):
+    async def check(worker, _link):
+        link = worker.connect()
+        link.connection.data_received(PLAIN + b"POST /v1")
+        await link.rest()
+        return link.connection._is_between
+
+    assert run(tmp_path, check) is False
 
 
 def test_a_body_that_does_not_come_is_given_to_the_ordinary_way_with_its_own_time(tmp_path, monkeypatch):
