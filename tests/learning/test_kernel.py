@@ -140,7 +140,7 @@ def both(task, messages, dice, counts):
         poll = messages[:size]
         if dice.random() < 0.1:
             many = Learner(task, 0, decode(encode(many.state)), many._pending, many.supplies)
-            yes = not yes or dice.random() < 0.5
+            yes = dice.random() < 0.7
         kernel.use_kernel(yes=yes)
         at_once = [effect for effects in many.fold_many(poll) for effect in effects]
         done = [message for message in poll if message.offset < many.state.position]
@@ -180,7 +180,7 @@ def test_a_log_of_anything_is_folded_to_the_same_bits(name, seed, stretches):
     dice, counts = random.Random(seed), []
     general = both(TASKS[name], log(f"{name} {seed}", TASKS[name], 1500), dice, counts)
     assert general.state.updates > 700
-    assert (sum(stretches) > 300) == (name not in GENERAL), sum(stretches)
+    assert (sum(stretches) > 100) == (name not in GENERAL), sum(stretches)
 
 
 @pytest.mark.parametrize(
