@@ -96,7 +96,10 @@ class Problem(Exception):
     def response(self) -> web.Response:
         """Make the HTTP response with the problem document."""
         request_id = current() or msgspec.UNSET
-        body = ProblemDocument(self.status, self.code, self.detail, self.remedy, request_id=request_id)
+        detail = self.detail.encode(
+            errors="replace"
+        ).decode()  # bytes of a header that are no UTF-8 may be quoted in it
+        body = ProblemDocument(self.status, self.code, detail, self.remedy, request_id=request_id)
         response = web.Response(
             status=self.status,
             body=msgspec.json.encode(body),

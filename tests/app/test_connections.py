@@ -176,6 +176,12 @@ def test_an_encoding_that_is_not_understood_gets_a_problem_document_that_names_t
     assert problem(ask(sized(GZIP, "Content-Encoding: gzip", "Content-Encoding: gzip"))) == (415, "encoding")
 
 
+def test_an_encoding_that_is_no_text_is_refused_as_any_other():
+    answer = ask(sized(GZIP, "Content-Encoding: gzip").replace(b": gzip", b": g\xb6ip"))
+    assert problem(answer) == (415, "encoding")
+    assert b"'g?ip'" in answer
+
+
 WRONG_SUM = bytearray(GZIP)
 WRONG_SUM[-8] ^= 255
 

@@ -54,7 +54,7 @@ HEADERS = [
     ("Headrace-Again", "true"), ("Headrace-Proof", "guess"), ("Headrace-Proof", ""), ("Origin", "http://x"), ("Expect", "100-continue"),
     ("Expect", "a miracle"), ("Connection", "close"), ("Connection", "keep-alive"), ("CONNECTION", "Close, TE"), ("Connection", "Upgrade"),
     ("Upgrade", "websocket"), ("Upgrade", "h2c"), ("Upgrade", "tcp"), ("Content-Encoding", "identity"), ("Content-Encoding", "gzip"),
-    ("Content-Encoding", "br"), ("Transfer-Encoding", "chunked"), ("Transfer-Encoding", "identity"), ("Transfer-Encoding", "gzip, chunked"),
+    ("Content-Encoding", "br"), ("Content-Encoding", "\udcb6"), ("Transfer-Encoding", "chunked"), ("Transfer-Encoding", "identity"), ("Transfer-Encoding", "gzip, chunked"),
     ("Transfer-Encoding", "xchunked"), ("Transfer-Encoding", " chunked"), ("TE", "trailers"), ("Trailer", "X-A"), ("Cookie", "a=b"),
     ("If-None-Match", "*"), ("Range", "bytes=0-1"), ("Host", "y"), ("Host", ""), ("X-Empty", ""), ("X-Tab", "\ta\tb\t"), ("X-High", "\u00e9\u00ff"),
     ("X-Long", "y" * 9_000), ("Sec-WebSocket-Key1", "x"), ("traceparent", "00-" + "a" * 32 + "-" + "b" * 16 + "-01"), ("X-Forwarded-For", "1.2.3.4"),
