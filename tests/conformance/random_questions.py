@@ -132,6 +132,8 @@ class Dice(random.Random):
         question: dict[str, Any] = {"features": {"x": self.choice([1, 1.5, 0.25, 7])}}
         if self.one_in(3):
             question["features"]["y"] = self.choice(["PT", "DE", ""])
+        if self.one_in(6):
+            question["features"]["z"] = 3  # which the task that declares its features refuses
         if self.one_in(3):
             question["id"] = f"id-{self.randrange(300)}"
         if self.one_in(3):
