@@ -133,15 +133,14 @@ def log(seed, task, count):
 
 
 def both(task, messages, dice, counts):
-    """Fold a log in both ways, and compare them after each poll; now and then the second is saved, loaded, and goes on in the other way."""
-    general, many, yes = Learner(task, 0), Learner(task, 0), True
+    """Fold a log in both ways, and compare them after each poll; the second in both ways in turn, and it is saved and loaded now and then."""
+    general, many = Learner(task, 0), Learner(task, 0)
     while messages:
-        size = dice.choice([1, 3, 20, 100])
+        size = dice.choice([1, 3, 10, 30])
         poll = messages[:size]
-        if dice.random() < 0.1:
+        if dice.random() < 0.3:
             many = Learner(task, 0, decode(encode(many.state)), many._pending, many.supplies)
-            yes = dice.random() < 0.7
-        kernel.use_kernel(yes=yes)
+        kernel.use_kernel(yes=dice.random() < 0.8)
         at_once = [effect for effects in many.fold_many(poll) for effect in effects]
         done = [message for message in poll if message.offset < many.state.position]
         kernel.use_kernel(yes=False)
@@ -180,7 +179,17 @@ def test_a_log_of_anything_is_folded_to_the_same_bits(name, seed, stretches):
     dice, counts = random.Random(seed), []
     general = both(TASKS[name], log(f"{name} {seed}", TASKS[name], 1500), dice, counts)
     assert general.state.updates > 700
-    assert (sum(stretches) > 100) == (name not in GENERAL), sum(stretches)
+    assert not stretches or name not in GENERAL
+
+
+@pytest.mark.parametrize("name", sorted(TASKS.keys() - GENERAL))
+def test_the_kernel_folds_most_of_it(name, stretches):
+    learner, messages = Learner(TASKS[name], 0), log(f"{name} 0", TASKS[name], 1500)
+    while messages:
+        for _ in learner.fold_many(messages[:10]):
+            pass
+        messages = [message for message in messages if message.offset >= learner.state.position]
+    assert sum(stretches) > 400
 
 
 @pytest.mark.parametrize(
