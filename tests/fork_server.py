@@ -186,8 +186,13 @@ def serve(path: str) -> dict[str, Any]:
         if listening in ready:
             connection, _ = listening.accept()
             line, streams, _, _ = socket.recv_fds(connection, 1 << 16, 3)
-            while not line.endswith(b"\n"):
-                line += connection.recv(1 << 16)
+            while not line.endswith(b"\n") and (more := connection.recv(1 << 16)):
+                line += more
+            if not line.endswith(b"\n"):  # whoever asked was ended meanwhile
+                for one in streams:
+                    os.close(one)
+                connection.close()
+                continue
             request = json.loads(line) | {"streams": streams}
             pid = os.fork()
             if not pid:
@@ -204,7 +209,8 @@ def serve(path: str) -> dict[str, Any]:
                 selector.register(connection, selectors.EVENT_READ)
                 for one in streams:
                     os.close(one)
-            connection.sendall(b"%d\n" % pid)
+            with contextlib.suppress(OSError):  # whoever asked was ended meanwhile; the process is killed next
+                connection.sendall(b"%d\n" % pid)
 
 
 def become(request: dict[str, Any]) -> None:
