@@ -8,6 +8,7 @@ import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, MutableMapping
+from functools import partial
 from time import monotonic
 from typing import Any, NamedTuple, TextIO
 
@@ -220,8 +221,22 @@ def _add_request_id(_logger: Any, _method: str, event: Event) -> Event:
     return event if request_id is None else {**event, "request_id": request_id}
 
 
-def set_up_logging(level: str, stream: TextIO | None = None) -> LogWriter:
-    """Log one line an event to stderr, from Headrace and from libraries: readable on a terminal, as JSON elsewhere."""
+def _add_process(process: int | None, _logger: Any, _method: str, event: Event) -> Event:
+    return event if process is None else {**event, "process": process}
+
+
+def set_up_logging(level: str, stream: TextIO | None = None, process: int | None = None) -> LogWriter:
+    """Log one line an event to stderr, from Headrace and from libraries: readable on a terminal, as JSON elsewhere.
+
+    Parameters
+    ----------
+    level
+        The lowest level that Headrace logs.
+    stream
+        Where to log, if not to stderr.
+    process
+        The number of this process if several log to the same stream: each line carries it.
+    """
     stream = stream or sys.stderr
     number = logging.getLevelNamesMapping()[level.upper()]
     renderer = structlog.dev.ConsoleRenderer() if stream.isatty() else structlog.processors.JSONRenderer(default=repr)
@@ -231,6 +246,7 @@ def set_up_logging(level: str, stream: TextIO | None = None) -> LogWriter:
         structlog.processors.add_log_level,
         HeadraceRepeats(repeats),
         _add_request_id,
+        partial(_add_process, process),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.ExceptionRenderer(),
     ]

@@ -35,9 +35,11 @@ OwnCode = Literal[
     "owner_address",
     "owner_unreachable",
     "partition",
+    "process",
     "proof",
     "rate",
     "role",
+    "shared_port",
     "since",
     "slow_body",
     "slow_head",
@@ -134,6 +136,10 @@ ROWS: dict[tuple[int, ProblemCode], Meaning] = {
         "The body is compressed, but not with gzip or deflate.", "Compress it with one of these, or not at all."
     ),
     **{(422, code): REFUSALS[code] for code in OF_RECORDS},
+    (421, "shared_port"): Meaning(
+        "Of `/metrics`: several processes share the port (`headrace worker --processes`), and each has counts of its own.",
+        "Ask each process at its own address, which `remedy` names.",
+    ),
     (422, "fresh"): Meaning("`fresh` is neither true nor false.", "Send `?fresh=true`, or nothing."),
     (422, "key"): Meaning(
         "The key of a sample or of an entity is not a string of 1 to 256 characters.", "Send such a string."
@@ -204,6 +210,10 @@ ROWS: dict[tuple[int, ProblemCode], Meaning] = {
         "Only the owner of the shard may answer, and its answer is missing or not valid: not signed, too large, or with an unexpected status. "
         '`detail` says which; "not signed" means that the owner has another group secret, or is no worker.',
         "Ask again, or without `fresh`; look at the logs of both workers.",
+    ),
+    (503, "process"): Meaning(
+        "Of `/readyz`: another process that shares the port (`headrace worker --processes`) does not answer.",
+        "Ask again in a second. The worker starts it again; its log says why it ended.",
     ),
     (503, "stopped"): Meaning(
         "The shard is stopped, and the worker has no model of it, or the question asks for a fresh answer. Of `/readyz`: every shard is stopped.",

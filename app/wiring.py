@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry
 from headrace.agents.learn import LearningApp
 from headrace.app.page.parts import Page
 from headrace.app.serving.serving import Serving
+from headrace.app.siblings import Siblings
 from headrace.learning.task import Json
 
 
@@ -26,6 +27,8 @@ class Wiring(NamedTuple):
         Has the metrics of this worker for Prometheus.
     page
         The parts of the page at `/`.
+    siblings
+        The processes with which this one shares a port, if there are any.
     """
 
     app: LearningApp
@@ -33,3 +36,4 @@ class Wiring(NamedTuple):
     document: Mapping[str, Json]
     registry: CollectorRegistry
     page: Page
+    siblings: Siblings | None = None

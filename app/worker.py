@@ -40,15 +40,17 @@ from headrace.app.locks import check_port, lock_folder
 from headrace.app.logs import set_up_logging
 from headrace.app.loop import LoopPolicy
 from headrace.app.peers import is_loopback
+from headrace.app.place import Place, own_settings
 from headrace.app.request_id import identify
 from headrace.app.serving.requests import answering
 from headrace.app.settings import Settings
 from headrace.app.settings.onnx_files import read_again
+from headrace.app.siblings import Siblings, end_with_parent
 from headrace.app.stores import make_mirror, make_store
 from headrace.app.tracing import make_tracing, tracer_of
 from headrace.app.trial import try_models
 from headrace.app.views import ROUTES, add_views
-from headrace.app.views.health import announce_ready
+from headrace.app.views.health import announce_ready, is_ready
 from headrace.app.wiring import Wiring
 from headrace.learning.fold.warm_up import warm_up
 from headrace.learning.kernel import use_kernel
@@ -104,7 +106,12 @@ def instance_of(settings: Settings, name: str | None, described: Mapping[str, To
     return f"{name}.{hashlib.sha256(' '.join(parts).encode()).hexdigest()[:8]}"
 
 
-def wire(settings: Settings, instance: str | None, impure: Collection[str] = frozenset()) -> Wiring:
+def wire(
+    settings: Settings,
+    instance: str | None,
+    impure: Collection[str] = frozenset(),
+    siblings: Siblings | None = None,
+) -> Wiring:
     """Wire the parts of a worker.
 
     Parameters
@@ -115,6 +122,8 @@ def wire(settings: Settings, instance: str | None, impure: Collection[str] = fro
         The id of a static member of the group; None for a member that is not static.
     impure
         The names of the tasks whose models change when they predict.
+    siblings
+        The processes with which this one shares a port, if there are any.
     """
     LOOK_AGAIN[str(settings.path)] = partial(read_again, settings.path)
     doors = doors_of(settings, operations(ROUTES))
@@ -191,7 +200,7 @@ def wire(settings: Settings, instance: str | None, impure: Collection[str] = fro
     if tracing is not None:
         app.closing.append(tracing.stop)
     follow_assignments(app)
-    wiring, hook = add_views(app, settings, impure), make_hook(settings)
+    wiring, hook = add_views(app, settings, impure, siblings), make_hook(settings)
     lane = Lane(wiring.serving, doors, settings.worker.body_limit, tracing)
     assert isinstance(app.web, Web)
     app.web.make_connections(partial(LaneConnection, lane))
@@ -208,6 +217,10 @@ def wire(settings: Settings, instance: str | None, impure: Collection[str] = fro
     watch = TopicWatch(brokers, settings.tasks.values(), partial(act_on_trouble, app, brokers), pace)
     app.background.append(Background("topics", watch.run, pace=pace))
     app.background.append(Background("readiness", lambda: announce_ready(wiring, settings.address), pace=pace))
+    if siblings is not None:
+        listen = partial(siblings.listen, app.web._runner, partial(is_ready, wiring))  # noqa: SLF001 Faust offers one port
+        app.background.append(Background("shared port", listen, pace=pace))
+        app.closing.append(siblings.stop)
     app.web._runner._shutdown_timeout = ANSWER_SECONDS  # noqa: SLF001 Faust leaves it at aiohttp's default, a minute
     return wiring
 
@@ -241,22 +254,38 @@ class Process(faust.Worker):
         """Install no handlers."""
 
 
-def run(settings: Settings, instance: str | None = None, level: str = "info") -> NoReturn:
-    """Run a worker until SIGTERM or SIGINT, then end the process."""
+def run(settings: Settings, instance: str | None = None, level: str = "info", place: Place | None = None) -> NoReturn:
+    """Run a worker until SIGTERM or SIGINT, then end the process.
+
+    Parameters
+    ----------
+    settings
+        The settings of the worker.
+    instance
+        The name of a static member of the group; None for a member that is not static.
+    level
+        The lowest level that is logged.
+    place
+        The place of this process among those of `headrace worker --processes`; None for a worker of one process.
+    """
     open_standard_streams()
-    writer = set_up_logging(level)
+    writer = set_up_logging(level, process=place.number if place else None)
     ending = Ending(writer.drain)
     ending.watch()
+    siblings = None
+    if place is not None:
+        end_with_parent(0, ending.request)
+        settings, siblings = own_settings(settings, place), Siblings(settings, place)
     doors = doors_of(settings, ())  # refuse wrong settings before any file or topic is made
     make_hook(settings)
     settings.check_signed()
     warn_of_doors(settings, doors)
     check_port(settings.web_host, settings.web_port)
     with lock_folder(settings.datadir):  # while the worker runs
-        run_locked(settings, instance, ending)
+        run_locked(settings, instance, ending, siblings)
 
 
-def run_locked(settings: Settings, instance: str | None, ending: Ending) -> NoReturn:
+def run_locked(settings: Settings, instance: str | None, ending: Ending, siblings: Siblings | None = None) -> NoReturn:
     """Run a worker whose folder is locked, until `ending` asks it to stop; then end the process."""
     log.info("starting", web=settings.address, broker=str(settings.brokers), tasks=sorted(settings.tasks))
     check_descriptors(sum(task.partitions for task in settings.tasks.values()))
@@ -267,7 +296,7 @@ def run_locked(settings: Settings, instance: str | None, ending: Ending) -> NoRe
     described = asyncio.run(prepare(settings.brokers, topics, sources_of(settings.tasks.values())))
     asyncio.set_event_loop_policy(LoopPolicy())
     impure = {name for name, verdict in verdicts.items() if not verdict.pure}
-    wiring = wire(settings, instance_of(settings, instance, described), impure)
+    wiring = wire(settings, instance_of(settings, instance, described), impure, siblings)
     worker = Process(wiring.app, loglevel="WARNING", redirect_stdouts=False, override_logging=False, quiet=True)
     worker.spinner = None
     sys.setswitchinterval(SWITCH_SECONDS)

@@ -11,6 +11,7 @@ from headrace.app.page.feed import Feeds
 from headrace.app.page.parts import Page
 from headrace.app.serving.serving import Serving
 from headrace.app.settings import Settings
+from headrace.app.siblings import Siblings
 from headrace.app.views.control import Control, ControlDone
 from headrace.app.views.document import Document
 from headrace.app.views.drift import Drift
@@ -60,7 +61,9 @@ ROUTES: Mapping[str, type[Resource]] = {
 }
 
 
-def add_views(app: LearningApp, settings: Settings, impure: Collection[str]) -> Wiring:
+def add_views(
+    app: LearningApp, settings: Settings, impure: Collection[str], siblings: Siblings | None = None
+) -> Wiring:
     """Give the app its web server with all routes, and return the parts that the views answer from.
 
     Parameters
@@ -71,13 +74,15 @@ def add_views(app: LearningApp, settings: Settings, impure: Collection[str]) -> 
         The settings of this worker.
     impure
         The tasks whose models change when they predict.
+    siblings
+        The processes with which this one shares a port, if there are any.
     """
     serving = Serving(app, settings, impure)
     app.closing.append(serving.stop)
     has_keys = len(settings.keys()) > 0
     document = write_document(operations(ROUTES), settings.tasks.values(), has_keys=has_keys)
     page = Page(Assets(), Feeds(), has_keys)
-    wiring = Wiring(app, serving, document, make_registry(app, serving), page)
+    wiring = Wiring(app, serving, document, make_registry(app, serving), page, siblings)
     app.web = WiredWeb(wiring)
     app.web.web_app.on_shutdown.append(page.feeds.stop)
     for path, view in ROUTES.items():

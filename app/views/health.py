@@ -1,7 +1,7 @@
 """`GET /healthz` and `/readyz`: says whether the process lives, and whether it can answer requests."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import msgspec
@@ -71,12 +71,33 @@ class Ready(Resource):
 
     Taking workers out of the service does not mend a stopped shard or source, and would take out every worker. So the answer lists stopped
     shards and sources, and the worker is ready while at least one shard is not stopped. With the parameter `task` the check is strict.
+
+    If several processes share the port, the answer is that of all of them; at the address of one process it is that of this process.
     """
 
     @contract(role=None, gives=Readiness, problems=(404, 503), parameters={"task": str})
     async def get(self, request: web.Request) -> web.Response:
         """Answer 200 if the worker is ready, else 503 with the cause. `task` checks one task: 503 if any of its shards or sources is stopped."""
-        return self.answer(check_ready(self.wiring.app, self.serving, request.query.get("task")))
+        task, siblings = request.query.get("task"), self.wiring.siblings
+        readiness = check_ready(self.wiring.app, self.serving, task)
+        if siblings is not None and siblings.is_shared(request):
+            others = [msgspec.json.decode(body, type=Readiness) for body in await siblings.readiness(task)]
+            readiness = merged([readiness, *others])
+        return self.answer(readiness)
+
+
+def merged(answers: Sequence[Readiness]) -> Readiness:
+    """Return the answer of several processes as that of one: what is stopped on any of them is listed once.
+
+    Examples
+    --------
+    >>> stopped = StoppedShard("ads", 1, "log")
+    >>> merged([Readiness("ready", [stopped]), Readiness("ready"), Readiness("ready", [stopped])]).stopped
+    [StoppedShard(task='ads', partition=1, code='log')]
+    """
+    shards = dict.fromkeys(shard for answer in answers for shard in answer.stopped or ())
+    sources = dict.fromkeys(source for answer in answers for source in answer.sources or ())
+    return Readiness("ready", stopped=list(shards) or UNSET, sources=list(sources) or UNSET)
 
 
 def check_ready(app: LearningApp, serving: Serving, name: str | None = None) -> Readiness:
@@ -126,13 +147,17 @@ def _stopped_sources_of(app: LearningApp, task: str, *, is_strict: bool) -> list
     return stopped
 
 
+def is_ready(wiring: Wiring) -> bool:
+    """Say whether the worker is ready."""
+    try:
+        check_ready(wiring.app, wiring.serving)
+    except Problem:
+        return False
+    return True
+
+
 async def announce_ready(wiring: Wiring, address: str) -> None:
     """Log the line `ready at …` when the worker is ready for the first time."""
-    while True:
-        try:
-            check_ready(wiring.app, wiring.serving)
-        except Problem:
-            await asyncio.sleep(READY_SECONDS)
-        else:
-            log.info(f"ready at {address}")  # noqa: G004 people search for this line
-            return
+    while not is_ready(wiring):
+        await asyncio.sleep(READY_SECONDS)
+    log.info(f"ready at {address}")  # noqa: G004 people search for this line

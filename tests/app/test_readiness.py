@@ -60,7 +60,9 @@ class Worker:
     def ask(self, task=None):
         """Ask `/readyz`, and return the status with the document, or with code and detail."""
         request = make_mocked_request("GET", "/readyz" if task is None else f"/readyz?task={task}")
-        view = SimpleNamespace(wiring=SimpleNamespace(app=self.app), serving=self.serving, answer=Ready.answer)
+        view = SimpleNamespace(
+            wiring=SimpleNamespace(app=self.app, siblings=None), serving=self.serving, answer=Ready.answer
+        )
         try:
             answer = asyncio.run(Ready.get(view, request))
         except RequestRefused as refused:
