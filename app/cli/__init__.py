@@ -60,6 +60,7 @@ COMMANDS = {
     "diff": CommandRow("replay", "Compare two positions or versions of a task.", "diff"),
     "explain": CommandRow("explain", "Tell the life of a prediction."),
     "doctor": CommandRow("doctor", "Check settings and surroundings, and say what to do."),
+    "bench": CommandRow("bench", "Run a load against a worker, and tell how fast it answers."),
     "notify": CommandRow("notify", "Send a test message to where signals are sent."),
     "key": CommandRow("key", "Make an API key with a name and roles."),
     "try-models": CommandRow("trial", ""),

@@ -112,7 +112,7 @@ def test_without_a_worker_it_says_how_to_start_one(headrace, tmp_path):
 def test_the_worker_starts_itself_again_with_a_fixed_hash_seed(tmp_path):
     (tmp_path / "app_of_the_test.py").write_text(
         "import os, sys, headrace.app.worker\n"
-        "headrace.app.worker.run = lambda settings, instance, level: print(os.environ['PYTHONHASHSEED'], hash('a'), instance)\n"
+        "headrace.app.worker.run = lambda settings, instance, level, place: print(os.environ['PYTHONHASHSEED'], hash('a'), instance)\n"
         "from headrace.app.cli import main\n"
         "main()\n"
     )
