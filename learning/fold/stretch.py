@@ -108,7 +108,7 @@ def find_arms(parts: LearnerParts) -> Arms | None:
     linear = kernel.linear_of(champion.model)
     if (
         linear is None
-        or linear.is_logistic != (task.kind == "binary")
+        or linear.kind != task.kind
         or champion.rate.left
         or champion.scores
         or champion.sampling is not None
@@ -211,10 +211,11 @@ class Stretch:
         every = self.parts.task.guard.every
         asked = range(-(self.parts.state.asked + 1) % every, self.count, every)
         linear = None if self.rows.has_strings or arm.sampling is not None else kernel.linear_of(arm.model)
-        if linear is None:
+        raws = None if linear is None else linear.predict(loops, self.rows, asked)
+        if linear is None or raws is None:
             answers = [arm.predict(self.features[number]) for number in asked]
         else:
-            given = linear.answer(loops, linear.predict(loops, self.rows, asked), arm.threshold)
+            given = linear.answer(loops, raws, arm.threshold)
             answers = [given.prediction(number) for number in range(len(asked))]
         for number, answer in zip(asked, answers, strict=True):
             if answer is not None and not is_finite(answer):

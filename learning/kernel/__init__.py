@@ -7,7 +7,8 @@ from functools import cached_property
 from importlib import import_module
 from types import ModuleType
 
-from headrace.learning.kernel.linear import Linear, linear_of
+from headrace.learning.kernel.families import linear_of
+from headrace.learning.kernel.linear import Linear
 from headrace.learning.kernel.rows import Rows
 
 __all__ = ["Linear", "Rows", "compiled", "linear_of", "use_kernel"]

@@ -1,8 +1,8 @@
 """The compiled loops, by numba: the arithmetic of River and of the tallies for many rows, in the same order, so that every result has the same bits.
 
 Without numba this module cannot be imported; see `learning/kernel/__init__.py`. No loop may be compiled with `fastmath`, which changes the order of
-operations. `HALF` and `TWO` are arguments, and no constants, because a compiler puts `sqrt(x)` in the place of `x ** 0.5`, and Python does not: of
-a thousand numbers, one has another last bit.
+operations. Exponents (`HALF`, `TWO`, `POWERS`) are arguments, and no constants, because a compiler puts `sqrt(x)` in the place of `x ** 0.5`, and
+Python does not: of a thousand numbers, one has another last bit.
 """
 
 import math
@@ -17,91 +17,138 @@ Flags = npt.NDArray[np.bool_]
 
 HALF, TWO = 0.5, 2.0
 
+POWERS = np.array([HALF, TWO, -1.0])
+
+FAR = 1e300
+"""The squares of FTRL must stay below it."""
+
 SIGN, NUMBER = 0, 1
 """What a label is to a linear model: a side, -1 or 1, for the log loss; or a number, for the squared loss."""
 
+PLAIN, MOMENTUM, FTRL = 0, 1, 2
+"""How gradients change weights."""
+
 
 @njit(cache=True)
-def fold_rows(  # noqa: C901, PLR0912, PLR0915 a compiled loop calls nothing
-    loss: int,
+def scale_rows(
     starts: Integers,
     columns: Integers,
     values: Floats,
     is_scaled: Flags,
-    labels: Floats,
     counts: Integers,
     means: Floats,
     variances: Floats,
-    weights: Floats,
-    settings: Floats,
     half: float,
-    raws: Floats,
+    before: Floats,
+    after: Floats,
 ) -> int:
-    """Predict and learn rows, one after the other; return how many. It stops before a row that needs the general way: nothing of that row is learned.
+    """Scale rows, one after the other, as `Scale` does; return how many. It stops before a row that needs the general way: nothing of that row is learned.
 
     Parameters
     ----------
-    loss
-        `SIGN` or `NUMBER`.
     starts, columns, values
         Row i has the values from `starts[i]` to before `starts[i + 1]`, each of a column.
     is_scaled
         Whether a column is of numbers, which are scaled.
-    labels
-        The label of each row: 0 or 1 for `SIGN`.
-    counts, means, variances, weights
+    counts, means, variances
         The state of each column, which is changed.
-    settings
-        The intercept, which is changed, the learning rates of the weights and of the intercept, the strength of the L2 penalty, and the largest gradient.
     half
         `HALF`.
-    raws
-        Becomes the sum of weights and values for each row, before it was learned.
+    before, after
+        Become the scaled values: as they are predicted, and as they are learned.
     """
     rows = len(starts) - 1
     longest = 0
     for i in range(rows):
         longest = max(longest, starts[i + 1] - starts[i])
-    scaled, new_means, new_variances = np.empty(longest), np.empty(longest), np.empty(longest)
-    intercept, rate, intercept_rate, l2, clip = settings[0], settings[1], settings[2], settings[3], settings[4]
+    new_means, new_variances = np.empty(longest), np.empty(longest)
     for i in range(rows):
-        first, after = starts[i], starts[i + 1]
-        raw = 0.0
-        for at in range(first, after):
+        first, end = starts[i], starts[i + 1]
+        for at in range(first, end):
             j = columns[at]
             value = values[at]
-            if is_scaled[j]:
-                variance = variances[j]
+            if not is_scaled[j]:
+                before[at] = after[at] = value
+                continue
+            mean, variance = means[j], variances[j]
+            if variance < 0.0:
+                return i
+            before[at] = (value - mean) / variance**half if variance != 0.0 else 0.0
+            count = counts[j] + 1
+            if count == 1:
+                mean, variance = 0.0 + value, 0.0
+                after[at] = 0.0
+            else:
+                off = value - mean
+                mean += off / count
+                variance += (off * (value - mean) - variance) / count
                 if variance < 0.0:
-                    settings[0] = intercept
                     return i
-                value = (value - means[j]) / variance**half if variance != 0.0 else 0.0
-            raw += weights[j] * value
+                after[at] = (value - mean) / variance**half if variance != 0.0 else 0.0
+            new_means[at - first], new_variances[at - first] = mean, variance
+        for at in range(first, end):
+            j = columns[at]
+            if is_scaled[j]:
+                counts[j] += 1
+                means[j], variances[j] = new_means[at - first], new_variances[at - first]
+    return rows
+
+
+@njit(cache=True)
+def descend_rows(  # noqa: C901, PLR0912, PLR0915 a compiled loop calls nothing
+    loss: int,
+    way: int,
+    starts: Integers,
+    columns: Integers,
+    before: Floats,
+    after: Floats,
+    labels: Floats,
+    weights: Floats,
+    more: Floats,
+    settings: Floats,
+    powers: Floats,
+    raws: Floats,
+) -> int:
+    """Predict and learn rows by gradient descent, one after the other; return how many. It stops before a row that needs the general way.
+
+    Parameters
+    ----------
+    loss
+        `SIGN` or `NUMBER`.
+    way
+        `PLAIN`, `MOMENTUM` or `FTRL`.
+    starts, columns, before, after
+        As for `scale_rows`.
+    labels
+        The label of each row: 0 or 1 for `SIGN`.
+    weights, more
+        The weight of each column, and two more numbers that the optimizer keeps of it; they are changed.
+    settings
+        The intercept, which is changed, the learning rate of the intercept, the strength of the L2 penalty, and the largest gradient; then those of the
+        optimizer: the learning rate and the share of the last step, or alpha, beta, and the strengths of its own L1 and L2 penalties.
+    powers
+        `POWERS`.
+    raws
+        Becomes the sum of weights and values for each row, before it was learned.
+    """
+    rows = len(starts) - 1
+    half, two, minus = powers
+    intercept, intercept_rate, l2, clip = settings[0], settings[1], settings[2], settings[3]
+    rate, share = settings[4], settings[5]
+    alpha, beta, own_l1, own_l2 = settings[4], settings[5], settings[6], settings[7]
+    for i in range(rows):
+        first, end = starts[i], starts[i + 1]
+        raw = 0.0
+        for at in range(first, end):
+            raw += weights[columns[at]] * before[at]
         raw += intercept
         if not math.isfinite(raw):
             settings[0] = intercept
             return i
         raws[i] = raw
         total = 0.0
-        for at in range(first, after):
-            j = columns[at]
-            value = values[at]
-            if is_scaled[j]:
-                count = counts[j] + 1
-                if count == 1:
-                    mean, variance, value = 0.0 + value, 0.0, 0.0
-                else:
-                    mean, variance = means[j], variances[j]
-                    off = value - mean
-                    mean += off / count
-                    variance += (off * (value - mean) - variance) / count
-                    if variance < 0.0:
-                        settings[0] = intercept
-                        return i
-                    value = (value - mean) / variance**half if variance != 0.0 else 0.0
-                new_means[at - first], new_variances[at - first] = mean, variance
-            scaled[at - first] = value
-            total += weights[j] * value
+        for at in range(first, end):
+            total += weights[columns[at]] * after[at]
         raw = total + intercept
         if loss == SIGN:
             side = 1.0 if labels[i] != 0.0 else -1.0
@@ -116,16 +163,31 @@ def fold_rows(  # noqa: C901, PLR0912, PLR0915 a compiled loop calls nothing
             slope = 2.0 * (raw - labels[i])
         slope = min(slope, clip)
         slope = max(slope, -clip)
+        if way == FTRL:
+            for at in range(first, end):
+                if not (after[at] * slope) ** two < FAR:  # Python would raise an error
+                    settings[0] = intercept
+                    return i
         intercept -= intercept_rate * slope
-        for at in range(first, after):
+        for at in range(first, end):
             j = columns[at]
-            gradient = scaled[at - first] * slope
+            gradient = after[at] * slope
             if l2 != 0.0:
                 gradient += l2 * weights[j]
-            weights[j] -= rate * gradient
-            if is_scaled[j]:
-                counts[j] += 1
-                means[j], variances[j] = new_means[at - first], new_variances[at - first]
+            if way == PLAIN:
+                weights[j] -= rate * gradient
+            elif way == MOMENTUM:
+                more[0, j] = share * more[0, j] + rate * gradient
+                weights[j] -= more[0, j]
+            else:
+                z, n = more[0, j], more[1, j]
+                if abs(z) > own_l1:
+                    sign = 1.0 if z > 0.0 else -1.0
+                    weights[j] = -(((beta + n**half) / alpha + own_l2) ** minus) * (z - sign * own_l1)
+                square = gradient**two
+                step = ((n + square) ** half - n**half) / alpha
+                more[0, j] = z + (gradient - step * weights[j])
+                more[1, j] = n + square
     settings[0] = intercept
     return rows
 
@@ -144,7 +206,7 @@ def predict_rows(
     half: float,
     raws: Floats,
 ) -> None:
-    """Predict some rows, and learn none; the arguments are those of `fold_rows`. A sum is no number where the general way is needed."""
+    """Predict some rows, and learn none; the arguments are those of `scale_rows` and `descend_rows`. A sum is no number where the general way is needed."""
     for i in range(len(rows)):
         raw = 0.0
         for at in range(starts[rows[i]], starts[rows[i] + 1]):

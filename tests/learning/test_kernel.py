@@ -38,6 +38,9 @@ TASKS = {
     "cutoff": Task(name="any", kind="binary", threshold=0.3, versions=Versions(every=60)),
     "costs": Task(name="any", kind="binary", threshold=Threshold(false_positive=1, false_negative=5)),
     "no guards": Task(name="any", kind="binary", guard=Guard(against=[], label_rate=False), detectors=[]),
+    "momentum": Task(name="any", kind="binary", model={"use": "logistic", "momentum": 0.9, "l2": 0.01, "learning_rate": 0.2}, **ACTING),
+    "ftrl": Task(name="any", kind="binary", model="ftrl", versions=Versions(every=60)),
+    "ftrl sparse": Task(name="any", kind="binary", model={"use": "ftrl", "l1": 3.0, "alpha": 0.5}),
     "declared": Task(
         name="any", kind="binary",
         features={"a": Feature(min=-1e6, optional=True), "b": Feature(optional=True), "c": Feature(type="string", optional=True),
@@ -50,6 +53,7 @@ TASKS = {
     "numbers": Task(name="any", kind="regression", versions=Versions(every=50, keep=3)),
     "acting numbers": Task(name="any", kind="regression", **ACTING | {"detectors": [EAGER, EVIDENCE]}),
     "numbers clipped": Task(name="any", kind="regression", model={"use": "linear", "l2": 0.1, "clip": 1.0, "intercept_learning_rate": 0.0}),
+    "numbers with momentum": Task(name="any", kind="regression", model={"use": "linear", "momentum": 0.5}),
     "a tree": Task(name="any", kind="binary", model="hoeffding_tree"),
     "several classes": Task(name="any", kind="multiclass"),
 }  # fmt: skip
