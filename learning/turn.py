@@ -112,6 +112,11 @@ class Turn:
         message, row = self.message, self.row
         return self.held or Origin(message.offset, row, message.key, line_of(message, row))
 
+    def move_on(self, message: KafkaMessage, row: int, clock: int) -> None:
+        """Move to a row of this message or of a later one."""
+        self.message, self.clock = message, clock
+        self.move_to(row)
+
     def next_id(self) -> str:
         """Return the id of the next effect. Folding the log again gives the same ids."""
         number, self._ids = self._ids, self._ids + 1

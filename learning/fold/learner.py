@@ -94,17 +94,14 @@ class Learner(LearnerParts):
             while row < len(records):
                 ended = None
                 if len(records) - row + len(messages) - at > LEAST:
-                    ended = fold_stretch(self, messages, Place(at, row, state.clock), self._read)
+                    ended = fold_stretch(self, turn, messages, Place(at, row, state.clock), self._read)
                 if ended is not None:
-                    if ended.at.message > at:
-                        at, message = ended.at.message, messages[ended.at.message]
+                    if ended.message > at:
+                        at, message = ended.message, messages[ended.message]
                         self._stand_after(messages[at - 1])
                         self.between_messages, self.folding = False, message.offset
-                        turn = Turn(self._shard, message, state.clock, state, self.supplies)
                         records, _ = self._read(message)
-                    row = ended.at.row
-                    turn.move_to(row)
-                    turn.notice(ended.notices, state.arms["champion"].since)
+                    row = ended.row
                 else:
                     if row:
                         turn.move_to(row)

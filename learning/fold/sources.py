@@ -1,9 +1,15 @@
 """The position up to which each source was folded, by which a record that comes a second time is recognised."""
 
+from collections.abc import Iterable
 from typing import Literal
+
+from msgspec import UNSET, UnsetType
 
 from headrace.learning.fold.parts import LearnerParts
 from headrace.learning.turn import Turn
+
+Position = tuple[str, tuple[int, int]]
+"""A partition of a source as `<topic>/<partition>`, with an offset and a row."""
 
 SOURCES_MAX = 10_000
 """The most partitions of sources whose last position the state keeps."""
@@ -34,14 +40,46 @@ def advance(folded: dict[str, tuple[int, int]], source: str) -> Literal["new", "
     >>> folded
     {'clicks/0': (8, 1)}
     """
-    topic, partition, offset, *row = source.split("/")
-    place, at = f"{topic}/{partition}", (int(offset), int(row[0]) if row else 0)
+    place, at = _read(source)
     if at <= folded.get(place, (-1, 0)):
         return "known"
     if len(folded) >= SOURCES_MAX and place not in folded:
         return "full"
     folded[place] = at
     return "new"
+
+
+def find_new(folded: dict[str, tuple[int, int]], sources: Iterable[str | UnsetType]) -> list[Position | None]:
+    """Read the source positions of records that follow each other, up to the first that is not `new`; nothing changes. None: a record has none.
+
+    Examples
+    --------
+    >>> find_new({"clicks/0": (7, 0)}, ["clicks/0/8", "clicks/1/0", "clicks/0/8"])
+    [('clicks/0', (8, 0)), ('clicks/1', (0, 0))]
+    """
+    found: list[Position | None] = []
+    ahead: dict[str, tuple[int, int]] = {}
+    room = SOURCES_MAX - len(folded)
+    for source in sources:
+        if source is UNSET:
+            found.append(None)
+            continue
+        place, at = _read(source)
+        last = ahead.get(place) or folded.get(place)
+        if last is None:
+            if room <= 0:
+                break
+            room -= 1
+        elif at <= last:
+            break
+        ahead[place] = at
+        found.append((place, at))
+    return found
+
+
+def _read(source: str) -> Position:
+    topic, partition, offset, *row = source.split("/")
+    return f"{topic}/{partition}", (int(offset), int(row[0]) if row else 0)
 
 
 def is_new(parts: LearnerParts, turn: Turn, source: str) -> bool:

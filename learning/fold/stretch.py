@@ -14,7 +14,9 @@ from msgspec import UNSET
 
 from headrace.learning import kernel
 from headrace.learning.arms import Arm
+from headrace.learning.effects import Predicted
 from headrace.learning.fold.parts import LearnerParts
+from headrace.learning.fold.sources import Position, find_new
 from headrace.learning.guards import Compared
 from headrace.learning.kernel.baselines import ANSWERS, Answers, learn_labels
 from headrace.learning.kernel.detectors import show_errors
@@ -24,6 +26,7 @@ from headrace.learning.records import Control, Record, Refused
 from headrace.learning.records.mark import KafkaMessage
 from headrace.learning.signals import Notice
 from headrace.learning.task import CHAMPION, LAST_GOOD, Label, Value
+from headrace.learning.turn import Noticed, Turn
 
 LEAST, MOST = 4, 512
 """Fewer rows are not worth it, and more would hold up other tasks of the worker."""
@@ -40,13 +43,6 @@ class Place(NamedTuple):
     clock: int
 
 
-class Ended(NamedTuple):
-    """A stretch that was folded: its last row, and what was noticed there about the champion."""
-
-    at: Place
-    notices: list[Notice]
-
-
 class Arms(NamedTuple):
     """The arms of a shard that can fold rows at once: the champion, its model as the kernel knows it, the baselines, and the last good version."""
 
@@ -56,13 +52,17 @@ class Arms(NamedTuple):
     last_good: Arm | None
 
 
-def fold_stretch(parts: LearnerParts, messages: Sequence[KafkaMessage], start: Place, read: Read) -> Ended | None:
-    """Fold as many rows as possible from a row on. None, and nothing was done, if they are too few.
+def fold_stretch(
+    parts: LearnerParts, turn: Turn, messages: Sequence[KafkaMessage], start: Place, read: Read
+) -> Place | None:
+    """Fold as many rows as possible from a row on, and move the turn to the last of them; return where that stands.
+
+    None, and nothing was done, if they are too few.
 
     Parameters
     ----------
-    parts
-        The parts of the learner.
+    parts, turn
+        The parts of the learner, and the turn at the first row.
     messages
         The messages that are folded.
     start
@@ -78,9 +78,15 @@ def fold_stretch(parts: LearnerParts, messages: Sequence[KafkaMessage], start: P
     stretch.collect(messages, start, read)
     if len(stretch.labels) < LEAST or stretch.predict(loops) < LEAST:
         return None
-    notices = stretch.judge(loops)
+    noticed = stretch.judge(loops)
     stretch.learn(loops)
-    return Ended(stretch.place(stretch.count - 1), notices)
+    if parts.task.predictions:
+        stretch.publish(turn, messages)
+    last = stretch.place(stretch.count - 1)
+    if not parts.task.predictions:
+        turn.move_on(messages[last.message], last.row, last.clock)
+    turn.noticed += noticed
+    return last
 
 
 def find_arms(parts: LearnerParts) -> Arms | None:
@@ -93,11 +99,7 @@ def find_arms(parts: LearnerParts) -> Arms | None:
         or parts.admitting
         or parts.is_multiclass
         or parts.is_unlabelled
-        or task.predictions
         or task.rehearsal is not None
-        or state.watches.features
-        or state.watches.labels
-        or state.segments
     ):
         return None
     arms = state.arms
@@ -110,7 +112,6 @@ def find_arms(parts: LearnerParts) -> Arms | None:
         linear is None
         or linear.kind != task.kind
         or champion.rate.left
-        or champion.scores
         or champion.sampling is not None
         or not champion.has_fixed_cutoff
     ):
@@ -136,8 +137,10 @@ class Stretch:
     ----------
     begins
         The first row of each message, by its number, and where it stands.
-    features, labels
-        What each row has.
+    records, features, labels
+        The rows, and what each has.
+    sources
+        The source position of each row; none if no row has one.
     rows
         The features as the kernel takes them.
     count
@@ -153,8 +156,10 @@ class Stretch:
     def __init__(self, parts: LearnerParts, arms: Arms):
         self.parts, self.arms = parts, arms
         self.begins: list[tuple[int, Place]] = []
+        self.records: list[Record] = []
         self.features: list[dict[str, Value]] = []
         self.labels: list[Label] = []
+        self.sources: list[Position | None] = []
         self.rows = arms.linear.rows(None if parts.names is None else parts.names.known)
         self.count = 0
         self.baselines: dict[str, Answers] = {}
@@ -177,6 +182,7 @@ class Stretch:
             some = records[row : row + room - len(self.labels)]
             plain: Any = some if are_plain else [*takewhile(_is_plain, some)]
             self.begins.append((len(self.labels), Place(at, row, clock)))
+            self.records += plain
             self.features += [record.features for record in plain]
             self.labels += [record.label for record in plain]
             at, row = at + 1, row + len(plain)
@@ -185,6 +191,10 @@ class Stretch:
             row, clock = 0, max(clock, messages[at].timestamp)
             if due_at <= clock or messages[at].offset <= messages[at - 1].offset:
                 break
+        sources = [record.source for record in self.records]
+        if any(source is not UNSET for source in sources):
+            self.sources = find_new(state.sources, sources)
+            del self.features[len(self.sources) :]
         self.rows.add_many(self.features)
         del self.features[len(self.rows) :], self.labels[len(self.rows) :]
 
@@ -223,18 +233,56 @@ class Stretch:
                 return
             self.last_good[number] = answer
 
-    def judge(self, loops: Any) -> list[Notice]:
-        """Show the errors to detectors and guards, row by row, until something is noticed; return what."""
-        champion = self.arms.champion
-        watches = deepcopy(champion.errors)  # a guard may end the stretch before the row that they see last
+    def judge(self, loops: Any) -> list[Noticed]:
+        """Show the rows to detectors and guards until something is noticed; return what."""
+        champion, watched = self.arms.champion, self.parts.state.watches
         errors = self.champion.errors(self.labels[: self.count])
+        if watched.features or watched.labels or champion.scores:
+            return self._judge_each(errors)
+        watches = deepcopy(champion.errors)  # a guard may end the stretch before the row that they see last
         self.count, notices = show_errors(loops, [*watches.values()], CHAMPION, errors)
         after, found = self._guard()
         if after == self.count:
             champion.errors = watches
-            return notices + found
-        self.count = after
-        show_errors(loops, [*champion.errors.values()], CHAMPION, errors[:after])
+            found = notices + found
+        else:
+            self.count = after
+            show_errors(loops, [*champion.errors.values()], CHAMPION, errors[:after])
+        return [Noticed(notice, champion.since) for notice in found]
+
+    def _judge_each(self, errors: Sequence[float]) -> list[Noticed]:
+        """Show each row to all detectors and guards, as `see_features` and `judge` do, until something is noticed; return what."""
+        parts, champion, watches = self.parts, self.arms.champion, self.parts.state.watches
+        for number, (features, label, error) in enumerate(zip(self.features, self.labels, errors, strict=False)):
+            found = [Noticed(notice, 0) for notice in watches.see_features(features)]
+            notices = champion.watch_score(self.champion.prediction(number), CHAMPION) if champion.scores else []
+            for watch in champion.errors.values():
+                if (notice := watch.update(error, CHAMPION)) is not None:
+                    notices.append(notice)
+            found += [Noticed(notice, champion.since) for notice in notices]
+            if watches.labels:
+                found += [Noticed(notice, 0) for notice in watches.see_label(label)]
+            if parts.guards:
+                if number in self.last_good or len(parts.state.unseen) + 1 >= parts.patience:
+                    found += [Noticed(notice, champion.since) for notice in self._compare(number)]
+                else:
+                    parts.state.unseen.append(label)
+            if found:
+                self.count = number + 1
+                return found
+        return []
+
+    def _compare(self, number: int) -> list[Notice]:
+        """Let the guards compare the champion at a row; return what they notice."""
+        unseen = self.parts.state.unseen
+        answers: dict[str, Prediction | None] = {CHAMPION: self.champion.prediction(number)}
+        for name, given in self.baselines.items():
+            answers[name] = None if given[number] is None else Prediction(given[number])
+        if number in self.last_good:
+            answers[LAST_GOOD] = self.last_good[number]
+        case = Compared(answers, self.labels[number], unseen)
+        found = [notice for guard in self.parts.guards if (notice := guard.compare(case)) is not None]
+        unseen.clear()
         return found
 
     def _guard(self) -> tuple[int, list[Notice]]:
@@ -250,15 +298,9 @@ class Stretch:
                 unseen += self.labels[at : self.count]
                 return self.count, []
             unseen += self.labels[at:compared]
-            answers: dict[str, Prediction | None] = {CHAMPION: self.champion.prediction(compared)}
-            for name, given in self.baselines.items():
-                answers[name] = None if given[compared] is None else Prediction(given[compared])
             if compared == next_asked:
-                answers[LAST_GOOD] = self.last_good[compared]
                 next_asked = next(asked)
-            case = Compared(answers, self.labels[compared], unseen)
-            found = [notice for guard in parts.guards if (notice := guard.compare(case)) is not None]
-            unseen.clear()
+            found = self._compare(compared)
             at = compared + 1
             if found:
                 return at, found
@@ -282,18 +324,46 @@ class Stretch:
             for number, answer in self.last_good.items():
                 if number < count:
                     arms.last_good.score(answer, labels[number], LAST_GOOD)
+        for feature, segment in state.segments.items():
+            for features, label, value in zip(self.features, labels, self.champion.values, strict=False):
+                segment.update(features.get(feature), label, value)
+        state.sources.update(filter(None, self.sources[:count]))
         state.probes.extend(self.features[:count])
         state.step += count
         state.asked += count
         state.updates += count
         state.clock = self.place(count - 1).clock
 
+    def publish(self, turn: Turn, messages: Sequence[KafkaMessage]) -> None:
+        """Emit the predictions of each row, and move the turn to the last one."""
+        names = [name for name in self.parts.state.arms if name in (CHAMPION, LAST_GOOD)]
+        ends = [first for first, _ in self.begins[1:]] + [self.count]
+        for (first, (message, row, clock)), end in zip(self.begins, ends, strict=True):
+            for number in range(first, min(end, self.count)):
+                if (
+                    number or row
+                ):  # the ids of a message's first row go on from those of the entries that expired before it
+                    turn.move_on(messages[message], row + number - first, clock)
+                record = self.records[number]
+                record_id = None if record.id is UNSET else record.id
+                for name in names:
+                    if name == CHAMPION:
+                        prediction: Prediction | None = self.champion.prediction(number)
+                    elif number in self.last_good:
+                        prediction = self.last_good[number]
+                    else:
+                        continue
+                    turn.emit(
+                        Predicted(
+                            id=turn.next_id(),
+                            record=record_id,
+                            arm=name,
+                            prediction=prediction,
+                            label=self.labels[number],
+                        )
+                    )
+
 
 def _is_plain(record: Record | Control | Refused) -> bool:
     """Tell whether a record is a sample, and nothing more."""
-    return (
-        isinstance(record, Record)
-        and record.label is not UNSET
-        and record.features is not UNSET
-        and record.source is UNSET
-    )
+    return isinstance(record, Record) and record.label is not UNSET and record.features is not UNSET

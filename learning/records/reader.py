@@ -147,7 +147,7 @@ class Reader:
         return records
 
     def read_samples(self, value: bytes | None) -> list[Record] | None:  # noqa: PLR0911 each is a way not to be plain
-        """Decode a message whose lines are all samples, with label and features and nothing that refers to another record; None for any other.
+        """Decode a message whose lines are all samples, with label and features and nothing of a question; None for any other.
 
         It gives the same records as `read`, in less time.
 
@@ -174,9 +174,10 @@ class Reader:
         check, labels, keys = self.schema.check, self._labels, 2 * len(records)
         for record in records:
             features = record.features
-            if features is UNSET or record.label is UNSET or record.source is not UNSET or record.served is not UNSET:
+            if features is UNSET or record.label is UNSET or record.served is not UNSET:
                 return None
             keys += len(features) + (record.id is not UNSET) + (record.time is not UNSET)
+            keys += record.source is not UNSET
             if labels is not None and record.label not in labels:
                 return None
             try:

@@ -1,6 +1,7 @@
 """What was folded from a source position is not folded again."""
 
 import json
+import random
 from types import SimpleNamespace
 
 import pytest
@@ -70,3 +71,18 @@ def test_a_key_that_stands_twice_in_what_was_served_is_refused():
     assert (record.code, "prediction" in record.reason) == ("duplicate_key", True)
     (whole,) = Reader(TASK).read(line.replace(b'"prediction":false,', b""))
     assert isinstance(whole, Record)
+
+
+def test_a_look_ahead_finds_the_records_that_are_new_and_changes_nothing(monkeypatch):
+    monkeypatch.setattr(headrace.learning.fold.sources, "SOURCES_MAX", 4)
+    dice = random.Random(1)
+    for _ in range(300):
+        folded = {f"a/{dice.randint(0, 5)}": (dice.randint(0, 9), dice.randint(0, 2)) for _ in range(2)}
+        before = dict(folded)
+        some = [f"a/{dice.randint(0, 5)}/{at + dice.randint(0, 9)}/{dice.randint(0, 2)}" for at in range(12)]
+        found = headrace.learning.fold.sources.find_new(folded, some)
+        assert folded == before
+        verdicts = [headrace.learning.fold.sources.advance(folded, source) for source in some[: len(found) + 1]]
+        assert verdicts == ["new"] * len(found) + verdicts[len(found) :]
+        assert len(found) == len(some) or verdicts[-1] != "new"
+        assert dict(found).items() <= folded.items()
