@@ -7,11 +7,13 @@ from river import linear_model
 
 from headrace.learning.kernel.descent import Descent
 from headrace.learning.kernel.linear import Linear
+from headrace.learning.kernel.passive import Passive
 from headrace.learning.models.preparing import Prepared, Scale
 
 FAMILIES: dict[type, Callable[[Scale, Any], Linear | None]] = {
     linear_model.LogisticRegression: Descent.of,
     linear_model.LinearRegression: Descent.of,
+    linear_model.PAClassifier: Passive.of,
 }
 """The models, each with the function that makes it one of the kernel; it gives None if the model is set as no model of the catalogue."""
 

@@ -193,6 +193,125 @@ def descend_rows(  # noqa: C901, PLR0912, PLR0915 a compiled loop calls nothing
 
 
 @njit(cache=True)
+def add_up(
+    first: int,
+    end: int,
+    columns: Integers,
+    values: Floats,
+    ranks: Integers,
+    size: int,
+    weights: Floats,
+    is_compensated: bool,
+) -> float:
+    """Add up the products of values and weights of a row as River's `dot` of two dicts does: in the order of the shorter dict.
+
+    Parameters
+    ----------
+    first, end
+        Where the values of the row begin and end.
+    columns, values, weights
+        The column of each value, the values, and the weight of each column.
+    ranks, size
+        The place of each column in the dict of weights, -1 if it is not there; and the length of that dict.
+    is_compensated
+        Whether `sum` compensates for rounding, as it does since Python 3.12.
+    """
+    order = np.arange(first, end)
+    if end - first >= size:
+        for k in range(1, len(order)):
+            at = order[k]
+            place = k
+            while place > 0 and ranks[columns[order[place - 1]]] > ranks[columns[at]]:
+                order[place] = order[place - 1]
+                place -= 1
+            order[place] = at
+    total = lost = 0.0
+    for at in order:
+        if ranks[columns[at]] < 0:
+            continue
+        x = values[at] * weights[columns[at]]
+        new = total + x
+        if is_compensated:
+            if abs(total) >= abs(x):
+                lost += (total - new) + x
+            else:
+                lost += (x - new) + total
+        total = new
+    return total + lost if lost != 0.0 and math.isfinite(lost) else total
+
+
+@njit(cache=True)
+def pass_rows(
+    starts: Integers,
+    columns: Integers,
+    before: Floats,
+    after: Floats,
+    norms: Floats,
+    labels: Floats,
+    weights: Floats,
+    ranks: Integers,
+    settings: Floats,
+    mode: int,
+    is_compensated: bool,
+    two: float,
+    raws: Floats,
+) -> int:
+    """Predict and learn rows as the passive-aggressive classifier does, one after the other; return how many. It stops before a row that needs the general way.
+
+    Parameters
+    ----------
+    starts, columns, before, after
+        As for `scale_rows`.
+    norms
+        The norm of each row, as it is learned.
+    labels
+        The label of each row, 0 or 1.
+    weights, ranks, is_compensated
+        As for `add_up`; weights and ranks are changed.
+    settings
+        The intercept and the number of weights, which are changed, and the longest step.
+    mode
+        0, 1 or 2: PA, PA-I or PA-II.
+    two
+        `TWO`.
+    raws
+        Becomes the sum of weights and values for each row, before it was learned.
+    """
+    rows = len(starts) - 1
+    intercept, size, longest = settings[0], int(settings[1]), settings[2]
+    done = rows
+    for i in range(rows):
+        first, end = starts[i], starts[i + 1]
+        raw = add_up(first, end, columns, before, ranks, size, weights, is_compensated) + intercept
+        square = norms[i] ** two
+        if not (math.isfinite(raw) and square < FAR):
+            done = i
+            break
+        raws[i] = raw
+        raw = add_up(first, end, columns, after, ranks, size, weights, is_compensated) + intercept
+        side = 1.0 if labels[i] != 0.0 else -1.0
+        loss = 1.0 - side * raw
+        loss = max(loss, 0.0)
+        step = 0.0
+        if mode == 2:
+            step = loss / (square + 0.5 / longest)
+        elif square > 0.0:
+            step = loss / square
+            if mode == 1 and not step < longest:
+                step = longest
+        step *= side
+        for at in range(first, end):
+            j = columns[at]
+            if ranks[j] < 0:
+                ranks[j] = size
+                size += 1
+            weights[j] += step * after[at]
+        intercept += step
+    settings[0], settings[1] = intercept, size
+    return done
+
+
+@njit(cache=True)
 def predict_rows(
     rows: Integers,
     starts: Integers,

@@ -41,6 +41,9 @@ TASKS = {
     "momentum": Task(name="any", kind="binary", model={"use": "logistic", "momentum": 0.9, "l2": 0.01, "learning_rate": 0.2}, **ACTING),
     "ftrl": Task(name="any", kind="binary", model="ftrl", versions=Versions(every=60)),
     "ftrl sparse": Task(name="any", kind="binary", model={"use": "ftrl", "l1": 3.0, "alpha": 0.5}),
+    "passive": Task(name="any", kind="binary", model="pa", versions=Versions(every=60)),
+    "passive 0": Task(name="any", kind="binary", model={"use": "pa", "mode": 0, "c": 0.1}, **ACTING),
+    "passive 2": Task(name="any", kind="binary", model={"use": "pa", "mode": 2, "c": 1}),
     "declared": Task(
         name="any", kind="binary",
         features={"a": Feature(min=-1e6, optional=True), "b": Feature(optional=True), "c": Feature(type="string", optional=True),

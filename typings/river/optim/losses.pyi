@@ -10,3 +10,6 @@ class Log(BinaryLoss):
     def __init__(self, weight_pos: float = 1.0, weight_neg: float = 1.0) -> None: ...
 
 class Squared(RegressionLoss): ...
+
+class Hinge(BinaryLoss):
+    threshold: float
