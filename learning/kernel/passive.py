@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -51,5 +52,5 @@ def ranks_of(weights: dict[str, float], names: Sequence[str]) -> Any:
 def norms(scaled: Scaled) -> Floats:
     """Compute the norm of each row as it is learned."""
     starts = scaled.starts.tolist()
-    rows = [scaled.after[first:end].copy() for first, end in zip(starts, starts[1:], strict=False)]
+    rows = [scaled.after[first:end].copy() for first, end in pairwise(starts)]
     return np.sqrt(np.array([row.dot(row) for row in rows], np.float64))
