@@ -92,7 +92,7 @@ fuzz-states: .venv # under an hour: ten million encodings, snapshots, manifests 
 	PYTHONPATH=tests $(BIN)/python tests/crash/fuzz_states.py --cases 10000000 --seed $(SEED)
 
 bench: .venv # every published figure but those of drift, more than a quarter of an hour; prediction.py needs wrk
-	@for figure in throughput prediction freshness recovery availability memory pending snapshot_bytes encoding pauses files; do \
+	@for figure in throughput prediction freshness recovery availability memory pending snapshot_bytes encoding pauses files scaling; do \
 	  echo "== $$figure"; PYTHONPATH=tests $(BIN)/python benchmarks/$$figure.py || exit 1; done
 
 bench-drift: .venv # more than an hour: the figures of drift, on any machine the same but for what watching costs
