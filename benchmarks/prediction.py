@@ -7,6 +7,7 @@ bare protocol on httptools, if that is installed; the worker alone, and by the o
 without and with waiting for the broker; with a stored feature looked up for each; and while it learns 1,000 rows a second: as fast as it can,
 and with about 10,000 questions a second. The medians are printed, and each as a part of what the bare aiohttp server did in the same round.
 A question that is logged is also folded: it waits for its label. `learned_per_s` is what was really learned meanwhile.
+`at a rate` is an open loop of 500 questions a second by `headrace bench`, whose latencies leave no waiting out; wrk's are those of a closed loop.
 """
 
 import asyncio
@@ -45,6 +46,7 @@ done = function(summary, latency, requests)
 end
 """
 LEARNED_PER_SECOND = 1_000
+ASKED_PER_SECOND = 500
 
 ORDINARY = 'wrk.headers["Content-Encoding"] = "identity"'
 """The lane leaves a request with a content encoding, even with this one, which changes nothing, to the ordinary way."""
@@ -79,6 +81,17 @@ def load(
         raise RuntimeError(f"{bad} requests failed:\n{output}")
     figures = {"per_s": float(rate), "p50_ms": int(p50) / 1000, "p95_ms": int(p95) / 1000, "p99_ms": int(p99) / 1000}
     return {"asked": int(asked), **figures}
+
+
+def load_at_rate(worker: harness.Worker, seconds: int) -> dict[str, float]:
+    """The same figures of an open loop: latencies from the times at which the questions were due."""
+    words = ("--rate", str(ASKED_PER_SECOND), "--seconds", str(seconds), "--json")
+    done = worker.run("bench", "phishing", *words)
+    if done.returncode:
+        raise RuntimeError(f"requests failed:\n{done.stdout}{done.stderr}")
+    figures = json.loads(done.stdout)["requests"]["question"]
+    names = ("per_s", "p50_ms", "p95_ms", "p99_ms")
+    return {"asked": figures["count"], **{name: figures[name] for name in names}}
 
 
 def feed(broker: str, topic: str, count: int, rate: float) -> None:
@@ -156,6 +169,7 @@ def measure(broker: str, seconds: int, rounds: int, folder: Path) -> dict[str, d
             if raw is not None:
                 found["bare httptools"] = load(raw, seconds, folder)
             found["alone"] = load(worker.address, seconds, folder)
+            found["at a rate"] = load_at_rate(worker, seconds)
             found["without the lane"] = load(worker.address, seconds, folder, lines=ORDINARY)
             for log in ("async", "durable"):
                 found[f"log {log}"] = load(worker.address, seconds, folder, log=log)

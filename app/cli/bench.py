@@ -20,7 +20,7 @@ from headrace.app.settings import Settings
 from headrace.app.unreached import say_unreached
 from headrace.learning.task import Json, Task
 
-PERCENTILES = (50, 90, 99, 99.9)
+PERCENTILES = (50, 95, 99, 99.9)
 
 FILE_ROWS = 10_000
 """The most rows that are read of a file. They are sent in turn."""
