@@ -23,6 +23,7 @@ from headrace.learning.kernel.detectors import show_errors
 from headrace.learning.kernel.scores import score_many
 from headrace.learning.prediction import Prediction, is_finite
 from headrace.learning.records import Control, Record, Refused
+from headrace.learning.records.labels import type_of
 from headrace.learning.records.mark import KafkaMessage
 from headrace.learning.signals import Notice
 from headrace.learning.task import CHAMPION, LAST_GOOD, Label, Value
@@ -97,7 +98,7 @@ def find_arms(parts: LearnerParts) -> Arms | None:
         or parts.batch is not None
         or parts.watcher is not None
         or parts.admitting
-        or parts.is_multiclass
+        or (parts.is_multiclass and state.label_type is None)
         or parts.is_unlabelled
         or task.rehearsal is not None
     ):
@@ -195,8 +196,21 @@ class Stretch:
         if any(source is not UNSET for source in sources):
             self.sources = find_new(state.sources, sources)
             del self.features[len(self.sources) :]
+        if parts.is_multiclass:
+            del self.features[sum(1 for _ in takewhile(self._is_known, self.records)) :]
         self.rows.add_many(self.features)
         del self.features[len(self.rows) :], self.labels[len(self.rows) :]
+
+    def _is_known(self, record: Record) -> bool:
+        """Tell whether a record has a label that the shard knows, and no other one."""
+        state, label = self.parts.state, record.label
+        return (
+            label is not UNSET
+            and record.served is UNSET
+            and self.arms.linear.knows(label)
+            and type_of(label) == state.label_type
+            and (self.parts.task.labels is not None or label in state.labels)
+        )
 
     def place(self, number: int) -> Place:
         """Tell where a row stands."""
@@ -313,7 +327,9 @@ class Stretch:
         arms.linear.put(self.folded)
         labels = self.labels[:count]
         arms.champion.updates += count
-        score_many(loops, arms.champion.scoreboard, labels, self.champion.values[:count], self.champion.shares[:count])
+        score_many(
+            loops, arms.champion.scoreboard, labels, self.champion.values[:count], self.champion.shares_of(labels)
+        )
         for name, arm in arms.baselines.items():
             answers = self.baselines[name]
             cold = int(answers[0] is None)

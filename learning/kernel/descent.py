@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from river import linear_model, optim
 
-from headrace.learning.kernel.linear import Floats, Folded, Linear, Predicted, Scaled, column_of
+from headrace.learning.kernel.linear import Floats, Folded, Linear, Predicted, PredictedClasses, Scaled, column_of
 from headrace.learning.kernel.rows import Rows
 from headrace.learning.models.preparing import Scale
 from headrace.learning.task import Label
@@ -101,7 +101,7 @@ class Descent(Linear):
         )  # fmt: skip
         return raws
 
-    def answer(self, loops: Any, raws: Floats, cutoff: float | None) -> Predicted:
+    def answer(self, loops: Any, raws: Floats, cutoff: float | None) -> Predicted | PredictedClasses:
         """Say what the model predicts, from the sums of weights and values."""
         if self._is_logistic:
             return super().answer(loops, raws, cutoff)

@@ -1,5 +1,6 @@
 """What the linear models of the kernel have in common: their scaled features as arrays, and what they predict for many rows."""
 
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -18,6 +19,9 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
 UNSEEN = (0, 0.0, 0.0)
+
+IS_COMPENSATED = sys.version_info >= (3, 12)
+"""Whether `sum`, with which River multiplies two dicts, compensates for rounding."""
 
 
 class Scaled(NamedTuple):
@@ -109,13 +113,17 @@ class Linear(ABC):
         done = loops.scale_rows(
             starts, columns, values, is_scaled, counts, means, variances, loops.HALF, scaled.before, scaled.after
         )
-        raws = np.empty(done)
+        raws = self._room(done)
         learned = 0
         if done == count:
             learned, state = self._learn(loops, scaled, labels[:count], raws)
         if learned < count:  # only a row that is not learned must not be scaled either
             return self.fold(loops, rows, labels, learned if done == count else done)
         return Folded(done, raws, names, is_scaled, counts, means, variances, state)
+
+    def _room(self, count: int) -> Floats:
+        """Make room for what the model computes for rows."""
+        return np.empty(count)
 
     @abstractmethod
     def _learn(self, loops: Any, scaled: Scaled, labels: Sequence[Label], raws: Floats) -> tuple[int, Any]:
@@ -125,7 +133,11 @@ class Linear(ABC):
         """Compute the sum of weights and values of some rows, which have no strings; no number where only the general way can. None if it never can."""
         return None
 
-    def answer(self, loops: Any, raws: Floats, cutoff: float | None) -> "Predicted":
+    def knows(self, label: Label) -> bool:  # noqa: ARG002
+        """Tell whether rows with a label can be learned: whether it is not the first of a class."""
+        return True
+
+    def answer(self, loops: Any, raws: Floats, cutoff: float | None) -> "Predicted | PredictedClasses":
         """Say what the model predicts, from the sums of weights and values."""
         p = np.empty(len(raws))
         loops.find_shares(raws, p)
@@ -161,6 +173,12 @@ class Linear(ABC):
         """Let River's model be what it is once it has learned rows."""
 
 
+def ranks_of(weights: Mapping[str, float], names: Sequence[str]) -> Integers:
+    """Give the place of each column in a dict of weights; -1 if it is not there."""
+    places = {name: place for place, name in enumerate(weights)}
+    return np.array([places.get(name, -1) for name in names], np.int64)
+
+
 def column_of(numbers: Mapping[str, float], names: Sequence[str]) -> Floats:
     """Read one number for each column, 0 where there is none."""
     return np.array([numbers.get(name, 0.0) for name in names], np.float64)
@@ -186,6 +204,10 @@ class Predicted(NamedTuple):
         share = self.shares[number]
         return Prediction(self.values[number], None if share is None else {False: 1.0 - share, True: share})
 
+    def shares_of(self, labels: Sequence[Label]) -> Sequence[float | None]:
+        """Give the probabilities that are scored, for the first labels: those of true."""
+        return self.shares[: len(labels)]
+
     def errors(self, labels: Sequence[Label]) -> list[float]:
         """Compute the error of each prediction, as `Arm.score` does; there may be fewer labels than predictions."""
         y = np.array(labels, np.float64)
@@ -194,3 +216,34 @@ class Predicted(NamedTuple):
             return wrong
         apart: list[float] = np.minimum(np.abs(y - self.array[: len(y)]), LARGEST).tolist()
         return apart
+
+
+class PredictedClasses(NamedTuple):
+    """What a model of more than two classes predicts for many rows.
+
+    Parameters
+    ----------
+    classes
+        The labels that the model knows.
+    values
+        The predicted labels.
+    p
+        The probabilities of the classes, a row for each prediction.
+    """
+
+    classes: Sequence[Label]
+    values: list[Label]
+    p: list[list[float]]
+
+    def prediction(self, number: int) -> Prediction:
+        """Give the prediction for a row."""
+        return Prediction(self.values[number], dict(zip(self.classes, self.p[number], strict=True)))
+
+    def shares_of(self, labels: Sequence[Label]) -> Sequence[float | None]:
+        """Give the probabilities that are scored, for the first labels: those of the labels."""
+        places = {label: place for place, label in enumerate(self.classes)}
+        return [p[places[label]] for label, p in zip(labels, self.p, strict=False)]
+
+    def errors(self, labels: Sequence[Label]) -> list[float]:
+        """Compute the error of each prediction, as `Arm.score` does; there may be fewer labels than predictions."""
+        return [0.0 if value == label else 1.0 for value, label in zip(self.values, labels, strict=False)]

@@ -312,6 +312,76 @@ def pass_rows(
 
 
 @njit(cache=True)
+def sharpen_rows(
+    starts: Integers,
+    columns: Integers,
+    before: Floats,
+    after: Floats,
+    labels: Integers,
+    weights: Floats,
+    ranks: Integers,
+    sizes: Integers,
+    rates: Floats,
+    l2: float,
+    is_compensated: bool,
+    shares: Floats,
+) -> int:
+    """Predict and learn rows as softmax regression does, one after the other; return how many. It stops before a row that needs the general way.
+
+    Parameters
+    ----------
+    starts, columns, before, after
+        As for `scale_rows`.
+    labels
+        The number of the class of each row.
+    weights, ranks, sizes
+        For each class, what `add_up` takes; they are changed.
+    rates
+        The learning rate of each class.
+    l2
+        The strength of the L2 penalty.
+    is_compensated
+        As for `add_up`.
+    shares
+        Becomes the probability of each class for each row, before it was learned.
+    """
+    classes = len(sizes)
+    slopes = np.empty(classes)
+    for i in range(len(starts) - 1):
+        first, end = starts[i], starts[i + 1]
+        for is_learning in (False, True):
+            p = slopes if is_learning else shares[i]
+            values = after if is_learning else before
+            for k in range(classes):
+                # Of two dicts as long as each other, River takes the second one's order: here that of the row, and for `pass_rows` that of the weights.
+                size = sizes[k] + 1
+                p[k] = add_up(first, end, columns, values, ranks[k], size, weights[k], is_compensated)
+                if not math.isfinite(p[k]):
+                    return i
+            highest = p[0]
+            for k in range(classes):
+                highest = max(highest, p[k])
+            total = 0.0
+            for k in range(classes):
+                p[k] = math.exp(p[k] - highest)
+                total += p[k]
+            for k in range(classes):
+                p[k] /= total
+        for k in range(classes):
+            slope = slopes[k]
+            slope = min(slope, 1 - 1e-15)
+            slope = max(slope, 1e-15)
+            slope -= 1.0 if labels[i] == k else 0.0
+            for at in range(first, end):
+                j = columns[at]
+                if ranks[k, j] < 0:
+                    ranks[k, j] = sizes[k]
+                    sizes[k] += 1
+                weights[k, j] -= rates[k] * (after[at] * slope + l2 * weights[k, j])
+    return len(starts) - 1
+
+
+@njit(cache=True)
 def predict_rows(
     rows: Integers,
     starts: Integers,

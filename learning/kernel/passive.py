@@ -1,6 +1,5 @@
 """The passive-aggressive classifier for the kernel."""
 
-import sys
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
@@ -8,12 +7,9 @@ from typing import Any
 import numpy as np
 from river import optim
 
-from headrace.learning.kernel.linear import Floats, Folded, Linear, Scaled, column_of
+from headrace.learning.kernel.linear import IS_COMPENSATED, Floats, Folded, Linear, Scaled, column_of, ranks_of
 from headrace.learning.models.preparing import Scale
 from headrace.learning.task import Label
-
-IS_COMPENSATED = sys.version_info >= (3, 12)
-"""Whether `sum`, which River uses, compensates for rounding."""
 
 
 class Passive(Linear):
@@ -41,12 +37,6 @@ class Passive(Linear):
     def _put(self, folded: Folded) -> None:
         weights, self.model.intercept = folded.learned
         self.model.weights.update(zip(folded.names, weights.tolist(), strict=True))
-
-
-def ranks_of(weights: dict[str, float], names: Sequence[str]) -> Any:
-    """Give the place of each column in a dict of weights; -1 if it is not there."""
-    places = {name: place for place, name in enumerate(weights)}
-    return np.array([places.get(name, -1) for name in names], np.int64)
 
 
 def norms(scaled: Scaled) -> Floats:

@@ -14,8 +14,9 @@ from headrace.learning import kernel
 from headrace.learning.encoding import decode, digest, encode
 from headrace.learning.fold import learner as fold
 from headrace.learning.fold.learner import Learner
+from headrace.learning.fold.warm_up import warm_up
 from headrace.learning.records.message import Message
-from headrace.learning.task import ArmSettings, Experiment, Feature, Guard, Task, Threshold, Versions
+from headrace.learning.task import ArmSettings, Cost, Experiment, Feature, Guard, Task, Threshold, Versions
 
 EVIDENCE = {"use": "evidence", "between": 300}
 
@@ -69,7 +70,10 @@ TASKS = {
     "numbers clipped": Task(name="any", kind="regression", model={"use": "linear", "l2": 0.1, "clip": 1.0, "intercept_learning_rate": 0.0}),
     "numbers with momentum": Task(name="any", kind="regression", model={"use": "linear", "momentum": 0.5}),
     "a tree": Task(name="any", kind="binary", model="hoeffding_tree"),
-    "several classes": Task(name="any", kind="multiclass"),
+    "several classes": Task(name="any", kind="multiclass", versions=Versions(every=60)),
+    "several classes acting": Task(name="any", kind="multiclass", predictions=True, model={"use": "softmax", "l2": 0.01, "learning_rate": 0.3}, **ACTING | {"guard": Guard(alpha=0.9, every=1, margin=0.0, mode="auto")}),
+    "declared classes": Task(name="any", kind="multiclass", labels=[1, 2, 3, 4], detectors=[EAGER | {"watch": ["error", "label_rate", "score"]}]),
+    "classes with costs": Task(name="any", kind="multiclass", costs=[Cost(label="yes", predicted="no", cost=3.0)]),
 }  # fmt: skip
 
 WORDS = ["ES", "PT", "a b", "you have won a prize: call us now, before the end of this week, or never again"]
@@ -118,7 +122,11 @@ def log(seed, task, count, from_sources=0.0):
         turned ^= dice.random() < 0.004
         features, label = sample(dice, task, turned)
         if task.kind == "multiclass":
-            label = "yes" if label else "no"
+            label = dice.choice([1, 2, 3, 4, 2]) if task.labels else "yes" if label else "no"
+            if dice.random() < 0.1:
+                label = 4 if task.labels else f"maybe {dice.randint(0, 5)}"
+            elif dice.random() < 0.01:
+                label = 7
         rows.append({"features": features, "label": label})
         if task.order == "event_time":
             rows[-1]["time"] = 1_767_225_600 + number / 10
@@ -193,7 +201,7 @@ def stretches(monkeypatch):
     kernel.use_kernel(yes=True)
 
 
-GENERAL = {"costs", "event time", "challenger", "a tree", "several classes"}
+GENERAL = {"costs", "event time", "challenger", "a tree", "classes with costs"}
 """Tasks of which the kernel folds nothing."""
 
 
@@ -225,6 +233,9 @@ def test_the_kernel_folds_most_of_it(name, stretches):
         (Task(name="chick", kind="regression"), datasets.ChickWeights()),
         (Task(name="trump", kind="regression"), datasets.TrumpApproval()),
         (Task(name="flow", kind="regression"), datasets.WaterFlow()),
+        (Task(name="images", kind="multiclass"), datasets.ImageSegments()),
+        (Task(name="phishing", kind="binary", model="pa", predictions=True), datasets.Phishing()),
+        (Task(name="bananas", kind="binary", model="ftrl", segments=["1"]), datasets.Bananas()),
     ],
 )
 def test_the_data_sets_of_river_are_folded_to_the_same_bits(task, rows, stretches):
@@ -244,3 +255,17 @@ def test_without_numba_the_general_way_is_taken():
     program = "import sys; sys.modules['numba'] = None\nfrom headrace.learning import kernel\nprint(kernel.compiled())"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "None"
+
+
+def test_the_loops_of_each_family_are_compiled_before_the_first_record(stretches):
+    tasks = [
+        Task(name="a", kind="binary"),
+        Task(name="b", kind="binary", model="pa"),
+        Task(name="c", kind="multiclass"),
+        Task(name="d", kind="regression"),
+        Task(name="e", kind="binary", model="hoeffding_tree"),
+    ]
+    for task in tasks:
+        stretches.clear()
+        warm_up([task])
+        assert bool(stretches) == (task.name != "e")

@@ -1,9 +1,11 @@
 from abc import ABCMeta
+from typing import Any
 
 from river.base import Base
 
 class Loss(Base, metaclass=ABCMeta): ...
 class BinaryLoss(Loss): ...
+class MultiClassLoss(Loss): ...
 class RegressionLoss(Loss): ...
 
 class Log(BinaryLoss):
@@ -13,3 +15,6 @@ class Squared(RegressionLoss): ...
 
 class Hinge(BinaryLoss):
     threshold: float
+
+class CrossEntropy(MultiClassLoss):
+    class_weight: dict[Any, float]
