@@ -15,6 +15,8 @@ CODES = "EUR|USD|GBP|CHF|JPY|CNY|INR|CAD|AUD|NZD|SEK|NOK|DKK|PLN|CZK|HUF|BRL|MXN
 DRESSED = re.compile(rf"(?P<sign>[+\u2212-]?)\s*(?:[{SIGNS}]|(?:{CODES})\s?)?\s*(?P<inner>[+\u2212-]?)(?P<body>[\d.,'\u2019\s]*\d[.,]?(?:[eE][+-]?\d+)?)"
                      rf"\s*(?:[{SIGNS}%]|{CODES})?")  # fmt: skip
 """A number with what may stand around it."""
+NEGATIVE = re.compile(rf"[{SIGNS}]?\s?\(\s*([^-+\u2212()]+)\)")
+"""A number below zero as accountants write it."""
 
 PLAIN: dict[str, re.Pattern[str]] = {
     ".": re.compile(r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"),
@@ -31,15 +33,20 @@ NEARLY = 0.95
 
 
 def read_number(text: str, decimal: Decimal = ".") -> float | None:
-    """Read a number; None if the text is none. A percentage is the number before its sign.
+    """Read a number; None if the text is none. A percentage is the number before its sign, and brackets are a minus.
 
     Examples
     --------
     >>> read_number("$1,234.50"), read_number("1.234,50 €", ","), read_number("12 %"), read_number("-3e2")
     (1234.5, 1234.5, 12.0, -300.0)
+    >>> read_number("$(144.48)"), read_number("(1.234 €)", ","), read_number("(-1)")
+    (-144.48, -1234.0, None)
     >>> read_number("01234"), read_number("1,5"), read_number("nan")
     (None, None, None)
     """
+    if bracketed := NEGATIVE.fullmatch(text):
+        inner = read_number(bracketed[1].strip(), decimal)
+        return None if inner is None else 0.0 - inner
     found = DRESSED.fullmatch(text)
     if found is None or (found["sign"] and found["inner"]):
         return None

@@ -465,6 +465,13 @@ def test_a_column_of_numbers_that_a_few_cells_spoil_stays_one_and_its_lines_are_
     ]
 
 
+def test_brackets_are_a_minus_as_accountants_write_it(walk):
+    cells = [f"($1,{n}.50)" if n % 2 else f'"$1,{n}.50"' for n in range(100, 160)]
+    seen = walk("profit.csv", numbers([cell if cell.startswith('"') else f'"{cell}"' for cell in cells]))
+    assert seen.declared["amount"] == "float"
+    assert [row["features"]["amount"] for row in seen.records[:2]] == [1100.5, -1101.5]
+
+
 def test_a_column_is_no_silent_category_because_of_words_or_broken_dates(walk):
     cells = [["1", "2", "5 km", "9 km"][n % 4] if n % 3 else str(n) for n in range(100)]
     seen = walk("km.csv", numbers(cells))
