@@ -1,5 +1,7 @@
 """Doubts about a table: what a person would look at before a model learns from it."""
 
+import re
+from collections import Counter
 from collections.abc import Iterator
 
 from headrace.app.files.cells import Missing, make_reader, text_of
@@ -16,6 +18,15 @@ RARE = 0.05
 
 LINES = 3
 """The lines that are named of a spoilt column."""
+
+UNITED = re.compile(r"(?P<number>[+\u2212-]?\d[\d.,]*)\s*(?P<unit>[^\W\d_][^\d\s]*)")
+"""A number with its unit."""
+
+MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
+SPELT = re.compile(
+    rf"(?i)(?:[a-z]+,?\s)?(?:\d{{1,2}}[\s-]{MONTH},?[\s-]|{MONTH}[\s-]\d{{1,2}},?\s)\d{{2,4}}\b.*|\d{{1,2}}:\d\d(?::\d\d)?\s?[ap]\.?m\.?"
+)
+"""Dates whose month is a word, and times of twelve hours, which are not read."""
 
 
 def find_doubts(seen: Look, table: Table) -> Iterator[str]:
@@ -57,6 +68,20 @@ def _of_strings(seen: Look, table: Table, name: str) -> Iterator[str]:
         if others and count >= ROWS_MIN and 2 * sum(known[text] for text in others) <= count:
             shown = ", ".join(f"'{text[:20]}'" for text in others[:LINES])
             yield f"Most cells of '{name}' are {noun}, but {shown} are none, so all are taken for strings. Mend them, or add them to missing."
+            return
+    if count < ROWS_MIN:
+        return
+    units: Counter[str] = Counter()
+    for text, times in known.items():
+        if (found := UNITED.fullmatch(text)) and read_number(found["number"], decimal) is not None:
+            units[found["unit"]] += times
+    unit, times = units.most_common(1)[0] if units else ("", 0)
+    if 2 * times >= count:
+        example = next(text for text in known if text.endswith(unit))
+        yield f"'{name}' holds numbers with a unit, such as '{example[:20]}', which are taken for strings. Take '{unit[:20]}' out of the cells."
+    dates = [text for text in known if SPELT.fullmatch(text)]
+    if 2 * sum(known[text] for text in dates) >= count:
+        yield f"'{name}' holds dates or times, such as '{dates[0][:30]}', which are taken for strings. Write them as 2026-01-31 or 21:30."
 
 
 def _of_label(seen: Look) -> Iterator[str]:

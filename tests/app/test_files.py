@@ -484,6 +484,26 @@ def test_a_column_is_no_silent_category_because_of_words_or_broken_dates(walk):
 
 
 @pytest.mark.parametrize(
+    ("cell", "said"),
+    [
+        ("{} m²", "'amount' holds numbers with a unit, such as '10 m²', which are taken for strings."),
+        ("{}.5kg", "'amount' holds numbers with a unit, such as '10.5kg', which are taken for strings."),
+        ('"Feb {}, 2026"', "'amount' holds dates or times, such as 'Feb 10, 2026', which are taken for strings."),
+        ("{}-Feb-2026", "'amount' holds dates or times, such as '10-Feb-2026', which are taken for strings."),
+        ("9:{} PM", "'amount' holds dates or times, such as '9:10 PM', which are taken for strings."),
+    ],
+)
+def test_numbers_with_a_unit_and_dates_in_words_are_no_silent_categories(walk, cell, said):
+    seen = walk("cells.csv", numbers([cell.format(n % 28 + 10) for n in range(100)]))
+    assert said in " ".join(seen.init.out.replace("\n ", "").split())
+
+
+def test_codes_and_words_are_not_doubted(walk):
+    seen = walk("codes.csv", numbers([f"{n % 30}{'ABCDEF'[n % 6]}" if n % 2 else "May be" for n in range(100)]))
+    assert "!" not in seen.init.out
+
+
+@pytest.mark.parametrize(
     ("labels", "options", "kind", "said"),
     [
         (["1"] * 100, [], "binary", "The label is always '1': there is nothing to learn."),
