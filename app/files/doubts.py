@@ -11,6 +11,7 @@ from headrace.app.files.leakage import predicts_alone
 from headrace.app.files.look import Look
 from headrace.app.files.numbers import read_number
 from headrace.app.files.table import Table
+from headrace.learning.records.schema import LARGEST
 from headrace.learning.task import Value
 
 RARE = 0.05
@@ -44,6 +45,8 @@ def find_doubts(seen: Look, table: Table) -> Iterator[str]:
             yield (
                 f"'{name}' holds numbers, but {cells} in line {where}. send stops there: mend the cells, or add them to missing."
             )
+        if one.column.type == "float" and (one.feature or (name == seen.columns.label and seen.kind == "regression")):
+            yield from _of_large(seen, table, name)
         if one.column.is_open:
             yield f"'{name}' may hold dates, but day and month cannot be told apart. Say which: dates = {{ {name!r} = \"d/m/y\" }}."
         if one.feature and one.distinct == 1 and not one.missing and one.rows >= ROWS_MIN:
@@ -52,6 +55,16 @@ def find_doubts(seen: Look, table: Table) -> Iterator[str]:
             yield from _of_strings(seen, table, name)
     if seen.kind != "anomaly":
         yield from _of_leakage(seen, table)
+
+
+def _of_large(seen: Look, table: Table, name: str) -> Iterator[str]:
+    """Yield that numbers of a column are larger than any that a task takes."""
+    place, decimal = table.places[name], seen.columns.decimal or "."
+    large = [row for row in seen.rows if abs(read_number(text_of(row.cells[place]), decimal) or 0.0) > LARGEST]
+    if large:
+        where = f"line {large[0].line}{f' of {large[0].file}' if large[0].file else ''}"
+        much = "A cell" if len(large) == 1 else f"{len(large):,} cells"
+        yield f"{much} of '{name}', the first in {where}, cannot be sent: numbers go to 2^64, which is 1.8e19. Is it a code? Then put a letter before it."
 
 
 def _of_strings(seen: Look, table: Table, name: str) -> Iterator[str]:

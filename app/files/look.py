@@ -120,11 +120,26 @@ def look(
     table.check_named(named.label, named.id, named.key, named.time)
     if not rows:
         raise click.UsageError(f"{file} has no rows under its header.")
+    if others := [row for row in read if row.error or len(row.cells) != width]:
+        table.notes.append(_of_unreadable(others, width))
     numbers = [name for name in table.places if table.is_text and read_number(name) is not None]
     if numbers and len(numbers) < len(table.places):
         shown = ", ".join(f"'{name}'" for name in numbers[:3])
         table.notes.append(f"Columns are called {shown}: is the first line no header? Then put a line of names there.")
     return _Looking(table, rows, named, kind, has_records=has_records).look(file, positive)
+
+
+def _of_unreadable(rows: list[Row], width: int) -> str:
+    """Say which rows `init` has passed over, and `send` will stop at."""
+    first = rows[0]
+    where = f"line {first.line}{f' of {first.file}' if first.file else ''}"
+    why = first.error or f"the row has {len(first.cells)} cells and the header has {width}"
+    found = (
+        f"A row cannot be read, in {where}"
+        if len(rows) == 1
+        else f"{len(rows):,} rows cannot be read, the first in {where}"
+    )
+    return f"{found}: {why.rstrip('.')}. send stops there: mend it, or leave such rows out with --skip-invalid."
 
 
 class _Looking:

@@ -465,6 +465,22 @@ def test_a_column_of_numbers_that_a_few_cells_spoil_stays_one_and_its_lines_are_
     ]
 
 
+def test_init_names_the_rows_that_it_passes_over(walk):
+    seen = walk("short.csv", numbers(range(60)) + "1\n1,2,3,4\n" + "5,6,1\n" * 9)
+    said = " ".join(seen.init.out.replace("\n ", "").split())
+    assert "2 rows cannot be read, the first in line 62: the row has 1 cells and the header has 3." in said
+    assert [reason.split(":")[0] for reason in seen.reasons] == ["62", "63"]
+
+
+@pytest.mark.parametrize("cell", ["1e300", "12345678901234567890123"])
+def test_init_names_numbers_that_no_task_takes(walk, cell):
+    seen = walk("large.csv", numbers([*range(60), cell]))
+    assert "A cell of 'amount', the first in line 62, cannot be sent" in " ".join(
+        seen.init.out.replace("\n ", "").split()
+    )
+    assert [reason.split(":")[0] for reason in seen.reasons] == ["62"]
+
+
 def test_brackets_are_a_minus_as_accountants_write_it(walk):
     cells = [f"($1,{n}.50)" if n % 2 else f'"$1,{n}.50"' for n in range(100, 160)]
     seen = walk("profit.csv", numbers([cell if cell.startswith('"') else f'"{cell}"' for cell in cells]))
