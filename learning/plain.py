@@ -54,6 +54,8 @@ def plain(text: object) -> str:
     'a whole number from 1 is expected'
     >>> plain("JSON is malformed: trailing characters (byte 21)")
     'something follows its end at byte 21'
+    >>> plain("Number out of range - at `$[...][...]`")
+    'a number is too large'
     >>> plain("Unable to bootstrap from [('127.0.0.1', 9092, <AddressFamily.AF_INET: 2>)]")
     'none of 127.0.0.1:9092 answers'
     """
@@ -158,8 +160,8 @@ def _hosts(found: re.Match[str]) -> str:
 
 
 def _place(found: re.Match[str]) -> str:
-    path = found["path"].removeprefix(".")
-    return f", at '{path.replace('[...]', '[]')}'" if path else ""
+    path = found["path"].removeprefix(".").replace("[...]", "[]")
+    return f", at '{path}'" if path.strip("[]") else ""  # brackets alone name no place
 
 
 RULES: list[tuple[re.Pattern[str], str | Write]] = [
