@@ -17,6 +17,9 @@ from headrace.learning.task import Value
 RARE = 0.05
 """A class with a smaller share is rare."""
 
+NUMBERS_MAX = 20
+"""So many numbers may be classes; more are doubted."""
+
 LINES = 3
 """The lines that are named of a spoilt column."""
 
@@ -111,9 +114,13 @@ def _of_label(seen: Look) -> Iterator[str]:
             yield f"{len(words):,} labels are no numbers, such as '{words[0][:20]}', and a regression takes no others."
     if seen.kind == "regression" or not counts:
         return
+    are_numbers = all(read_number(label, seen.columns.decimal or ".") is not None for label in counts)
     if all_differ(len(counts), total):
-        yield f"The label has {len(counts):,} values in {total:,} rows: is '{name}' an id, or is it a regression (--kind regression)?"
+        other = ", or is it a regression (--kind regression)" if are_numbers else ", or a text"
+        yield f"The label has {len(counts):,} values in {total:,} rows: is '{name}' an id{other}?"
         return
+    if are_numbers and len(counts) > NUMBERS_MAX:
+        yield f"The label has {len(counts)} different numbers, which become classes. Are they amounts? Then add --kind regression."
     rarest, most = min(counts, key=lambda one: counts[one]), max(counts, key=lambda one: counts[one])
     if seen.kind == "binary" and total >= ROWS_MIN and counts[rarest] < RARE * total:
         share = 100 * counts[rarest] / total
