@@ -108,6 +108,8 @@ def look(
     click.UsageError
         The table has no rows, no feature, or no column of that name; or the label is not named and cannot be guessed.
     """
+    if not table.header and table.notes:
+        raise click.UsageError(f"{file} has no column to learn from. {' '.join(table.notes)}")
     if not table.header:
         raise click.UsageError(f"{file} is empty.")
     table.check(file)

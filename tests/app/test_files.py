@@ -753,6 +753,11 @@ def test_init_adds_a_task_to_settings_that_are_there(headrace, tmp_path):
             "its header has 4 cells, and its rows have 6",
         ),
         ("no.csv", b"39,77516.5,13,0\n50,83311.1,13,1\n", "has no header"),
+        (
+            "split.json",
+            b'{"columns": ["a", "label"], "data": [[1, 2]]}',
+            "columns left out, which hold objects or lists: columns, data.",
+        ),
         ("image.csv", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "is no text"),
     ],
 )
