@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from headrace.app.files.cells import Missing, make_reader, text_of
 from headrace.app.files.dates import looks_like_date
-from headrace.app.files.labels import ROWS_MIN, all_differ
+from headrace.app.files.labels import ROWS_MIN, all_differ, normal
 from headrace.app.files.leakage import predicts_alone
 from headrace.app.files.look import Look
 from headrace.app.files.numbers import read_number
@@ -105,7 +105,7 @@ def _of_label(seen: Look) -> Iterator[str]:
     total = sum(counts.values())
     if lacking := len(seen.rows) - total:
         yield f"{lacking:,} rows have no label. send stops at the first: --skip-invalid leaves them out."
-    if len(counts) == 1:
+    if len({normal(label) for label in counts}) == 1:  # also where it is written in several ways
         yield f"The label is always '{next(iter(counts))}': there is nothing to learn."
         return
     if seen.kind == "regression":

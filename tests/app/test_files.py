@@ -581,6 +581,12 @@ def test_init_says_what_is_doubtful_of_the_label(walk, labels, options, kind, sa
         assert seen.records[1]["label"] is True
 
 
+@pytest.mark.parametrize("labels", [("Yes", "yes"), ("1", "1.0")])
+def test_a_label_that_is_written_in_two_ways_is_constant(walk, labels):
+    seen = walk("labels.csv", numbers(range(100), labels * 50))
+    assert f"The label is always '{labels[0]}': there is nothing to learn." in seen.init.out
+
+
 def test_init_warns_of_a_feature_that_predicts_the_label_alone(walk):
     rng = random.Random(2)
     labels = [str(rng.randint(0, 1)) for _ in range(200)]
