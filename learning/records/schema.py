@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 
 from headrace.learning.errors import MissingFeatureError, RecordError
-from headrace.learning.records.words import near, show
+from headrace.learning.records.words import TIME_MAX, near, say_of_time, show
 from headrace.learning.task import Feature, Task, Value
 
 # Squares of this number, and sums of millions of such squares, are finite. It is the largest count in 64 bits, so real data has room.
@@ -85,7 +85,7 @@ class Schema:
 
 def is_bounded(feature: Feature) -> bool:
     """Tell whether not every value of its type is a value of a feature."""
-    return feature.min is not None or feature.max is not None or feature.values is not None
+    return feature.min is not None or feature.max is not None or feature.values is not None or feature.is_date
 
 
 def check_value(name: str, value: Value, feature: Feature) -> None:
@@ -110,6 +110,8 @@ def check_value(name: str, value: Value, feature: Feature) -> None:
         raise RecordError(f"feature '{name}' is {value}; declared are values from {feature.min:g}.", remedy)
     if feature.max is not None and value > feature.max:
         raise RecordError(f"feature '{name}' is {value}; declared are values up to {feature.max:g}.", remedy)
+    if feature.is_date and value > TIME_MAX:
+        raise RecordError(f"feature '{name}' is {value}, which {say_of_time(value)}.", "Send seconds since the epoch.")
 
 
 def find_bad_feature(features: object) -> RecordError | None:

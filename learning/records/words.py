@@ -133,10 +133,17 @@ def _bad_id(value: object) -> str:
 def _bad_time(value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return f"'time' is {show(value)}, and not a number."
-    if 0 <= value <= TIME_MAX:
-        return ""
+    return "" if 0 <= value <= TIME_MAX else f"'time' is {show(value)}, which {say_of_time(value)}."
+
+
+def say_of_time(value: float) -> str:
+    """Say what a number is that is no time in seconds since 1970.
+
+    Examples
+    --------
+    >>> say_of_time(1767225600000), say_of_time(-1)
+    ('looks like milliseconds', 'is before 1970 or after the year 9999')
+    """
     units = {"milliseconds": 1_000, "microseconds": 1_000_000, "nanoseconds": 1_000_000_000}
     unit = next((unit for unit, factor in units.items() if 0 <= value <= factor * TIME_MAX), None)
-    return f"'time' is {show(value)}, which " + (
-        f"looks like {unit}." if unit else "is before 1970 or after the year 9999."
-    )
+    return f"looks like {unit}" if unit else "is before 1970 or after the year 9999"

@@ -51,6 +51,11 @@ class Feature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     step: Making | None = None
     missing: Making | None = None
 
+    @property
+    def is_date(self) -> bool:
+        """Whether it is a time in seconds since 1970, by its step."""
+        return _parts(self.step).get("use") == "date"
+
 
 def with_steps(
     model: Making,

@@ -133,3 +133,14 @@ def test_features_are_an_object(features):
 
 def test_sums_of_millions_of_squares_of_the_largest_number_are_finite():
     assert math.isfinite(LARGEST**2 * 1e9)
+
+
+@pytest.mark.parametrize("value", [1767225600000, 1767225600000.5, 1.7e18])
+def test_a_date_that_is_no_time_in_seconds_is_refused(value):
+    schema = Schema(Task(name="any", kind="binary", features={"at": Feature(step="date")}))
+    schema.check({"at": 1767225600})
+    with pytest.raises(
+        RecordError, match=r"'at' is .*, which looks like (milli|nano)seconds. Send seconds since the epoch."
+    ):
+        schema.check({"at": value})
+    schema.check({"at": -1.0})
