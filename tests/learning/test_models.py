@@ -130,9 +130,9 @@ def test_what_cannot_be_built_is_refused_with_a_remedy(spec, kind, what, remedy)
 @pytest.mark.parametrize(
     ("line", "what", "remedy"),
     [
-        ("import nowhere_at_all", "No module named 'nowhere_at_all'", "Install nowhere_at_all, which "),
-        ("1 / 0", "ZeroDivisionError: division by zero", "Correct the module"),
-        ("from json import nothing", "ImportError: cannot import name 'nothing'", "Correct the module"),
+        ("import nowhere_at_all", "there is no module 'nowhere_at_all'", "Install nowhere_at_all, which "),
+        ("1 / 0", "division by zero", "Correct the module"),
+        ("from json import nothing", "cannot import name 'nothing'", "Correct the module"),
     ],
 )
 def test_a_module_that_cannot_be_imported_is_told_from_one_that_is_not_there(tmp_path, monkeypatch, line, what, remedy):
