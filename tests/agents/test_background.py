@@ -218,6 +218,7 @@ SUPERVISORS = {
     "app/tracing.py": "waits for the last spans, for a second at most",
     "app/page/feed.py": "what a beat or a sender raises is raised to its listeners",
     "app/ending.py": "runs the worker itself, and waits for what it starts",
+    "app/load/load.py": "waits for every request of a load, and counts those that fail",
 }
 """The modules that may start tasks, and why none of these ends unseen."""
 

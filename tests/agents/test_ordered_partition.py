@@ -12,7 +12,7 @@ from headrace.learning.errors import LogError
 
 
 def messages(*offsets):
-    return [SimpleNamespace(offset=offset) for offset in offsets]
+    return [SimpleNamespace(offset=offset, value=None) for offset in offsets]
 
 
 def log_of(*offsets):

@@ -28,6 +28,7 @@ from river import (
 from sklearn.metrics import roc_auc_score
 from thorough import IS_THOROUGH, some
 
+from headrace.learning import kernel
 from headrace.learning.effects import Predicted
 from headrace.learning.fold.learner import Learner
 from headrace.learning.models import MODELS, names_for
@@ -181,7 +182,16 @@ def rows_of(kind, data):
 
 
 def served(task, rows):
-    """Fold the rows as messages of the event log; the learner after each row, with the effects of the row."""
+    """Fold the rows as messages of the event log, one after the other; the learner after each row, with the effects of the row."""
+    kernel.use_kernel(yes=False)
+    try:
+        yield from folded(task, rows)
+    finally:
+        kernel.use_kernel(yes=True)
+
+
+def folded(task, rows):
+    """Fold the rows as messages of the event log; the learner and the effects whenever some rows are folded."""
     learner = Learner(task, partition=0)
     lines = [json.dumps({"features": x, "label": y}).encode() for x, y in rows]
     for offset, start in enumerate(range(0, len(lines), PACK)):
@@ -295,6 +305,31 @@ PUBLISHED = {
 def test_the_accuracies_that_river_publishes_come_out(kind, data, name, accuracy):
     *_, (learner, _) = served(Task(name="t", kind=kind, model=name), rows_of(kind, data))
     assert round(learner.champion.scoreboard.values()["accuracy"], 6) == accuracy
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "data"),
+    [
+        ("binary", "logistic", "phishing"),
+        ("binary", "pa", "phishing"),
+        ("binary", "ftrl", "bananas"),
+        ("multiclass", "softmax", "image_segments"),
+        ("regression", "linear", "trump_approval"),
+    ],
+)
+def test_many_rows_at_once_are_predicted_as_by_river(kind, name, data):
+    rows = rows_of(kind, data)[:1000]
+    numeric = not any(isinstance(value, str) for x, _ in rows for value in x.values())
+    prepare, model = (OURS.get((name, kind)) or RIVER[name])()
+    metric = metrics.base.Metrics(list(river_metrics(kind).values()))
+    local = evaluate.iter_progressive_val_score(rows, prepare(model, numeric), metric, step=1, yield_predictions=True)
+    predicted = [
+        effect
+        for _, effects in folded(Task(name="t", kind=kind, model=name, predictions=True), rows)
+        for effect in effects
+        if isinstance(effect, Predicted) and effect.arm == "champion"
+    ]
+    assert [said(effect.prediction, kind) for effect in predicted] == [step["Prediction"] for step in local]
 
 
 # Detectors of anomalies, which learn without labels. River has no score where ours are cold, and one that is not turned around.

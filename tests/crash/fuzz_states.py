@@ -31,6 +31,9 @@ from types import FunctionType
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
+NO_MEMORY = "there is not enough memory"
+"""How an error is told that has used up the memory of a case."""
+
 MEMORY = 3 << 30
 """Bytes of address space that the child may have: four times what it takes for what it imports."""
 
@@ -341,7 +344,7 @@ class Reading:
         try:
             return getattr(self, kind)(dice)
         except SnapshotError as error:
-            if "MemoryError" in str(error):
+            if NO_MEMORY in str(error):
                 raise
             return "refused"
 
