@@ -7,7 +7,7 @@ from typing import Any
 
 from river import dummy
 
-from headrace.learning.models.baseline import Majority, NoChange, NoChangeRegressor
+from headrace.learning.models.baseline import Majority, NoChange, NoChangeRegressor, count_label
 from headrace.learning.task import Label
 
 Answers = list[Any]
@@ -22,12 +22,7 @@ def _vote(model: Majority, labels: Sequence[Label]) -> Answers:
     counts, most = dict(model.counts), model.most
     answers: Answers = [most]
     for y in labels:
-        counts[y] = count = counts.get(y, 0) + 1
-        if y != most:
-            if most is None or count > counts[most]:
-                most = y
-            elif count == counts[most]:
-                most = next(label for label in counts if label in (y, most))
+        most = count_label(counts, most, y)
         answers.append(most)
     return answers
 

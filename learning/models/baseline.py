@@ -59,14 +59,8 @@ class Majority(base.Classifier):
 
     def learn_one(self, x: dict[str, Value], y: Label) -> None:  # noqa: ARG002
         """Count the label."""
-        counts = self.counts
-        counts[y] = count = counts.get(y, 0) + 1
         self.total += 1
-        most = self.most
-        if most is None or count > counts[most]:
-            self.most = y
-        elif count == counts[most] and y != most:
-            self.most = next(label for label in counts if label in (y, most))
+        self.most = count_label(self.counts, self.most, y)
 
     def predict_proba_one(self, x: dict[str, Value]) -> dict[Label, float]:  # noqa: ARG002
         """Return the share of each label; empty before the first one."""
@@ -76,6 +70,32 @@ class Majority(base.Classifier):
     def predict_one(self, x: dict[str, Value]) -> Label | None:  # noqa: ARG002
         """Return the most frequent label; None before the first one."""
         return self.most
+
+
+def count_label(counts: dict[Label, int], most: Label | None, y: Label) -> Label:
+    """Count one more label; return the most frequent one, and of several the one that came first.
+
+    Parameters
+    ----------
+    counts
+        How often each label has come; it is changed.
+    most
+        The most frequent label so far; None before the first one.
+    y
+        The label.
+
+    Examples
+    --------
+    >>> counts = {"b": 1, "a": 1}
+    >>> count_label(counts, "b", "a"), counts
+    ('a', {'b': 1, 'a': 2})
+    """
+    counts[y] = count = counts.get(y, 0) + 1
+    if most is None or count > counts[most]:
+        return y
+    if count == counts[most] and y != most:
+        return next(label for label in counts if label in (y, most))
+    return most
 
 
 def no_change() -> NoChange:
