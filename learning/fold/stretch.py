@@ -81,10 +81,10 @@ def fold_stretch(
         return None
     noticed = stretch.judge(loops)
     stretch.learn(loops)
+    last = stretch.place(stretch.count - 1)
     if parts.task.predictions:
         stretch.publish(turn, messages)
-    last = stretch.place(stretch.count - 1)
-    if not parts.task.predictions:
+    else:
         turn.move_on(messages[last.message], last.row, last.clock)
     turn.noticed += noticed
     return last
@@ -277,7 +277,7 @@ class Stretch:
             if watches.labels:
                 found += [Noticed(notice, 0) for notice in watches.see_label(label)]
             if parts.guards:
-                if number in self.last_good or len(parts.state.unseen) + 1 >= parts.patience:
+                if parts.is_compared((LAST_GOOD,) if number in self.last_good else ()):
                     found += [Noticed(notice, champion.since) for notice in self._compare(number)]
                 else:
                     parts.state.unseen.append(label)
@@ -356,9 +356,8 @@ class Stretch:
         ends = [first for first, _ in self.begins[1:]] + [self.count]
         for (first, (message, row, clock)), end in zip(self.begins, ends, strict=True):
             for number in range(first, min(end, self.count)):
-                if (
-                    number or row
-                ):  # the ids of a message's first row go on from those of the entries that expired before it
+                # The ids of a message's first row go on from those of the entries that expired before it.
+                if number or row:
                     turn.move_on(messages[message], row + number - first, clock)
                 record = self.records[number]
                 record_id = None if record.id is UNSET else record.id
