@@ -122,7 +122,7 @@ class Assigned(ABC, Generic[Place, Kind]):
                 await self.open_part(part)
             except Exception as error:  # noqa: BLE001 the broker is away, or the old owner's lock is not free
                 part.error = self.explain(part, error)
-                log.info(f"cannot open {part.what} yet", error=part.error, **part.where)  # noqa: G004
+                log.info(f"cannot open {part.what} yet", error=part.error, **part.where)  # noqa: G004 one of two words
                 part.let_go()
                 await asyncio.sleep(self.pace.retry)
         log.info(part.what.rpartition(" ")[2], status=part.status, position=part.position, **part.where)
@@ -130,7 +130,7 @@ class Assigned(ABC, Generic[Place, Kind]):
             try:
                 await part.look_after()
             except Exception as error:  # noqa: BLE001 the broker is away; the next round tries again
-                log.warning(f"cannot look after {part.what} now", error=plain_error(error), **part.where)  # noqa: G004
+                log.warning(f"cannot look after {part.what} now", error=plain_error(error), **part.where)  # noqa: G004 as above
             await asyncio.sleep(self.watch_seconds)
 
     async def open_part(self, part: Kind) -> None:

@@ -72,7 +72,7 @@ class OtherProcess:
         except subprocess.TimeoutExpired:
             what = f"came to no end within {PATIENCE_SECONDS:g} s"
         except msgspec.MsgspecError as error:
-            what = f"has told nothing that can be read: {plain_failure(error)}"
+            what = f"gave an answer that cannot be read: {plain_failure(error)}"
         names = ", ".join(task.model_name for task in self.tasks)
         remedy = "Look at what it has printed above; a model must neither end its process nor hang."
         raise ModelError(f"a second process that tried the models {names} {what}.", remedy)

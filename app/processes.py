@@ -49,7 +49,7 @@ ENDS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Started(Protocol):
-    """A started process: what is used of `subprocess.Popen`."""
+    """A started process, with the members of `subprocess.Popen` that are used here."""
 
     pid: int
 

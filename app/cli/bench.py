@@ -90,7 +90,7 @@ def bench(
     if kind == "labels" and wanted.kind == "anomaly":
         raise click.UsageError(f"'{wanted.name}' is a task of anomalies, whose questions have no labels.")
     chosen = generated_rows(wanted) if rows is None else read_rows(rows, wanted, is_labelled=kind != "predict")
-    ask(settings, "GET", f"/v1/{wanted.name}")  # says what is wrong with the address or the key
+    ask(settings, "GET", f"/v1/{wanted.name}")  # ends with a plain error if the address or the key is wrong
     access = settings.access()
     load = Load(
         settings.address,
@@ -151,7 +151,7 @@ def read_rows(file: str, task: Task, *, is_labelled: bool) -> list[Row]:
 
 
 def describe(load: Load, kind: Kind, rows: int, file: str | None) -> str:
-    """Say what is run, in a line."""
+    """Describe the load in one line."""
     how = "as fast as answers come" if load.rate is None else f"at {load.rate:g} a second"
     of = f"{rows:,} {'generated rows' if file is None else f'rows of {file}'} in turn"
     return (

@@ -167,7 +167,7 @@ def _look(
 
 
 def of_records(seen: Look) -> Columns | None:
-    """Return what is to be known of records, whose label, id and time have their names: which words their labels are, if they are words."""
+    """Return the settings of columns for a file of records: the two words of the label, if it is words. Label, id and time of a record have fixed names."""
     columns = seen.columns
     written = {normal(label) for label in seen.label}
     if columns.positive is None or written <= {"true", "false"}:

@@ -59,7 +59,7 @@ CATEGORIES = 1_000
 HASHED: Making = {"use": "hashed", "bits": 14}
 
 FREQUENCY: Making = {"use": "frequency", "bits": 12}
-"""Where nothing is told by labels, a value is strange because it is rare."""
+"""The step of categories in an anomaly task: it has no labels to learn from, and a rare value is strange."""
 
 BY_HOUR: Making = {"use": "binned", "width": 3600}
 """Seconds since midnight become hours."""

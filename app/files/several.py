@@ -26,7 +26,7 @@ NAMED_MAX = 3
 """The files that a note names."""
 
 NAME_MAX = 22
-"""The characters of a file's name, where others are counted beside it."""
+"""The longest name of a file, in characters, in a note that counts other files too."""
 
 NOUNS = {"float": "numbers", "int": "numbers", "bool": "true and false", "string": "strings", "time": "dates"}
 

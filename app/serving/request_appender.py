@@ -27,7 +27,7 @@ UNDER_WAY_MAX = 10_000
 
 
 class Later(NamedTuple):
-    """A record for which no request waits: its task and key, and who is told its offset, or None if it was not appended."""
+    """A record for which no request waits: its task, its key, and a function that is called with its offset, or with None if it was not appended."""
 
     task: Task
     key: str | None

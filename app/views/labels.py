@@ -39,7 +39,7 @@ class Labels(Samples):
         return await self._append(request, task)
 
     @staticmethod
-    def is_wanted(record: Record, task: Task) -> bool:  # noqa: ARG004
+    def is_wanted(record: Record, task: Task) -> bool:  # noqa: ARG004 every kind of record is asked alike
         """Say whether a record is a label: it has an id and a label, and no features."""
         return record.features is msgspec.UNSET
 
